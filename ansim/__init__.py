@@ -1,0 +1,8 @@
+"""
+What a sensor hears, concludes and says.
+
+Every file here runs unchanged on MicroPython and on CPython: no dataclasses, typing,
+enum, functools or logging, and no import of firmware/, server/ or tools/.
+"""
+
+VERSION = "0.1.0"

@@ -1,0 +1,50 @@
+"""
+What a detector concludes: a score, the evidence that made it, and what else it could be.
+
+A finding is never "a camera": it is a camera-like transmission near the sensor. Only a
+person confirms a camera.
+"""
+
+from collections import namedtuple
+
+RAISED = "raised"  # the score passed the alarm threshold
+UPDATED = "updated"  # still raised, and the evidence has changed enough to be told
+CLEARED = "cleared"  # the score fell below the threshold, or the emitter fell silent
+EVENTS = (RAISED, UPDATED, CLEARED)
+
+# rule       id of the rule, such as "uplink_kbps"; its sentence lives on the server
+# value      int, what was measured, in the unit the id ends with
+# threshold  int, what it was compared with
+# weight     int, points it added to the score (negative: took away)
+Evidence = namedtuple("Evidence", ("rule", "value", "threshold", "weight"))
+
+# event       RAISED, UPDATED or CLEARED
+# kind        the detector's name: "camera_stream", "camera_access_point", ...
+# subject     address text of the emitter: "c0:ff:ee:00:00:01"
+# at_ms       when the detector concluded it
+# first_ms    when the emitter was first heard
+# score       0..100; ALARM_SCORE and more is a finding
+# channel     1..13, 0 where there is none
+# rssi_dbm    the strongest of the last visits
+# bssid       address text of the access point it talks to, or "" if unknown
+# evidence    list of Evidence, strongest first
+# considered  list of (cause id, verdict): innocent explanations that were weighed;
+#             verdict is "for" (the evidence fits it), "against" or "open" (cannot tell)
+Finding = namedtuple(
+    "Finding",
+    (
+        "event",
+        "kind",
+        "subject",
+        "at_ms",
+        "first_ms",
+        "score",
+        "channel",
+        "rssi_dbm",
+        "bssid",
+        "evidence",
+        "considered",
+    ),
+)
+
+ALARM_SCORE = 60

@@ -1,0 +1,32 @@
+"""
+What the radios hear, apart from frames (see frame_header.py for those).
+
+Radios make observations, detectors read them, nobody changes them. `at_ms` is the
+sensor's own monotonic clock in milliseconds since its start; it does not wrap and says
+nothing about the time of day (see firmware/clock.py for that). Addresses are six bytes.
+"""
+
+from collections import namedtuple
+
+# One stay of the sniffer on one channel.
+# channel      1..13
+# from_ms, to_ms   start and end of listening
+# frames       header records handed over
+# undecodable  how many of them the radio could not read
+# dropped      records lost because nobody read the ring in time
+Visit = namedtuple("Visit", ("channel", "from_ms", "to_ms", "frames", "undecodable", "dropped"))
+
+# One access point as a scan lists it.
+# ssid      str, "" when hidden; bytes that are not UTF-8 are replaced by "?"
+# security  int as WLAN.scan() gives it: 0 open, 1 WEP, 2 WPA-PSK, 3 WPA2-PSK, ...
+AccessPoint = namedtuple("AccessPoint", ("at_ms", "ssid", "bssid", "channel", "rssi_dbm", "security"))
+
+# One Bluetooth LE advertisement.
+# address_type  0 public, 1 random
+# payload       0..31 bytes of advertising data, see ble_fields.py
+Advertisement = namedtuple("Advertisement", ("at_ms", "address", "address_type", "rssi_dbm", "payload"))
+
+# Energy on 126 channels of 1 MHz from 2400 MHz up, heard by an nRF24L01+.
+# sweeps  how many times each channel was looked at
+# busy    126 ints, in how many of those looks there was power
+Spectrum = namedtuple("Spectrum", ("at_ms", "sweeps", "busy"))

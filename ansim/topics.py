@@ -1,0 +1,62 @@
+"""
+Every MQTT topic there is, and who may write it.
+
+    ansim/1/<device>/<leaf>
+
+    leaf     written by  retained  QoS  is
+    state    sensor      yes       1    init, ready, sleeping, disconnected; lost is the last will
+    info     sensor      yes       1    what the sensor is, and its health
+    report   sensor      no        1    everything that must not be lost; see report.py
+    live     sensor      no        0    proximity while someone is following a signal
+    ack      sensor      no        1    the answer to a cmd
+    cmd      server      no        1    a signed, expiring command
+    stored   server      yes       1    up to where the server holds the sensor's reports
+
+<device> is 1..32 characters of a-z, 0-9 and "-".
+"""
+
+ROOT = "ansim/1"
+
+STATE = "state"
+INFO = "info"
+REPORT = "report"
+LIVE = "live"
+ACK = "ack"
+CMD = "cmd"
+STORED = "stored"
+
+FROM_SENSOR = (STATE, INFO, REPORT, LIVE, ACK)
+TO_SENSOR = (CMD, STORED)
+
+_DEVICE_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789-"
+
+
+class BadTopic(Exception):
+    """The topic is not one of ours."""
+
+
+def is_device(name: str) -> bool:
+    """True if `name` can be a device: 1..32 of a-z, 0-9, "-"."""
+    return 0 < len(name) <= 32 and all(c in _DEVICE_CHARACTERS for c in name)
+
+
+def topic(device: str, leaf: str) -> str:
+    """Return the topic of a device's leaf. Raises BadTopic."""
+    if not is_device(device) or leaf not in FROM_SENSOR + TO_SENSOR:
+        raise BadTopic("no topic for device %r, leaf %r" % (device, leaf))
+    return "%s/%s/%s" % (ROOT, device, leaf)
+
+
+def parse(text: str):
+    """Return (device, leaf) of a topic. Raises BadTopic."""
+    parts = text.split("/")
+    if len(parts) != 4 or "/".join(parts[:2]) != ROOT:
+        raise BadTopic("%r is not %s/<device>/<leaf>" % (text[:80], ROOT))
+    if not is_device(parts[2]) or parts[3] not in FROM_SENSOR + TO_SENSOR:
+        raise BadTopic("%r has no known device or leaf" % text[:80])
+    return parts[2], parts[3]
+
+
+def everyone(leaf: str) -> str:
+    """Return the subscription filter for one leaf of all devices."""
+    return "%s/+/%s" % (ROOT, leaf)

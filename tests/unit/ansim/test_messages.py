@@ -1,0 +1,98 @@
+"""Messages: the documented examples are good, and rubbish is refused with its reason."""
+
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansim import report, topics
+from tests.conftest import ROOT
+
+EXAMPLES = [
+    (leaf, json.loads(text))
+    for leaf, text in re.findall(r"```json (\w+)\n(.*?)\n```", (ROOT / "docs/messages.md").read_text(), re.DOTALL)
+]
+REPORTS = {message["kind"]: message for leaf, message in EXAMPLES if leaf == topics.REPORT}
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@pytest.mark.parametrize(("leaf", "message"), EXAMPLES)
+def test_a_documented_example_passes_its_check(leaf, message):
+    assert report.decode(leaf, report.encode(message)) == message
+
+
+def test_every_leaf_kind_and_command_has_a_documented_example():
+    assert {leaf for leaf, _ in EXAMPLES} == set(topics.FROM_SENSOR + topics.TO_SENSOR)
+    assert set(REPORTS) == set(report.KINDS)
+    commands = {message["name"]: message["args"] for leaf, message in EXAMPLES if leaf == topics.CMD}
+    assert set(commands) == set(report.ARGUMENTS)
+    assert all(report.arguments_problems(name, args) == [] for name, args in commands.items())
+
+
+def test_a_command_nobody_knows_has_no_arguments_to_check():
+    assert report.arguments_problems("dance", {}) is None
+
+
+@pytest.mark.parametrize("kind", report.KINDS)
+def test_a_report_without_one_of_its_fields_is_refused_by_name(kind):
+    message = REPORTS[kind]
+    field = sorted(message["body"])[0]
+    broken = dict(message, body={key: value for key, value in message["body"].items() if key != field})
+
+    with pytest.raises(report.BadMessage, match=f"body: {field} is missing"):
+        report.decode(topics.REPORT, report.encode(broken))
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"seq": 0}, "seq should be 1"),
+        ({"seq": True}, "seq should be a whole number, is bool"),
+        ({"seq": 1.5}, "seq should be a whole number, is float"),
+        ({"prev": "XYZ"}, "prev should be 16 hex digits"),
+        ({"kind": "gossip"}, "kind should be one of"),
+        ({"extra": 1}, "extra is not known here"),
+        ({"at_s": "now"}, "at_s should be a whole number"),
+    ],
+)
+def test_a_wrong_field_is_named(change, complaint):
+    with pytest.raises(report.BadMessage, match=complaint):
+        report.decode(topics.REPORT, report.encode(dict(REPORTS[report.SWEEP], **change)))
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"[]", b"null", b'{"v":', b"[" * 100_000])
+def test_what_is_not_a_json_object_is_refused(data):
+    with pytest.raises(report.BadMessage):
+        report.decode(topics.REPORT, data)
+
+
+def test_a_newer_format_is_told_apart_from_rubbish():
+    with pytest.raises(report.UnknownVersion):
+        report.decode(topics.REPORT, b'{"v":2,"brand":"new"}')
+
+
+@given(st.sampled_from(sorted(report.MESSAGES)), ANY_JSON)
+def test_no_json_whatever_gets_past_with_another_exception(leaf, value):
+    data = json.dumps(dict(value, v=1) if isinstance(value, dict) else value).encode()
+    try:
+        report.decode(leaf, data)
+    except report.BadMessage as error:
+        assert "\n" not in str(error)
+
+
+@given(st.sampled_from(EXAMPLES), st.data())
+def test_a_mutated_example_is_good_or_refused_never_more(example, data):
+    leaf, message = example
+    message = json.loads(json.dumps(message))
+    where = data.draw(st.sampled_from(sorted(message)))
+    message[where] = data.draw(ANY_JSON)
+    try:
+        report.decode(leaf, report.encode(message))
+    except report.BadMessage:
+        pass

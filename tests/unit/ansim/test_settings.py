@@ -1,0 +1,69 @@
+"""Settings: all problems at once, no values in them."""
+
+import json
+
+import pytest
+
+from ansim import settings
+
+GOOD = {
+    "device": "hall-1",
+    "key": "ab" * 32,
+    "broker": "192.0.2.7",
+    "wifi": [{"ssid": "office", "password": "s3cret-pass"}],
+}
+
+
+def test_what_is_not_given_takes_its_default():
+    checked = settings.checked(GOOD)
+
+    assert checked["port"] == 8883
+    assert checked["tls"] is True
+    assert checked["channels"] == list(range(1, 14))
+    assert settings.key_bytes(checked) == b"\xab" * 32
+
+
+def test_every_problem_is_told_at_once():
+    with pytest.raises(settings.BadSettings) as error:
+        settings.checked({"device": 7, "key": "s3cret", "brocker": "x", "port": 0, "wifi": [{"ssid": "a"}]})
+
+    assert sorted(str(error.value).splitlines()) == [
+        "brocker is not known here",
+        "broker is missing",
+        "device should be text, is int",
+        "key should be 64 hex digits, lower case",
+        "port should be 1..65535",
+        "wifi[0].password is missing",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"device": "Hall 1"}, "device should be"),
+        ({"wifi": []}, "wifi should list"),
+        ({"client_cert": "-----BEGIN"}, "go together"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(change, complaint):
+    with pytest.raises(settings.BadSettings, match=complaint):
+        settings.checked(dict(GOOD, **change))
+
+
+def test_no_secret_is_in_a_complaint():
+    bad = dict(GOOD, key="s3cret-key", wifi=[{"ssid": "office", "password": "s3cret" * 20}], port="s3cret")
+
+    with pytest.raises(settings.BadSettings) as error:
+        settings.checked(bad)
+
+    assert "s3cret" not in str(error.value)
+
+
+def test_a_file_that_is_missing_or_torn_says_what_to_do(tmp_path):
+    torn = tmp_path / "settings.json"
+    torn.write_text(json.dumps(GOOD)[:40])
+
+    with pytest.raises(settings.BadSettings, match="is not JSON; tools/provision.py"):
+        settings.load(str(torn))
+    with pytest.raises(settings.BadSettings, match="is missing; tools/provision.py"):
+        settings.load(str(tmp_path / "none.json"))
