@@ -30,6 +30,7 @@ Evidence = namedtuple("Evidence", ("rule", "value", "threshold", "weight"))
 # evidence    list of Evidence, strongest first
 # considered  list of (cause id, verdict): innocent explanations that were weighed;
 #             verdict is "for" (the evidence fits it), "against" or "open" (cannot tell)
+# label       the SSID or Bluetooth name that a name rule fired on, else ""
 Finding = namedtuple(
     "Finding",
     (
@@ -44,6 +45,7 @@ Finding = namedtuple(
         "bssid",
         "evidence",
         "considered",
+        "label",
     ),
 )
 

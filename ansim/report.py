@@ -2,7 +2,8 @@
 Every message there is: its fields, their units, and the version of the format.
 
 A message is a JSON object that travels in an envelope (see envelope.py) on a topic (see
-topics.py). Its keys are spelled here and nowhere else. docs/messages.md tells the same
+topics.py). Its keys are spelled here and in the tables that check them (uplink_rules.py,
+downlink_rules.py), which are loaded when they are needed: a sensor never reads reports. docs/messages.md tells the same
 to people who write other software.
 
     message = report(boot=7, seq=12, prev=PREV, tick_ms=81000, at_s=None, inspection="", kind=SWEEP, body={...})
@@ -18,22 +19,7 @@ the digest of the report before this one, over boots, or "" for the first of all
 import json
 
 from ansim import topics
-from ansim.finding import EVENTS
-from ansim.schema import (
-    address,
-    any_object,
-    check,
-    either,
-    hexadecimal,
-    items,
-    maybe,
-    one_of,
-    record,
-    row,
-    text,
-    true_or_false,
-    whole,
-)
+from ansim.schema import check
 
 FORMAT_VERSION = 1
 
@@ -66,188 +52,20 @@ INSPECTION_START, INSPECTION_STOP, TIME, DWELL, LOCATE = (
 )
 SLOTS, RUN_SELFTEST, SETTINGS, SIGNATURES = "stimulus", "selftest", "settings", "signatures"
 UPDATE, WIPE, RESTART = "update", "wipe", "restart"
-
-MAX_COUNT = (1 << 31) - 1
-MAX_TIME_S = 1 << 34
-MAX_TICK_MS = 1 << 45
-
-_boot = whole(1, MAX_COUNT)
-_count = whole(0, MAX_COUNT)
-_tick_ms = whole(0, MAX_TICK_MS)
-_time_s = whole(0, MAX_TIME_S)
-_channel = whole(0, 14)
-_dbm = whole(-128, 20)
-_id = text(40)
-_version = {"v": one_of(FORMAT_VERSION)}
-
-
-def _with_version(fields):
-    fields = dict(fields)
-    fields.update(_version)
-    return record(fields)
-
-
-# The bodies of the reports, by kind.
-BODIES = {
-    SWEEP: record(
-        {
-            "from_ms": _tick_ms,
-            "to_ms": _tick_ms,
-            "capabilities": items(one_of(*CAPABILITIES), 8),
-            # one row a channel: channel, ms listened, frames, undecodable, records lost in the ring
-            "channels": items(row(whole(1, 14), _count, _count, _count, _count), 14),
-            "deaf_ms": _count,  # not listening with the sniffer: uploading, scanning, BLE
-            "stations": _count,  # transmitters heard
-            "access_points": _count,
-            "ble": _count,  # different BLE advertisers heard
-            "full": true_or_false,  # a table was full: not every station could be followed
-            "spectrum_sweeps?": _count,  # nRF24 looks at the whole band
-        }
-    ),
-    FINDING: record(
-        {
-            "event": one_of(*EVENTS),
-            "detector": text(32, 1),
-            "subject": address,
-            "bssid": either(address, one_of("")),
-            "first_ms": _tick_ms,
-            "last_ms": _tick_ms,
-            "score": whole(0, 100),
-            "channel": _channel,
-            "rssi_dbm": _dbm,
-            # one row a rule: rule id, value, threshold, weight
-            "evidence": items(row(text(32, 1), *[whole(-MAX_COUNT, MAX_COUNT)] * 3), 24),
-            # one row a cause: cause id, verdict
-            "considered": items(row(text(32, 1), one_of("for", "against", "open")), 16),
-            "label?": text(64),  # the SSID or BLE name that a name rule fired on
-        }
-    ),
-    SELFTEST: record(
-        {
-            "passed": true_or_false,
-            # one row a check: check id, passed, value
-            "checks": items(row(text(32, 1), true_or_false, whole(-MAX_COUNT, MAX_COUNT)), 24),
-            "took_ms": _count,
-        }
-    ),
-    CLOCK: record({"at_tick_ms": _tick_ms, "time_s": _time_s, "source": one_of("ntp", "server")}),
-    DROPPED: record({"first": _boot, "last": _boot, "reports": _count}),
-    RESET: record({"cause": text(32), "crashes": _count, "version": text(32), "slot": text(8)}),
-    SESSION: record({"what": one_of("started", "stopped"), "by": one_of("cmd", "button", "limit")}),
-    STIMULUS: record(
-        {
-            "subject": address,
-            "slots": _count,
-            "p_ppm": whole(0, 1000000),  # p-value in parts per million
-            "effect_permille": whole(-100000, 100000),  # busy over quiet byte rate minus one
-            "heard_permille": whole(0, 1000),  # share of the slots' time the radio was listening
-        }
-    ),
-}
-
-REPORT_FIELDS = _with_version(
-    {
-        "boot": _boot,
-        "seq": _boot,
-        "prev": either(hexadecimal(16), one_of("")),
-        "tick_ms": _tick_ms,
-        "at_s": maybe(_time_s),
-        "inspection": _id,  # "": none; "u<boot>-<n>": started by the button, not yet assigned
-        "kind": one_of(*KINDS),
-        "body": any_object,
-    }
+COMMANDS = (
+    INSPECTION_START,
+    INSPECTION_STOP,
+    TIME,
+    DWELL,
+    LOCATE,
+    SLOTS,
+    RUN_SELFTEST,
+    SETTINGS,
+    SIGNATURES,
+    UPDATE,
+    WIPE,
+    RESTART,
 )
-
-_state = _with_version({"boot": whole(0, MAX_COUNT), "state": one_of(*STATES), "nonce": text(16)})
-_info = _with_version(
-    {
-        "boot": _boot,
-        "version": text(32),  # of the application
-        "interpreter": text(64),
-        "board": text(32),
-        "slot": text(8),
-        "capabilities": items(one_of(*CAPABILITIES), 8),
-        "fitted": items(text(16), 16),  # led, buzzer, button, oled, battery...
-        "uplink": one_of("wifi", "ethernet"),
-        "up_s": _count,
-        "battery_percent": maybe(whole(0, 100)),
-        "free_heap_bytes": _count,
-        "crashes": _count,
-        "reset_cause": text(32),
-        "journal_bytes": _count,
-        "journal_reports": _count,  # waiting to be confirmed
-        "journal_dropped": _count,
-        "ring_dropped": _count,
-        "live_dropped": _count,
-        "connects": _count,
-        "rssi_dbm": maybe(_dbm),  # of its own uplink
-        "clock": one_of("unknown", "ntp", "server"),
-        "inspection": _id,
-    }
-)
-_live = _with_version(
-    {
-        "boot": _boot,
-        "tick_ms": _tick_ms,
-        "subject": address,
-        "rssi_dbm": _dbm,
-        "smoothed_dbm": _dbm,
-        "sigma_db": whole(0, 100),
-        "trend": one_of("warmer", "colder", "same", "lost"),
-    }
-)
-_ack = _with_version({"boot": _boot, "id": text(40, 1), "ok": true_or_false, "error": text(200)})
-_stored = _with_version(
-    {
-        # one row a boot, newest last: boot, highest seq up to which every report is stored
-        "upto": items(row(_boot, _count), 8, 1),
-    }
-)
-_cmd = _with_version(
-    {
-        "id": text(40, 1),
-        "name": text(32, 1),
-        "expires_s": _time_s,  # the sensor refuses it after this time; see ARGUMENTS for TIME
-        "args": any_object,
-    }
-)
-
-MESSAGES = {
-    topics.STATE: _state,
-    topics.INFO: _info,
-    topics.REPORT: REPORT_FIELDS,
-    topics.LIVE: _live,
-    topics.ACK: _ack,
-    topics.CMD: _cmd,
-    topics.STORED: _stored,
-}
-
-# The arguments of the commands, by name.
-ARGUMENTS = {
-    INSPECTION_START: record({"inspection": text(40, 1), "known": items(address, 64)}),
-    INSPECTION_STOP: record({"inspection": text(40, 1)}),
-    # Only good if `nonce` is the one of the sensor's newest state message: so an old
-    # answer cannot set its clock. The one command that is taken while the time is unknown.
-    TIME: record({"time_s": _time_s, "nonce": text(16, 8)}),
-    DWELL: record({"channel": whole(1, 13), "seconds": whole(1, 600)}),
-    LOCATE: record({"subject": address, "channel": whole(1, 13), "seconds": whole(1, 600)}),
-    # one row a slot: start and length in ms after the command, 1 movement asked or 0 stillness
-    SLOTS: record(
-        {
-            "subject": address,
-            "channel": whole(1, 13),
-            "slots": items(row(_count, whole(100, 60000), whole(0, 1)), 40, 2),
-        }
-    ),
-    RUN_SELFTEST: record({"emitter?": address}),
-    SETTINGS: record({"changes": any_object}),
-    SIGNATURES: record(
-        {"table": text(16, 1), "bytes": _count, "sha256": hexadecimal(64), "offset": _count, "data": text(8192)}
-    ),
-    UPDATE: record({"manifest": any_object}),
-    WIPE: record({"device": text(32, 1)}),
-    RESTART: record({}),
-}
 
 
 class BadMessage(Exception):
@@ -278,9 +96,18 @@ def decode(leaf: str, data: bytes) -> dict:
         raise BadMessage("not a JSON object")
     if message.get("v") != FORMAT_VERSION:
         raise UnknownVersion("format version is not %d" % FORMAT_VERSION)
-    problems = check(MESSAGES[leaf], message)
-    if not problems and leaf == topics.REPORT:
-        problems = ["body: " + problem for problem in check(BODIES[message["kind"]], message["body"])]
+    # Loaded here: a sensor has no memory for the tables of its own messages, which it never checks.
+    if leaf in topics.TO_SENSOR:
+        from ansim import downlink_rules
+
+        problems = check(downlink_rules.message(leaf), message)
+    else:
+        from ansim import uplink_rules
+
+        problems = check(uplink_rules.message(leaf), message)
+        if not problems and leaf == topics.REPORT:
+            body_problems = check(uplink_rules.body(message["kind"]), message["body"])
+            problems = ["body: " + problem for problem in body_problems]
     if problems:
         raise BadMessage("; ".join(problems[:8]))
     return message
@@ -288,7 +115,9 @@ def decode(leaf: str, data: bytes) -> dict:
 
 def arguments_problems(name: str, args: dict):
     """Return what is wrong with a command's arguments as a list, or None if there is no such command."""
-    rule = ARGUMENTS.get(name)
+    from ansim import downlink_rules
+
+    rule = downlink_rules.arguments(name)
     return None if rule is None else check(rule, args)
 
 
@@ -309,7 +138,7 @@ def report(boot, seq, prev, tick_ms, at_s, inspection, kind, body) -> dict:
 
 def finding_body(finding) -> dict:
     """Return the body of a FINDING report for a Finding."""
-    return {
+    body = {
         "event": finding.event,
         "detector": finding.kind,
         "subject": finding.subject,
@@ -322,6 +151,9 @@ def finding_body(finding) -> dict:
         "evidence": [list(one) for one in finding.evidence],
         "considered": [list(one) for one in finding.considered],
     }
+    if finding.label:
+        body["label"] = finding.label[:64]
+    return body
 
 
 def state(boot, word, nonce) -> dict:

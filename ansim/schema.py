@@ -154,7 +154,7 @@ def record(fields, others=False):
         if not others:
             for name in sorted(str(key) for key in value):
                 if name not in known:
-                    problems.append("%s%s is not known here" % (before, name[:40]))
+                    problems.append("%s%s is not known here" % (before, _printable(name)))
 
     return rule
 
@@ -163,3 +163,8 @@ def any_object(value, where, problems):
     """An object whose fields are checked later."""
     if type(value) is not dict:
         problems.append("%s should be an object, is %s" % (where or "it", type(value).__name__))
+
+
+def _printable(name):
+    """A sender's own words as they may stand in a log: one line, not long."""
+    return "".join([c if c == "_" or "a" <= c.lower() <= "z" or "0" <= c <= "9" else "?" for c in name[:40]])

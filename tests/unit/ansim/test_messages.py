@@ -31,7 +31,7 @@ def test_every_leaf_kind_and_command_has_a_documented_example():
     assert {leaf for leaf, _ in EXAMPLES} == set(topics.FROM_SENSOR + topics.TO_SENSOR)
     assert set(REPORTS) == set(report.KINDS)
     commands = {message["name"]: message["args"] for leaf, message in EXAMPLES if leaf == topics.CMD}
-    assert set(commands) == set(report.ARGUMENTS)
+    assert set(commands) == set(report.COMMANDS)
     assert all(report.arguments_problems(name, args) == [] for name, args in commands.items())
 
 
@@ -77,7 +77,7 @@ def test_a_newer_format_is_told_apart_from_rubbish():
         report.decode(topics.REPORT, b'{"v":2,"brand":"new"}')
 
 
-@given(st.sampled_from(sorted(report.MESSAGES)), ANY_JSON)
+@given(st.sampled_from(topics.FROM_SENSOR + topics.TO_SENSOR), ANY_JSON)
 def test_no_json_whatever_gets_past_with_another_exception(leaf, value):
     data = json.dumps(dict(value, v=1) if isinstance(value, dict) else value).encode()
     try:

@@ -1,0 +1,198 @@
+"""
+Camera beacon: a Bluetooth LE advertisement with a camera's name, service or maker.
+
+Cameras advertise while they wait to be set up, some also later. What one advertisement
+says three times (name, service and maker of the same brand) is one sign, not three: only
+the strongest counts in full. Tuya's, Matter's and the module makers' signs are on lamps and
+plugs just as well and only support.
+
+Legitimate causes: a camera of the building or a neighbour being set up, smart glasses or a
+body camera that a visitor wears, a doorbell, a plug or lamp waiting to be set up.
+
+Not covered: cameras without Bluetooth, or set up long ago (most are silent then); Bluetooth
+classic. Phones, watches and headphones are not judged and not remembered.
+
+Sources: the tables' (ansim/signatures/source). No recorded advertisement of a hidden camera
+was found in public, so the names are their authors' word.
+"""
+
+from ansim.ble_fields import advertised
+from ansim.detect.alarm import Alarm, distance_verdict, fingerprint, make_room, silent, strongest_first, total
+from ansim.finding import ALARM_SCORE, Evidence, Finding
+from ansim.frame_header import address_text
+from ansim.signatures import BRAND, CAMERA, WEAK, Tables
+
+NAME_POINTS = {CAMERA: 65, BRAND: 35, WEAK: 15}
+NAME_RULES = {CAMERA: "beacon_name_camera", BRAND: "beacon_name_brand", WEAK: "beacon_name_weak"}
+CODE_POINTS = {CAMERA: 50, BRAND: 30, WEAK: 10}  # a service or maker: told by more than cameras of that brand
+SERVICE_RULES = {CAMERA: "beacon_service_brand", BRAND: "beacon_service_brand", WEAK: "beacon_service_weak"}
+MAKER_RULES = {CAMERA: "beacon_maker_brand", BRAND: "beacon_maker_brand", WEAK: "beacon_maker_weak"}
+AGAIN_POINTS = 5  # a second sign of the same kind of thing
+OUI_CAMERA_POINTS = 30
+OUI_MODULE_POINTS = 5
+HARMLESS_POINTS = -40
+MOST_WITHOUT_STRONG = ALARM_SCORE - 5
+
+GONE_MS = 180000  # BLE has 3 s in each of the plan's rounds of about 30 s: six silent rounds
+MAX_ROWS = 8  # suspects, 300 B each on a board
+MAX_BORING = 64
+WORTH_TELLING = 30  # a suspect with so many points that found no place is told as "full"
+
+FAR_DBM = -85  # modules send at 0 dBm: about 10 m, or a wall
+NEAR_DBM = -60  # about 2 m
+
+PUBLIC = 0  # Advertisement.address_type
+
+
+class CameraBeacon:
+    """
+    Judge Bluetooth LE advertisements.
+
+    tables  a signatures.Tables to share, or None for one of its own
+    """
+
+    name = "camera_beacon"
+
+    def __init__(self, tables=None):
+        self._tables = tables or Tables()
+        self._known = set()
+        self.forget()
+
+    def forget(self) -> None:
+        """Start a new inspection."""
+        self._rows = {}  # address -> _Row
+        self._boring = set()  # fingerprints of advertisements that say nothing
+        self._full = False
+
+    def know(self, addresses: list) -> None:
+        """Say nothing about these addresses (bytes) from now on."""
+        self._known = set(addresses)
+
+    def advertisement(self, ad) -> None:
+        """Take one Advertisement."""
+        address = bytes(ad.address)
+        row = self._rows.get(address)
+        if row is None:
+            heard = fingerprint(address, ad.payload)
+            if heard in self._boring:
+                return
+            row = _Row(ad.at_ms, self._maker(ad, address))
+            row.read(advertised(ad.payload), self._tables)
+            points = total(row.evidence(ad.at_ms)) if row.suspect() else 0
+            if not row.suspect() or not make_room(self._rows, MAX_ROWS, points, ad.at_ms):
+                self._full = self._full or points >= WORTH_TELLING
+                if len(self._boring) >= MAX_BORING:
+                    self._boring.clear()
+                self._boring.add(heard)
+                return
+            self._rows[address] = row
+        elif ad.payload != row.payload:
+            # A name often comes in a scan response, apart from the services.
+            row.read(advertised(ad.payload), self._tables)
+        row.payload = bytes(ad.payload)
+        row.last_ms = ad.at_ms
+        row.rssi_dbm = ad.rssi_dbm if ad.rssi_dbm > row.rssi_dbm else (3 * row.rssi_dbm + ad.rssi_dbm) // 4
+
+    def judge(self, now_ms: int) -> list:
+        """Return the findings that are new, changed or over."""
+        findings = []
+        for address in list(self._rows):
+            row = self._rows[address]
+            gone = now_ms - row.last_ms >= GONE_MS
+            evidence = silent(row.last_ms, now_ms, GONE_MS) if gone else row.evidence(now_ms)
+            event = row.alarm.event(total(evidence), row.rssi_dbm, now_ms)
+            if event and address not in self._known:
+                findings.append(self._finding(event, address, row, evidence, now_ms))
+            if gone:
+                del self._rows[address]
+        return findings
+
+    def stations(self):
+        """Return (0, True if a suspect found no place since the last call)."""
+        full, self._full = self._full, False
+        return 0, full
+
+    def _maker(self, ad, address):
+        return self._tables.oui(address) if ad.address_type == PUBLIC else None
+
+    def _finding(self, event, address, row, evidence, now_ms):
+        return Finding(
+            event,
+            self.name,
+            address_text(address),
+            now_ms,
+            row.first_ms,
+            total(evidence),
+            0,
+            row.rssi_dbm,
+            "",
+            strongest_first(evidence),
+            row.considered(),
+            row.name,
+        )
+
+
+class _Row:
+    """One suspect advertiser."""
+
+    def __init__(self, now_ms, maker):
+        self.first_ms = self.last_ms = now_ms
+        self.maker = maker  # Sign of the address's maker, or None
+        self.rssi_dbm = -128
+        self.payload = b""
+        self.name = ""
+        self.by_name = self.by_service = self.by_company = self.harmless = None
+        self.service = self.company = 0
+        self.alarm = Alarm()
+
+    def read(self, told, tables):
+        """Take what an advertisement tells; what it does not tell stays as it was told before."""
+        if told.name and told.name != self.name:
+            self.name = told.name
+            self.by_name, self.harmless = tables.ble_name(told.name)
+        for service in told.services:
+            sign = tables.ble_service(service)
+            if sign and (self.by_service is None or sign.tier > self.by_service.tier):
+                self.by_service, self.service = sign, service
+        if told.maker is not None and told.maker != self.company:
+            sign = tables.ble_maker(told.maker)
+            if sign:
+                self.by_company, self.company = sign, told.maker
+
+    def suspect(self):
+        return bool(self.by_name or self.by_service or self.by_company or (self.maker and self.maker.tier == CAMERA))
+
+    def evidence(self, now_ms):
+        told = []
+        if self.by_name:
+            tier = self.by_name.tier
+            told.append((NAME_POINTS[tier], NAME_RULES[tier], self.by_name.number))
+        if self.by_service:
+            tier = self.by_service.tier
+            told.append((CODE_POINTS[tier], SERVICE_RULES[tier], self.service))
+        if self.by_company:
+            tier = self.by_company.tier
+            told.append((CODE_POINTS[tier], MAKER_RULES[tier], self.company))
+        most = max([one[0] for one in told]) if told else 0
+        found = []
+        for points, rule, value in told:
+            found.append(Evidence(rule, value, 0, points if points == most else AGAIN_POINTS))
+            most = most if points != most else -1  # the second of two equal ones counts as "again"
+        if self.maker:
+            camera = self.maker.tier == CAMERA
+            rule = "oui_camera" if camera else "oui_module"
+            found.append(Evidence(rule, self.maker.number, 0, OUI_CAMERA_POINTS if camera else OUI_MODULE_POINTS))
+        if self.harmless:
+            found.append(Evidence("name_harmless", self.harmless.number, 0, HARMLESS_POINTS))
+        strong = (self.by_name and self.by_name.tier == CAMERA) or (self.maker and self.maker.tier == CAMERA)
+        points = sum([one.weight for one in found])
+        if not strong and points > MOST_WITHOUT_STRONG:
+            found.append(Evidence("weak_only", points, MOST_WITHOUT_STRONG, MOST_WITHOUT_STRONG - points))
+        return found
+
+    def considered(self):
+        causes = [("neighbour_device", distance_verdict(self.rssi_dbm, FAR_DBM, NEAR_DBM))]
+        for sign in (self.harmless, self.by_name, self.by_service, self.by_company, self.maker):
+            if sign and sign.cause and sign.cause not in [cause for cause, _ in causes]:
+                causes.append((sign.cause, "open" if sign.tier == CAMERA else "for"))
+        return causes

@@ -1,0 +1,292 @@
+"""
+Stimulus: does this stream watch this room?
+
+A camera's encoder sends more when the picture moves. The panel or the phone asks for
+movement (or for switching the light to and fro) in some slots and for stillness in the
+others, the sensor stays on the stream's channel, and this test asks whether the stream's
+bytes follow the slots:
+
+    test = Stimulus("c0:ff:ee:00:00:01", plan_slots(seed=7))
+    test.begin(now_ms)                       # now the first slot is announced
+    test.listening(from_ms, to_ms)           # for each stay on the channel
+    test.take(records, count, now_ms)        # header records as the sniffer hands them over
+    told = test.result()                     # Result(subject, slots, p_ppm, effect_permille, heard_permille)
+
+The test shifts the slots around the series in a circle. The statistic is the difference of
+the mean level (see _level) in movement and in stillness, the best over the delays that a
+person and an encoder can have; p is the share of shifts that do as well as the true one.
+The shifts are whole multiples of the width of the delay window, so they form a group and p
+is exact for any series, whatever its key frames do. It cannot be smaller than one over the
+number of shifts: 120 s give 120 shifts and p >= 0.0083.
+
+The slots must be irregular: regular ones look alike after a shift by one period. Use
+plan_slots.
+
+Only more bytes in movement count as a response. Fewer would fit some encoders too, but also any
+stream at all: the person who moves stands between it and the sensor now and then. Repeated
+frames are left out for the same reason: the body costs acknowledgements.
+
+Legitimate causes of a response: somebody's video call in the same room; one chance in a
+hundred at p = 0.01 for any stream. No response does not mean that it is not watching: the
+movement may have been outside the picture, the encoder may hold its rate whatever happens
+(most that do were missed, see tools/stimulus_data/README.md), too little may have been heard.
+
+Source: Singh et al., SnoopDog, USENIX Security 2021 (traffic follows motion); Liu et al.,
+MobiSys 2018 (light). Circular-shift test: as for spike trains, Harrison et al., Neural
+Computation 27 (2015).
+"""
+
+from array import array
+from collections import namedtuple
+
+from ansim.frame_header import ADDR2, FLAG_RETRY, FLAGS, LENGTH, RECORD_BYTES, TIME_WRAPS_AT, address_bytes
+
+BIN_MS = 100
+MAX_BINS = 1200  # 120 s: 11 kB while it runs
+FEWEST_BINS = 300  # 30 s: 30 shifts
+HEARD_MS = 80  # a bin that was listened to for less is left out
+FEWEST_HEARD = 50  # bins of movement, and of stillness, that must have been heard
+
+# The shortest and longest delay from the announcement of a slot to the change in the traffic: a person reacts in
+# 0.2-0.7 s, an encoder and its network take 0.1-0.4 s.
+FIRST_LAG = 2  # bins
+LAGS = 10  # bins; also the step of the shifts
+
+SURE_PPM = 10000  # p <= 0.01
+UNSURE_PPM = 100000
+LEAST_HEARD_PERMILLE = 600
+
+RESPONDS, NO_RESPONSE, UNCLEAR = "responds", "no_response", "unclear"
+
+# subject          address text
+# slots            how many slots were asked for
+# p_ppm            p-value in parts per million, 0..1000000
+# effect_permille  bytes per second in movement over those in stillness, minus one
+# heard_permille   share of the slots' time in which the sensor listened
+Result = namedtuple("Result", ("subject", "slots", "p_ppm", "effect_permille", "heard_permille"))
+
+
+class BadSlots(ValueError):
+    """The slots cannot be tested; the text says why."""
+
+
+def verdict(p_ppm: int, heard_permille: int) -> str:
+    """Return RESPONDS, NO_RESPONSE (which is no proof of innocence) or UNCLEAR (do it again)."""
+    if heard_permille < LEAST_HEARD_PERMILLE:
+        return UNCLEAR
+    if p_ppm <= SURE_PPM:
+        return RESPONDS
+    return NO_RESPONSE if p_ppm > UNSURE_PPM else UNCLEAR
+
+
+class Stimulus:
+    """
+    One test of one emitter.
+
+    subject  address text of the transmitter
+    slots    rows (start_ms, length_ms, 1 movement or 0 stillness), in order of time, counted from begin();
+             time in no slot counts as stillness
+
+    Raises BadSlots.
+    """
+
+    def __init__(self, subject: str, slots: list):
+        self.subject = subject
+        self._address = address_bytes(subject)
+        self._slots = len(slots)
+        self._marks = []  # (first bin, bins) of the movement slots
+        end = 0
+        for start_ms, length_ms, mark in slots:
+            if start_ms < end:
+                raise BadSlots("slots overlap or are out of order")
+            end = start_ms + length_ms
+            if mark:
+                self._marks.append((start_ms // BIN_MS, end // BIN_MS - start_ms // BIN_MS))
+        self._bins = end // BIN_MS // LAGS * LAGS
+        if not FEWEST_BINS <= self._bins <= MAX_BINS:
+            raise BadSlots("slots take %d s, should be %d..%d" % (end // 1000, FEWEST_BINS // 10, MAX_BINS // 10))
+        if not self._marks:
+            raise BadSlots("no slot asks for movement")
+        self.begin(0)
+        self._begun = False
+
+    def begin(self, at_ms: int) -> None:
+        """The first slot is announced now; forgets what was heard before."""
+        self._begun = True
+        self._begin_ms = at_ms
+        self._bytes = array("H", bytes(2 * self._bins))
+        self._heard_ms = bytearray(self._bins)
+
+    def over(self, now_ms: int) -> bool:
+        """True once the last slot has ended."""
+        return self._begun and now_ms - self._begin_ms >= self._bins * BIN_MS
+
+    def listening(self, from_ms: int, to_ms: int) -> None:
+        """The sniffer was on the emitter's channel from `from_ms` to `to_ms`. Stays must not overlap."""
+        at = max(0, from_ms - self._begin_ms)
+        end = min(self._bins * BIN_MS, to_ms - self._begin_ms)
+        while at < end:
+            place = at // BIN_MS
+            until = min(end, (place + 1) * BIN_MS)
+            self._heard_ms[place] = min(BIN_MS, self._heard_ms[place] + until - at)
+            at = until
+
+    def frame(self, at_ms: int, length_bytes: int) -> None:
+        """The emitter sent a frame."""
+        place = (at_ms - self._begin_ms) // BIN_MS
+        if 0 <= place < self._bins:
+            self._bytes[place] = min(65535, self._bytes[place] + length_bytes)
+
+    def take(self, records, count: int, now_ms: int) -> None:
+        """Take `count` header records of 36 bytes, the newest of them heard at `now_ms`; other emitters' are passed over."""
+        newest_us = None
+        address = self._address
+        for at in range((count - 1) * RECORD_BYTES, -1, -RECORD_BYTES):
+            if newest_us is None:
+                newest_us = _whole(records, at, 4)
+            if not records[at + FLAGS] & FLAG_RETRY and records[at + ADDR2 : at + ADDR2 + 6] == address:
+                ago_ms = (newest_us - _whole(records, at, 4)) % TIME_WRAPS_AT // 1000
+                self.frame(now_ms - ago_ms, _whole(records, at + LENGTH, 2))
+
+    def result(self) -> Result:
+        """
+        Return what was found. Takes about half a second and 10 kB on an ESP32, so ask when the test is over.
+
+        p_ppm is 1000000 and the effect 0 if too little was heard of movement or of stillness.
+        """
+        heard = sum(self._heard_ms)
+        heard_permille = heard * 1000 // (self._bins * BIN_MS)
+        levels, counts = self._prefix_sums()
+        true, lag = self._best(levels, counts, 0)
+        moved, still = self._bytes_at(lag)
+        if true is None or not still:
+            return Result(self.subject, self._slots, 1000000, 0, heard_permille)
+        shifts = self._bins // LAGS
+        as_good = 1
+        for shift in range(1, shifts):
+            other, _ = self._best(levels, counts, shift * LAGS)
+            # A shift that cannot be judged counts against the response.
+            if other is None or other >= true:
+                as_good += 1
+        effect = max(-1000, min(100000, moved * 1000 // still - 1000))
+        return Result(self.subject, self._slots, as_good * 1000000 // shifts, effect, heard_permille)
+
+    def _prefix_sums(self):
+        """Return (sums of the levels, numbers of bins) of the heard bins before each bin."""
+        levels = array("i", bytes(4 * (self._bins + 1)))
+        counts = array("H", bytes(2 * (self._bins + 1)))
+        for place in range(self._bins):
+            heard_ms = self._heard_ms[place]
+            good = heard_ms >= HEARD_MS
+            level = _level(self._bytes[place] * BIN_MS // heard_ms) if good else 0
+            levels[place + 1] = levels[place] + level
+            counts[place + 1] = counts[place] + (1 if good else 0)
+        return levels, counts
+
+    def _difference(self, levels, counts, lag):
+        """Return 1,000 times the mean level in movement minus that in stillness, or None if one was hardly heard."""
+        bins = self._bins
+        moved = number = 0
+        for start, length in self._marks:
+            first = (start + lag) % bins
+            last = first + length
+            if last > bins:
+                moved += levels[bins]
+                number += counts[bins]
+                last -= bins
+            moved += levels[last] - levels[first]
+            number += counts[last] - counts[first]
+        others = counts[bins] - number
+        if number < FEWEST_HEARD or others < FEWEST_HEARD:
+            return None
+        return moved * 1000 // number - (levels[bins] - moved) * 1000 // others
+
+    def _best(self, levels, counts, shift):
+        """Return (the best difference, its lag) over the delays that are possible after a shift."""
+        best = best_lag = None
+        for lag in range(shift + FIRST_LAG, shift + FIRST_LAG + LAGS):
+            one = self._difference(levels, counts, lag)
+            if one is not None and (best is None or one > best):
+                best, best_lag = one, lag
+        return best, best_lag
+
+    def _bytes_at(self, lag):
+        """Return the mean bytes per bin, times 100, in movement and in stillness at this delay."""
+        sums, numbers = [0, 0], [0, 0]
+        if lag is None:
+            return 0, 0
+        marked = bytearray(self._bins)
+        for start, length in self._marks:
+            for place in range(start, start + length):
+                marked[(place + lag) % self._bins] = 1
+        for place in range(self._bins):
+            heard_ms = self._heard_ms[place]
+            if heard_ms >= HEARD_MS:
+                sums[marked[place]] += self._bytes[place] * BIN_MS // heard_ms
+                numbers[marked[place]] += 1
+        return [sums[mark] * 100 // (numbers[mark] or 1) for mark in (1, 0)]
+
+
+def plan_slots(seed: int, seconds: int = 120) -> list:
+    """
+    Return irregular slots as rows (start_ms, length_ms, 1 movement | 0 stillness), at most 40.
+
+    seed     int; another seed gives other slots
+    seconds  30..120 in all
+
+    Of eight drawn plans the one is taken that looks least like itself when shifted.
+    """
+    best, least = [], seconds + 1
+    for attempt in range(8):
+        rows = _draw(seed * 8 + attempt, seconds)
+        alike = _likeness(rows, seconds)
+        if alike < least:
+            best, least = rows, alike
+    return best
+
+
+def _draw(seed, seconds):
+    state = seed * 7919 % 65521 + 1
+    rows = []
+    at, mark = 0, 0
+    while at < seconds:
+        state = state * 17364 % 65521
+        length = 3 + state % 5  # shorter than 3 s is hard to follow, longer than 7 s is few changes
+        if seconds - at - length < 3:
+            length = seconds - at
+        rows.append((at * 1000, length * 1000, mark))
+        at += length
+        mark = 1 - mark
+    return rows
+
+
+def _likeness(rows, seconds):
+    """Return by how much, at most, the slots look like themselves after a shift by 2 s or more (0..seconds)."""
+    marks = []
+    for _, length_ms, mark in rows:
+        marks.extend([mark] * (length_ms // 1000))
+    worst = 0
+    for shift in range(2, seconds // 2 + 1):
+        alike = sum([1 for at in range(seconds) if marks[at] == marks[(at + shift) % seconds]])
+        worst = max(worst, alike)
+    return worst
+
+
+def _level(count):
+    """
+    Return about 16 * log2(1 + count / 64): a key frame of 50 kB then weighs as much as a few P frames, not as a hundred.
+
+    Straight lines between the powers of two, so that both interpreters agree to the last digit.
+    """
+    count += 64
+    power = 6
+    while count >> (power + 1):
+        power += 1
+    return 16 * (power - 6) + (count * 16 >> power) - 16
+
+
+def _whole(data, at, size):
+    value = 0
+    for index in range(size):
+        value |= data[at + index] << 8 * index
+    return value

@@ -1,0 +1,70 @@
+"""
+What a message to a sensor must look like: the tables behind report.decode() for cmd and stored.
+
+A rule is made when it is asked for and thrown away after, because a sensor's memory is short.
+"""
+
+from ansim import report, topics
+from ansim.schema import address, any_object, hexadecimal, items, one_of, record, row, text, whole
+
+MAX_COUNT = (1 << 31) - 1
+MAX_TIME_S = 1 << 34
+
+
+def message(leaf):
+    """Return the rule for the messages on a leaf, topics.CMD or topics.STORED."""
+    version = one_of(report.FORMAT_VERSION)
+    if leaf == topics.STORED:
+        # one row a boot, newest last: boot, highest seq up to which every report is stored
+        return record({"v": version, "upto": items(row(whole(1, MAX_COUNT), whole(0, MAX_COUNT)), 8, 1)})
+    return record(
+        {
+            "v": version,
+            "id": text(40, 1),
+            "name": text(32, 1),
+            "expires_s": whole(0, MAX_TIME_S),  # the sensor refuses it after this time; see arguments(TIME)
+            "args": any_object,
+        }
+    )
+
+
+def arguments(name):
+    """Return the rule for the arguments of a command, or None if there is no such command."""
+    fields = _fields(name)
+    return None if fields is None else record(fields)
+
+
+def _fields(name):
+    seconds = whole(1, 600)
+    channel = whole(1, 13)
+    count = whole(0, MAX_COUNT)
+    if name == report.INSPECTION_START:
+        return {"inspection": text(40, 1), "known": items(address, 64)}
+    if name == report.INSPECTION_STOP:
+        return {"inspection": text(40, 1)}
+    if name == report.TIME:
+        # Only good if `nonce` is the one of the sensor's newest state message: so an old
+        # answer cannot set its clock. The one command that is taken while the time is unknown.
+        return {"time_s": whole(0, MAX_TIME_S), "nonce": text(16, 8)}
+    if name == report.DWELL:
+        return {"channel": channel, "seconds": seconds}
+    if name == report.LOCATE:
+        return {"subject": address, "channel": channel, "seconds": seconds}
+    if name == report.SLOTS:
+        # one row a slot: start and length in ms after the command, 1 movement asked or 0 stillness
+        slot = row(count, whole(100, 60000), whole(0, 1))
+        return {"subject": address, "channel": channel, "slots": items(slot, 40, 2)}
+    if name == report.RUN_SELFTEST:
+        return {"emitter?": address}
+    if name == report.SETTINGS:
+        return {"changes": any_object}
+    if name == report.SIGNATURES:
+        digest = hexadecimal(64)
+        return {"table": text(16, 1), "bytes": count, "sha256": digest, "offset": count, "data": text(8192)}
+    if name == report.UPDATE:
+        return {"manifest": any_object}
+    if name == report.WIPE:
+        return {"device": text(32, 1)}
+    if name == report.RESTART:
+        return {}
+    return None

@@ -1,0 +1,185 @@
+"""
+Match a name against a compiled pattern, in place, without a regular expression engine.
+
+MicroPython's `re` has no {n} and its compiled patterns would take more heap than all the
+tables together. The language has what names of devices need and no backtracking:
+
+    text      itself; letters match in either case
+    #         a digit
+    @         a capital letter
+    %         a hexadecimal digit
+    &         a letter or a digit
+    [-_ ]     one of these characters
+    (ab|cd)   one of these texts, the longest that fits
+    x{6}      x six times, for any x above that is one character
+    x?        x or nothing, for any x above
+    !         here comes no letter (the end is fine); takes no character
+    $         here is the end
+    ~         as the first character: anywhere, not only at the beginning
+    \\         the next character is itself
+
+What is left of the name after the pattern does not matter, unless the pattern ends with $.
+tools/signatures.py compiles patterns; the codes below are its output.
+"""
+
+# Codes below 0x20; every other byte is a character itself, letters in lower case.
+DIGIT = 1
+CAPITAL = 2
+HEX = 3
+LETTER_OR_DIGIT = 4
+ONE_OF = 5  # then the number of characters, then these
+EITHER = (
+    6  # then 2 bytes: which first_letter_bit()s its texts have; the number of texts; each text, its length before it
+)
+TIMES = 7  # then how often; the element follows
+MAYBE = 8  # the element follows
+NO_LETTER = 14
+END = 15
+ANYWHERE = 16
+
+
+def matches(code, start: int, end: int, name: bytes) -> bool:
+    """
+    True if the pattern at code[start:end] fits `name`.
+
+    code  bytes or memoryview of a compiled table
+    name  bytes of UTF-8, at most 32 of them in an SSID
+    """
+    if start < end and code[start] == ANYWHERE:
+        wanted = code[start + 1]
+        for first in range(len(name)):
+            byte = name[first]
+            if 0x41 <= byte <= 0x5A:
+                byte |= 0x20
+            if (wanted == byte or wanted < 0x20) and _fits_at(code, start + 1, end, name, first):
+                return True
+        return False
+    return _fits_at(code, start, end, name, 0)
+
+
+def sound(code, start: int, end: int) -> bool:
+    """True if code[start:end] is a whole pattern, so that matches() cannot run past its end."""
+    at = start + 1 if start < end and code[start] == ANYWHERE else start
+    while at < end:
+        if code[at] == MAYBE:
+            at += 1
+        if at + 1 < end and code[at] == TIMES:
+            at += 2
+        if at >= end or code[at] in (0, TIMES, MAYBE, ANYWHERE):
+            return False
+        if at + (3 if code[at] == EITHER else 1 if code[at] == ONE_OF else 0) >= end:
+            return False
+        if code[at] == EITHER:
+            texts = code[at + 3]
+            at += 4
+            while texts and at < end:
+                at += code[at] + 1
+                texts -= 1
+            if texts:
+                return False
+        else:
+            at = _after(code, at)
+    return at == end
+
+
+def _fits_at(code, at, end, name, position):
+    length = len(name)
+    while at < end:
+        what = code[at]
+        if what == END:
+            return position == length
+        if what == NO_LETTER:
+            if position < length and _is_letter(name[position]):
+                return False
+            at += 1
+            continue
+        maybe = what == MAYBE
+        if maybe:
+            at += 1
+            what = code[at]
+        times = 1
+        if what == TIMES:
+            times = code[at + 1]
+            at += 2
+            what = code[at]
+        after = _after(code, at)
+        while times:
+            taken = _takes(code, at, what, name, position)
+            if taken:
+                position += taken
+            elif not maybe:
+                return False
+            times -= 1
+        at = after
+    return True
+
+
+def _takes(code, at, what, name, position):
+    """Return how many characters of the name the element takes; 0: it does not fit."""
+    if what == EITHER:
+        return _longest(code, at, name, position)
+    if position >= len(name):
+        return 0
+    byte = name[position]
+    if what == CAPITAL:
+        return 1 if 0x41 <= byte <= 0x5A else 0
+    if 0x41 <= byte <= 0x5A:
+        byte |= 0x20
+    if what == ONE_OF:
+        for index in range(at + 2, at + 2 + code[at + 1]):
+            if code[index] == byte:
+                return 1
+        return 0
+    if what in (DIGIT, HEX, LETTER_OR_DIGIT):
+        last = 0x60 if what == DIGIT else 0x66 if what == HEX else 0x7A
+        return 1 if 0x30 <= byte <= 0x39 or 0x61 <= byte <= last else 0
+    return 1 if what == byte else 0
+
+
+def first_letter_bit(byte: int) -> int:
+    """Return the bit that stands for a first letter, so that most EITHERs are passed over at once."""
+    return 1 << (byte & 15)
+
+
+def _longest(code, at, name, position):
+    best = 0
+    left = len(name) - position
+    if left <= 0:
+        return 0
+    first = name[position]
+    if 0x41 <= first <= 0x5A:
+        first |= 0x20
+    if not (code[at + 1] | code[at + 2] << 8) & first_letter_bit(first):
+        return 0
+    text = at + 4
+    for _ in range(code[at + 3]):
+        size = code[text]
+        if code[text + 1] == first and best < size <= left:
+            for index in range(1, size):
+                byte = name[position + index]
+                if 0x41 <= byte <= 0x5A:
+                    byte |= 0x20
+                if code[text + 1 + index] != byte:
+                    break
+            else:
+                best = size
+        text += size + 1
+    return best
+
+
+def _after(code, at):
+    """Return where the element after the one at `at` begins."""
+    what = code[at]
+    if what == ONE_OF:
+        return at + 2 + code[at + 1]
+    if what == EITHER:
+        texts = code[at + 3]
+        at += 4
+        for _ in range(texts):
+            at += code[at] + 1
+        return at
+    return at + 1
+
+
+def _is_letter(byte):
+    return 0x41 <= byte <= 0x5A or 0x61 <= byte <= 0x7A

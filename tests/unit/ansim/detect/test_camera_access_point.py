@@ -1,0 +1,154 @@
+"""Access points: tables stay bounded, causes are named, known ones are passed over. What fires is in the vectors."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansim.detect.camera_access_point import GONE_MS, MAX_BORING, MAX_ROWS, CameraAccessPoint
+from ansim.finding import ALARM_SCORE, CLEARED, RAISED
+from ansim.frame_header import address_bytes
+from ansim.observation import AccessPoint
+from ansim.report import FINDING, finding_body
+from ansim.schema import check
+from ansim.signatures import Tables
+from ansim.uplink_rules import BODIES
+
+TABLES = Tables()
+CAMERA = "V380-1234"
+
+
+def seen(ssid=CAMERA, bssid="c2:fd:00:00:00:01", rssi_dbm=-60, security=0):
+    return AccessPoint(0, ssid, address_bytes(bssid), 6, rssi_dbm, security)
+
+
+def judged(*found, at_ms=0):
+    detector = CameraAccessPoint(TABLES)
+    detector.access_points(list(found), at_ms)
+    return detector, detector.judge(at_ms)
+
+
+def test_a_finding_names_the_network_its_evidence_and_what_else_it_could_be():
+    _, (finding,) = judged(seen("IPCAM-77", "00:bc:99:00:00:01", -80))
+
+    assert finding.label == "IPCAM-77"
+    assert [one.rule for one in finding.evidence] == ["name_camera", "oui_camera", "open_network"]
+    assert sum(one.weight for one in finding.evidence) >= finding.score == 100
+    assert dict(finding.considered) == {"neighbour_device": "for", "visible_camera": "open", "phone_hotspot": "against"}
+    assert check(BODIES[FINDING], finding_body(finding)) == []
+    assert finding_body(finding)["label"] == "IPCAM-77"
+
+
+def test_one_missed_scan_clears_nothing_and_long_silence_does():
+    detector, _ = judged(seen())
+
+    told = []
+    for at_ms in range(30000, 200000, 30000):
+        detector.access_points([], at_ms)
+        told += [(one.event, at_ms) for one in detector.judge(at_ms)]
+
+    assert told == [(CLEARED, GONE_MS)]
+
+
+def test_silence_while_nobody_scans_is_no_silence():
+    detector, _ = judged(seen())
+
+    assert detector.judge(10 * GONE_MS) == []
+
+
+def test_a_name_that_is_hidden_in_a_later_scan_is_remembered():
+    detector, _ = judged(seen())
+
+    detector.access_points([seen("")], 20000)
+
+    assert detector.judge(20000) == []
+
+
+def test_a_network_that_is_renamed_is_judged_by_its_new_name():
+    detector, told = judged(seen("IPC_1"))
+    assert told == []
+
+    detector.access_points([seen("MIPC_1")], 20000)
+
+    assert [one.label for one in detector.judge(20000)] == ["MIPC_1"]
+
+
+def test_a_known_access_point_is_not_told_about():
+    detector = CameraAccessPoint(TABLES)
+    detector.know([address_bytes("c2:fd:00:00:00:01")])
+
+    detector.access_points([seen()], 0)
+
+    assert detector.judge(0) == []
+
+
+def test_a_new_inspection_starts_empty():
+    detector, _ = judged(seen())
+
+    detector.forget()
+    detector.access_points([seen()], 1000)
+
+    assert [one.event for one in detector.judge(1000)] == [RAISED]
+
+
+def test_many_weak_suspects_never_push_out_a_strong_one():
+    weak = [seen(f"ESP_{place:06X}", f"24:0a:c4:00:{place // 256:02x}:{place % 256:02x}") for place in range(200)]
+    detector, _ = judged(*weak)
+
+    detector.access_points([seen()], 1000)
+    detector.access_points(weak, 2000)
+
+    assert [one.label for one in detector.judge(2000)] == [CAMERA]
+    assert detector.stations() == (0, False)
+
+
+def test_more_strong_suspects_than_places_are_told_as_full():
+    detector, told = judged(*[seen(f"V380-{place}", f"c2:fd:00:00:00:{place:02x}") for place in range(MAX_ROWS + 1)])
+
+    assert len(told) == MAX_ROWS
+    assert detector.stations() == (0, True)
+    assert detector.stations() == (0, False)
+
+
+@pytest.mark.parametrize(
+    "camera", ["IPC-ABC123", "IPC_1", "XM-1", "HD_AP_1", "SmartLife-1", "ESP_123456", "Tapo_1", "GoPro 1"]
+)
+@pytest.mark.parametrize("bssid", ["24:0a:c4:00:00:01", "10:d5:61:00:00:01", "c2:fd:00:00:00:01"])
+def test_brand_and_weak_names_on_modules_never_raise(camera, bssid):
+    assert judged(seen(camera, bssid, -30, 0))[1] == []
+
+
+def test_a_stream_of_its_own_makes_a_weak_name_an_alarm_while_it_lasts():
+    detector, _ = judged(seen("ESP32-CAM test", "24:0a:c4:00:00:01"))
+
+    detector.traffic(address_bytes("24:0a:c4:00:00:01"), 1000, 500, 1)
+    raised = detector.judge(1000)
+    cleared = detector.judge(70000)
+
+    assert [one.event for one in raised + cleared] == [RAISED, CLEARED]
+    assert raised[0].score >= ALARM_SCORE
+
+
+AN_ACCESS_POINT = st.builds(
+    AccessPoint,
+    st.integers(0, 1 << 40),
+    st.one_of(st.text(max_size=32), st.sampled_from([CAMERA, "IPC_1", "iptime", ""])),
+    st.one_of(st.binary(min_size=6, max_size=6), st.just(b"\x00\xbc\x99\x00\x00\x01")),
+    st.integers(1, 14),
+    st.integers(-128, 20),
+    st.integers(0, 10),
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.lists(AN_ACCESS_POINT, max_size=20), st.integers(-100000, 100000)), max_size=8))
+def test_no_scan_breaks_it_or_makes_it_grow(scans):
+    detector = CameraAccessPoint(TABLES)
+    now_ms = 0
+    for found, later_ms in scans:
+        now_ms = max(0, now_ms + later_ms)
+        detector.access_points(found, now_ms)
+        for finding in detector.judge(now_ms):
+            assert check(BODIES[FINDING], finding_body(finding)) == []
+
+    assert len(detector._rows) <= MAX_ROWS
+    assert len(detector._boring) <= MAX_BORING

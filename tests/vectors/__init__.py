@@ -1,0 +1,1 @@
+"""Recorded and generated vectors of the detectors, and what makes the generated ones."""
