@@ -84,4 +84,6 @@ def _contradictions(settings):
         problems.append("wifi should list at least one network, or uplink be ethernet")
     if bool(settings["client_cert"]) != bool(settings["client_key"]):
         problems.append("client_cert and client_key go together")
+    if settings["tls"] and not settings["ca"]:
+        problems.append("ca should hold the authority of the broker's certificate, or tls be false (in a lab only)")
     return problems

@@ -6,7 +6,9 @@ import pytest
 
 from ansim import settings
 
+CA = "-----BEGIN CERTIFICATE-----\n..."
 GOOD = {
+    "ca": CA,
     "device": "hall-1",
     "key": "ab" * 32,
     "broker": "192.0.2.7",
@@ -43,6 +45,7 @@ def test_every_problem_is_told_at_once():
         ({"device": "Hall 1"}, "device should be"),
         ({"wifi": []}, "wifi should list"),
         ({"client_cert": "-----BEGIN"}, "go together"),
+        ({"ca": ""}, "ca should hold the authority"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(change, complaint):

@@ -1,0 +1,197 @@
+"""
+Show every observation to every detector, and keep the account of what was listened to.
+
+    engine = standard(settings)
+    engine.tune(6, now_ms)              # the radio listens on channel 6 from now on; 0: deaf
+    engine.take(records, count)         # frame headers heard since (see ansim/frame_header.py)
+    engine.lost(undecodable, dropped)   # of this visit, before the next tune()
+    for finding in engine.judge(now_ms):
+        ...
+
+A detector is an object with a `name` and any of these, called only if it has them:
+tune(channel, now_ms), take(records, count), lost(undecodable, dropped),
+access_points(list of AccessPoint, now_ms), advertisement(Advertisement), spectrum(Spectrum),
+judge(now_ms) -> list of Finding, candidates(now_ms) -> list of (channel, urgency),
+stations() -> (heard since the last call, table was full), know(list of six bytes), forget(),
+own_streams() -> list of (BSSID, kbit/s, clients) that traffic(BSSID, now_ms, kbit/s, clients)
+of the others is told.
+
+Nothing here has a clock: `now_ms` is the sensor's monotonic time in milliseconds.
+"""
+
+from ansim.frame_header import address_bytes
+
+MAX_DIFFERENT = 128  # access points and BLE advertisers told apart per coverage period
+MAX_CANDIDATES = 4
+
+
+class Engine:
+    """The detectors of one sensor."""
+
+    def __init__(self, detectors):
+        self.detectors = detectors
+        self._takers = _with(detectors, "take")
+        self._tuners = _with(detectors, "tune")
+        self._judges = _with(detectors, "judge")
+        self._losers = _with(detectors, "lost")
+        self._streamers = _with(detectors, "own_streams")
+        self._traffickers = _with(detectors, "traffic")
+        self._channel = 0
+        self._since_ms = 0
+        self._known = set()
+        self._reset_coverage()
+
+    def tune(self, channel: int, now_ms: int) -> None:
+        """The radio listens on `channel` (1..14) from now on; 0 means it is deaf."""
+        self._account(now_ms)
+        self._channel = channel
+        for detector in self._tuners:
+            detector.tune(channel, now_ms)
+
+    def take(self, records, count: int) -> None:
+        """Take `count` header records of 36 bytes each, heard since the last call. Allocates nothing."""
+        self._frames += count
+        for detector in self._takers:
+            detector.take(records, count)
+
+    def lost(self, undecodable: int, dropped: int) -> None:
+        """Count what the current visit heard without addresses and what its ring had no room for."""
+        row = self._row()
+        if row is not None:
+            row[3] += undecodable
+            row[4] += dropped
+        for detector in self._losers:
+            detector.lost(undecodable, dropped)
+
+    def access_points(self, found: list, now_ms: int) -> None:
+        """Take the result of one access-point scan, a list of AccessPoint."""
+        for one in found:
+            self._count_different(self._seen_access_points, one.bssid)
+        for detector in _with(self.detectors, "access_points"):
+            detector.access_points(found, now_ms)
+
+    def advertisement(self, advertisement) -> None:
+        """Take one Bluetooth LE Advertisement."""
+        self._count_different(self._seen_ble, advertisement.address)
+        for detector in _with(self.detectors, "advertisement"):
+            detector.advertisement(advertisement)
+
+    def spectrum(self, spectrum) -> None:
+        """Take one Spectrum of the nRF24."""
+        for detector in _with(self.detectors, "spectrum"):
+            detector.spectrum(spectrum)
+
+    def know(self, addresses: list) -> None:
+        """Say nothing about these emitters (address texts) from now on: they are known to be harmless here."""
+        self._known = set(addresses)
+        as_bytes = [address_bytes(one) for one in addresses]
+        for detector in _with(self.detectors, "know"):
+            detector.know(as_bytes)
+
+    def judge(self, now_ms: int) -> list:
+        """Return the findings that are new, changed or over; call at the end of a visit and each second of a dwell."""
+        self._account(now_ms)
+        findings = []
+        for detector in self._judges:
+            for finding in detector.judge(now_ms):
+                if finding.subject not in self._known:
+                    findings.append(finding)
+        self._pass_on_streams(now_ms)
+        return findings
+
+    def _pass_on_streams(self, now_ms):
+        """An access point that itself sends a camera-like stream is news for those who judge access points."""
+        for source in self._streamers:
+            for bssid, kbps, clients in source.own_streams():
+                for detector in self._traffickers:
+                    detector.traffic(bssid, now_ms, kbps, clients)
+
+    def candidates(self, now_ms: int) -> list:
+        """Return [(channel, urgency 0..100), ...], most urgent first: where listening longer would help."""
+        best = {}
+        for detector in _with(self.detectors, "candidates"):
+            for channel, urgency in detector.candidates(now_ms):
+                if urgency > best.get(channel, -1):
+                    best[channel] = urgency
+        wanted = sorted([(-best[channel], channel) for channel in best])
+        return [(channel, -urgency) for urgency, channel in wanted[:MAX_CANDIDATES]]
+
+    def coverage(self) -> dict:
+        """Return what was listened to since the last call, in the form of a SWEEP report, and start anew."""
+        stations = 0
+        full = self._full
+        for detector in _with(self.detectors, "stations"):
+            heard, was_full = detector.stations()
+            stations += heard
+            full = full or was_full
+        told = {
+            "channels": [self._rows[channel] for channel in sorted(self._rows)],
+            "stations": stations,
+            "access_points": len(self._seen_access_points),
+            "ble": len(self._seen_ble),
+            "full": full,
+        }
+        self._reset_coverage()
+        return told
+
+    def forget(self) -> None:
+        """Start a new inspection: nothing heard so far counts any more."""
+        self._reset_coverage()
+        for detector in _with(self.detectors, "forget"):
+            detector.forget()
+
+    def _reset_coverage(self):
+        self._rows = {}  # channel -> [channel, ms, frames, undecodable, dropped]
+        self._frames = 0
+        self._seen_access_points = set()
+        self._seen_ble = set()
+        self._full = False
+
+    def _account(self, now_ms):
+        """Book the time and frames since the last call on the channel the radio was on."""
+        row = self._row()
+        if row is not None:
+            if now_ms > self._since_ms:
+                row[1] += now_ms - self._since_ms
+            row[2] += self._frames
+        self._frames = 0
+        self._since_ms = now_ms
+
+    def _row(self):
+        channel = self._channel
+        if not 1 <= channel <= 14:
+            return None
+        row = self._rows.get(channel)
+        if row is None:
+            row = self._rows[channel] = [channel, 0, 0, 0, 0]
+        return row
+
+    def _count_different(self, seen, address):
+        if len(seen) < MAX_DIFFERENT:
+            seen.add(bytes(address))
+        elif address not in seen:
+            self._full = True
+
+
+def standard(settings: dict) -> Engine:
+    """Return an Engine with the usual detectors for checked settings (see ansim/settings.py)."""
+    from ansim.detect.camera_stream import CameraStream
+
+    detectors = [CameraStream()]
+    for module, name in (
+        ("camera_access_point", "CameraAccessPoint"),
+        ("camera_beacon", "CameraBeacon"),
+        ("analogue_video", "AnalogueVideo"),
+    ):
+        try:
+            found = __import__("ansim.detect." + module, None, None, (name,))
+        except ImportError:
+            continue  # TEMPORARY until every detector is there
+        detectors.append(getattr(found, name)())
+    engine = Engine(detectors)
+    engine.know(settings.get("ignore", []))
+    return engine
+
+
+def _with(detectors, method):
+    return [detector for detector in detectors if hasattr(detector, method)]

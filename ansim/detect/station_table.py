@@ -1,0 +1,160 @@
+"""
+What was heard of each transmitter: bounded, packed, and counted without allocating.
+
+    stations = StationTable()
+    stations.tune(6, now_ms)
+    stations.take(records, count)          # hot path
+    stations.settle(now_ms)                # at the end of a visit, each second of a dwell
+    number = stations.next(0)              # first station worth judging; stations.out tells its rows
+    while number != NONE:
+        ...
+        number = stations.next(number + 1)
+
+64 stations and 3 byte series take 16,032 bytes. When a 65th transmitter comes, the one of
+the lowest rank makes room.
+"""
+
+import sys
+from array import array
+
+from ansim.detect import station_layout as layout
+from ansim.detect.station_fold import fold, scan
+from ansim.detect.station_layout import FIRST, NONE, STRIDE
+
+ROW_MS = 1000  # a row is closed when it has lasted so long
+ROW_NEARLY_MS = 990  # judging "each second" may come a little early
+
+
+class StationTable:
+    """Transmitters of all channels, told apart by address."""
+
+    def __init__(self):
+        self.table = bytearray(layout.TABLE_BYTES)
+        self.out = array("I", [0] * layout.OUT_WORDS)
+        self._take, self._counter = _counting(self.table)
+        self.channel = 0
+        self._since_ms = 0
+        self._row_ms = ROW_MS
+        self.forget()
+
+    def forget(self) -> None:
+        """Empty the table."""
+        for at in range(len(self.table)):
+            self.table[at] = 0
+        for at in range(128):
+            self.table[at] = NONE
+        self._row_ms = ROW_MS
+        self._set(layout.S_CHANNEL, self.channel)
+        self._tell_time()
+        if self._counter:
+            self._counter.forget()
+
+    def tune(self, channel: int, now_ms: int) -> None:
+        """The radio listens on `channel` from now on; 0: deaf."""
+        self.settle(now_ms)
+        self.channel = channel
+        self._row_ms = ROW_MS  # a visit begins with a row of its own
+        self._set(layout.S_CHANNEL, channel)
+        self._set(layout.S_VISIT, self._get(layout.S_VISIT) + 1)
+
+    def take(self, records, count: int) -> None:
+        """Count `count` header records; what comes while the radio is deaf is not counted."""
+        if self.channel:
+            self._take(records, count)
+
+    def settle(self, now_ms: int) -> None:
+        """Add what was heard since the last call to each station's newest row."""
+        spent_ms = now_ms - self._since_ms
+        self._since_ms = now_ms
+        if not self.channel or spent_ms <= 0:
+            self._tell_time()
+            return
+        if self._row_ms >= ROW_NEARLY_MS:
+            self._row_ms = 0
+            self._set(layout.S_ROW_ID, self._get(layout.S_ROW_ID) + 1)
+        self._row_ms += spent_ms
+        self._set(layout.S_ROW_TIME, min(255, (self._row_ms + layout.MS_STEP // 2) // layout.MS_STEP))
+        if self._counter:
+            self._counter.flush()
+        self._tell_time()
+        fold(self.table)
+
+    def next(self, start: int) -> int:
+        """Return the number of the next station from `start` on that is worth judging, NONE if there is no more."""
+        return scan(self.table, start, self.out)
+
+    def field(self, number: int, field: int) -> int:
+        """Return one F_* of a station."""
+        return self._get(FIRST + number * STRIDE + field)
+
+    def set_field(self, number: int, field: int, value: int) -> None:
+        """Write one F_* of a station; only between settle() and take()."""
+        self._set(FIRST + number * STRIDE + field, value)
+
+    def address(self, number: int, field=layout.F_ADDRESS) -> bytes:
+        """Return a station's address, or its access point's with field=F_BSSID, as six bytes."""
+        at = 2 * (FIRST + number * STRIDE + field)
+        return bytes(self.table[at : at + 6])
+
+    def is_at(self, number: int, address) -> bool:
+        """True if station `number` is the one with this address of six bytes."""
+        at = 2 * (FIRST + number * STRIDE)
+        return number < self.used() and self.table[at : at + 6] == address
+
+    def used(self) -> int:
+        """Return how many stations there are."""
+        return self._get(layout.S_USED)
+
+    def start_series(self, number: int, series: int) -> None:
+        """Count a station's bytes by 100 ms too, in series 1..SERIES_COUNT, from now on."""
+        for other in range(self.used()):
+            if self.field(other, layout.F_SERIES) == series:
+                self.set_field(other, layout.F_SERIES, 0)
+        at = 2 * (layout.SERIES_AT + (series - 1) * layout.SERIES_BINS)
+        self.table[at : at + 2 * layout.SERIES_BINS] = b"\xff" * (2 * layout.SERIES_BINS)
+        self.set_field(number, layout.F_SERIES, series)
+
+    def end_series(self, number: int) -> None:
+        """Stop that."""
+        self.set_field(number, layout.F_SERIES, 0)
+
+    def first_ms(self, number: int) -> int:
+        """Return when a station was first heard, to the second."""
+        return (self.field(number, layout.F_FIRST_S) | self.field(number, layout.F_FIRST_S + 1) << 16) * 1000
+
+    def heard(self) -> tuple:
+        """Return (transmitters heard, whether any had to make room) since the last call."""
+        if self._counter:
+            self._counter.flush()
+        told = self._get(layout.S_HEARD), self._get(layout.S_EVICTED) > 0
+        self._set(layout.S_HEARD, 0)
+        self._set(layout.S_EVICTED, 0)
+        for number in range(self.used()):
+            flags = self.field(number, layout.F_FLAGS)
+            self.set_field(number, layout.F_FLAGS, flags & ~layout.FLAG_HEARD)
+        return told
+
+    def _tell_time(self):
+        now_s = self._since_ms // 1000
+        self._set(layout.S_NOW_S, now_s)
+        self._set(layout.S_FIRST_S, now_s)
+        self._set(layout.S_FIRST_S + 1, now_s >> 16)
+
+    def _get(self, half):
+        return self.table[2 * half] | self.table[2 * half + 1] << 8
+
+    def _set(self, half, value):
+        self.table[2 * half] = value & 0xFF
+        self.table[2 * half + 1] = value >> 8 & 0xFF
+
+
+def _counting(table):
+    """The fastest way to count on this interpreter: (function(records, count), Counter or None)."""
+    if sys.implementation.name == "micropython":
+        from ansim.detect.station_take import take
+
+        return lambda records, count: take(table, records, count), None
+    from ansim.detect.station_count import Counter
+
+    counter = Counter(table)
+    return counter.take, counter

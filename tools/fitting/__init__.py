@@ -1,0 +1,1 @@
+"""How the weights of the evidence are worked out: the parts of tools/fit.py."""
