@@ -1,0 +1,119 @@
+// The Python module:
+//
+//   import rfsniff
+//   rfsniff.start(6, rfsniff.MANAGEMENT | rfsniff.DATA)   # Wi-Fi must be active
+//   count = rfsniff.readinto(buffer)                      # whole records; again until fewer than fit
+//   rfsniff.channel(11)
+//   waiting, pushed, dropped = rfsniff.stats()            # since start()
+//   rfsniff.errors()                                      # frames heard with wrong bytes since start()
+//   rfsniff.stop()
+//
+// Its state is static, because a user module is not told of a soft reset: the radio keeps listening
+// through one. start() therefore stops first, and so should whoever boots without wanting to listen.
+#include "py/mperrno.h"
+#include "py/runtime.h"
+
+#include "intake.h"
+#include "radio.h"
+#include "ring.h"
+#if RFSNIFF_HOST
+#include "radio_host.h"
+#endif
+
+static bool running;
+
+static int channel_from(mp_obj_t given) {
+    mp_int_t channel = mp_obj_get_int(given);
+    if (channel < 1 || channel > 14) {
+        mp_raise_ValueError(MP_ERROR_TEXT("channel should be 1..14"));
+    }
+    return (int)channel;
+}
+
+static void check(int error) {
+    if (error) {
+        mp_raise_OSError(error);
+    }
+}
+
+static mp_obj_t rfsniff_stop(void) {
+    running = false;
+    rfsniff_radio_stop();
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_0(rfsniff_stop_obj, rfsniff_stop);
+
+static mp_obj_t rfsniff_start(mp_obj_t given_channel, mp_obj_t given_filter) {
+    int channel = channel_from(given_channel);
+    mp_int_t filter = mp_obj_get_int(given_filter);
+    if (filter < 1 || filter > (mp_int_t)RFSNIFF_FILTER_ALL) {
+        mp_raise_ValueError(MP_ERROR_TEXT("filter should be 1..15"));
+    }
+    rfsniff_stop();
+    rfsniff_intake_restart((uint32_t)filter);
+    check(rfsniff_radio_start(channel, (uint32_t)filter));
+    running = true;
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_2(rfsniff_start_obj, rfsniff_start);
+
+static mp_obj_t rfsniff_channel(mp_obj_t given) {
+    int channel = channel_from(given);
+    if (!running) {
+        mp_raise_OSError(MP_EPERM);
+    }
+    check(rfsniff_radio_tune(channel));
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(rfsniff_channel_obj, rfsniff_channel);
+
+static mp_obj_t rfsniff_readinto(mp_obj_t given) {
+    mp_buffer_info_t buffer;
+    mp_get_buffer_raise(given, &buffer, MP_BUFFER_WRITE);
+    return MP_OBJ_NEW_SMALL_INT(rfsniff_ring_read(buffer.buf, buffer.len / RFSNIFF_RECORD_BYTES));
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(rfsniff_readinto_obj, rfsniff_readinto);
+
+static mp_obj_t rfsniff_stats(void) {
+    uint32_t waiting, pushed, dropped;
+    rfsniff_ring_counts(&waiting, &pushed, &dropped);
+    mp_obj_t counts[] = {
+        mp_obj_new_int_from_uint(waiting),
+        mp_obj_new_int_from_uint(pushed),
+        mp_obj_new_int_from_uint(dropped),
+    };
+    return mp_obj_new_tuple(MP_ARRAY_SIZE(counts), counts);
+}
+static MP_DEFINE_CONST_FUN_OBJ_0(rfsniff_stats_obj, rfsniff_stats);
+
+static mp_obj_t rfsniff_errors(void) {
+    return mp_obj_new_int_from_uint(rfsniff_intake_errors());
+}
+static MP_DEFINE_CONST_FUN_OBJ_0(rfsniff_errors_obj, rfsniff_errors);
+
+static const mp_rom_map_elem_t rfsniff_names[] = {
+    {MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_rfsniff)},
+    {MP_ROM_QSTR(MP_QSTR_start), MP_ROM_PTR(&rfsniff_start_obj)},
+    {MP_ROM_QSTR(MP_QSTR_channel), MP_ROM_PTR(&rfsniff_channel_obj)},
+    {MP_ROM_QSTR(MP_QSTR_readinto), MP_ROM_PTR(&rfsniff_readinto_obj)},
+    {MP_ROM_QSTR(MP_QSTR_stats), MP_ROM_PTR(&rfsniff_stats_obj)},
+    {MP_ROM_QSTR(MP_QSTR_errors), MP_ROM_PTR(&rfsniff_errors_obj)},
+    {MP_ROM_QSTR(MP_QSTR_stop), MP_ROM_PTR(&rfsniff_stop_obj)},
+    {MP_ROM_QSTR(MP_QSTR_RECORD_BYTES), MP_ROM_INT(RFSNIFF_RECORD_BYTES)},
+    {MP_ROM_QSTR(MP_QSTR_MANAGEMENT), MP_ROM_INT(RFSNIFF_FILTER(RFSNIFF_KIND_MANAGEMENT))},
+    {MP_ROM_QSTR(MP_QSTR_CONTROL), MP_ROM_INT(RFSNIFF_FILTER(RFSNIFF_KIND_CONTROL))},
+    {MP_ROM_QSTR(MP_QSTR_DATA), MP_ROM_INT(RFSNIFF_FILTER(RFSNIFF_KIND_DATA))},
+    {MP_ROM_QSTR(MP_QSTR_UNDECODABLE), MP_ROM_INT(RFSNIFF_FILTER(RFSNIFF_KIND_UNDECODABLE))},
+#if RFSNIFF_HOST
+    {MP_ROM_QSTR(MP_QSTR_inject), MP_ROM_PTR(&rfsniff_inject_obj)},
+    {MP_ROM_QSTR(MP_QSTR_flood), MP_ROM_PTR(&rfsniff_flood_obj)},
+    {MP_ROM_QSTR(MP_QSTR_flooding), MP_ROM_PTR(&rfsniff_flooding_obj)},
+#endif
+};
+static MP_DEFINE_CONST_DICT(rfsniff_globals, rfsniff_names);
+
+const mp_obj_module_t rfsniff_module = {
+    .base = {&mp_type_module},
+    .globals = (mp_obj_dict_t *)&rfsniff_globals,
+};
+MP_REGISTER_MODULE(MP_QSTR_rfsniff, rfsniff_module);

@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""
+Build MicroPython with the sniffer module firmware/native/rfsniff in it.
+
+    python3 -m tools.native esp32 --micropython ~/micropython --board ESP32_GENERIC_S3
+    python3 -m tools.native host [--sanitize]
+
+`esp32` makes the interpreter image for tools/flash.py; it needs ESP-IDF's `idf.py` on the
+PATH and a checkout of MicroPython. `host` makes a MicroPython for this computer, with a
+radio made of Python calls, from the source package of Debian; the tests use it. Both write
+to build/native and build only what changed.
+"""
+
+import argparse
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tools import errors
+from tools.errors import ToolError
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULES = ROOT / "firmware" / "native"
+BUILD = ROOT / "build" / "native"
+
+# board of the project (ansim/settings.py) -> board of MicroPython's esp32 port
+BOARDS = {
+    "esp32_devkit": "ESP32_GENERIC",
+    "esp32_s3": "ESP32_GENERIC_S3",
+    "esp32_c3_mini": "ESP32_GENERIC_C3",
+    "esp32_ethernet": "OLIMEX_ESP32_POE",
+}
+
+# The first Debian release that has the package; added to the machine's own release.
+SOURCE_SUITE = "trixie"
+
+# What the Debian source package leaves out (its submodules), and the module does not need.
+HOST_OPTIONS = ("VARIANT=standard", "MICROPY_PY_BTREE=0", "MICROPY_PY_SSL=0", "MICROPY_PY_FFI=0", "FROZEN_MANIFEST=")
+SANITIZE_OPTIONS = ("STRIP=", "CFLAGS_EXTRA=-fsanitize=thread -g", "LDFLAGS_EXTRA=-fsanitize=thread")
+
+
+def host(sanitize: bool = False) -> Path:
+    """
+    Return the path of a MicroPython for this computer with the module and its host backend.
+
+    sanitize   built with ThreadSanitizer
+
+    Takes about a minute the first time and nothing when neither the module nor the source
+    changed. Raises ToolError if a tool or the source package is missing.
+    """
+    for tool in ("make", "gcc"):
+        if shutil.which(tool) is None:
+            raise ToolError(f"{tool} is missing; on Debian `apt install build-essential` brings it")
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with open(BUILD / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two test processes must not build in one folder
+        source = source_folder()
+        out = BUILD / ("host-sanitize" if sanitize else "host")
+        program, stamp = out / "micropython", out / "made-from"
+        made_from = f"{source.name} {_fingerprint(MODULES)}"
+        if not (program.exists() and stamp.exists() and stamp.read_text() == made_from):
+            options = [*HOST_OPTIONS, *(SANITIZE_OPTIONS if sanitize else ())]
+            command = ["make", "-C", str(source / "ports/unix"), f"-j{os.cpu_count()}", *options]
+            _run([*command, f"USER_C_MODULES={MODULES}", f"BUILD={out}"], BUILD / f"{out.name}.log")
+            stamp.write_text(made_from)
+    return program
+
+
+def source_folder() -> Path:
+    """Return the unpacked source package, fetching it with apt the first time. Raises ToolError."""
+    place = BUILD / "source"
+    found = sorted(path.parent for path in place.glob("micropython-*/py"))
+    if found:
+        return found[-1]
+    if shutil.which("apt-get") is None or shutil.which("dpkg-source") is None:
+        raise ToolError("cannot fetch MicroPython's source: needs apt-get and dpkg-source (`apt install dpkg-dev`)")
+    place.mkdir(parents=True, exist_ok=True)
+    options = _private_apt(place / "apt")
+    log = BUILD / "source.log"
+    _run(["apt-get", *options, "update"], log)
+    _run(["apt-get", *options, "source", "micropython"], log, cwd=place)
+    found = sorted(path.parent for path in place.glob("micropython-*/py"))
+    if not found:
+        raise ToolError(f"apt-get brought no MicroPython source; see {log}")
+    return found[-1]
+
+
+def _private_apt(folder: Path) -> list[str]:
+    """Lay out apt's state in a folder of our own, so that the machine's stays as it is and root is not needed."""
+    for name in ("lists/partial", "cache/archives/partial", "sources"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    release = dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', Path("/etc/os-release").read_text(), re.MULTILINE))
+    codename = release.get("VERSION_CODENAME", "")
+    wanted = codename if release.get("ID") != "debian" or codename == "sid" else f"{codename} {SOURCE_SUITE}"
+    lines = 0
+    for path in [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]:
+        if path.suffix in (".list", ".sources") and path.exists():
+            text = source_entries(path.read_text(), codename, wanted, stanzas=path.suffix == ".sources")
+            lines += bool(text)
+            (folder / "sources" / path.name).write_text(text)
+    if not lines:
+        raise ToolError(f"apt's sources name no archive of {codename or 'this system'}; is this Debian or Ubuntu?")
+    return [
+        f"-oDir::Etc::SourceList={folder / 'none'}",
+        f"-oDir::Etc::SourceParts={folder / 'sources'}",
+        f"-oDir::State::Lists={folder / 'lists'}",
+        f"-oDir::Cache={folder / 'cache'}",
+    ]
+
+
+def source_entries(text: str, codename: str, wanted: str, stanzas: bool) -> str:
+    """
+    Turn apt's entries for programs into entries for source packages.
+
+    text      a .list file, or a .sources file if `stanzas`
+    codename  only entries of exactly this suite are taken, so no third party's archive
+    wanted    the suites to ask instead, separated by spaces
+    """
+    made = []
+    if stanzas:
+        for stanza in re.split(r"\n\s*\n", text):
+            suites = re.search(r"^Suites:(.*)$", stanza, re.MULTILINE)
+            enabled = not re.search(r"^Enabled:\s*(no|false)", stanza, re.MULTILINE | re.IGNORECASE)
+            if suites and codename in suites[1].split() and enabled:
+                stanza = re.sub(r"^Types:.*$", "Types: deb-src", stanza, flags=re.MULTILINE)
+                made.append(re.sub(r"^Suites:.*$", f"Suites: {wanted}", stanza, flags=re.MULTILINE) + "\n")
+    else:
+        for line in text.splitlines():
+            entry = re.match(r"deb\s+(\[[^\]]*\]\s+)?(\S+)\s+(\S+)\s+(.*)$", line.strip())
+            if entry and entry[3] == codename:
+                made += [f"deb-src {entry[1] or ''}{entry[2]} {suite} {entry[4]}\n" for suite in wanted.split()]
+    return "\n".join(made)
+
+
+def esp32_commands(micropython: Path, board: str) -> list[list[str]]:
+    """Return the commands that build the interpreter for one of MicroPython's boards."""
+    port = micropython / "ports" / "esp32"
+    return [
+        ["make", "-C", str(micropython / "mpy-cross")],
+        ["make", "-C", str(port), f"BOARD={board}", "submodules"],
+        [
+            *("make", "-C", str(port), f"BOARD={board}", f"BUILD={BUILD / board}"),
+            f"USER_C_MODULES={MODULES / 'rfsniff' / 'micropython.cmake'}",
+        ],
+    ]
+
+
+def esp32(micropython: Path, board: str) -> Path:
+    """Build the interpreter image for a board; return its path. Needs ESP-IDF. Raises ToolError."""
+    if not (micropython / "ports" / "esp32" / "boards" / board).is_dir():
+        raise ToolError(f"{micropython} is no MicroPython checkout with ports/esp32/boards/{board}")
+    if shutil.which("idf.py") is None:
+        raise ToolError("idf.py is not on the PATH; run ESP-IDF's `. export.sh` in this terminal first")
+    BUILD.mkdir(parents=True, exist_ok=True)
+    for command in esp32_commands(micropython, board):
+        print(" ".join(command), flush=True)
+        if subprocess.run(command).returncode:
+            raise ToolError(f"the build for {board} failed; the lines above say why")
+    image = BUILD / f"ansim-micropython-{board}.bin"
+    shutil.copyfile(BUILD / board / "firmware.bin", image)
+    return image
+
+
+def _run(command, log: Path, cwd: Path | None = None) -> None:
+    with open(log, "ab") as file:
+        if subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, cwd=cwd).returncode:
+            raise ToolError(f"`{command[0]} ... {command[-1]}` failed; see {log}")
+
+
+def _fingerprint(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.[chm]*")):
+        digest.update(f"{path.relative_to(folder)} {path.stat().st_size}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    chip = kinds.add_parser("esp32", help="an interpreter image for a board")
+    chip.add_argument("--micropython", type=Path, required=True, help="a checkout of MicroPython, v1.29 or newer")
+    chip.add_argument("--board", default="ESP32_GENERIC", help="one of MicroPython's, or one of " + ", ".join(BOARDS))
+    computer = kinds.add_parser("host", help="a MicroPython for this computer, for the tests")
+    computer.add_argument("--sanitize", action="store_true", help="with ThreadSanitizer")
+    given = parser.parse_args()
+    if given.kind == "host":
+        print(host(given.sanitize))
+        return 0
+    image = esp32(given.micropython.expanduser(), BOARDS.get(given.board, given.board))
+    print(f"{image}\nSHA-256 {hashlib.sha256(image.read_bytes()).hexdigest()}")
+    return 0
+
+
+if __name__ == "__main__":
+    errors.run(main)
