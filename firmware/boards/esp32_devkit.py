@@ -1,0 +1,15 @@
+"""ESP32-DevKitC V4 and the many boards like it (30 or 38 pins, USB)."""
+
+NAME = "esp32_devkit"
+CPU_HZ = 240_000_000
+LED, LED_ON = 2, 1  # the blue one of most copies; Espressif's own has none, so an LED is put there
+BUTTON = 0  # BOOT
+BUZZER = 25
+BATTERY, BATTERY_DIVIDER = 34, 2
+OLED = (21, 22)
+NRF24 = (18, 23, 19, 5, 4)
+FITTED = ("led", "button")
+
+
+def lan():
+    """None: no Ethernet."""

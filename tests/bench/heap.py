@@ -1,0 +1,184 @@
+"""
+How much heap the whole firmware needs, and whether that stays the same over hours.
+
+    python -m tests.bench.heap [--heap 160k] [--hours 1] [--scene crowded] [--csv heap.csv]
+    python -m tests.bench.heap --least            # the smallest heap with which it runs
+
+One virtual sensor, a real mosquitto and a small server that confirms every report. Scene time
+runs faster than the clock while the firmware waits. Each minute of scene time the heap is
+collected and weighed; the CSV has scene_s, bytes in use before and after the collection, and free.
+
+It fails if the firmware restarts (a MemoryError is one), if fewer reports arrive than the hours
+must bring, or if the free heap of the last quarter lies more than FLAT_BYTES below that of the
+second quarter. In the first everything is set up.
+
+A pointer takes 8 bytes here and 4 on the board: objects are about twice the size. The simulated
+hardware is in the same heap. With --code rom code runs in place, as from a board's ROMFS; with
+--code files it is loaded into the heap, as from its file system.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from ansim import report
+from tests.integration import brokers
+from tests.integration.delivery import DEVICE, KEY, TinyServer
+from tools.errors import ToolError, run
+from tools.sim_sensor import IN_FILES, IN_ROM, VirtualSensor
+from tools.simulate import scene_path, settings_for
+
+WEIGH_S = 60
+FLAT_BYTES = 2048
+STEP_K = 8
+LEAST_HOURS = 0.2
+
+
+def measure(scene, heap, hours, speed, uplink="wifi", code=IN_ROM, folder=None, say=lambda line: None) -> dict:
+    """
+    Run one virtual sensor for some hours of scene time.
+
+    Returns rows [(scene_s, before, after, free)], restarts, reports (how many arrived), findings
+    (kinds and events), took_s, and what the sensor said.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(folder or scratch)
+        broker = brokers.mosquitto(folder, brokers.free_port(22900, 22990)).start()
+        server = TinyServer(broker.port).start()
+        said = []
+        settings = settings_for(DEVICE, KEY, port=broker.port, uplink=uplink, upload_every_s=60)
+        sensor = VirtualSensor(
+            settings,
+            scene,
+            folder / "sensor",
+            speed,
+            heap,
+            code=code,
+            say=said.append,
+            environ={"SIM_WEIGH_S": str(WEIGH_S)},
+        )
+        began_s = time.monotonic()
+        sensor.start()
+        try:
+            rows = _watch(sensor, hours * 3600, say)
+        finally:
+            sensor.stop()
+            server.stop()
+            broker.kill()
+        findings = [one["body"] for one in server.reports.values() if one["kind"] == report.FINDING]
+        return {
+            "rows": rows,
+            "restarts": sensor.starts - 1,
+            "reports": len(server.order),
+            "findings": sorted({(one["detector"], one["event"]) for one in findings}),
+            "took_s": time.monotonic() - began_s,
+            "said": said,
+        }
+
+
+def _watch(sensor, scene_s, say):
+    file = sensor.world / "heap.csv"
+    last = None
+    changed_s = time.monotonic()
+    while True:
+        time.sleep(0.2)
+        rows = _rows(file)
+        if rows and rows[-1] != last:
+            last, changed_s = rows[-1], time.monotonic()
+            say(f"{last[0] / 60:6.0f} min  {last[3]} bytes free")
+        if sensor.starts > 1 or (rows and rows[-1][0] >= scene_s):
+            return rows
+        if not sensor.is_on() or time.monotonic() - changed_s > 60:
+            return rows  # it has ended, or it hangs
+
+
+def _rows(file):
+    try:
+        lines = file.read_text().splitlines()
+    except OSError:
+        return []
+    return [tuple(int(part) for part in line.split(",")) for line in lines if line.count(",") == 3]
+
+
+def problems(found: dict, hours: float) -> list:
+    """Return what speaks against it, as sentences; empty if it is good."""
+    rows, wrong = found["rows"], []
+    if found["restarts"]:
+        wrong.append("the firmware restarted: " + "; ".join(found["said"][-3:]))
+    if not rows or rows[-1][0] < hours * 3600:
+        wrong.append(f"it ended after {rows[-1][0] if rows else 0} s of scene time")
+        return wrong
+    if found["reports"] < hours * 30:
+        wrong.append(f"only {found['reports']} reports arrived")
+    second, last = quarters(rows)
+    if second - last > FLAT_BYTES:
+        wrong.append(f"the free heap sank by {second - last} bytes from the second to the last quarter")
+    return wrong
+
+
+def quarters(rows) -> tuple:
+    """The median free heap of the second and of the last quarter."""
+    quarter = max(1, len(rows) // 4)
+    free = [row[3] for row in rows]
+    return round(statistics.median(free[quarter : 2 * quarter])), round(statistics.median(free[-quarter:]))
+
+
+def least_heap(measured_with, low_k=120, high_k=480) -> int:
+    """The smallest heap in kB, in steps of STEP_K, with which measured_with("<n>k") comes to its end."""
+    while high_k - low_k > STEP_K:
+        middle_k = (low_k + high_k) // 2 // STEP_K * STEP_K
+        if middle_k in (low_k, high_k):
+            break
+        found = measured_with(f"{middle_k}k")
+        if found["restarts"] or not found["rows"] or found["rows"][-1][0] < LEAST_HOURS * 3600:
+            low_k = middle_k
+        else:
+            high_k = middle_k
+        print(f"{middle_k}k {'is enough' if high_k == middle_k else 'is too little'}", flush=True)
+    return high_k
+
+
+def main(arguments=None) -> int:
+    given = _parser().parse_args(arguments)
+    if given.hours * 3600 < 8 * WEIGH_S:
+        raise ToolError(f"--hours {given.hours} is too short; give {8 * WEIGH_S / 3600} or more")
+    scene = scene_path(given.scene)
+    if given.least:
+        least_k = least_heap(lambda heap: measure(scene, heap, LEAST_HOURS, given.speed, given.uplink, given.code))
+        print(f"least heap: {least_k}k ({given.scene}, {given.uplink}, code in {given.code})")
+        return 0
+    found = measure(scene, given.heap, given.hours, given.speed, given.uplink, given.code, say=print)
+    if given.csv:
+        lines = [",".join(str(part) for part in row) for row in found["rows"]]
+        given.csv.write_text("scene_s,used_before,used_after,free\n" + "\n".join(lines) + "\n")
+    wrong = problems(found, given.hours)
+    if found["rows"]:
+        second, last = quarters(found["rows"])
+        print(f"heap {given.heap}, {given.hours} h of scene time in {found['took_s']:.0f} s, code in {given.code}")
+        print(
+            f"free: {min(row[3] for row in found['rows'])} bytes at the least, {second} in the second quarter, {last} in the last"
+        )
+        print(f"reports that arrived: {found['reports']}; findings: {found['findings'] or 'none'}")
+    for problem in wrong:
+        print("FAILED:", problem, file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.heap", description=__doc__.strip().splitlines()[0])
+    parser.add_argument("--heap", default="160k")
+    parser.add_argument("--hours", type=float, default=1.0)
+    parser.add_argument("--speed", type=float, default=60.0)
+    parser.add_argument("--scene", default="crowded")
+    parser.add_argument("--uplink", choices=("wifi", "ethernet"), default="wifi")
+    parser.add_argument("--code", choices=(IN_ROM, IN_FILES), default=IN_ROM)
+    parser.add_argument("--csv", type=Path)
+    parser.add_argument("--least", action="store_true", help="search the smallest heap that is enough")
+    return parser
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,177 @@
+"""The clock: never goes back, never wraps, takes the time from whom it may."""
+
+import asyncio
+import socket
+import struct
+import threading
+
+import pytest
+
+from ansim import report, topics
+from firmware.clock import NTP, REPEAT_MS, SERVER, STEP_S, TICKS_PERIOD, UNKNOWN, Clock, StaleTime, ntp_time_s
+
+NOW_S = 1767225600
+NTP_1900_S = 2208988800
+
+
+class Ticks:
+    """time.ticks_ms() of a board: wraps at 2**30."""
+
+    def __init__(self, start=0):
+        self.ms = start
+
+    def __call__(self):
+        return self.ms % TICKS_PERIOD
+
+
+@pytest.fixture
+def ticks():
+    return Ticks(TICKS_PERIOD - 500)
+
+
+@pytest.fixture
+def clock(ticks):
+    made = Clock(ticks)
+    made.now_ms()
+    return made
+
+
+def test_it_counts_from_its_first_question(clock, ticks):
+    assert clock.now_ms() == 0
+    ticks.ms += 7
+    assert clock.now_ms() == 7
+
+
+def test_it_goes_on_over_many_wraps(clock, ticks):
+    before = clock.now_ms()
+    for _ in range(50):
+        ticks.ms += 11 * 24 * 3600 * 1000  # eleven days, just under one wrap
+        now = clock.now_ms()
+        assert now - before == 11 * 24 * 3600 * 1000
+        before = now
+
+
+def test_the_time_is_unknown_until_somebody_tells_it(clock):
+    assert clock.time_s() is None and clock.body() is None and clock.source == UNKNOWN
+    assert not clock.take_news()
+
+
+def test_the_time_goes_on_by_the_ticks(clock, ticks):
+    ticks.ms += 5000
+    clock.set(NOW_S, NTP)
+    ticks.ms += 90_000
+
+    assert clock.time_s() == NOW_S + 90
+
+
+def test_what_is_worth_a_report(clock, ticks):
+    def news(time_s, source):
+        clock.set(time_s, source)
+        return clock.take_news()
+
+    assert news(NOW_S, NTP), "the first"
+    assert not news(NOW_S + 1, NTP), "a second is the way through the network"
+    assert news(NOW_S, SERVER), "another source"
+    assert not news(NOW_S, SERVER)
+    assert news(NOW_S + STEP_S, SERVER), "moved"
+    ticks.ms += REPEAT_MS
+    assert news(NOW_S + STEP_S + REPEAT_MS // 1000, SERVER), "long ago"
+    assert not clock.take_news(), "only once"
+
+
+def test_ntp_never_overrules_the_server(clock):
+    clock.set(NOW_S, SERVER)
+    clock.take_news()
+
+    clock.set(NOW_S + 5000, NTP)
+
+    assert clock.time_s() == NOW_S and clock.source == SERVER and not clock.take_news()
+
+
+def test_the_server_s_time_is_taken_once_for_each_question(clock):
+    clock.nonce = "0123456789abcdef"
+    clock.set_by_server(NOW_S, "0123456789abcdef")
+
+    with pytest.raises(StaleTime):
+        clock.set_by_server(NOW_S - 9999, "0123456789abcdef")
+    clock.nonce = "fedcba9876543210"
+    with pytest.raises(StaleTime):
+        clock.set_by_server(NOW_S - 9999, "0123456789abcdef")
+
+    assert clock.time_s() == NOW_S
+
+
+def test_no_question_means_no_answer(clock):
+    with pytest.raises(StaleTime):
+        clock.set_by_server(NOW_S, "")
+
+
+def test_its_report_dates_an_earlier_one(clock, ticks):
+    ticks.ms += 600_000
+    clock.set(NOW_S, SERVER)
+
+    body = clock.body()
+
+    message = report.report(1, 1, "", clock.now_ms(), clock.time_s(), "", report.CLOCK, body)
+    assert report.decode(topics.REPORT, report.encode(message)) == message
+    assert body == {"at_tick_ms": 600_000, "time_s": NOW_S, "source": "server"}
+
+
+def ntp_answer(nonce, time_s=NOW_S, first=0x24, stratum=2):
+    """48 bytes: version 4, server, stratum 2."""
+    return (
+        struct.pack("!BB", first, stratum)
+        + bytes(22)
+        + nonce
+        + bytes(8)
+        + struct.pack("!II", (time_s + NTP_1900_S) % 2**32, 0)
+    )
+
+
+@pytest.mark.parametrize("time_s", [NOW_S, 2085978495, 2085978496, 2200000000], ids=["2026", "last", "2036", "2039"])
+def test_ntp_s_era_of_2036_is_understood(time_s):
+    assert ntp_time_s(ntp_answer(b"12345678", time_s), b"12345678") == time_s
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ntp_answer(b"87654321"),
+        ntp_answer(b"12345678")[:47],
+        ntp_answer(b"12345678", first=0xE4),
+        ntp_answer(b"12345678", first=0x23),
+        ntp_answer(b"12345678", stratum=0),
+        ntp_answer(b"12345678", stratum=16),
+        b"",
+    ],
+    ids=["another question's", "short", "unsynchronised", "from a client", "kiss of death", "stratum 16", "empty"],
+)
+def test_a_bad_ntp_answer_is_not_taken(answer):
+    assert ntp_time_s(answer, b"12345678") is None
+
+
+def answer_one(server, make):
+    question, address = server.recvfrom(100)
+    server.sendto(make(question[40:48]), address)
+
+
+@pytest.mark.parametrize(("make", "taken"), [(ntp_answer, True), (lambda nonce: ntp_answer(bytes(8)), False)])
+def test_it_asks_an_ntp_server(clock, make, taken):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        thread = threading.Thread(target=answer_one, args=(server, make))
+        thread.start()
+
+        assert asyncio.run(clock.ask_ntp("127.0.0.1", 500, server.getsockname()[1])) is taken
+        thread.join()
+
+    assert clock.time_s() == (NOW_S if taken else None)
+
+
+def test_an_ntp_server_that_is_silent_or_not_there_is_given_up(clock):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        assert asyncio.run(clock.ask_ntp("127.0.0.1", 60, silent.getsockname()[1])) is False
+        port = silent.getsockname()[1]
+    assert asyncio.run(clock.ask_ntp("127.0.0.1", 60, port)) is False
+    assert clock.source == UNKNOWN

@@ -1,0 +1,101 @@
+from ansim import report
+from ansim.frame_header import address_bytes
+from firmware.orders import Orders
+
+CAMERA = "c0:ff:ee:00:00:01"
+
+
+class Clock:
+    now = 5000
+
+    def now_ms(self):
+        return self.now
+
+
+class Inspection:
+    def __init__(self, running=""):
+        self.id = running
+        self.done = []
+
+    def start(self, inspection, known):
+        self.done.append(("start", inspection, known))
+
+    def stop(self, by):
+        self.done.append(("stop", by))
+
+
+class Plan:
+    def __init__(self):
+        self.asked = []
+
+    def dwell_on(self, channel, seconds, now_ms):
+        self.asked.append((channel, seconds, now_ms))
+
+
+class Listener:
+    follower = None
+
+    def follow(self, follower):
+        self.follower = follower
+
+
+def made(inspection=None):
+    told = []
+    plan, listener = Plan(), Listener()
+    orders = Orders(inspection or Inspection(), plan, listener, Clock(), lambda *live: told.append(live), "restart")
+    return dict(orders.table()), plan, listener, told
+
+
+def test_every_order_of_the_table_is_one_of_the_messages():
+    handlers, *_ = made()
+
+    assert all(report.arguments_problems(name, {}) is not None for name in handlers)
+
+
+def test_an_inspection_is_started_and_stopped():
+    inspection = Inspection()
+    handlers, *_ = made(inspection)
+
+    assert handlers[report.INSPECTION_START]({"inspection": "K7Q2", "known": [CAMERA]}, "c1") is None
+    inspection.id = "K7Q2"
+    assert handlers[report.INSPECTION_STOP]({"inspection": "K7Q2"}, "c2") is None
+
+    assert inspection.done == [("start", "K7Q2", [CAMERA]), ("stop", "cmd")]
+
+
+def test_another_inspection_is_not_stopped():
+    inspection = Inspection("K7Q2")
+    handlers, *_ = made(inspection)
+
+    assert "another" in handlers[report.INSPECTION_STOP]({"inspection": "M3XX"}, "c1")
+    assert inspection.done == []
+
+
+def test_a_dwell_goes_to_the_plan():
+    handlers, plan, *_ = made()
+
+    handlers[report.DWELL]({"channel": 6, "seconds": 30}, "c1")
+
+    assert plan.asked == [(6, 30, 5000)]
+
+
+def test_locating_dwells_and_follows_until_the_time_is_over():
+    handlers, plan, listener, told = made()
+    handlers[report.LOCATE]({"subject": CAMERA, "channel": 6, "seconds": 30}, "c1")
+    follower = listener.follower
+    assert plan.asked == [(6, 30, 5000)]
+    assert follower.address == address_bytes(CAMERA)
+
+    for now_ms in range(5000, 8000, 100):
+        follower.heard.add(now_ms, -50)
+        assert follower.tick(now_ms)
+
+    assert 5 <= len(told) <= 7
+    assert told[-1][:2] == (CAMERA, -50)
+    assert not follower.tick(35000)
+
+
+def test_a_restart_waits_for_its_answer():
+    handlers, *_ = made()
+
+    assert handlers[report.RESTART]({}, "c1") == "restart"

@@ -1,0 +1,254 @@
+import itertools
+import random
+
+import pytest
+
+from firmware.radio import plan as plans
+from firmware.radio.plan import BLE, DWELL, SCAN, SNIFF, SPECTRUM, UPLOAD, Plan
+
+ALL = list(range(1, 14))
+EVERYTHING = ["scan", "sniff", "ble"]
+HOP_MS = 13 * plans.VISIT_MS
+
+
+def run(plan, until_ms, candidates=lambda now_ms: [], now_ms=0):
+    """Carry out a plan; return [(began_ms, step), ...]. A dwell ends early when the plan says so."""
+    steps = []
+    while now_ms < until_ms:
+        step = plan.next(now_ms, candidates(now_ms))
+        steps.append((now_ms, step))
+        end_ms = now_ms + step.duration_ms
+        while step.phase == DWELL and now_ms + 1000 < end_ms and not plan.leaves(now_ms, candidates(now_ms)):
+            now_ms += 1000
+        if step.phase != DWELL or now_ms + 1000 >= end_ms:
+            now_ms = end_ms
+    return steps
+
+
+def phases(steps):
+    return [step.phase for _, step in steps]
+
+
+class Place:
+    """A camera that starts at some moment, and channels that look like one for ever: what an engine would say."""
+
+    def __init__(self, plan, camera_channel, starts_ms, stubborn=(), needs_ms=8000):
+        self.plan, self.channel, self.starts_ms = plan, camera_channel, starts_ms
+        self.stubborn, self.needs_ms = stubborn, needs_ms
+        self.heard_ms = 0
+        self.heard = set()
+
+    def judged_after_ms(self, limit_ms):
+        now_ms = 0
+        while now_ms < self.starts_ms + limit_ms:
+            step = self.plan.next(now_ms, self.candidates())
+            if step.phase == UPLOAD:
+                self.plan.uploaded(now_ms + step.duration_ms, True)
+            end_ms = now_ms + step.duration_ms
+            while now_ms < end_ms:
+                slice_ms = min(1000, end_ms - now_ms)
+                if step.channel and step.channel in self.stubborn:
+                    self.heard.add(step.channel)
+                if step.channel == self.channel and now_ms + slice_ms > self.starts_ms:
+                    self.heard_ms += slice_ms
+                now_ms += slice_ms
+                if self.heard_ms >= self.needs_ms:
+                    return now_ms - self.starts_ms
+                if step.phase == DWELL and self.plan.leaves(now_ms, self.candidates()):
+                    break
+        return None
+
+    def candidates(self):
+        found = [(channel, 75) for channel in self.heard]
+        if self.heard_ms:
+            found.append((self.channel, 80))
+        return found
+
+
+def test_the_first_thing_is_a_whole_hop_over_all_channels():
+    steps = run(Plan(ALL, EVERYTHING, 60000), HOP_MS)
+
+    assert [step for _, step in steps] == [(SNIFF, channel, plans.VISIT_MS) for channel in ALL]
+
+
+def test_a_wireless_sensor_says_hello_after_its_first_hop_and_then_at_intervals():
+    steps = run(Plan(ALL, EVERYTHING, 60000), 200000)
+    uploads = [at_ms for at_ms, step in steps if step.phase == UPLOAD]
+
+    assert uploads[0] == HOP_MS
+    assert all(60000 <= later - earlier <= 80000 for earlier, later in itertools.pairwise(uploads))
+
+
+def test_a_wired_sensor_never_stops_listening_to_upload():
+    assert UPLOAD not in phases(run(Plan(ALL, EVERYTHING, 60000, "ethernet"), 300000))
+
+
+def test_scan_and_bluetooth_come_round_and_most_of_the_time_is_spent_listening():
+    steps = run(Plan(ALL, EVERYTHING, 60000), 600000)
+    spent = {}
+    for _, step in steps:
+        spent[step.phase] = spent.get(step.phase, 0) + step.duration_ms
+
+    assert spent[SNIFF] > 600000 * 65 // 100
+    assert phases(steps).count(SCAN) >= 20
+    assert phases(steps).count(BLE) >= 20
+
+
+def test_one_whole_hop_lies_between_two_other_steps():
+    steps = run(Plan(ALL, EVERYTHING, 60000), 300000)
+    between = 13
+    for _, step in steps:
+        if step.phase == SNIFF:
+            between += 1
+        else:
+            assert between >= 13
+            between = 0
+
+
+def test_a_sensor_that_cannot_sniff_scans_and_listens_to_bluetooth():
+    steps = run(Plan(ALL, ["scan", "ble"], 60000), 120000, lambda now_ms: [(6, 90)])
+
+    assert set(phases(steps)) == {SCAN, BLE, UPLOAD}
+
+
+def test_a_spectrum_is_taken_where_an_nrf24_is_fitted():
+    assert SPECTRUM in phases(run(Plan(ALL, [*EVERYTHING, "nrf24"], 60000), 60000))
+
+
+def test_nothing_to_listen_with_is_refused():
+    with pytest.raises(ValueError):
+        Plan(ALL, [], 60000)
+
+
+def test_a_candidate_gets_a_dwell_right_after_the_first_hop():
+    plan = Plan(ALL, EVERYTHING, 60000, "ethernet")
+    steps = run(plan, HOP_MS + 1, lambda now_ms: [(6, 80)] if now_ms > 3000 else [])
+
+    assert steps[-1][1] == (DWELL, 6, plans.DWELL_MS)
+
+
+def test_a_candidate_on_a_channel_that_is_not_listened_to_is_left_alone():
+    assert DWELL not in phases(run(Plan([1, 6], EVERYTHING, 60000), 60000, lambda now_ms: [(11, 90)]))
+
+
+def test_a_dwell_ends_early_when_the_candidate_is_decided():
+    plan = Plan([6], EVERYTHING, 60000, "ethernet")
+    plan.next(0, [])
+    plan.next(350, [(6, 80)])
+
+    assert not plan.leaves(1350, [])
+    assert not plan.leaves(5350, [(6, 80)])
+    assert plan.leaves(5350, [(6, 30)])
+    assert plan.leaves(5350, [])
+
+
+def test_a_dwell_goes_on_once_if_the_decision_is_near_and_nobody_waits():
+    dwells = [step.duration_ms for _, step in run(Plan(ALL, EVERYTHING, 60000), 30000, lambda now_ms: [(6, 90)])]
+
+    assert dwells.count(plans.DWELL_MS) == 1
+    assert dwells[dwells.index(plans.DWELL_MS) + 1] == plans.LONGER_MS
+
+
+def test_a_dwell_that_brought_nothing_is_not_repeated_at_once():
+    steps = run(Plan(ALL, EVERYTHING, 60000), 300000, lambda now_ms: [(6, 60)])
+    dwells = [at_ms for at_ms, step in steps if step.phase == DWELL]
+
+    assert len(dwells) >= 8
+    assert all(later - earlier >= plans.DWELL_MS + HOP_MS for earlier, later in itertools.pairwise(dwells))
+    assert sum(step.duration_ms for _, step in steps if step.phase == SNIFF) > 300000 // 5
+
+
+def test_an_emitter_that_is_raised_already_takes_little_time():
+    steps = run(Plan(ALL, EVERYTHING, 60000), 600000, lambda now_ms: [(6, 30)])
+
+    assert sum(step.duration_ms for _, step in steps if step.phase == DWELL) < 600000 // 4
+
+
+def test_a_scan_is_not_put_off_by_an_emitter_that_is_raised_already():
+    steps = run(Plan(ALL, EVERYTHING, 60000), 60000, lambda now_ms: [(6, 40)])
+
+    assert next(at_ms for at_ms, step in steps if step.phase == SCAN) <= 45000
+
+
+def test_several_candidates_take_turns():
+    many = [(1, 90), (4, 70), (6, 60), (9, 80), (11, 50)]
+    steps = run(Plan(ALL, EVERYTHING, 60000), 300000, lambda now_ms: many)
+    dwells = [step.channel for _, step in steps if step.phase == DWELL and step.duration_ms == plans.DWELL_MS]
+
+    assert set(dwells[:5]) == {1, 4, 6, 9, 11}
+    assert all(dwells.count(channel) >= 2 for channel, _ in many)
+
+
+def test_hopping_scan_and_upload_never_starve_among_many_candidates():
+    steps = run(Plan(ALL, EVERYTHING, 60000), 600000, lambda now_ms: [(channel, 70) for channel in ALL])
+    last = dict.fromkeys(ALL, 0)
+    for at_ms, step in steps:
+        if step.phase == SNIFF:
+            assert at_ms - last[step.channel] <= 35000
+            last[step.channel] = at_ms
+
+    assert phases(steps).count(SCAN) >= 8
+    assert phases(steps).count(UPLOAD) >= 5
+
+
+def test_a_person_can_ask_for_a_dwell_and_uploads_go_on():
+    plan = Plan(ALL, EVERYTHING, 60000)
+    run(plan, HOP_MS)
+    plan.dwell_on(9, 120, HOP_MS)
+
+    steps = run(plan, HOP_MS + 120000, lambda now_ms: [(6, 90)], HOP_MS)
+
+    assert set(phases(steps)) == {DWELL, UPLOAD}
+    assert {step.channel for _, step in steps if step.phase == DWELL} == {9}
+    assert plan.next(HOP_MS + 120000, []).phase == SNIFF
+
+
+def test_asking_for_zero_seconds_ends_the_dwell():
+    plan = Plan(ALL, EVERYTHING, 60000)
+    plan.dwell_on(9, 120, 0)
+    plan.next(0, [])
+    plan.dwell_on(9, 0, 5000)
+
+    assert plan.next(5000, []).phase == SNIFF
+
+
+def test_a_report_in_a_hurry_is_uploaded_after_the_hop():
+    plan = Plan(ALL, EVERYTHING, 600000)
+    run(plan, 60000)
+    plan.upload_soon()
+
+    steps = run(plan, 90000, now_ms=60000)
+
+    assert min(at_ms for at_ms, step in steps if step.phase == UPLOAD) <= 60000 + HOP_MS + plans.VISIT_MS
+
+
+def test_uploads_become_rarer_while_nobody_can_be_reached():
+    plan = Plan(ALL, EVERYTHING, 60000)
+    now_ms, uploads = 0, []
+    while now_ms < 900000:
+        step = plan.next(now_ms, [])
+        now_ms += step.duration_ms
+        if step.phase == UPLOAD:
+            uploads.append(now_ms)
+            plan.uploaded(now_ms, False)
+
+    assert uploads[1] - uploads[0] >= 120000
+    assert 240000 <= uploads[-1] - uploads[-2] <= 265000
+
+
+@pytest.mark.parametrize("uplink", ["wifi", "ethernet"])
+def test_a_camera_is_judged_within_30_s_whenever_and_wherever_it_starts(uplink):
+    for starts_ms in range(1000, 80000, 1700):
+        for channel in (1, 7, 13):
+            after_ms = Place(Plan(ALL, EVERYTHING, 60000, uplink), channel, starts_ms).judged_after_ms(60000)
+            assert after_ms is not None and after_ms <= 30000, (channel, starts_ms, after_ms)
+
+
+def test_a_camera_is_judged_within_30_s_beside_four_stubborn_candidates():
+    rng = random.Random(5)
+    for _ in range(150):
+        channel, *stubborn = rng.sample(ALL, 5)
+        starts_ms = rng.randrange(80000, 200000)
+        place = Place(Plan(ALL, EVERYTHING, 60000), channel, starts_ms, set(stubborn))
+        after_ms = place.judged_after_ms(60000)
+        assert after_ms is not None and after_ms <= 30000, (channel, stubborn, starts_ms, after_ms)

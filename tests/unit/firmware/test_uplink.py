@@ -1,0 +1,180 @@
+"""Joining the network: the strongest known access point first, every failure in one line, for ever."""
+
+import asyncio
+
+import pytest
+
+from firmware import uplink
+from firmware.uplink import Ethernet, NoUplink, Wifi
+
+HOME = {"ssid": "home", "password": "secret-1"}
+HALL = {"ssid": "hall", "password": "secret-2"}
+HIDDEN = {"ssid": "hidden", "password": "secret-3"}
+
+
+class Air:
+    """A network.WLAN in an air of access points: {bssid: (ssid, rssi_dbm, password)}; a hidden one has no rssi."""
+
+    def __init__(self, points):
+        self.points = points
+        self.scans, self.tried, self.switched = 0, [], []
+        self._status = 1000
+        self._joined = None
+
+    def active(self, on=None):
+        if on is None:
+            return bool(self.switched and self.switched[-1])
+        self.switched.append(on)
+        return None
+
+    def config(self, **settings):
+        assert settings == {"reconnects": 0}
+
+    def scan(self):
+        self.scans += 1
+        heard = [(bssid, *point) for bssid, point in self.points.items() if point[1] is not None]
+        return [(ssid.encode(), bssid, 6, rssi, 3, False) for bssid, ssid, rssi, _ in heard]
+
+    def connect(self, ssid, password=None, *, bssid=None):
+        self.tried.append((ssid.decode(), bssid))
+        for address, (name, _, wanted) in self.points.items():
+            if name.encode() == ssid and bssid in (None, address):
+                self._joined = address if password == wanted else None
+                self._status = 1010 if self._joined else 202
+                return
+        self._status = 201
+
+    def disconnect(self):
+        self._joined, self._status = None, 1000
+
+    def isconnected(self):
+        return self._joined in self.points
+
+    def status(self, what=None):
+        if what == "rssi":
+            if self._joined is None:
+                raise OSError("Wifi Not Connected")
+            return self.points[self._joined][1]
+        return self._status
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(uplink, "POLL_S", 0.001)
+    monkeypatch.setattr(uplink, "TRY_S", 0.05)
+
+
+def join(way, timeout_ms=1000):
+    asyncio.run(way.join(timeout_ms))
+
+
+def test_the_strongest_known_access_point_is_joined():
+    air = Air({b"1": ("home", -80, "secret-1"), b"2": ("cafe", -30, ""), b"3": ("hall", -50, "secret-2")})
+    way = Wifi(air, [HOME, HALL])
+
+    join(way)
+
+    assert air.tried == [("hall", b"3")] and way.is_up() and way.rssi_dbm() == -50
+
+
+def test_the_next_best_follows_when_the_best_refuses():
+    air = Air({b"1": ("home", -80, "secret-1"), b"3": ("hall", -50, "changed")})
+
+    join(Wifi(air, [HOME, HALL]))
+
+    assert air.tried == [("hall", b"3"), ("home", b"1")]
+
+
+def test_a_hidden_network_is_tried_by_name_after_those_that_are_heard():
+    air = Air({b"1": ("home", -80, "changed"), b"9": ("hidden", None, "secret-3")})
+
+    join(Wifi(air, [HIDDEN, HOME]))
+
+    assert air.tried == [("home", b"1"), ("hidden", None)]
+
+
+def test_the_last_good_one_is_tried_before_all_and_without_a_scan():
+    air = Air({b"1": ("home", -80, "secret-1")})
+    way = Wifi(air, [HOME, HALL])
+    join(way)
+    way.leave()
+    assert not way.is_up() and air.switched[-1] is False and way.rssi_dbm() is None
+
+    join(way)
+
+    assert air.scans == 1 and air.tried == [("home", b"1")] * 2
+
+
+def test_a_last_good_one_that_is_gone_is_looked_for_anew():
+    air = Air({b"1": ("home", -80, "secret-1"), b"3": ("hall", -50, "secret-2")})
+    way = Wifi(air, [HOME, HALL])
+    join(way)
+    way.leave()
+    del air.points[b"3"]
+
+    join(way)
+
+    assert air.scans == 2 and air.tried == [("hall", b"3"), ("hall", b"3"), ("home", b"1")]
+
+
+@pytest.mark.parametrize(
+    ("points", "why"),
+    [
+        ({}, "Wi-Fi home: not in reach"),
+        ({b"1": ("home", -60, "changed")}, "Wi-Fi home: wrong password"),
+    ],
+    ids=["nothing", "password"],
+)
+def test_the_reason_is_one_line_without_the_password(points, why):
+    air = Air(points)
+
+    with pytest.raises(NoUplink) as caught:
+        join(Wifi(air, [HOME]))
+
+    assert str(caught.value) == why and air.switched[-1] is False
+
+
+def test_a_network_that_never_gives_an_address_is_given_up_in_time():
+    class Mute(Air):
+        def connect(self, ssid, password=None, *, bssid=None):
+            self._status = 1001
+
+    with pytest.raises(NoUplink, match="Wi-Fi home: no address"):
+        join(Wifi(Mute({b"1": ("home", -60, "secret-1")}), [HOME]))
+    with pytest.raises(NoUplink, match="no Wi-Fi within"):
+        join(Wifi(Mute({b"1": ("home", -60, "secret-1")}), [HOME]), timeout_ms=10)
+
+
+def test_a_radio_that_refuses_is_no_uplink():
+    class Broken(Air):
+        def scan(self):
+            raise OSError("Wifi Internal Error")
+
+    with pytest.raises(NoUplink, match="the radio refuses: Wifi Internal Error"):
+        join(Wifi(Broken({}), [HOME]))
+
+
+class Lan:
+    def __init__(self, up=True):
+        self.up, self._active = up, False
+
+    def active(self, on=None):
+        if on is not None:
+            self._active = on
+        return self._active
+
+    def isconnected(self):
+        return self._active and self.up
+
+
+def test_a_cable_is_switched_on_and_stays_on():
+    way = Ethernet(Lan())
+    join(way)
+    way.leave()
+
+    assert way.is_up() and way.rssi_dbm() is None
+
+
+def test_no_cable_is_said():
+    with pytest.raises(NoUplink, match="no cable"):
+        join(Ethernet(Lan(up=False)), timeout_ms=20)

@@ -1,0 +1,322 @@
+"""
+Generated traffic: what a camera, a call or a lamp might send, made by a seeded random generator.
+
+    for t_s, up, mpdu_len in patterns.frames({"kind": "camera", "kbps": 600}, seed=1): ...
+
+Nothing in here was recorded. The shapes follow what is known of such devices (frame rates,
+key frames, packet sizes, who answers whom); they are for demonstrations, tests and crowded
+scenes, and say nothing about how well real devices are told apart: tools/evaluate.py does
+that on recordings.
+
+A pattern is a JSON object with "kind" and any of that kind's numbers; KINDS lists them all
+with their limits and defaults. "duration_s" ends it, otherwise it goes on for ever.
+"""
+
+import heapq
+import random
+
+from ansim.schema import maybe, one_of, record
+
+IP_TO_MPDU_BYTES = 54  # 24 header + 2 QoS + 8 CCMP + 8 LLC/SNAP + 8 MIC + 4 FCS
+LONGEST_MPDU = 1500 + IP_TO_MPDU_BYTES
+TCP_ACK_MPDU = 40 + 12 + IP_TO_MPDU_BYTES  # with the time-stamp option
+PPPP_LONGEST_MPDU = 1114
+PACKET_GAP_S = 0.0006  # between the packets of one video frame
+
+CBR, VBR = "cbr", "vbr"
+TCP, UDP, NONE = "tcp", "udp", "none"
+
+# kind -> {name: (smallest, biggest, default)}, or {name: (choice, ...)} whose first is the default
+_VIDEO = {
+    "kbps": (10, 20000, 800),
+    "fps": (1, 60, 15),
+    "gop_s": (0.2, 20, 2),  # key frame to key frame
+    "key_ratio": (1, 30, 6),  # size of a key frame over that of another frame
+    "mtu": (200, 1500, 1500),  # longest IP packet
+    "rate": (VBR, CBR),
+    "acks": (TCP, UDP, NONE),  # what comes back: TCP ACKs, a report each second, nothing
+    "audio_kbps": (0, 512, 0),
+}
+KINDS = {
+    "camera": _VIDEO,
+    # UDP cameras of the PPPP family (their app reaches them through a hole in the NAT)
+    "camera_pppp": {**_VIDEO, "kbps": (10, 20000, 400), "acks": (UDP, TCP, NONE), "mtu": (200, 1060, 1060)},
+    "camera_idle": {"keepalive_s": (1, 300, 20)},
+    # wakes on movement, sends a clip, sleeps
+    "camera_clips": {**_VIDEO, "clip_s": (2, 600, 12), "every_s": (5, 3600, 60)},
+    "call": {"up_kbps": (10, 8000, 600), "down_kbps": (10, 8000, 600), "fps": (1, 60, 24)},
+    "call_one_way": {"kbps": (10, 8000, 600), "fps": (1, 60, 24)},
+    "voice": {"kbps": (6, 128, 32)},
+    "live_stream": {**_VIDEO, "kbps": (50, 20000, 2500), "fps": (1, 60, 30), "audio_kbps": (0, 512, 128)},
+    "web": {"page_kb": (10, 20000, 1500), "think_s": (0.5, 120, 8)},
+    "video_download": {"kbps": (100, 50000, 5000), "chunk_s": (0.5, 20, 4)},
+    "audio_download": {"kbps": (16, 2000, 160)},
+    "upload": {"kbps": (50, 50000, 4000), "total_mb": (0.1, 100000, 1000)},
+    "photo_backup": {"kbps": (50, 50000, 4000), "photo_mb": (0.1, 100, 3), "every_s": (0, 600, 5)},
+    "iot": {"every_s": (0.5, 3600, 10)},
+    "game": {"up_kbps": (5, 500, 40), "down_kbps": (5, 2000, 120)},
+}
+# what a phone or a laptop does; such devices make up their address
+PHONES = ("call", "call_one_way", "voice", "live_stream", "web", "photo_backup", "game")
+
+
+def check(spec, where="pattern") -> list:
+    """Return what is wrong with a pattern as a list of sentences; empty if nothing is."""
+    if type(spec) is not dict:
+        return [f"{where} should be an object"]
+    kind = spec.get("kind")
+    if type(kind) is not str or kind not in KINDS:
+        return [f"{where}.kind should be one of {', '.join(sorted(KINDS))}"]
+    fields = {"kind": one_of(kind), "duration_s?": maybe(number(0.001, 1e7))}
+    for name, limits in KINDS[kind].items():
+        fields[name + "?"] = one_of(*limits) if type(limits[0]) is str else number(limits[0], limits[1])
+    problems = []
+    record(fields)(spec, where, problems)
+    return problems
+
+
+def number(low, high):
+    """A schema rule: a whole or decimal number low..high."""
+
+    def rule(value, where, problems):
+        if type(value) not in (int, float) or not low <= value <= high:
+            problems.append(f"{where} should be a number {low}..{high}")
+
+    return rule
+
+
+def frames(spec: dict, seed=0):
+    """
+    Yield (t_s, up, mpdu_len) of a pattern in time order, the same for the same seed.
+
+    t_s       float, seconds from the start
+    up        1 sent by the device, 0 sent to it
+    mpdu_len  bytes, 1..65535
+
+    The pattern must have passed check(); ValueError otherwise.
+    """
+    problems = check(spec)
+    if problems:
+        raise ValueError("; ".join(problems))
+    numbers = {name: limits[0] if type(limits[0]) is str else limits[2] for name, limits in KINDS[spec["kind"]].items()}
+    numbers.update((name, value) for name, value in spec.items() if name in numbers)
+    made = MAKERS[spec["kind"]](random.Random(f"{seed} {spec['kind']}"), **numbers)
+    end_s = spec.get("duration_s")
+    for frame in made:
+        if end_s is not None and frame[0] >= end_s:
+            return
+        yield frame
+
+
+def _packets(t_s, up, size_bytes, mtu):
+    """Split a piece of data into IP packets, as MPDUs that follow each other."""
+    overhead = 40
+    while size_bytes > 0:
+        part = min(size_bytes, mtu - overhead)
+        yield t_s, up, part + overhead + IP_TO_MPDU_BYTES
+        size_bytes -= part
+        t_s += PACKET_GAP_S
+
+
+def _frame_sizes(random_, kbps, fps, gop_s, key_ratio, rate):
+    """Bytes of one video frame after another: key frames, and for VBR a scene that is now busy, now still."""
+    mean = kbps * 125 / fps
+    every = max(1, round(gop_s * fps))
+    other = mean * every / (key_ratio + every - 1)
+    activity = 1.0
+    number = 0
+    while True:
+        if rate == VBR:
+            activity += (1.0 - activity) * 0.02 + random_.gauss(0, 0.06)
+            activity = min(2.5, max(0.4, activity))
+        size = other * (key_ratio if number % every == 0 else activity)
+        yield max(60, int(size * random_.lognormvariate(0, 0.06 if rate == CBR else 0.18)))
+        number += 1
+
+
+def _video(random_, kbps, fps, gop_s, key_ratio, mtu, rate, acks, audio_kbps, up=1, start_s=0.0):
+    """A video stream in one direction with what the other end answers."""
+    made = [_video_frames(random_, kbps, fps, gop_s, key_ratio, mtu, rate, acks, up, start_s)]
+    if audio_kbps:
+        made.append(_regular(random_, 0.04, audio_kbps * 125 * 0.04, up, start_s, 0.002))
+    if acks == UDP:
+        made.append(_regular(random_, 1.0, 60, 1 - up, start_s + 0.5, 0.05))
+    return heapq.merge(*made) if len(made) > 1 else made[0]
+
+
+def _video_frames(random_, kbps, fps, gop_s, key_ratio, mtu, rate, acks, up, start_s):
+    sent = 0
+    free_s = start_s
+    for number, size in enumerate(_frame_sizes(random_, kbps, fps, gop_s, key_ratio, rate)):
+        t_s = max(free_s, start_s + number / fps + random_.random() * 0.004)
+        for packet in _packets(t_s, up, size, mtu):
+            yield packet
+            free_s = packet[0] + PACKET_GAP_S
+            sent += 1
+            # A receiver acknowledges every second segment; the PPPP protocol about every eighth packet.
+            if acks == TCP and sent % 2 == 0:
+                yield packet[0] + PACKET_GAP_S / 2, 1 - up, TCP_ACK_MPDU
+            elif acks == UDP and sent % 8 == 0:
+                yield packet[0] + PACKET_GAP_S / 2, 1 - up, 48 + IP_TO_MPDU_BYTES
+
+
+def _regular(random_, every_s, bytes_each, up, start_s=0.0, jitter_s=0.001):
+    """One packet of about the same size again and again."""
+    number = 0
+    while True:
+        t_s = start_s + number * every_s + random_.random() * min(jitter_s, every_s / 2)
+        yield t_s, up, max(80, int(28 + bytes_each * random_.uniform(0.85, 1.15)) + IP_TO_MPDU_BYTES)
+        number += 1
+
+
+def _camera_idle(random_, keepalive_s):
+    t_s = random_.random() * keepalive_s
+    while True:
+        yield t_s, 1, 90 + IP_TO_MPDU_BYTES + random_.randrange(40)
+        yield t_s + 0.03, 0, TCP_ACK_MPDU
+        t_s += keepalive_s * random_.uniform(0.9, 1.1)
+
+
+def _camera_clips(random_, clip_s, every_s, **video):
+    start_s = random_.random() * 3
+    while True:
+        for frame in _video(random_, start_s=start_s, **video):
+            if frame[0] >= start_s + clip_s:
+                break
+            yield frame
+        start_s += max(clip_s + 0.5, every_s * random_.uniform(0.7, 1.3))
+
+
+def _call(random_, up_kbps, down_kbps, fps):
+    """Both ends send video and voice; a call's encoder has no regular key frames."""
+    return heapq.merge(
+        _call_video(random.Random(random_.random()), up_kbps, fps, 1),
+        _call_video(random.Random(random_.random()), down_kbps, fps, 0),
+        _regular(random.Random(random_.random()), 0.02, 80, 1),
+        _regular(random.Random(random_.random()), 0.02, 80, 0, 0.007),
+    )
+
+
+def _call_one_way(random_, kbps, fps):
+    """The other end has its camera off and says little."""
+    return heapq.merge(
+        _call_video(random.Random(random_.random()), kbps, fps, 1),
+        _regular(random.Random(random_.random()), 0.02, 80, 1),
+        _regular(random.Random(random_.random()), 0.2, 60, 0, 0.007),
+    )
+
+
+def _call_video(random_, kbps, fps, up):
+    """Real-time video follows the network's estimate of itself: the rate wanders and drops."""
+    factor = 0.4
+    number = 0
+    free_s = 0.0
+    while True:
+        factor = min(1.3, factor + random_.uniform(0, 0.02)) if random_.random() > 0.004 else factor * 0.5
+        size = kbps * 125 / fps * factor * random_.lognormvariate(0, 0.25)
+        for packet in _packets(max(free_s, number / fps + random_.random() * 0.006), up, int(size), 1200):
+            yield packet
+            free_s = packet[0] + PACKET_GAP_S
+        number += 1
+
+
+def _voice(random_, kbps):
+    return heapq.merge(
+        _regular(random.Random(random_.random()), 0.02, kbps * 2.5, 1),
+        _regular(random.Random(random_.random()), 0.02, kbps * 2.5, 0, 0.007),
+    )
+
+
+def _transfer(start_s, up, total_bytes, kbps, random_):
+    """A TCP transfer: full segments in bursts, an ACK for every second one."""
+    t_s = start_s
+    sent = 0
+    step_s = LONGEST_MPDU * 8 / (kbps * 1000)
+    while total_bytes > 0:
+        part = min(1460, total_bytes)
+        yield t_s, up, int(part) + 40 + IP_TO_MPDU_BYTES
+        total_bytes -= part
+        sent += 1
+        if sent % 2 == 0:
+            yield t_s + step_s * 0.15, 1 - up, TCP_ACK_MPDU
+        # Segments leave in trains of about ten, and now and then the window shrinks.
+        t_s += step_s * 0.3 if sent % 10 else step_s * (7.3 + random_.expovariate(4))
+
+
+def _web(random_, page_kb, think_s):
+    t_s = random_.random()
+    while True:
+        for _ in range(random_.randrange(3, 12)):
+            yield t_s, 1, random_.randrange(300, 900)
+            size = max(400, page_kb * 1000 / 7 * random_.lognormvariate(0, 1))
+            for frame in _transfer(t_s + 0.05, 0, size, random_.uniform(3000, 20000), random_):
+                yield frame
+                t_s = max(t_s, frame[0])
+            t_s += random_.random() * 0.15 + 0.001
+        t_s += random_.expovariate(1 / think_s)
+
+
+def _video_download(random_, kbps, chunk_s):
+    start_s = 0.0
+    while True:
+        end_s = start_s + 0.04
+        yield start_s, 1, random_.randrange(500, 900)
+        for frame in _transfer(end_s, 0, kbps * 125 * chunk_s * random_.lognormvariate(0, 0.25), kbps * 4, random_):
+            yield frame
+            end_s = max(end_s, frame[0])
+        start_s = max(end_s + 0.01, start_s + chunk_s)
+
+
+def _upload(random_, kbps, total_mb):
+    yield 0.0, 1, 800
+    yield from _transfer(0.05, 1, total_mb * 1e6, kbps, random_)
+
+
+def _photo_backup(random_, kbps, photo_mb, every_s):
+    t_s = 0.0
+    while True:
+        yield t_s, 1, random_.randrange(500, 900)
+        for frame in _transfer(t_s + 0.05, 1, photo_mb * 1e6 * random_.lognormvariate(0, 0.4), kbps, random_):
+            yield frame
+            t_s = max(t_s, frame[0])
+        yield t_s + 0.06, 0, 400
+        t_s += 0.1 + random_.expovariate(1 / every_s) if every_s else 0.1
+
+
+def _iot(random_, every_s):
+    t_s = random_.random() * every_s
+    while True:
+        up = random_.randrange(2)
+        for step in range(random_.randrange(1, 4)):
+            yield t_s + step * 0.02, (up + step) % 2, random_.randrange(40, 400) + IP_TO_MPDU_BYTES
+        t_s += max(0.1, random_.expovariate(1 / every_s))
+
+
+def _game(random_, up_kbps, down_kbps):
+    return heapq.merge(
+        _regular(random.Random(random_.random()), 0.033, up_kbps * 4.1, 1, 0.0, 0.01),
+        _regular(random.Random(random_.random()), 0.05, down_kbps * 6.2, 0, 0.01, 0.02),
+    )
+
+
+def _audio_download(random_, kbps):
+    return _video_download(random_, kbps, 10)
+
+
+MAKERS = {
+    "camera": _video,
+    "camera_pppp": _video,
+    "camera_idle": _camera_idle,
+    "camera_clips": _camera_clips,
+    "call": _call,
+    "call_one_way": _call_one_way,
+    "voice": _voice,
+    "live_stream": _video,
+    "web": _web,
+    "video_download": _video_download,
+    "audio_download": _audio_download,
+    "upload": _upload,
+    "photo_backup": _photo_backup,
+    "iot": _iot,
+    "game": _game,
+}

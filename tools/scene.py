@@ -1,0 +1,367 @@
+"""
+A scene: what is on the air in a made-up place for some time, as a JSON file.
+
+    scene = scene.load("scenes/one_camera.json")
+    for time_us, record in scene.records(seed=0): ...       # all channels, in time order
+
+    {"duration_s": 120,
+     "emitters": [{"stream": "x.hdr.csv.gz", "mac": "02:00:00:00:00:05", "bssid": "02:00:00:00:00:01",
+                   "channel": 6, "rssi_dbm": -55, "start_s": 3, "loop": true, "loss": 0.3},
+                  {"pattern": {"kind": "call", "up_kbps": 500}, "channel": 1, "rssi_dbm": [[0, -80], [60, -45]]}],
+     "access_points": [{"ssid": "cafe", "bssid": "02:00:00:00:00:01", "channel": 6, "rssi_dbm": -60, "auth": 3}],
+     "ble": [{"addr": "c0:ff:ee:00:00:01", "name": "V380_x", "adv_hex": "", "rssi_dbm": -70, "interval_ms": 500}],
+     "analogue": [{"centre_mhz": 2432, "width_mhz": 18, "duty": 1.0}]}
+
+An emitter is a "stream" (a header stream, or a whole radiotap capture with the addresses in
+it) or a "pattern" (generated, see patterns.py); paths are relative to the scene's file. Its
+other fields are optional; EMITTER below says what each is and its default.
+"""
+
+import heapq
+import itertools
+import struct
+from pathlib import Path
+
+from ansim.frame_header import KIND_MANAGEMENT, RECORD_FORMAT, SUBTYPE_BEACON, address_bytes
+from ansim.observation import AccessPoint
+from ansim.schema import address, any_object, check, either, items, one_of, record, text, true_or_false, whole
+from tools import air, patterns, streams
+from tools.errors import ToolError
+from tools.patterns import number
+from tools.scene_parts import Analogue, Beacon, ble_payload
+
+AUTH = {"open": 0, "wep": 1, "wpa-psk": 2, "wpa2-psk": 3, "wpa/wpa2-psk": 4, "wpa2-enterprise": 5, "wpa3-psk": 6}
+BEACON_US = 102_400
+BEACON_RATE = 0x00  # 1 Mbit/s
+BROADCAST = b"\xff" * 6
+MOST_EMITTERS = 500
+# Made-up addresses. AC:DE:48 is the prefix of the IEEE's own examples, so no maker has it; a phone
+# makes up its address itself, which shows in its first byte.
+MADE_DEVICE, MADE_BSSID, MADE_CLIENT, MADE_PHONE = "ac:de:48:00", "ac:de:48:01", "da:de:48:02", "da:de:48:00"
+
+_dbm = whole(-128, 20)
+_channel = whole(1, 14)
+_walk = items(lambda value, where, problems: _point(value, where, problems), 1000, 1)
+
+EMITTER = record(
+    {
+        "name?": text(64),  # for people
+        "stream?": text(4096, 1),
+        "pattern?": any_object,
+        "role?": one_of(air.STATION, air.AP),  # AP: the device is its own access point; default station
+        "mac?": address,  # default a made-up one, by its place in the list
+        "bssid?": address,  # default a made-up one for its channel; of an AP its own address
+        "client?": address,  # who an AP talks to
+        "channel?": _channel,  # default 6; of a whole capture: move all its frames there
+        "rssi_dbm?": either(_dbm, _walk),  # default -60; [[t_s, dbm], ...] for a sensor that is carried about
+        "partner_dbm?": _dbm,  # of its access point or client; default -60
+        "jitter_db?": number(0, 20),  # standard deviation of each frame's signal; default 2
+        "start_s?": number(0, 1e7),  # when it begins; default 0
+        "end_s?": number(0, 1e7),  # when it falls silent; default never
+        "from_s?": number(0, 1e9),  # the part of the stream that is played; default all
+        "to_s?": number(0, 1e9),
+        "loop?": true_or_false,  # again when it has ended; default false
+        "loss?": number(0, 1),  # share of its frames the sensor does not hear; default 0
+        "burst_ms?": number(0, 60000),  # mean length of the periods in which they are lost; default 0, one by one
+        "retries?": number(0, 1),  # share of frames sent twice; default 0
+        "control?": true_or_false,  # its ACKs and Block Acks are on the air too; default true
+        "cts?": true_or_false,  # and a CTS before each burst; default false
+        "undecodable?": true_or_false,  # its data cannot be read by the sensor's radio; default false
+    }
+)
+SCENE = record(
+    {
+        "about?": text(2000),
+        "duration_s": number(0.1, 1e7),
+        "emitters?": items(EMITTER, MOST_EMITTERS),
+        "access_points?": items(
+            record(
+                {
+                    "ssid": text(32),
+                    "bssid": address,
+                    "channel": _channel,
+                    "rssi_dbm": _dbm,
+                    "auth?": either(whole(0, 20), one_of(*AUTH)),
+                    "beacons?": true_or_false,
+                    "loss?": number(0, 1),
+                }
+            ),
+            200,
+        ),
+        "ble?": items(
+            record(
+                {
+                    "addr": address,
+                    "addr_type?": whole(0, 1),
+                    "name?": text(29),
+                    "adv_hex?": text(62),
+                    "rssi_dbm": _dbm,
+                    "interval_ms?": whole(20, 60000),
+                }
+            ),
+            200,
+        ),
+        "analogue?": items(
+            record(
+                {
+                    "centre_mhz": number(2400, 2526),
+                    "width_mhz": number(1, 60),
+                    "duty?": number(0, 1),
+                    "start_s?": number(0, 1e7),
+                    "end_s?": number(0, 1e7),
+                }
+            ),
+            20,
+        ),
+    }
+)
+
+
+def load(path) -> "Scene":
+    """Read and check a scene file. Raises ToolError with everything that is wrong with it."""
+    return Scene(streams.read_json(path, "scene"), Path(path).parent, str(path))
+
+
+class Scene:
+    """
+    A checked scene.
+
+    duration_s     float
+    emitters       list of dict, as given
+    access_points  list of AccessPoint (ansim/observation.py), at_ms 0
+    ble            list of Beacon (tools/scene_parts.py)
+    analogue       list of Analogue (tools/scene_parts.py)
+    """
+
+    def __init__(self, given: dict, folder=".", name="the scene"):
+        problems = check(SCENE, given)
+        if not problems:
+            problems = _contradictions(given, Path(folder))
+        if problems:
+            raise ToolError(f"{name} is not usable: " + "; ".join(problems))
+        self.duration_s = float(given["duration_s"])
+        self.emitters = given.get("emitters", [])
+        self._folder = Path(folder)
+        self._aps = given.get("access_points", [])
+        self.access_points = [
+            AccessPoint(0, ap["ssid"], address_bytes(ap["bssid"]), ap["channel"], ap["rssi_dbm"], _auth(ap))
+            for ap in self._aps
+        ]
+        self.ble = [
+            Beacon(
+                address_bytes(one["addr"]),
+                one.get("addr_type", 0),
+                one["rssi_dbm"],
+                ble_payload(one.get("adv_hex", ""), one.get("name", "")),
+                one.get("interval_ms", 1000),
+                one.get("name", ""),
+            )
+            for one in given.get("ble", [])
+        ]
+        self.analogue = [
+            Analogue(
+                one["centre_mhz"],
+                one["width_mhz"],
+                one.get("duty", 1.0),
+                one.get("start_s", 0),
+                one.get("end_s", self.duration_s),
+            )
+            for one in given.get("analogue", [])
+        ]
+
+    def records(self, seed=0):
+        """
+        Yield (time_us, record) over all channels in time order, the same for the same seed.
+
+        time_us  int, microseconds since the scene's start; it does not wrap
+        record   bytes, one header record (ansim/frame_header.py)
+
+        Memory does not grow with the duration. Raises ToolError if a stream turns out damaged.
+        """
+        end_us = int(self.duration_s * 1_000_000)
+        parts = [self._emitted(index, emitter, seed) for index, emitter in enumerate(self.emitters)]
+        parts += [self._beacons(index, ap, seed) for index, ap in enumerate(self._aps) if ap.get("beacons", True)]
+        for time_us, one in heapq.merge(*parts):
+            if time_us >= end_us:
+                return
+            yield time_us, one
+
+    def addresses(self, index) -> tuple:
+        """(mac, bssid, client) of the emitter at this place, as text, defaults filled in."""
+        return _addresses(index, self.emitters[index])
+
+    def _emitted(self, index, emitter, seed):
+        start_us = int(emitter.get("start_s", 0) * 1_000_000)
+        end_us = int(min(emitter.get("end_s", self.duration_s), self.duration_s) * 1_000_000)
+        path = self._folder / emitter["stream"] if "stream" in emitter else None
+        if path and streams.kind(path) == streams.RECORDS:
+            heard = self._captured(path, emitter, f"{seed} {index}", start_us, end_us)
+        else:
+            mac, bssid, client = (address_bytes(one) for one in _addresses(index, emitter))
+            made = air.Emitter(
+                mac,
+                bssid,
+                emitter.get("channel", 6),
+                client,
+                emitter.get("role", air.STATION),
+                emitter.get("rssi_dbm", -60),
+                emitter.get("partner_dbm", -60),
+                emitter.get("jitter_db", 2.0),
+                emitter.get("loss", 0.0),
+                emitter.get("burst_ms", 0.0),
+                emitter.get("retries", 0.0),
+                emitter.get("control", True),
+                emitter.get("cts", False),
+                emitter.get("undecodable", False),
+            )
+            frames = played(path, emitter) if path else patterns.frames(emitter["pattern"], f"{seed} {index}")
+            heard = made.records(frames, f"{seed} {index}", start_us)
+        for time_us, one in heard:
+            if time_us >= end_us:
+                return
+            yield time_us, one
+
+    def _captured(self, path, emitter, seed, start_us, end_us):
+        """A whole capture: its own addresses, channels and signals; loss, start and loop are the scene's."""
+        random_ = air.seeded(seed)
+        lost = air.Loss(emitter.get("loss", 0.0), emitter.get("burst_ms", 0.0), random_).takes
+        channel = bytes([emitter["channel"]]) if "channel" in emitter else None
+        from_us = int(emitter.get("from_s", 0) * 1_000_000)
+        to_us = int(emitter["to_s"] * 1_000_000) if "to_s" in emitter else None
+        while start_us < end_us:
+            last_us = 0
+            for time_us, one in streams.records(path):
+                if time_us < from_us:
+                    continue
+                if to_us is not None and time_us >= to_us:
+                    break
+                last_us = time_us - from_us
+                at_us = start_us + last_us
+                if not lost(at_us):
+                    yield (
+                        at_us,
+                        struct.pack("<I", at_us & 0xFFFFFFFF)
+                        + (one[4:] if channel is None else one[4:11] + channel + one[12:]),
+                    )
+            if not emitter.get("loop"):
+                return
+            start_us += last_us + 100_000
+
+    def _beacons(self, index, ap, seed):
+        random_ = air.seeded(f"{seed} beacon {index}")
+        bssid = address_bytes(ap["bssid"])
+        length = 130 + len(ap["ssid"].encode())
+        pack = struct.Struct(RECORD_FORMAT).pack
+        time_us = random_.randrange(BEACON_US)
+        sequence = random_.randrange(4096)
+        loss = ap.get("loss", 0.0)
+        while True:
+            if not loss or random_.random() >= loss:
+                rssi_dbm = max(-128, min(20, ap["rssi_dbm"] + round(random_.gauss(0, 2))))
+                yield (
+                    time_us,
+                    pack(
+                        time_us & 0xFFFFFFFF,
+                        length,
+                        SUBTYPE_BEACON,
+                        0,
+                        rssi_dbm,
+                        ap["channel"],
+                        BEACON_RATE,
+                        KIND_MANAGEMENT,
+                        BROADCAST,
+                        bssid,
+                        bssid,
+                        sequence << 4,
+                        0,
+                    ),
+                )
+            sequence = (sequence + 1) & 0xFFF
+            time_us += BEACON_US
+
+
+def played(path, part):
+    """
+    Yield the frames of a header stream, from its own zero, cut and looped.
+
+    part  dict with any of from_s, to_s (the part of the stream) and loop
+    """
+    from_s, to_s = part.get("from_s", 0.0), part.get("to_s")
+    start_s = 0.0
+    while True:
+        last_s = 0.0
+        any_frame = False
+        for t_s, up, length, rssi_dbm in streams.frames(path):
+            if t_s < from_s:
+                continue
+            if to_s is not None and t_s >= to_s:
+                break
+            any_frame = True
+            last_s = max(last_s, t_s - from_s)
+            yield start_s + t_s - from_s, up, length, rssi_dbm
+        if not any_frame or not part.get("loop"):
+            return
+        start_s += (last_s if to_s is None else max(last_s, min(to_s - from_s, last_s + 1))) + 0.1
+
+
+def made_address(start, index) -> str:
+    """A made-up address as text: one of the MADE_ starts and a number 0..65535."""
+    return f"{start}:{index >> 8:02x}:{index & 0xFF:02x}"
+
+
+def _addresses(index, emitter):
+    mac = emitter.get("mac")
+    if not mac:
+        is_phone = emitter.get("pattern", {}).get("kind") in patterns.PHONES
+        mac = made_address(MADE_PHONE if is_phone else MADE_DEVICE, index)
+    if emitter.get("role") == air.AP:
+        bssid = mac
+    else:
+        bssid = emitter.get("bssid") or made_address(MADE_BSSID, emitter.get("channel", 6))
+    client = emitter.get("client") or made_address(MADE_CLIENT, index)
+    return mac, bssid, client
+
+
+def _auth(ap):
+    auth = ap.get("auth", 3)
+    return AUTH[auth] if type(auth) is str else auth
+
+
+def _point(value, where, problems):
+    """One [t_s, dbm] of a walk."""
+    good = type(value) is list and len(value) == 2 and all(type(one) in (int, float) for one in value)
+    if not good or not (0 <= value[0] <= 1e7 and -128 <= value[1] <= 20):
+        problems.append(f"{where} should be [t_s, dbm]")
+
+
+def _contradictions(given, folder):
+    problems = []
+    for index, emitter in enumerate(given.get("emitters", [])):
+        where = f"emitters[{index}]"
+        if ("stream" in emitter) == ("pattern" in emitter):
+            problems.append(f"{where} should have either stream or pattern")
+        elif "pattern" in emitter:
+            problems += patterns.check(emitter["pattern"], f"{where}.pattern")
+        elif not (folder / emitter["stream"]).is_file():
+            problems.append(f"{where}.stream: there is no file {folder / emitter['stream']}")
+        else:
+            try:
+                if streams.kind(folder / emitter["stream"]) == streams.SCENE:
+                    problems.append(f"{where}.stream should be a capture or a header stream")
+            except ToolError as error:
+                problems.append(f"{where}.stream: {error}")
+        for low, high in (("from_s", "to_s"), ("start_s", "end_s")):
+            if high in emitter and emitter[high] <= emitter.get(low, 0):
+                problems.append(f"{where}.{high} should be after {low}")
+        walk = emitter.get("rssi_dbm")
+        if type(walk) is list and any(later[0] <= earlier[0] for earlier, later in itertools.pairwise(walk)):
+            problems.append(f"{where}.rssi_dbm: the times of the walk should grow")
+        if emitter.get("role") == air.AP and emitter.get("bssid", emitter.get("mac")) != emitter.get("mac"):
+            problems.append(f"{where}.bssid should be its mac, or left out: an access point's BSSID is its own address")
+    for index, one in enumerate(given.get("ble", [])):
+        try:
+            if len(ble_payload(one.get("adv_hex", ""), one.get("name", ""))) > 31:
+                problems.append(f"ble[{index}]: adv_hex and name together are longer than 31 bytes")
+        except ValueError:
+            problems.append(f"ble[{index}].adv_hex should be hex digits")
+    return problems

@@ -1,0 +1,93 @@
+"""
+`bluetooth` of an ESP32: passive scanning for the advertisers of the scene.
+
+As in the original, the address and the data that the handler gets are only lent: the next
+advertisement overwrites them. Stricter than the original: switching it on while the sniffer runs
+is an error here, because the two together are unstable on the chip.
+"""
+
+import random
+
+import _world
+import rfsniff
+
+_IRQ_SCAN_RESULT = 5
+_IRQ_SCAN_DONE = 6
+_ADV_IND = 0
+_EIO = 5
+_EINVAL = 22
+
+
+class BLE:
+    _one = None  # like the original, which has one radio
+
+    def __new__(cls):
+        if cls._one is None:
+            cls._one = one = object.__new__(cls)
+            one._active = False
+            one._handler = None
+            one._until_us = 0
+            one._advertisers = None
+            one._address = bytearray(6)
+            one._payload = bytearray(31)
+        return cls._one
+
+    def active(self, _active=None):
+        if _active is None:
+            return self._active
+        if _active and rfsniff.is_running():
+            raise OSError(_EIO)
+        if not _active:
+            self._stop()
+        self._active = bool(_active)
+        return None
+
+    def irq(self, _handler):
+        self._handler = _handler
+
+    def config(self, _param=None, **settings):
+        if _param == "mac":
+            return 0, b"\x24\x6f\x28\xaa\xbb\x03"
+        if _param is not None and _param not in ("rxbuf", "mtu", "gap_name"):
+            raise ValueError("unknown config param")
+        return 0 if _param else None
+
+    def gap_scan(self, _duration_ms, _interval_us=1280000, _window_us=11250, _active=False):
+        if not self._active:
+            raise OSError(_EINVAL)
+        if _duration_ms is None:
+            self._stop()
+            return
+        now_us = _world.now_us()
+        self._until_us = now_us + _duration_ms * 1000 if _duration_ms else 1 << 60
+        self._heard_percent = 100 * _window_us // _interval_us
+        self._advertisers = [[now_us + random.randrange(row[5]) * 1000, row] for row in _world.air().rows("ble")]
+        if self._pump not in _world.pumps:
+            _world.pumps.append(self._pump)
+
+    def _stop(self):
+        if self._advertisers is not None:
+            self._advertisers = None
+            _world.pumps.remove(self._pump)
+            self._tell(_IRQ_SCAN_DONE, ())
+
+    def _pump(self):
+        now_us = _world.now_us()
+        for one in self._advertisers:
+            address, address_type, rssi_dbm, length, payload, interval_ms = one[1]
+            while self._advertisers is not None and one[0] <= min(now_us, self._until_us):
+                one[0] += interval_ms * 1000 + random.randrange(10000)
+                if random.randrange(100) < self._heard_percent:
+                    self._address[:] = address
+                    self._payload[:] = payload
+                    data = memoryview(self._payload)[:length]
+                    rssi_dbm += random.randrange(7) - 3
+                    self._tell(_IRQ_SCAN_RESULT, (address_type, memoryview(self._address), _ADV_IND, rssi_dbm, data))
+            if self._advertisers is None:
+                return
+        if now_us >= self._until_us:
+            self._stop()
+
+    def _tell(self, event, data):
+        if self._handler:
+            self._handler(event, data)

@@ -1,0 +1,151 @@
+"""
+`machine` of an ESP32, as far as a sensor uses it.
+
+Resets end the process; tools/sim_sensor.py starts it again with the cause noted. Pins keep
+their level and nothing more, except that an input reads /.world/pin<number> if there is one.
+
+In all these modules a parameter that begins with "_" may be given by position only, as in
+the real ones; MicroPython has no syntax for that.
+"""
+
+import binascii
+import os
+
+import _world
+
+PWRON_RESET = 1
+HARD_RESET = 2
+WDT_RESET = 3
+DEEPSLEEP_RESET = 4
+SOFT_RESET = 5
+
+# A crash of the chip and machine.reset() look the same from here, as on the real port.
+_CAUSES = {
+    "PWRON": PWRON_RESET,
+    "HARD": HARD_RESET,
+    "PANIC": HARD_RESET,
+    "WDT": WDT_RESET,
+    "DEEPSLEEP": DEEPSLEEP_RESET,
+    "SOFT": SOFT_RESET,
+}
+_cause = _CAUSES[os.getenv("SIM_CAUSE") or "PWRON"]
+_clock_hz = 160000000
+
+
+def reset():
+    _world.end("HARD")
+
+
+def soft_reset():
+    _world.end("SOFT")
+
+
+def deepsleep(_time_ms=0):
+    _world.note("sleep_ms", str(_time_ms))
+    _world.end("DEEPSLEEP")
+
+
+def lightsleep(_time_ms=0):
+    _world.wait_us(_time_ms * 1000)
+
+
+def reset_cause():
+    return _cause
+
+
+def unique_id():
+    return binascii.unhexlify(os.getenv("SIM_ID") or "246f28aabb01")
+
+
+def freq(_hz=None):
+    global _clock_hz
+    if _hz is None:
+        return _clock_hz
+    if _hz not in (80000000, 160000000, 240000000):
+        raise ValueError("frequency must be 20MHz, 40MHz, 80Mhz, 160MHz or 240MHz")
+    _clock_hz = _hz
+    return None
+
+
+def idle():
+    _world.wait_us(1000)
+
+
+class WDT:
+    def __init__(self, *, id=0, timeout=5000):
+        if id != 0:
+            raise ValueError("WDT(%d) doesn't exist" % id)
+        if timeout <= 0:
+            raise ValueError("WDT timeout too short")
+        self._timeout_us = timeout * 1000
+        self.feed()
+
+    def feed(self):
+        _world.watchdog_us = _world.now_us() + self._timeout_us
+
+
+class RTC:
+    def __init__(self, id=0):
+        pass
+
+    def memory(self, _data=None):
+        if _data is None:
+            try:
+                with open(_world.HERE + "rtc", "rb") as file:
+                    return file.read()
+            except OSError:
+                return b""
+        if len(_data) > 2048:
+            raise ValueError("buffer too long")
+        _world.note("rtc", bytes(_data))
+        return None
+
+
+class Pin:
+    IN = 1
+    OUT = 3
+    OPEN_DRAIN = 7
+    PULL_DOWN = 1
+    PULL_UP = 2
+    IRQ_RISING = 1
+    IRQ_FALLING = 2
+
+    def __init__(self, _id, mode=-1, pull=-1, *, value=None, drive=None, alt=None):
+        if not isinstance(_id, int) or not 0 <= _id <= 48:
+            raise ValueError("invalid pin")
+        self._id = _id
+        self._level = 1 if pull == Pin.PULL_UP else 0
+        self.init(mode, pull, value=value, drive=drive, alt=alt)
+
+    def init(self, mode=-1, pull=-1, *, value=None, drive=None, alt=None):
+        self._mode = mode
+        if value is not None:
+            self._level = 1 if value else 0
+
+    def value(self, _x=None):
+        if _x is not None:
+            self._level = 1 if _x else 0
+            return None
+        if self._mode == Pin.IN:
+            return int(_world.noted("pin%d" % self._id, str(self._level)))
+        return self._level
+
+    def __call__(self, _x=None):
+        return self.value(_x)
+
+    def on(self):
+        self._level = 1
+
+    def off(self):
+        self._level = 0
+
+    def toggle(self):
+        self._level ^= 1
+
+
+def __getattr__(name):
+    if name in ("PWM", "ADC", "Timer"):  # apart, because every name takes the sensor's heap
+        import _machine_more
+
+        return getattr(_machine_more, name)
+    raise AttributeError(name)

@@ -1,0 +1,190 @@
+"""
+`network` of an ESP32: a station and a wired port, in the made-up world.
+
+Connecting takes a while, needs an access point of that name in the scene (see
+tools/sim_air.py: the sensor's own network is put into it) and fails while /.world/no_wifi
+exists. Once connected, sockets are the machine's own.
+"""
+
+import random
+import time
+
+import _world
+import machine
+
+# No more than the firmware needs: every name takes the sensor's heap here. PHY_LAN8720 and the
+# numbers are the real ones.
+STAT_IDLE = 1000
+STAT_CONNECTING = 1001
+STAT_GOT_IP = 1010
+STAT_NO_AP_FOUND = 201
+STAT_WRONG_PASSWORD = 202
+STAT_BEACON_TIMEOUT = 200
+PHY_LAN8720 = 1
+
+_SCAN_MS = 1700  # 13 channels, 120 ms each, and the way back
+_CONNECT_MS = 900  # association, handshake and DHCP with a kept lease
+_ADDRESS = ("192.0.2.10", "255.255.255.0", "192.0.2.1", "192.0.2.1")
+
+
+class WLAN:
+    IF_STA = 0
+    IF_AP = 1
+    PM_NONE = 0
+    PM_PERFORMANCE = 1
+
+    _stations = {}  # like the original, which has one object for each interface
+
+    def __new__(cls, _interface_id=0):
+        if _interface_id not in (WLAN.IF_STA, WLAN.IF_AP):
+            raise ValueError("invalid WLAN interface identifier")
+        one = cls._stations.get(_interface_id)
+        if one is None:
+            one = cls._stations[_interface_id] = object.__new__(cls)
+            one._active = False
+            one._joined = None  # (ssid, bssid, rssi_dbm) of the network it is in
+            one._ready_us = 0  # when the connection is there
+            one._status = STAT_IDLE
+            one._settings = {"pm": WLAN.PM_PERFORMANCE, "reconnects": -1, "txpower": 20, "channel": 1}
+        return one
+
+    def active(self, _is_active=None):
+        if _is_active is None:
+            return self._active
+        if not _is_active:
+            self._leave(STAT_IDLE)
+        self._active = bool(_is_active)
+        _world.wifi_started = any(one._active for one in WLAN._stations.values())
+        return None
+
+    def connect(self, _ssid=None, _password=None, *, bssid=None):
+        self._need_active("Wifi Internal Error")
+        self._leave(STAT_CONNECTING)
+        _world.wifi_busy = True
+        self._ready_us = _world.now_us() + _CONNECT_MS * 1000
+        self._wanted = _ssid if isinstance(_ssid, bytes) else (_ssid or "").encode(), _password or "", bssid
+
+    def disconnect(self):
+        self._leave(STAT_IDLE)
+
+    def isconnected(self):
+        self._proceed()
+        return self._status == STAT_GOT_IP
+
+    def status(self, _param=None):
+        self._proceed()
+        if _param is None:
+            return self._status
+        if _param != "rssi":
+            raise ValueError("unknown status param")
+        if self._status != STAT_GOT_IP:
+            raise OSError("Wifi Not Connected")
+        return self._joined[2] + random.randrange(5) - 2
+
+    def scan(self):
+        self._need_active("STA must be active")
+        if _world.wifi_busy and self._status != STAT_GOT_IP:
+            raise OSError("Wifi Busy")
+        time.sleep_ms(_SCAN_MS)
+        _world.wifi_freed_us = _world.now_us()
+        found = []
+        for ssid, length, bssid, channel, rssi_dbm, security in _world.air().rows("access_points"):
+            if random.randrange(20):  # a scan misses some
+                found.append((ssid[:length], bssid, channel, rssi_dbm + random.randrange(7) - 3, security, False))
+        return sorted(found, key=lambda one: -one[3])
+
+    def config(self, _param=None, **settings):
+        if _param is not None:
+            if settings:
+                raise TypeError("either pos or kw args are allowed")
+            if _param == "mac":
+                return machine.unique_id()
+            if _param in ("ssid", "essid"):
+                return self._joined[0].decode() if self._joined else ""
+            if _param not in self._settings:
+                raise ValueError("unknown config param")
+            return self._settings[_param]
+        for name in settings:
+            if name not in self._settings and name not in ("mac", "ssid", "hidden", "security", "key", "protocol"):
+                raise ValueError("unknown config param")
+        self._settings.update(settings)
+        return None
+
+    def ifconfig(self, _ip_mask_gateway_dns=None):
+        return _ADDRESS if self.isconnected() else ("0.0.0.0",) * 4
+
+    def ipconfig(self, *args, **kwargs):
+        if kwargs:
+            return None
+        return _ADDRESS[:2] if self.isconnected() else ("0.0.0.0", "0.0.0.0")
+
+    def _need_active(self, why):
+        if not self._active:
+            raise OSError(why)
+
+    def _leave(self, status):
+        if _world.wifi_busy:
+            _world.wifi_busy = False
+            _world.wifi_freed_us = _world.now_us()
+        self._joined = None
+        self._status = status
+
+    def _proceed(self):
+        """Let the connection come about, or break."""
+        if self._status == STAT_GOT_IP and _world.exists("no_wifi"):
+            self._leave(STAT_BEACON_TIMEOUT)
+        if self._status != STAT_CONNECTING or _world.now_us() < self._ready_us:
+            return
+        ssid, password, bssid = self._wanted
+        for name, length, address, _channel, rssi_dbm, security in _world.air().rows("access_points"):
+            if name[:length] == ssid and (bssid is None or bytes(bssid) == address) and not _world.exists("no_wifi"):
+                wrong = security and password != _world.noted("wifi_password", password)
+                if wrong:
+                    break
+                self._joined = (ssid, address, rssi_dbm)
+                self._status = STAT_GOT_IP
+                return
+        else:
+            wrong = False
+        self._leave(STAT_WRONG_PASSWORD if wrong else STAT_NO_AP_FOUND)
+
+
+class LAN:
+    # The arguments are those of the ESP32's port; the type stubs have another port's.
+    def __init__(
+        self,
+        id=None,
+        *,
+        phy_addr,
+        phy_type,
+        mdc=None,
+        mdio=None,
+        reset=None,
+        power=None,
+        spi=None,
+        cs=None,
+        int=None,
+        ref_clk_mode=-1,
+        ref_clk=None,
+    ):
+        self._active = False
+
+    def active(self, _is_active=None):
+        if _is_active is None:
+            return self._active
+        self._active = bool(_is_active)
+        return None
+
+    def isconnected(self):
+        return self._active and not _world.exists("no_lan")
+
+    def status(self):
+        return 5 if self.isconnected() else 4 if self._active else 2  # ETH_GOT_IP, _DISCONNECTED, _STOPPED
+
+    def ifconfig(self, configtuple=None):
+        return _ADDRESS if self.isconnected() else ("0.0.0.0",) * 4
+
+    def config(self, _param):
+        if _param == "mac":
+            return machine.unique_id()
+        raise ValueError("unknown config param")

