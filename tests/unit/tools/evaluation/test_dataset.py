@@ -1,0 +1,109 @@
+"""A folder of recordings is read whatever its manifest says or leaves out."""
+
+import gzip
+
+import pytest
+
+from tools import air
+from tools.errors import ToolError
+from tools.evaluation import dataset
+
+
+def put(folder, name):
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if name.endswith(".gz"):
+        with gzip.open(path, "wt") as file:
+            file.write("t_s,up,mpdu_len,rssi\n")
+    else:
+        path.touch()
+
+
+def read(folder, manifest=None):
+    if manifest is not None:
+        (folder / "manifest.csv").write_text(manifest)
+    return {case.id: case for case in dataset.read(folder)}
+
+
+def test_labels_are_folders_and_the_manifest_adds_device_and_model(tmp_path):
+    for name in ("cam_stream/a", "cam_idle/b", "neg_iot/c"):
+        put(tmp_path, f"{name}.hdr.csv.gz")
+    put(tmp_path, "monitor/d.pcap")
+
+    found = read(tmp_path, "label,id,file,device,model,extra\ncam_stream,a,cam_stream/a.hdr.csv.gz,dev1,Model One,x\n")
+
+    assert {one.id: one.kind for one in found.values()} == {
+        "a": dataset.CAMERA,
+        "b": dataset.IDLE,
+        "c": dataset.NEGATIVE,
+        "d": dataset.CAPTURE,
+    }
+    assert (found["a"].device, found["a"].model) == ("dev1", "Model One")
+    assert (found["b"].device, found["b"].model) == ("b", "b")
+
+
+def test_a_folder_without_a_manifest_is_read_too(tmp_path):
+    put(tmp_path, "camera_mini/a.hdr.csv.gz")
+    put(tmp_path, "other/b.hdr.csv.gz")
+
+    assert {one.id: one.kind for one in read(tmp_path).values()} == {"a": dataset.CAMERA, "b": dataset.NEGATIVE}
+
+
+def test_where_the_label_says_nothing_the_columns_decide(tmp_path):
+    for name in ("x/a", "x/b", "x/c"):
+        put(tmp_path, f"{name}.hdr.csv.gz")
+
+    found = read(tmp_path, "id,camera,video\na,1,yes\nb,1,no\nc,0,no\n")
+
+    assert [found[one].kind for one in "abc"] == [dataset.CAMERA, dataset.IDLE, dataset.NEGATIVE]
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("cam_ap_stream/a", ""),
+        ("cam_stream_ap/a", ""),
+        ("cam_stream/a", "id,role\na,ap\n"),
+        ("cam_stream/a", "id,mode\na,AP\n"),
+        ("cam_stream/a", "id,model\na,A9 mini camera (AP mode)\n"),
+        ("cam_stream/a", "id,model\na,A9 in access-point mode\n"),
+        ("cam_stream/e99_ap", ""),
+    ],
+)
+def test_access_point_mode_may_be_named_in_many_places(tmp_path, name, row):
+    put(tmp_path, f"{name}.hdr.csv.gz")
+
+    (found,) = read(tmp_path, row or None).values()
+
+    assert (found.role, found.kind) == (air.AP, dataset.CAMERA)
+
+
+@pytest.mark.parametrize(
+    "model", ["Apple phone", "Netgear AP-less camera", "cap", "a router that can be an access point"]
+)
+def test_other_words_with_ap_in_them_do_not_make_an_access_point(tmp_path, model):
+    put(tmp_path, "neg_app/capture.hdr.csv.gz")
+
+    (found,) = read(tmp_path, f'id,model\ncapture,"{model}"\n').values()
+
+    assert found.role == air.STATION
+
+
+def test_many_phones_that_share_one_name_are_told_apart_by_id(tmp_path):
+    put(tmp_path, "neg_app/a.hdr.csv.gz")
+
+    assert read(tmp_path, "id,device\na,host\n")["a"].device == "a"
+
+
+@pytest.mark.parametrize("manifest", ["", "\n\n", "\xff\xfe", "id\n", "a,b,c\n1\n1,2,3,4,5\n", 'id,model\na,"open\n'])
+def test_no_manifest_stops_the_evaluation(tmp_path, manifest):
+    put(tmp_path, "cam_stream/a.hdr.csv.gz")
+
+    assert read(tmp_path, manifest)["a"].kind == dataset.CAMERA
+
+
+def test_a_folder_without_recordings_is_refused(tmp_path):
+    with pytest.raises(ToolError, match="has no"):
+        dataset.read(tmp_path)
+    with pytest.raises(ToolError, match="is not a folder"):
+        dataset.read(tmp_path / "nowhere")

@@ -1,0 +1,98 @@
+"""Build radiotap frames and capture files by hand, so that the tests say what each byte is."""
+
+import struct
+
+STATION = bytes.fromhex("acde48000001")
+ACCESS_POINT = bytes.fromhex("acde48010006")
+ROUTER = bytes.fromhex("acde48010007")
+
+NO_FCS, FCS, BAD_FCS = 0x00, 0x10, 0x50
+
+
+def radiotap(flags=NO_FCS, frequency_mhz=2437, signal_dbm=-52, tsft=None, rate=None, mcs=None, ampdu=False, chained=0):
+    """A radiotap header with the usual fields; `chained` adds present words of further antennas."""
+    present = 1 << 1 | 1 << 3 | 1 << 5
+    body = b""
+    words = 1 + chained
+    start = 4 + 4 * words
+
+    def add(data, alignment):
+        nonlocal body
+        body += b"\0" * (-(start + len(body)) % alignment) + data
+
+    if tsft is not None:
+        present |= 1
+        add(struct.pack("<Q", tsft), 8)
+    add(bytes([flags]), 1)
+    if rate is not None:
+        present |= 1 << 2
+        add(bytes([rate]), 1)
+    add(struct.pack("<HH", frequency_mhz, 0x0480), 2)
+    add(struct.pack("b", signal_dbm), 1)
+    if mcs is not None:
+        present |= 1 << 19
+        add(bytes(mcs), 1)
+    if ampdu:
+        present |= 1 << 20
+        add(struct.pack("<IHBB", 7, 0, 0, 0), 4)
+    chain = [present | (1 << 31 if chained else 0)]
+    for number in range(chained):
+        more = 1 << 31 if number + 1 < chained else 0
+        chain.append(1 << 29 | 1 << 5 | 1 << 11 | more)
+        body += struct.pack("bB", -90, number)
+    head = struct.pack(f"<BBH{words}I", 0, 0, start + len(body), *chain)
+    return head + body
+
+
+def data(flags=0x01, subtype=0x08, sequence=100, qos=None, body=b"x" * 60, addr4=None):
+    """A data frame from STATION to ACCESS_POINT without FCS."""
+    if qos is not None:
+        subtype |= 0x80
+    frame = bytes([subtype, flags]) + struct.pack("<H", 44) + ACCESS_POINT + STATION + ROUTER
+    frame += struct.pack("<H", sequence << 4)
+    if addr4:
+        frame += addr4
+    if qos is not None:
+        frame += struct.pack("<H", qos)
+    return frame + body
+
+
+def block_ack(bitmap):
+    """A compressed Block Ack to STATION."""
+    head = b"\x94\x00" + struct.pack("<H", 0) + STATION + ACCESS_POINT
+    return head + struct.pack("<HH", 0x0005, 100 << 4) + struct.pack("<Q", bitmap)
+
+
+def pcap(frames, order="<", nanoseconds=False, linktype=127):
+    """A pcap file of [(time_us, frame), ...]."""
+    magic = 0xA1B23C4D if nanoseconds else 0xA1B2C3D4
+    made = struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 65535, linktype)
+    for time_us, frame in frames:
+        seconds, fraction = divmod(time_us, 1_000_000)
+        made += (
+            struct.pack(order + "IIII", seconds, fraction * (1000 if nanoseconds else 1), len(frame), len(frame))
+            + frame
+        )
+    return made
+
+
+def block(kind, body, order="<"):
+    """A pcapng block."""
+    body += b"\0" * (-len(body) % 4)
+    return struct.pack(order + "II", kind, len(body) + 12) + body + struct.pack(order + "I", len(body) + 12)
+
+
+def section(order="<"):
+    return block(0x0A0D0D0A, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1), order)
+
+
+def interface(order="<", linktype=127, resolution=None):
+    options = b""
+    if resolution is not None:
+        options = struct.pack(order + "HHB3x", 9, 1, resolution) + struct.pack(order + "HH", 0, 0)
+    return block(1, struct.pack(order + "HHI", linktype, 0, 0) + options, order)
+
+
+def enhanced(ticks, frame, order="<", index=0):
+    head = struct.pack(order + "IIIII", index, ticks >> 32, ticks & 0xFFFFFFFF, len(frame), len(frame))
+    return block(6, head + frame, order)

@@ -1,0 +1,94 @@
+"""Finding boards on serial ports, and reading what they say."""
+
+from collections import namedtuple
+
+import pytest
+
+from tools import device
+from tools.errors import ToolError
+
+Port = namedtuple("Port", ("device", "vid"))
+ESPRESSIF, MOUSE = 0x303A, 0x046D
+
+
+@pytest.fixture
+def plugged_in(monkeypatch):
+    """A function that says what is plugged in."""
+    from serial.tools import list_ports
+
+    return lambda *ports: monkeypatch.setattr(list_ports, "comports", lambda: list(ports))
+
+
+def test_only_boards_are_found(plugged_in):
+    plugged_in(
+        Port("/dev/ttyUSB1", 0x10C4), Port("/dev/ttyACM0", ESPRESSIF), Port("/dev/ttyS0", None), Port("m", MOUSE)
+    )
+
+    assert device.ports() == ["/dev/ttyACM0", "/dev/ttyUSB1"]
+
+
+def test_the_only_board_is_taken(plugged_in):
+    plugged_in(Port("/dev/ttyUSB0", ESPRESSIF), Port("mouse", MOUSE))
+
+    assert device.only_port() == "/dev/ttyUSB0"
+
+
+def test_no_board_is_said_with_what_to_try(plugged_in):
+    plugged_in()
+
+    with pytest.raises(ToolError, match="data cable.*--port"):
+        device.only_port()
+
+
+def test_several_boards_want_a_choice(plugged_in):
+    plugged_in(Port("/dev/ttyUSB0", ESPRESSIF), Port("/dev/ttyUSB1", ESPRESSIF))
+
+    with pytest.raises(ToolError, match="/dev/ttyUSB0, /dev/ttyUSB1; choose one with --port"):
+        device.only_port()
+
+
+@pytest.mark.parametrize(
+    ("heard", "banner"),
+    [
+        ("rst:0xc\nAnsim 1.2.3\nlink: up\n", "Ansim 1.2.3"),
+        ("rst:0xc\nAnsim 1.2", ""),  # the line is not over yet
+        ("Welcome to Ansim 1.2.3\n", ""),
+        ("", ""),
+    ],
+)
+def test_the_first_line_of_the_firmware_is_found(heard, banner):
+    assert device.banner_in(heard) == banner
+
+
+def test_what_a_board_tells_is_found_among_what_else_it_says():
+    assert device._told('hello\r\nansim:{"files": {}}\r\n>>> ') == {"files": {}}
+    assert device._told("hello\r\n") is None
+
+
+def test_a_broken_answer_is_one_line():
+    with pytest.raises(ToolError, match="is the cable good"):
+        device._told('ansim:{"files": {')
+
+
+def test_folders_come_before_what_is_in_them():
+    assert device._folders(["/incoming/lib/ansim/a.py", "/incoming/main.py"]) == [
+        "/incoming",
+        "/incoming/lib",
+        "/incoming/lib/ansim",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        ("failed to access /dev/ttyUSB9", "no other program"),
+        ("could not enter raw repl", "RESET button"),
+        ("read failed: device disconnected", "fell silent"),
+    ],
+)
+def test_trouble_with_a_cable_says_what_to_try(why, said):
+    assert said in device._trouble("/dev/ttyUSB9", why)
+
+
+def test_a_full_flash_is_told_as_such():
+    assert "is full" in device._refusal("/dev/ttyUSB0", "Traceback ...\nOSError: 28\n")

@@ -1,0 +1,41 @@
+"""A support report tells nothing that should stay with its owner."""
+
+import pytest
+
+from tools import diagnose
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("heard c0:ff:ee:00:00:01", "heard c0:ff:ee:xx:xx:xx"),
+        ("link: 192.0.2.17:8883: refused", "link: <address>:8883: refused"),
+        ("key 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff", "key <secret or digest>"),
+        ("version 1.29.0 at 0x40081234", "version 1.29.0 at 0x40081234"),
+        ("a -----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY----- b", "a <certificate or key> b"),
+        ("a -----BEGIN PRIVATE KEY-----\nabc", "a <certificate or key>"),
+    ],
+)
+def test_addresses_and_secrets_are_masked(text, told):
+    assert diagnose.masked(text) == told
+
+
+def test_names_are_masked_longer_ones_first():
+    told = diagnose.masked("hall-1 at broker.hall-1.example, hall-12", ["hall-1", "broker.hall-1.example", ""])
+
+    assert told == "<name> at <name>, <name>2"
+
+
+def test_differences_to_this_version_are_listed():
+    about = {"mpy": 0x2B06, "files": {"/main.py": "0" * 64, "/lib/ansim/old.mpy": "0" * 64}}
+
+    told = diagnose._installed(about)
+
+    assert "2 files" in told
+    assert "other than here: /main.py" in told
+    assert "missing: /lib/ansim/topics.mpy" in told
+    assert "not part of this version: /lib/ansim/old.mpy" in told
+
+
+def test_an_empty_board_has_nothing_installed():
+    assert diagnose._installed({"mpy": 0x2B06, "files": {}}) == "nothing of Ansim"

@@ -1,0 +1,76 @@
+"""tools/native.py: what is built from what; the building itself is in tests/native."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from firmware import boards
+from tools import native
+from tools.errors import ToolError
+
+MODULE = native.MODULES / "rfsniff"
+
+
+def test_entries_of_a_list_become_entries_for_sources():
+    text = (
+        "# a remark\n"
+        "deb [arch=amd64 signed-by=/k.gpg] mirror://host/debian bookworm main contrib\n"
+        "deb mirror://host/debian bookworm-updates main\n"
+        "deb-src mirror://host/debian bookworm main\n"
+        "deb mirror://other/tool bookworm-tool main\n"
+    )
+
+    made = native.source_entries(text, "bookworm", "bookworm trixie", stanzas=False)
+
+    assert made.split("\n") == [
+        "deb-src [arch=amd64 signed-by=/k.gpg] mirror://host/debian bookworm main contrib",
+        "",
+        "deb-src [arch=amd64 signed-by=/k.gpg] mirror://host/debian trixie main contrib",
+        "",
+    ]
+
+
+def test_stanzas_become_stanzas_for_sources():
+    text = (
+        "Types: deb\nURIs: mirror://host/debian\nSuites: bookworm bookworm-updates\nComponents: main\n\n"
+        "Types: deb\nURIs: mirror://host/security\nSuites: bookworm-security\nComponents: main\n\n"
+        "Enabled: no\nTypes: deb\nURIs: mirror://host/off\nSuites: bookworm\nComponents: main\n"
+    )
+
+    made = native.source_entries(text, "bookworm", "bookworm trixie", stanzas=True)
+
+    assert made == "Types: deb-src\nURIs: mirror://host/debian\nSuites: bookworm trixie\nComponents: main\n"
+
+
+def test_the_esp32_build_takes_the_module_from_the_project():
+    *_, build = native.esp32_commands(Path("/src/micropython"), "ESP32_GENERIC_C3")
+
+    assert "BOARD=ESP32_GENERIC_C3" in build
+    assert f"USER_C_MODULES={MODULE / 'micropython.cmake'}" in build
+
+
+def test_a_folder_that_is_no_micropython_is_named(tmp_path):
+    with pytest.raises(ToolError, match="no MicroPython checkout with ports/esp32/boards/ESP32_GENERIC"):
+        native.esp32(tmp_path, "ESP32_GENERIC")
+
+
+def test_missing_esp_idf_is_said_with_what_to_do(tmp_path, monkeypatch):
+    (tmp_path / "ports" / "esp32" / "boards" / "ESP32_GENERIC").mkdir(parents=True)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(ToolError, match=r"export\.sh"):
+        native.esp32(tmp_path, "ESP32_GENERIC")
+
+
+def test_every_board_of_the_project_can_be_built():
+    assert set(native.BOARDS) == set(boards.NAMES)
+
+
+def test_both_build_files_name_all_sources_and_their_own_radio():
+    sources = {path.name for path in MODULE.glob("*.c")}
+    cmake = set(re.findall(r"(\w+\.c)\b", (MODULE / "micropython.cmake").read_text()))
+    make = set(re.findall(r"(\w+\.c)\b", (MODULE / "micropython.mk").read_text()))
+
+    assert cmake == sources - {"radio_host.c"}
+    assert make == sources - {"radio_esp32.c"}

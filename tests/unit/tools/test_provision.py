@@ -1,0 +1,225 @@
+"""Making a board a sensor: its settings, its enrolment, its claim; without the board."""
+
+import argparse
+import json
+import shutil
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from ansim.envelope import KEY_BYTES
+from server import db, migrations
+from server import vault as vaults
+from server.config import Settings
+from server.services import sensors
+from tools import provision
+from tools.errors import ToolError
+
+WIFI = [{"ssid": "office", "password": "a good password"}]
+CA = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+
+
+@pytest.fixture(scope="module")
+def fresh_server(tmp_path_factory):
+    """The data folder of a server that has run once."""
+    settings = Settings(data=tmp_path_factory.mktemp("server"))
+    vaults.open_vault(settings)
+    migrations.upgrade(settings)
+    return settings.data
+
+
+@pytest.fixture
+def data(tmp_path, fresh_server):
+    """A copy of it that a test may change."""
+    return Path(shutil.copytree(fresh_server, tmp_path / "site"))
+
+
+@pytest.fixture
+def ca(tmp_path):
+    path = tmp_path / "ca.pem"
+    path.write_text(CA)
+    return path
+
+
+@pytest.fixture
+def options(data, ca):
+    """A function that returns parsed options."""
+
+    def parse(*arguments, usual=True):
+        parser = argparse.ArgumentParser()
+        provision.add_options(parser)
+        given = ["--data", data, "--broker", "broker.example", "--ca", ca] if usual else []
+        return parser.parse_args([str(one) for one in (*given, *arguments)])
+
+    return parse
+
+
+def key_of(data, name):
+    settings = Settings(data=data)
+    sessions = db.open_sessions(settings.url())
+    try:
+        with sessions() as session:
+            return vaults.open_vault(settings).unseal(sensors.sensor(session, name).key_sealed)
+    finally:
+        sessions.engine.dispose()
+
+
+def test_the_settings_are_complete_and_nothing_is_enrolled_before_the_board_has_them(data, options):
+    made = provision.prepare("hall-1", options("--set", "upload_every_s=30"), WIFI)
+
+    assert made.settings["device"] == "hall-1" and made.settings["broker"] == "broker.example"
+    assert (made.settings["port"], made.settings["tls"], made.settings["ca"]) == (8883, True, CA)
+    assert made.settings["wifi"] == WIFI and made.settings["upload_every_s"] == 30
+    with pytest.raises(Exception, match="sensor"):
+        key_of(data, "hall-1")
+
+
+def test_after_that_the_server_knows_the_key_of_the_board(data, options):
+    made = provision.prepare("hall-1", options("--label", "Hall"), WIFI)
+
+    made.confirm()
+
+    assert key_of(data, "hall-1") == bytes.fromhex(made.settings["key"])
+
+
+def test_every_sensor_has_a_key_of_its_own(options):
+    keys = {provision.prepare(name, options(), WIFI).settings["key"] for name in ("a", "b", "c")}
+
+    assert len(keys) == 3 and {len(key) for key in keys} == {2 * KEY_BYTES}
+
+
+def test_a_name_that_is_enrolled_is_refused_unless_it_is_to_get_a_new_key(data, options):
+    first = provision.prepare("hall-1", options(), WIFI)
+    first.confirm()
+
+    with pytest.raises(ToolError, match="--new-key"):
+        provision.prepare("hall-1", options(), WIFI)
+    second = provision.prepare("hall-1", options("--new-key"), WIFI)
+    second.confirm()
+
+    assert key_of(data, "hall-1") == bytes.fromhex(second.settings["key"]) != bytes.fromhex(first.settings["key"])
+
+
+def test_a_new_key_is_only_for_sensors_that_there_are(options):
+    with pytest.raises(ToolError, match="there is no sensor hall-9"):
+        provision.prepare("hall-9", options("--new-key"), WIFI)
+
+
+def test_a_folder_without_a_server_is_said_with_what_to_do(tmp_path, options):
+    with pytest.raises(ToolError, match="start the server once"):
+        provision.prepare("hall-1", options("--data", tmp_path / "elsewhere"), WIFI)
+
+
+def test_a_lab_can_do_without_tls(options):
+    made = provision.prepare("hall-1", options("--plain"), WIFI)
+
+    assert (made.settings["tls"], made.settings["port"]) == (False, 1883)
+
+
+def test_a_wired_board_needs_no_wifi(options):
+    made = provision.prepare("hall-1", options("--ethernet", "--board", "esp32_ethernet"), [])
+
+    assert (made.settings["uplink"], made.settings["board"]) == ("ethernet", "esp32_ethernet")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "wifi", "said"),
+    [
+        ("Hall 1", (), WIFI, "cannot be a sensor's name"),
+        ("hall-1", (), [], "wifi should list at least one network"),
+        ("hall-1", ("--set", "channels=[99]"), WIFI, "channels"),
+        ("hall-1", ("--set", "ntp=plain"), WIFI, "should be JSON"),
+        ("hall-1", ("--set", "brocker=1"), WIFI, "brocker is not known"),
+        ("hall-1", ("--ca", "nowhere.pem"), WIFI, "cannot read nowhere.pem"),
+        ("hall-1", ("--server", "https://x"), WIFI, "--server and --claim go together"),
+    ],
+)
+def test_what_cannot_work_is_said_before_a_board_is_touched(options, name, arguments, wifi, said):
+    with pytest.raises(ToolError, match=said) as problem:
+        provision.prepare(name, options(*arguments), wifi)
+
+    assert "a good password" not in str(problem.value)
+
+
+def test_tls_without_an_authority_is_refused(data, options):
+    with pytest.raises(ToolError, match="--ca"):
+        provision.prepare("hall-1", options("--data", data, "--broker", "b", usual=False), WIFI)
+
+
+def test_wifi_passwords_come_from_a_file(tmp_path, options):
+    (tmp_path / "wifi.json").write_text(json.dumps(WIFI))
+
+    assert provision.networks(options("--wifi-file", tmp_path / "wifi.json")) == WIFI
+
+
+def test_a_password_is_not_asked_for_where_nobody_can_answer(options, monkeypatch):
+    monkeypatch.setattr("sys.stdin", open("/dev/null"))  # noqa: SIM115
+
+    with pytest.raises(ToolError, match="--wifi-file"):
+        provision.networks(options("--wifi", "office"))
+
+
+class ClaimServer(BaseHTTPRequestHandler):
+    """Answers a claim as the server's API does."""
+
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.asked.append((self.path, asked))
+        good = asked["code"] == "GOOD"
+        answer = (
+            {
+                "device": asked["device"],
+                "key": "ab" * 32,
+                "broker": "granted.example",
+                "port": 8884,
+                "tls": True,
+                "ca": CA,
+            }
+            if good
+            else {"title": "Unauthorized", "detail": "the code was used already"}
+        )
+        self.send_response(201 if good else 403)
+        self.end_headers()
+        self.wfile.write(json.dumps(answer).encode())
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def claims():
+    """(url, what was asked) of a server that takes claims."""
+    server = HTTPServer(("127.0.0.1", 0), ClaimServer)
+    server.asked = []
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", server.asked
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_claim_code_brings_the_key_and_the_link(claims, options):
+    url, asked = claims
+
+    made = provision.prepare("hall-1", options("--server", url, "--claim", "GOOD", usual=False), WIFI)
+
+    assert asked == [("/api/v1/claims", {"code": "GOOD", "device": "hall-1", "label": ""})]
+    assert made.settings["key"] == "ab" * 32
+    assert (made.settings["broker"], made.settings["port"], made.settings["ca"]) == ("granted.example", 8884, CA)
+
+
+def test_a_used_code_is_said_in_the_servers_words(claims, options):
+    with pytest.raises(ToolError, match="the code was used already; make a new one"):
+        provision.prepare("hall-1", options("--server", claims[0], "--claim", "USED", usual=False), WIFI)
+
+
+@pytest.mark.parametrize("url", ["http://ansim.example", "http://127.0.0.1.example", "ftp://localhost", "localhost"])
+def test_a_key_is_never_asked_for_over_an_open_line(url):
+    with pytest.raises(ToolError, match="https://"):
+        provision.claim(url, "GOOD", "hall-1")
+
+
+def test_a_server_that_is_not_there_is_one_line():
+    with pytest.raises(ToolError, match="does not answer"):
+        provision.claim("http://127.0.0.1:1", "GOOD", "hall-1")

@@ -1,0 +1,256 @@
+"""What the replay prints, and how it fails."""
+
+import gzip
+import json
+import subprocess
+import sys
+
+import pytest
+
+from ansim.detect import engine as detection
+from ansim.finding import CLEARED, RAISED, UPDATED, Evidence, Finding
+from tests.conftest import ROOT
+from tests.unit.tools import made_captures as made
+from tools import patterns, playback, replay, streams
+from tools.errors import ToolError
+from tools.scene import Scene
+
+KEYS = {"t_s", "event", "kind", "subject", "score", "channel", "rssi_dbm", "evidence"}
+CAMERA = {
+    "pattern": {"kind": "camera", "kbps": 700, "acks": "tcp"},
+    "channel": 9,
+    "mac": "ac:de:48:00:00:09",
+    "start_s": 3,
+}
+
+
+@pytest.fixture
+def camera_stream(tmp_path):
+    path = tmp_path / "camera.hdr.csv.gz"
+    with gzip.open(path, "wt") as file:
+        file.write("t_s,up,mpdu_len,rssi\n")
+        for t_s, up, length in patterns.frames({"kind": "camera", "kbps": 700, "duration_s": 30}, 1):
+            file.write(f"{t_s:.4f},{up},{length},\n")
+    return path
+
+
+@pytest.fixture
+def camera_scene(tmp_path):
+    path = tmp_path / "scene.json"
+    path.write_text(json.dumps({"duration_s": 60, "emitters": [CAMERA, {"pattern": {"kind": "iot"}, "channel": 1}]}))
+    return path
+
+
+def printed(capsys, *arguments):
+    """(findings, summary) of a run with --json."""
+    replay.main([*map(str, arguments), "--json"])
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return lines[:-1], lines[-1]["summary"]
+
+
+def test_a_stream_is_a_station_on_channel_6(camera_stream, capsys):
+    findings, summary = printed(capsys, camera_stream)
+
+    assert {(one["subject"], one["channel"]) for one in findings} == {("ac:de:48:00:00:00", 6)}
+    assert summary["frames"] == len(list(streams.frames(camera_stream)))
+    assert summary["stations"] >= 1
+    assert 30 <= summary["seconds"] <= 40
+    assert set(summary) == {"frames", "stations", "seconds", "frames_per_s"}
+
+
+def test_each_line_of_json_is_one_finding_with_its_evidence(camera_stream, capsys):
+    findings, _ = printed(capsys, camera_stream)
+
+    first = findings[0]
+    assert set(first) == KEYS
+    assert (first["event"], first["kind"]) == ("raised", "camera_stream")
+    assert 60 <= first["score"] <= 100
+    assert all(set(one) == {"rule", "value", "threshold", "weight"} for one in first["evidence"])
+
+
+def test_a_scene_is_heard_on_all_channels_without_a_plan(camera_scene, capsys):
+    findings, summary = printed(capsys, camera_scene)
+
+    raised = [one for one in findings if one["event"] == "raised"]
+    assert [(one["subject"], one["channel"]) for one in raised[:1]] == [("ac:de:48:00:00:09", 9)]
+    assert raised[0]["t_s"] < 3 + 10
+    assert 59 <= summary["seconds"] <= 60
+
+
+def test_with_a_plan_one_sensor_hops_and_still_finds_it_within_30_s(camera_scene, capsys):
+    findings, summary = printed(capsys, camera_scene, "--plan")
+    all_frames = printed(capsys, camera_scene)[1]["frames"]
+
+    assert any(
+        one["event"] == "raised" and one["subject"] == "ac:de:48:00:00:09" and one["t_s"] <= 33 for one in findings
+    )
+    assert summary["frames"] < 0.8 * all_frames
+
+
+def test_a_capture_is_played_with_its_own_addresses(tmp_path, capsys):
+    path = tmp_path / "night.pcap"
+    frames = [(number * 100_000, made.radiotap(frequency_mhz=2412) + made.data()) for number in range(50)]
+    path.write_bytes(made.pcap(frames))
+
+    findings, summary = printed(capsys, path)
+
+    assert findings == []
+    assert (summary["frames"], summary["stations"]) == (50, 1)
+
+
+def test_loss_leaves_frames_out_and_the_seed_decides_which(camera_stream, capsys):
+    whole = printed(capsys, camera_stream)[1]["frames"]
+    one = printed(capsys, camera_stream, "--loss", "0.5", "--seed", "1")
+    same = printed(capsys, camera_stream, "--loss", "0.5", "--seed", "1")
+    other = printed(capsys, camera_stream, "--loss", "0.5", "--seed", "2")
+
+    assert 0.4 * whole < one[1]["frames"] < 0.6 * whole
+    assert (one[0], one[1]["frames"]) == (same[0], same[1]["frames"])
+    assert one[1]["frames"] != other[1]["frames"]
+
+
+def test_without_json_a_line_says_camera_like_and_never_more(camera_stream, capsys):
+    replay.main([str(camera_stream)])
+
+    text = capsys.readouterr().out
+    assert "camera-like: ac:de:48:00:00:00 (camera_stream), score" in text
+    assert "replayed at" in text.splitlines()[-1]
+
+
+@pytest.mark.parametrize("loss", ["1", "-0.1", "nan"])
+def test_a_loss_that_is_no_share_is_refused(camera_stream, loss):
+    with pytest.raises(ToolError, match="--loss"):
+        replay.main([str(camera_stream), f"--loss={loss}"])
+
+
+def test_a_truncated_file_ends_in_one_line_and_status_1(tmp_path):
+    path = tmp_path / "cut.pcap"
+    path.write_bytes(made.pcap([(0, made.radiotap() + made.data())] * 3)[:-5])
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "tools.replay", path], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: ")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_updates_of_a_finding_are_not_printed(camera_stream, capsys, monkeypatch):
+    monkeypatch.setattr(playback, "make_engine", lambda: detection.Engine([_Talkative()]))
+
+    findings, _ = printed(capsys, camera_stream)
+
+    assert {one["event"] for one in findings} == {RAISED, CLEARED}
+
+
+class _Talkative:
+    name = "camera_stream"
+
+    def judge(self, now_ms):
+        event = (RAISED, UPDATED, CLEARED)[now_ms // 1000 % 3]
+        return [
+            Finding(event, self.name, "ac:de:48:00:00:00", now_ms, 0, 70, 6, -50, "", [Evidence("a", 1, 2, 3)], [], "")
+        ]
+
+
+class _Notebook:
+    """A detector that writes down what it is told."""
+
+    name = "notebook"
+
+    def __init__(self):
+        self.judged_ms, self.tuned, self.records, self.scanned, self.advertised, self.spectra = [], [], [], [], [], []
+
+    def tune(self, channel, now_ms):
+        self.tuned.append((channel, now_ms))
+
+    def take(self, records, count):
+        self.records += [bytes(records[at * 36 : at * 36 + 36]) for at in range(count)]
+
+    def access_points(self, found, now_ms):
+        self.scanned.append((now_ms, len(found)))
+
+    def advertisement(self, advertisement):
+        self.advertised.append(advertisement)
+
+    def spectrum(self, spectrum):
+        self.spectra.append(spectrum)
+
+    def judge(self, now_ms):
+        self.judged_ms.append(now_ms)
+        return []
+
+
+def traffic(times_us, channel=6):
+    return playback.Traffic(iter([(at, bytes(11) + bytes([channel]) + bytes(24)) for at in times_us]), None, [], [], [])
+
+
+def test_the_detectors_judge_each_second():
+    notebook = _Notebook()
+
+    list(playback.stay(traffic(range(0, 10_000_000, 100_000)), lambda: detection.Engine([notebook])))
+
+    assert notebook.judged_ms == [1000 * second for second in range(1, 15)]
+    assert len(notebook.records) == 100
+
+
+def test_a_year_of_silence_is_skipped():
+    notebook = _Notebook()
+    year_us = 365 * 86_400_000_000
+
+    list(playback.stay(traffic([0, year_us]), lambda: detection.Engine([notebook])))
+
+    assert len(notebook.judged_ms) < 200
+    assert notebook.judged_ms == sorted(notebook.judged_ms)
+
+
+@pytest.mark.parametrize("times_us", [[], [0], [0, 365 * 86_400_000_000]])
+def test_hopping_ends_soon_after_the_last_frame(times_us):
+    notebook = _Notebook()
+    played = traffic(times_us)
+    tally = playback.Tally()
+
+    list(playback.hop(played, detection.Engine([notebook]), playback.firmware_plan(played), tally))
+
+    assert len(notebook.judged_ms) < 1000
+    assert 0 <= tally.now_ms - (times_us[-1] // 1000 if times_us else 0) < 16_000
+
+
+def test_hopping_hears_only_the_channel_it_is_tuned_to():
+    notebook = _Notebook()
+    played = playback.of_scene(
+        Scene({"duration_s": 60, "emitters": [{**CAMERA, "channel": channel} for channel in (1, 13)]})
+    )
+
+    list(playback.hop(played, detection.Engine([notebook]), playback.firmware_plan(played)))
+
+    tuned = dict.fromkeys(channel for channel, _ in notebook.tuned)
+    assert set(tuned) == set(range(14))
+    assert {record[11] for record in notebook.records} == {1, 13}
+    for record in notebook.records:
+        at_ms = int.from_bytes(record[:4], "little") / 1000
+        channel = [one for one, since_ms in notebook.tuned if since_ms <= at_ms][-1]
+        assert channel == record[11]
+
+
+def test_the_other_radios_hear_their_part_of_a_scene():
+    given = {
+        "duration_s": 60,
+        "access_points": [{"ssid": "cafe", "bssid": "ac:de:48:01:00:06", "channel": 6, "rssi_dbm": -50}],
+        "ble": [{"addr": "c0:ff:ee:00:00:01", "name": "V380_x", "rssi_dbm": -70}],
+        "analogue": [{"centre_mhz": 2432, "width_mhz": 18}],
+    }
+    for hops in (False, True):
+        notebook = _Notebook()
+        played = playback.of_scene(Scene(given))
+        engine = detection.Engine([notebook])
+        list(
+            playback.hop(played, engine, playback.firmware_plan(played))
+            if hops
+            else playback.stay(played, lambda engine=engine: engine)
+        )
+
+        assert notebook.scanned and notebook.scanned[0][1] == 1
+        assert notebook.advertised and notebook.advertised[0].payload.endswith(b"V380_x")
+        assert notebook.spectra and len(notebook.spectra[0].busy) == 126

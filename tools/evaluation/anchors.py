@@ -1,0 +1,114 @@
+"""
+Published rules, run on the same frames: what the figures are to be compared with.
+
+Each looks at one 10 s window of one device that it hears all the time, and knows which of the
+frames the device sent. They do not hop, do not know of lost frames and raise no finding; a
+window is flagged or not.
+
+rate        uplink of 80 kbit/s or more
+CamLoPA     mean length of the device's data frames above 300 B and 30 of them a second or more
+            (its public code asks for more than 150 frames in 5 s)
+DeWiCam     longest frame above 1000 B, and 5 to 95 % of the frames that long (length rule of the
+            public re-implementation; its terms for duration and channel volume are left out)
+five rules  uplink >= 80 kbit/s and >= 75 % of the bytes, mean downlink frame <= 250 B, mean uplink
+            frame >= 350 B, and 1500 B sent in half of the seconds or more
+"""
+
+from collections import Counter
+
+from tools import air
+from tools.evaluation.counting import STEP_S, WINDOW_S
+
+RATE, CAMLOPA, DEWICAM, FIVE = "rate only", "CamLoPA", "DeWiCam length", "five thresholds"
+NAMES = (RATE, CAMLOPA, DEWICAM, FIVE)
+
+
+class _Slot:
+    """What was heard of a device in 5 s."""
+
+    __slots__ = ("down_bytes", "down_frames", "lengths", "seconds", "up_bytes", "up_frames")
+
+    def __init__(self):
+        self.up_frames = self.up_bytes = self.down_frames = self.down_bytes = 0
+        self.lengths = Counter()
+        self.seconds = Counter()
+
+
+class Windows:
+    """Pass frames through and keep what the rules need of each 5 s; a share of them is not heard."""
+
+    def __init__(self, loss=0.0, burst_ms=0.0, seed=0):
+        self._slots = {}
+        self._loss = air.Loss(loss, burst_ms, air.seeded(f"{seed} anchors")) if loss else None
+
+    def frames(self, source):
+        slots = self._slots
+        lost = self._loss.takes if self._loss else None
+        last_us = 0
+        for frame in source:
+            yield frame
+            t_s, up, length = frame[0], frame[1], frame[2]
+            if lost:
+                last_us = max(last_us, int(t_s * 1_000_000))
+                if lost(last_us):
+                    continue
+            number = int(t_s) // STEP_S
+            slot = slots.get(number)
+            if slot is None:
+                slot = slots[number] = _Slot()
+            if up:
+                slot.up_frames += 1
+                slot.up_bytes += length
+                slot.lengths[length] += 1
+                slot.seconds[int(t_s)] += length
+            else:
+                slot.down_frames += 1
+                slot.down_bytes += length
+
+    def flagged(self) -> dict:
+        """{rule's name: starts of the windows it flags, in seconds}."""
+        found = {name: [] for name in NAMES}
+        numbers = sorted({number for slot in self._slots for number in (slot - 1, slot) if number >= 0})
+        for number in numbers:
+            halves = [self._slots[one] for one in (number, number + 1) if one in self._slots]
+            for name in flagged_by(halves):
+                found[name].append(number * STEP_S)
+        return found
+
+
+def flagged_by(halves) -> list:
+    """The names of the rules that flag a window made of these slots."""
+    up_frames = sum(one.up_frames for one in halves)
+    up_bytes = sum(one.up_bytes for one in halves)
+    down_frames = sum(one.down_frames for one in halves)
+    down_bytes = sum(one.down_bytes for one in halves)
+    if not up_frames:
+        return []
+    names = []
+    kbps = up_bytes * 8 / 1000 / WINDOW_S
+    if kbps >= 80:
+        names.append(RATE)
+    if up_bytes / up_frames > 300 and up_frames / WINDOW_S >= 30:
+        names.append(CAMLOPA)
+    lengths = sum((one.lengths for one in halves), Counter())
+    longest = max(lengths)
+    if longest > 1000 and 0.05 <= lengths[longest] / up_frames <= 0.95:
+        names.append(DEWICAM)
+    busy = sum(size >= 1500 for one in halves for size in one.seconds.values())
+    if (
+        kbps >= 80
+        and up_bytes >= 0.75 * (up_bytes + down_bytes)
+        and up_bytes / up_frames >= 350
+        and (not down_frames or down_bytes / down_frames <= 250)
+        and busy >= WINDOW_S / 2
+    ):
+        names.append(FIVE)
+    return names
+
+
+def detected(session, starts, grace_s):
+    """When a rule first flags a whole window inside a session, in seconds from its start; None if it never does."""
+    for start in starts:
+        if session.start_s <= start and start + WINDOW_S <= session.end_s + grace_s:
+            return start + WINDOW_S - session.start_s
+    return None
