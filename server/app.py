@@ -1,0 +1,61 @@
+"""Puts the web application together. Called by server.create_app()."""
+
+from pathlib import Path
+
+from flask import Flask, abort
+from sqlalchemy import text
+
+from server import cli, config, db, headers, i18n, metrics, security, vault
+from server.services import errors
+
+
+def create(settings: config.Settings | None = None) -> Flask:
+    """Return the Flask application; see server.create_app()."""
+    settings = settings or config.from_environment()
+    # One folder up, so that templates and static files are server/templates and server/static.
+    app = Flask("server")
+    keys = vault.open_vault(settings)
+    app.config.update(
+        SECRET_KEY=keys.key("web-session"),
+        SESSION_COOKIE_NAME="ansim",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.https,
+        PERMANENT_SESSION_LIFETIME=12 * 3600,  # a shift; also the longest time a page's form stays good
+        MAX_CONTENT_LENGTH=16 << 20,
+        MAX_FORM_MEMORY_SIZE=1 << 20,
+        WTF_CSRF_TIME_LIMIT=None,  # the token lives as long as the session
+        WTF_CSRF_SSL_STRICT=settings.https,
+        SEND_FILE_MAX_AGE_DEFAULT=3600,
+    )
+    app.extensions["settings"] = settings
+    app.extensions["vault"] = keys
+    app.extensions["sessions"] = db.open_sessions(settings.url())
+    if settings.proxies:
+        from werkzeug.middleware.proxy_fix import ProxyFix
+
+        n = settings.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)
+
+    security.init(app)
+    i18n.init(app)
+    headers.init(app)
+    metrics.init(app)
+    cli.init(app)
+    app.register_error_handler(errors.NotFound, lambda _error: abort(404))
+    app.add_url_rule("/healthz", view_func=health)
+    if (Path(__file__).parent / "web" / "__init__.py").exists():
+        from server import web
+
+        web.register(app)
+    return app
+
+
+@security.public
+def health():
+    """200 and "ok" while the database answers: for load balancers and tools/run.py."""
+    from flask import current_app
+
+    with current_app.extensions["sessions"]() as session:
+        session.execute(text("SELECT 1"))
+    return "ok\n", 200, {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store"}

@@ -1,0 +1,81 @@
+"""Runs the embedded broker until interrupted."""
+
+import asyncio
+import contextlib
+import signal
+import ssl
+
+import structlog
+from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
+
+from server import db, logs, vault
+from server.broker import confine
+from server.broker.doorman import Doorman
+from server.broker.gate import LISTENER, Gate
+
+log = structlog.get_logger()
+
+
+class CannotListen(Exception):
+    """The broker's port cannot be used, in words for the person at the keyboard."""
+
+
+async def serve(settings, started=None, stop: asyncio.Event | None = None) -> None:
+    """
+    Serve until `stop` is set. `started`, if given, is called once the port is open.
+
+    Raises CannotListen.
+    """
+    stop = stop or asyncio.Event()
+    gate = Gate(Doorman(db.open_sessions(settings.url()), vault.open_vault(settings)))
+    # EXTERNAL: amqtt opens no port of its own; who wants to reach it comes through the gate.
+    listener = ListenerConfig(type=ListenerType.EXTERNAL)
+    broker = confine.ConfinedBroker(BrokerConfig(listeners={LISTENER: listener}, plugins={confine.PLUGIN: {}}))
+    broker.plugins_manager.get_plugin(confine.Confine.__name__).gate = gate
+    await broker.start()
+    try:
+        server = await gate.start(broker, settings.mqtt_bind, settings.mqtt_port, _tls(settings))
+    except OSError as error:
+        await broker.shutdown()
+        where = f"{settings.mqtt_bind}:{settings.mqtt_port}"
+        raise CannotListen(f"cannot listen on {where} ({error.strerror}); set ANSIM_MQTT_PORT to a free one") from error
+    watching = asyncio.create_task(gate.watch())
+    log.info("broker is listening", host=settings.mqtt_bind, port=settings.mqtt_port, tls=bool(settings.mqtt_cert))
+    if started:
+        started()
+    stopping = asyncio.create_task(stop.wait())
+    # If watching ends first, it has failed: its exception then ends the process.
+    await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    server.close()
+    if watching.done():
+        watching.result()
+    watching.cancel()
+    await gate.write_counts()
+    await broker.shutdown()
+
+
+def _tls(settings):
+    if not settings.mqtt_cert:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(settings.mqtt_cert, settings.mqtt_key)
+    return context
+
+
+def run(settings) -> None:
+    """Serve until interrupted. Brings the database up to date first. Raises CannotListen."""
+    from server import migrations
+
+    logs.configure(settings.log_format)
+    migrations.upgrade(settings)
+    asyncio.run(_run(settings))
+
+
+async def _run(settings):
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt there
+            loop.add_signal_handler(name, stop.set)
+    await serve(settings, stop=stop)

@@ -1,0 +1,63 @@
+"""Counters for operators, in Prometheus' format, at /metrics: for this machine, or with a token."""
+
+import hmac
+import time
+
+from flask import Response, abort, current_app, g, request
+
+from server import security
+
+
+def init(app) -> None:
+    """Count requests and add the /metrics page."""
+    app.before_request(_start)
+    app.after_request(_count)
+    app.add_url_rule("/metrics", view_func=page)
+
+
+def _registry():
+    # Made at first use: importing the library takes 60 ms, and an application made for a command needs no counters.
+    found = current_app.extensions.get("metrics")
+    if found is None:
+        from prometheus_client import CollectorRegistry, Counter, Histogram
+
+        registry = CollectorRegistry()
+        labels = ("endpoint", "method", "status")
+        found = current_app.extensions["metrics"] = (
+            registry,
+            Counter("ansim_web_requests_total", "Requests answered.", labels, registry=registry),
+            Histogram("ansim_web_request_seconds", "Time to answer.", ("endpoint",), registry=registry),
+        )
+    return found
+
+
+def _start():
+    g.started = time.perf_counter()
+
+
+def _count(response):
+    _, requests, seconds = _registry()
+    endpoint = request.endpoint or "none"
+    requests.labels(endpoint, request.method, response.status_code).inc()
+    if "started" in g:
+        seconds.labels(endpoint).observe(time.perf_counter() - g.started)
+    return response
+
+
+@security.public
+def page():
+    """The counters of this web process, and the database's tallies of today. 403 for strangers."""
+    from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+    from server.services import tally
+
+    token = current_app.extensions["settings"].metrics_token.get_secret_value()
+    if token:
+        if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()):
+            abort(403)
+    elif request.remote_addr not in ("127.0.0.1", "::1"):
+        abort(403)
+    lines = generate_latest(_registry()[0])
+    with current_app.extensions["sessions"]() as session:
+        lines += tally.as_metrics(session).encode()
+    return Response(lines, content_type=CONTENT_TYPE_LATEST)

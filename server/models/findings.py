@@ -1,0 +1,143 @@
+"""Findings: camera-like transmissions, their evidence, and what people made of them."""
+
+from sqlalchemy import JSON, Boolean, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from server import ids
+from server.models.base import Base, Count, Id, Json, Name, PublicId, Text, TimeS, Word, key_of
+from server.models.inspections import Inspection
+from server.models.people import User
+from server.models.places import KnownEmitter, Restroom
+from server.models.sensors import Sensor
+
+# What a person can make of a finding.
+KNOWN, NEIGHBOUR, FALSE, UNRESOLVED, REFERRED = "known_emitter", "neighbour", "false", "unresolved", "referred"
+DISPOSITIONS = (KNOWN, NEIGHBOUR, FALSE, UNRESOLVED, REFERRED)
+
+# NOTED   below the alarm score, such as a source that cannot be judged: told, but nobody has to do anything
+# OPEN    reached the alarm score; nobody has judged it yet
+# CASE    referred to the police, kept with its address
+# CLOSED  judged, or on the facility's list; address erased
+NOTED, OPEN, CASE, CLOSED = "noted", "open", "case", "closed"
+STATUSES = (NOTED, OPEN, CASE, CLOSED)
+WITH_ADDRESS = (OPEN, CASE)
+
+
+class Finding(Base):
+    """
+    One emitter, as one sensor's one detector saw it during one inspection.
+
+    What the sensor says later about the same emitter is a further FindingEvent. The
+    hardware address is only here while the finding is OPEN or a CASE; `pseudonym` stays.
+    """
+
+    __tablename__ = "finding"
+    __table_args__ = (
+        UniqueConstraint("sensor_id", "inspection_ref", "detector", "pseudonym", "episode"),
+        Index("ix_finding_status", "status", "id"),
+    )
+
+    id: Mapped[Id]
+    public_id: Mapped[PublicId] = mapped_column(default=lambda: ids.new(12))
+    sensor_id: Mapped[int] = key_of("sensor.id", index=False)
+    inspection_ref: Mapped[str] = mapped_column(String(40))
+    inspection_id: Mapped[int | None] = key_of("inspection.id")
+    restroom_id: Mapped[int | None] = key_of("restroom.id")
+    detector: Mapped[Word]
+    pseudonym: Mapped[str] = mapped_column(String(32), index=True)  # keyed, of the day it was first told
+    episode: Mapped[Count]  # 1, and more when it comes back after a person closed it
+    oui: Mapped[str] = mapped_column(String(8))  # maker's part of the address; "" when it is locally administered
+    local: Mapped[bool] = mapped_column(Boolean)  # locally administered: often a randomised address
+    address: Mapped[str | None] = mapped_column(String(17), index=True)  # WITH_ADDRESS only
+    bssid: Mapped[str | None] = mapped_column(String(17))  # WITH_ADDRESS only; "" when unknown
+    label: Mapped[Name]  # SSID or BLE name that a rule fired on; erased with the address
+    created_s: Mapped[TimeS] = mapped_column(index=True)
+
+    # Current: what the newest event and disposition say.
+    status: Mapped[str] = mapped_column(String(8))
+    event: Mapped[Word]  # raised, updated or cleared
+    first_at_s: Mapped[int | None]
+    last_at_s: Mapped[int | None]
+    score: Mapped[Count]  # of the newest event
+    score_max: Mapped[Count]
+    rssi_dbm: Mapped[int]
+    rssi_max_dbm: Mapped[int]
+    channel: Mapped[int]
+    events_count: Mapped[Count]
+    changed_s: Mapped[TimeS]
+    disposition: Mapped[str | None] = mapped_column(String(32))
+    known_emitter_id: Mapped[int | None] = key_of("known_emitter.id")
+
+    sensor: Mapped[Sensor] = relationship()
+    inspection: Mapped[Inspection | None] = relationship()
+    restroom: Mapped[Restroom | None] = relationship()
+    known_emitter: Mapped[KnownEmitter | None] = relationship(foreign_keys=[known_emitter_id])
+    events: Mapped[list["FindingEvent"]] = relationship(order_by="FindingEvent.id", back_populates="finding")
+    dispositions: Mapped[list["Disposition"]] = relationship(order_by="Disposition.id", back_populates="finding")
+
+
+class FindingEvent(Base):
+    """One FINDING report: the score then, and the evidence that made it."""
+
+    __tablename__ = "finding_event"
+
+    id: Mapped[Id]
+    finding_id: Mapped[int] = key_of("finding.id")
+    report_id: Mapped[int] = mapped_column(unique=True)
+    event: Mapped[Word]
+    at_s: Mapped[int | None]
+    received_s: Mapped[TimeS]
+    first_ms: Mapped[TimeS]
+    last_ms: Mapped[TimeS]
+    score: Mapped[int]
+    channel: Mapped[int]
+    rssi_dbm: Mapped[int]
+    evidence: Mapped[Json]  # [[rule, value, threshold, weight], ...], strongest first
+    considered: Mapped[Json]  # [[cause, "for" | "against" | "open"], ...]
+    exact: Mapped[bytes | None] = mapped_column(LargeBinary)  # the report's exact bytes, WITH_ADDRESS only
+
+    finding: Mapped[Finding] = relationship(back_populates="events")
+
+
+class StimulusResult(Base):
+    """The answer to "does this stream watch this room?"."""
+
+    __tablename__ = "stimulus_result"
+
+    id: Mapped[Id]
+    report_id: Mapped[int] = mapped_column(unique=True)
+    sensor_id: Mapped[int] = key_of("sensor.id")
+    finding_id: Mapped[int | None] = key_of("finding.id")
+    at_s: Mapped[int | None]
+    received_s: Mapped[TimeS]
+    slots: Mapped[int]
+    p_ppm: Mapped[int]
+    effect_permille: Mapped[int]
+    heard_permille: Mapped[int]
+
+
+class Disposition(Base):
+    """What a person decided about a finding, and why. The newest counts; the older ones stay."""
+
+    __tablename__ = "disposition"
+
+    id: Mapped[Id]
+    finding_id: Mapped[int] = key_of("finding.id")
+    kind: Mapped[Word]  # one of DISPOSITIONS
+    reason: Mapped[Text]
+    police: Mapped[dict | None] = mapped_column(JSON)  # {"called_s", "station", "receipt", "custody"} when referred
+    at_s: Mapped[TimeS]
+    by_id: Mapped[int | None] = key_of("user.id")
+
+    finding: Mapped[Finding] = relationship(back_populates="dispositions")
+    by: Mapped[User | None] = relationship()
+
+
+class PseudonymKey(Base):
+    """The key of one day's pseudonyms. Once it is destroyed, nobody can link them to an address any more."""
+
+    __tablename__ = "pseudonym_key"
+
+    id: Mapped[Id]
+    day: Mapped[int] = mapped_column(unique=True)
+    key_sealed: Mapped[bytes] = mapped_column(LargeBinary)

@@ -1,0 +1,117 @@
+"""Inspections: who looked, where, how, with what, and what came of it."""
+
+from sqlalchemy import String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from server import ids
+from server.models.base import Base, Id, Json, Name, PublicId, Text, TimeS, Word, key_of
+from server.models.people import User
+from server.models.places import Restroom
+from server.models.sensors import Sensor
+
+EYE, RF, LENS = "eye", "rf", "lens"
+METHODS = (EYE, RF, LENS)
+
+NONE_FOUND, NOT_COMPLETED, REFERRED = "none_found", "not_completed", "referred"
+RESULTS = (NONE_FOUND, NOT_COMPLETED, REFERRED)
+
+# What one step can come to.
+STEP_NONE_FOUND, STEP_SUSPICIOUS, STEP_NOT_DONE = "none_found", "suspicious", "not_done"
+OUTCOMES = (STEP_NONE_FOUND, STEP_SUSPICIOUS, STEP_NOT_DONE)
+
+
+class Inspection(Base):
+    """One visit to one restroom. Runs from its start until its first result."""
+
+    __tablename__ = "inspection"
+
+    id: Mapped[Id]
+    public_id: Mapped[PublicId] = mapped_column(default=lambda: ids.new(12))  # reports carry it
+    restroom_id: Mapped[int] = key_of("restroom.id")
+    started_s: Mapped[TimeS] = mapped_column(index=True)
+    started_by_id: Mapped[int | None] = key_of("user.id")
+
+    # Current: what the newest InspectionResult says; null while it runs.
+    finished_s: Mapped[int | None] = mapped_column(index=True)
+    result: Mapped[str | None] = mapped_column(String(32))
+
+    restroom: Mapped[Restroom] = relationship()
+    started_by: Mapped[User | None] = relationship()
+    steps: Mapped[list["InspectionStep"]] = relationship(order_by="InspectionStep.id", back_populates="inspection")
+    people: Mapped[list["InspectionPerson"]] = relationship(order_by="InspectionPerson.id", back_populates="inspection")
+    sensors: Mapped[list["InspectionSensor"]] = relationship(
+        order_by="InspectionSensor.id", back_populates="inspection"
+    )
+    results: Mapped[list["InspectionResult"]] = relationship(
+        order_by="InspectionResult.id", back_populates="inspection"
+    )
+
+
+class InspectionStep(Base):
+    """What one method came to. The newest row of a method counts; the older ones stay."""
+
+    __tablename__ = "inspection_step"
+
+    id: Mapped[Id]
+    inspection_id: Mapped[int] = key_of("inspection.id")
+    method: Mapped[Word]  # one of METHODS
+    outcome: Mapped[Word]  # one of OUTCOMES
+    note: Mapped[Text]
+    at_s: Mapped[TimeS]
+    by_id: Mapped[int | None] = key_of("user.id")
+
+    inspection: Mapped[Inspection] = relationship(back_populates="steps")
+    by: Mapped[User | None] = relationship()
+
+
+class InspectionPerson(Base):
+    """Who took part. A user, or the name of somebody who has no account, such as a police officer."""
+
+    __tablename__ = "inspection_person"
+
+    id: Mapped[Id]
+    inspection_id: Mapped[int] = key_of("inspection.id")
+    user_id: Mapped[int | None] = key_of("user.id")
+    name: Mapped[Name]
+    agency: Mapped[Name]
+    added_s: Mapped[TimeS]
+
+    inspection: Mapped[Inspection] = relationship(back_populates="people")
+
+
+class InspectionSensor(Base):
+    """A sensor that listened during an inspection, with its last self-test at that moment."""
+
+    __tablename__ = "inspection_sensor"
+    __table_args__ = (UniqueConstraint("inspection_id", "sensor_id"),)
+
+    id: Mapped[Id]
+    inspection_id: Mapped[int] = key_of("inspection.id", index=False)
+    sensor_id: Mapped[int] = key_of("sensor.id")
+    version: Mapped[Name]  # of its firmware, when it was chosen
+    selftest_id: Mapped[int | None] = key_of("selftest.id")
+    chosen_s: Mapped[TimeS]
+    started_s: Mapped[int | None]  # its SESSION report said so
+    stopped_s: Mapped[int | None]
+
+    inspection: Mapped[Inspection] = relationship(back_populates="sensors")
+    sensor: Mapped[Sensor] = relationship()
+
+
+class InspectionResult(Base):
+    """The result people signed off. A correction is a further row with its reason; the newest counts."""
+
+    __tablename__ = "inspection_result"
+
+    id: Mapped[Id]
+    inspection_id: Mapped[int] = key_of("inspection.id")
+    result: Mapped[Word]  # one of RESULTS
+    methods: Mapped[Json]  # the methods it rests on, in the order of METHODS
+    reason: Mapped[Text]  # why it was not completed, or why it is corrected
+    note: Mapped[Text]
+    coverage: Mapped[Json | None]  # the RF coverage at that moment, as coverage.summary() gives it
+    at_s: Mapped[TimeS]
+    by_id: Mapped[int | None] = key_of("user.id")
+
+    inspection: Mapped[Inspection] = relationship(back_populates="results")
+    by: Mapped[User | None] = relationship()

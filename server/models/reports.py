@@ -1,0 +1,149 @@
+"""
+What sensors reported, as it came, and what was counted on the way.
+
+`report_id` elsewhere is no foreign key: raw reports are deleted after days, what was read
+from them stays for months.
+"""
+
+from sqlalchemy import Boolean, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from server.models.base import Base, Count, Id, Json, TimeS, Word, key_of
+
+
+class Report(Base):
+    """
+    One report of one sensor: (sensor, boot, seq) is there once, however often it was delivered.
+
+    content  the exact JSON bytes; for kinds that name an address, the same with pseudonyms instead
+             (the exact bytes then stand in FindingEvent while the finding is open)
+    digest   SHA-256 of the exact bytes, hex: tells a repeated delivery from another report with the
+             same number, and lets the next report's `prev` be checked
+    at_s     when the sensor made it; null until one of its CLOCK reports tells
+    """
+
+    __tablename__ = "report"
+    __table_args__ = (
+        UniqueConstraint("sensor_id", "boot", "seq"),
+        # A number is never given again, even when old reports have been deleted: `report_id` elsewhere lives longer.
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[Id]
+    sensor_id: Mapped[int] = key_of("sensor.id", index=False)
+    boot: Mapped[TimeS]
+    seq: Mapped[TimeS]
+    kind: Mapped[Word]
+    tick_ms: Mapped[TimeS]
+    at_s: Mapped[int | None]
+    received_s: Mapped[TimeS]
+    inspection_ref: Mapped[str] = mapped_column(String(40))
+    prev: Mapped[str] = mapped_column(String(16))
+    digest: Mapped[str] = mapped_column(String(64))
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class SensorBoot(Base):
+    """One run of one sensor: how far its reports are complete, and how its clock runs."""
+
+    __tablename__ = "sensor_boot"
+    __table_args__ = (UniqueConstraint("sensor_id", "boot"),)
+
+    id: Mapped[Id]
+    sensor_id: Mapped[int] = key_of("sensor.id", index=False)
+    boot: Mapped[TimeS]
+    upto: Mapped[Count]  # every seq up to here is stored or accounted for by a DROPPED report
+    highest: Mapped[Count]  # the highest seq stored
+    # envelope.digest() of the highest, for the next one's `prev`; "" if that cannot be checked
+    highest_digest: Mapped[str] = mapped_column(String(16), default="", server_default="")
+    zero_s: Mapped[int | None]  # time of tick 0, from the newest CLOCK report; null while unknown
+    first_received_s: Mapped[TimeS]
+
+
+class DroppedRange(Base):
+    """Reports that a sensor's full journal had to give up, as it said itself: no gap, but a loss that is known."""
+
+    __tablename__ = "dropped_range"
+    __table_args__ = (Index("ix_dropped_range_boot", "sensor_id", "boot", "first"),)
+
+    id: Mapped[Id]
+    report_id: Mapped[int] = mapped_column(unique=True)
+    sensor_id: Mapped[int] = key_of("sensor.id", index=False)
+    boot: Mapped[TimeS]
+    first: Mapped[TimeS]
+    last: Mapped[TimeS]
+    reports: Mapped[Count]
+
+
+class Sweep(Base):
+    """What a sensor listened to between two reports: the stuff that coverage is made of."""
+
+    __tablename__ = "sweep"
+
+    report_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    sensor_id: Mapped[int] = key_of("sensor.id", index=False)
+    inspection_id: Mapped[int | None] = key_of("inspection.id")
+    inspection_ref: Mapped[str] = mapped_column(String(40))
+    from_ms: Mapped[TimeS]
+    to_ms: Mapped[TimeS]
+    at_s: Mapped[int | None]  # end of the sweep; null until the clock is known
+    deaf_ms: Mapped[Count]
+    listened_ms: Mapped[Count]
+    frames: Mapped[Count]
+    undecodable: Mapped[Count]
+    dropped: Mapped[Count]
+    stations: Mapped[Count]
+    access_points: Mapped[Count]
+    ble: Mapped[Count]
+    full: Mapped[bool] = mapped_column(Boolean)
+    spectrum_sweeps: Mapped[Count]
+    channels: Mapped[Json]  # [[channel, listened_ms, frames, undecodable, dropped], ...]
+    capabilities: Mapped[Json]
+
+
+class Selftest(Base):
+    """A sensor's self-test."""
+
+    __tablename__ = "selftest"
+
+    id: Mapped[Id]
+    report_id: Mapped[int] = mapped_column(unique=True)
+    sensor_id: Mapped[int] = key_of("sensor.id")
+    at_s: Mapped[int | None]
+    received_s: Mapped[TimeS]
+    passed: Mapped[bool] = mapped_column(Boolean)
+    checks: Mapped[Json]  # [[check id, passed, value], ...]
+    took_ms: Mapped[Count]
+
+
+class Proximity(Base):
+    """How strongly a sensor heard the emitter somebody is walking towards. Kept for minutes."""
+
+    __tablename__ = "proximity"
+
+    id: Mapped[Id]
+    sensor_id: Mapped[int] = key_of("sensor.id")
+    finding_id: Mapped[int | None] = key_of("finding.id")
+    received_ms: Mapped[TimeS] = mapped_column(index=True)
+    rssi_dbm: Mapped[int]
+    smoothed_dbm: Mapped[int]
+    sigma_db: Mapped[int]
+    trend: Mapped[Word]  # warmer, colder, same, lost
+
+
+class Tally(Base):
+    """
+    How many messages of one sensor came to the same end on one day.
+
+    sensor  its name, or "" when the message named no sensor that is enrolled
+    what    see server/services/tally.py
+    """
+
+    __tablename__ = "tally"
+    __table_args__ = (UniqueConstraint("day", "sensor", "what"),)
+
+    id: Mapped[Id]
+    day: Mapped[int]  # days since 1970-01-01 UTC
+    sensor: Mapped[Word]
+    what: Mapped[Word]
+    count: Mapped[Count]

@@ -1,0 +1,114 @@
+"""
+Who may call a view.
+
+Every view needs a signed-in person unless it says otherwise:
+
+    @bp.get("/")                      any signed-in person
+    @security.needs(people.INSPECT)   ... who has this right, else 403
+    @security.public                  everybody
+"""
+
+import flask_login
+from flask import abort, current_app, redirect, request, session, url_for
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_wtf.csrf import CSRFProtect
+
+from server.services import people
+
+LOGIN_VIEW = "account.login"
+PASSWORD_VIEW = "account.password"
+# What a person with a one-time password can still reach.
+_WITH_ONE_TIME_PASSWORD = (PASSWORD_VIEW, "account.logout", "static")
+
+csrf = CSRFProtect()
+# Counted in this process's memory: with several web workers a guesser gets so many times as many tries, which
+# argon2's 50 ms a try and the limit per login name still keep hopeless.
+limiter = Limiter(get_remote_address, storage_uri="memory://", default_limits=[])
+
+
+def init(app) -> None:
+    """Set up sessions, CSRF protection, login throttling and the rule that every view needs a person."""
+    manager = flask_login.LoginManager()
+    manager.login_view = LOGIN_VIEW
+    manager.login_message = None  # the login page needs no reproach above it
+    manager.session_protection = "basic"
+    manager.user_loader(_load_user)
+    manager.init_app(app)
+    csrf.init_app(app)
+    limiter.init_app(app)
+    app.before_request(_check_access)
+
+
+def public(view):
+    """Mark a view that everybody may call."""
+    view.public = True
+    return view
+
+
+def needs(right: str):
+    """Mark a view that only people with this right may call; see people.RIGHTS."""
+
+    def mark(view):
+        view.right = right
+        return view
+
+    return mark
+
+
+def limit_login(view):
+    """Throttle a login view: per address, and per login name against guessing from many addresses."""
+
+    def name():
+        return "login:" + people.clean_login(request.form.get("login", ""))[:100]
+
+    posts = {"methods": ["POST"]}
+    view = limiter.limit("10 per minute; 100 per hour", **posts)(view)
+    return limiter.limit("5 per minute; 50 per hour", key_func=name, **posts)(view)
+
+
+def sign_in(user) -> None:
+    """Start a session. The old one's content goes, so that nobody can plant one."""
+    language = session.get("language")
+    session.clear()
+    if language:
+        session["language"] = language
+    session.permanent = True
+    flask_login.login_user(user)
+
+
+def sign_out() -> None:
+    """End the session."""
+    language = session.get("language")
+    flask_login.logout_user()
+    session.clear()
+    if language:
+        session["language"] = language
+
+
+def _load_user(session_id):
+    with current_app.extensions["sessions"]() as store:
+        return people.by_session_id(store, session_id)
+
+
+def _check_access():
+    view = current_app.view_functions.get(request.endpoint or "")
+    if view is None or request.endpoint == "static" or _mark(view, "public"):
+        return None
+    user = flask_login.current_user
+    if not user.is_authenticated:
+        if request.headers.get("HX-Request"):
+            # A fragment must not be replaced by the login page: tell htmx to load the whole page.
+            return "", 401, {"HX-Refresh": "true"}
+        return current_app.login_manager.unauthorized()
+    if user.must_change_password and request.endpoint not in _WITH_ONE_TIME_PASSWORD:
+        return redirect(url_for(PASSWORD_VIEW))
+    right = _mark(view, "right")
+    if not people.may(user, right or people.SEE):
+        abort(403)
+    return None
+
+
+def _mark(view, name):
+    # Decorators that use functools.wraps copy a view's attributes; class-based ones hide them one level down.
+    return getattr(view, name, None) or getattr(getattr(view, "view_class", None), name, None)

@@ -1,0 +1,78 @@
+"""What sensors say about themselves: state, info, proximity. Whether they are still there."""
+
+import time
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from ansim import report
+from server.models.findings import Finding
+from server.models.reports import Proximity
+from server.models.sensors import Sensor
+
+SEEN_EVERY_S = 5  # how exact `last_seen_s` is; writing it for every message would double the work
+PROXIMITY_KEPT_MS = 10 * 60 * 1000
+
+
+def heard(session: Session, sensor_ids, now_s: int) -> None:
+    """Note that these sensors have just been heard."""
+    if sensor_ids:
+        # By row number, so that two ingest workers that do the same do not wait for each other in a circle.
+        rows = [{"id": sensor_id, "last_seen_s": now_s, "silent_s": None} for sensor_id in sorted(sensor_ids)]
+        session.execute(update(Sensor), rows)
+
+
+def take_state(session: Session, sensor_id: int, message: dict, now_s: int, retained: bool) -> None:
+    """Store a state message. A retained one is an old one: it says nothing about when the sensor was there."""
+    sensor = session.get(Sensor, sensor_id)
+    if retained and sensor.state == message["state"]:
+        return
+    sensor.state = message["state"]
+    sensor.state_s = now_s
+    if message["boot"]:
+        sensor.boot = message["boot"]
+
+
+def take_info(session: Session, sensor_id: int, message: dict) -> None:
+    """Store an info message, whole."""
+    sensor = session.get(Sensor, sensor_id)
+    sensor.info = message
+    sensor.boot = message["boot"]
+    sensor.inspection_ref = message["inspection"]
+
+
+def take_live(session: Session, sensor_id: int, message: dict, now_ms: int) -> None:
+    """Store one point of a proximity curve, without the address, and forget old ones."""
+    about = select(Finding.id).where(Finding.sensor_id == sensor_id, Finding.address == message["subject"])
+    session.add(
+        Proximity(
+            sensor_id=sensor_id,
+            finding_id=session.scalar(about.order_by(Finding.id.desc()).limit(1)),
+            received_ms=now_ms,
+            rssi_dbm=message["rssi_dbm"],
+            smoothed_dbm=message["smoothed_dbm"],
+            sigma_db=message["sigma_db"],
+            trend=message["trend"],
+        )
+    )
+
+
+def forget_proximity(session: Session, now_ms: int) -> None:
+    """Delete the points that nobody looks at any more."""
+    session.execute(delete(Proximity).where(Proximity.received_ms < now_ms - PROXIMITY_KEPT_MS))
+
+
+def proximity(session: Session, sensor: Sensor, since_ms: int = 0, limit: int = 300) -> list[Proximity]:
+    """A sensor's newest proximity points, oldest first."""
+    wanted = select(Proximity).where(Proximity.sensor_id == sensor.id, Proximity.received_ms > since_ms)
+    return list(reversed(session.scalars(wanted.order_by(Proximity.id.desc()).limit(limit)).all()))
+
+
+def is_connected(state: str) -> bool:
+    """True for the states in which a sensor takes commands."""
+    return state in (report.INIT, report.READY)
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970-01-01 UTC."""
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,253 @@
+"""Starting, doing, finishing and correcting inspections."""
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from ansim import report
+from server import clock, ids
+from server.models.findings import OPEN, REFERRED, UNRESOLVED, Finding
+from server.models.inspections import (
+    METHODS,
+    NONE_FOUND,
+    OUTCOMES,
+    RESULTS,
+    RF,
+    STEP_NONE_FOUND,
+    STEP_NOT_DONE,
+    STEP_SUSPICIOUS,
+    Inspection,
+    InspectionPerson,
+    InspectionResult,
+    InspectionSensor,
+    InspectionStep,
+)
+from server.models.places import Facility, Restroom
+from server.services import commands, coverage, places
+from server.services.errors import NotFound, Refused
+from server.services.sensors import last_selftest
+
+# A sensor with a Wi-Fi uplink listens between uploads and hears a command only then; see `upload_every_s`
+# in ansim/settings.py, whose default is a minute.
+START_LIFETIME_S = 15 * 60
+STOP_LIFETIME_S = 24 * 3600  # a sensor that was carried out of reach still learns that it is over
+MAX_KNOWN = 64  # addresses that fit into the command; see ansim/downlink_rules.py
+
+
+def start(session: Session, room: Restroom, user, sensors=(), people=()) -> Inspection:
+    """
+    Start an inspection and tell its sensors.
+
+    people  others who take part, as {"name": ..., "agency": ...}
+    Raises Refused: restroom_retired, already_running, sensor_revoked(sensor), sensor_busy(sensor).
+    """
+    # Locked, so that two people who press the button at once start one inspection.
+    room = session.get(Restroom, room.id, with_for_update=True, populate_existing=True)
+    if room.retired_s is not None:
+        raise Refused("restroom_retired")
+    if room.running_inspection_id is not None:
+        raise Refused("already_running")
+    now_s = clock.now_s()
+    busy = busy_sensors(session)
+    for sensor in sensors:
+        if sensor.revoked_s is not None:
+            raise Refused("sensor_revoked", sensor=sensor.name)
+        if sensor.id in busy:
+            raise Refused("sensor_busy", sensor=sensor.name)
+    started = Inspection(
+        public_id=ids.new(12), restroom_id=room.id, started_s=now_s, started_by_id=user.id if user else None
+    )
+    session.add(started)
+    session.flush()
+    room.running_inspection_id = started.id
+    if user:
+        _add_person(session, started, now_s, user.name, user_id=user.id)
+    for person in people:
+        _add_person(session, started, now_s, person["name"], agency=person.get("agency", ""))
+    known = places.known_addresses(session, room.facility_id, now_s)[:MAX_KNOWN]
+    for sensor in sensors:
+        test = last_selftest(session, sensor)
+        session.add(
+            InspectionSensor(
+                inspection_id=started.id,
+                sensor_id=sensor.id,
+                version=(sensor.info or {}).get("version", ""),
+                selftest_id=test.id if test else None,
+                chosen_s=now_s,
+            )
+        )
+        args = {"inspection": started.public_id, "known": known}
+        commands.send(session, sensor, report.INSPECTION_START, args, user, START_LIFETIME_S)
+    session.flush()
+    return started
+
+
+def inspection(session: Session, public_id: str) -> Inspection:
+    """Return an inspection with everything its page shows. Raises NotFound."""
+    wanted = select(Inspection).where(Inspection.public_id == ids.clean(public_id))
+    wanted = wanted.options(
+        joinedload(Inspection.restroom).joinedload(Restroom.facility).joinedload(Facility.organisation),
+        joinedload(Inspection.started_by),
+        selectinload(Inspection.people),
+        selectinload(Inspection.steps).joinedload(InspectionStep.by),
+        selectinload(Inspection.results).joinedload(InspectionResult.by),
+        selectinload(Inspection.sensors).joinedload(InspectionSensor.sensor),
+    )
+    found = session.scalar(wanted)
+    if found is None:
+        raise NotFound("inspection")
+    return found
+
+
+def findings_of(session: Session, one: Inspection) -> list[Finding]:
+    """The inspection's findings, strongest first."""
+    wanted = select(Finding).where(Finding.inspection_id == one.id).options(joinedload(Finding.sensor))
+    return list(session.scalars(wanted.order_by(Finding.score_max.desc(), Finding.id)))
+
+
+def current_steps(one: Inspection) -> dict:
+    """The step that counts of each method, or None: {"eye": InspectionStep | None, ...}."""
+    current = dict.fromkeys(METHODS)
+    for step in one.steps:
+        current[step.method] = step
+    return current
+
+
+def record_step(session: Session, one: Inspection, method: str, outcome: str, user, note: str = "") -> InspectionStep:
+    """
+    Record what one method came to.
+
+    Raises Refused: finished, reason_needed (not done, or suspicious, without a note), and for a clear RF step
+    no_sensor, coverage_too_low(missing), open_findings(count).
+    """
+    _check_word(method, METHODS)
+    _check_word(outcome, OUTCOMES)
+    one = _locked(session, one)
+    if one.result is not None:
+        raise Refused("finished")
+    if outcome in (STEP_NOT_DONE, STEP_SUSPICIOUS) and not note.strip():
+        raise Refused("reason_needed")
+    if method == RF and outcome == STEP_NONE_FOUND:
+        _check_rf(session, one)
+    step = InspectionStep(
+        inspection_id=one.id,
+        method=method,
+        outcome=outcome,
+        note=note.strip(),
+        at_s=clock.now_s(),
+        by_id=user.id if user else None,
+    )
+    session.add(step)
+    session.flush()
+    return step
+
+
+def finish(session: Session, one: Inspection, user, result: str, reason: str = "", note: str = "") -> InspectionResult:
+    """
+    Record the result, free the restroom and the sensors.
+
+    Raises Refused: finished, reason_needed (for not_completed and referred), and for none_found
+    nothing_done, suspicious_step, coverage_too_low(missing), open_findings(count).
+    """
+    one = _locked(session, one)
+    if one.result is not None:
+        raise Refused("finished")
+    added = _add_result(session, one, user, result, reason, note)
+    room = session.get(Restroom, one.restroom_id, with_for_update=True, populate_existing=True)
+    one.finished_s = added.at_s
+    room.running_inspection_id = None
+    room.last_inspection_id = one.id
+    room.last_inspected_s = added.at_s
+    room.last_result = result
+    for chosen in session.scalars(select(InspectionSensor).where(InspectionSensor.inspection_id == one.id)):
+        commands.withdraw(session, chosen.sensor, report.INSPECTION_START)
+        args = {"inspection": one.public_id}
+        commands.send(session, chosen.sensor, report.INSPECTION_STOP, args, user, STOP_LIFETIME_S)
+    return added
+
+
+def correct(session: Session, one: Inspection, user, result: str, reason: str, note: str = "") -> InspectionResult:
+    """Add a result that counts instead of the one before. Raises Refused: running, and finish()'s."""
+    one = _locked(session, one)
+    if one.result is None:
+        raise Refused("running")
+    if not reason.strip():
+        raise Refused("reason_needed")
+    added = _add_result(session, one, user, result, reason, note)
+    room = session.get(Restroom, one.restroom_id, with_for_update=True, populate_existing=True)
+    if room.last_inspection_id == one.id:
+        room.last_result = result
+        session.flush()
+    return added
+
+
+def blocking_findings(session: Session, one: Inspection) -> int:
+    """How many findings forbid to say that none was found: not judged, unresolved, or with the police."""
+    undecided = (Finding.status == OPEN) | Finding.disposition.in_((UNRESOLVED, REFERRED))
+    return session.scalar(select(func.count(Finding.id)).where(Finding.inspection_id == one.id, undecided))
+
+
+def busy_sensors(session: Session) -> set[int]:
+    """Row numbers of the sensors that take part in a running inspection."""
+    wanted = select(InspectionSensor.sensor_id).join(Inspection).where(Inspection.result.is_(None))
+    return set(session.scalars(wanted))
+
+
+def _add_result(session, one, user, result, reason, note):
+    _check_word(result, RESULTS)
+    steps = current_steps(one)
+    if result == NONE_FOUND:
+        methods = [method for method in METHODS if steps[method] and steps[method].outcome == STEP_NONE_FOUND]
+        if any(step and step.outcome == STEP_SUSPICIOUS for step in steps.values()):
+            raise Refused("suspicious_step")
+        if not methods:
+            raise Refused("nothing_done")
+        if RF in methods:
+            _check_rf(session, one)
+        blocking = blocking_findings(session, one)
+        if blocking:
+            raise Refused("open_findings", count=blocking)
+    else:
+        methods = [method for method in METHODS if steps[method] and steps[method].outcome != STEP_NOT_DONE]
+        if not reason.strip():
+            raise Refused("reason_needed")
+    has_sensors = session.scalar(
+        select(func.count(InspectionSensor.id)).where(InspectionSensor.inspection_id == one.id)
+    )
+    added = InspectionResult(
+        inspection_id=one.id,
+        result=result,
+        methods=methods,
+        reason=reason.strip(),
+        note=note.strip(),
+        coverage=coverage.of_inspection(session, one).summary() if has_sensors else None,
+        at_s=clock.now_s(),
+        by_id=user.id if user else None,
+    )
+    session.add(added)
+    one.result = result
+    session.flush()
+    return added
+
+
+def _check_rf(session, one):
+    if not session.scalar(select(func.count(InspectionSensor.id)).where(InspectionSensor.inspection_id == one.id)):
+        raise Refused("no_sensor")
+    covered = coverage.of_inspection(session, one)
+    if not covered.enough:
+        raise Refused("coverage_too_low", missing=covered.missing)
+    blocking = blocking_findings(session, one)
+    if blocking:
+        raise Refused("open_findings", count=blocking)
+
+
+def _locked(session, one):
+    return session.get(Inspection, one.id, with_for_update=True, populate_existing=True)
+
+
+def _add_person(session, one, now_s, name, agency="", user_id=None):
+    session.add(InspectionPerson(inspection_id=one.id, user_id=user_id, name=name, agency=agency, added_s=now_s))
+
+
+def _check_word(word, words):
+    if word not in words:
+        raise ValueError(f"{word!r} is none of {', '.join(words)}")

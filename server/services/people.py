@@ -1,0 +1,194 @@
+"""Who may sign in, with which password, and what they may then do."""
+
+import secrets
+from functools import cache
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from server import clock, ids
+from server.models.people import ADMIN, INSPECTOR, MANAGER, ROLES, VIEWER, User
+from server.services.errors import NotFound, Refused
+
+SEE, INSPECT, DISPOSE, MANAGE, ADMINISTER = "see", "inspect", "dispose", "manage", "admin"
+RIGHTS = {
+    VIEWER: (SEE,),
+    INSPECTOR: (SEE, INSPECT, DISPOSE),
+    MANAGER: (SEE, INSPECT, DISPOSE, MANAGE),
+    ADMIN: (SEE, INSPECT, DISPOSE, MANAGE, ADMINISTER),
+}
+
+LEAST_PASSWORD = 12  # characters; OWASP ASVS 5.0, 6.2.1 asks for 8 and advises 15
+MOST_PASSWORD = 200
+# The beginnings of what everybody tries first; a long password that begins so is still refused.
+_COMMON = ("password", "12345678", "qwertyui", "asdfghjk", "administrator", "ansim", "letmein", "iloveyou")
+
+FIRST_ADMIN = "admin"
+
+
+class BadLogin(Exception):
+    """No such person, a wrong password, or a disabled account; which of them is nobody's business."""
+
+
+@cache
+def _hasher():
+    from argon2 import PasswordHasher
+
+    return PasswordHasher()  # argon2id, RFC 9106's low-memory profile: 64 MiB, 3 passes
+
+
+@cache
+def _nobodys_hash():
+    # Checked when the login is unknown, so that the answer takes as long as for a known one.
+    return _hasher().hash(secrets.token_hex(16))
+
+
+def may(user, right: str) -> bool:
+    """True if a person has a right: SEE, INSPECT, DISPOSE, MANAGE or ADMINISTER."""
+    return bool(user) and user.is_authenticated and user.is_active and right in RIGHTS.get(user.role, ())
+
+
+def authenticate(session: Session, login: str, password: str) -> User:
+    """Return the person. Raises BadLogin. The session must be one that writes."""
+    from argon2.exceptions import VerificationError
+
+    user = session.scalar(select(User).where(User.login == clean_login(login)))
+    try:
+        _hasher().verify(user.password_hash if user else _nobodys_hash(), password[:MOST_PASSWORD])
+    except VerificationError:
+        if user:
+            user.failed_logins += 1
+        raise BadLogin from None
+    if user is None or user.disabled_s is not None:
+        raise BadLogin
+    if _hasher().check_needs_rehash(user.password_hash):
+        user.password_hash = _hasher().hash(password)
+    user.failed_logins = 0
+    user.last_login_s = clock.now_s()
+    return user
+
+
+def by_session_id(session: Session, session_id: str) -> User | None:
+    """Return whose session this is (see User.get_id), or None if it has ended."""
+    public_id, _, word = session_id.partition(".")
+    user = session.scalar(select(User).where(User.public_id == public_id))
+    if user is None or user.disabled_s is not None or not _same(user.session_word, word):
+        return None
+    return user
+
+
+def user(session: Session, public_id: str) -> User:
+    """Return a person by public id. Raises NotFound."""
+    found = session.scalar(select(User).where(User.public_id == public_id))
+    if found is None:
+        raise NotFound("person")
+    return found
+
+
+def users(session: Session) -> list[User]:
+    """Everybody, by name."""
+    return list(session.scalars(select(User).order_by(User.name, User.id)))
+
+
+def add_user(session: Session, login: str, name: str, role: str, password: str | None = None, **fields):
+    """
+    Add a person; return (User, one-time password or None).
+
+    Without a password one is made, which must be changed at the first sign-in.
+    Raises Refused: login_taken, login_bad, role_unknown and check_password's.
+    """
+    login = clean_login(login)
+    if not 1 <= len(login) <= 100 or any(c.isspace() for c in login):
+        raise Refused("login_bad")
+    if role not in ROLES:
+        raise Refused("role_unknown")
+    if session.scalar(select(User.id).where(User.login == login)):
+        raise Refused("login_taken")
+    once = None
+    if password is None:
+        once = password = "-".join(ids.new(5) for _ in range(4))
+    else:
+        check_password(password, login)
+    added = User(
+        login=login,
+        name=name or login,
+        role=role,
+        password_hash=_hasher().hash(password),
+        must_change_password=once is not None,
+        session_word=secrets.token_hex(16),
+        created_s=clock.now_s(),
+        **fields,
+    )
+    session.add(added)
+    session.flush()
+    return added, once
+
+
+def create_first_admin(session: Session) -> tuple[str, str] | None:
+    """Add the first administrator; return (login, one-time password), or None if there is anybody already."""
+    if session.scalar(select(func.count(User.id))):
+        return None
+    added, once = add_user(session, FIRST_ADMIN, "Admin", ADMIN)
+    return added.login, once
+
+
+def change_password(session: Session, user: User, old: str, new: str) -> None:
+    """Set a new password and end every session of this person. Raises Refused: wrong_password and check_password's."""
+    from argon2.exceptions import VerificationError
+
+    user = session.get(User, user.id)
+    try:
+        _hasher().verify(user.password_hash, old[:MOST_PASSWORD])
+    except VerificationError:
+        raise Refused("wrong_password") from None
+    if old == new:
+        raise Refused("same_password")
+    check_password(new, user.login)
+    user.password_hash = _hasher().hash(new)
+    user.must_change_password = False
+    user.session_word = secrets.token_hex(16)
+
+
+def reset_password(session: Session, user: User) -> str:
+    """Give a person a one-time password and end their sessions; return it."""
+    user = session.get(User, user.id)
+    once = "-".join(ids.new(5) for _ in range(4))
+    user.password_hash = _hasher().hash(once)
+    user.must_change_password = True
+    user.session_word = secrets.token_hex(16)
+    return once
+
+
+def check_password(password: str, login: str) -> None:
+    """Raises Refused: password_too_short(least), password_too_long(most), password_common."""
+    if len(password) < LEAST_PASSWORD:
+        raise Refused("password_too_short", least=LEAST_PASSWORD)
+    if len(password) > MOST_PASSWORD:
+        raise Refused("password_too_long", most=MOST_PASSWORD)
+    plain = password.lower()
+    if plain.startswith(_COMMON) or len(set(plain)) < 5 or (len(login) > 3 and login in plain):
+        raise Refused("password_common")
+
+
+def disable(session: Session, user: User) -> None:
+    """End a person's account and every session of it. Their name stays in the log."""
+    user = session.get(User, user.id)
+    last = select(func.count(User.id)).where(User.role == ADMIN, User.disabled_s.is_(None), User.id != user.id)
+    if user.role == ADMIN and not session.scalar(last):
+        raise Refused("last_admin")
+    user.disabled_s = clock.now_s()
+    user.session_word = secrets.token_hex(16)
+
+
+def enable(session: Session, user: User) -> None:
+    """Let a disabled person sign in again."""
+    session.get(User, user.id).disabled_s = None
+
+
+def clean_login(login: str) -> str:
+    """A login as it is stored: lower case, no blanks around it."""
+    return login.strip().lower()
+
+
+def _same(a, b):
+    return secrets.compare_digest(a.encode(), b.encode())

@@ -1,0 +1,54 @@
+"""
+Makes an installation ready: data folder, secret, database, first administrator, demo data.
+
+    made = prepare(settings, demo=False)      # before the broker, ingest and the web server start
+
+Doing it again changes nothing, and is quick.
+"""
+
+import json
+import os
+
+from server import db, migrations, vault
+
+SENSORS_FILE = "sensors.json"  # for tools.simulate: holds keys, so only its owner reads it
+# What each demo sensor hears; files in tools/scenes, all generated. The first one hears a camera-like transmission.
+DEMO_SCENES = ("camera_station.json", "quiet.json", "crowded.json")
+
+
+def prepare(settings, demo: bool = False) -> tuple[str, str] | None:
+    """
+    Make everything that is missing; return (login, one-time password) of an administrator that was just made, or None.
+
+    demo  also add the sample restrooms and sensors, and write SENSORS_FILE
+    Raises BadSettings, migrations.WrongForm, OSError if the data folder cannot be written.
+    """
+    settings.data.mkdir(parents=True, exist_ok=True)
+    keys = vault.open_vault(settings)
+    migrations.upgrade(settings)
+    from server.services import people
+
+    sessions = db.open_sessions(settings.url())
+    try:
+        with sessions.begin() as session:
+            made = people.create_first_admin(session)
+            if demo:
+                from server import demo as sample
+
+                write_sensors(settings.data, sample.fill(session, keys, len(DEMO_SCENES)))
+    finally:
+        sessions.engine.dispose()
+    return made
+
+
+def write_sensors(folder, sensors) -> None:
+    """Write SENSORS_FILE: [{"device", "key" (hex), "scene"}, ...]; `sensors` are (name, key)."""
+    rows = [
+        {"device": name, "key": key.hex(), "scene": DEMO_SCENES[number % len(DEMO_SCENES)]}
+        for number, (name, key) in enumerate(sensors)
+    ]
+    path = folder / SENSORS_FILE
+    draft = path.with_name(f".{SENSORS_FILE}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(rows, file, indent=1)
+    draft.replace(path)

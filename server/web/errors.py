@@ -1,0 +1,67 @@
+"""Pages for what can go wrong, each with what to do next. The 500 page needs neither database nor session."""
+
+from flask import Flask, render_template, request
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from flask_wtf.csrf import CSRFError
+
+from server.services.errors import NotFound
+
+# code -> (heading, advice, icon)
+PAGES = {
+    400: (
+        _("This request could not be understood"),
+        _("Go back and try again. If it happens again, tell whoever runs this server."),
+        "question",
+    ),
+    403: (
+        _("You may not see or do this"),
+        _("Your role does not include it. Ask your manager or administrator."),
+        "hand",
+    ),
+    404: (
+        _("There is nothing here"),
+        _("The address may have a typing error, or the code on the door is an old one."),
+        "question",
+    ),
+    405: (
+        _("This page cannot be used like that"),
+        _("Start from the list of restrooms."),
+        "question",
+    ),
+    413: (_("That was too large"), _("Send less at once."), "info"),
+    429: (
+        _("Too many tries"),
+        _("Wait a minute, then try again. This protects accounts against guessing."),
+        "clock",
+    ),
+}
+OLD_FORM = (
+    _("This form is too old"),
+    _("You were signed out, or in another window. Load the page again; what you typed may be lost."),
+    "clock",
+)
+
+
+def init(app: Flask) -> None:
+    """Register the pages."""
+    for code in PAGES:
+        app.register_error_handler(code, _known)
+    app.register_error_handler(NotFound, lambda _error: _answer(404, *PAGES[404]))
+    app.register_error_handler(CSRFError, lambda _error: _answer(400, *OLD_FORM))
+    app.register_error_handler(500, _broken)
+
+
+def _known(error):
+    return _answer(error.code, *PAGES[error.code])
+
+
+def _broken(_error):
+    # The database may be what is broken, so this page asks neither who is signed in nor for the language.
+    return render_template("broken.html"), 500
+
+
+def _answer(code, heading, advice, symbol):
+    if request.headers.get("HX-Request"):
+        return gettext("Error %(code)s", code=code), code
+    return render_template("error.html", code=code, heading=heading, advice=advice, symbol=symbol), code

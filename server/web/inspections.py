@@ -1,0 +1,282 @@
+"""Inspections: start one, follow it live, record its steps, finish it, read it, correct it."""
+
+from collections import namedtuple
+
+from flask import Blueprint, Response, abort, current_app, redirect, render_template, request, url_for
+from flask_babel import gettext
+
+from ansim import report
+from server import clock, security
+from server.models.inspections import METHODS, OUTCOMES, RESULTS, RF, STEP_NONE_FOUND, STEP_SUSPICIOUS
+from server.models.reports import Selftest
+from server.services import changes, commands, coverage, errors, inspections, people, places, sensors
+from server.web import facts, page
+from server.wording import refusal, words
+
+bp = Blueprint("inspections", __name__)
+
+NOTE_LENGTH = 1000
+
+# method, outcome, note  of the step that counts; outcome None: not recorded
+# hindrance              why "none found" cannot be recorded now, or ""
+# statement              what an RF step proves, or ""
+Step = namedtuple("Step", ("method", "outcome", "note", "hindrance", "statement"))
+
+# A facts.SensorFacts, and what it is doing for this inspection.
+Listening = namedtuple("Listening", (*facts.SensorFacts._fields, "doing"))
+
+
+@bp.route("/restrooms/<public_id>/inspect", methods=["GET", "POST"])
+@security.needs(people.INSPECT)
+def start(public_id):
+    """Choose sensors and people, and start."""
+    problem = None
+    if request.method == "POST":
+        try:
+            with page.store().begin() as session:
+                room = places.restroom(session, public_id)
+                partner, agency = _typed("partner", 100), _typed("agency", 100)
+                others = [{"name": partner, "agency": agency}] if partner else []
+                begun = inspections.start(session, room, page.user(), _chosen(session), others)
+        except errors.Refused as error:
+            problem = page.refused(error)
+        else:
+            return redirect(url_for("inspections.show", public_id=begun.public_id))
+    with page.store()() as session:
+        silent_after_s = _silent_after_s()
+        choices = [facts.sensor(one, silent_after_s) for one in sensors.available(session)]
+        return render_template(
+            "inspections/start.html",
+            room=places.restroom(session, public_id),
+            choices=choices,
+            chosen=request.form.getlist("sensors") if request.method == "POST" else _likely(choices),
+            partner=_typed("partner", 100),
+            agency=_typed("agency", 100),
+            problem=problem,
+        )
+
+
+def _chosen(session):
+    return [sensors.sensor(session, name) for name in dict.fromkeys(request.form.getlist("sensors"))]
+
+
+def _likely(choices):
+    # Who has one sensor means that one; who has several has to choose.
+    online = [one.sensor.name for one in choices if one.state in (sensors.ONLINE, sensors.SLEEPING)]
+    return online if len(online) == 1 else []
+
+
+@bp.get("/inspections/<public_id>")
+def show(public_id):
+    """The live page of a running inspection, or the record of a finished one."""
+    with page.store()() as session:
+        one = inspections.inspection(session, public_id)
+        if one.result is None:
+            return render_template("inspections/running.html", **_live(session, one))
+        newest = one.results[-1]
+        covered = facts.coverage(newest.coverage)
+        return render_template(
+            "inspections/show.html",
+            inspection=one,
+            sentence=facts.result_sentence(newest),
+            steps=_steps(session, one, covered),
+            coverage=covered,
+            findings=inspections.findings_of(session, one),
+            selftests=[session.get(Selftest, used.selftest_id) if used.selftest_id else None for used in one.sensors],
+        )
+
+
+@bp.get("/inspections/<public_id>/live")
+def live(public_id):
+    """The parts of the live page, or 204 if nothing has changed since the mark ?since=."""
+    with page.store()() as session:
+        one = inspections.inspection(session, public_id)
+        if one.result is not None:
+            return Response(headers={"HX-Refresh": "true"})
+        if request.args.get("since") == changes.inspection_mark(session, one):
+            return Response(status=204)
+        return render_template("inspections/live.html", swap=True, **_live(session, one))
+
+
+def _live(session, one):
+    mark = changes.inspection_mark(session, one)
+    found = inspections.findings_of(session, one)
+    covered = facts.coverage(coverage.of_inspection(session, one).summary()) if one.sensors else None
+    return {
+        "inspection": one,
+        "since": mark,
+        "alarms": [finding for finding in found if facts.is_alarm(finding)],
+        "others": [finding for finding in found if not facts.is_alarm(finding)],
+        "coverage": covered,
+        "steps": _steps(session, one, covered),
+        "sensors": _listening(session, one),
+    }
+
+
+def _listening(session, one):
+    rows = []
+    for used in one.sensors:
+        known = facts.sensor(used.sensor, _silent_after_s())
+        doing = _was_doing(used) if known.state in (sensors.OFFLINE, sensors.SILENT) else _doing(session, one, used)
+        rows.append(Listening(*known, doing))
+    return rows
+
+
+def _was_doing(used):
+    if used.started_s is None:
+        return gettext("It has not been told to start; it hears that when it connects again.")
+    return gettext("It was listening for this inspection when it was last heard.")
+
+
+def _doing(session, one, used):
+    if used.started_s is not None and used.stopped_s is None:
+        return gettext("It listens for this inspection.")
+    if used.stopped_s is not None:
+        return gettext("It has stopped listening for this inspection.")
+    sent = [command for command in commands.recent(session, used.sensor) if _starts(command, one)]
+    if sent and sent[0].ended_s is not None and not sent[0].ok:
+        return gettext("It did not start: %(why)s", why=words.answer(sent[0].error) or gettext("no answer"))
+    if clock.now_s() - used.chosen_s > facts.ANSWER_EXPECTED_S:
+        return gettext("It has not answered for longer than usual. Is it switched on and near its Wi-Fi?")
+    return gettext("It is being told to start. A Wi-Fi sensor hears that between two rounds of listening.")
+
+
+def _starts(command, one):
+    return command.args.get("inspection") == one.public_id and command.name == report.INSPECTION_START
+
+
+def _steps(session, one, covered):
+    rows = []
+    for method, step in inspections.current_steps(one).items():
+        hindrance = _hindrance(session, one, covered) if method == RF and one.result is None else ""
+        outcome, note = (step.outcome, step.note) if step else (None, "")
+        rows.append(Step(method, outcome, note, hindrance, facts.step_statement(step, covered)))
+    return rows
+
+
+def _hindrance(session, one, covered):
+    """Why the RF step cannot be recorded as "none found" now, in words; "" if it can."""
+    if covered is None:
+        return refusal("no_sensor", {})
+    if not covered.enough:
+        return gettext("Not every channel was listened to long enough yet.")
+    blocking = inspections.blocking_findings(session, one)
+    return refusal("open_findings", {"count": blocking}) if blocking else ""
+
+
+@bp.route("/inspections/<public_id>/steps/<method>", methods=["GET", "POST"])
+@security.needs(people.INSPECT)
+def step(public_id, method):
+    """Record what one step came to."""
+    if method not in METHODS:
+        abort(404)
+    problem, outcome, note = None, request.form.get("outcome"), _typed("note", NOTE_LENGTH)
+    if request.method == "POST":
+        problem = _record(public_id, method, outcome, note)
+        if problem is None:
+            return redirect(url_for("inspections.show", public_id=public_id))
+    with page.store()() as session:
+        one = inspections.inspection(session, public_id)
+        if one.result is not None:
+            return redirect(url_for("inspections.show", public_id=one.public_id))
+        covered = facts.coverage(coverage.of_inspection(session, one).summary()) if one.sensors else None
+        before = inspections.current_steps(one)[method]
+        return render_template(
+            "inspections/step.html",
+            inspection=one,
+            method=method,
+            hindrance=_hindrance(session, one, covered) if method == RF else "",
+            outcome=outcome or (before.outcome if before else None),
+            note_text=note or (before.note if before and request.method == "GET" else ""),
+            problem=problem,
+        )
+
+
+def _record(public_id, method, outcome, note):
+    if outcome not in OUTCOMES:
+        return gettext("Please choose one.")
+    try:
+        with page.store().begin() as session:
+            one = inspections.inspection(session, public_id)
+            inspections.record_step(session, one, method, outcome, page.user(), note)
+    except errors.Refused as error:
+        return page.refused(error)
+    return None
+
+
+@bp.route("/inspections/<public_id>/finish", methods=["GET", "POST"])
+@security.needs(people.INSPECT)
+def finish(public_id):
+    """Record the result."""
+    return _conclude(public_id, correcting=False)
+
+
+@bp.route("/inspections/<public_id>/correct", methods=["GET", "POST"])
+@security.needs(people.INSPECT)
+def correct(public_id):
+    """Add an entry that counts instead of the one before."""
+    return _conclude(public_id, correcting=True)
+
+
+def _conclude(public_id, correcting):
+    problem = None
+    result, reason, note = request.form.get("result"), _typed("reason", NOTE_LENGTH), _typed("note", NOTE_LENGTH)
+    if request.method == "POST":
+        problem = _decide(public_id, correcting, result, reason, note)
+        if problem is None:
+            page.said(gettext("Recorded in the log."))
+            return redirect(url_for("inspections.show", public_id=public_id))
+    with page.store()() as session:
+        one = inspections.inspection(session, public_id)
+        if (one.result is None) == correcting:
+            return redirect(url_for("inspections.show", public_id=one.public_id))
+        covered = facts.coverage(coverage.of_inspection(session, one).summary()) if one.sensors else None
+        done = [m for m, step in inspections.current_steps(one).items() if step and step.outcome == STEP_NONE_FOUND]
+        title = (
+            gettext("None found by %(methods)s", methods=facts.methods_text(done)) if done else gettext("None found")
+        )
+        return render_template(
+            "inspections/finish.html",
+            inspection=one,
+            correcting=correcting,
+            heading=gettext("Correct the record") if correcting else gettext("Finish the inspection"),
+            button=gettext("Add the correction") if correcting else gettext("Finish and record"),
+            none_found_title=title,
+            hindrance=_none_found_hindrance(session, one),
+            steps=_steps(session, one, covered),
+            coverage=covered,
+            result=result,
+            reason=reason,
+            note_text=note,
+            problem=problem,
+        )
+
+
+def _decide(public_id, correcting, result, reason, note):
+    if result not in RESULTS:
+        return gettext("Please choose one.")
+    decide = inspections.correct if correcting else inspections.finish
+    try:
+        with page.store().begin() as session:
+            decide(session, inspections.inspection(session, public_id), page.user(), result, reason, note)
+    except errors.Refused as error:
+        return page.refused(error)
+    return None
+
+
+def _none_found_hindrance(session, one):
+    """Why the result cannot be "none found", in words; "" if it can. The service has the last word."""
+    outcomes = [step.outcome for step in inspections.current_steps(one).values() if step]
+    if STEP_SUSPICIOUS in outcomes:
+        return refusal("suspicious_step", {})
+    if blocking := inspections.blocking_findings(session, one):
+        return refusal("open_findings", {"count": blocking})
+    return "" if STEP_NONE_FOUND in outcomes else refusal("nothing_done", {})
+
+
+def _typed(name, most):
+    return request.form.get(name, "").strip()[:most]
+
+
+def _silent_after_s():
+    return current_app.extensions["settings"].silent_after_s

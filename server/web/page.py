@@ -1,0 +1,138 @@
+"""What all pages share: the filters and names their templates use, and small helpers for the views."""
+
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import flask_login
+from flask import current_app, flash, request
+from flask_babel import format_datetime, get_locale, gettext
+
+from server import clock, i18n, wording
+from server.services import errors, findings, people
+from server.web import facts
+
+PER_PAGE = 50
+
+# The section of the navigation a page belongs to, by its blueprint.
+_SECTIONS = {"places": "places", "inspections": "places", "findings": "findings", "sensors": "sensors"}
+_LANGUAGE_NAMES = {"ko": "한국어", "en": "English"}
+
+
+def init(app) -> None:
+    """Give templates their filters and names."""
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(
+        iso=iso,
+        hour_minute=hour_minute,
+        date=facts.short_day,
+        floor=floor,
+        step5=step5,
+        strength=wording.strength,
+        finding_title=lambda finding: wording.finding_title(finding.detector),
+        result_sentence=facts.result_sentence,
+    )
+    app.jinja_env.globals.update(
+        words=WORDS, is_alarm=facts.is_alarm, now_s=clock.now_s, may=may, control=control, get_locale=get_locale
+    )
+    app.context_processor(_context)
+
+
+class _Words:
+    """The tables of wording.words under lower-case names: words.methods is METHODS."""
+
+    answer = staticmethod(wording.words.answer)
+
+    def __getattr__(self, name):
+        return getattr(wording.words, name.upper())
+
+
+WORDS = _Words()
+
+
+def store():
+    """The session factory of this application."""
+    return current_app.extensions["sessions"]
+
+
+def user():
+    """The signed-in person."""
+    return flask_login.current_user
+
+
+def may(right: str) -> bool:
+    """True if the signed-in person has this right; see services.people."""
+    return people.may(flask_login.current_user, right)
+
+
+def refused(error: errors.Refused) -> str:
+    """Return why a service refused, in words."""
+    return wording.refusal(error.code, error.values)
+
+
+def said(message: str) -> None:
+    """Tell the person on the next page that something has been done."""
+    flash(message, "good")
+
+
+def local_address(target: str | None) -> str | None:
+    """Return `target` if it is a page of this server, else None: nobody may send people elsewhere with our links."""
+    parts = urlsplit(target or "")
+    plain = target and not parts.scheme and not parts.netloc and target.startswith("/")
+    if not plain or target.startswith(("//", "/\\")) or any(ord(c) < 32 for c in target):
+        return None
+    return target
+
+
+def control(field, hint: str, kind: str, attributes: dict):
+    """Return a form field's input, tied to its hint and its problem; kind "short" is for a few characters."""
+    attributes = {"class": "input input-short" if kind == "short" else "input", **attributes}
+    about = [f"{field.id}-hint"] * bool(hint) + [f"{field.id}-problem"] * bool(field.errors)
+    if about:
+        attributes["aria-describedby"] = " ".join(about)
+    if field.errors:
+        attributes["aria-invalid"] = "true"
+    return field(**attributes)
+
+
+def page_number() -> int:
+    """The page asked for, from 1."""
+    return max(1, min(request.args.get("page", 1, type=int), 100_000))
+
+
+def iso(at_s) -> str:
+    """A time as machines read it: 2026-11-22T05:30:00Z."""
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def hour_minute(at_s) -> str:
+    """The time of day, 24 hours, in the site's time zone."""
+    return format_datetime(datetime.fromtimestamp(at_s, UTC), "HH:mm")
+
+
+def floor(text: str) -> str:
+    """A restroom's floor: numbers such as 2 and B1 get the word, anything else is shown as it was written."""
+    numbered = text.upper().removeprefix("B").isdigit()
+    return gettext("floor %(number)s", number=text.upper()) if numbered else text
+
+
+def step5(percent) -> int:
+    """A share rounded to the steps that css/levels.css has; what is not nothing is not shown as nothing."""
+    if percent <= 0:
+        return 0
+    return max(5, min(100, int(percent) // 5 * 5))
+
+
+def _context():
+    language = i18n.language()
+    other = next((code for code in current_app.extensions["languages"] if code != language), None)
+    signed_in = flask_login.current_user.is_authenticated
+    context = {
+        "other_language": {"code": other, "name": _LANGUAGE_NAMES[other]} if other else None,
+        "here": request.full_path.rstrip("?") if request.method == "GET" else request.path,
+        "current_section": _SECTIONS.get(request.blueprint),
+        "open_findings": 0,
+    }
+    if signed_in and not request.headers.get("HX-Request"):
+        with store()() as session:
+            context["open_findings"] = findings.count_open(session)
+    return context

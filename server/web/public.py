@@ -1,0 +1,39 @@
+"""
+What the code on a door leads to: when this restroom was last inspected, by whom and how, and where to get help.
+
+Whoever put up a camera can read it too. So it shows the day and the methods of inspections, and
+neither results nor findings nor anything a sensor heard.
+"""
+
+from collections import namedtuple
+
+from flask import Blueprint, render_template
+
+from server import security
+from server.models.inspections import NONE_FOUND, REFERRED
+from server.services import places
+from server.web import page
+
+bp = Blueprint("public", __name__)
+
+LOG_ROWS = 20
+SHOWN = 5
+
+# at_s     when it ended; the page shows the day only
+# methods  what was done
+Visit = namedtuple("Visit", ("at_s", "methods"))
+
+
+@bp.get("/r/<public_id>")
+@security.public
+def restroom(public_id):
+    """The public page of a restroom."""
+    with page.store()() as session:
+        room = places.restroom(session, public_id)
+        # An inspection that was not completed is not shown as one.
+        visits = [
+            Visit(row.inspection.finished_s, row.result.methods)
+            for row in places.log(session, room, LOG_ROWS)
+            if row.result and row.result.result in (NONE_FOUND, REFERRED) and row.result.methods
+        ]
+        return render_template("public/restroom.html", room=room, visits=visits[:SHOWN], plain_page=True)

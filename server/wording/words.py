@@ -1,0 +1,215 @@
+"""
+Words for what the database and the sensors say in codes: methods, results, dispositions, states.
+
+Nothing here promises safety: a result says what was looked for, by which method, and that it was not found.
+"""
+
+from collections import namedtuple
+
+from flask_babel import lazy_gettext as _
+from flask_babel import lazy_pgettext
+
+# text    the words of a status pill
+# tone    its colour: good, info, warn, danger, quiet
+# symbol  its icon, a key of templates/_icons.html
+Status = namedtuple("Status", ("text", "tone", "symbol"))
+
+METHODS = {"eye": _("Eye"), "rf": _("RF sensor"), "lens": _("Lens finder")}
+
+# As they stand in "none found by ...".
+METHODS_BY = {
+    "eye": lazy_pgettext("found by", "eye"),
+    "rf": lazy_pgettext("found by", "RF"),
+    "lens": lazy_pgettext("found by", "lens finder"),
+}
+
+METHOD_HELP = {
+    "eye": _(
+        "Look at holes, sockets, vents, screws, bins, paper holders, hooks and the changing table, stall by stall."
+    ),
+    "rf": _("Walk through every stall with the sensor. It listens on the 13 channels of 2.4 GHz by itself."),
+    "lens": _("Darken the room if you can and look through the lens finder for a glint, at eye and knee height."),
+}
+
+# How a stall or room is meant: models.places.BLOCKS
+BLOCKS = {
+    "women": _("Women"),
+    "men": _("Men"),
+    "accessible": _("Accessible"),
+    "family": _("Family"),
+    "unisex": _("All genders"),
+}
+
+OUTCOMES = {
+    "none_found": Status(_("None found"), "info", "record"),
+    "suspicious": Status(_("Something suspicious"), "danger", "finding"),
+    "not_done": Status(_("Not done"), "quiet", "minus"),
+    None: Status(_("Not recorded yet"), "quiet", "ring"),
+}
+
+RESULTS = {
+    "none_found": Status(_("None found"), "info", "record"),
+    "not_completed": Status(_("Not completed"), "warn", "minus"),
+    "referred": Status(_("Referred to police"), "danger", "call"),
+}
+
+# short  for lists; title and help  for the form that asks for it
+Disposition = namedtuple("Disposition", ("short", "title", "help"))
+
+DISPOSITIONS = {
+    "known_emitter": Disposition(
+        _("Known device"),
+        _("It belongs here"),
+        _(
+            "The building's own camera or network, checked on site. A manager's confirmation puts it on the list that sensors know."
+        ),
+    ),
+    "neighbour": Disposition(
+        _("Neighbour's device"),
+        _("It belongs to a neighbour"),
+        _("Outside this restroom and confirmed there, such as the shop next door."),
+    ),
+    "false": Disposition(
+        _("False alarm"),
+        _("It was a false alarm"),
+        _("Found to be no camera at all. This counts in the false-alarm rate."),
+    ),
+    "unresolved": Disposition(
+        _("Unresolved"),
+        _("It could not be found out"),
+        _('Searched, and neither found nor explained. This inspection then cannot say "none found".'),
+    ),
+    "referred": Disposition(
+        _("Referred to police"),
+        _("Police (112) were called"),
+        _("Keep the scene as it is until they have come."),
+    ),
+}
+
+# How a finding came along: ansim.finding.EVENTS
+EVENTS = {
+    "raised": _("Reported by the sensor"),
+    "updated": _("Still heard; the evidence has changed"),
+    "cleared": _("Cleared by the sensor: the evidence fell below the line or it fell silent"),
+}
+
+# As services.sensors.status() says it.
+SENSOR_STATES = {
+    "never": Status(_("Never connected"), "quiet", "ring"),
+    "online": Status(_("Connected"), "good", "check"),
+    "sleeping": Status(_("Sleeping"), "quiet", "clock"),
+    "silent": Status(_("Silent"), "warn", "clock"),
+    "offline": Status(_("Not connected"), "danger", "offline"),
+    "revoked": Status(_("Withdrawn"), "quiet", "close"),
+}
+
+# What it can hear with: ansim.report.CAPABILITIES
+CAPABILITIES = {
+    "sniff": _("Wi-Fi traffic"),
+    "sniff_management": _("Wi-Fi announcements only"),
+    "scan": _("Wi-Fi networks"),
+    "ble": _("Bluetooth"),
+    "nrf24": _("Analogue video"),
+}
+
+# title of a finding, by the detector that made it; `hint` says what that is
+Detector = namedtuple("Detector", ("title", "hint"))
+
+DETECTORS = {
+    "camera_stream": Detector(
+        _("Camera-like video stream over Wi-Fi"),
+        _("A device nearby sends a steady stream of data as cameras do when somebody watches."),
+    ),
+    "camera_access_point": Detector(
+        _("Wi-Fi network like a hidden camera's"),
+        _("Small cameras often open a Wi-Fi network of their own. This one looks like that."),
+    ),
+    "camera_beacon": Detector(
+        _("Bluetooth signal like a camera in set-up mode"),
+        _("Cameras announce themselves by Bluetooth while they wait to be set up."),
+    ),
+    "undecodable_source": Detector(
+        _("Transmission that this sensor cannot read"),
+        _(
+            "Something transmits here in a way this sensor's radio cannot read, so it could not be judged. Look with eye and lens."
+        ),
+    ),
+    "analogue_video": Detector(
+        _("Signal like an analogue video sender's"),
+        _("Analogue senders transmit a picture without Wi-Fi, all the time, on a few known channels."),
+    ),
+}
+
+# Not a find: a gap in what could be checked.
+GAPS = ("undecodable_source",)
+
+ROLES = {
+    "admin": _("Administrator"),
+    "manager": _("Manager"),
+    "inspector": _("Inspector"),
+    "viewer": _("Viewer"),
+}
+
+SELFTEST_CHECKS = {
+    "emitter": _("Recognises the test camera"),
+    "radio": _("Radio receives on every channel"),
+    "clock": _("Knows the time"),
+    "flash": _("Storage works"),
+    "battery": _("Battery charged"),
+}
+
+COMMANDS = {
+    "inspection_start": _("Start an inspection"),
+    "inspection_stop": _("Stop an inspection"),
+    "time": _("Set the clock"),
+    "dwell": _("Stay on one channel"),
+    "locate": _("Follow a signal"),
+    "stimulus": _("Movement test"),
+    "selftest": _("Self-test"),
+    "settings": _("Change settings"),
+    "signatures": _("New signature table"),
+    "update": _("New firmware"),
+    "wipe": _("Erase"),
+    "restart": _("Restart"),
+}
+
+UPLINKS = {"wifi": "Wi-Fi", "ethernet": lazy_pgettext("uplink", "Cable")}
+CLOCKS = {
+    "unknown": _("not known yet"),
+    "ntp": _("from the internet"),
+    "server": _("from this server"),
+}
+
+# What became of a sensor's messages: services.tally
+TALLIES = {
+    "stored": _("Reports stored"),
+    "duplicate": _("Delivered more than once"),
+    "taken": _("Other messages"),
+    "conflict": _("Two reports under one number"),
+    "bad_topic": _("On a wrong topic"),
+    "bad_signature": _("Badly signed"),
+    "malformed": _("Malformed"),
+    "unknown_version": _("In a newer format"),
+    "unknown_sensor": _("From an unknown sensor"),
+    "revoked": _("After it was withdrawn"),
+    "too_large": _("Too large"),
+    "chain_broken": _("Gaps in the chain of reports"),
+    "dropped": _("Reports given up by the sensor"),
+    "refused_login": _("Sign-ins refused"),
+    "refused_topic": _("Topics refused"),
+}
+
+# Why a sensor did not do what it was told, in its own words (firmware/commands.py, orders.py); others stay as they are.
+ANSWERS = {
+    "interrupted by a restart": _("it restarted meanwhile"),
+    "expired": _("it came too late"),
+    "withdrawn": _("it was withdrawn"),
+    "the sensor does not know the time yet": _("the sensor does not know the time yet"),
+    "the flash refuses to note the command": _("the sensor's storage does not work"),
+    "another inspection is running": _("the sensor is busy with another inspection"),
+}
+
+
+def answer(text: str) -> str:
+    """Return what a sensor answered to a command, in the language of the page if it is known."""
+    return str(ANSWERS.get(text, text))

@@ -1,0 +1,185 @@
+"""
+How fast ingest stores, against a bare paho subscriber that only counts, in the same run.
+
+    python -m tests.bench.ingest [--messages 20000] [--rounds 3]
+
+Method: a mosquitto (queues without limit) holds the same reports of 50 sensors (SWEEP, about
+520 bytes, signed) for two persistent sessions. Then one after the other, each in a process of
+its own and alone with the broker: a paho client with an empty callback takes them, and ingest
+verifies, checks, stores them in SQLite (WAL, synchronous=FULL), acknowledges and confirms.
+The clock runs from the first message to the last one counted, or committed. Bar: half the rate.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import paho.mqtt.client as mqtt
+
+from ansim import envelope, report, topics
+from server import seals
+from server.ingest.main import Ingest, calm_collector
+from tests.conftest import ROOT
+from tests.integration.paho_sensor import sweep_body
+from tests.integration.server_kit import Server, is_open, wait_for
+
+SENSORS = 50
+WINDOW = 2000
+BARE = "bare"
+BAR = 0.5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--messages", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--consume", nargs=3, metavar=("WHO", "PORT", "DATA"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.consume:
+        who, port, data = options.consume
+        print(json.dumps((consume_bare if who == BARE else consume_ingest)(int(port), Path(data), options.messages)))
+        return
+    ratio = run(options.messages, options.rounds)
+    sys.exit(0 if ratio >= BAR else f"ingest is at {ratio:.2f} of the bare subscriber's rate, less than {BAR}")
+
+
+def run(messages: int, rounds: int) -> float:
+    """Print every round and the medians; return ingest's median rate over the bare subscriber's."""
+    rates = {BARE: [], "ingest": []}
+    for number in range(rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            for who, (rate, cpu_us) in one_round(Path(folder), messages).items():
+                rates[who].append(rate)
+                print(f"round {number + 1}  {who:6}  {rate:8.0f} messages/s  {cpu_us:6.1f} us of CPU a message")
+    medians = {who: statistics.median(found) for who, found in rates.items()}
+    ratio = medians["ingest"] / medians[BARE]
+    print(f"median   bare {medians[BARE]:.0f}/s, ingest {medians['ingest']:.0f}/s: ratio {ratio:.2f} (bar {BAR})")
+    return ratio
+
+
+def one_round(folder: Path, messages: int) -> dict:
+    """Return {who: (messages a second, microseconds of CPU a message)}."""
+    server = Server(folder / "data").use_mosquitto()
+    keys = {f"hall-{number}": server.enrol(f"hall-{number}") for number in range(SENSORS)}
+    server.broker.start()
+    try:
+        wait_for(lambda: is_open(server.port))
+        for client_id in (BARE, "_ingest-1"):
+            _open_session(server.port, client_id)
+        _publish(server.port, keys, messages)
+        return {who: _consume(who, server, messages) for who in (BARE, "ingest")}
+    finally:
+        server.end()
+
+
+def consume_bare(port: int, _data, messages: int) -> tuple:
+    """Count messages with a paho client as its documentation shows it."""
+    seen = Seen(messages)
+    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=BARE, clean_session=False)
+
+    def count(_client, _data, _message):
+        if seen.add(1):
+            client.disconnect()
+
+    client.on_message = count
+    client.connect("127.0.0.1", port)
+    client.loop_forever()
+    return seen.result()
+
+
+def consume_ingest(port: int, data: Path, messages: int) -> tuple:
+    """The ingest process, with two places where it looks at the clock."""
+    from server.config import Settings
+
+    seen = Seen(messages)
+
+    class Timed(Ingest):
+        def _take(self, deliveries):
+            seen.begin()
+            super()._take(deliveries)
+
+        def _answer(self, done, mids):
+            super()._answer(done, mids)
+            if seen.add(len(mids)):
+                self.stop()
+
+    calm_collector()  # as run() does
+    Timed(Settings(data=data, mqtt_port=port)).run()
+    return seen.result()
+
+
+class Seen:
+    """Counts, and keeps the time from the first to the last."""
+
+    def __init__(self, wanted: int):
+        self._left = self._wanted = wanted
+        self._began = None
+
+    def begin(self):
+        if self._began is None:
+            self._began, self._cpu = time.perf_counter(), time.process_time()
+
+    def add(self, count: int) -> bool:
+        """True once all are there."""
+        self.begin()
+        self._left -= count
+        if self._left <= 0:
+            self._took = time.perf_counter() - self._began
+            self._cpu = time.process_time() - self._cpu
+        return self._left <= 0
+
+    def result(self) -> tuple:
+        return self._wanted / self._took, self._cpu / self._wanted * 1e6
+
+
+def _consume(who, server, messages):
+    arguments = ["--messages", str(messages), "--consume", who, str(server.port), str(server.folder)]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.ingest", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    if who != BARE:
+        assert server.count() == messages, server.count()
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _open_session(port, client_id):
+    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False)
+    client.on_connect = lambda *_: client.subscribe(topics.everyone(topics.REPORT), 1)
+    client.on_subscribe = lambda *_: client.disconnect()
+    client.connect("127.0.0.1", port)
+    client.loop_forever()
+
+
+def _publish(port, keys, messages):
+    """Publish the reports of all sensors in turn, and wait until the broker has every one."""
+    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="publisher")
+    client.max_inflight_messages_set(WINDOW)
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    prev = dict.fromkeys(keys, "")
+    last = None
+    for number in range(messages):
+        name = f"hall-{number % SENSORS}"
+        seq = number // SENSORS + 1
+        message = report.report(1, seq, prev[name], seq * 60000, 1_800_000_000, "", report.SWEEP, sweep_body())
+        body = report.encode(message)
+        prev[name] = envelope.digest(body)
+        topic = topics.topic(name, topics.REPORT)
+        last = client.publish(topic, seals.seal(keys[name], topic, body), 1)
+    last.wait_for_publish(120)
+    client.disconnect()
+    client.loop_stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""Every page on a phone and at a desk, in both languages, light and dark: what can be measured of good looks."""
+
+import pytest
+from sqlalchemy import select
+
+from server.models import Finding
+from server.services import findings, inspections, places
+from tests.browser.conftest import DESK, PHONE, sign_in
+from tests.unit.server.web.sensors_say import SensorsSay
+
+pytestmark = pytest.mark.chromium
+
+# Text that is seen, with its contrast against what lies behind it (WCAG 2.2, 1.4.3), and controls with their size.
+LOOK = """
+() => {
+  const channels = (text) => {
+    const parts = text.match(/[\\d.]+/g).map(Number);
+    const scale = text.startsWith("color(") ? 255 : 1;
+    return [parts[0] * scale, parts[1] * scale, parts[2] * scale, parts.length > 3 ? parts[3] : 1];
+  };
+  const light = ([r, g, b]) => {
+    const linear = [r, g, b].map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+  };
+  const behind = (element) => {
+    for (let one = element; one; one = one.parentElement) {
+      const color = channels(getComputedStyle(one).backgroundColor);
+      if (color[3] > 0.99) return color;
+    }
+    return [255, 255, 255, 1];
+  };
+  const faint = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    const box = element.getBoundingClientRect();
+    const unseen = element.closest(".unseen, .skip, [hidden], :disabled, option, label:has(:disabled)");
+    if (!walker.currentNode.data.trim() || unseen || !box.width || !box.height) continue;
+    const style = getComputedStyle(element);
+    const [a, b] = [light(channels(style.color)), light(behind(element))];
+    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    const size = parseFloat(style.fontSize);
+    const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
+    if (contrast < (large ? 3 : 4.5)) faint.push([walker.currentNode.data.trim().slice(0, 30), contrast.toFixed(2)]);
+  }
+  const small = [];
+  for (const one of document.querySelectorAll("button, input:not([type=hidden]), select, textarea, a.button, nav a")) {
+    const shown = one.closest("label.choice") || one;
+    const box = shown.getBoundingClientRect();
+    const seen = box.width && box.height && !one.closest(".skip") && !one.hidden;
+    if (seen && (box.height < 36 || box.width < 24)) small.push([one.outerHTML.slice(0, 60), box.width, box.height]);
+  }
+  const unnamed = [...document.querySelectorAll("input:not([type=hidden]):not([hidden]), select, textarea")]
+    .filter((one) => !one.labels.length && !one.ariaLabel)
+    .map((one) => one.outerHTML);
+  const nameless = [...document.querySelectorAll("a, button")]
+    .filter((one) => !one.textContent.trim() && !one.ariaLabel)
+    .map((one) => one.outerHTML);
+  const ids = [...document.querySelectorAll("[id]")].map((one) => one.id);
+  return {
+    faint,
+    small,
+    unnamed,
+    nameless,
+    twice: ids.filter((id, place) => ids.indexOf(id) !== place),
+    wider: document.documentElement.scrollWidth - innerWidth,
+    headings: document.querySelectorAll("h1").length,
+    blind: [...document.images].filter((one) => !one.hasAttribute("alt")).length,
+    language: document.documentElement.lang,
+  };
+}
+"""
+
+
+@pytest.fixture
+def pages(site):
+    """Addresses of every page, with something on each."""
+    say = SensorsSay(site.app)
+    say.state("demo-1", "ready")
+    say.info("demo-1", battery_percent=9)
+    say.state("demo-2", "lost")
+    say.selftest("demo-1")
+    with site.server.sessions.begin() as session:
+        rooms = [row.restroom for row in places.list_restrooms(session)]
+        done = inspections.start(session, rooms[0], None, [], [{"name": "Lee"}])
+        inspections.record_step(session, done, "eye", "suspicious", None, "A hole beside the socket of stall 2")
+        inspections.finish(session, done, None, "referred", "112 called at 14:05")
+        running = inspections.start(session, rooms[1], None, [_sensor(session, name) for name in ("demo-1", "demo-2")])
+    say.session("demo-1", running.public_id, "started")
+    say.sweep("demo-1", running.public_id, channels=range(1, 9))
+    say.finding("demo-1", running.public_id, label="A network with a rather long name", detector="camera_access_point")
+    say.finding("demo-1", running.public_id, subject="00:bc:99:00:00:02")
+    say.finding("demo-1", running.public_id, subject="00:bc:99:00:00:03", score=30, detector="undecodable_source")
+    with site.server.sessions.begin() as session:
+        found = {one.detector: one.public_id for one in session.scalars(select(Finding))}
+        second = findings.finding(session, found["camera_stream"])
+        findings.dispose(session, second, None, "neighbour", "The shop's own camera, seen there")
+    room, finding = rooms[1].public_id, "/findings/" + found["camera_access_point"]
+    return [
+        "/",
+        "/?search=nothing-like-this",
+        f"/restrooms/{room}",
+        f"/restrooms/{rooms[0].public_id}",
+        "/restrooms/new",
+        f"/restrooms/{room}/sign",
+        f"/restrooms/{rooms[2].public_id}/inspect",
+        f"/inspections/{running.public_id}",
+        f"/inspections/{running.public_id}/steps/rf",
+        f"/inspections/{running.public_id}/finish",
+        f"/inspections/{done.public_id}",
+        f"/inspections/{done.public_id}/correct",
+        "/findings",
+        "/findings?status=all",
+        finding,
+        "/findings/" + found["camera_stream"],
+        "/findings/" + found["undecodable_source"],
+        "/sensors",
+        "/sensors/demo-1",
+        "/sensors/demo-3",
+        "/me",
+        "/password",
+        f"/r/{rooms[0].public_id}",
+    ]
+
+
+def _sensor(session, name):
+    from server.services import sensors
+
+    return sensors.sensor(session, name)
+
+
+@pytest.mark.parametrize(
+    "language, size, dark",
+    [("ko", PHONE, False), ("en", PHONE, True), ("en", DESK, False), ("ko", DESK, True)],
+    ids=["Korean phone", "English phone at night", "English desk", "Korean desk at night"],
+)
+def test_every_page_can_be_read_pressed_and_heard(site, pages, visit, language, size, dark):
+    page = visit(site, language, size, dark)
+    page.goto("/login")
+    looks = {"/login": page.evaluate(LOOK)}
+    sign_in(page)
+    page.wait_for_url(site.address + "/")
+    for address in pages:
+        page.goto(address)
+        looks[address] = page.evaluate(LOOK)
+
+    wrong = []
+    for address, look in looks.items():
+        fine = {"wider": 0, "headings": 1, "blind": 0, "language": language}
+        wrong += [f"{address}: {name} {look[name]}" for name, value in fine.items() if look[name] != value]
+        for name in ("faint", "small", "unnamed", "nameless", "twice"):
+            wrong += [f"{address}: {name} {one}" for one in look[name]]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_a_printed_record_has_no_navigation(site, pages, visit):
+    page = visit(site)
+    sign_in(page)
+    page.wait_for_url(site.address + "/")
+    page.goto(pages[10])
+    page.emulate_media(media="print")
+
+    assert not page.locator(".bar").is_visible()
+    assert page.get_by_role("heading", level=1).is_visible()

@@ -1,0 +1,217 @@
+"""
+A small model of the sensor's side of the protocol, on paho: what ingest and broker are tested with.
+
+It keeps what it reports until the server's `stored` covers it. Like the real thing (firmware/link.py
+and firmware/session.py) it sends one report and waits until the server shows itself, has a window, and
+begins anew, ever more rarely, when nothing is confirmed for a while: many sensors must not fill a broker
+whose server is away.
+"""
+
+import contextlib
+import json
+import secrets
+import threading
+import time
+from collections import OrderedDict
+
+import paho.mqtt.client as mqtt
+
+from ansim import envelope, report, topics
+from server import seals
+
+AGAIN_AFTER_S = 1.5  # nothing confirmed for so long: begin anew (a real sensor: 10 s)
+AGAIN_MOST_S = 12
+WINDOW = 64  # reports on their way at a time
+
+
+def sweep_body(from_ms=0, to_ms=60000) -> dict:
+    """A usual SWEEP body: all 13 channels."""
+    return {
+        "from_ms": from_ms,
+        "to_ms": to_ms,
+        "capabilities": ["scan", "sniff", "ble"],
+        "channels": [[channel, 4200 + channel, 800 + channel, 20, 0] for channel in range(1, 14)],
+        "deaf_ms": 5400,
+        "stations": 12,
+        "access_points": 9,
+        "ble": 14,
+        "full": False,
+    }
+
+
+def finding_body(subject="02:00:5e:00:00:09", event="raised", score=80, **changes) -> dict:
+    """A usual FINDING body."""
+    body = {
+        "event": event,
+        "detector": "camera_stream",
+        "subject": subject,
+        "bssid": "02:00:5e:00:00:01",
+        "first_ms": 1000,
+        "last_ms": 9000,
+        "score": score,
+        "channel": 6,
+        "rssi_dbm": -48,
+        "evidence": [["uplink_kbps", 900, 150, 30], ["uplink_share_permille", 960, 800, 25]],
+        "considered": [["video_call", "against"]],
+    }
+    body.update(changes)
+    return body
+
+
+class PahoSensor:
+    """One sensor. append() reports, connect(); `journal` is empty when all are confirmed."""
+
+    def __init__(self, name: str, key: bytes, port: int, boot: int = 1):
+        self.name = name
+        self.key = key
+        self.boot = boot
+        self.seq = 0
+        self.prev = ""
+        self.inspection = ""
+        self.journal = OrderedDict()  # (boot, seq) -> JSON bytes
+        self.commands = []  # cmd messages received
+        self.stored = []  # `upto` of every stored message received
+        self.others = []  # topics of messages that are not this sensor's
+        self.refused = None
+        self.acks = True
+        self.nonce = ""
+        self._port = port
+        self._lock = threading.RLock()
+        self._sent = set()
+        self._progress_s = 0.0
+        self._again_s = AGAIN_AFTER_S
+        self._room = 1  # reports that may be on their way; WINDOW once the server has shown itself
+        self._ready = False
+        self._ending = threading.Event()
+        self._client = None
+        self._thread = None
+
+    def append(self, kind=report.SWEEP, body=None, at_s=None, tick_ms=None) -> bytes:
+        """Make a report; return its JSON bytes."""
+        with self._lock:
+            self.seq += 1
+            tick_ms = self.seq * 1000 if tick_ms is None else tick_ms
+            body = sweep_body() if body is None else body
+            message = report.report(self.boot, self.seq, self.prev, tick_ms, at_s, self.inspection, kind, body)
+            data = report.encode(message)
+            self.prev = envelope.digest(data)
+            self.journal[self.boot, self.seq] = data
+            return data
+
+    def connect(self, password=None):
+        """Connect and keep connected, from a thread of its own, until close()."""
+        client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=self.name, clean_session=True)
+        client.username_pw_set(self.name, password or envelope.broker_password(self.key))
+        client.will_set(*self._sealed(topics.STATE, report.state(self.boot, report.LOST, "")), qos=1, retain=True)
+        client.max_inflight_messages_set(WINDOW)
+        client.on_connect = self._connected
+        client.on_disconnect = self._disconnected
+        client.on_subscribe = lambda *_: setattr(self, "_ready", True)
+        client.on_message = self._message
+        self._client = client
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        return self
+
+    def close(self):
+        """Say good-bye and disconnect."""
+        self._ending.set()
+        if self._thread:
+            self._thread.join(10)
+
+    def publish(self, leaf: str, message: dict, qos=1, retain=False):
+        """Publish one message of this sensor, signed."""
+        topic, payload = self._sealed(leaf, message)
+        return self._client.publish(topic, payload, qos, retain)
+
+    def publish_raw(self, topic: str, payload: bytes, qos=1):
+        """Publish anything anywhere."""
+        return self._client.publish(topic, payload, qos)
+
+    def wait_ready(self):
+        end = time.monotonic() + 10
+        while not self._ready:
+            assert time.monotonic() < end, f"{self.name} did not connect: {self.refused}"
+            time.sleep(0.01)
+        return self
+
+    def _sealed(self, leaf, message):
+        topic = topics.topic(self.name, leaf)
+        return topic, seals.seal(self.key, topic, report.encode(message))
+
+    def _run(self):
+        client = self._client
+        while not self._ending.is_set():
+            with contextlib.suppress(OSError):
+                client.connect("127.0.0.1", self._port, 10)
+                break
+            time.sleep(0.05)
+        while not self._ending.is_set():
+            if client.loop(0.02) != mqtt.MQTT_ERR_SUCCESS:
+                self._ready = False
+                time.sleep(0.05)
+                with contextlib.suppress(OSError):
+                    client.reconnect()
+            elif self._ready:
+                self._deliver()
+        client.disconnect()
+        client.loop(0.05)
+
+    def _connected(self, client, _data, _flags, reason, _properties):
+        if reason.is_failure:
+            self.refused = str(reason)
+            return
+        with self._lock:
+            self._begin_anew()
+            self._again_s = AGAIN_AFTER_S
+            self.nonce = secrets.token_hex(8)
+        client.subscribe([(topics.topic(self.name, leaf), 1) for leaf in topics.TO_SENSOR])
+        self.publish(topics.STATE, report.state(self.boot, report.INIT, self.nonce), retain=True)
+        self.publish(topics.STATE, report.state(self.boot, report.READY, self.nonce), retain=True)
+
+    def _disconnected(self, *_):
+        self._ready = False
+
+    def _deliver(self):
+        with self._lock:
+            if self._sent and time.monotonic() - self._progress_s > self._again_s:
+                self._again_s = min(2 * self._again_s, AGAIN_MOST_S)
+                self._begin_anew()
+            room = self._room - len(self._sent)
+            for key, data in self.journal.items():
+                if room <= 0:
+                    break
+                if key not in self._sent:
+                    self._sent.add(key)
+                    room -= 1
+                    topic = topics.topic(self.name, topics.REPORT)
+                    self._client.publish(topic, seals.seal(self.key, topic, data), 1)
+
+    def _begin_anew(self):
+        self._sent.clear()
+        self._room = 1
+        self._progress_s = time.monotonic()
+
+    def _message(self, _client, _data, message):
+        if message.topic not in [topics.topic(self.name, leaf) for leaf in topics.TO_SENSOR]:
+            self.others.append(message.topic)
+            return
+        body = json.loads(envelope.unseal(self.key, message.topic, message.payload))
+        if not message.retain:
+            self._room = WINDOW
+        if message.topic.endswith(topics.STORED):
+            self._free(body["upto"])
+        else:
+            self.commands.append(body)
+            if self.acks and body["name"] != report.TIME:
+                self.publish(topics.ACK, report.ack(self.boot, body["id"]))
+
+    def _free(self, upto):
+        with self._lock:
+            self.stored.append(upto)
+            for boot, seq in upto:
+                for key in [key for key in self.journal if key[0] == boot and key[1] <= seq]:
+                    del self.journal[key]
+                    self._sent.discard(key)
+                    self._progress_s = time.monotonic()
+                    self._again_s = AGAIN_AFTER_S

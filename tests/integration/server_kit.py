@@ -1,0 +1,232 @@
+"""The server's processes for tests: started, killed, looked into."""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from server import db, migrations, vault
+from server.broker import main as broker_main
+from server.broker import rules
+from server.config import Settings
+from server.ingest import main as ingest_main
+from server.models import Report, Sensor, SensorBoot, Tally
+from server.services import sensors
+from tests.conftest import ROOT
+
+
+def free_port() -> int:
+    """A port of this machine that nobody uses at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(what, seconds: float = 20, every: float = 0.02):
+    """Return what() as soon as it is true; fail after some seconds."""
+    end = time.monotonic() + seconds
+    while True:
+        found = what()
+        if found:
+            return found
+        assert time.monotonic() < end, f"not within {seconds} s: {getattr(what, '__name__', what)}"
+        time.sleep(every)
+
+
+def is_open(port: int) -> bool:
+    """True if something listens there."""
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Process:
+    """A program that runs beside the test, its output in a file."""
+
+    def __init__(self, arguments, log: Path, **environ):
+        self._arguments = [str(one) for one in arguments]
+        self._log = log
+        self._environ = {**os.environ, "PYTHONPATH": str(ROOT), **environ}
+        self._running = None
+
+    def start(self):
+        with self._log.open("ab") as log:
+            self._running = subprocess.Popen(
+                self._arguments, cwd=ROOT, env=self._environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            )
+        return self
+
+    def kill(self):
+        """kill -9, as a power cut would."""
+        self._running.kill()
+        self._running.wait(10)
+
+    def stop(self) -> int:
+        """Ask it to stop; return its exit status."""
+        self._running.send_signal(signal.SIGTERM)
+        return self._running.wait(10)
+
+    def end(self):
+        """At the end of a test, whatever state it is in."""
+        if self._running and self._running.poll() is None:
+            self.kill()
+
+    @property
+    def status(self):
+        return self._running.poll()
+
+    @property
+    def output(self) -> str:
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+
+class Inside:
+    """The broker or ingest in a thread of the test: for tests that need no process, a second sooner."""
+
+    def __init__(self, run, stop):
+        self._stop = stop
+        self.error = None
+        self._thread = threading.Thread(target=self._guard, args=(run,), daemon=True)
+        self._thread.start()
+
+    def _guard(self, run):
+        try:
+            run()
+        except Exception as error:
+            self.error = error
+            raise
+
+    def end(self):
+        self._stop()
+        self._thread.join(15)
+        assert not self._thread.is_alive()
+
+
+def broker_inside(settings) -> Inside:
+    """The embedded broker, listening."""
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+    started = threading.Event()
+
+    def run():
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(broker_main.serve(settings, started.set, stop))
+
+    inside = Inside(run, lambda: loop.call_soon_threadsafe(stop.set))
+    assert started.wait(15)
+    return inside
+
+
+def ingest_inside(settings) -> Inside:
+    """An ingest worker, connected and subscribed."""
+    worker = ingest_main.Ingest(settings)
+    inside = Inside(worker.run, worker.stop)
+    wait_for(lambda: worker.ready or inside.error)
+    assert worker.ready, inside.error
+    return inside
+
+
+class Server:
+    """An installation in a folder of its own, with ingest and a broker."""
+
+    def __init__(self, folder: Path, empty_database: Path | None = None, **settings):
+        self.port = free_port()
+        self.settings = Settings(data=folder, mqtt_port=self.port, **settings)
+        folder.mkdir(exist_ok=True)
+        if empty_database:
+            shutil.copy(empty_database, folder / "ansim.db")
+        migrations.upgrade(self.settings)
+        self.vault = vault.open_vault(self.settings)
+        self.sessions = db.open_sessions(self.settings.url())
+        environ = {"ANSIM_DATA": str(folder), "ANSIM_MQTT_PORT": str(self.port)}
+        environ.update({f"ANSIM_{name.upper()}": str(value) for name, value in settings.items()})
+        self.environ = environ
+        self.ingest = Process([sys.executable, "-m", "server.ingest"], folder / "ingest.log", **environ)
+        self.broker = Process([sys.executable, "-m", "server.broker"], folder / "broker.log", **environ)
+        self.folder = folder
+        self.is_embedded = True
+        self._inside = []
+
+    def use_mosquitto(self):
+        """A mosquitto instead of the embedded broker: it forgets everything when it is killed, like amqtt."""
+        config = self.folder / "mosquitto.conf"
+        config.write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
+            "max_queued_messages 0\nmax_inflight_messages 1000\n"
+        )
+        program = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
+        self.broker = Process([program, "-c", config], self.folder / "mosquitto.log")
+        self.is_embedded = False
+        return self
+
+    def start(self):
+        self.broker.start()
+        self.ingest.start()
+        self.wait_ready()
+        return self
+
+    def start_inside(self):
+        """Ingest in a thread; the broker too, if it is the embedded one."""
+        if self.is_embedded:
+            self.run_broker_inside()
+        else:
+            self.broker.start()
+            wait_for(lambda: is_open(self.port))
+        self._inside.insert(0, ingest_inside(self.settings))
+        return self
+
+    def run_broker_inside(self):
+        self._inside.append(broker_inside(self.settings))
+        return self
+
+    def wait_ready(self):
+        wait_for(lambda: is_open(self.port))
+        wait_for(lambda: "connected to the broker" in self.ingest.output)
+
+    def end(self):
+        for inside in self._inside:
+            inside.end()
+        self.ingest.end()
+        self.broker.end()
+        self.sessions.engine.dispose()
+
+    def enrol(self, name: str, **fields) -> bytes:
+        """Enrol a sensor; return its key."""
+        with self.sessions.begin() as session:
+            return sensors.enrol(session, self.vault, name, **fields)[1]
+
+    def service_password(self) -> str:
+        return self.vault.service_password(rules.SERVICE)
+
+    def count(self, table=Report) -> int:
+        with self.sessions() as session:
+            return session.scalar(select(func.count(table.id)))
+
+    def reports_by_sensor(self) -> dict:
+        """{sensor name: [(boot, seq), ...] in the order of their numbers}."""
+        with self.sessions() as session:
+            wanted = select(Sensor.name, Report.boot, Report.seq).join(Report, Report.sensor_id == Sensor.id)
+            found = {}
+            for name, boot, seq in session.execute(wanted.order_by(Report.boot, Report.seq)):
+                found.setdefault(name, []).append((boot, seq))
+            return found
+
+    def tally(self, what: str, sensor: str | None = None) -> int:
+        with self.sessions() as session:
+            wanted = select(func.coalesce(func.sum(Tally.count), 0)).where(Tally.what == what)
+            if sensor is not None:
+                wanted = wanted.where(Tally.sensor == sensor)
+            return session.scalar(wanted)
+
+    def upto(self, name: str, boot: int) -> int:
+        with self.sessions() as session:
+            wanted = select(SensorBoot.upto).join(Sensor, Sensor.id == SensorBoot.sensor_id)
+            return session.scalar(wanted.where(Sensor.name == name, SensorBoot.boot == boot)) or 0

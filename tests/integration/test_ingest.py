@@ -1,0 +1,247 @@
+"""The ingest process with a real broker and sensors that speak the protocol."""
+
+import time
+
+import pytest
+from sqlalchemy import select
+from structlog.testing import capture_logs
+
+from ansim import report, topics
+from server import seals
+from server.models import Finding, Inspection, Report
+from server.services import commands, findings, inspections, places, tally
+from server.services import sensors as fleet
+from tests.integration.paho_sensor import finding_body
+from tests.integration.server_kit import ingest_inside, is_open, wait_for
+
+pytestmark = pytest.mark.mosquitto
+
+
+@pytest.fixture
+def running(server):
+    return server.use_mosquitto().start_inside()
+
+
+@pytest.fixture
+def hall(running, sensors):
+    return sensors("hall").connect().wait_ready()
+
+
+def test_reports_are_stored_and_confirmed(running, hall):
+    for _ in range(50):
+        hall.append()
+
+    wait_for(lambda: not hall.journal)
+
+    assert running.reports_by_sensor() == {"hall": [(1, seq) for seq in range(1, 51)]}
+    assert running.tally(tally.CHAIN_BROKEN) == 0
+    wait_for(lambda: hall.stored[-1] == [[1, 50]])
+
+
+def test_a_sensor_that_connects_is_told_the_time_once(running, hall):
+    wait_for(lambda: hall.commands)
+
+    told = hall.commands[0]
+
+    assert told["name"] == report.TIME and told["args"]["nonce"] == hall.nonce
+    assert abs(told["args"]["time_s"] - time.time()) < 60
+    hall.append()
+    wait_for(lambda: not hall.journal)
+    assert [command["name"] for command in hall.commands] == [report.TIME]
+
+
+def test_a_state_reaches_the_sensors_row(running, hall):
+    def state():
+        with running.sessions() as session:
+            return fleet.sensor(session, "hall").state
+
+    wait_for(lambda: state() == "ready")
+    hall.publish(topics.STATE, report.state(1, report.SLEEPING, ""), retain=True)
+    wait_for(lambda: state() == "sleeping")
+
+
+def test_a_command_reaches_the_sensor_and_its_answer_the_page(running, hall):
+    with running.sessions.begin() as session:
+        command = commands.send(session, fleet.sensor(session, "hall"), report.DWELL, {"channel": 6, "seconds": 5})
+
+    def ended():
+        with running.sessions() as session:
+            return commands.recent(session, fleet.sensor(session, "hall"))[0].ok
+
+    assert wait_for(ended) is True
+    assert {one["id"] for one in hall.commands if one["name"] == report.DWELL} == {command.public_id}
+
+
+def test_a_command_waits_for_a_sensor_that_is_away(running, sensors):
+    away = sensors("hall")
+    with running.sessions.begin() as session:
+        commands.send(session, fleet.sensor(session, "hall"), report.RESTART, {}, lifetime_s=600)
+
+    away.connect().wait_ready()
+
+    wait_for(lambda: report.RESTART in [one["name"] for one in away.commands])
+
+
+def test_an_inspection_collects_what_its_sensor_reports(running, hall, sensors):
+    with running.sessions.begin() as session:
+        facility = places.add_facility(session, places.add_organisation(session, "City"), "Hall")
+        room = places.add_restroom(session, facility, "Women's")
+        one = inspections.start(session, room, None, [fleet.sensor(session, "hall")])
+    wait_for(lambda: report.INSPECTION_START in [command["name"] for command in hall.commands])
+    hall.inspection = next(c for c in hall.commands if c["name"] == report.INSPECTION_START)["args"]["inspection"]
+
+    hall.append()
+    hall.append(report.FINDING, finding_body())
+    wait_for(lambda: not hall.journal)
+
+    with running.sessions() as session:
+        found = findings.list_findings(session)[0]
+        assert found.inspection.public_id == one.public_id
+        assert found.restroom.name == "Women's"
+        inspections_of = select(Inspection.id).where(Inspection.public_id == hall.inspection)
+        assert session.scalar(inspections_of) == found.inspection_id
+
+
+def bad_messages(hall):
+    """[(reason, topic, payload)] of every kind of rubbish."""
+    topic = topics.topic("hall", topics.REPORT)
+    good = report.report(9, 1, "", 5, None, "", report.RESTART, {})
+
+    def signed(body, on=topic):
+        return seals.seal(hall.key, on, body)
+
+    other_version = report.encode({**good, "v": 2})
+    return [
+        (tally.BAD_SIGNATURE, topic, report.encode(good) + b"\n" + b"0" * 64),
+        (tally.BAD_SIGNATURE, topic, report.encode(good)),
+        (tally.UNKNOWN_SENSOR, "ansim/1/nobody/report", signed(report.encode(good), "ansim/1/nobody/report")),
+        (tally.BAD_SIGNATURE, "ansim/1/other/report", signed(report.encode(good), "ansim/1/other/report")),
+        (tally.MALFORMED, topic, signed(b'{"v":1,"boot":')),
+        (tally.MALFORMED, topic, signed(b'{"v":1,"x":' + b"[" * 5000 + b"]" * 5000 + b"}")),
+        (tally.UNKNOWN_VERSION, topic, signed(other_version)),
+        (tally.TOO_LARGE, topic, b"\x00rubbish" * 125_000),
+        (tally.BAD_TOPIC, "ansim/1/Hall!/report", b"x"),
+    ]
+
+
+def test_rubbish_is_counted_logged_once_in_a_line_never_stored_never_fatal(running, hall, sensors):
+    sensors("other")
+    rubbish = bad_messages(hall)
+
+    with capture_logs() as lines:
+        for _ in range(3):
+            for _, topic, payload in rubbish:
+                hall.publish_raw(topic, payload)
+        hall.append()
+        wait_for(lambda: not hall.journal)
+
+    for what in {what for what, _, _ in rubbish}:
+        expected = 3 * len([one for one, _, _ in rubbish if one == what])
+        wait_for(lambda what=what, expected=expected: running.tally(what) == expected)
+    assert running.reports_by_sensor() == {"hall": [(1, 1)]}
+    dropped = [(line["why"], line["sensor"]) for line in lines if line["event"] == "message dropped"]
+    assert len(dropped) == len(set(dropped)) == 7
+
+
+def test_a_replayed_number_with_another_content_is_a_conflict(running, hall):
+    first = hall.append()
+    wait_for(lambda: not hall.journal)
+    topic = topics.topic("hall", topics.REPORT)
+
+    with capture_logs() as lines:
+        hall.publish_raw(topic, seals.seal(hall.key, topic, first))
+        hall.publish_raw(topic, seals.seal(hall.key, topic, first.replace(b'"tick_ms":1000', b'"tick_ms":1001')))
+        wait_for(lambda: running.tally(tally.CONFLICT, "hall") == 1)
+
+    wait_for(lambda: running.tally(tally.DUPLICATE, "hall") == 1)
+    with running.sessions() as session:
+        assert session.scalars(select(Report.content)).all() == [first]
+    assert [line["why"] for line in lines if line["event"] == "message dropped"] == [tally.CONFLICT]
+
+
+def test_a_revoked_sensor_is_heard_no_more(running, hall):
+    hall.append()
+    wait_for(lambda: not hall.journal)
+    with running.sessions.begin() as session:
+        fleet.revoke(session, fleet.sensor(session, "hall"))
+
+    def is_refused():
+        hall.append()
+        return running.tally(tally.REVOKED, "hall")
+
+    wait_for(is_refused, every=0.1)  # ingest asks for revocations every two seconds
+    stored = running.count()
+    hall.append()
+    wait_for(lambda: running.tally(tally.REVOKED, "hall") >= 2)
+    assert running.count() == stored
+
+
+def test_reports_made_before_the_clock_was_known_are_dated(running, hall):
+    hall.append(tick_ms=5000)
+    hall.append(report.FINDING, finding_body(), tick_ms=8000)
+    hall.append(report.CLOCK, {"at_tick_ms": 10_000, "time_s": 1_800_000_000, "source": "server"}, tick_ms=10_000)
+    wait_for(lambda: not hall.journal)
+
+    with running.sessions() as session:
+        assert session.scalars(select(Report.at_s).order_by(Report.seq)).all() == [
+            1_799_999_995,
+            1_799_999_998,
+            1_800_000_000,
+        ]
+        assert session.scalar(select(Finding.first_at_s)) == 1_799_999_998
+
+
+def test_what_the_database_cannot_take_ends_the_process_and_is_stored_after_a_restart(server, sensors):
+    running = server.use_mosquitto().start()
+    hall = sensors("hall").connect().wait_ready()
+    with running.sessions.begin() as session:
+        session.execute(Report.__table__.delete())
+        session.connection().exec_driver_sql("ALTER TABLE report RENAME TO report_away")
+    hall.append()
+    assert wait_for(lambda: running.ingest.status is not None)
+    assert running.ingest.status == 1 and "no such table: report" in running.ingest.output
+
+    with running.sessions.begin() as session:
+        session.connection().exec_driver_sql("ALTER TABLE report_away RENAME TO report")
+    running.ingest.start()
+
+    wait_for(lambda: not hall.journal)
+    assert running.count() == 1
+
+
+def test_it_stops_at_once_when_asked_and_starts_before_its_broker(server, sensors):
+    running = server.use_mosquitto().start()
+    hall = sensors("hall").connect().wait_ready()
+    assert running.ingest.stop() == 0
+    running.broker.kill()
+    running.ingest.start()
+    wait_for(lambda: "no broker there yet" in running.ingest.output)
+    running.broker.start()
+
+    hall.append()
+
+    wait_for(lambda: not hall.journal)
+
+
+def test_two_workers_share_the_work(server, sensors):
+    server.use_mosquitto().broker.start()
+    wait_for(lambda: is_open(server.port))
+    workers = [
+        ingest_inside(server.settings.model_copy(update={"share_group": "test", "worker": str(number)}))
+        for number in (1, 2)
+    ]
+    try:
+        made = [sensors(f"hall-{number}") for number in range(3)]
+        for sensor in made:
+            for _ in range(200):
+                sensor.append()
+            sensor.connect()
+
+        wait_for(lambda: not any(sensor.journal for sensor in made), 30)
+
+        assert server.count() == 600
+        wait_for(lambda: server.tally(tally.STORED) == 600)
+        assert [worker.error for worker in workers] == [None, None]
+    finally:
+        for worker in workers:
+            worker.end()

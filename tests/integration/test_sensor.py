@@ -1,0 +1,263 @@
+"""The whole firmware as a virtual sensor, with a real broker and a small server."""
+
+import json
+
+import pytest
+
+from ansim import report
+from tests.integration import brokers
+from tests.integration.delivery import DEVICE, KEY, TinyServer, eventually
+from tests.interpreter.sim_kit import CAMERA, ROUTER, SILENCE, SMALL_SCENE
+from tools.scene import Scene
+from tools.sim_sensor import VirtualSensor
+from tools.simulate import settings_for
+
+pytestmark = pytest.mark.mosquitto
+
+CAMERA_LATER = {
+    **SMALL_SCENE,
+    "duration_s": 120,
+    "emitters": [{**SMALL_SCENE["emitters"][0], "start_s": 10}],
+}
+LONG = 1_000_000  # commands live by the sensor's clock, which runs fast here
+
+
+@pytest.fixture
+def broker(tmp_path):
+    made = brokers.mosquitto(tmp_path, brokers.free_port(22100, 22900)).start()
+    yield made
+    made.kill()
+
+
+@pytest.fixture
+def server(broker):
+    made = TinyServer(broker.port).start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def sensor(tmp_path, broker):
+    """A function that starts a virtual sensor on the broker; it is stopped at the end."""
+    started = []
+
+    def start(scene=SILENCE, uplink="wifi", environ=None, speed=20, provision=True, **more):
+        given = settings_for(DEVICE, KEY, port=broker.port, uplink=uplink, **more) if provision else None
+        said = []
+        one = VirtualSensor(given, Scene(scene), tmp_path / "sensor", speed, "1M", environ=environ, say=said.append)
+        one.said = said
+        one.start()
+        started.append(one)
+        return one
+
+    yield start
+    for one in started:
+        one.stop()
+
+
+def reports(server, kind):
+    return [one for one in list(server.reports.values()) if one["kind"] == kind]
+
+
+def test_the_first_report_says_why_it_started_and_the_second_dates_it(sensor, server):
+    sensor()
+
+    eventually(lambda: len(server.order) >= 2)
+
+    first, second = (server.reports[place] for place in server.order[:2])
+    assert (first["kind"], first["seq"], first["body"]["cause"]) == (report.RESET, 1, "power_on")
+    assert (second["kind"], second["body"]["time_s"]) == (report.CLOCK, server.time_s)
+    assert server.infos[0]["capabilities"] == ["scan", "sniff", "ble"]
+
+
+def test_a_camera_is_reported_within_30_s_of_its_start_by_a_sensor_that_hops(sensor, server):
+    sensor(CAMERA_LATER)
+
+    finding = eventually(lambda: reports(server, report.FINDING), 20)[0]
+
+    assert finding["body"]["event"] == "raised"
+    assert (finding["body"]["detector"], finding["body"]["subject"]) == ("camera_stream", CAMERA)
+    assert (finding["body"]["bssid"], finding["body"]["channel"]) == (ROUTER, 6)
+    assert 10_000 < finding["tick_ms"] <= 40_000
+
+
+def test_ordinary_traffic_is_covered_and_not_raised(sensor, server):
+    call = {"pattern": {"kind": "call"}, "channel": 6, "rssi_dbm": -55}
+    web = {"pattern": {"kind": "web"}, "channel": 1, "rssi_dbm": -60}
+    sensor({**SMALL_SCENE, "emitters": [call, web]}, "ethernet", speed=40)
+
+    sweeps = eventually(lambda: len(reports(server, report.SWEEP)) >= 2 and reports(server, report.SWEEP), 30)
+
+    for sweep in (one["body"] for one in sweeps):
+        listened_ms = sum(row[1] for row in sweep["channels"])
+        assert {row[0] for row in sweep["channels"]} == set(range(1, 14))
+        assert listened_ms + sweep["deaf_ms"] == sweep["to_ms"] - sweep["from_ms"]
+        assert listened_ms > 30_000
+        assert sweep["stations"] >= 2
+    assert sweeps[0]["body"]["to_ms"] == sweeps[1]["body"]["from_ms"]
+    assert not reports(server, report.FINDING)
+
+
+def test_an_inspection_marks_its_reports_and_hears_the_camera_anew(sensor, server):
+    sensor(SMALL_SCENE, "ethernet")
+    before = eventually(lambda: reports(server, report.FINDING), 20)[0]
+
+    server.command(report.INSPECTION_START, {"inspection": "K7Q2", "known": []}, LONG)
+    within = eventually(lambda: [one for one in reports(server, report.FINDING) if one["inspection"]], 20)[0]
+    server.command(report.INSPECTION_STOP, {"inspection": "K7Q2"}, LONG)
+    started, stopped = eventually(lambda: len(reports(server, report.SESSION)) == 2 and reports(server, report.SESSION))
+
+    assert before["inspection"] == ""
+    assert (within["inspection"], within["body"]["event"]) == ("K7Q2", "raised")
+    assert [started["body"], stopped["body"]] == [{"what": "started", "by": "cmd"}, {"what": "stopped", "by": "cmd"}]
+    assert started["inspection"] == stopped["inspection"] == "K7Q2"
+    last = server.reports[stopped["boot"], stopped["seq"] - 1]
+    assert (last["kind"], last["inspection"]) == (report.SWEEP, "K7Q2")
+
+
+def test_a_known_emitter_is_not_reported_in_its_inspection(sensor, server):
+    sensor(SMALL_SCENE, "ethernet", always_listen=False)
+    eventually(lambda: server.infos)
+
+    server.command(report.INSPECTION_START, {"inspection": "K7Q2", "known": [CAMERA]}, LONG)
+    eventually(lambda: len(reports(server, report.SWEEP)) >= 3, 30)
+
+    assert not reports(server, report.FINDING)
+
+
+def test_a_sensor_that_waits_for_an_inspection_does_not_listen(sensor, server):
+    sensor(SMALL_SCENE, always_listen=False, upload_every_s=10)
+
+    eventually(lambda: len([one for one in server.states if one["state"] == report.READY]) >= 4, 20)
+
+    assert not reports(server, report.SWEEP)
+    assert not reports(server, report.FINDING)
+
+
+def test_an_inspection_goes_on_after_a_power_cut(sensor, server):
+    cut = sensor(SILENCE, "ethernet")
+    eventually(lambda: server.infos)
+    server.command(report.INSPECTION_START, {"inspection": "K7Q2", "known": []}, LONG)
+    eventually(lambda: reports(server, report.SESSION))
+
+    cut.power_cut()
+
+    again = eventually(lambda: [one for one in reports(server, report.RESET) if one["boot"] == 2])[0]
+    assert (again["inspection"], again["body"]["cause"]) == ("K7Q2", "power_on")
+
+
+def test_following_a_transmitter_tells_its_level(sensor, server):
+    sensor(SMALL_SCENE, "ethernet", speed=4)
+    eventually(lambda: server.infos)
+
+    server.command(report.LOCATE, {"subject": CAMERA, "channel": 6, "seconds": 20}, LONG)
+    heard = eventually(lambda: [one for one in server.lives if one["rssi_dbm"] > -100], 20)
+
+    assert heard[0]["subject"] == CAMERA
+    assert all(abs(one["smoothed_dbm"] + 50) <= 6 for one in heard)
+
+
+def test_a_restart_is_obeyed_answered_and_no_crash(sensor, server):
+    sensor(SILENCE, "ethernet")
+    eventually(lambda: server.infos)
+
+    command_id = server.command(report.RESTART, {}, LONG)
+    again = eventually(lambda: [one for one in reports(server, report.RESET) if one["boot"] == 2])[0]
+
+    assert server.ack_of(command_id)["ok"]
+    assert (again["body"]["cause"], again["body"]["crashes"]) == ("restart", 0)
+    assert report.DISCONNECTED in [one["state"] for one in server.states]
+
+
+def test_commands_that_make_no_sense_are_refused_with_a_reason(sensor, server):
+    sensor(SILENCE, "ethernet")
+    eventually(lambda: server.infos)
+
+    asked = [
+        server.command(report.WIPE, {"device": DEVICE}, LONG),
+        server.command(report.DWELL, {"channel": 77, "seconds": 1}, LONG),
+        server.command(report.INSPECTION_STOP, {"inspection": "other"}, LONG),
+    ]
+    answers = eventually(lambda: all(map(server.ack_of, asked)) and [server.ack_of(one) for one in asked])
+
+    assert [one["ok"] for one in answers] == [False, False, True]
+    assert "channel" in answers[1]["error"]
+
+
+def test_without_the_native_module_it_scans_and_says_so(sensor, server, tmp_path):
+    world = tmp_path / "sensor" / "world"
+    world.mkdir(parents=True)
+    (world / "stock.py").write_text(
+        "import sys\nfrom firmware.radio import sniffer\nsniffer.rfsniff = None\nimport firmware.main\n"
+    )
+    sensor(SMALL_SCENE, environ={"SIM_MAIN": "/.world/stock.py"})
+
+    sweep = eventually(lambda: reports(server, report.SWEEP), 20)[0]["body"]
+
+    assert server.infos[0]["capabilities"] == ["scan", "ble"]
+    assert sweep["capabilities"] == ["scan", "ble"]
+    assert (sweep["channels"], sweep["access_points"], sweep["ble"]) == ([], 3, 1)  # the third is its own network
+
+
+def test_a_sensor_that_keeps_crashing_while_it_sniffs_narrows_what_it_listens_to(sensor, server):
+    crashing = sensor(SILENCE, "ethernet")
+    for number in range(1, 4):
+        eventually(lambda n=number: len(reports(server, report.RESET)) >= n)
+        eventually(lambda: (crashing.world / "rtc").read_bytes()[3] == 2)  # it sniffs
+        crashing.crash()
+
+    eventually(lambda: len(reports(server, report.RESET)) >= 4)
+    eventually(lambda: server.infos[-1]["crashes"] == 3)
+
+    assert server.infos[-1]["capabilities"] == ["scan", "sniff_management", "ble"]
+    assert [one["body"]["cause"] for one in reports(server, report.RESET)][1:] == ["crash"] * 3
+
+
+def test_bad_settings_are_waited_for_without_a_reset(sensor, server, broker, tmp_path):
+    file = tmp_path / "sensor" / "flash" / "settings.json"
+    file.parent.mkdir(parents=True)
+    file.write_text('{"device": "Hall 1", "colour": "red"}')
+    waiting = sensor(SILENCE, provision=False)
+    eventually(lambda: any("colour is not known here" in line for line in waiting.said))
+
+    file.write_text(json.dumps(settings_for(DEVICE, KEY, port=broker.port, uplink="ethernet")))
+
+    eventually(lambda: server.infos)
+    assert waiting.starts == 1
+    assert not any(KEY.hex() in line for line in waiting.said)
+
+
+def test_an_unexpected_error_is_kept_and_ends_in_a_restart(sensor, server, tmp_path):
+    world = tmp_path / "sensor" / "world"
+    world.mkdir(parents=True)
+    (world / "broken.py").write_text(
+        "import os\n"
+        "from firmware.radio.plan import Plan\n"
+        "def fails(self, *_):\n    raise ValueError('a bug')\n"
+        "if os.getenv('SIM_CAUSE') == 'PWRON':\n    Plan.next = fails\n"
+        "import firmware.main\n"
+    )
+    broken = sensor(SILENCE, "ethernet", environ={"SIM_MAIN": "/.world/broken.py"})
+
+    again = eventually(lambda: [one for one in reports(server, report.RESET) if one["body"]["crashes"]], 20)[0]
+
+    assert again["body"]["cause"] == "exception"
+    assert "ValueError: a bug" in (broken.flash / "crash.txt").read_text()
+    assert any("ValueError: a bug" in line for line in broken.said)
+
+
+def test_reports_made_offline_are_delivered_in_order_when_the_network_is_back(sensor, server):
+    offline = sensor(CAMERA_LATER, speed=40)
+    eventually(lambda: len(server.order) >= 2)
+    (offline.world / "no_wifi").touch()
+    eventually(lambda: b'"kind":"finding"' in journal(offline).replace(b" ", b""), 20)
+    assert not reports(server, report.FINDING)
+
+    (offline.world / "no_wifi").unlink()
+
+    eventually(lambda: reports(server, report.FINDING), 20)
+    assert [seq for _, seq in server.order] == list(range(1, len(server.order) + 1))
+
+
+def journal(sensor):
+    return b"".join(file.read_bytes() for file in (sensor.flash / "journal").glob("*.log"))

@@ -1,0 +1,80 @@
+"""An installation's database for each test, made once and copied."""
+
+import shutil
+
+import pytest
+from argon2 import PasswordHasher
+
+from server import db, migrations
+from server import vault as vault_
+from server.config import Settings
+from server.models import User
+from server.services import places, sensors
+from server.services.pseudonyms import Pseudonyms
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory):
+    """A database file of the newest form, without a row."""
+    settings = Settings(data=tmp_path_factory.mktemp("empty"))
+    migrations.upgrade(settings)
+    return settings.data / "ansim.db"
+
+
+@pytest.fixture
+def settings(tmp_path, empty_database):
+    shutil.copy(empty_database, tmp_path / "ansim.db")
+    return Settings(data=tmp_path)
+
+
+@pytest.fixture
+def vault(settings):
+    return vault_.open_vault(settings)
+
+
+@pytest.fixture
+def sessions(settings):
+    made = db.open_sessions(settings.url())
+    yield made
+    made.engine.dispose()
+
+
+@pytest.fixture
+def session(sessions):
+    """A session whose changes are forgotten at the end."""
+    with sessions() as session:
+        yield session
+
+
+@pytest.fixture
+def pseudonyms(vault):
+    return Pseudonyms(vault)
+
+
+@pytest.fixture
+def hall(session):
+    """A restroom."""
+    facility = places.add_facility(session, places.add_organisation(session, "City"), "Hall", "Hall", "1 Road")
+    return places.add_restroom(session, facility, "Women's", name_en="Women's", block="women", stalls=4)
+
+
+@pytest.fixture(scope="session")
+def hashed():
+    """The hash of "correct horse battery", made once: argon2 is slow on purpose."""
+    return PasswordHasher().hash("correct horse battery")
+
+
+@pytest.fixture
+def kim(session, hashed):
+    """A manager."""
+    made = User(
+        login="kim", name="Kim", role="manager", password_hash=hashed, session_word="0" * 32, created_s=1_800_000_000
+    )
+    session.add(made)
+    session.flush()
+    return made
+
+
+@pytest.fixture
+def sensor(session, vault):
+    return sensors.enrol(session, vault, "hall-1", "First")[0]

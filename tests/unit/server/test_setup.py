@@ -1,0 +1,108 @@
+import json
+import stat
+import subprocess
+import sys
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, func, select, text
+
+from server import db, migrations, setup
+from server.config import Settings
+from server.models import Base, Restroom, Sensor, User
+from tests.conftest import ROOT
+
+
+def test_head_is_the_newest_migration():
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "server" / "migrations"))
+
+    assert ScriptDirectory.from_config(config).get_current_head() == migrations.HEAD
+
+
+def test_the_migrations_make_what_the_models_say(settings):
+    engine = create_engine(settings.url())
+    with engine.connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), Base.metadata)
+    engine.dispose()
+
+    assert differences == []
+
+
+def test_a_second_upgrade_does_nothing(settings):
+    assert migrations.upgrade(settings) is False
+
+
+def test_a_database_of_a_newer_program_is_told_in_one_line(settings):
+    engine = create_engine(settings.url())
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+
+    with pytest.raises(migrations.WrongForm, match="newer version"):
+        migrations.upgrade(settings)
+
+
+def test_several_processes_may_upgrade_at_once(tmp_path):
+    code = f"from server import migrations, config; print(migrations.upgrade(config.Settings(data={str(tmp_path)!r})))"
+    started = [
+        subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+
+    answers = [process.communicate(timeout=60)[0].strip() for process in started]
+
+    assert sorted(answers) == ["False", "False", "True"]
+
+
+def test_setting_up_twice_changes_nothing(tmp_path):
+    settings = Settings(data=tmp_path / "new")
+
+    login, password = setup.prepare(settings, demo=True)
+    first = (tmp_path / "new" / "sensors.json").read_text()
+    again = setup.prepare(settings, demo=True)
+
+    assert login == "admin" and password and again is None
+    assert (tmp_path / "new" / "sensors.json").read_text() == first
+    with db.open_sessions(settings.url())() as session:
+        counts = [session.scalar(select(func.count(table.id))) for table in (Restroom, Sensor, User)]
+        placed = session.scalars(select(Sensor.restroom_id)).all()
+    assert counts == [10, 3, 1] and None not in placed
+
+
+def test_the_demo_sensors_file_is_for_its_owner_and_names_scenes_that_exist(tmp_path):
+    setup.prepare(Settings(data=tmp_path), demo=True)
+
+    path = tmp_path / "sensors.json"
+    rows = json.loads(path.read_text())
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [row["device"] for row in rows] == ["demo-1", "demo-2", "demo-3"]
+    assert all(len(row["key"]) == 64 and (ROOT / "tools" / "scenes" / row["scene"]).is_file() for row in rows)
+
+
+def test_without_the_demo_there_are_no_samples(tmp_path):
+    setup.prepare(Settings(data=tmp_path))
+
+    assert not (tmp_path / "sensors.json").exists()
+
+
+@pytest.mark.parametrize("arguments", [["db-upgrade"], ["create-admin"], ["demo"]])
+def test_each_command_works_and_says_what_it_did(tmp_path, arguments):
+    def run(*more):
+        return subprocess.run(
+            [sys.executable, "-m", "flask", "--app", "server", *more],
+            cwd=ROOT,
+            env={"ANSIM_DATA": str(tmp_path), "PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    if arguments != ["db-upgrade"]:
+        assert run("db-upgrade").returncode == 0
+    done = run(*arguments)
+
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 1, done.stderr

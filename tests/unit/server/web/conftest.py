@@ -1,0 +1,110 @@
+"""The application with invented places, and people who are signed in."""
+
+import pytest
+from jinja2 import FileSystemBytecodeCache
+from sqlalchemy import select
+
+from server import create_app, demo
+from server.models import Restroom, User
+from tests.unit.server.web.sensors_say import SensorsSay
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory):
+    """Templates compiled by one test and used by all: a new application would compile them again."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
+@pytest.fixture
+def app(settings, compiled_templates):
+    made = create_app(settings)
+    made.jinja_env.bytecode_cache = compiled_templates
+    sessions = made.extensions["sessions"]
+    with sessions.begin() as session:
+        demo.fill(session, made.extensions["vault"])
+    yield made
+    sessions.engine.dispose()
+
+
+@pytest.fixture
+def stranger(app):
+    """A function that returns the browser of somebody who has not signed in and reads English."""
+
+    def make():
+        client = app.test_client()
+        client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en-GB"
+        return client
+
+    return make
+
+
+@pytest.fixture
+def say(app):
+    """Speaks for the demo sensors."""
+    return SensorsSay(app)
+
+
+@pytest.fixture
+def room(app):
+    """The public id of a restroom: the women's room on the ground floor of the city hall."""
+    with app.extensions["sessions"]() as session:
+        return session.scalar(select(Restroom.public_id).where(Restroom.name == "1층 여자화장실"))
+
+
+@pytest.fixture
+def sign_in(app, hashed):
+    """A function that returns a client of a person with a role, in a language."""
+
+    def make(role="manager", language="en"):
+        with app.extensions["sessions"].begin() as session:
+            user = session.scalar(select(User).where(User.login == role))
+            if user is None:
+                user = User(
+                    login=role,
+                    name=role.title(),
+                    role=role,
+                    password_hash=hashed,
+                    session_word="0" * 32,
+                    created_s=1_800_000_000,
+                )
+                session.add(user)
+                session.flush()
+            session_id = user.get_id()
+        client = app.test_client()
+        with client.session_transaction() as cookie:
+            cookie.update(_user_id=session_id, _fresh=True, language=language)
+        return client
+
+    return make
+
+
+@pytest.fixture
+def post():
+    """A function that sends a form as a browser does: with the token of the page it stands on."""
+
+    def send(client, address, form=None, page=None, follow=True):
+        token = csrf_token(client.get(page or address).text)
+        return client.post(address, data={**(form or {}), "csrf_token": token}, follow_redirects=follow)
+
+    return send
+
+
+def csrf_token(page: str) -> str:
+    """The token that stands in a page's forms."""
+    return page.partition('name="csrf_token" value="')[2].partition('"')[0]
+
+
+@pytest.fixture
+def begin(sign_in, post, app, room):
+    """A function that starts an inspection of `room` with sensors; returns (client, public id)."""
+
+    def start(*sensors, client=None, **form):
+        client = client or sign_in("inspector")
+        address = f"/restrooms/{room}/inspect"
+        answer = post(client, address, {"sensors": list(sensors), **form}, follow=False)
+        assert answer.status_code == 302, answer.text
+        return client, answer.location.rpartition("/")[2]
+
+    return start

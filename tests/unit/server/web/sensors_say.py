@@ -1,0 +1,129 @@
+"""
+What sensors report, for tests of the pages: messages as ansim/report.py checks them, stored as ingest stores them.
+
+    say = SensorsSay(app)
+    say.state("demo-1", "ready");  say.info("demo-1", battery_percent=80)
+    say.session("demo-1", inspection, "started");  say.sweep("demo-1", inspection, listened_ms=4000)
+    say.finding("demo-1", inspection, score=84)
+"""
+
+from sqlalchemy import select
+
+from ansim import report, topics
+from server import clock
+from server.models import Sensor
+from server.services import health, reports
+from server.services.pseudonyms import Pseudonyms
+
+CAMERA = "00:bc:99:12:34:56"
+EVIDENCE = (
+    ("uplink_kbps", 1240, 80, 30),
+    ("uplink_share_permille", 962, 750, 20),
+    ("mean_down_bytes", 118, 250, 10),
+    ("gop_permille", 610, 500, 15),
+    ("persistence_s", 24, 60, -6),
+    ("gop_period_ms", 2000, 0, 0),
+)
+CONSIDERED = (("video_call", "against"), ("bulk_upload", "open"), ("neighbour_camera", "for"))
+INFO = {
+    "boot": 3,
+    "version": "0.1.0",
+    "interpreter": "MicroPython 1.29.0",
+    "board": "esp32_devkit",
+    "slot": "a",
+    "capabilities": ["scan", "sniff", "ble"],
+    "fitted": ["led", "buzzer", "button"],
+    "uplink": "wifi",
+    "up_s": 5400,
+    "battery_percent": 82,
+    "free_heap_bytes": 71000,
+    "crashes": 0,
+    "reset_cause": "power",
+    "journal_bytes": 2048,
+    "journal_reports": 3,
+    "journal_dropped": 0,
+    "ring_dropped": 0,
+    "live_dropped": 0,
+    "connects": 4,
+    "rssi_dbm": -58,
+    "clock": "ntp",
+    "inspection": "",
+}
+
+
+class SensorsSay:
+    """Speaks for enrolled sensors; every report gets the next number of its sensor."""
+
+    def __init__(self, app):
+        self._sessions = app.extensions["sessions"]
+        self._vault = app.extensions["vault"]
+        self._seqs = {}
+
+    def state(self, name, word):
+        """The sensor is there, or gone."""
+        with self._sessions.begin() as session:
+            sensor = _sensor(session, name)
+            health.take_state(session, sensor.id, report.state(3, word, "0011223344556677"), clock.now_s(), False)
+            health.heard(session, [sensor.id], clock.now_s())
+
+    def info(self, name, **changed):
+        """What it is and how it is."""
+        message = report.info({**INFO, **changed})
+        report.decode(topics.INFO, report.encode(message))
+        with self._sessions.begin() as session:
+            health.take_info(session, _sensor(session, name).id, message)
+
+    def session(self, name, inspection, what):
+        """It begins or ends listening for an inspection."""
+        self._report(name, inspection, report.SESSION, {"what": what, "by": "cmd"})
+
+    def sweep(self, name, inspection, listened_ms=4000, channels=range(1, 14), **changed):
+        """It has listened so long on each of these channels."""
+        body = {
+            "from_ms": 1000,
+            "to_ms": 61000,
+            "capabilities": ["scan", "sniff", "ble"],
+            "channels": [[number, listened_ms, 240, 12, 0] for number in channels],
+            "deaf_ms": 6000,
+            "stations": 9,
+            "access_points": 7,
+            "ble": 4,
+            "full": False,
+        }
+        self._report(name, inspection, report.SWEEP, {**body, **changed})
+
+    def finding(self, name, inspection, score=84, event="raised", subject=CAMERA, **changed):
+        """It has concluded something."""
+        body = {
+            "event": event,
+            "detector": "camera_stream",
+            "subject": subject,
+            "bssid": "",
+            "first_ms": 30000,
+            "last_ms": 42000,
+            "score": score,
+            "channel": 6,
+            "rssi_dbm": -52,
+            "evidence": [list(row) for row in EVIDENCE],
+            "considered": [list(row) for row in CONSIDERED],
+        }
+        self._report(name, inspection, report.FINDING, {**body, **changed})
+
+    def selftest(self, name, passed=True):
+        """It has tested itself."""
+        checks = [["emitter", passed, 12], ["radio", True, 13], ["clock", True, 1]]
+        self._report(name, "", report.SELFTEST, {"passed": passed, "checks": checks, "took_ms": 21000})
+
+    def _report(self, name, inspection, kind, body):
+        seq = self._seqs[name] = self._seqs.get(name, 0) + 1
+        now_s = clock.now_s()
+        message = report.report(3, seq, "", 60000 + seq, now_s, inspection, kind, body)
+        data = report.encode(message)
+        message = report.decode(topics.REPORT, data)
+        with self._sessions.begin() as session:
+            incoming = [reports.Incoming(_sensor(session, name).id, message, data)]
+            reports.record(session, Pseudonyms(self._vault), incoming, now_s)
+
+
+def _sensor(session, name):
+    return session.scalar(select(Sensor).where(Sensor.name == name))
