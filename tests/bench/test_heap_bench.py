@@ -1,0 +1,37 @@
+"""The heap of the whole firmware stays the same over an hour of scene time."""
+
+import pytest
+
+from tests.bench import heap
+from tools.sim_sensor import HEAP, IN_ROM
+from tools.simulate import scene_path
+
+
+def found(free, restarts=0, reports=100):
+    rows = [(60 * (place + 1), 0, 0, one) for place, one in enumerate(free)]
+    return {"rows": rows, "restarts": restarts, "reports": reports, "said": ["MemoryError"]}
+
+
+def test_a_flat_curve_is_good_and_the_first_quarter_does_not_count():
+    assert heap.problems(found([90000, 80000, 50000] + [40000, 41000] * 30), 1) == []
+
+
+def test_a_heap_that_sinks_is_told():
+    (problem,) = heap.problems(found(range(90000, 30000, -1000)), 1)
+
+    assert "sank by" in problem
+
+
+def test_a_restart_a_short_run_and_missing_reports_are_told():
+    assert "MemoryError" in heap.problems(found([50000] * 60, restarts=1), 1)[0]
+    assert "ended after 600 s" in heap.problems(found([50000] * 10), 1)[0]
+    assert "only 3 reports" in heap.problems(found([50000] * 60, reports=3), 1)[0]
+
+
+@pytest.mark.long
+@pytest.mark.mosquitto
+@pytest.mark.parametrize("uplink", ["wifi", "ethernet"])
+def test_an_hour_in_a_crowd_leaves_the_heap_as_it_was(uplink):
+    made = heap.measure(scene_path("crowded"), HEAP[IN_ROM], 1, 80, uplink)
+
+    assert heap.problems(made, 1) == []

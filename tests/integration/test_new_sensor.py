@@ -1,0 +1,83 @@
+"""
+A board out of the box becomes a sensor of a server by one command: the real firmware on the emulated
+board, the server's own broker with TLS, and the server's sensors page.
+"""
+
+import json
+
+import pytest
+from flask_login import FlaskLoginClient
+
+from server import create_app
+from server.services import people, sensors
+from tests.integration import brokers
+from tests.integration.board_kit import tool
+from tests.integration.server_kit import Server
+from tools import device
+from tools.board import Board
+
+PASSWORD = "correct-horse-battery"
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A server whose broker speaks TLS only."""
+    authority = brokers.certificate(tmp_path, "ca")
+    brokers.certificate(tmp_path, "broker", authority, "localhost")
+    made = Server(
+        tmp_path / "data",
+        mqtt_host="localhost",
+        mqtt_cert=tmp_path / "broker.pem",
+        mqtt_key=tmp_path / "broker.key",
+        mqtt_ca=tmp_path / "ca.pem",
+    )
+    yield made.start()
+    made.end()
+
+
+@pytest.fixture
+def board(tmp_path):
+    with Board(tmp_path / "board", networks=["office"]) as board:
+        yield board
+
+
+@pytest.fixture
+def command(tmp_path, server, board):
+    """The command line of the installer, without the program that talks to the board."""
+    (tmp_path / "wifi.json").write_text(json.dumps([{"ssid": "office", "password": PASSWORD}]))
+    where = ["--port", board.port, "--data", server.folder, "--broker", "localhost", "--broker-port", server.port]
+    more = ["--set", "upload_every_s=10", "--set", 'ntp=""', "--label", "Hall", "--wait-online"]
+    return ["--provision", "hall-1", *where, "--ca", tmp_path / "ca.pem", "--wifi-file", tmp_path / "wifi.json", *more]
+
+
+def sensors_page(server):
+    """What a person sees."""
+    app = create_app(server.settings)
+    app.test_client_class = FlaskLoginClient
+    with server.sessions.begin() as session:
+        viewer, _ = people.add_user(session, "viewer", "Viewer", people.ADMIN, password=PASSWORD)
+    return app.test_client(user=viewer).get("/sensors").text
+
+
+def secrets_of(server):
+    with server.sessions() as session:
+        key = server.vault.unseal(sensors.sensor(session, "hall-1").key_sealed)
+    return [key.hex(), PASSWORD]
+
+
+@pytest.mark.parametrize("via", [device.VIAS[0], pytest.param(device.VIAS[1], marks=pytest.mark.long)])
+def test_one_command_brings_a_fresh_board_online(server, board, command, via):
+    done = tool("flash", "--via", via, *command)
+
+    assert "compared by hash; Ansim " in done.stdout and "online: hall-1" in done.stdout
+    assert not [secret for secret in secrets_of(server) if secret in done.stdout + done.stderr]
+    page = sensors_page(server)
+    assert "hall-1" in page and "Hall" in page
+    with server.sessions() as session:
+        one = sensors.sensor(session, "hall-1")
+        assert sensors.status(one, one.last_seen_s, 300) in (sensors.ONLINE, sensors.SLEEPING)
+        assert one.info["board"] == "esp32_devkit"
+
+    report = tool("diagnose", "--via", via, "--no-listen", "--port", board.port).stdout
+    assert "all as in this version" in report
+    assert not [word for word in (*secrets_of(server), "hall-1", "office", "localhost") if word in report]

@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""
+Set up and run all of Ansim on this machine: `python3 tools/run.py [--demo]`
+
+Starts the embedded MQTT broker, the ingest process and the web server; --demo adds sample
+restrooms and three virtual sensors (the real firmware on the real MicroPython), one of
+which hears a camera-like transmission. Stop with Ctrl-C.
+"""
+
+import argparse
+import hashlib
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tools import bootstrap
+from tools.processes import GaveUp, Program, Programs, is_free, wait_listening
+
+ROOT = bootstrap.ROOT
+STAMP = ".prepared"  # in the data folder: what the last _prepare() was for
+
+
+def main() -> None:
+    options = _options()
+    began_s = time.monotonic()
+    bootstrap.enter("requirements.txt")
+    for port, flag in ((options.port, "--port"), (options.mqtt_port, "--mqtt-port")):
+        if not is_free(options.host if flag == "--port" else "127.0.0.1", port):
+            sys.exit(f"error: port {port} is taken by another program; choose another with {flag}")
+    stopping = threading.Event()
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: stopping.set())
+    programs = Programs()
+    try:
+        _run(options, programs, stopping, began_s)
+    except GaveUp as error:
+        programs.stop()
+        sys.exit(f"error: {error}")
+    print("\nStopping ...", flush=True)
+    programs.stop()
+    print("Stopped.")
+
+
+def _options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--demo", action="store_true", help="sample restrooms and three virtual sensors")
+    parser.add_argument("--host", default="127.0.0.1", help="address the web server listens on (default %(default)s)")
+    parser.add_argument("--port", type=int, default=8000, help="of the web server (default %(default)s)")
+    parser.add_argument("--mqtt-port", type=int, default=1883, help="of the embedded broker (default %(default)s)")
+    parser.add_argument(
+        "--data", type=Path, help="folder for everything that is kept (default ./data, with --demo ./data/demo)"
+    )
+    options = parser.parse_args()
+    if options.data is None:
+        options.data = ROOT / "data" / ("demo" if options.demo else "site")
+    options.data = options.data.absolute()
+    return options
+
+
+def _run(options, programs, stopping, began_s):
+    environ = _environ(options)
+    logs = options.data / "logs"
+    try:
+        logs.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sys.exit(f"error: cannot use {options.data}: {error.strerror}; choose another folder with --data")
+    admin = None if _is_prepared(options, environ) else _prepare(options, environ)
+
+    def start(name, *arguments):
+        return programs.start(Program(name, [sys.executable, *arguments], environ, logs / f"{name}.log"))
+
+    broker = start("broker", "-m", "server.broker")
+    ingest = start("ingest", "-m", "server.ingest")
+    web = start("web", *_web_server(options))
+    wait_listening("127.0.0.1", options.mqtt_port, broker)
+    wait_listening(_reachable(options.host), options.port, web)
+    if ingest.process.poll() is not None:
+        raise GaveUp(ingest)
+    _welcome(options, admin, time.monotonic() - began_s)
+    if options.demo:
+        start("sensors", *_virtual_sensors(options))
+        print("Three virtual sensors are starting; one of them hears a camera-like transmission within a minute.")
+    print("Stop with Ctrl-C.", flush=True)
+    programs.watch(stopping)
+
+
+def _environ(options):
+    """The children's environment: what run.py was told, over what the person has set."""
+    environ = dict(os.environ)
+    environ.update(
+        ANSIM_DATA=str(options.data),
+        ANSIM_HOST=options.host,
+        ANSIM_PORT=str(options.port),
+        ANSIM_MQTT_PORT=str(options.mqtt_port),
+        PYTHONPATH=str(ROOT),
+        PYTHONUNBUFFERED="1",
+    )
+    return environ
+
+
+def _is_prepared(options, environ):
+    """True if _prepare() has nothing to do, told without loading the database library: that takes a second."""
+    stamp = options.data / STAMP
+    kept_here = not environ.get("ANSIM_DATABASE_URL")
+    if not stamp.is_file() or (kept_here and not (options.data / "ansim.db").is_file()):
+        return False
+    return stamp.read_text() == _prepared_for(options, environ)
+
+
+def _prepared_for(options, environ):
+    """Changes with everything that _prepare() depends on."""
+    forms = sorted(path.name for path in (ROOT / "server/migrations/versions").glob("*.py"))
+    told = f"{forms} {options.demo} {environ.get('ANSIM_DATABASE_URL', '')} {environ.get('ANSIM_SECRET', '')}"
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+def _prepare(options, environ):
+    """Bring the database up to date, enrol what the demo needs; return (login, one-time password) of a new admin."""
+    os.environ.update(environ)
+    from server import config, migrations, setup
+
+    try:
+        made = setup.prepare(config.from_environment(), demo=options.demo)
+    except config.BadSettings as error:
+        sys.exit("error: the settings in the environment are not usable:\n" + str(error))
+    except migrations.WrongForm as error:
+        sys.exit(f"error: {error}")
+    (options.data / STAMP).write_text(_prepared_for(options, environ))
+    return made
+
+
+def _web_server(options):
+    address = f"{options.host}:{options.port}"
+    if os.name == "nt":
+        return ["-m", "waitress", f"--listen={address}", "--call", "server:create_app"]
+    # One process: login throttling counts in its memory. Threads: pages wait for the database, not for the processor.
+    return [
+        "-m",
+        "gunicorn",
+        "--workers=1",
+        "--threads=8",
+        f"--bind={address}",
+        "--no-control-socket",
+        "server:create_app()",
+    ]
+
+
+def _virtual_sensors(options):
+    return ["-m", "tools.simulate", "--demo", "--data", str(options.data), "--port", str(options.mqtt_port), "--heap", "320k"]
+
+
+def _reachable(host):
+    return "127.0.0.1" if host in ("0.0.0.0", "") else host
+
+
+def _welcome(options, admin, took_s):
+    print(f"\nAnsim is running (ready after {took_s:.1f} s).")
+    print(f"  open      http://{_reachable(options.host)}:{options.port}/")
+    if admin:
+        print(f"  sign in   {admin[0]}   one-time password: {admin[1]}   (you choose your own at the first sign-in)")
+    print(f"  data      {options.data}   (logs in logs/)")
+    print(f"  sensors   connect to port {options.mqtt_port}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
