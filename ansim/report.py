@@ -52,6 +52,9 @@ INSPECTION_START, INSPECTION_STOP, TIME, DWELL, LOCATE = (
 )
 SLOTS, RUN_SELFTEST, SETTINGS, SIGNATURES = "stimulus", "selftest", "settings", "signatures"
 UPDATE, WIPE, RESTART = "update", "wipe", "restart"
+# The one refusal that passes by itself: the server leaves the command open and sends it again.
+NO_TIME = "the sensor does not know the time yet"
+
 COMMANDS = (
     INSPECTION_START,
     INSPECTION_STOP,

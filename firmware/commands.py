@@ -23,7 +23,6 @@ from firmware.clock import StaleTime
 MAX_REMEMBERED = 32  # beyond this the command that expires first is forgotten
 INTERRUPTED = "interrupted by a restart"
 EXPIRED = "expired"
-NO_TIME = "the sensor does not know the time yet"
 NOT_NOTED = "the flash refuses to note the command"
 
 # command_id  the id to answer
@@ -111,7 +110,7 @@ class Commands:
             return "; ".join(problems)
         now_s = self._clock.time_s()
         if now_s is None:
-            return NO_TIME
+            return report.NO_TIME
         return EXPIRED if command["expires_s"] <= now_s else ""
 
     def _recall(self):

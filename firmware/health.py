@@ -99,9 +99,10 @@ class Health:
     def failed(self, error: Exception) -> None:
         """An exception nobody expected is about to end the run: keep it for whoever looks."""
         self._note(_RAISED)
-        text = io.StringIO()
-        sys.print_exception(error, text)  # pyright: ignore[reportArgumentType]
+        gc.collect()
         try:
+            text = io.StringIO()
+            sys.print_exception(error, text)  # pyright: ignore[reportArgumentType]
             with open(CRASH_FILE, "w") as file:
                 file.write(text.getvalue()[-CRASH_FILE_BYTES:])  # pyright: ignore[reportAttributeAccessIssue]
         except (OSError, MemoryError):

@@ -290,6 +290,7 @@ class Board:
                 cause = "PANIC"
                 self._send(b"\r\nGuru Meditation Error: Core 0 panic'ed (signal %d).\r\n" % -code)
             self._cause, self._raw = cause, False
+            self._heard = b""  # a chip that resets forgets what it has not read
             self._send(ROM_BANNER % RESETS.get(cause, OTHER_RESET))
         self._spawn()
 

@@ -19,6 +19,7 @@ BOOT = "/boot.py"
 OURS = ("/boot.py", "/main.py", "/lib/ansim", "/lib/firmware")
 SECRETS = ("key", "ca", "client_cert", "client_key")  # of the settings: never leave the board
 OWN = ("/ansim_agent.py",)  # this file, where rshell puts it
+FAREWELL_MS = 100  # before a reset: what was said last is still on its way
 WATCHDOG_MS = 600000  # a watchdog that runs cannot be stopped, only made patient
 
 
@@ -108,8 +109,11 @@ def restart():
         Health().ends()  # or the sensor would count this as a crash
     except (ImportError, AttributeError, OSError):
         pass
+    import time
+
     import machine
 
+    time.sleep_ms(FAREWELL_MS)
     machine.reset()
 
 

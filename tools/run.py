@@ -153,7 +153,7 @@ def _web_server(options):
 
 
 def _virtual_sensors(options):
-    return ["-m", "tools.simulate", "--demo", "--data", str(options.data), "--port", str(options.mqtt_port), "--heap", "320k"]
+    return ["-m", "tools.simulate", "--demo", "--data", str(options.data), "--port", str(options.mqtt_port)]
 
 
 def _reachable(host):

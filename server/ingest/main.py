@@ -31,6 +31,7 @@ KEEPALIVE_S = 30
 QUIET_S = 0.003  # nothing more comes for so long: do not wait for the batch to fill
 IDLE_S = 0.2
 BACKOFF_S = (0.1, 0.2, 0.5, 1, 2)
+COMPLAIN_EVERY = 100  # failures to connect, so every three minutes
 COMMANDS_EVERY_S = 0.3
 WATCH_EVERY_S = 10
 
@@ -64,6 +65,7 @@ class Ingest:
         self._leads = settings.worker == LEADER
         self._stopping = False
         self._client = None
+        self._failures = 0  # to connect, one after the other
         self.ready = False  # connected and subscribed
         self.totals = Counter()  # word of tally.py -> how many since the start
 
@@ -75,14 +77,13 @@ class Ingest:
         """Connect, and store until stop()."""
         self._warm_up()
         self._client = self._make_client()
-        failures = 0
         connected = False
         while not self._stopping:
-            if not connected:
-                connected = self._connect(failures)
-                failures = 0 if connected else failures + 1
-                continue
-            connected = self._turn()
+            connected = self._turn() if connected else self._connect()
+            if self.ready:
+                self._failures = 0
+            elif not connected:
+                self._failures += 1
         self._flush()
         self._store.write_tallies(clock.now_s(), at_the_end=True)
         self._client.disconnect()
@@ -111,21 +112,24 @@ class Ingest:
         client.on_subscribe = self._subscribed
         return client
 
-    def _connect(self, failures):
-        if failures:
-            time.sleep(BACKOFF_S[min(failures, len(BACKOFF_S)) - 1])
+    def _connect(self):
+        if self._failures:
+            time.sleep(BACKOFF_S[min(self._failures, len(BACKOFF_S)) - 1])
         try:
             self._client.connect(self._settings.mqtt_host, self._settings.mqtt_port, KEEPALIVE_S)
             return True
         except OSError as error:
-            if failures in (0, 20):
-                where = f"{self._settings.mqtt_host}:{self._settings.mqtt_port}"
-                log.warning("no broker there yet; trying again", where=where, error=type(error).__name__)
+            self._complain("no broker there yet; trying again", error=type(error).__name__)
             return False
+
+    def _complain(self, event, **more):
+        """Log a failure to connect: the first one, and then one in a while."""
+        if self._failures % COMPLAIN_EVERY == 0:
+            log.warning(event, where=f"{self._settings.mqtt_host}:{self._settings.mqtt_port}", **more)
 
     def _subscribe(self, client, _data, _flags, reason, _properties):
         if reason.is_failure:
-            log.warning("the broker refuses this account; trying again", reason=str(reason))
+            self._complain("the broker refuses this account; trying again", reason=str(reason))
             return
         # Also after a reconnect: a broker that was restarted may have forgotten.
         group = self._settings.share_group
@@ -153,10 +157,11 @@ class Ingest:
         if reply != mqtt.MQTT_ERR_SUCCESS:
             # The packet ids are the old connection's. What was read is stored all the same; the broker or
             # the sensor sends it again, and it is recognised then.
+            if self.ready:
+                log.warning("connection to the broker lost", reason=mqtt.error_string(reply))
             self.ready = False
             self._mids.clear()
             self._flush()
-            log.warning("connection to the broker lost", reason=mqtt.error_string(reply))
             return False
         now = time.monotonic()
         late = (now - self._began) * 1000 >= self._settings.batch_wait_ms

@@ -71,6 +71,8 @@ def answered(session: Session, sensor_id: int, public_id: str, ok: bool, error: 
     found = session.scalar(select(Command).where(Command.public_id == public_id, Command.sensor_id == sensor_id))
     if found is None or found.ok is not None:
         return False
+    if error == report.NO_TIME:
+        return True  # it has just connected and is told the time; due() sends the command again
     _end(found, now_s, ok, error)
     return True
 

@@ -20,6 +20,8 @@ import json
 import sys
 import time
 
+from report_bodies import BODIES  # beside this file
+
 from ansim import report
 from ansim.settings import checked, key_bytes
 from firmware.clock import Clock
@@ -27,34 +29,6 @@ from firmware.commands import Commands
 from firmware.journal import Journal
 from firmware.link import Link
 from firmware.uplink import NoUplink
-
-BODIES = {
-    report.SWEEP: {
-        "from_ms": 0,
-        "to_ms": 30000,
-        "capabilities": ["scan", "sniff"],
-        "channels": [[channel, 2300, 150, 7, 0] for channel in range(1, 14)],
-        "deaf_ms": 4000,
-        "stations": 5,
-        "access_points": 4,
-        "ble": 2,
-        "full": False,
-    },
-    report.FINDING: {
-        "event": "raised",
-        "detector": "camera_stream",
-        "subject": "c0:ff:ee:00:00:01",
-        "bssid": "",
-        "first_ms": 1000,
-        "last_ms": 9000,
-        "score": 80,
-        "channel": 6,
-        "rssi_dbm": -55,
-        "evidence": [["uplink_kbps", 900, 150, 30]],
-        "considered": [["video_call", "open"]],
-    },
-    report.RESET: {"cause": "power_on", "crashes": 0, "version": "0.1.0", "slot": "a"},
-}
 
 
 class Cable:

@@ -3,16 +3,18 @@
 import time
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from ansim import report, topics
 from server import seals
+from server.ingest import main as ingest_main
 from server.models import Finding, Inspection, Report
 from server.services import commands, findings, inspections, places, tally
 from server.services import sensors as fleet
 from tests.integration.paho_sensor import finding_body
-from tests.integration.server_kit import ingest_inside, is_open, wait_for
+from tests.integration.server_kit import Inside, ingest_inside, is_open, wait_for
 
 pytestmark = pytest.mark.mosquitto
 
@@ -221,6 +223,20 @@ def test_it_stops_at_once_when_asked_and_starts_before_its_broker(server, sensor
     hall.append()
 
     wait_for(lambda: not hall.journal)
+
+
+def test_an_account_that_the_broker_refuses_is_told_and_tried_again_not_too_often(server):
+    server.run_broker_inside()
+    worker = ingest_main.Ingest(server.settings.model_copy(update={"mqtt_password": SecretStr("wrong")}))
+    with capture_logs() as lines:
+        inside = Inside(worker.run, worker.stop)
+        wait_for(lambda: server.tally(tally.REFUSED_LOGIN) >= 2)
+        inside.end()
+
+    assert not worker.ready and inside.error is None
+    told = [line["event"] for line in lines]
+    assert told.count("the broker refuses this account; trying again") == 1
+    assert "connection to the broker lost" not in told
 
 
 def test_two_workers_share_the_work(server, sensors):

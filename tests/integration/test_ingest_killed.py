@@ -5,6 +5,7 @@ import time
 import pytest
 
 from server.services import tally
+from tests.integration.delivery import SensorProcess, compiled, settings
 from tests.integration.server_kit import wait_for
 
 SENSORS = 5
@@ -38,3 +39,41 @@ def test_ingest_and_then_the_broker_are_killed_in_the_middle_of_5000_reports(ser
     }
     assert all(server.upto(sensor.name, 1) == REPORTS for sensor in made)
     assert server.tally(tally.CHAIN_BROKEN) == server.tally(tally.CONFLICT) == 0
+
+
+def test_the_real_firmwares_reports_survive_it_too(server, tmp_path, micropython):
+    server.start()
+    on_board = compiled(tmp_path)
+    made = {}
+    try:
+        for name in [f"hall-{number}" for number in range(SENSORS)]:
+            more = {"device": name, "key": server.enrol(name).hex(), "folder": str(tmp_path / name)}
+            made[name] = SensorProcess(micropython, on_board, settings(tmp_path, server.port, **more))
+        for sensor in made.values():
+            sensor.send("fill", REPORTS)
+        for sensor in made.values():
+            sensor.answer(120)
+            sensor("stay")
+
+        wait_for(lambda: server.count() >= 800, 60)
+        server.ingest.kill()
+        before = server.count()
+        server.ingest.start()
+        for sensor in made.values():
+            sensor("overdue")  # else it would wait ten seconds before it sends anything again
+        wait_for(lambda: server.count() >= before + 800, 60)
+        server.broker.kill()
+        assert server.count() < SENSORS * REPORTS
+        server.broker.start()
+        wait_for(lambda: not sum(sensor("overdue")["reports"] for sensor in made.values()), 120, every=0.5)
+
+        stored = server.reports_by_sensor()
+        for name, sensor in made.items():
+            look = sensor("look")
+            assert look["seq"] > REPORTS and look["dropped"] == look["refused"] == 0  # CLOCK reports came on top
+            assert stored[name] == [(1, seq) for seq in range(1, look["seq"] + 1)]
+            assert server.upto(name, 1) == look["seq"]
+        assert server.tally(tally.CHAIN_BROKEN) == server.tally(tally.CONFLICT) == 0
+    finally:
+        for sensor in made.values():
+            sensor.kill()

@@ -34,7 +34,7 @@ AMOUNT = (evidence.ACTIVE_ROWS, RISING, (2, 3, 4, 5, 6, 7, 8, 9))
 LEAST_ACTIVE_ROWS = 4
 TOO_SHORT = -40
 # Above the highest score of a non-camera, in points: heard clearly, and with losses (which a recording has many of).
-CLEAR_MARGIN, LOSSY_MARGIN = 9, 3
+CLEAR_MARGIN, LOSSY_MARGIN = 8, 3
 # In points from even odds, by active seconds: however low other devices stayed in the recordings,
 # a burst of four seconds has to be overwhelming, and nothing is raised for what is likelier no camera.
 LOWEST_ALARM = ((4, 8), (5, 3), (6, -2), (9, -9))

@@ -7,7 +7,7 @@ import pytest
 
 from ansim import envelope, report, topics
 from firmware.clock import SERVER, Clock
-from firmware.commands import EXPIRED, INTERRUPTED, MAX_REMEMBERED, NO_TIME, NOT_NOTED, Commands
+from firmware.commands import EXPIRED, INTERRUPTED, MAX_REMEMBERED, NOT_NOTED, Commands
 
 KEY = bytes(range(32))
 TOPIC = topics.topic("hall-1", topics.CMD)
@@ -153,7 +153,7 @@ def test_without_the_time_only_the_time_is_taken(start, done):
     commands = start(the_clock=clock)
     time = signed("t1", report.TIME, {"time_s": NOW_S, "nonce": "0123456789abcdef"}, 0)
 
-    assert take(commands, signed()) == ("c1", NO_TIME, None)
+    assert take(commands, signed()) == ("c1", report.NO_TIME, None)
     assert take(commands, time) == ("t1", "", None)
     assert clock.time_s() == NOW_S and clock.take_news()
     assert take(commands, signed()) == ("c1", "", None), "what was refused for want of the time may come again"

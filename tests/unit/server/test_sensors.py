@@ -111,6 +111,15 @@ def test_a_command_is_sent_again_until_it_is_answered(session, sensor):
     assert (command.ok, command.ended_s) == (True, now_s + 6)
 
 
+def test_a_command_that_came_before_the_time_stays_open_and_is_sent_again(session, sensor):
+    sensor.state = report.READY
+    command = commands.send(session, sensor, report.RESTART, {})
+    commands.mark_sent(command, command.created_s)
+
+    assert commands.answered(session, sensor.id, command.public_id, False, report.NO_TIME, command.created_s + 1)
+    assert commands.due(session, command.created_s + 5) == [command]
+
+
 def test_an_answer_counts_once_and_for_its_own_sensor(session, sensor, vault):
     other = sensors.enrol(session, vault, "hall-2")[0]
     command = commands.send(session, sensor, report.RESTART, {})
