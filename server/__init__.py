@@ -12,8 +12,15 @@ def create_app(settings=None):
     """
     Return the Flask application. `settings` are config.Settings; without them the environment's are used.
 
-    Raises BadSettings with every problem at once.
+    Raises BadSettings with every problem at once; with the environment's settings it prints them and exits.
     """
-    from server import app
+    import sys
 
+    from server import app, config
+
+    if settings is None:
+        try:
+            settings = config.from_environment()
+        except config.BadSettings as error:
+            sys.exit(f"error: the settings in the environment are not usable:\n{error}")
     return app.create(settings)

@@ -5,14 +5,13 @@ from pathlib import Path
 from flask import Flask, abort
 from sqlalchemy import text
 
-from server import cli, config, db, headers, i18n, metrics, security, vault
+from server import cli, db, headers, i18n, metrics, security, vault
+from server.config import Settings
 from server.services import errors
 
 
-def create(settings: config.Settings | None = None) -> Flask:
+def create(settings: Settings) -> Flask:
     """Return the Flask application; see server.create_app()."""
-    settings = settings or config.from_environment()
-    # One folder up, so that templates and static files are server/templates and server/static.
     app = Flask("server")
     keys = vault.open_vault(settings)
     app.config.update(

@@ -29,7 +29,10 @@ def db_upgrade():
     """Bring the database to the newest form; does nothing if it is."""
     from server import migrations
 
-    done = migrations.upgrade(_extension("settings"))
+    try:
+        done = migrations.upgrade(_extension("settings"))
+    except migrations.WrongForm as error:
+        _refuse(error)
     click.echo("database upgraded" if done else "database is up to date")
 
 
@@ -48,7 +51,10 @@ def broker():
     """Run the embedded MQTT broker, until interrupted."""
     from server.broker import main
 
-    main.run(_extension("settings"))
+    try:
+        main.run(_extension("settings"))
+    except main.CannotListen as error:
+        _refuse(error)
 
 
 @click.command("create-admin")

@@ -51,7 +51,9 @@ class Settings(BaseModel):
     share_group: Annotated[str, Field(pattern=r"^[a-z0-9-]{0,32}$")] = ""  # several ingest workers: $share/<group>/...
     worker: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,16}$")] = "1"  # tells ingest workers apart
 
-    batch_messages: Annotated[int, Field(ge=1, le=5000)] = 1000  # most messages in one transaction
+    batch_messages: Annotated[int, Field(ge=1, le=5000)] = (
+        300  # most in one transaction; a third of the broker's max_inflight_messages, see docs/server.md
+    )
     batch_wait_ms: Annotated[int, Field(ge=0, le=1000)] = 20  # longest wait for a batch to fill
     silent_after_s: Annotated[int, Field(ge=30)] = 300  # a sensor not heard for so long is called silent
     ingest_metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0  # 0: none; else Prometheus on this machine only

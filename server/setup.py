@@ -23,7 +23,7 @@ def prepare(settings, demo: bool = False) -> tuple[str, str] | None:
     demo  also add the sample restrooms and sensors, and write SENSORS_FILE
     Raises BadSettings, migrations.WrongForm, OSError if the data folder cannot be written.
     """
-    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     keys = vault.open_vault(settings)
     migrations.upgrade(settings)
     from server.services import people

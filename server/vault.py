@@ -71,7 +71,7 @@ def open_vault(settings) -> Vault:
 
 def _secret_file(path: Path) -> bytes:
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Several processes may start at once: link() lets exactly one of them win, and never shows half a file.
         mine = path.with_name(f".secret.{os.getpid()}")
         mine.touch(mode=0o600)

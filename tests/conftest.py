@@ -35,6 +35,8 @@ NEEDS = {
 
 
 def pytest_collection_modifyitems(items):
+    # Last, because Playwright keeps an event loop running in this thread, and asyncio.run() refuses a second one.
+    items.sort(key=lambda item: "browser" in item.path.parts)
     for item in items:
         for name, (is_here, why) in NEEDS.items():
             if item.get_closest_marker(name) and not is_here():

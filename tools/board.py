@@ -42,7 +42,7 @@ ROM_BANNER = b"\r\nets Jul 29 2019 12:21:46\r\n\r\nrst:0x%x (%s),boot:0x13 (SPI_
 RESETS = {"PWRON": (1, b"POWERON_RESET"), "WDT": (8, b"TG1WDT_SYS_RESET"), "DEEPSLEEP": (5, b"DEEPSLEEP_RESET")}
 OTHER_RESET = (12, b"SW_CPU_RESET")
 LOOK_S = 0.005  # how often to look whether MicroPython can take what waits
-FOR_PROGRAM_S = 0.1  # without a prompt for so long, a program is meant
+PROMPT_S = 1.0  # so soon the prompt comes after a start or Ctrl-C, if it comes
 READER_GONE_S = 0.5  # without a reader for so long, output is lost, as on a real serial line
 
 
@@ -69,7 +69,7 @@ class Board:
         self._stopping = False
         self._cause = "PWRON"
         self._heard = b""  # what came over the line and is not handed over yet
-        self._heard_s = 0.0  # when the last of it came
+        self._hold_until_s = 0.0  # until then it is for the prompt, which is about to come
 
     def __enter__(self):
         self.start()
@@ -184,6 +184,7 @@ class Board:
         self._tail = b""
         self._last = 0
         self._deaf = False
+        self._hold_until_s = time.monotonic() + PROMPT_S
         if self._raw:
             self._heard = b"\x01" + self._heard  # a soft reset leaves the prompt in the mode it was in
 
@@ -209,7 +210,6 @@ class Board:
     def _hear(self):
         with contextlib.suppress(OSError):
             self._heard += os.read(self._line, 4096)
-            self._heard_s = time.monotonic()
 
     def _hand_over(self):
         """
@@ -217,16 +217,19 @@ class Board:
 
         A chip keeps it until somebody reads it. Here the prompt throws away what came before it, and
         Ctrl-C, which is a signal for a running program, kills MicroPython while it starts and between
-        two commands. So bytes wait for the prompt, or until it is clear that a program wants them.
+        two commands. So after a start and after Ctrl-C bytes wait for the prompt, but not for ever: a
+        program may want them.
         """
         if not termios.tcgetattr(self._console)[3] & termios.ISIG:  # the prompt has the terminal
             self._give(len(self._heard))
+            self._hold_until_s = 0.0
         elif b"\x03" in self._heard:
             if not (self.world / "starting").exists() and _catches_interrupt(self._process.pid):
                 self._heard = self._heard.replace(b"\x03", b"", 1)
                 with contextlib.suppress(OSError):
                     self._process.send_signal(signal.SIGINT)
-        elif time.monotonic() - self._heard_s > FOR_PROGRAM_S and not (self.world / "starting").exists():
+                self._hold_until_s = time.monotonic() + PROMPT_S
+        elif time.monotonic() > self._hold_until_s and not (self.world / "starting").exists():
             self._give(len(self._heard))
 
     def _give(self, count):

@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 
 from tools.errors import ToolError
-from tools.on_board import MARK
+from tools.on_board import BUNDLE, MARK
 
 AGENT = Path(__file__).with_name("on_board.py")
 AGENT_NAME = "ansim_agent"  # on the board, while rshell works
@@ -67,6 +67,8 @@ def connect(port: str, via: str = "mpremote"):
 
 class ByMpremote:
     """Through mpremote's own transport: one connection, kept open."""
+
+    via = "mpremote"
 
     def __init__(self, port: str):
         self.port = port
@@ -146,7 +148,9 @@ class ByMpremote:
 
 
 class ByRshell:
-    """Through rshell: one process for each step, files are prepared in a folder."""
+    """Through rshell: one process for each step."""
+
+    via = "rshell"
 
     def __init__(self, port: str):
         self.port = port
@@ -170,27 +174,23 @@ class ByRshell:
         return _told(said)
 
     def put(self, files: dict[str, bytes], advance=lambda amount: None) -> None:
-        """Write files; folders are made."""
+        """Write files; folders are made. They travel as one file, because rshell takes half a second for each."""
         with tempfile.TemporaryDirectory() as scratch:
-            commands = []
-            for folder in _folders(files):
-                commands.append((f"mkdir /pyboard{folder}", 0))
-            for number, (path, content) in enumerate(files.items()):
-                draft = Path(scratch, str(number))
-                draft.touch(mode=0o600)  # one of them may be the settings
-                draft.write_bytes(content)
-                commands.append((f"cp {draft} /pyboard{path}", len(content)))
-            script = Path(scratch, "commands")
-            script.write_text("".join(f"{command}\n" for command, _ in commands))
-            sizes = iter([size for command, size in commands if command.startswith("cp ")])
-            self._rshell("--file", str(script), each_line=lambda line: advance(next(sizes, 0)))
+            bundle = Path(scratch, "bundle")
+            bundle.touch(mode=0o600)  # the settings may be in it
+            with bundle.open("wb") as packed:
+                for path, content in files.items():
+                    packed.write(json.dumps([path, len(content)]).encode() + b"\n" + content)
+            self._rshell("cp", str(bundle), "/pyboard" + BUNDLE)
+        self.call("unpack")
+        advance(sum(map(len, files.values())))
 
     def restart(self, for_s: float = 0, enough=lambda heard: False) -> str:
         """Start the board anew, as above. rshell itself hears the first moments."""
         said = self._rshell("repl", "~", f'__import__("{AGENT_NAME}").restart()', "~", may_fail=True)
         return _hear(self.port, for_s, enough, said.replace("\r", ""))
 
-    def _rshell(self, *arguments, each_line=lambda line: None, may_fail=False):
+    def _rshell(self, *arguments, may_fail=False):
         command = [
             sys.executable,
             "-m",
@@ -202,14 +202,15 @@ class ByRshell:
             "--port",
             self.port,
         ]
-        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        said = []
-        with subprocess.Popen([*command, *arguments], text=True, errors="replace", **options) as running:
-            for line in running.stdout:
-                said.append(line)
-                if line.startswith("Copying "):
-                    each_line(line)
-        said = "".join(said)
+        running = subprocess.run(
+            [*command, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        said = running.stdout
         if running.returncode and not may_fail:
             raise ToolError(_trouble(self.port, said.strip().rpartition("\n")[2] or "rshell failed"))
         return said
@@ -239,15 +240,6 @@ def _hear(port, for_s, enough, heard, line=None):
             line = None  # a board with USB of its own is gone while it restarts
             time.sleep(0.2)
     return heard
-
-
-def _folders(files):
-    """All folders above the files, outer ones first."""
-    found = set()
-    for path in files:
-        parts = path.strip("/").split("/")[:-1]
-        found.update("/" + "/".join(parts[: count + 1]) for count in range(len(parts)))
-    return sorted(found)
 
 
 def _told(said):

@@ -98,7 +98,11 @@ def text(rules) -> str:
         lines += ["", f"# {about}", f"{name} = ("]
         for place, steps in getattr(rules, name):
             shown = ", ".join(f"({begins}, {points})" for begins, points in steps)
-            lines.append(f"    ({place}, ({shown},)),  # {evidence.RULES[place]}")
+            shown = f"({shown}{',' if len(steps) == 1 else ''})"
+            line = f"    ({place}, {shown}),"
+            lines.append(f"    # {evidence.RULES[place]}")
+            # as `ruff format` breaks it
+            lines += [line] if len(line) <= 120 else ["    (", f"        {place},", f"        {shown},", "    ),"]
         lines.append(")")
     return "\n".join(lines) + "\n"
 

@@ -87,7 +87,7 @@ def install(board, source: bool, root: Path, advance=lambda done, total, doing: 
     coming = {INCOMING + path: content for path, content in changed.items()}
     # Also when it is empty: without it the folder might have nothing in it.
     coming[OBSOLETE] = "".join(path + "\n" for path in removed).encode()
-    _check_room(board.port, coming, about["free_bytes"])
+    _check_room(board.port, board.via, coming, about["free_bytes"])
     total = sum(map(len, coming.values()))
     sent = [0]
 
@@ -106,8 +106,10 @@ def install(board, source: bool, root: Path, advance=lambda done, total, doing: 
     return changed, removed
 
 
-def _check_room(port, coming, free_bytes):
+def _check_room(port, via, coming, free_bytes):
     needed = sum(-(-len(content) // BLOCK_BYTES) * BLOCK_BYTES for content in coming.values()) + SPARE_BYTES
+    if via == "rshell":
+        needed += sum(map(len, coming.values()))  # the bundle they travel in
     if needed > free_bytes:
         raise ToolError(
             f"the board on {port} has {free_bytes >> 10} kB free and needs {needed >> 10} kB; see `mpremote connect {port} ls`"

@@ -18,7 +18,8 @@ READY = "/ready"
 BOOT = "/boot.py"
 OURS = ("/boot.py", "/main.py", "/lib/ansim", "/lib/firmware")
 SECRETS = ("key", "ca", "client_cert", "client_key")  # of the settings: never leave the board
-OWN = ("/ansim_agent.py",)  # this file, where rshell puts it
+BUNDLE = "/ansim_bundle"
+OWN = ("/ansim_agent.py", BUNDLE)  # what rshell puts here: this file, and the files that are to come
 FAREWELL_MS = 100  # before a reset: what was said last is still on its way
 WATCHDOG_MS = 600000  # a watchdog that runs cannot be stopped, only made patient
 
@@ -27,6 +28,7 @@ def look():
     """Clean up after an installation that was broken off; tell what the board is and which files it has."""
     _be_patient()
     _forget(INCOMING)
+    _forget(BUNDLE)
     if _kind(READY):
         _run(BOOT)
     files = {}
@@ -44,6 +46,27 @@ def look():
             "files": files,
         }
     )
+
+
+def unpack():
+    """Make files of BUNDLE: for each a line of JSON, [path, how many bytes], and the bytes."""
+    buffer = bytearray(1024)
+    view = memoryview(buffer)
+    with open(BUNDLE, "rb") as bundle:
+        while True:
+            line = bundle.readline()
+            if not line:
+                break
+            path, left = json.loads(line)
+            make_folder(path.rpartition("/")[0])
+            with open(path, "wb") as file:
+                while left:
+                    count = bundle.readinto(view[: min(left, len(buffer))])
+                    if not count:
+                        raise OSError("the bundle ends too early")
+                    file.write(view[:count])
+                    left -= count
+    os.remove(BUNDLE)
 
 
 def check():
@@ -95,7 +118,7 @@ def make_folder(path):
     so_far = ""
     for part in path.strip("/").split("/"):
         so_far += "/" + part
-        if not _kind(so_far):
+        if part and not _kind(so_far):
             os.mkdir(so_far)
 
 

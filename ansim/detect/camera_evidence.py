@@ -26,7 +26,7 @@ RULES = (
     "mean_down_bytes",
     "duty_permille",
     "fine_duty_permille",
-    "peak_permille",
+    "max_length_bytes",
     "max_length_share_permille",
     "small_up_permille",
     "heard_ms",
@@ -48,19 +48,29 @@ RULES = (
     "local_address",
     "full_frames_permille",
 )
-(UPLINK_KBPS, UPLINK_SHARE, MEAN_UP, MEAN_DOWN, DUTY, FINE_DUTY, PEAK, MAX_LENGTH_SHARE, SMALL_UP) = range(9)
+(UPLINK_KBPS, UPLINK_SHARE, MEAN_UP, MEAN_DOWN, DUTY, FINE_DUTY, MAX_LENGTH, MAX_LENGTH_SHARE, SMALL_UP) = range(9)
 (HEARD_MS, ACTIVE_ROWS, OWN_SOURCE, SINGLE_CLIENT, LOSS, RETRY, DECODED, ACKED_FRAMES, LOCAL_ADDRESS) = range(9, 18)
 MEASURED = 18  # so many are filled in by measure(), the rest by camera_stream.py
 (GOP, GOP_PERIOD, VARIATION, PERSISTENCE_S, OPEN_NETWORK, RSSI_PEAK, RSSI_SPAN) = range(18, 25)
 # A made-up address and full-size frames, known only once they count: late, and without a key-frame rhythm.
 LATE_LOCAL, LATE_FULL = 25, 26
-INFORMATION = (GOP, PERSISTENCE_S, LOSS, GOP_PERIOD, RSSI_SPAN, LOCAL_ADDRESS, RETRY)  # told when there is room
+INFORMATION = (
+    GOP,
+    PERSISTENCE_S,
+    LOSS,
+    GOP_PERIOD,
+    MAX_LENGTH,
+    RSSI_SPAN,
+    LOCAL_ADDRESS,
+    RETRY,
+)  # told when there is room
 RSSI_ZERO = 128  # signal strengths are kept with this added
 
 # See station_layout.py.
 _STRIDE = const(112)
 _FIRST = const(80)
 _F_FLAGS = const(4)
+_F_MAX_LENGTH = const(29)
 _F_MAX_COUNT = const(30)
 _F_LENGTHS = const(31)
 _F_SUM_PAIRS = const(49)
@@ -104,7 +114,7 @@ def measure(table, number: int, out, values):
     v[4] = o[6] * 1000 // o[5] if o[5] else 0
     fine = o[7] * 6250 // time  # bins of 100 ms, steps of 16 ms
     v[5] = fine if fine < 1000 else 1000
-    v[6] = o[8]
+    v[6] = t[b + _F_MAX_LENGTH] if t[b + _F_MAX_LENGTH] else _UNKNOWN
     lengths = 0
     k = b + _F_LENGTHS
     while k < b + _F_LENGTHS + 8:
@@ -199,7 +209,7 @@ def told(rule, values):
 def threshold(rule) -> int:
     """Return the value where a rule turns from speaking against to speaking for a camera, or the other way round."""
     steps = rule[1]
-    for (_, before), (begins, after) in zip(steps, steps[1:]):
-        if (before < 0) != (after < 0):
-            return begins
+    for place in range(1, len(steps)):
+        if (steps[place - 1][1] < 0) != (steps[place][1] < 0):
+            return steps[place][0]
     return steps[-1][0]

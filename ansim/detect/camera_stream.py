@@ -43,14 +43,15 @@ from ansim.frame_header import address_text
 CLEAR_SCORE = 55  # below ALARM_SCORE, so that a score at the edge does not flicker
 CANDIDATE_SCORE = 45  # for what it sends, however short it was heard
 DECIDED_MS = 8000  # heard for so long, a score below the alarm is a verdict
-SILENT_MS = 5000  # after its last activity, when three rows or visits brought none: it has stopped
+SILENT_MS = 2000  # of listening beyond the three rows or visits without activity that end a stretch: it has stopped
+LOW_TIMES = 3  # judgements below CLEAR_SCORE in a row: one visit that fell into a pause clears nothing
 CANDIDATE_MS = 60_000  # so long a suspect's channel is worth a dwell after it was last heard
 LOST_MS = 180_000  # not heard for so long while the radio was elsewhere: nothing is known any more
 GOP_EVERY_MS = 5000
 GOP_MOST_LOSS = 300  # permille; with more the rhythm is lost too, and its absence proves nothing
 NO_RHYTHM = 300  # permille
 SECOND_STAGE_S = 20  # a made-up address and full-size frames count after so long
-TOLD_AGAIN_MS = 10_000  # at most so often an emitter that is raised is told again
+TOLD_AGAIN_MS = 15_000  # at most so often an emitter that is raised is told again
 TOLD_CHANGE = 8  # points
 RAISED_URGENCY = 40  # of a dwell for the second stage
 HINT_URGENCY = 50
@@ -67,6 +68,8 @@ class Suspect:
         self.first_ms = first_ms
         self.since_ms = now_ms  # it has been sending like this since
         self.heard_ms = now_ms
+        self.silent_ms = 0  # listened to since its stretch of sending ended
+        self.low_times = 0  # judgements in a row below CLEAR_SCORE
         self.raised = False
         self.score = 0
         self.told_score = 0
@@ -106,6 +109,7 @@ class CameraStream:
         self._suspects = {}  # address -> Suspect
         self._open_networks = {}  # BSSID -> 1 open, 0 not
         self._undecodable = Undecodable(self.table)
+        self._known = set()
         self._hints = {}  # channel -> when answers to something unheard were heard there
         self._own_streams = []
         self._now_ms = 0
@@ -122,10 +126,16 @@ class CameraStream:
     def tune(self, channel: int, now_ms: int) -> None:
         """The radio listens on `channel` from now on; 0: deaf."""
         self.table.tune(channel, now_ms)
+        self._now_ms = now_ms
+        self._share_series()
 
     def take(self, records, count: int) -> None:
         """Count frame headers; allocates nothing."""
         self.table.take(records, count)
+
+    def know(self, addresses: list) -> None:
+        """These emitters (six bytes each) are known: no dwell for them. The engine drops what is said of them."""
+        self._known = set(addresses)
 
     def access_points(self, found: list, now_ms: int) -> None:
         """Remember which networks are open."""
@@ -206,10 +216,13 @@ class CameraStream:
             self._follow(suspect, number)
             score = shape + self._points(self._amount) + self._points(self._second)
             suspect.score = max(0, min(100, score))
+            suspect.silent_ms = 0
+            suspect.low_times = suspect.low_times + 1 if suspect.score < CLEAR_SCORE else 0
         else:
             suspect.since_ms = self._now_ms
+            suspect.silent_ms += table.spent_ms
         self._tell(suspect, address, findings)
-        suspect.urgency = self._urgency(suspect, shape)
+        suspect.urgency = 0 if address in self._known else self._urgency(suspect, shape)
         if suspect.raised or shape >= CANDIDATE_SCORE:
             # One that is raised stays in the table before all that are not.
             table.set_field(number, F_RANK, max(1, suspect.score) + (100 if suspect.raised else 0))
@@ -240,12 +253,7 @@ class CameraStream:
         values[evidence.RSSI_PEAK] = suspect.rssi_top
         values[evidence.RSSI_SPAN] = suspect.rssi_top - suspect.rssi_low
         if suspect.series and now_ms - suspect.gop_ms >= GOP_EVERY_MS:
-            suspect.gop_ms = now_ms
-            gop, period_ms, variation, bins = periodicity(table.table, suspect.series, table.field(number, F_LAST_BIN))
-            if bins >= LEAST_BINS:
-                suspect.gop, suspect.gop_period_ms, suspect.variation = gop, period_ms, variation
-                if gop < NO_RHYTHM and values[evidence.LOSS] > GOP_MOST_LOSS:
-                    suspect.gop = suspect.gop_period_ms = UNKNOWN
+            self._listen_for_rhythm(suspect, number)
         values[evidence.GOP] = suspect.gop
         values[evidence.GOP_PERIOD] = suspect.gop_period_ms
         values[evidence.VARIATION] = suspect.variation
@@ -253,15 +261,30 @@ class CameraStream:
         values[evidence.LATE_LOCAL] = values[evidence.LOCAL_ADDRESS] if late and not own else UNKNOWN
         values[evidence.LATE_FULL] = values[evidence.MAX_LENGTH_SHARE] if late else UNKNOWN
 
+    def _listen_for_rhythm(self, suspect, number):
+        """Work out the key-frame periodicity from the byte series, if there is enough of it."""
+        gop, period_ms, variation, bins = periodicity(
+            self.table.table, suspect.series, self.table.field(number, F_LAST_BIN)
+        )
+        if bins < LEAST_BINS:
+            return
+        suspect.gop_ms = self._now_ms
+        # Windows of 25 s overlap the last ones; the mean with what was known keeps the score calm.
+        if suspect.gop != UNKNOWN:
+            gop, variation = (suspect.gop + gop) // 2, (suspect.variation + variation) // 2
+        suspect.gop, suspect.gop_period_ms, suspect.variation = gop, period_ms, variation
+        if gop < NO_RHYTHM and self.values[evidence.LOSS] > GOP_MOST_LOSS:
+            suspect.gop = suspect.gop_period_ms = UNKNOWN
+
     def _tell(self, suspect, address, findings):
         """Append a Finding if the suspect is to be raised, told again or cleared."""
         now_ms, score = self._now_ms, suspect.score
-        silent = now_ms - suspect.heard_ms >= SILENT_MS
+        silent = suspect.silent_ms >= SILENT_MS
         event = None
         if not suspect.raised:
             if score >= ALARM_SCORE and suspect.heard_ms == now_ms:
                 event = RAISED
-        elif score < CLEAR_SCORE or silent:
+        elif suspect.low_times >= LOW_TIMES or silent:
             event = CLEARED
         elif now_ms - suspect.told_ms >= TOLD_AGAIN_MS and abs(score - suspect.told_score) >= TOLD_CHANGE:
             event = UPDATED
@@ -272,7 +295,7 @@ class CameraStream:
         suspect.evidence = self._evidence()
         suspect.considered = innocent.weigh(self.values)
         if event == CLEARED and silent:
-            suspect.evidence = [Evidence("silent_ms", now_ms - suspect.heard_ms, SILENT_MS, 0)] + suspect.evidence[
+            suspect.evidence = [Evidence("silent_ms", suspect.silent_ms, SILENT_MS, 0)] + suspect.evidence[
                 : MOST_EVIDENCE - 1
             ]
         findings.append(self._finding(event, suspect, address))

@@ -19,7 +19,12 @@ of the others is told.
 Nothing here has a clock: `now_ms` is the sensor's monotonic time in milliseconds.
 """
 
+from ansim.detect.analogue_video import AnalogueVideo
+from ansim.detect.camera_access_point import CameraAccessPoint
+from ansim.detect.camera_beacon import CameraBeacon
+from ansim.detect.camera_stream import CameraStream
 from ansim.frame_header import address_bytes
+from ansim.signatures import Tables
 
 MAX_DIFFERENT = 128  # access points and BLE advertisers told apart per coverage period
 MAX_CANDIDATES = 4
@@ -175,19 +180,8 @@ class Engine:
 
 def standard(settings: dict) -> Engine:
     """Return an Engine with the usual detectors for checked settings (see ansim/settings.py)."""
-    from ansim.detect.camera_stream import CameraStream
-
-    detectors = [CameraStream()]
-    for module, name in (
-        ("camera_access_point", "CameraAccessPoint"),
-        ("camera_beacon", "CameraBeacon"),
-        ("analogue_video", "AnalogueVideo"),
-    ):
-        try:
-            found = __import__("ansim.detect." + module, None, None, (name,))
-        except ImportError:
-            continue  # TEMPORARY until every detector is there
-        detectors.append(getattr(found, name)())
+    tables = Tables()
+    detectors = [CameraStream(), CameraAccessPoint(tables), CameraBeacon(tables), AnalogueVideo()]
     engine = Engine(detectors)
     engine.know(settings.get("ignore", []))
     return engine

@@ -61,8 +61,7 @@ _O_DOWN_FRAMES = const(4)
 _O_ROWS = const(5)
 _O_ACTIVE = const(6)
 _O_FINE = const(7)
-_O_PEAK = const(8)
-_O_ANSWERED = const(9)
+_O_ANSWERED = const(8)
 
 _FORGET_S = const(60)  # rows are dropped when the channel was not listened to for so long
 _PAUSE_ROWS = const(3)  # so many rows of silence end a stretch of sending
@@ -231,7 +230,6 @@ def scan(table, start: int, out) -> int:
                 fine = 0
                 told = 0
                 active = 0
-                peak = 0
                 length = 0
                 k = 0
                 # The newest row first, back to where it began to send: to _PAUSE_ROWS rows of silence.
@@ -265,18 +263,14 @@ def scan(table, start: int, out) -> int:
                         row += _ROWS
                     row = b + _F_ROW + row * _ROW_HALVES
                     spent = t[row + 4] & 255
-                    sent = t[row]
                     time += spent
-                    up += sent
+                    up += t[row]
                     up_frames += t[row + 1]
                     down += t[row + 2]
                     down_frames += t[row + 3]
                     fine += t[row + 4] >> 8
                     if spent >= _SHORT:
                         told += 1
-                        sent = sent * 256 // spent
-                        if sent > peak:
-                            peak = sent
                     k += 1
                 o[_O_TIME] = time
                 o[_O_UP] = up
@@ -287,9 +281,6 @@ def scan(table, start: int, out) -> int:
                 o[_O_ACTIVE] = active
                 o[_O_FINE] = fine
                 o[_O_ANSWERED] = answered
-                # the busiest row's rate over the mean rate, in permille
-                mean = up * 256 // time if time else 0
-                o[_O_PEAK] = peak * 125 // (mean >> 3) if mean >= 8 else 0
                 return i
         i += 1
     return 255

@@ -33,12 +33,14 @@ class StationTable:
         self.out = array("I", [0] * layout.OUT_WORDS)
         self._take, self._counter = _counting(self.table)
         self.channel = 0
+        self.spent_ms = 0  # between the last two settlements
         self._since_ms = 0
         self._row_ms = ROW_MS
         self.forget()
 
     def forget(self) -> None:
         """Empty the table."""
+        self._series_of = [NONE] * (layout.SERIES_COUNT + 1)  # the station that each series is filled by
         for at in range(len(self.table)):
             self.table[at] = 0
         for at in range(128):
@@ -66,6 +68,7 @@ class StationTable:
         """Add what was heard since the last call to each station's newest row."""
         spent_ms = now_ms - self._since_ms
         self._since_ms = now_ms
+        self.spent_ms = max(0, spent_ms)
         if not self.channel or spent_ms <= 0:
             self._tell_time()
             return
@@ -107,9 +110,10 @@ class StationTable:
 
     def start_series(self, number: int, series: int) -> None:
         """Count a station's bytes by 100 ms too, in series 1..SERIES_COUNT, from now on."""
-        for other in range(self.used()):
-            if self.field(other, layout.F_SERIES) == series:
-                self.set_field(other, layout.F_SERIES, 0)
+        before = self._series_of[series]
+        if before != NONE and self.field(before, layout.F_SERIES) == series:
+            self.set_field(before, layout.F_SERIES, 0)
+        self._series_of[series] = number
         at = 2 * (layout.SERIES_AT + (series - 1) * layout.SERIES_BINS)
         self.table[at : at + 2 * layout.SERIES_BINS] = b"\xff" * (2 * layout.SERIES_BINS)
         self.set_field(number, layout.F_SERIES, series)

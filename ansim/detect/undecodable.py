@@ -19,6 +19,7 @@ from ansim.detect.camera_evidence import ACKED_FRAMES, DECODED
 from ansim.detect.station_layout import (
     F_BSSID,
     F_HOME,
+    F_LAST_S,
     F_SUM_ACKED_DOWN,
     F_SUM_DOWN,
 )
@@ -27,8 +28,10 @@ from ansim.frame_header import address_text
 
 KIND = "undecodable_source"
 LEAST_ACKED = 50  # in the last 10 to 20 rows; the weakest camera sends 8 frames a second
+LEAST_LOOKS = 5  # seconds of a dwell, or visits: a short exchange is not worth telling
 MOST_DECODED = 125  # permille
 SCORE = 30  # below the alarm whatever happens
+RECENT_S = 5
 SILENT_MS = 60_000
 URGENCY = 20
 MOST = 16
@@ -42,7 +45,7 @@ class Undecodable:
         self.forget()
 
     def forget(self) -> None:
-        self._told = {}  # address -> [heard_ms, channel, first_ms]
+        self._told = {}  # address -> [heard_ms, channel, first_ms, looks]
         self._access_points = set()
 
     def access_points(self, found: list) -> None:
@@ -57,6 +60,8 @@ class Undecodable:
         if acked < LEAST_ACKED or values[DECODED] > MOST_DECODED:
             return
         table = self._table
+        if (now_ms // 1000 - table.field(number, F_LAST_S)) & 0xFFFF > RECENT_S:
+            return  # the sums fade only row by row
         if max(table.field(number, F_SUM_ACKED_DOWN), table.field(number, F_SUM_DOWN)) > acked:
             return
         address = table.address(number)
@@ -64,13 +69,15 @@ class Undecodable:
         if told is None:
             if len(self._told) >= MOST or self._is_access_point(address):
                 return
-            told = self._told[address] = [now_ms, table.field(number, F_HOME), table.first_ms(number)]
+            told = self._told[address] = [now_ms, table.field(number, F_HOME), table.first_ms(number), 0]
+        told[0] = now_ms
+        told[3] += 1
+        if told[3] == LEAST_LOOKS:
             rows = [
                 Evidence("acked_frames", acked, LEAST_ACKED, 20),
                 Evidence("decoded_permille", values[DECODED], MOST_DECODED, 10),
             ]
             findings.append(self._finding(RAISED, address, told, now_ms, SCORE, strongest_first(rows)))
-        told[0] = now_ms
 
     def end(self, now_ms: int, findings: list) -> None:
         """Clear what has not been heard for SILENT_MS."""
@@ -78,21 +85,20 @@ class Undecodable:
             told = self._told[address]
             if now_ms - told[0] >= SILENT_MS:
                 del self._told[address]
+                if told[3] < LEAST_LOOKS:
+                    continue
                 rows = [Evidence("silent_ms", now_ms - told[0], SILENT_MS, 0)]
                 findings.append(self._finding(CLEARED, address, told, now_ms, 0, rows))
 
     def candidates(self) -> list:
-        """Return [(channel, urgency), ...] of the sources that are told."""
+        """Return [(channel, urgency), ...] of the sources that are or may be told."""
         return [(told[1], URGENCY) for told in self._told.values()]
 
     def _is_access_point(self, address):
         if address in self._access_points:
             return True
         table = self._table
-        for number in range(table.used()):
-            if table.address(number, F_BSSID) == address:
-                return True
-        return False
+        return any(table.address(number, F_BSSID) == address for number in range(table.used()))
 
     def _finding(self, event, address, told, now_ms, score, rows):
         considered = [("video_call", "open"), ("bulk_upload", "open"), ("live_stream_phone", "open")]

@@ -95,7 +95,7 @@ class Sweep(Base):
     stations: Mapped[Count]
     access_points: Mapped[Count]
     ble: Mapped[Count]
-    full: Mapped[bool] = mapped_column(Boolean)
+    tables_full: Mapped[bool] = mapped_column(Boolean)
     spectrum_sweeps: Mapped[Count]
     channels: Mapped[Json]  # [[channel, listened_ms, frames, undecodable, dropped], ...]
     capabilities: Mapped[Json]

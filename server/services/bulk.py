@@ -10,9 +10,20 @@ from sqlalchemy.orm import Session
 
 from server.models.reports import Report, SensorBoot, Sweep
 
-REPORT = (
-    ["id", "sensor_id", "boot", "seq", "kind", "tick_ms", "at_s", "received_s", "inspection_ref", "prev", "digest", "content"]
-)  # fmt: skip
+REPORT = [
+    "id",
+    "sensor_id",
+    "boot",
+    "seq",
+    "kind",
+    "tick_ms",
+    "at_s",
+    "received_s",
+    "inspection_ref",
+    "prev",
+    "digest",
+    "content",
+]
 SWEEP = [
     "report_id",
     "sensor_id",
@@ -29,7 +40,7 @@ SWEEP = [
     "stations",
     "access_points",
     "ble",
-    "full",
+    "tables_full",
     "spectrum_sweeps",
     "channels",
     "capabilities",

@@ -79,7 +79,7 @@ class Coverage(namedtuple("Coverage", ("channels", "listened_ms", "deaf_ms", "sw
 
 def of_inspection(session: Session, inspection: Inspection) -> Coverage:
     """Add up the sweeps of an inspection."""
-    columns = (Sweep.channels, Sweep.deaf_ms, Sweep.capabilities, Sweep.full)
+    columns = (Sweep.channels, Sweep.deaf_ms, Sweep.capabilities, Sweep.tables_full)
     return add_up(session.execute(select(*columns).where(Sweep.inspection_id == inspection.id)).all())
 
 

@@ -38,6 +38,13 @@ STREAM = {
         _("The packets it sends are small, %(value)s on average. Video packets have %(limit)s or more."),
         "bytes",
     ),
+    "max_length_bytes": Rule(
+        _("Longest packet"),
+        _("Its longest packet has %(value)s; many small cameras keep theirs short (%(limit)s or less)."),
+        _("Its longest packet has %(value)s. Many small cameras keep theirs at %(limit)s or less."),
+        "bytes",
+        UP_TO,
+    ),
     "mean_down_bytes": Rule(
         _("Size of the answers"),
         _("What it receives are short answers of %(value)s on average, as a camera gets them (%(limit)s or less)."),

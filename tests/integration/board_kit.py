@@ -47,7 +47,7 @@ def firmware(folder: Path, version: str, loop: bool = False, **more: bytes) -> P
 def tool(name: str, *arguments, check: bool = True) -> subprocess.CompletedProcess:
     """Run one of tools/ as a person would."""
     command = [sys.executable, str(ROOT / "tools" / f"{name}.py"), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=240)
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
 

@@ -79,5 +79,5 @@ def test_one_command_brings_a_fresh_board_online(server, board, command, via):
         assert one.info["board"] == "esp32_devkit"
 
     report = tool("diagnose", "--via", via, "--no-listen", "--port", board.port).stdout
-    assert "all as in this version" in report
+    assert "all as in this version" in report, report
     assert not [word for word in (*secrets_of(server), "hall-1", "office", "localhost") if word in report]

@@ -19,6 +19,7 @@ from ansim.detect.camera_stream import CameraStream
 from ansim.detect.engine import Engine
 from ansim.detect.station_layout import O_ACTIVE
 from ansim.frame_header import EXTRA, EXTRA_AMSDU, KIND, KIND_DATA, LENGTH, address_bytes
+from firmware.radio import plan as planning
 from tools import air, patterns, playback, scene, streams
 from tools.evaluation import counting, dataset
 
@@ -128,6 +129,36 @@ def _made(kind, specs):
     return made
 
 
+class Round:
+    """
+    A round of visits and dwells that asks nobody, in the place of the firmware's plan.
+
+    So what is learned stays the same when the plan changes.
+    """
+
+    _HOP = [planning.Step(planning.SNIFF, channel, planning.VISIT_MS) for channel in range(1, 14)]
+    _STEPS = (
+        *_HOP,
+        *_HOP,
+        planning.Step(planning.BLE, 0, 3000),
+        *_HOP,
+        planning.Step(planning.DWELL, playback.STREAM_CHANNEL, 10_000),
+    )
+
+    def __init__(self):
+        self._next = 0
+
+    def next(self, now_ms, candidates):
+        self._next += 1
+        return self._STEPS[(self._next - 1) % len(self._STEPS)]
+
+    def leaves(self, now_ms, candidates):
+        return False
+
+    def upload_soon(self):
+        pass
+
+
 class Watching(CameraStream):
     """A detector that also writes down the values of every judgement of MAC or PHONE."""
 
@@ -144,9 +175,9 @@ class Watching(CameraStream):
             self.rows.append((self._now_ms, *self.values))
 
 
-def play(source: Source, way: Way, rules, seed: int, role=None, is_phone=False):
+def play(source: Source, way: Way, rules, seed: int, role=None, is_phone=False, plan=None):
     """
-    Play a source in one way to a detector with these rules.
+    Play a source in one way to a detector with these rules; hopping by a Round, or by another `plan`.
 
     Returns (rows [(now_ms, *values)], events [(t_s, Finding)], counting.Account).
     """
@@ -171,9 +202,8 @@ def play(source: Source, way: Way, rules, seed: int, role=None, is_phone=False):
     detector = Watching(rules)
     engine = Engine([detector])
     if way.hops:
-        plan = playback.firmware_plan(traffic)
         start_ms = random.Random(name).randrange(20_000)
-        heard = playback.hop(traffic, engine, plan, None, start_ms)
+        heard = playback.hop(traffic, engine, plan or Round(), None, start_ms)
     else:
         start_ms = 0
         heard = playback.stay(traffic, lambda: engine)

@@ -27,7 +27,6 @@ SHAPE = (
     (evidence.MEAN_DOWN, FALLING, (140, 180, 210, 240, 280, 340, 420, 520)),
     (evidence.DUTY, RISING, (400, 550, 650, 750, 850, 950)),
     (evidence.FINE_DUTY, RISING, (200, 300, 450, 600, 750, 900)),
-    (evidence.PEAK, FALLING, (1400, 1900, 2500, 3200, 4200)),
 )
 AMOUNT = (evidence.ACTIVE_ROWS, RISING, (2, 3, 4, 5, 6, 7, 8, 9))
 # Nothing is raised on less: sensors, plugs and speakers send bursts of up to three seconds.
@@ -62,7 +61,8 @@ REASONED = (
 ACCESS_POINT = (
     (evidence.OWN_SOURCE, ((0, -40), (700, -26), (950, -20))),
     (evidence.SINGLE_CLIENT, ((0, -30), (700, -12), (900, 0))),
-    # A download over TCP fills its frames; cameras that are access points mostly send UDP.
+    # A download over TCP fills its frames; cameras that are access points mostly send UDP, PPPP ones 1,114 bytes at most.
+    (evidence.MAX_LENGTH, ((0, 4), (1200, 0))),
     (evidence.MAX_LENGTH_SHARE, ((0, 3), (850, 0), (930, -6), (970, -14))),
     (evidence.OPEN_NETWORK, ((0, 0), (1, 8))),
 )

@@ -8,6 +8,7 @@ The second stage and the margins are not refitted in each fold: they are not tun
 import random
 from collections import namedtuple
 
+from tools import playback
 from tools.evaluation import counting, dataset
 from tools.fitting import examples, model
 
@@ -15,6 +16,7 @@ from tools.fitting import examples, model
 Tried = namedtuple("Tried", ("source", "way", "sessions", "false", "active"))
 
 HOP_S, HOP_WITHIN_S = 30, 30
+HOP_TIMES = 5  # a camera's recording is hopped over, from a moment drawn each time
 
 
 def folds(sources, attribute, seed) -> list:
@@ -45,7 +47,8 @@ def origins(sources) -> list:
 def attempt(job) -> Tried:
     """Play one (Source, Way, rules, seed) and count."""
     source, way, rules, seed = job
-    _, events, account = examples.play(source, way, rules, seed)
+    plan = playback.firmware_plan(playback.Traffic(None, None, [], [], []))
+    _, events, account = examples.play(source, way, rules, seed, plan=plan)
     events = [
         (at_s, one.event != "cleared") for at_s, one in events if one.kind == "camera_stream" and one.event != "updated"
     ]
@@ -62,7 +65,11 @@ def jobs(sources, found, folds_, ways, second, seed) -> list:
     for fold in folds_:
         rules = model.fit(sources, found, second, fold)
         for way in ways:
-            made += [(sources[place], way, rules, seed) for place in sorted(fold) if sources[place].path]
+            for place in sorted(fold):
+                source = sources[place]
+                if source.path:
+                    times = HOP_TIMES if way.hops and source.kind == dataset.CAMERA else 1
+                    made += [(source, way, rules, seed + time) for time in range(times)]
     return made
 
 

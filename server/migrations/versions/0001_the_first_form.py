@@ -380,7 +380,7 @@ def upgrade() -> None:
     sa.Column('stations', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), server_default='0', nullable=False),
     sa.Column('access_points', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), server_default='0', nullable=False),
     sa.Column('ble', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), server_default='0', nullable=False),
-    sa.Column('full', sa.Boolean(), nullable=False),
+    sa.Column('tables_full', sa.Boolean(), nullable=False),
     sa.Column('spectrum_sweeps', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), server_default='0', nullable=False),
     sa.Column('channels', sa.JSON(), nullable=False),
     sa.Column('capabilities', sa.JSON(), nullable=False),

@@ -70,14 +70,6 @@ def test_a_broken_answer_is_one_line():
         device._told('ansim:{"files": {')
 
 
-def test_folders_come_before_what_is_in_them():
-    assert device._folders(["/incoming/lib/ansim/a.py", "/incoming/main.py"]) == [
-        "/incoming",
-        "/incoming/lib",
-        "/incoming/lib/ansim",
-    ]
-
-
 @pytest.mark.parametrize(
     ("why", "said"),
     [

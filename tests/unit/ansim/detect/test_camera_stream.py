@@ -1,0 +1,234 @@
+"""When the stream detector raises, what it says of it, and when it takes it back."""
+
+import json
+from array import array
+
+import pytest
+
+from ansim import report
+from ansim.detect import camera_evidence as evidence
+from ansim.detect import weights
+from ansim.detect.camera_stream import CLEAR_SCORE, MOST_EVIDENCE, CameraStream
+from ansim.finding import ALARM_SCORE, CLEARED, RAISED, UPDATED
+from ansim.frame_header import address_text
+from ansim.observation import AccessPoint
+from tests.conftest import ROOT
+from tests.interpreter import made_air
+from tests.interpreter.made_air import CHANNEL, access_point, play, station
+from tests.vectors.make_camera_stream import DAY_MS, KEY_FRAMES, PPPP
+
+VECTORS = json.loads((ROOT / "tests/vectors/camera_stream.json").read_text())["vectors"]
+CAMERA = [[0, DAY_MS, 25_000, "up", KEY_FRAMES], [10, DAY_MS, 60_000, "down", [94]]]
+OWN_STREAM = [[0, DAY_MS, 20_000, "own", PPPP], [4, DAY_MS, 160_000, "back", [94]]]
+
+
+def listening():
+    detector = CameraStream()
+    detector.tune(CHANNEL, 0)
+    return detector
+
+
+def about_cameras(findings):
+    return [one for one in findings if one.kind == "camera_stream"]
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=[one["name"] for one in VECTORS])
+def test_a_vector_gives_what_is_written_down(vector):
+    told = json.loads(json.dumps(made_air.run_vector(vector, CameraStream())))
+
+    assert told == vector["expect"]
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=[one["name"] for one in VECTORS])
+def test_a_vector_fires_and_stands_as_decided_by_hand(vector):
+    told = [one[0] for one in made_air.run_vector(vector, CameraStream()) if one[1] == "camera_stream"]
+
+    assert (RAISED in told) == vector["fires"]
+    assert (bool(told) and told[-1] != CLEARED) == vector["stands"]
+
+
+def test_a_camera_is_raised_within_five_seconds_with_its_reasons():
+    (raised,) = play(listening(), CAMERA, 5)
+
+    assert raised.event == RAISED
+    assert raised.at_ms <= 5000
+    assert raised.subject == address_text(station())
+    assert raised.bssid == address_text(access_point())
+    assert (raised.channel, raised.rssi_dbm) == (CHANNEL, -55)
+    assert raised.score >= ALARM_SCORE
+    assert {"uplink_kbps", "uplink_share_permille", "mean_down_bytes"} <= {one.rule for one in raised.evidence}
+    assert dict(raised.considered)["video_call"] == "open"
+
+
+def test_every_finding_fits_into_a_report():
+    detector = listening()
+    findings = play(detector, [*CAMERA, [0, DAY_MS, 40_000, "ack", [32], {"acked": 6, "sta": 9}]], 40)
+    detector.tune(CHANNEL, 300_000)
+    findings += detector.judge(301_000)
+
+    assert {one.event for one in findings} >= {RAISED, UPDATED, CLEARED}
+    for one in findings:
+        made = report.report(1, 1, "", one.at_ms, None, "", report.FINDING, report.finding_body(one))
+        assert report.decode("report", report.encode(made)) == made
+        assert len(one.evidence) <= MOST_EVIDENCE
+
+
+def test_the_points_of_the_evidence_and_the_base_make_the_score():
+    raised = play(listening(), CAMERA, 5)[0]
+
+    assert raised.score == weights.BASE + sum(one.weight for one in raised.evidence)
+
+
+def test_one_visit_makes_a_candidate_and_a_dwell_a_finding():
+    detector = CameraStream()
+    detector.tune(CHANNEL, 0)
+    sequences = {}
+    visit = made_air.records(CAMERA, 0, 350, sequences)
+    detector.take(bytearray(b"".join(visit)), len(visit))
+    assert detector.judge(350) == []
+    detector.tune(1, 350)
+    assert detector.judge(700) == []
+
+    ((channel, urgency),) = detector.candidates(700)
+
+    assert channel == CHANNEL
+    assert urgency >= 50
+    detector.tune(CHANNEL, 5000)
+    (raised, *_) = play(detector, CAMERA, 6, from_second=5)
+    assert raised.at_ms <= 10_000
+    assert [one for one in detector.candidates(10_000) if one[1] >= 50] == []
+
+
+def test_acknowledgements_to_what_was_missed_make_a_candidate():
+    detector = listening()
+
+    play(detector, [[0, 1000, 30_000, "down", [94]]], 1)
+
+    assert detector.candidates(1000) == [(CHANNEL, 50)]
+    assert detector.candidates(60_000) == []
+
+
+def test_a_known_emitter_asks_for_no_dwell():
+    detector = listening()
+    detector.know([station()])
+
+    play(detector, CAMERA, 3)
+
+    assert detector.candidates(3000) == []
+
+
+def test_a_camera_that_falls_silent_is_cleared_and_raised_anew():
+    stops = [[0, 10_000, *CAMERA[0][2:]], [10, 10_000, *CAMERA[1][2:]]]
+    again = [[30_000, *CAMERA[0][1:]], [30_010, *CAMERA[1][1:]]]
+
+    events = [(one.event, one.at_ms) for one in play(listening(), [*stops, *again], 40) if one.event != UPDATED]
+
+    assert [event for event, _ in events] == [RAISED, CLEARED, RAISED]
+    assert 12_000 <= events[1][1] <= 18_000
+    assert events[2][1] <= 36_000
+
+
+def test_a_pause_of_two_seconds_clears_nothing():
+    flows = []
+    for start_ms in range(0, 60_000, 7000):
+        flows += [[start_ms, start_ms + 5000, *CAMERA[0][2:]], [start_ms, start_ms + 5000, *CAMERA[1][2:]]]
+
+    assert CLEARED not in [one.event for one in play(listening(), flows, 60)]
+
+
+def test_one_that_is_not_heard_for_minutes_is_cleared():
+    detector = listening()
+    play(detector, CAMERA, 8)
+    detector.tune(1, 8000)
+
+    findings = detector.judge(8000 + 179_000) + detector.judge(8000 + 181_000)
+
+    assert [(one.event, one.evidence[0].rule) for one in findings] == [(CLEARED, "silent_ms")]
+
+
+def test_the_rhythm_of_key_frames_is_found_in_a_dwell():
+    detector = listening()
+
+    told = play(detector, CAMERA, 30)
+
+    rules = {one.rule: one for one in told[-1].evidence}
+    assert rules["gop_permille"].value >= 450
+    assert rules["gop_permille"].weight > 0
+    assert dict(told[-1].considered)["bulk_upload"] == "against"
+
+
+def test_an_access_point_needs_more_than_a_station():
+    closed = about_cameras(play(listening(), OWN_STREAM, 5))
+    opened = listening()
+    opened.access_points([AccessPoint(0, "x", access_point(), CHANNEL, -50, 0)], 0)
+
+    assert about_cameras(play(listening(), [[0, DAY_MS, 20_000, "up", PPPP], [4, DAY_MS, 160_000, "down", [94]]], 5))
+    assert closed == []
+    assert [one.subject for one in about_cameras(play(opened, OWN_STREAM, 5))] == [address_text(access_point())]
+
+
+def test_an_access_point_that_relays_is_no_camera():
+    flows = [[0, DAY_MS, 5000, "relay", [1554]], [0, DAY_MS, 20_000, "own", PPPP], [4, DAY_MS, 160_000, "back", [94]]]
+    detector = listening()
+    detector.access_points([AccessPoint(0, "x", access_point(), CHANNEL, -50, 0)], 0)
+
+    assert about_cameras(play(detector, flows, 20)) == []
+
+
+def test_own_streams_are_told_to_whom_it_concerns():
+    detector = listening()
+
+    play(detector, OWN_STREAM, 3)
+
+    ((bssid, kbps, clients),) = detector.own_streams()
+    assert bssid == access_point()
+    assert 200 <= kbps <= 500
+    assert clients == 1
+
+
+def test_a_source_that_cannot_be_decoded_is_told_below_the_alarm_and_worth_a_dwell():
+    flows = [[0, 12_000, 40_000, "ack", [32], {"acked": 6}], [5, 12_000, 40_000, "cts", [14]]]
+    detector = listening()
+
+    (told,) = play(detector, flows, 15)
+
+    assert (told.kind, told.event) == ("undecodable_source", RAISED)
+    assert told.score < ALARM_SCORE
+    assert {one.rule for one in told.evidence} == {"acked_frames", "decoded_permille"}
+    assert CHANNEL in [channel for channel, _ in detector.candidates(15_000)]
+    assert [one.event for one in detector.judge(90_000)] == [CLEARED]
+
+
+def test_a_phone_that_downloads_undecodably_is_not_told():
+    flows = [[0, DAY_MS, 20_000, "ack", [32], {"acked": 4}], [0, DAY_MS, 4000, "down", [1554]]]
+
+    assert play(listening(), flows, 15) == []
+
+
+def test_forgetting_starts_anew():
+    detector = listening()
+    play(detector, CAMERA, 8)
+
+    detector.forget()
+
+    assert detector.candidates(8000) == []
+    assert detector.stations() == (0, False)
+    assert [one.event for one in play(detector, CAMERA, 6, from_second=8)] == [RAISED]
+
+
+def test_all_rules_of_the_weights_have_a_name_and_are_told_with_it():
+    for rules in (weights.SHAPE, weights.AMOUNT, weights.SECOND, weights.ACCESS_POINT):
+        for place, steps in rules:
+            assert 0 <= place < len(evidence.RULES)
+            assert [begins for begins, _ in steps] == sorted(begins for begins, _ in steps)
+            assert all(-50 <= points <= 50 for _, points in steps)
+    assert CLEAR_SCORE < ALARM_SCORE
+
+
+def test_packed_rules_add_up_to_what_they_say_one_by_one():
+    values = array("I", [evidence.UNKNOWN] * len(evidence.RULES))
+    values[evidence.UPLINK_KBPS], values[evidence.MEAN_UP], values[evidence.DUTY] = 500, 100, 1000
+
+    total = evidence.add_up(evidence.pack(weights.SHAPE), values) - evidence.ADDED
+
+    assert total == sum(evidence.points(rule, values) for rule in weights.SHAPE)

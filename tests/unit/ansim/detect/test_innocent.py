@@ -1,0 +1,66 @@
+"""Which innocent explanations fit what was heard."""
+
+import pytest
+
+from ansim.detect import camera_evidence as evidence
+from ansim.detect.camera_evidence import RSSI_ZERO, UNKNOWN
+from ansim.detect.innocent import AGAINST, FOR, OPEN, weigh
+
+
+def considered(**known):
+    """Causes and verdicts for a camera-like station, some of its values changed."""
+    values = [UNKNOWN] * len(evidence.RULES)
+    usual = {
+        "UPLINK_KBPS": 600,
+        "UPLINK_SHARE": 930,
+        "MEAN_UP": 1000,
+        "MEAN_DOWN": 105,
+        "DUTY": 1000,
+        "SMALL_UP": 80,
+        "MAX_LENGTH_SHARE": 600,
+        "LOCAL_ADDRESS": 0,
+        "PERSISTENCE_S": 5,
+        "RSSI_PEAK": RSSI_ZERO - 60,
+        "RSSI_SPAN": 0,
+    }
+    for name, value in {**usual, **known}.items():
+        values[getattr(evidence, name)] = value
+    return dict(weigh(values))
+
+
+def test_at_first_most_is_open():
+    verdicts = considered()
+
+    assert verdicts["live_stream_phone"] == verdicts["iot_burst"] == verdicts["neighbour_camera"] == OPEN
+    assert verdicts["voice_call"] == AGAINST
+    assert "router_download" not in verdicts
+
+
+@pytest.mark.parametrize(
+    ("cause", "known", "verdict"),
+    [
+        ("video_call", {"UPLINK_SHARE": 550}, FOR),
+        ("video_call", {"MEAN_DOWN": 600}, FOR),
+        ("video_call", {"GOP": 700}, AGAINST),
+        ("video_call", {"PERSISTENCE_S": 4000}, AGAINST),
+        ("live_stream_phone", {"LOCAL_ADDRESS": 1, "GOP": 100}, FOR),
+        ("live_stream_phone", {"LOCAL_ADDRESS": 1, "GOP": 700}, OPEN),
+        ("bulk_upload", {"MAX_LENGTH_SHARE": 995, "GOP": 50}, FOR),
+        ("bulk_upload", {"MAX_LENGTH_SHARE": 995, "VARIATION": 60}, FOR),
+        ("bulk_upload", {"MAX_LENGTH_SHARE": 900}, OPEN),
+        ("bulk_upload", {"MAX_LENGTH_SHARE": 600}, AGAINST),
+        ("screen_share", {"PERSISTENCE_S": 90, "GOP": 700}, AGAINST),
+        ("iot_burst", {"PERSISTENCE_S": 30}, AGAINST),
+        ("neighbour_camera", {"RSSI_PEAK": RSSI_ZERO - 84}, FOR),
+        ("neighbour_camera", {"RSSI_PEAK": RSSI_ZERO - 45, "RSSI_SPAN": 20}, AGAINST),
+        ("neighbour_camera", {"RSSI_PEAK": RSSI_ZERO - 45, "RSSI_SPAN": 2}, OPEN),
+    ],
+)
+def test_what_was_heard_speaks_for_or_against(cause, known, verdict):
+    assert considered(**known)[cause] == verdict
+
+
+def test_an_access_point_is_compared_with_a_download():
+    assert considered(OWN_SOURCE=1000, SINGLE_CLIENT=500)["router_download"] == FOR
+    assert considered(OWN_SOURCE=1000, SINGLE_CLIENT=1000)["router_download"] == OPEN
+    assert considered(OWN_SOURCE=1000, SINGLE_CLIENT=1000, OPEN_NETWORK=1, GOP=600)["router_download"] == AGAINST

@@ -1,0 +1,63 @@
+import pytest
+
+from server.broker import confine, gate, rules
+
+
+@pytest.mark.parametrize(
+    ("user", "client_id", "fits"),
+    [
+        ("hall", "hall", True),
+        ("hall", "other", False),
+        ("_ingest", "_ingest-1", True),
+        ("_ingest", "hall", False),
+        ("hall", "_ingest-1", False),
+    ],
+)
+def test_a_client_id_belongs_to_its_user(user, client_id, fits):
+    assert rules.client_id_fits(user, client_id) is fits
+
+
+@pytest.mark.parametrize(
+    ("user", "topic", "writes", "reads"),
+    [
+        ("hall", "ansim/1/hall/report", True, False),
+        ("hall", "ansim/1/hall/cmd", False, True),
+        ("hall", "ansim/1/hall/stored", False, True),
+        ("hall", "ansim/1/other/report", False, False),
+        ("hall", "ansim/1/other/cmd", False, False),
+        ("hall", "ansim/1/+/cmd", False, False),
+        ("hall", "ansim/1/hall/#", False, False),
+        ("hall", "#", False, False),
+        ("hall", "$SYS/broker", False, False),
+        ("_ingest", "ansim/1/hall/stored", True, False),
+        ("_ingest", "ansim/1/hall/report", False, True),
+        ("_ingest", "ansim/1/+/report", False, True),
+        ("_ingest", "ansim/1/+/cmd", False, False),
+        ("_ingest", "#", False, False),
+    ],
+)
+def test_who_writes_and_reads_what(user, topic, writes, reads):
+    assert (rules.may_write(user, topic), rules.may_read(user, topic)) == (writes, reads)
+
+
+def test_a_steady_dictionary_may_change_while_somebody_goes_through_it():
+    steady = confine._Steady(a=1, b=2)
+
+    for key in steady:
+        steady[key + "x"] = 0
+    for key, _ in steady.items():
+        steady[key + "y"] = 0
+
+    assert len(steady) == 8
+
+
+def test_packets_are_followed_wherever_they_are_cut():
+    stream = b"\x30\x05abcde" + b"\xc0\x00" + b"\x32\x80\x01" + bytes(128) + b"\xe0\x00"
+    for size in (1, 2, 3, 7, 1000):
+        header = gate._Header()
+        assert all(header.follow(stream[at : at + size]) for at in range(0, len(stream), size))
+
+
+@pytest.mark.parametrize("head", [b"\x30\xff\xff\x7f", b"\x30\xff\xff\xff\xff\x01", b"\xc0\x00\x30\xc0\xa2\x01"])
+def test_a_packet_that_is_too_large_is_noticed_by_its_header(head):
+    assert gate._Header().follow(head) is False
