@@ -42,7 +42,9 @@ from ansim.frame_header import address_text
 
 CLEAR_SCORE = 55  # below ALARM_SCORE, so that a score at the edge does not flicker
 CANDIDATE_SCORE = 45  # for what it sends, however short it was heard
-DECIDED_MS = 8000  # heard for so long, a score below the alarm is a verdict
+DECIDED_MS = 8000  # heard for so long, a score below the alarm is a verdict ...
+NEAR_POINTS = 10  # ... unless it is that near: then what disturbs it may pass
+NEAR_URGENCY = 70
 SILENT_MS = 2000  # of listening beyond the three rows or visits without activity that end a stretch: it has stopped
 LOW_TIMES = 3  # judgements below CLEAR_SCORE in a row: one visit that fell into a pause clears nothing
 CANDIDATE_MS = 60_000  # so long a suspect's channel is worth a dwell after it was last heard
@@ -340,7 +342,7 @@ class CameraStream:
         if suspect.raised:
             return RAISED_URGENCY if suspect.gop == UNKNOWN else 0
         if self.values[evidence.HEARD_MS] >= DECIDED_MS:
-            return 0
+            return NEAR_URGENCY if suspect.score >= ALARM_SCORE - NEAR_POINTS else 0
         return max(50, min(100, shape))
 
     def _drop_lost(self, findings):

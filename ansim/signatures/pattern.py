@@ -59,7 +59,11 @@ def matches(code, start: int, end: int, name: bytes) -> bool:
 
 def sound(code, start: int, end: int) -> bool:
     """True if code[start:end] is a whole pattern, so that matches() cannot run past its end."""
-    at = start + 1 if start < end and code[start] == ANYWHERE else start
+    at = start
+    if start < end and code[start] == ANYWHERE:
+        at += 1
+        if at == end:  # anywhere, but what?
+            return False
     while at < end:
         if code[at] == MAYBE:
             at += 1

@@ -88,6 +88,7 @@ def test_a_name_made_from_a_pattern_fits_it(pattern):
     assert as_regex(pattern).match(example), example
 
 
+@example(b"\x10")
 @given(st.binary(max_size=40))
 def test_code_that_is_sound_never_runs_past_its_end(code):
     if sound(code, 0, len(code)):
