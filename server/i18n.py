@@ -4,6 +4,7 @@ Language and time as people read them: English and Korean, 24-hour times in the 
 The filters `when`, `clock`, `day` and `duration` take the database's whole seconds; None gives a dash.
 """
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -97,19 +98,34 @@ def local_name(place) -> str:
 
 
 def compile_translations(folder: Path) -> None:
-    """Make each .mo that is missing or older than its .po; nobody has to remember to."""
-    for source in folder.glob("*/LC_MESSAGES/*.po"):
-        target = source.with_suffix(".mo")
-        if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
-            from babel.messages import mofile, pofile
+    """Join each language's .po files, one an area of the pages, into its messages.mo if that is older than one of them."""
+    for place in folder.glob("*/LC_MESSAGES"):
+        sources, target = sorted(place.glob("*.po")), place / "messages.mo"
+        newest = max((source.stat().st_mtime for source in sources), default=0)
+        if target.exists() and target.stat().st_mtime >= newest:
+            continue
+        from babel.messages import mofile
 
-            with source.open("rb") as file:
-                catalog = pofile.read_po(file, locale=source.parent.parent.name)
-            # Written beside and moved, because other processes start at the same moment.
-            draft = target.with_suffix(f".{id(catalog)}.tmp")
-            with draft.open("wb") as file:
-                mofile.write_mo(file, catalog)
-            draft.replace(target)
+        # Written beside and moved, because other processes start at the same moment.
+        draft = target.with_suffix(f".{os.getpid()}.tmp")
+        with draft.open("wb") as file:
+            mofile.write_mo(file, read_translations(place))
+        draft.replace(target)
+
+
+def read_translations(place: Path):
+    """Return a language's whole catalogue (babel.messages.Catalog) from its folder of .po files."""
+    from babel.messages import Catalog, pofile
+
+    whole = Catalog(locale=place.parent.name)
+    for source in sorted(place.glob("*.po")):
+        with source.open("rb") as file:
+            part = pofile.read_po(file, locale=place.parent.name)
+        whole.mime_headers = part.mime_headers
+        for message in part:
+            if message.id:
+                whole[message.id] = message
+    return whole
 
 
 def _aware(at_s):

@@ -5,12 +5,11 @@ import re
 
 import pytest
 from babel.messages.extract import extract_from_dir
-from babel.messages.pofile import read_po
 from flask_babel import force_locale
 
 from ansim import report, signatures
 from ansim.finding import EVENTS
-from server import wording
+from server import i18n, wording
 from server.models import findings, inspections, people, places
 from server.services import sensors, tally
 from server.wording import refusals, rules, words
@@ -18,7 +17,7 @@ from server.wording.causes import VERDICTS
 from tests.conftest import ROOT
 
 LANGUAGES = ("en", "ko")
-KOREAN = ROOT / "server/translations/ko/LC_MESSAGES/messages.po"
+KOREAN = ROOT / "server/translations/ko/LC_MESSAGES"
 HANGUL = re.compile("[가-힣]")
 PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]")
 
@@ -192,12 +191,7 @@ def _english():
 
 
 def test_every_english_sentence_has_a_korean_one_with_the_same_gaps():
-    with KOREAN.open("rb") as file:
-        korean = {}
-        for entry in read_po(file, locale="ko"):
-            if entry.id:
-                sentence = entry.id if isinstance(entry.id, str) else entry.id[0]
-                korean[entry.context, sentence] = entry
+    korean = _korean()
     english = _english()
 
     missing = [sentence for sentence in english if sentence not in korean or not all(_texts(korean[sentence]))]
@@ -210,14 +204,16 @@ def test_every_english_sentence_has_a_korean_one_with_the_same_gaps():
 
 
 def test_the_korean_catalogue_has_no_sentence_that_nobody_says_any_more():
-    with KOREAN.open("rb") as file:
-        kept = {
-            (entry.context, entry.id if isinstance(entry.id, str) else entry.id[0])
-            for entry in read_po(file, locale="ko")
-            if entry.id
-        }
+    assert _korean().keys() - _english().keys() == set()
 
-    assert kept - _english().keys() == set()
+
+def _korean():
+    """{(context, sentence): babel.messages.Message} of all Korean catalogues."""
+    found = {}
+    for entry in i18n.read_translations(KOREAN):
+        if entry.id:
+            found[entry.context, entry.id if isinstance(entry.id, str) else entry.id[0]] = entry
+    return found
 
 
 def _texts(entry):
