@@ -69,6 +69,8 @@ class StationTable:
         spent_ms = now_ms - self._since_ms
         self._since_ms = now_ms
         self.spent_ms = max(0, spent_ms)
+        if self._counter:
+            self._counter.flush()  # also when no time has passed: fields may be read and written from here on
         if not self.channel or spent_ms <= 0:
             self._tell_time()
             return
@@ -77,8 +79,6 @@ class StationTable:
             self._set(layout.S_ROW_ID, self._get(layout.S_ROW_ID) + 1)
         self._row_ms += spent_ms
         self._set(layout.S_ROW_TIME, min(255, (self._row_ms + layout.MS_STEP // 2) // layout.MS_STEP))
-        if self._counter:
-            self._counter.flush()
         self._tell_time()
         fold(self.table)
 
