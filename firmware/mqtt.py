@@ -20,7 +20,6 @@ import asyncio
 import binascii
 import errno
 import gc
-import ssl
 import struct
 from collections import deque
 
@@ -343,6 +342,8 @@ def tls_context(ca_pem: str, client_cert_pem: str = "", client_key_pem: str = ""
     Raises ValueError if one of them cannot be read. The ESP32's mbedTLS is built without dates, so
     an expired certificate passes there: replace the authority to shut a broker out.
     """
+    import ssl  # 5 kB that a sensor without TLS does not need
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.verify_mode = ssl.CERT_REQUIRED
     authorities = ders(ca_pem)

@@ -3,18 +3,20 @@
 Build MicroPython with the sniffer module firmware/native/rfsniff in it.
 
     python3 -m tools.native esp32 --micropython ~/micropython --board ESP32_GENERIC_S3
-    python3 -m tools.native host [--sanitize]
+    python3 -m tools.native host [--sanitize | --frozen]
 
 `esp32` makes the interpreter image for tools/flash.py; it needs ESP-IDF's `idf.py` on the
 PATH and a checkout of MicroPython. `host` makes a MicroPython for this computer, with a
-radio made of Python calls, from the source package of Debian; the tests use it. Both write
-to build/native and build only what changed.
+radio made of Python calls, from the source package of Debian; the tests use it. With --frozen
+it has the whole program and the simulated hardware in its image, where code takes no heap.
+All write to build/native and build only what changed.
 """
 
 import argparse
 import fcntl
 import hashlib
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -24,7 +26,8 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tools import errors
+from ansim import signatures
+from tools import errors, sim_lib
 from tools.errors import ToolError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,18 +46,25 @@ BOARDS = {
 SOURCE_SUITE = "trixie"
 
 # What the Debian source package leaves out (its submodules), and the module does not need.
-HOST_OPTIONS = ("VARIANT=standard", "MICROPY_PY_BTREE=0", "MICROPY_PY_SSL=0", "MICROPY_PY_FFI=0", "FROZEN_MANIFEST=")
+HOST_OPTIONS = ("VARIANT=standard", "MICROPY_PY_BTREE=0", "MICROPY_PY_SSL=0", "MICROPY_PY_FFI=0")
+# Frozen as they are imported on a board; boot.py of the simulation gets a name that no board's file has.
+FROZEN = (("ansim", "ansim"), ("firmware", "firmware"), ("tools/sim", ""))
+NOT_FROZEN = ("native", "source", "__pycache__")
+SIM_BOOT = "sim_boot"
+MANIFEST = 'include("$(MPY_DIR)/extmod/asyncio")\nfreeze("{tree}")\n'
 SANITIZE_OPTIONS = ("STRIP=", "CFLAGS_EXTRA=-fsanitize=thread -g", "LDFLAGS_EXTRA=-fsanitize=thread")
 
 
-def host(sanitize: bool = False) -> Path:
+def host(sanitize: bool = False, frozen: bool = False) -> Path:
     """
-    Return the path of a MicroPython for this computer with the module and its host backend.
+    Return the path of a MicroPython for this computer.
 
     sanitize   built with ThreadSanitizer
+    frozen     ansim/, firmware/ and the simulated hardware (without the module) are in its image;
+               started with `-m sim_boot`, see tools/sim/boot.py. Has no TLS.
 
-    Takes about a minute the first time and nothing when neither the module nor the source
-    changed. Raises ToolError if a tool or the source package is missing.
+    Without `frozen` it has the module and its host backend. Takes about a minute the first time and
+    nothing when neither code nor source changed. Raises ToolError if a tool or the source package is missing.
     """
     for tool in ("make", "gcc"):
         if shutil.which(tool) is None:
@@ -63,15 +73,45 @@ def host(sanitize: bool = False) -> Path:
     with open(BUILD / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two test processes must not build in one folder
         source = source_folder()
-        out = BUILD / ("host-sanitize" if sanitize else "host")
+        out = BUILD / ("host-frozen" if frozen else "host-sanitize" if sanitize else "host")
         program, stamp = out / "micropython", out / "made-from"
-        made_from = f"{source.name} {_fingerprint(MODULES)}"
+        tree = _stage(BUILD / "frozen") if frozen else MODULES
+        made_from = f"{source.name} {_fingerprint(tree)}"
         if not (program.exists() and stamp.exists() and stamp.read_text() == made_from):
-            options = [*HOST_OPTIONS, *(SANITIZE_OPTIONS if sanitize else ())]
-            command = ["make", "-C", str(source / "ports/unix"), f"-j{os.cpu_count()}", *options]
-            _run([*command, f"USER_C_MODULES={MODULES}", f"BUILD={out}"], BUILD / f"{out.name}.log")
+            options = _frozen_options(source, tree) if frozen else ["FROZEN_MANIFEST=", f"USER_C_MODULES={MODULES}"]
+            options += SANITIZE_OPTIONS if sanitize else ()
+            command = ["make", "-C", str(source / "ports/unix"), f"-j{os.cpu_count()}", *HOST_OPTIONS, *options]
+            _run([*command, f"BUILD={out}"], BUILD / f"{out.name}.log")
             stamp.write_text(made_from)
     return program
+
+
+def _stage(tree: Path) -> Path:
+    """Lay out what is frozen; return the folder."""
+    shutil.rmtree(tree, ignore_errors=True)
+    for part, place in FROZEN:
+        for file in sorted((ROOT / part).rglob("*.py")):
+            name = file.relative_to(ROOT / part)
+            if not any(one in NOT_FROZEN for one in name.parts):
+                target = tree / place / (f"{SIM_BOOT}.py" if (part, name.name) == ("tools/sim", "boot.py") else name)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, target)
+    folder = ROOT / "ansim" / "signatures"
+    tables = {name: signatures.read(str(folder / f"{name}.bin"), number) for number, name in signatures.NAMES.items()}
+    rows = [f"    {name!r}: {table!r},\n" for name, table in tables.items()]
+    (tree / "ansim/signatures/in_image.py").write_text("TABLES = {\n" + "".join(rows) + "}\n")
+    return tree
+
+
+def _frozen_options(source, tree):
+    cross, manifest = BUILD / "mpy-cross", BUILD / "manifest.py"
+    command = ["make", "-C", str(source / "mpy-cross"), f"-j{os.cpu_count()}", f"BUILD={cross}"]
+    _run(command, BUILD / "mpy-cross.log")
+    manifest.write_text(MANIFEST.format(tree=tree))
+    compiler = cross / "mpy-cross"
+    made = [f"FROZEN_MANIFEST={manifest}", f"MICROPY_MPYCROSS={compiler}", f"MICROPY_MPYCROSS_DEPENDENCY={compiler}"]
+    architecture = sim_lib.ARCHITECTURES.get(platform.machine().lower())
+    return made + ([f"MPY_CROSS_FLAGS=-march={architecture}"] if architecture else [])
 
 
 def source_folder() -> Path:
@@ -177,7 +217,7 @@ def _run(command, log: Path, cwd: Path | None = None) -> None:
 
 def _fingerprint(folder: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.[chm]*")):
+    for path in sorted(path for path in folder.rglob("*.[chmp]*") if path.is_file() and path.suffix != ".pyc"):
         digest.update(f"{path.relative_to(folder)} {path.stat().st_size}\n".encode() + path.read_bytes())
     return digest.hexdigest()
 
@@ -189,10 +229,12 @@ def main() -> int:
     chip.add_argument("--micropython", type=Path, required=True, help="a checkout of MicroPython, v1.29 or newer")
     chip.add_argument("--board", default="ESP32_GENERIC", help="one of MicroPython's, or one of " + ", ".join(BOARDS))
     computer = kinds.add_parser("host", help="a MicroPython for this computer, for the tests")
-    computer.add_argument("--sanitize", action="store_true", help="with ThreadSanitizer")
+    way = computer.add_mutually_exclusive_group()
+    way.add_argument("--sanitize", action="store_true", help="with ThreadSanitizer")
+    way.add_argument("--frozen", action="store_true", help="with the whole program in its image")
     given = parser.parse_args()
     if given.kind == "host":
-        print(host(given.sanitize))
+        print(host(given.sanitize, given.frozen))
         return 0
     image = esp32(given.micropython.expanduser(), BOARDS.get(given.board, given.board))
     print(f"{image}\nSHA-256 {hashlib.sha256(image.read_bytes()).hexdigest()}")

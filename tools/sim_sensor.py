@@ -21,15 +21,15 @@ import threading
 from hashlib import sha256
 from pathlib import Path
 
+from tools import native, sim_air, sim_lib
 from tools import scene as scenes
-from tools import sim_air, sim_lib
 from tools.errors import ToolError
 
 ROOT = Path(__file__).resolve().parent.parent
-IN_ROM, IN_FILES = "rom", "files"
+IN_ROM, IN_FILES, IN_IMAGE = "rom", "files", "image"
 # Enough for a crowd (tests/bench/heap.py finds the least). Objects are about twice the size of a board's,
 # and the simulated hardware is in the same heap.
-HEAP = {IN_ROM: "288k", IN_FILES: "384k"}
+HEAP = {IN_ROM: "288k", IN_FILES: "384k", IN_IMAGE: "160k"}
 IMAGE_BYTES = 1 << 20
 POWER_UP_S = 0.2  # a board that keeps resetting must not take the whole processor
 # What the chip remembers over a reset, and loses with the power.
@@ -46,7 +46,8 @@ class VirtualSensor:
     image     True: the flash is a LittleFS image instead of a folder
     seed      of everything random in the scene
     say       function(line) for each line of output
-    code      IN_ROM: runs in place, as from a board's ROMFS; IN_FILES: .mpy files, which are loaded into the heap
+    code      IN_ROM: runs in place, as from a board's ROMFS; IN_FILES: .mpy files, which are loaded into the heap;
+              IN_IMAGE: frozen into an interpreter that is built for it (tools/native.py), without TLS
     environ   more environment variables
     """
 
@@ -169,6 +170,8 @@ class VirtualSensor:
             self._stopping.wait(POWER_UP_S)
 
     def _command(self, build):
+        if self._code == IN_IMAGE:
+            return [str(native.host(frozen=True)), "-X", f"heapsize={self._heap}", "-m", native.SIM_BOOT]
         start = [micropython()]
         if self._code == IN_ROM:
             start = [sys.executable, str(ROOT / "tools/sim_start.py"), str(build / sim_lib.IMAGE)]
@@ -184,6 +187,8 @@ class VirtualSensor:
         )
         if self._code == IN_FILES:
             environ["SIM_PROJECT"] = str(build)
+        elif self._code == IN_IMAGE:
+            environ["SIM_FROZEN"] = "1"
         return environ
 
     def _run_once(self, command, environ):

@@ -29,7 +29,7 @@ from pathlib import Path
 from ansim.settings import BadSettings, checked
 from tools import errors, sim_air
 from tools.errors import ToolError
-from tools.sim_sensor import HEAP, IN_FILES, IN_ROM, VirtualSensor, networks_of
+from tools.sim_sensor import HEAP, IN_FILES, IN_IMAGE, IN_ROM, VirtualSensor, networks_of
 
 ROOT = Path(__file__).resolve().parent.parent
 SCENES = ROOT / "tools" / "scenes"
@@ -131,7 +131,9 @@ def _parser():
     parser.add_argument("--uplink", choices=("wifi", "ethernet"), default="wifi")
     parser.add_argument("--speed", type=float, default=1.0, metavar="N", help="scene time runs N times as fast")
     parser.add_argument("--heap", default="", metavar="SIZE", help=f"of each interpreter (default {HEAP[IN_ROM]})")
-    parser.add_argument("--code", choices=(IN_ROM, IN_FILES), default=IN_ROM, help="run code in place, or load it")
+    parser.add_argument(
+        "--code", choices=(IN_ROM, IN_FILES, IN_IMAGE), default=IN_ROM, help="run code in place, or load it"
+    )
     parser.add_argument("--image", action="store_true", help="keep each flash as a LittleFS image")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random in the scenes")
     parser.add_argument("--data", type=Path, default=ROOT / "data", help="where sensors keep their flash")

@@ -222,7 +222,7 @@ class Tables:
     def _table(self, table):
         loaded = self._loaded.get(table)
         if loaded is None:
-            loaded = read("%s/%s.bin" % (self._folder, NAMES[table]), table)
+            loaded = _in_image(table) or read("%s/%s.bin" % (self._folder, NAMES[table]), table)
             if self._updates:
                 try:
                     newer = read("%s/%s.bin" % (self._updates, NAMES[table]), table)
@@ -283,3 +283,12 @@ def _digest(header, body):
 
 def _whole(data, at, size):
     return int.from_bytes(data[at : at + size], "little")
+
+
+def _in_image(table):
+    """The table frozen into the interpreter's image by tools/native.py, where it takes no heap; None elsewhere."""
+    try:
+        from ansim.signatures import in_image  # pyright: ignore[reportAttributeAccessIssue]
+    except ImportError:
+        return None
+    return in_image.TABLES[NAMES[table]]

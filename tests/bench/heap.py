@@ -13,8 +13,9 @@ must bring, or if the free heap of the last quarter lies more than FLAT_BYTES be
 second quarter. In the first everything is set up.
 
 A pointer takes 8 bytes here and 4 on the board: objects are about twice the size. The simulated
-hardware is in the same heap. With --code rom code runs in place, as from a board's ROMFS; with
---code files it is loaded into the heap, as from its file system.
+hardware is in the same heap. With --code image the program is frozen into the interpreter, which
+tools/native.py builds for it; with --code rom it runs in place on the interpreter from PyPI, as from
+a board's ROMFS, where its functions and names take heap; with --code files it is loaded whole.
 """
 
 import argparse
@@ -28,7 +29,7 @@ from ansim import report
 from tests.integration import brokers
 from tests.integration.delivery import DEVICE, KEY, TinyServer
 from tools.errors import ToolError, run
-from tools.sim_sensor import IN_FILES, IN_ROM, VirtualSensor
+from tools.sim_sensor import IN_FILES, IN_IMAGE, IN_ROM, VirtualSensor
 from tools.simulate import scene_path, settings_for
 
 WEIGH_S = 60
@@ -174,7 +175,7 @@ def _parser():
     parser.add_argument("--speed", type=float, default=60.0)
     parser.add_argument("--scene", default="crowded")
     parser.add_argument("--uplink", choices=("wifi", "ethernet"), default="wifi")
-    parser.add_argument("--code", choices=(IN_ROM, IN_FILES), default=IN_ROM)
+    parser.add_argument("--code", choices=(IN_IMAGE, IN_ROM, IN_FILES), default=IN_IMAGE)
     parser.add_argument("--csv", type=Path)
     parser.add_argument("--least", action="store_true", help="search the smallest heap that is enough")
     return parser

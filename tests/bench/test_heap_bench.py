@@ -3,7 +3,7 @@
 import pytest
 
 from tests.bench import heap
-from tools.sim_sensor import HEAP, IN_ROM
+from tools.sim_sensor import HEAP, IN_IMAGE, IN_ROM
 from tools.simulate import scene_path
 
 
@@ -26,6 +26,15 @@ def test_a_restart_a_short_run_and_missing_reports_are_told():
     assert "MemoryError" in heap.problems(found([50000] * 60, restarts=1), 1)[0]
     assert "ended after 600 s" in heap.problems(found([50000] * 10), 1)[0]
     assert "only 3 reports" in heap.problems(found([50000] * 60, reports=3), 1)[0]
+
+
+@pytest.mark.long
+@pytest.mark.build
+@pytest.mark.mosquitto
+def test_the_whole_firmware_in_an_image_runs_an_hour_in_160_kb():
+    made = heap.measure(scene_path("crowded"), "160k", 1, 80, code=IN_IMAGE)
+
+    assert heap.problems(made, 1) == []
 
 
 @pytest.mark.long

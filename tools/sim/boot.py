@@ -6,6 +6,7 @@ a file), SIM_WORLD, SIM_SPEED, SIM_CAUSE and SIM_ID, see _world.py, and the code
 
     SIM_ROM      address and size of a ROMFS image in memory (tools/sim_start.py), mounted at /rom
     SIM_PROJECT  a folder with ansim/, firmware/ and tools/sim/, mounted at /lib
+    SIM_FROZEN   anything: it is all in the interpreter's image (tools/native.py)
     SIM_MODULES  a folder with what tools/sim has; all other code is in the flash, and the prompt follows
                  main.py (tools/board.py); SIM_RAW says it was in raw mode before a soft reset
 
@@ -93,13 +94,15 @@ def _arrange():
         address, size = rom.split(",")
         vfs.mount(vfs.VfsRom(memoryview(uctypes.bytearray_at(int(address), int(size)))), "/rom")
         code, sim = "/rom", "/rom/sim"
+    elif os.getenv("SIM_FROZEN"):
+        code, sim = ".frozen", ""
     elif project:
         vfs.mount(vfs.VfsPosix(project), code)
         vfs.mount(vfs.VfsPosix(project + "/tools/sim"), sim)
     else:
         vfs.mount(vfs.VfsPosix(modules), sim)
     os.chdir("/")
-    sys.path[:] = ["", ".frozen", code, sim]
+    sys.path[:] = ["", ".frozen", code, sim] if sim else ["", ".frozen"]
     del sys.argv[:]
     return code + "/firmware/main.py" if rom or project else ""
 
@@ -163,7 +166,10 @@ def _switch_on():
 
 _main = _arrange()
 _scale_time()
-if _main:
+if os.getenv("SIM_FROZEN"):
+    _provision()
+    __import__("firmware.main")
+elif _main:
     _provision()
     _run(os.getenv("SIM_MAIN") or _main)
 else:
