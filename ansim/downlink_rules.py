@@ -1,5 +1,5 @@
 """
-What a message to a sensor must look like: the tables behind report.decode() for cmd and stored.
+What a message to a sensor must look like: the tables behind report.decode() for cmd, stored and part.
 
 A rule is made when it is asked for and thrown away after, because a sensor's memory is short.
 """
@@ -9,14 +9,19 @@ from ansim.schema import address, any_object, hexadecimal, items, one_of, record
 
 MAX_COUNT = (1 << 31) - 1
 MAX_TIME_S = 1 << 34
+PART_CHARS = 4096
 
 
 def message(leaf):
-    """Return the rule for the messages on a leaf, topics.CMD or topics.STORED."""
+    """Return the rule for the messages on a leaf, topics.CMD, topics.STORED or topics.PART."""
     version = one_of(report.FORMAT_VERSION)
     if leaf == topics.STORED:
         # one row a boot, newest last: boot, highest seq up to which every report is stored
         return record({"v": version, "upto": items(row(whole(1, MAX_COUNT), whole(0, MAX_COUNT)), 8, 1)})
+    if leaf == topics.PART:
+        # `data` is base64 of the bytes from `offset` on; "" if the server has no such file or it ends there
+        fields = {"v": version, "sha256": hexadecimal(64), "offset": whole(0, MAX_COUNT), "data": text(PART_CHARS)}
+        return record(fields)
     return record(
         {
             "v": version,
@@ -62,7 +67,9 @@ def _fields(name):
         digest = hexadecimal(64)
         return {"table": text(16, 1), "bytes": count, "sha256": digest, "offset": count, "data": text(8192)}
     if name == report.UPDATE:
-        return {"manifest": any_object}
+        # `bytes` and `sha256` of the manifest, which is asked for as any other file; see firmware/update.py
+        digest = hexadecimal(64)
+        return {"version": text(32, 1), "bytes": whole(1, 65536), "sha256": digest, "hmac": digest}
     if name == report.WIPE:
         return {"device": text(32, 1)}
     if name == report.RESTART:

@@ -58,6 +58,12 @@ def broker_password(key: bytes) -> str:
     return binascii.hexlify(hmac_sha256(key, b"mqtt-password")).decode()
 
 
+def manifest_hmac(key: bytes, sha256: str) -> str:
+    """Return the HMAC (64 hex digits) that lets a device take an update whose manifest has this SHA-256."""
+    # With words of its own before it, so that it is never the signature of a message.
+    return binascii.hexlify(hmac_sha256(key, b"ansim manifest\n" + sha256.encode())).decode()
+
+
 def digest(body: bytes) -> str:
     """Return 16 hex digits of SHA-256 of a report's JSON: the next report carries them as `prev`."""
     return binascii.hexlify(hashlib.sha256(body).digest()[:8]).decode()

@@ -190,6 +190,16 @@ def ack(boot, command_id, error="") -> dict:
     return {"v": FORMAT_VERSION, "boot": boot, "id": command_id, "ok": not error, "error": error[:200]}
 
 
+def want(boot, sha256, offset) -> dict:
+    """Return the question for a part of a file, known by its SHA-256, from an offset on."""
+    return {"v": FORMAT_VERSION, "boot": boot, "sha256": sha256, "offset": offset}
+
+
+def part(sha256, offset, data) -> dict:
+    """Return the answer to a want; `data` is base64 text."""
+    return {"v": FORMAT_VERSION, "sha256": sha256, "offset": offset, "data": data}
+
+
 def stored(upto) -> dict:
     """Return a stored message; `upto` is a list of [boot, seq], newest boot last."""
     return {"v": FORMAT_VERSION, "upto": [list(one) for one in upto]}

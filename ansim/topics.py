@@ -9,8 +9,10 @@ Every MQTT topic there is, and who may write it.
     report   sensor      no        1    everything that must not be lost; see report.py
     live     sensor      no        0    proximity while someone is following a signal
     ack      sensor      no        1    the answer to a cmd
+    want     sensor      no        1    asks for a part of a file of an update
     cmd      server      no        1    a signed, expiring command
     stored   server      yes       1    up to where the server holds the sensor's reports
+    part     server      no        1    the part that was asked for
 
 <device> is 1..32 characters of a-z, 0-9 and "-".
 """
@@ -22,11 +24,13 @@ INFO = "info"
 REPORT = "report"
 LIVE = "live"
 ACK = "ack"
+WANT = "want"
 CMD = "cmd"
 STORED = "stored"
+PART = "part"
 
-FROM_SENSOR = (STATE, INFO, REPORT, LIVE, ACK)
-TO_SENSOR = (CMD, STORED)
+FROM_SENSOR = (STATE, INFO, REPORT, LIVE, ACK, WANT)
+TO_SENSOR = (CMD, STORED, PART)
 
 _DEVICE_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789-"
 

@@ -1,5 +1,5 @@
 """
-What a message from a sensor must look like: the tables behind report.decode() for state, info, report, live and ack.
+What a message from a sensor must look like: the tables behind report.decode() for state, info, report, live, ack and want.
 
 Only the server and the tools load this file.
 """
@@ -151,6 +151,9 @@ _info = _with_version(
         "rssi_dbm": maybe(_dbm),  # of its own uplink
         "clock": one_of("unknown", "ntp", "server"),
         "inspection": _id,
+        "safe?": true_or_false,  # safe mode: after many crashes it only delivers and obeys
+        "update?": hexadecimal(64),  # of the running slot's manifest, once the broker was reached with it
+        "failed_update?": text(64),  # SHA-256 of the manifest that was rolled back, or why it was not installed
     }
 )
 _live = _with_version(
@@ -164,9 +167,17 @@ _live = _with_version(
         "trend": one_of("warmer", "colder", "same", "lost"),
     }
 )
+_want = _with_version({"boot": _boot, "sha256": hexadecimal(64), "offset": _count})
 _ack = _with_version({"boot": _boot, "id": text(40, 1), "ok": true_or_false, "error": text(200)})
 
-_MESSAGES = {topics.STATE: _state, topics.INFO: _info, topics.REPORT: _report, topics.LIVE: _live, topics.ACK: _ack}
+_MESSAGES = {
+    topics.STATE: _state,
+    topics.INFO: _info,
+    topics.REPORT: _report,
+    topics.LIVE: _live,
+    topics.ACK: _ack,
+    topics.WANT: _want,
+}
 
 
 def message(leaf):

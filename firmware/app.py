@@ -29,6 +29,7 @@ from firmware.orders import Orders
 from firmware.radio import ble, sniffer
 from firmware.radio.listener import Listener
 from firmware.radio.plan import Plan
+from firmware.upkeep import TABLES, UPDATE_WINDOW_MS, Upkeep
 
 JOURNAL_FOLDER = "/journal"
 COMMANDS_FILE = "/commands.json"
@@ -50,18 +51,19 @@ class App:
 
     settings  checked (ansim/settings.py)
     health    a health.Health that has begun
+    on_trial  True if these settings are new and may be taken back (trial.py)
 
     Raises boards.UnknownBoard.
     """
 
-    def __init__(self, settings: dict, health):
+    def __init__(self, settings: dict, health, on_trial=False):
         self._settings = settings
         gc.collect()  # loading has left holes, and the engine's table wants 16 kB in one piece
-        self._engine = engine = engines.standard(settings)
+        self._capabilities = can = capabilities(health.level())
+        self._engine = engine = engines.standard(settings, TABLES, report.NRF24 in can)
         self._health = health
         self._board = board = boards.load(settings["board"])
         self._wired = settings["uplink"] == "ethernet"
-        self._capabilities = capabilities(health.level())
         self._swept_ms = 0
         self._shown_until_ms = 0
         self._led = led.Led(board.LED, board.LED_ON)
@@ -74,11 +76,13 @@ class App:
         self._inspection = Inspection(journal, engine, clock, settings["ignore"], self._sweep)
         self._commands = Commands(settings["device"], key_bytes(settings), clock, COMMANDS_FILE)
         self._link = Link(settings, journal, clock, self._commands, way, self._describe)
-        self._plan = Plan(settings["channels"], self._capabilities, every_ms, settings["uplink"])
-        ears = _ears(wlan, self._capabilities)
+        self._plan = Plan(settings["channels"], can, every_ms, settings["uplink"])
+        ears = _ears(wlan, can)
         self._listener = Listener(self._plan, engine, clock, wlan, ears, self._found, self._upload, health)
         live = self._link.live
-        self._orders = Orders(self._inspection, self._plan, self._listener, clock, live, self._restart)
+        self._upkeep = Upkeep(settings, on_trial, clock, self._restart, health.feed)
+        self._link.errand = self._upkeep  # pyright: ignore[reportAttributeAccessIssue]
+        self._orders = Orders(self._inspection, self._plan, self._listener, clock, live, self._report)
 
     async def run(self) -> None:
         """Listen and report for ever. Raises what nobody expected."""
@@ -86,11 +90,14 @@ class App:
         self._health.watch()
         self._journal.open()
         self._inspection.resume()
-        slot = {"version": VERSION, "slot": ""}
+        self._upkeep.begin()
+        slot = {"version": VERSION, "slot": self._upkeep.fields()["slot"]}
         self._report(report.RESET, dict(slot, cause=self._health.cause, crashes=self._health.crashes))
-        for name, handler in self._orders.table():
+        for name, handler in self._orders.table() + self._upkeep.table():
             self._commands.on(name, handler)
         tasks = [self._listen(), self._led.run()]
+        if self._upkeep.on_trial:
+            tasks.append(self._upkeep.prove(self._link, self._plan.upload_soon))
         if self._wired:
             tasks.append(self._link.stay_connected())
         await asyncio.gather(*tasks)
@@ -118,7 +125,7 @@ class App:
         """Hand over what waits, by Wi-Fi; True if the server has it all."""
         self._sweep_if_due(LEAST_SWEEP_MS)
         self._led.show(led.UPLOADING)
-        return await self._link.upload(deadline_ms)
+        return await self._link.upload(max(deadline_ms, UPDATE_WINDOW_MS) if self._upkeep.waits else deadline_ms)
 
     def _found(self, finding):
         self._report(report.FINDING, report.finding_body(finding))
@@ -149,11 +156,10 @@ class App:
 
     def _describe(self):
         """The fields of the info message that only the app knows."""
-        return {
+        fields = {
             "version": VERSION,
-            "interpreter": _interpreter(),
+            "interpreter": interpreter(),
             "board": self._board.NAME,
-            "slot": "",
             "capabilities": self._capabilities,
             "fitted": list(self._board.FITTED),
             "battery_percent": None,
@@ -162,12 +168,16 @@ class App:
             "ring_dropped": self._listener.ring_dropped,
             "inspection": self._inspection.id,
         }
+        fields.update(self._upkeep.fields())
+        return fields
 
-    async def _restart(self):
-        """End this run on purpose."""
+    async def _restart(self, last=None):
+        """End this run on purpose; last() is called just before."""
         self._listener.stop()
         await self._link.stop(report.DISCONNECTED)
         self._journal.close()
+        if last:
+            last()
         self._health.ends()
         machine.reset()
 
@@ -194,6 +204,7 @@ def _ears(wlan, can):
     return None
 
 
-def _interpreter():
+def interpreter():
+    """Return what runs the program, for the info message."""
     version = ".".join([str(part) for part in sys.implementation.version if part != ""])
     return ("MicroPython %s on %s" % (version, getattr(sys.implementation, "_machine", sys.platform)))[:64]

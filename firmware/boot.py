@@ -1,16 +1,26 @@
 """
 Runs at every start, before main.py, also when main.py does not: it comes as /boot.py.
 
-Two duties that must not wait for the program itself:
+Three duties that must not wait for the program itself:
 - The sniffer may still be listening after a soft reset, which a native module is not told of.
 - tools/flash.py copies a new version to a folder of its own and renames that to READY when it is
   complete. From then on the new version counts, and its files are moved to their places here; when
   the power fails in between, the next start goes on. So there is always a whole program to run.
+- Updates over the air are in a slot, /a or /b, whose folder has to come first where modules are
+  looked for. A new slot has few starts to reach the broker; then the one before it runs again
+  (firmware/slots.py has the form of SLOTS, firmware/update.py fills the slots).
+
+No update over the air replaces this file or main.py: they are what brings a broken one back.
 """
 
+import json
 import os
+import sys
 
 READY = "/ready"
+SLOTS = "/slots.json"
+ORDER = "/update.json"
+WATCHDOG_MS = 90000  # as in firmware/health.py
 OBSOLETE = READY + "/obsolete"  # paths to remove, one a line; a stale x.py would be taken instead of a new x.mpy
 
 
@@ -21,6 +31,18 @@ def silence():
     except ImportError:
         return
     rfsniff.stop()
+
+
+def watch():
+    """Start the watchdog and return it, if a program from the air or half a copy is to be run; None if not."""
+    if not (_is_there(SLOTS) or _is_there(READY)):
+        return None  # who works at the prompt of a new board is left alone
+    try:
+        import machine
+
+        return machine.WDT(timeout=WATCHDOG_MS)
+    except (ImportError, AttributeError, ValueError, OSError):
+        return None
 
 
 def finish():
@@ -40,6 +62,8 @@ def finish():
 def _move(source, target):
     # A list first: the folder changes under the iterator's feet.
     for entry in list(os.ilistdir(source)):
+        if watchdog:
+            watchdog.feed()
         here, there = source + "/" + entry[0], target + "/" + entry[0]
         if here == OBSOLETE:
             continue
@@ -65,5 +89,31 @@ def _is_there(path):
     return True
 
 
+def choose():
+    """Return the folder of the slot that is to run, "" for what came by cable; count the starts of a new one."""
+    try:
+        with open(SLOTS) as file:
+            state = json.load(file)
+        slot, left = state["slot"], state["left"]
+        if left is not None:
+            if left <= 0:
+                slot, left = state["before"], None
+                state["failed"], state["update"] = state["update"], state.get("before_update", "")
+                _remove(ORDER)  # or it would come again
+            else:
+                left -= 1
+            state["slot"], state["left"] = slot, left
+            with open(SLOTS + ".new", "w") as file:
+                json.dump(state, file)
+            os.rename(SLOTS + ".new", SLOTS)
+        return "/" + slot if slot in ("a", "b") else ""
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
 silence()
+watchdog = watch()
 finish()
+folder = choose()
+if folder and folder not in sys.path:
+    sys.path.insert(0, folder)

@@ -35,6 +35,8 @@ LINGER_MS = 300  # and so long, when all is done, for a command that is on its w
 REJOIN_EVERY = 4  # failures in a row after which the uplink is made anew
 LIVE_WAITING = 4
 NTP_MS = 1500
+ERRAND_MS = 60_000  # one run of an errand on a connection that stays
+ERRAND_SPARE_MS = 12_000  # of upload()'s time, for the answer an errand is waiting for (session.PART_S)
 
 
 class Link:
@@ -42,6 +44,8 @@ class Link:
     settings          as ansim/settings.py
     journal, clock, commands, uplink   see their files
     describe          describe() returns the fields of the info message that only the app knows
+
+    errand            has `waits`, and `async run(session, until_ms)` which is called while it does; None
 
     problem           why the last attempt failed, "" if it did not
     connected         True between "ready" and the end of the connection
@@ -58,6 +62,7 @@ class Link:
         self._commands = commands
         self._uplink = uplink
         self._describe = describe
+        self.errand = None
         self._live = Outbox(LIVE_WAITING)
         self._live_refused = 0
         self._session = None
@@ -107,7 +112,8 @@ class Link:
             return False
         self._begin()
         try:
-            return await asyncio.wait_for(self._upload(), max(1, deadline_ms - CLOSE_MS) / 1000)
+            until_ms = self._clock.now_ms() + deadline_ms - CLOSE_MS
+            return await asyncio.wait_for(self._upload(until_ms), max(1, deadline_ms - CLOSE_MS) / 1000)
         except TimedOut:
             self._failed("not done within %d s" % (deadline_ms // 1000))
         except (BrokerError, NoUplink) as error:
@@ -144,7 +150,7 @@ class Link:
         self._stopping.clear()
         self._ended.clear()
 
-    async def _upload(self):
+    async def _upload(self, until_ms):
         session = await self._open()
         newest = (self._journal.boot, self._journal.seq)
         oldest, before = self._oldest(), None
@@ -155,6 +161,8 @@ class Link:
         await session.until(lambda: self._stop_word or session.is_quiet, TIME_MS / 1000)
         await self._ask_ntp()
         await session.until(lambda: self._stop_word, LINGER_MS / 1000)
+        if self._errand_waits():
+            await self._run_errand(session, until_ms - ERRAND_SPARE_MS)
         self._succeeded()
         self.problem = "" if oldest > newest else "the server does not confirm"
         return oldest > newest
@@ -171,7 +179,11 @@ class Link:
             began_ms = session.ready_ms
             await session.until(lambda: self._stop_word or session.is_quiet, TIME_MS / 1000)
             await self._ask_ntp()
-            await session.until(lambda: self._stop_word or not self._uplink.is_up())
+            while not self._stop_word and self._uplink.is_up():
+                await session.until(lambda: self._stop_word or not self._uplink.is_up() or self._errand_waits())
+                if self._errand_waits():
+                    await self._run_errand(session, self._clock.now_ms() + ERRAND_MS)
+                    await asyncio.sleep(1)  # it may have got no answer
             if not self._stop_word:
                 self._failed("the uplink is gone")
         except (BrokerError, NoUplink) as error:
@@ -183,6 +195,12 @@ class Link:
             await self._close(self._stop_word)  # without a word, the broker publishes the will
             if self._failures % REJOIN_EVERY == REJOIN_EVERY - 1:
                 self._uplink.leave()
+
+    def _errand_waits(self):
+        return self.errand is not None and self.errand.waits and not self._stop_word
+
+    async def _run_errand(self, session, until_ms):
+        await self.errand.run(session, until_ms)  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
 
     async def _open(self):
         """Return a Session that has said "ready". Raises NoUplink, BrokerError."""

@@ -1,69 +1,39 @@
 """
-Power-on: run the sensor, or show why it cannot run.
+Comes as /main.py, after boot.py, which has put the folder of the version that runs first in sys.path.
 
-Copied to /main.py on the board. Bad settings are waited for, not rebooted over: three quick
-flashes, and the reason on the console every few seconds.
+Small, because no update over the air replaces it: it starts the program, and if a program from the
+air cannot even be started, it goes back to the one before.
 """
 
-import asyncio
-import sys
-import time
 
-import machine
+def rescue(error):
+    """Say what happened; leave a slot that cannot be started; start again."""
+    import json
+    import os
+    import sys
+    import time
 
-from ansim import VERSION
-from ansim.settings import BadSettings, load
-from firmware import boards, led
-from firmware.health import Health
-from firmware.radio import sniffer
+    import machine
 
-SETTINGS = "/settings.json"
-LOOK_AGAIN_MS = 5000
-FIRST_PAUSE_S = 2  # after an unexpected end; doubles with each, so that a broken sensor stays reachable
-LONGEST_PAUSE_S = 300
-
-
-def main():
-    """Never returns; Ctrl-C on the console ends it."""
-    print("Ansim %s" % VERSION)  # tools/flash.py waits for this line
-    sniffer.silence()
-    health = Health()
-    health.begin()
-    settings = wait_for_settings()
-    try:
-        from firmware.app import App
-
-        asyncio.run(App(settings, health).run())
-    except KeyboardInterrupt:
-        health.attend()
-        raise
-    except Exception as error:
-        print("The sensor stopped unexpectedly and restarts:")
-        sys.print_exception(error)
-        sniffer.silence()
-        health.failed(error)
-        pause(min(FIRST_PAUSE_S << min(health.in_a_row, 8), LONGEST_PAUSE_S), health)
+    sys.print_exception(error)
+    if sys.path and sys.path[0] in ("/a", "/b"):
+        try:
+            with open("/slots.json") as file:
+                state = json.load(file)
+            state["slot"] = state["before"] if state["left"] is not None else ""
+            state["left"], state["failed"], state["update"] = None, state["update"], ""
+            with open("/slots.json.new", "w") as file:
+                json.dump(state, file)
+            os.rename("/slots.json.new", "/slots.json")
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # boot.py counts the starts as well
+    time.sleep(5)  # so that somebody at the console can read and stop it
     machine.reset()
 
 
-def wait_for_settings() -> dict:
-    """Return the checked settings, as soon as there are any."""
-    while True:
-        try:
-            settings = load(SETTINGS)
-            boards.load(settings["board"])
-            return settings
-        except (BadSettings, boards.UnknownBoard) as error:
-            print("settings.json is not usable:\n%s" % error)
-        # Which board this is, only the settings know: most have their light here.
-        led.Led(boards.load(boards.NAMES[0]).LED, 1).blink_for(led.FAULT, LOOK_AGAIN_MS)
+try:
+    from firmware.start import main
 
-
-def pause(seconds, health):
-    """Wait where Ctrl-C on the console still works."""
-    for _ in range(seconds):
-        health.feed()
-        time.sleep(1)
-
-
-main()
+    main()
+except Exception as unexpected:
+    rescue(unexpected)

@@ -1,12 +1,13 @@
 """
 What the server may order: one short function for each command.
 
-    for name, handler in Orders(inspection, plan, listener, clock, live, restart).table():
+    for name, handler in Orders(inspection, plan, listener, clock, live, report).table():
         commands.on(name, handler)
 
 A handler gets the checked arguments (ansim/downlink_rules.py) and the command's id. It
 returns nothing when it is done, a sentence when it refuses, or a function to call once the
-answer is out. TIME is answered by the clock itself (commands.py).
+answer is out. TIME is answered by the clock itself (commands.py); what concerns the sensor's own
+upkeep is in upkeep.py.
 """
 
 from ansim import report
@@ -18,16 +19,16 @@ class Orders:
     """
     inspection, plan, listener, clock   as in inspection.py, radio/plan.py, radio/listener.py, clock.py
     live                                function(subject, rssi_dbm, smoothed_dbm, sigma_db, trend): Link.live
-    restart                             async function() that ends this run on purpose
+    tell                                function(kind, body) that makes a report
     """
 
-    def __init__(self, inspection, plan, listener, clock, live, restart):
+    def __init__(self, inspection, plan, listener, clock, live, tell):
         self._inspection = inspection
         self._plan = plan
         self._listener = listener
         self._clock = clock
         self._live = live
-        self._restart = restart
+        self._tell = tell
 
     def table(self) -> list:
         """Return [(name of the command, handler), ...]."""
@@ -36,7 +37,7 @@ class Orders:
             (report.INSPECTION_STOP, self._inspection_stop),
             (report.DWELL, self._dwell),
             (report.LOCATE, self._locate),
-            (report.RESTART, lambda args, command_id: self._restart),
+            (report.SLOTS, self._stimulus),
         ]
 
     def _inspection_start(self, args, command_id):
@@ -58,3 +59,18 @@ class Orders:
         self._plan.dwell_on(args["channel"], args["seconds"], now_ms)
         until_ms = now_ms + args["seconds"] * 1000
         self._listener.follow(Follower(address_bytes(args["subject"]), until_ms, self._live))
+
+    def _stimulus(self, args, command_id):
+        from ansim.detect.stimulus import BadSlots, Stimulus
+        from firmware.watch import Watch
+
+        now_ms = self._clock.now_ms()
+        try:
+            test = Stimulus(args["subject"], args["slots"])
+        except BadSlots as error:
+            return str(error)
+        test.begin(now_ms)
+        last = args["slots"][-1]
+        self._plan.dwell_on(args["channel"], (last[0] + last[1]) // 1000 + 2, now_ms)
+        self._listener.watch(Watch(test, args["channel"], self._tell))
+        return None

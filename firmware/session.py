@@ -27,6 +27,7 @@ RESEND_MS = 10_000
 RESEND_MOST_MS = 300_000
 FRUITLESS = 3  # resends without progress, then it is looked whether reports are missing here
 INFO_MS = 300_000
+PART_S = 10
 TICK_S = 1
 CLOSE_S = 2
 
@@ -64,13 +65,15 @@ class Session:
         self._resend_ms = RESEND_MS
         self._probes = 1  # reports that may be sent before the server shows itself; None: any number
         self._fruitless = 0
+        self._part = None  # the newest `part` message
+        self._parts_come = False
 
     async def open(self, tls) -> None:
         """Connect, subscribe, announce; then deliver and obey in the background. Raises BrokerError."""
         client = self._client
         await client.connect(self._settings["broker"], self._settings["port"], tls)
         self._start(self._listen())
-        for leaf in topics.TO_SENSOR:
+        for leaf in (topics.CMD, topics.STORED):
             await client.subscribe(self._topics[leaf])
         self._nonce = binascii.hexlify(os.urandom(8)).decode()
         self._clock.nonce = self._nonce
@@ -105,6 +108,26 @@ class Session:
                 pass
             waited_s += max(0.001, (self._clock.now_ms() - before_ms) / 1000)
         return True
+
+    async def fetch(self, sha256: str, offset: int):
+        """
+        Ask the server for a part of a file; return its bytes, b"" at the file's end, None without an answer.
+
+        Raises BrokerError if the connection ends.
+        """
+        if not self._parts_come:
+            await self._client.subscribe(self._topics[topics.PART])
+            self._parts_come = True
+        self._part = None
+        await self._publish(topics.WANT, report.want(self._journal.boot, sha256, offset))
+        if not await self.until(lambda: self._fits(sha256, offset), PART_S):
+            return None
+        data, self._part = self._part["data"], None  # pyright: ignore[reportOptionalSubscript]
+        return binascii.a2b_base64(data)
+
+    def _fits(self, sha256, offset):
+        part = self._part
+        return part is not None and part["sha256"] == sha256 and part["offset"] == offset
 
     def stir(self) -> None:
         """Let until() look again."""
@@ -151,6 +174,9 @@ class Session:
                 self._take_stored(payload)
             elif topic == self._topics[topics.CMD]:
                 await self._obey(payload)
+            elif topic == self._topics[topics.PART]:
+                self._take_part(payload)
+            topic = payload = None  # not kept through the wait
             self._stirred.set()
 
     def _take_stored(self, payload):
@@ -173,6 +199,14 @@ class Session:
             self._asked_ms = self._clock.now_ms()
         if self._asked_ms is not None:  # else it may be the retained one, and old
             self._show_server()
+
+    def _take_part(self, payload):
+        try:
+            body = envelope.unseal(self._key, self._topics[topics.PART], payload)
+            self._part = report.decode(topics.PART, body)
+        except (envelope.BadEnvelope, report.BadMessage) as error:
+            self._commands.refused += 1
+            print("refused a part:", error)
 
     def _show_server(self):
         """The server is there: _deliver() may go on."""

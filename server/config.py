@@ -46,6 +46,8 @@ class Settings(BaseModel):
     mqtt_ca: Path | None = None  # the authority of the broker's certificate: ingest then uses TLS
     mqtt_cert: Path | None = None  # the embedded broker's certificate and key: it then speaks TLS only
     mqtt_key: Path | None = None
+    sensor_broker: str = ""  # the broker's name as sensors reach it, told to a board that is claimed; "": not told
+    sensor_port: Annotated[int, Field(ge=0, le=65535)] = 0  # its port for sensors; 0: mqtt_port
     mqtt_user: str = ""  # account of ingest on a broker of your own; "": the embedded broker's service account
     mqtt_password: SecretStr = SecretStr("")
     share_group: Annotated[str, Field(pattern=r"^[a-z0-9-]{0,32}$")] = ""  # several ingest workers: $share/<group>/...

@@ -16,7 +16,8 @@ MARK = "ansim:"
 INCOMING = "/incoming"
 READY = "/ready"
 BOOT = "/boot.py"
-OURS = ("/boot.py", "/main.py", "/lib/ansim", "/lib/firmware")
+# Slots of updates over the air (firmware/slots.py) are never part of what is installed: what comes by cable is what runs.
+OURS = ("/boot.py", "/main.py", "/lib/ansim", "/lib/firmware", "/slots.json", "/update.json", "/a", "/b")
 SECRETS = ("key", "ca", "client_cert", "client_key")  # of the settings: never leave the board
 BUNDLE = "/ansim_bundle"
 OWN = ("/ansim_agent.py", BUNDLE)  # what rshell puts here: this file, and the files that are to come

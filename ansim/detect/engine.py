@@ -19,7 +19,6 @@ of the others is told.
 Nothing here has a clock: `now_ms` is the sensor's monotonic time in milliseconds.
 """
 
-from ansim.detect.analogue_video import AnalogueVideo
 from ansim.detect.camera_access_point import CameraAccessPoint
 from ansim.detect.camera_beacon import CameraBeacon
 from ansim.detect.camera_stream import CameraStream
@@ -178,10 +177,19 @@ class Engine:
             self._full = True
 
 
-def standard(settings: dict) -> Engine:
-    """Return an Engine with the usual detectors for checked settings (see ansim/settings.py)."""
-    tables = Tables()
-    detectors = [CameraStream(), CameraAccessPoint(tables), CameraBeacon(tables), AnalogueVideo()]
+def standard(settings: dict, updates: str = "", has_spectrum: bool = True) -> Engine:
+    """
+    Return an Engine with the usual detectors for checked settings (see ansim/settings.py).
+
+    updates       folder of newer signature tables, "" for none
+    has_spectrum  an nRF24 is fitted; without one its detector is not even loaded
+    """
+    tables = Tables("", updates)
+    detectors = [CameraStream(), CameraAccessPoint(tables), CameraBeacon(tables)]
+    if has_spectrum:
+        from ansim.detect.analogue_video import AnalogueVideo
+
+        detectors.append(AnalogueVideo())
     engine = Engine(detectors)
     engine.know(settings.get("ignore", []))
     return engine

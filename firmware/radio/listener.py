@@ -51,6 +51,7 @@ class Listener:
         self._health = health
         self._failures = 0
         self._follower = None
+        self._watched = None
 
     @property
     def ring_dropped(self) -> int:
@@ -60,6 +61,10 @@ class Listener:
     def follow(self, follower) -> None:
         """Tell a follow.Follower what it asks for, until it is over; None ends it."""
         self._follower = follower
+
+    def watch(self, one) -> None:
+        """Show a watch.Watch the frames, until its time is over; None ends it."""
+        self._watched = one
 
     async def step(self) -> str:
         """Do what the plan wants next; return the phase. Raises RadioFailed."""
@@ -96,12 +101,17 @@ class Listener:
         await self._sniffer.tune(step.channel)
         began_ms = now_ms = judged_ms = self._clock.now_ms()
         self._engine.tune(step.channel, began_ms)
+        watched_ms = began_ms
         while now_ms - began_ms < step.duration_ms:
             await asyncio.sleep_ms(min(DRAIN_MS, step.duration_ms - (now_ms - began_ms)))
             self._engine.lost(*self._sniffer.drain(self._take))
             now_ms = self._clock.now_ms()
             if self._follower is not None and not self._follower.tick(now_ms):
                 self._follower = None
+            if self._watched is not None:
+                if not self._watched.tick(step.channel, watched_ms, now_ms):
+                    self._watched = None
+                watched_ms = now_ms
             if now_ms - judged_ms >= JUDGE_MS:
                 judged_ms = now_ms
                 self._judge(now_ms)
@@ -128,6 +138,8 @@ class Listener:
 
     def _take(self, records, count):
         self._engine.take(records, count)
+        if self._watched is not None:
+            self._watched.take(records, count, self._clock.now_ms())
         if self._follower is not None:
             self._seek(records, count)
 

@@ -3,15 +3,16 @@
 from collections import Counter, namedtuple
 
 from ansim import report, topics
-from server.services import commands, health, progress, reports, tally
+from server.services import commands, health, progress, reports, rollout, tally
 from server.services.pseudonyms import Pseudonyms
 
 # What to do once the transaction has committed.
 # confirm    {sensor name: (Entry, {boot: upto})}: tell these sensors what is stored
 # connected  [(Entry, nonce)]: these have just connected, tell them the time
 # orders     [(Entry, cmd message)]: send these
+# parts      [(Entry, part message)]: parts of files that sensors asked for
 # counts     Counter of (sensor name, word of tally.py)
-Done = namedtuple("Done", ("confirm", "connected", "orders", "counts"))
+Done = namedtuple("Done", ("confirm", "connected", "orders", "parts", "counts"))
 
 
 class Store:
@@ -31,7 +32,7 @@ class Store:
         letters  [(Letter, retained)], in the order they came
         refused  what was dropped: Counter of (sensor name, word)
         """
-        done = Done({}, [], [], Counter(refused))
+        done = Done({}, [], [], [], Counter(refused))
         with self._sessions.begin() as session:
             _reports(session, self._pseudonyms, [one for one, _ in letters if one.leaf == topics.REPORT], now_s, done)
             for letter, retained in letters:
@@ -72,7 +73,9 @@ def _reports(session, pseudonyms, letters, now_s, done):
         (tally.DUPLICATE, recorded.duplicates),
         (tally.CONFLICT, recorded.conflicts),
     ):
-        done.counts.update((one.sensor.name, what) for one in found)
+        for one in found:
+            unreadable = what == tally.STORED and one.message["kind"] == reports.UNREADABLE
+            done.counts[one.sensor.name, tally.MALFORMED if unreadable else what] += 1
     for what, found in ((tally.CHAIN_BROKEN, recorded.chain_broken), (tally.DROPPED, recorded.dropped)):
         for sensor_id, count in found.items():
             done.counts[sensors[sensor_id].name, what] += count
@@ -89,7 +92,9 @@ def _other(session, letter, retained, now_s, done):
         if message["nonce"] and health.is_connected(message["state"]):
             _greet(session, sensor, message, now_s, done)
     elif letter.leaf == topics.INFO:
-        health.take_info(session, sensor.id, message)
+        health.take_info(session, sensor.id, message, None if retained else now_s)
+    elif letter.leaf == topics.WANT:
+        done.parts.append((sensor, rollout.part(session, message["sha256"], message["offset"])))
     elif letter.leaf == topics.LIVE:
         health.take_live(session, sensor.id, message, health.now_ms())
     elif letter.leaf == topics.ACK:

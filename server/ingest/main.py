@@ -23,7 +23,7 @@ from server.broker import rules
 from server.ingest import batch, letters, outgoing, wire
 from server.ingest.keyring import Keyring
 from server.ingest.refusals import Refusals
-from server.services import commands, health, progress, sensors, tally
+from server.services import commands, health, progress, rollout, sensors, tally
 from server.services.pseudonyms import Pseudonyms
 
 LEADER = "1"  # the worker that, beside reports, takes what comes on unshared topics and sends commands
@@ -136,7 +136,7 @@ class Ingest:
         reports = topics.everyone(topics.REPORT)
         filters = [(f"$share/{group}/{reports}" if group else reports, 1)]
         if self._leads:
-            filters += [(topics.everyone(leaf), 1) for leaf in (topics.STATE, topics.INFO, topics.ACK)]
+            filters += [(topics.everyone(leaf), 1) for leaf in (topics.STATE, topics.INFO, topics.ACK, topics.WANT)]
             filters.append((topics.everyone(topics.LIVE), 0))
         client.subscribe(filters)
 
@@ -208,6 +208,7 @@ class Ingest:
         for sensor, upto in done.confirm.values():
             self._confirm(sensor, upto)
         outgoing_messages = [(sensor, topics.CMD, message) for sensor, message in done.orders]
+        outgoing_messages += [(sensor, topics.PART, message) for sensor, message in done.parts]
         for sensor, nonce in done.connected:
             message = self._greetings.time_for(sensor, nonce, now_s)
             if message:
@@ -273,8 +274,11 @@ class Ingest:
             silent = sensors.watch(session, now_s, self._settings.silent_after_s)
             commands.expire(session, now_s)
             health.forget_proximity(session, health.now_ms())
+            stopped = [one.why for one in rollout.tick(session, self._vault, now_s)]
         for name in silent:
             log.warning("sensor has fallen silent", sensor=name)
+        for why in stopped:
+            log.warning("a rollout has stopped by itself", why=why)
 
 
 def calm_collector() -> None:

@@ -8,6 +8,7 @@ what the newest of those rows says, so that lists need no search.
 
 from server.models.base import Base
 from server.models.findings import Disposition, Finding, FindingEvent, PseudonymKey, StimulusResult
+from server.models.fleet import Claim, Release, ReleaseFile, Rollout, RolloutSensor
 from server.models.inspections import (
     Inspection,
     InspectionPerson,
@@ -22,6 +23,7 @@ from server.models.sensors import Command, Sensor
 
 __all__ = [
     "Base",
+    "Claim",
     "Command",
     "Disposition",
     "DroppedRange",
@@ -38,8 +40,12 @@ __all__ = [
     "Organisation",
     "Proximity",
     "PseudonymKey",
+    "Release",
+    "ReleaseFile",
     "Report",
     "Restroom",
+    "Rollout",
+    "RolloutSensor",
     "Selftest",
     "Sensor",
     "SensorBoot",

@@ -20,6 +20,7 @@ class Sensor(Base):
     restroom_id: Mapped[int | None] = key_of("restroom.id")  # a fixed sensor's place
     key_sealed: Mapped[bytes] = mapped_column(LargeBinary)
     enrolled_s: Mapped[TimeS]
+    keyed_s: Mapped[int | None]  # when it was given another key than the first
     revoked_s: Mapped[int | None] = mapped_column(index=True)
 
     # Current: what the newest state and info messages said.
@@ -29,6 +30,7 @@ class Sensor(Base):
     silent_s: Mapped[int | None]  # when the watch noticed that nothing came any more
     boot: Mapped[Count]
     info: Mapped[dict | None] = mapped_column(JSON)  # the info message, whole
+    info_s: Mapped[int | None]  # when it came
     inspection_ref: Mapped[str] = mapped_column(String(40), default="", server_default="")
 
     restroom: Mapped[Restroom | None] = relationship()

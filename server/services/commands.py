@@ -92,6 +92,11 @@ def withdraw(session: Session, sensor: Sensor, name: str) -> None:
         _end(command, clock.now_s(), None, WITHDRAWN)
 
 
+def waits_s(command: Command, now_s: int) -> int:
+    """How many seconds a sensor would still take an unanswered command; 0 once it has ended."""
+    return 0 if command.ended_s is not None else max(0, command.expires_s - now_s)
+
+
 def _end(command, now_s, ok, error):
     command.ended_s = now_s
     command.ok = ok

@@ -58,6 +58,8 @@ def _chosen(session, new):
 
 def without_addresses(session: Session, pseudonyms: Pseudonyms, message: dict, body: bytes, at_s: int) -> bytes:
     """Return a report's bytes as they may stay: as they are, or with pseudonyms if they name an address."""
+    if message["kind"] not in report.KINDS:  # reports.UNREADABLE
+        return b"{}"
     named = _ADDRESSES.get(message["kind"])
     if named is None:
         return body

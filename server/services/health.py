@@ -33,9 +33,11 @@ def take_state(session: Session, sensor_id: int, message: dict, now_s: int, reta
         sensor.boot = message["boot"]
 
 
-def take_info(session: Session, sensor_id: int, message: dict) -> None:
-    """Store an info message, whole."""
+def take_info(session: Session, sensor_id: int, message: dict, now_s: int | None = None) -> None:
+    """Store an info message, whole. `now_s` None: it is an old one that the broker had kept."""
     sensor = session.get(Sensor, sensor_id)
+    if now_s is not None or sensor.info is None:
+        sensor.info_s = now_s
     sensor.info = message
     sensor.boot = message["boot"]
     sensor.inspection_ref = message["inspection"]

@@ -9,42 +9,46 @@ from sqlalchemy.orm import Session
 
 from ansim import report
 from server.models.reports import DroppedRange, Report, SensorBoot
+from server.services import bulk
 
 CONFIRMED_BOOTS = 8  # most rows of a `stored` message; see ansim/report.py
 _PREV_CHARS = 16
 _WALK_ROWS = 5000
 
 
-def advance(session: Session, new: list, boots: dict) -> Counter:
+def advance(session: Session, new: list, boots: dict, late: list = ()) -> Counter:
     """
     Move each boot's `upto` and `highest` along; return how many reports each sensor said it dropped.
 
     new    reports.New, stored in this transaction
     boots  {(sensor_id, boot): bulk.Boot}, locked
+    late   reports.Incoming of kind DROPPED whose number another report has already: only their ranges count
     """
     dropped = Counter()
     seqs = {}
+    told = [(one.report_id, one.key, one.message["body"]) for one in new if one.message["kind"] == report.DROPPED]
     for one in new:
         seqs.setdefault(one.key[:2], []).append(one)
-        if one.message["kind"] == report.DROPPED:
-            body = one.message["body"]
-            dropped[one.key[0]] += body["reports"]
-            session.add(
-                DroppedRange(
-                    report_id=one.report_id,
-                    sensor_id=one.key[0],
-                    boot=one.key[1],
-                    first=body["first"],
-                    last=min(body["last"], one.key[2]),
-                    reports=body["reports"],
-                )
+    told += _unknown_ranges(session, late)
+    for report_id, (sensor_id, boot, seq), body in told:
+        dropped[sensor_id] += body["reports"]
+        session.add(
+            DroppedRange(
+                report_id=report_id,
+                sensor_id=sensor_id,
+                boot=boot,
+                first=body["first"],
+                last=min(body["last"], seq),
+                reports=body["reports"],
             )
-    if dropped or any(one.message["kind"] == report.DROPPED for one in new):
+        )
+        seqs.setdefault((sensor_id, boot), [])
+    if told:
         session.flush()
     for key, group in seqs.items():
         boot = boots[key]
-        top = max(group, key=lambda one: one.key[2])
-        if top.key[2] > boot.highest:
+        top = max(group, key=lambda one: one.key[2], default=None)
+        if top and top.key[2] > boot.highest:
             boot.highest = top.key[2]
             boot.highest_digest = "" if top.message["kind"] == report.DROPPED else top.digest[:_PREV_CHARS]
         fresh = {one.key[2] for one in group}
@@ -53,6 +57,23 @@ def advance(session: Session, new: list, boots: dict) -> Counter:
         if boot.upto < boot.highest:
             _walk(session, boot)
     return dropped
+
+
+def _unknown_ranges(session, late):
+    """Return [(row number, (sensor_id, boot, seq), body)] of the late ones whose range is not noted yet."""
+    found = {}
+    for one in late:
+        body = one.message["body"]
+        boot, seq = one.message["boot"], one.message["seq"]
+        found[one.sensor_id, boot, body["first"], min(body["last"], seq)] = (seq, body)
+    columns = (DroppedRange.sensor_id, DroppedRange.boot, DroppedRange.first, DroppedRange.last)
+    if found:
+        for row in session.execute(select(*columns).where(tuple_(*columns).in_(sorted(found)))):
+            found.pop(tuple(row))
+    numbers = bulk.take_report_ids(session, len(found)) if found else ()
+    return [
+        (number, (key[0], key[1], seq), body) for number, (key, (seq, body)) in zip(numbers, found.items(), strict=True)
+    ]
 
 
 def _walk(session, boot):

@@ -14,6 +14,7 @@ from hashlib import sha256
 
 from sqlalchemy.orm import Session
 
+from ansim import report
 from server.services import bulk, contents, dating, progress
 from server.services.pseudonyms import Pseudonyms
 
@@ -30,6 +31,10 @@ Incoming = namedtuple("Incoming", ("sensor_id", "message", "body"))
 # dropped       Counter of sensor_id: reports that journals gave up
 # confirm       {sensor_id: [[boot, upto], ...]}: what to tell the sensors after the commit
 Recorded = namedtuple("Recorded", ("stored", "duplicates", "conflicts", "chain_broken", "dropped", "confirm"))
+
+# A signed report whose content is not of this format. Its number counts, or all that come after it would wait for
+# ever; its content is not kept, because nobody knows what it names.
+UNREADABLE = "unreadable"
 
 # A report that has just been stored.
 # key        (sensor_id, boot, seq)
@@ -51,9 +56,12 @@ def record(session: Session, pseudonyms: Pseudonyms, incoming: list, now_s: int)
 
     contents.record(session, pseudonyms, new, now_s)
     chain_broken = progress.check_chain(session, new, boots)
-    dropped = progress.advance(session, new, boots)
+    # A journal that gave up reports says so under the number of the last of them, which may have been delivered
+    # before: the other content does not count, but the range that is missing before it does.
+    late = [one for one in conflicts if one.message["kind"] == report.DROPPED]
+    dropped = progress.advance(session, new, boots, late)
     dating.learn(session, new, boots)
-    if new:
+    if new or late:
         bulk.save_boots(session, boots.values())
     stored = [one for one, _ in first.values()]
     return Recorded(stored, duplicates, conflicts, chain_broken, dropped, progress.confirmations(boots))

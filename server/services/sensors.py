@@ -8,24 +8,32 @@ from sqlalchemy.orm import Session, joinedload
 from ansim import envelope, report, topics
 from server import clock
 from server.models.inspections import Inspection, InspectionSensor
-from server.models.reports import Selftest, Tally
+from server.models.places import Restroom
+from server.models.reports import Selftest, SensorBoot, Tally
 from server.models.sensors import Sensor
+from server.services import access, people, progress
 from server.services.errors import NotFound, Refused
 from server.vault import Vault
 
 NEVER, ONLINE, SLEEPING, SILENT, OFFLINE, REVOKED = "never", "online", "sleeping", "silent", "offline", "revoked"
 
 
-def list_sensors(session: Session) -> list[Sensor]:
-    """All sensors by name, their places loaded."""
-    return list(session.scalars(select(Sensor).options(joinedload(Sensor.restroom)).order_by(Sensor.name)))
+def list_sensors(session: Session, user=None) -> list[Sensor]:
+    """The sensors a person may see, by name, their places loaded: carried ones, and those fixed in their places."""
+    wanted = select(Sensor).options(joinedload(Sensor.restroom)).order_by(Sensor.name)
+    if user is not None:
+        placed = access.within(select(Sensor.id).join(Restroom), user, Restroom.facility_id)
+        wanted = wanted.where(Sensor.restroom_id.is_(None) | Sensor.id.in_(placed))
+    return list(session.scalars(wanted))
 
 
-def sensor(session: Session, name: str) -> Sensor:
-    """Return a sensor by name. Raises NotFound."""
+def sensor(session: Session, name: str, user=None, right: str = people.SEE) -> Sensor:
+    """Return a sensor by name. Raises NotFound, also if `user` does not have the right where it is."""
     found = session.scalar(select(Sensor).where(Sensor.name == name).options(joinedload(Sensor.restroom)))
     if found is None:
         raise NotFound("sensor")
+    if user is not None:
+        access.check(session, user, right, found.restroom.facility_id if found.restroom else None)
     return found
 
 
@@ -63,10 +71,13 @@ def tallies(session: Session, one: Sensor, days: int = 7) -> dict:
 
 
 def enrol(
-    session: Session, vault: Vault, name: str, label: str = "", key: bytes | None = None, **fields
+    session: Session, vault: Vault, name: str, label: str = "", key: bytes | None = None, by_id=None, **fields
 ) -> tuple[Sensor, bytes]:
     """
     Add a sensor; return it and its key of 32 bytes, which is never shown again.
+
+    by_id   row number of who enrolled it, None for a command line
+    fields  other columns of Sensor
 
     Raises Refused: sensor_name_bad, sensor_exists(sensor).
     """
@@ -81,9 +92,46 @@ def enrol(
     return added, key
 
 
+def new_key(session: Session, vault: Vault, one: Sensor, by_id=None) -> bytes:
+    """Give a sensor another key and return it. With the old one it is a stranger from now on."""
+    key = secrets.token_bytes(envelope.KEY_BYTES)
+    one.key_sealed = vault.seal(key)
+    one.keyed_s = clock.now_s()
+    session.flush()
+    return key
+
+
 def revoke(session: Session, one: Sensor) -> None:
     """Cut a sensor off for good: the broker ends its connection, ingest takes nothing from it any more."""
     session.get(Sensor, one.id).revoked_s = clock.now_s()
+
+
+def place(session: Session, one: Sensor, room: Restroom | None) -> None:
+    """
+    Say in which restroom a sensor is fixed; None: it is carried. What it reported before keeps its place.
+
+    Raises Refused: sensor_revoked(sensor), restroom_retired.
+    """
+    if one.revoked_s is not None:
+        raise Refused("sensor_revoked", sensor=one.name)
+    if room is not None and room.retired_s is not None:
+        raise Refused("restroom_retired")
+    one.restroom_id = room.id if room else None
+    session.flush()
+
+
+def gaps(session: Session, one: Sensor) -> list:
+    """Return [(boot, first missing seq, highest seq), ...] of reports that are missing and not told as dropped."""
+    return progress.gaps(session, one.id)
+
+
+def clock_error_s(session: Session, one: Sensor) -> int | None:
+    """How many seconds a sensor's clock was ahead of ours at its newest info message; None while nobody knows."""
+    if not one.info or one.info_s is None or one.info.get("clock") == "unknown":
+        return None
+    wanted = select(SensorBoot.zero_s).where(SensorBoot.sensor_id == one.id, SensorBoot.boot == one.info["boot"])
+    zero_s = session.scalar(wanted)
+    return None if zero_s is None else zero_s + one.info["up_s"] - one.info_s
 
 
 def watch(session: Session, now_s: int, silent_after_s: int) -> list[str]:

@@ -5,11 +5,13 @@ The pages. Each view reads the request, asks a service, and picks a template; se
     places       restroom list, a restroom with its log, door sign
     inspections  start, follow live, finish, read, correct
     findings     list, one finding with its evidence, disposition
-    sensors      list, one sensor, self-test
+    sensors      list, one sensor: self-test, place, key; claim codes; rollouts
+    updates      versions of the sensors' program and their roll-out
+    claims       where a board redeems a claim code
     public       what the code on a door leads to; no account needed
 """
 
-from server.web import account, assets, errors, findings, inspections, page, places, public, sensors
+from server.web import account, assets, claims, errors, findings, inspections, page, places, public, sensors, updates
 
 
 def register(app) -> None:
@@ -17,5 +19,5 @@ def register(app) -> None:
     assets.init(app)
     page.init(app)
     errors.init(app)
-    for room in (account, places, inspections, findings, sensors, public):
+    for room in (account, places, inspections, findings, sensors, claims, updates, public):
         app.register_blueprint(room.bp)

@@ -164,15 +164,19 @@ def sensor(one, silent_after_s: int) -> SensorFacts:
     capabilities = info.get("capabilities", [])
     hears = [str(words.CAPABILITIES.get(name, name)) for name in capabilities]
     battery = info.get("battery_percent")
-    return SensorFacts(one, state, battery, hears, _sensor_warning(state, battery, capabilities))
+    return SensorFacts(one, state, battery, hears, _sensor_warning(state, battery, capabilities, info))
 
 
-def _sensor_warning(state, battery, capabilities):
+def _sensor_warning(state, battery, capabilities, info):
     if state == sensors_service.NEVER:
         return gettext("It has never connected to this server.")
     if state in (sensors_service.OFFLINE, sensors_service.SILENT):
         return gettext(
             "It is not connected. Switch it on and check its Wi-Fi or cable; what it hears meanwhile is kept in it."
+        )
+    if info.get("safe"):
+        return gettext(
+            "It crashed again and again and now runs in safe mode: it listens to nothing until it is mended."
         )
     if battery is not None and battery < LOW_BATTERY_PERCENT:
         return gettext("Its battery is low.")

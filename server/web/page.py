@@ -14,7 +14,13 @@ from server.web import facts
 PER_PAGE = 50
 
 # The section of the navigation a page belongs to, by its blueprint.
-_SECTIONS = {"places": "places", "inspections": "places", "findings": "findings", "sensors": "sensors"}
+_SECTIONS = {
+    "places": "places",
+    "inspections": "places",
+    "findings": "findings",
+    "sensors": "sensors",
+    "updates": "sensors",
+}
 _LANGUAGE_NAMES = {"ko": "한국어", "en": "English"}
 
 

@@ -1,16 +1,17 @@
-"""Sensors: which there are, how they are, and their self-test."""
+"""Sensors: which there are, how they are, their self-test, place and key, and new versions for them."""
 
-from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, flash, redirect, render_template, request, url_for
 from flask_babel import gettext
 
 from ansim import report
-from server import clock, security
-from server.services import changes, commands, people, sensors
+from server import clock, ids, security
+from server.services import access, changes, claims, commands, errors, people, places, sensors
 from server.web import facts, page
 
 bp = Blueprint("sensors", __name__)
 
 COMMANDS_SHOWN = 8
+GAPS_SHOWN = 5
 SELFTEST_LIFETIME_S = 10 * 60
 SHOWN_AGAIN_S = 60
 
@@ -32,7 +33,7 @@ def fleet():
 
 
 def _fleet(session):
-    rows = [facts.sensor(one, _silent_after_s()) for one in sensors.list_sensors(session)]
+    rows = [facts.sensor(one, _silent_after_s()) for one in sensors.list_sensors(session, page.user())]
     return {"rows": rows, "since": _mark(session)}
 
 
@@ -43,16 +44,19 @@ def _mark(session):
 
 @bp.get("/sensors/<name>")
 def show(name):
-    """One sensor: health, last self-test, messages, commands."""
+    """One sensor: health, last self-test, messages, commands, place and key."""
+    now_s = clock.now_s()
     with page.store()() as session:
-        one = sensors.sensor(session, name)
+        one = sensors.sensor(session, name, page.user())
         return render_template(
             "sensors/show.html",
             one=facts.sensor(one, _silent_after_s()),
             info=one.info or {},
             selftest=sensors.last_selftest(session, one),
             tallies=sensors.tallies(session, one),
-            commands=commands.recent(session, one, COMMANDS_SHOWN),
+            gaps=sensors.gaps(session, one)[:GAPS_SHOWN],
+            clock_error_s=sensors.clock_error_s(session, one),
+            commands=[(row, commands.waits_s(row, now_s)) for row in commands.recent(session, one, COMMANDS_SHOWN)],
         )
 
 
@@ -61,10 +65,84 @@ def show(name):
 def selftest(name):
     """Ask a sensor to test itself."""
     with page.store().begin() as session:
-        one = sensors.sensor(session, name)
+        one = sensors.sensor(session, name, page.user(), people.INSPECT)
         commands.send(session, one, report.RUN_SELFTEST, {}, page.user(), SELFTEST_LIFETIME_S)
     page.said(gettext("The sensor will test itself when it hears this; the result appears here."))
     return redirect(url_for("sensors.show", name=name))
+
+
+@bp.post("/sensors/<name>/restart")
+@security.needs(people.MANAGE)
+def restart(name):
+    """Ask a sensor to start anew."""
+    with page.store().begin() as session:
+        one = sensors.sensor(session, name, page.user(), people.MANAGE)
+        commands.send(session, one, report.RESTART, {}, page.user(), SELFTEST_LIFETIME_S)
+    page.said(gettext("The sensor will restart when it hears this."))
+    return redirect(url_for("sensors.show", name=name))
+
+
+@bp.post("/sensors/<name>/place")
+@security.needs(people.MANAGE)
+def place(name):
+    """Fix a sensor in a restroom, named by the code on its door; no code: it is carried."""
+    code = ids.clean(request.form.get("restroom", "").rpartition("/")[2])
+    try:
+        with page.store().begin() as session:
+            one = sensors.sensor(session, name, page.user(), people.MANAGE)
+            room = places.restroom(session, code) if code else None
+            if room is not None:
+                access.check(session, page.user(), people.MANAGE, room.facility_id)
+            sensors.place(session, one, room)
+    except errors.NotFound:
+        flash(gettext("No restroom has this code. It is on the door sign, under the QR code."), "warn")
+    except errors.Refused as error:
+        flash(page.refused(error), "warn")
+    else:
+        page.said(gettext("The place of the sensor is noted."))
+    return redirect(url_for("sensors.show", name=name))
+
+
+@bp.post("/sensors/<name>/revoke")
+@security.needs(people.MANAGE)
+def revoke(name):
+    """Cut a sensor off for good."""
+    if request.form.get("really") != "yes":
+        flash(gettext("Nothing was done: tick the box to withdraw the sensor."), "warn")
+        return redirect(url_for("sensors.show", name=name))
+    with page.store().begin() as session:
+        sensors.revoke(session, sensors.sensor(session, name, page.user(), people.MANAGE))
+    page.said(gettext("The sensor is withdrawn: nothing is taken from it any more."))
+    return redirect(url_for("sensors.show", name=name))
+
+
+@bp.post("/sensors/<name>/claim")
+@security.needs(people.MANAGE)
+def rekey(name):
+    """Show a claim code that gives this sensor another key."""
+    try:
+        with page.store().begin() as session:
+            one = sensors.sensor(session, name, page.user(), people.MANAGE)
+            return _show_code(claims.make(session, page.user(), one), one)
+    except errors.Refused as error:
+        flash(page.refused(error), "warn")
+        return redirect(url_for("sensors.show", name=name))
+
+
+@bp.post("/sensors/claims")
+@security.needs(people.MANAGE)
+def claim():
+    """Show a claim code for a new sensor."""
+    with page.store().begin() as session:
+        return _show_code(claims.make(session, page.user()), None)
+
+
+def _show_code(code, one):
+    # In the answer to the form itself: an address with the code in it would stay in histories and logs.
+    server = current_app.extensions["settings"].public_url or request.host_url.rstrip("/")
+    minutes = claims.LIFETIME_S // 60
+    answer = render_template("sensors/claim.html", code=code, sensor=one, server=server, minutes=minutes)
+    return answer, 200, {"Cache-Control": "no-store"}
 
 
 def _silent_after_s():

@@ -23,6 +23,12 @@ REFUSALS = {
     # sensors
     "sensor_name_bad": _("A sensor's name has 1 to 32 characters of a-z, 0-9 and the hyphen."),
     "sensor_exists": _("There is a sensor named %(sensor)s already."),
+    "claim_bad": _("This claim code is wrong, used up or too old. Make a new one on the sensors page."),
+    "claim_other_sensor": _("This claim code was made for the sensor %(sensor)s."),
+    "release_bad": _("This is not a version of the sensors' program."),
+    "release_too_large": _("A version may have at most %(most_kb)s kB."),
+    "rollout_running": _("Another roll-out is still running. Stop it first."),
+    "rollout_empty": _("No sensor needs this version."),
     # people
     "wrong_password": _("The present password is not right."),
     "password_too_short": _("Please use at least %(least)s characters. Several words are easy to remember."),

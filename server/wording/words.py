@@ -180,6 +180,22 @@ CLOCKS = {
     "server": _("from this server"),
 }
 
+# How a roll-out of a new version went for a sensor, and why one ended early: services.rollout
+ROLLOUT_OUTCOMES = {
+    "": Status(_("Waiting"), "quiet", "clock"),
+    "done": Status(_("Runs it"), "good", "check"),
+    "rolled_back": Status(_("Went back"), "danger", "finding"),
+    "refused": Status(_("Refused"), "danger", "close"),
+    "not_heard": Status(_("Not heard"), "warn", "offline"),
+    "cancelled": Status(_("Left out"), "quiet", "close"),
+}
+ROLLOUT_ENDS = {
+    "canary_failed": _("Stopped by itself: one of the first sensors could not run it and went back."),
+    "too_many_failed": _("Stopped by itself: too many sensors could not run it."),
+    "no_canary": _("Stopped by itself: none of the first sensors was heard."),
+    "by_hand": _("Stopped by a person."),
+}
+
 # What became of a sensor's messages: services.tally
 TALLIES = {
     "stored": _("Reports stored"),

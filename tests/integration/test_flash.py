@@ -1,5 +1,6 @@
 """tools/flash.py against the emulated board: by mpremote and by rshell, and with the cable pulled."""
 
+import json
 import os
 import subprocess
 import sys
@@ -168,3 +169,22 @@ def test_a_port_without_a_board_is_one_line(tmp_path, via):
 
     assert done.returncode == 1
     assert "error: cannot open" in done.stdout and "Traceback" not in done.stdout + done.stderr
+
+
+def test_what_comes_by_cable_runs_also_where_an_update_over_the_air_ran(tmp_path):
+    checkout = firmware(tmp_path / "checkout", "1.0")
+    state = json.dumps({"slot": "a", "before": "", "left": None, "update": "0" * 64, "failed": ""})
+    (tmp_path / "slots.json").write_text(state)
+    (tmp_path / "newer.py").write_text('VERSION = "2.0"\n')
+    with Board(tmp_path / "board") as board:
+        tool("flash", "--port", board.port, "--root", checkout)
+        mpremote(
+            board, "mkdir", ":/a", "+", "mkdir", ":/a/ansim", "+", "cp", tmp_path / "newer.py", ":/a/ansim/__init__.py"
+        )
+        mpremote(board, "cp", "-r", ":/lib/ansim/helper.mpy", tmp_path / "helper.mpy")
+        mpremote(board, "cp", tmp_path / "helper.mpy", ":/a/ansim/helper.mpy", "+", "cp", tmp_path / "slots.json", ":")
+        assert "Ansim 2.0" in says_at_power_on(board)
+
+        tool("flash", "--port", board.port, "--root", checkout)
+
+        assert "Ansim 1.0" in says_at_power_on(board)

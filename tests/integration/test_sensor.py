@@ -174,7 +174,7 @@ def test_commands_that_make_no_sense_are_refused_with_a_reason(sensor, server):
     eventually(lambda: server.infos)
 
     asked = [
-        server.command(report.WIPE, {"device": DEVICE}, LONG),
+        server.command(report.WIPE, {"device": "another"}, LONG),
         server.command(report.DWELL, {"channel": 77, "seconds": 1}, LONG),
         server.command(report.INSPECTION_STOP, {"inspection": "other"}, LONG),
     ]

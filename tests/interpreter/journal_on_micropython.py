@@ -22,6 +22,7 @@ def used():
     return gc.mem_alloc()
 
 
+gc.threshold(4096)  # as firmware/start.py
 folder, room = sys.argv[1], int(sys.argv[2])
 if folder.endswith(".littlefs"):
     mounted(Flash(FileImage(folder, room // 4096 + 64)), "/flash", make=True)

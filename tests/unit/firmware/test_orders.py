@@ -1,5 +1,6 @@
-from ansim import report
+from ansim import report, uplink_rules
 from ansim.frame_header import address_bytes
+from ansim.schema import check
 from firmware.orders import Orders
 
 CAMERA = "c0:ff:ee:00:00:01"
@@ -33,16 +34,20 @@ class Plan:
 
 
 class Listener:
-    follower = None
+    follower = watched = None
 
     def follow(self, follower):
         self.follower = follower
+
+    def watch(self, one):
+        self.watched = one
 
 
 def made(inspection=None):
     told = []
     plan, listener = Plan(), Listener()
-    orders = Orders(inspection or Inspection(), plan, listener, Clock(), lambda *live: told.append(live), "restart")
+    tell = lambda kind, body: told.append((kind, body))  # noqa: E731
+    orders = Orders(inspection or Inspection(), plan, listener, Clock(), lambda *live: told.append(live), tell)
     return dict(orders.table()), plan, listener, told
 
 
@@ -95,7 +100,26 @@ def test_locating_dwells_and_follows_until_the_time_is_over():
     assert not follower.tick(35000)
 
 
-def test_a_restart_waits_for_its_answer():
-    handlers, *_ = made()
+def test_a_stimulus_dwells_watches_and_reports():
+    handlers, plan, listener, told = made()
+    slots = [[at * 5000, 5000, at % 2] for at in range(8)]
 
-    assert handlers[report.RESTART]({}, "c1") == "restart"
+    assert handlers[report.SLOTS]({"subject": CAMERA, "channel": 6, "slots": slots}, "c1") is None
+
+    assert plan.asked == [(6, 42, 5000)]
+    assert listener.watched.tick(6, 5000, 20000)
+    assert listener.watched.tick(1, 20000, 30000), "another channel counts as not listened to"
+    assert not listener.watched.tick(6, 30000, 46000)
+    (kind, body) = told[-1]
+    assert kind == report.STIMULUS
+    assert (body["subject"], body["slots"], body["heard_permille"]) == (CAMERA, 8, 750)
+    assert not check(uplink_rules.body(kind), body)
+
+
+def test_slots_that_overlap_are_refused():
+    handlers, plan, *_ = made()
+
+    assert "overlap" in handlers[report.SLOTS](
+        {"subject": CAMERA, "channel": 6, "slots": [[0, 9000, 1], [5000, 9000, 0]]}, "c"
+    )
+    assert not plan.asked

@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 
 from ansim import report
 from server.models import DroppedRange, Report, Selftest, SensorBoot, Sweep
-from server.services import progress
+from server.services import progress, reports
 from tests.unit.server.said import NOW_S, Voice, heard
 
 
@@ -194,3 +194,54 @@ def test_a_clock_says_nothing_about_another_boot(session, pseudonyms, sensor):
     heard(session, pseudonyms, clock)
 
     assert session.scalar(select(Report.at_s).where(Report.boot == 1)) is None
+
+
+def test_dropped_reports_count_although_the_number_of_their_report_was_delivered_before(session, pseudonyms, sensor):
+    voice = Voice(sensor)
+    said = [voice.says() for _ in range(6)]
+    heard(session, pseudonyms, said[0], said[4], said[5])  # 2, 3, 4 were on their way when the journal was full
+    told = Voice(sensor).says(report.DROPPED, {"first": 2, "last": 5, "reports": 4}, seq=5)
+
+    recorded = heard(session, pseudonyms, told)
+
+    assert recorded.conflicts == [told] and recorded.dropped == {sensor.id: 4}
+    assert recorded.confirm == {sensor.id: [[1, 6]]}
+    assert session.scalar(select(SensorBoot.upto)) == 6
+    assert not progress.gaps(session, sensor.id)
+
+
+def test_such_a_range_is_noted_once_however_often_it_comes(session, pseudonyms, sensor):
+    voice = Voice(sensor)
+    said = [voice.says() for _ in range(3)]
+    heard(session, pseudonyms, said[0], said[2])
+    told = Voice(sensor).says(report.DROPPED, {"first": 2, "last": 3, "reports": 2}, seq=3)
+
+    heard(session, pseudonyms, told, told)
+    again = heard(session, pseudonyms, told)
+
+    assert not again.dropped and again.confirm == {sensor.id: [[1, 3]]}
+    assert session.scalar(select(func.count(DroppedRange.id))) == 1
+
+
+def test_a_range_that_comes_before_the_report_with_its_number_is_no_conflict(session, pseudonyms, sensor):
+    voice = Voice(sensor)
+    said = [voice.says() for _ in range(3)]
+    told = Voice(sensor).says(report.DROPPED, {"first": 2, "last": 3, "reports": 2}, seq=3)
+
+    heard(session, pseudonyms, said[0], told)
+    recorded = heard(session, pseudonyms, said[2])
+
+    assert recorded.conflicts == [said[2]] and recorded.confirm == {sensor.id: [[1, 3]]}
+
+
+def test_a_report_nobody_can_read_does_not_hold_up_those_after_it(session, pseudonyms, sensor):
+    voice = Voice(sensor)
+    one, two, three = (voice.says() for _ in range(3))
+    odd = two._replace(message=report.report(1, 2, "", 0, None, "", reports.UNREADABLE, {}))
+
+    recorded = heard(session, pseudonyms, one, odd, three)
+
+    assert recorded.confirm == {sensor.id: [[1, 3]]} and not recorded.conflicts
+    kept = session.scalar(select(Report).where(Report.seq == 2))
+    assert (kept.kind, kept.content) == (reports.UNREADABLE, b"{}")
+    assert len(heard(session, pseudonyms, odd).duplicates) == 1

@@ -7,7 +7,7 @@ from server import headers
 from server.models import Finding, Inspection
 
 # Whoever has no account sees these.
-PUBLIC = {"account.login", "account.language", "public.restroom", "static", "health"}
+PUBLIC = {"account.login", "account.language", "public.restroom", "static", "health", "claims.redeem"}
 # Answers this machine, or a token; see server/metrics.py.
 OWN_RULE = {"page"}
 WHEN_SIGNED_IN = 200, 204, 302
@@ -81,7 +81,7 @@ def test_an_administrator_can_open_every_page(addresses, sign_in):
 
 def test_a_viewer_can_change_nothing_but_what_is_their_own(addresses, sign_in, post):
     client = sign_in("viewer")
-    own = {"account.login", "account.logout", "account.password", "account.language"}
+    own = {"account.login", "account.logout", "account.password", "account.language", "claims.redeem"}
 
     for (endpoint, method), address in addresses.items():
         if method == "POST" and endpoint not in own:

@@ -3,6 +3,7 @@
 from sqlalchemy import select
 
 from server.models import Command
+from server.services import rollout
 
 
 def test_the_list_says_how_each_sensor_is(sign_in, say):
@@ -52,3 +53,82 @@ def test_words_of_a_newer_sensor_are_shown_as_they_are(sign_in, say):
     page = sign_in("viewer").get("/sensors/demo-1").text
 
     assert "sonar" in page
+
+
+def test_a_manager_fixes_a_sensor_in_a_restroom_by_the_code_on_its_door(app, sign_in, post, room):
+    manager = sign_in("manager")
+
+    page = post(manager, "/sensors/demo-2/place", {"restroom": f"http://localhost/r/{room}"}, page="/sensors/demo-2")
+
+    assert "The place of the sensor is noted." in page.text and f'value="{room}"' in page.text
+    wrong = post(manager, "/sensors/demo-2/place", {"restroom": "zzzzzzzzzz"}, page="/sensors/demo-2")
+    assert "No restroom has this code" in wrong.text and f'value="{room}"' in wrong.text
+    empty = post(manager, "/sensors/demo-2/place", {"restroom": ""}, page="/sensors/demo-2")
+    assert f'value="{room}"' not in empty.text
+
+
+def test_a_claim_code_is_shown_once_and_is_in_no_address(app, sign_in, post):
+    manager = sign_in("manager")
+
+    answer = post(manager, "/sensors/claims", page="/sensors", follow=False)
+
+    assert answer.status_code == 200 and "--claim" in answer.text
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_new_key_is_for_one_sensor(app, sign_in, post):
+    answer = post(sign_in("manager"), "/sensors/demo-1/claim", page="/sensors/demo-1")
+
+    assert "Gives demo-1 another key, once." in answer.text
+
+
+def test_a_sensor_is_withdrawn_only_by_somebody_who_means_it(app, sign_in, post):
+    manager = sign_in("manager")
+
+    page = post(manager, "/sensors/demo-1/revoke", page="/sensors/demo-1")
+    assert "Nothing was done" in page.text
+    page = post(manager, "/sensors/demo-1/revoke", {"really": "yes"}, page="/sensors/demo-1")
+
+    assert "The sensor is withdrawn" in page.text and "Withdrawn" in page.text
+    assert "Save the place" not in page.text
+
+
+def test_a_command_says_until_when_it_is_good(sign_in, post):
+    page = post(sign_in("manager"), "/sensors/demo-1/restart", page="/sensors/demo-1")
+
+    assert "The sensor will restart" in page.text and "good until" in page.text
+
+
+def test_safe_mode_and_a_version_that_was_taken_back_are_said(sign_in, say):
+    say.state("demo-1", "ready")
+    say.info("demo-1", safe=True, failed_update="0" * 64, capabilities=[])
+
+    page = sign_in("viewer").get("/sensors/demo-1").text
+
+    assert "safe mode" in page and "was taken back" in page
+
+
+def test_an_administrator_rolls_a_version_out_and_stops_it(app, sign_in, post, say):
+    say.info("demo-1")
+    with app.extensions["sessions"].begin() as session:
+        made = rollout.add_release(session, "0.9.0", {"firmware/start.py": b"x"}).public_id
+    admin = sign_in("admin")
+
+    page = post(admin, f"/updates/{made}/begin", {"canaries": "2", "failures": "x"}, page="/updates")
+    assert "Rolling out 0.9.0" in page.text and "demo-1" in page.text
+    again = post(admin, f"/updates/{made}/begin", {}, page="/updates")
+    assert "Another roll-out is still running" in again.text
+
+    with app.extensions["sessions"]() as session:
+        running = rollout.recent(session)[0].public_id
+    page = post(admin, f"/updates/{running}/stop", page="/updates")
+    assert "Stopped by a person." in page.text
+
+
+def test_a_manager_sees_versions_and_rolls_none_out(app, sign_in, post):
+    with app.extensions["sessions"].begin() as session:
+        made = rollout.add_release(session, "0.9.0", {"firmware/start.py": b"x"}).public_id
+    manager = sign_in("manager")
+
+    assert "0.9.0" in manager.get("/updates").text
+    assert post(manager, f"/updates/{made}/begin", page="/sensors").status_code == 403

@@ -1,0 +1,56 @@
+"""New versions of the sensors' program, and how their roll-out goes."""
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_babel import gettext
+
+from server import security
+from server.services import errors, people, rollout, sensors
+from server.web import page
+
+bp = Blueprint("updates", __name__)
+
+MOST_CANARIES = 1000
+
+
+@bp.get("/updates")
+@security.needs(people.MANAGE)
+def index():
+    """Versions, and their roll-outs."""
+    with page.store()() as session:
+        rollouts = rollout.recent(session)
+        running = next((one for one in rollouts if one.ended_s is None), None)
+        return render_template(
+            "sensors/updates.html",
+            releases=rollout.releases(session),
+            rollouts=rollouts,
+            counts=rollout.counts(session, rollouts),
+            running=running,
+            rows=rollout.sensors_of(session, running or rollouts[0]) if rollouts else [],
+        )
+
+
+@bp.post("/updates/<public_id>/begin")
+@security.needs(people.ADMINISTER)
+def begin(public_id):
+    """Roll a version out to all sensors."""
+    canaries = max(1, min(request.form.get("canaries", 1, type=int), MOST_CANARIES))
+    failures = max(0, min(request.form.get("failures", 1, type=int), MOST_CANARIES))
+    try:
+        with page.store().begin() as session:
+            chosen = sensors.list_sensors(session, page.user())
+            rollout.begin(session, rollout.release(session, public_id), chosen, canaries, failures, page.user())
+    except errors.Refused as error:
+        flash(page.refused(error), "warn")
+    else:
+        page.said(gettext("The roll-out has begun; the first sensors get the version when they connect."))
+    return redirect(url_for("updates.index"))
+
+
+@bp.post("/updates/<public_id>/stop")
+@security.needs(people.ADMINISTER)
+def stop(public_id):
+    """Stop a roll-out."""
+    with page.store().begin() as session:
+        rollout.stop(session, rollout.rollout(session, public_id))
+    page.said(gettext("The roll-out is stopped; sensors that have the version keep it."))
+    return redirect(url_for("updates.index"))

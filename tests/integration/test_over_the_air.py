@@ -1,0 +1,85 @@
+"""
+A new version over the air, end to end: the real firmware on an emulated board with LittleFS, the server's own
+broker and ingest. Old, then new, then a broken one that is rolled back; the power is cut on the way.
+"""
+
+import json
+import shutil
+
+import pytest
+
+from server.services import rollout, sensors
+from tests.conftest import ROOT
+from tests.integration.board_kit import tool
+from tests.integration.server_kit import Server, wait_for
+from tools import release as releasing
+from tools.board import Board
+
+NAME = "hall-1"
+
+
+@pytest.fixture
+def server(tmp_path):
+    made = Server(tmp_path / "data")
+    yield made.start()
+    made.end()
+
+
+@pytest.fixture
+def board(tmp_path, server):
+    (tmp_path / "wifi.json").write_text(json.dumps([{"ssid": "office", "password": "correct-horse"}]))
+    with Board(tmp_path / "board", networks=["office"], heap="1M") as board:
+        where = ["--port", board.port, "--data", server.folder, "--broker", "127.0.0.1", "--broker-port", server.port]
+        more = ["--set", "upload_every_s=10", "--set", 'ntp=""', "--plain", "--wifi-file", tmp_path / "wifi.json"]
+        tool("flash", "--provision", NAME, *where, *more, "--wait-online")
+        yield board
+
+
+def release(server, folder, version, **changed):
+    """Add this checkout as another version, with some files replaced."""
+    for part in ("ansim", "firmware"):
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "ansim" / "__init__.py").write_text(f'VERSION = "{version}"\n')
+    for path, content in changed.items():
+        (folder / path.replace("_", "/", 1)).with_suffix(".py").write_text(content)
+    files = releasing.files_of(root=folder)
+    with server.sessions.begin() as session:
+        return rollout.add_release(session, version, files).public_id
+
+
+def roll_out(server, public_id):
+    with server.sessions.begin() as session:
+        made = rollout.begin(session, rollout.release(session, public_id), sensors.list_sensors(session))
+        return made.public_id
+
+
+def ended(server, public_id):
+    """The rollout once it has ended, as (stopped, why, info of the sensor)."""
+    with server.sessions() as session:
+        one = rollout.rollout(session, public_id)
+        return one.ended_s and (one.stopped, one.why, sensors.sensor(session, NAME).info)
+
+
+@pytest.mark.long  # two minutes: three starts with their pauses
+def test_old_new_broken_and_rolled_back(server, board, tmp_path):
+    new = release(server, tmp_path / "new", "9.0.0")
+    began = roll_out(server, new)
+    wait_for(lambda: parts_asked(server) > 20, 120)
+    board.power_cut()  # in the middle of it
+
+    stopped, _, info = wait_for(lambda: ended(server, began), 180)
+    assert not stopped and (info["version"], info["slot"]) == ("9.0.0", "a")
+
+    broken = release(server, tmp_path / "broken", "9.1.0", firmware_link="raise ValueError('not good')\n")
+    began = roll_out(server, broken)
+    stopped, why, info = wait_for(lambda: ended(server, began), 240)
+
+    assert (stopped, why) == (True, rollout.CANARY_FAILED)
+    assert (info["version"], info["slot"]) == ("9.0.0", "a")
+    with server.sessions() as session:
+        assert info["failed_update"] == rollout.release(session, broken).sha256
+
+
+def parts_asked(server):
+    with server.sessions() as session:
+        return sensors.tallies(session, sensors.sensor(session, NAME)).get("taken", 0)

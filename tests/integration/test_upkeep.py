@@ -1,0 +1,140 @@
+"""New settings, tables, the stimulus, the wipe and safe mode, on the whole firmware with a real broker."""
+
+import json
+
+import pytest
+
+from ansim import report
+from tests.integration import test_sensor
+from tests.integration.delivery import DEVICE, KEY, eventually
+from tests.integration.test_sensor import LONG, SILENCE, reports
+from tests.interpreter.sim_kit import CAMERA, SMALL_SCENE
+from tests.unit.firmware import test_tables
+
+pytestmark = pytest.mark.mosquitto
+broker, server, sensor = test_sensor.broker, test_sensor.server, test_sensor.sensor
+
+
+def settings(one):
+    return json.loads((one.flash / "settings.json").read_text())
+
+
+def boots(server):
+    return {one["boot"] for one in reports(server, report.RESET)}
+
+
+def test_new_settings_are_kept_once_the_broker_was_reached_with_them(sensor, server):
+    one = sensor(SILENCE, "ethernet")
+    eventually(lambda: server.infos)
+
+    command_id = server.command(report.SETTINGS, {"changes": {"upload_every_s": 33}}, LONG)
+
+    eventually(lambda: settings(one)["upload_every_s"] == 33)
+    assert server.ack_of(command_id)["ok"] and boots(server) == {1, 2}
+    assert not (one.flash / "settings.new").exists()
+
+
+def test_settings_that_do_not_reach_the_broker_are_taken_back_within_two_minutes(sensor, server, broker):
+    one = sensor(SILENCE, "ethernet", speed=40)
+    eventually(lambda: server.infos)
+
+    server.command(report.SETTINGS, {"changes": {"port": 1}}, LONG)
+
+    eventually(lambda: len(boots(server)) >= 2, 30)  # the one on trial is told of as well, afterwards
+    assert settings(one)["port"] == broker.port
+    eventually(lambda: max(boots(server)) == 3, 30)
+    assert not (one.flash / "settings.new").exists()
+    causes = [row["body"]["cause"] for row in reports(server, report.RESET)]
+    assert causes == ["power_on", "restart", "restart"]
+
+
+def test_a_power_cut_during_the_trial_brings_the_old_settings_back(sensor, server, broker):
+    one = sensor(SILENCE, "ethernet")
+    eventually(lambda: server.infos)
+
+    server.command(report.SETTINGS, {"changes": {"port": 1}}, LONG)
+    eventually(lambda: (one.flash / "settings.tried").exists())
+    one.power_cut()
+
+    eventually(lambda: len(boots(server)) >= 2, 30)
+    assert settings(one)["port"] == broker.port
+
+
+def test_bad_settings_are_refused_whole_and_say_no_values(sensor, server):
+    one = sensor(SILENCE, "ethernet")
+    eventually(lambda: server.infos)
+    before = settings(one)
+
+    asked = [
+        server.command(report.SETTINGS, {"changes": {"port": 99999, "upload_every_s": 30}}, LONG),
+        server.command(report.SETTINGS, {"changes": {"wifi": [{"ssid": "x", "password": 5}]}}, LONG),
+        server.command(report.SETTINGS, {"changes": "all"}, LONG),
+        server.command(report.UPDATE, {"version": "2", "bytes": 10, "sha256": "zz", "hmac": ""}, LONG),
+        server.command(report.SIGNATURES, {"table": "ssids"}, LONG),
+        server.command(report.SLOTS, {"subject": CAMERA, "channel": 6, "slots": [[0, 5000, 1], [5000, 5000, 0]]}, LONG),
+        server.command(report.WIPE, {}, LONG),
+    ]
+    answers = eventually(lambda: all(map(server.ack_of, asked)) and [server.ack_of(one) for one in asked])
+
+    assert not [answer for answer in answers if answer["ok"] or not answer["error"]]
+    assert settings(one) == before and boots(server) == {1}
+
+
+def test_a_newer_table_is_taken_in_parts_and_used_after_the_restart(sensor, server, tmp_path):
+    one = sensor(SILENCE, "ethernet")
+    eventually(lambda: server.infos)
+
+    for args in test_tables.parts(test_tables.table(test_tables.NEWER, KEY), 2000):
+        command_id = server.command(report.SIGNATURES, args, LONG)
+        eventually(lambda asked=command_id: server.ack_of(asked))
+        assert server.ack_of(command_id)["ok"]
+
+    eventually(lambda: boots(server) == {1, 2})
+    assert [file.name for file in (one.flash / "signatures").iterdir()] == ["ssids.bin"]
+
+
+def test_a_stimulus_is_answered_with_a_report(sensor, server):
+    sensor(SMALL_SCENE, "ethernet", speed=20)
+    eventually(lambda: server.infos)
+
+    slots = [[at * 4000, 4000, at % 2] for at in range(9)]
+    server.command(report.SLOTS, {"subject": CAMERA, "channel": 6, "slots": slots}, LONG)
+
+    told = eventually(lambda: reports(server, report.STIMULUS), 30)[0]["body"]
+    assert (told["subject"], told["slots"]) == (CAMERA, 9)
+    assert told["heard_permille"] > 900
+
+
+def test_a_wiped_sensor_keeps_its_program_and_nothing_else(sensor, server):
+    one = sensor(SILENCE, "ethernet")
+    eventually(lambda: server.infos)
+
+    command_id = server.command(report.WIPE, {"device": DEVICE}, LONG)
+
+    eventually(lambda: any("settings.json is missing" in line for line in one.said))
+    assert server.ack_of(command_id)["ok"]
+    assert not [path.name for path in one.flash.rglob("*") if path.is_file()]
+    assert not any(KEY.hex() in line for line in one.said)
+
+
+def test_after_many_crashes_it_only_delivers_and_obeys(sensor, server, tmp_path):
+    world = tmp_path / "sensor" / "world"
+    world.mkdir(parents=True)
+    (world / "broken.py").write_text(
+        "from firmware import start\n"
+        "from firmware.radio.plan import Plan\n"
+        "def fails(self, *_):\n    raise ValueError('a bug')\n"
+        "Plan.next = fails\n"
+        "start.FIRST_PAUSE_S = 0\n"
+        "start.main()\n"
+    )
+    one = sensor(SILENCE, "ethernet", speed=40, environ={"SIM_MAIN": "/.world/broken.py"})
+
+    safe = eventually(lambda: [info for info in server.infos if info.get("safe")], 60)[0]
+    (world / "broken.py").write_text("import firmware.main\n")  # as an update would
+    command_id = server.command(report.RESTART, {}, LONG)
+
+    eventually(lambda: server.infos[-1]["capabilities"], 30)
+    assert server.ack_of(command_id)["ok"] and one.is_on()
+    assert safe["capabilities"] == [] and safe["crashes"] >= 5
+    assert "safe" not in server.infos[-1]

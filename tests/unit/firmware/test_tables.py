@@ -1,0 +1,106 @@
+"""A newer signature table by commands: in parts, checked, switched to by one rename."""
+
+import base64
+import hashlib
+import struct
+
+import pytest
+
+from ansim import report, signatures
+from firmware import tables
+
+KEY = bytes(range(32))
+OTHER_KEY = bytes(32)
+BUILT_IN = signatures.Tables()
+
+
+def table(revision, key=KEY):
+    """The built-in SSID table with another revision, signed for a device."""
+    with open(signatures.__file__.replace("__init__.py", "ssids.bin"), "rb") as file:
+        data = bytearray(file.read())
+    data[8:12] = struct.pack("<I", revision)
+    data[16:48] = hashlib.sha256(bytes(data[:16]) + bytes(data[48:])).digest()
+    return signatures.signed(bytes(data), key)
+
+
+def parts(data, size=1000, name="ssids"):
+    digest = hashlib.sha256(data).hexdigest()
+    for offset in range(0, len(data), size):
+        text = base64.b64encode(data[offset : offset + size]).decode()
+        yield {"table": name, "bytes": len(data), "sha256": digest, "offset": offset, "data": text}
+
+
+NEWER = BUILT_IN.revision(signatures.SSIDS) + 1
+
+
+def take_all(folder, data, **more):
+    return [tables.take(args, KEY, folder) for args in parts(data, **more)]
+
+
+def test_a_newer_table_is_used_from_the_next_start(tmp_path):
+    folder = str(tmp_path / "signatures")
+
+    answers = take_all(folder, table(NEWER))
+
+    assert answers[-1] is None and set(answers[:-1]) == {""}
+    assert signatures.Tables("", folder).revision(signatures.SSIDS) == NEWER
+
+
+def test_every_part_fits_the_command(tmp_path):
+    assert not [one for args in parts(table(NEWER), 6000) for one in report.arguments_problems(report.SIGNATURES, args)]
+
+
+def test_parts_may_come_twice_and_go_on_after_a_restart(tmp_path):
+    folder = str(tmp_path)
+    for args in parts(table(NEWER)):
+        first = tables.take(args, KEY, folder)
+        if args["offset"] + 1000 < args["bytes"]:
+            assert first == tables.take(args, KEY, folder) == ""
+
+    assert first is None
+
+
+@pytest.mark.parametrize(
+    ("data", "word"),
+    [
+        (table(NEWER, OTHER_KEY), "signed"),
+        (table(NEWER - 1), "newer"),
+        (table(NEWER)[:-32], "signed"),
+        (b"x" * 2000, ""),
+    ],
+)
+def test_a_table_that_is_not_good_is_refused_and_the_old_one_stays(tmp_path, data, word):
+    answer = take_all(str(tmp_path), data)[-1]
+
+    assert answer and word in answer
+    assert not list(tmp_path.iterdir())
+    assert signatures.Tables("", str(tmp_path)).revision(signatures.SSIDS) == NEWER - 1
+
+
+def test_rubbish_is_refused(tmp_path):
+    good = next(parts(table(NEWER)))
+    for change in (
+        {"table": "secrets"},
+        {"table": "../settings"},
+        {"bytes": 1 << 20},
+        {"data": "A"},
+        {"offset": 500},
+        {"bytes": 10},
+    ):
+        assert tables.take({**good, **change}, KEY, str(tmp_path)), change
+    assert not [one for one in tmp_path.iterdir() if one.stat().st_size]
+
+
+def test_a_broken_table_is_thrown_away(tmp_path):
+    answers = [tables.take({**args, "sha256": "0" * 64}, KEY, str(tmp_path)) for args in parts(table(NEWER))]
+
+    assert "broken" in answers[-1]
+    assert not list(tmp_path.iterdir())
+
+
+def test_parts_that_never_became_whole_go_when_another_table_comes(tmp_path):
+    tables.take(next(parts(table(NEWER))), KEY, str(tmp_path))
+
+    take_all(str(tmp_path), table(NEWER + 1))
+
+    assert [one.name for one in tmp_path.iterdir()] == ["ssids.bin"]

@@ -1,0 +1,39 @@
+"""A version for the sensors, from this checkout into a server's database."""
+
+import pytest
+
+from server import db, migrations, vault
+from server.config import Settings
+from server.services import rollout
+from tests.conftest import ROOT
+from tools import release
+from tools.errors import ToolError
+
+
+def test_this_checkout_becomes_a_version(tmp_path):
+    settings = Settings(data=tmp_path)
+    migrations.upgrade(settings)
+    vault.open_vault(settings)
+
+    files = release.files_of()
+    size, digest = release.add(tmp_path, "0.9.0", files, ["esp32_devkit"])
+
+    assert "firmware/start.mpy" in files and "ansim/__init__.mpy" in files
+    assert not [path for path in files if "boot" in path or "main" in path or path.startswith("/")]
+    sessions = db.open_sessions(settings.url())
+    with sessions() as session:
+        (added,) = rollout.releases(session)
+        assert (added.version, added.bytes, added.sha256, added.boards) == ("0.9.0", size, digest, ["esp32_devkit"])
+    sessions.engine.dispose()
+
+
+def test_the_newest_program_is_one_that_fits_the_server(tmp_path):
+    assert sum(map(len, release.files_of().values())) < rollout.MOST_BYTES
+    assert (ROOT / "firmware/start.py").exists()
+
+
+def test_what_is_no_program_is_refused_in_one_line(tmp_path):
+    vault.open_vault(Settings(data=tmp_path))
+
+    with pytest.raises(ToolError, match="release_bad"):
+        release.add(tmp_path, "1", {"x": b""}, [])
