@@ -55,17 +55,17 @@ def main(arguments=None) -> None:
     found = collect(sources, examples.WAYS, model.TRIAGE_ALL, "playing")
     print(f"{len(found.camera)} examples of {len(sources)} sources, {int(found.camera.sum())} of cameras", flush=True)
     followed = [one for one in sources if one.path and one.kind != dataset.IDLE] + examples.look_alikes()
-    second = model.second_stage(followed, collect(followed, examples.WAYS[:1], model.FOLLOW_ALL, "second stage"))
+    watched = collect(followed, examples.WAYS[:1], model.FOLLOW_ALL, "second stage")
     if not given.write:
         ways = examples.WAYS if given.all_ways else [examples.WAYS[0], *(way for way in examples.WAYS if way.hops)]
         for title, folds in (
             ("camera model", validate.folds(sources, "model", SEED)),
             ("collection", validate.origins(sources)),
         ):
-            jobs = validate.jobs(sources, found, folds, ways, second, SEED)
+            jobs = validate.jobs(sources, found, folds, ways, (followed, watched), SEED)
             print("\n".join(validate.table(title, parallel(title, validate.attempt, jobs))), flush=True)
     if not given.check:
-        rules = model.fit(sources, found, second)
+        rules = model.fit(sources, found, model.second_stage(followed, watched))
         Path(given.out).write_text(text(rules), encoding="utf-8")
         print(f"written to {given.out}")
 

@@ -13,17 +13,23 @@ with their limits and defaults. "duration_s" ends it, otherwise it goes on for e
 """
 
 import heapq
+import itertools
 import random
 
 from ansim.schema import maybe, one_of, record
+from tools.pattern_parts import (
+    CBR,
+    IP_TO_MPDU_BYTES,
+    PACKET_GAP_S,
+    TCP_ACK_MPDU,
+    VBR,
+    call_video,
+    frame_sizes,
+    packets,
+    regular,
+    transfer,
+)
 
-IP_TO_MPDU_BYTES = 54  # 24 header + 2 QoS + 8 CCMP + 8 LLC/SNAP + 8 MIC + 4 FCS
-LONGEST_MPDU = 1500 + IP_TO_MPDU_BYTES
-TCP_ACK_MPDU = 40 + 12 + IP_TO_MPDU_BYTES  # with the time-stamp option
-PPPP_LONGEST_MPDU = 1114
-PACKET_GAP_S = 0.0006  # between the packets of one video frame
-
-CBR, VBR = "cbr", "vbr"
 TCP, UDP, NONE = "tcp", "udp", "none"
 
 # kind -> {name: (smallest, biggest, default)}, or {name: (choice, ...)} whose first is the default
@@ -44,6 +50,15 @@ KINDS = {
     "camera_idle": {"keepalive_s": (1, 300, 20)},
     # wakes on movement, sends a clip, sleeps
     "camera_clips": {**_VIDEO, "clip_s": (2, 600, 12), "every_s": (5, 3600, 60)},
+    # pictures of about the same size, one after the other, as simple camera boards send them
+    "camera_mjpeg": {
+        "fps": (0.2, 60, 12),
+        "picture_kb": (1, 500, 8),
+        "mtu": (200, 1500, 1500),
+        "acks": (TCP, UDP, NONE),
+    },
+    # uploads its video in pieces
+    "camera_pieces": {"kbps": (10, 20000, 600), "piece_s": (0.5, 30, 2), "speed_kbps": (100, 50000, 6000)},
     "call": {"up_kbps": (10, 8000, 600), "down_kbps": (10, 8000, 600), "fps": (1, 60, 24)},
     "call_one_way": {"kbps": (10, 8000, 600), "fps": (1, 60, 24)},
     "voice": {"kbps": (6, 128, 32)},
@@ -53,11 +68,29 @@ KINDS = {
     "audio_download": {"kbps": (16, 2000, 160)},
     "upload": {"kbps": (50, 50000, 4000), "total_mb": (0.1, 100000, 1000)},
     "photo_backup": {"kbps": (50, 50000, 4000), "photo_mb": (0.1, 100, 3), "every_s": (0, 600, 5)},
+    # paced datagrams of one size, as newer apps and browsers upload
+    "quic_upload": {"kbps": (50, 50000, 3000)},
+    # files to a network drive: blocks, each asked for and answered
+    "drive_backup": {"kbps": (50, 50000, 10000)},
+    # a screen sent to a television: bursts when something moves
+    "screen_mirror": {"kbps": (100, 20000, 5000), "fps": (1, 60, 60)},
+    # a talk with slides: still pictures, bursts when they change, a voice
+    "screen_share": {"kbps": (50, 8000, 600), "fps": (1, 60, 10)},
     "iot": {"every_s": (0.5, 3600, 10)},
     "game": {"up_kbps": (5, 500, 40), "down_kbps": (5, 2000, 120)},
 }
 # what a phone or a laptop does; such devices make up their address
-PHONES = ("call", "call_one_way", "voice", "live_stream", "web", "photo_backup", "game")
+PHONES = (
+    "call",
+    "call_one_way",
+    "voice",
+    "live_stream",
+    "web",
+    "photo_backup",
+    "quic_upload",
+    "screen_mirror",
+    "game",
+)
 
 
 def check(spec, where="pattern") -> list:
@@ -108,48 +141,22 @@ def frames(spec: dict, seed=0):
         yield frame
 
 
-def _packets(t_s, up, size_bytes, mtu):
-    """Split a piece of data into IP packets, as MPDUs that follow each other."""
-    overhead = 40
-    while size_bytes > 0:
-        part = min(size_bytes, mtu - overhead)
-        yield t_s, up, part + overhead + IP_TO_MPDU_BYTES
-        size_bytes -= part
-        t_s += PACKET_GAP_S
-
-
-def _frame_sizes(random_, kbps, fps, gop_s, key_ratio, rate):
-    """Bytes of one video frame after another: key frames, and for VBR a scene that is now busy, now still."""
-    mean = kbps * 125 / fps
-    every = max(1, round(gop_s * fps))
-    other = mean * every / (key_ratio + every - 1)
-    activity = 1.0
-    number = 0
-    while True:
-        if rate == VBR:
-            activity += (1.0 - activity) * 0.02 + random_.gauss(0, 0.06)
-            activity = min(2.5, max(0.4, activity))
-        size = other * (key_ratio if number % every == 0 else activity)
-        yield max(60, int(size * random_.lognormvariate(0, 0.06 if rate == CBR else 0.18)))
-        number += 1
-
-
 def _video(random_, kbps, fps, gop_s, key_ratio, mtu, rate, acks, audio_kbps, up=1, start_s=0.0):
     """A video stream in one direction with what the other end answers."""
     made = [_video_frames(random_, kbps, fps, gop_s, key_ratio, mtu, rate, acks, up, start_s)]
     if audio_kbps:
-        made.append(_regular(random_, 0.04, audio_kbps * 125 * 0.04, up, start_s, 0.002))
+        made.append(regular(random_, 0.04, audio_kbps * 125 * 0.04, up, start_s, 0.002))
     if acks == UDP:
-        made.append(_regular(random_, 1.0, 60, 1 - up, start_s + 0.5, 0.05))
+        made.append(regular(random_, 1.0, 60, 1 - up, start_s + 0.5, 0.05))
     return heapq.merge(*made) if len(made) > 1 else made[0]
 
 
 def _video_frames(random_, kbps, fps, gop_s, key_ratio, mtu, rate, acks, up, start_s):
     sent = 0
     free_s = start_s
-    for number, size in enumerate(_frame_sizes(random_, kbps, fps, gop_s, key_ratio, rate)):
+    for number, size in enumerate(frame_sizes(random_, kbps, fps, gop_s, key_ratio, rate)):
         t_s = max(free_s, start_s + number / fps + random_.random() * 0.004)
-        for packet in _packets(t_s, up, size, mtu):
+        for packet in packets(t_s, up, size, mtu):
             yield packet
             free_s = packet[0] + PACKET_GAP_S
             sent += 1
@@ -160,13 +167,32 @@ def _video_frames(random_, kbps, fps, gop_s, key_ratio, mtu, rate, acks, up, sta
                 yield packet[0] + PACKET_GAP_S / 2, 1 - up, 48 + IP_TO_MPDU_BYTES
 
 
-def _regular(random_, every_s, bytes_each, up, start_s=0.0, jitter_s=0.001):
-    """One packet of about the same size again and again."""
-    number = 0
+def _camera_mjpeg(random_, fps, picture_kb, mtu, acks):
+    level, free_s = 1.0, 0.0
+    for number in itertools.count():
+        level += (1.0 - level) * 0.02 + random_.gauss(0, 0.01)
+        t_s = max(free_s, number / fps + random_.random() * 0.01)
+        size = int(picture_kb * 1000 * level * random_.lognormvariate(0, 0.03))
+        for sent, packet in enumerate(packets(t_s, 1, size, mtu)):
+            yield packet
+            free_s = packet[0] + PACKET_GAP_S
+            if acks == TCP and sent % 2:
+                yield packet[0] + PACKET_GAP_S / 2, 0, TCP_ACK_MPDU
+            elif acks == UDP and sent % 8 == 7:
+                yield packet[0] + PACKET_GAP_S / 2, 0, 48 + IP_TO_MPDU_BYTES
+
+
+def _camera_pieces(random_, kbps, piece_s, speed_kbps):
+    start_s = random_.random() * 0.1
     while True:
-        t_s = start_s + number * every_s + random_.random() * min(jitter_s, every_s / 2)
-        yield t_s, up, max(80, int(28 + bytes_each * random_.uniform(0.85, 1.15)) + IP_TO_MPDU_BYTES)
-        number += 1
+        end_s = start_s
+        yield start_s, 1, 700
+        size = kbps * 125 * piece_s * random_.lognormvariate(0, 0.15)
+        for frame in transfer(start_s + 0.03, 1, size, speed_kbps, random_):
+            yield frame
+            end_s = max(end_s, frame[0])
+        yield end_s + 0.05, 0, 350
+        start_s = max(start_s + piece_s, end_s + 0.1)
 
 
 def _camera_idle(random_, keepalive_s):
@@ -190,57 +216,27 @@ def _camera_clips(random_, clip_s, every_s, **video):
 def _call(random_, up_kbps, down_kbps, fps):
     """Both ends send video and voice; a call's encoder has no regular key frames."""
     return heapq.merge(
-        _call_video(random.Random(random_.random()), up_kbps, fps, 1),
-        _call_video(random.Random(random_.random()), down_kbps, fps, 0),
-        _regular(random.Random(random_.random()), 0.02, 80, 1),
-        _regular(random.Random(random_.random()), 0.02, 80, 0, 0.007),
+        call_video(random.Random(random_.random()), up_kbps, fps, 1),
+        call_video(random.Random(random_.random()), down_kbps, fps, 0),
+        regular(random.Random(random_.random()), 0.02, 80, 1),
+        regular(random.Random(random_.random()), 0.02, 80, 0, 0.007),
     )
 
 
 def _call_one_way(random_, kbps, fps):
     """The other end has its camera off and says little."""
     return heapq.merge(
-        _call_video(random.Random(random_.random()), kbps, fps, 1),
-        _regular(random.Random(random_.random()), 0.02, 80, 1),
-        _regular(random.Random(random_.random()), 0.2, 60, 0, 0.007),
+        call_video(random.Random(random_.random()), kbps, fps, 1),
+        regular(random.Random(random_.random()), 0.02, 80, 1),
+        regular(random.Random(random_.random()), 0.2, 60, 0, 0.007),
     )
-
-
-def _call_video(random_, kbps, fps, up):
-    """Real-time video follows the network's estimate of itself: the rate wanders and drops."""
-    factor = 0.4
-    number = 0
-    free_s = 0.0
-    while True:
-        factor = min(1.3, factor + random_.uniform(0, 0.02)) if random_.random() > 0.004 else factor * 0.5
-        size = kbps * 125 / fps * factor * random_.lognormvariate(0, 0.25)
-        for packet in _packets(max(free_s, number / fps + random_.random() * 0.006), up, int(size), 1200):
-            yield packet
-            free_s = packet[0] + PACKET_GAP_S
-        number += 1
 
 
 def _voice(random_, kbps):
     return heapq.merge(
-        _regular(random.Random(random_.random()), 0.02, kbps * 2.5, 1),
-        _regular(random.Random(random_.random()), 0.02, kbps * 2.5, 0, 0.007),
+        regular(random.Random(random_.random()), 0.02, kbps * 2.5, 1),
+        regular(random.Random(random_.random()), 0.02, kbps * 2.5, 0, 0.007),
     )
-
-
-def _transfer(start_s, up, total_bytes, kbps, random_):
-    """A TCP transfer: full segments in bursts, an ACK for every second one."""
-    t_s = start_s
-    sent = 0
-    step_s = LONGEST_MPDU * 8 / (kbps * 1000)
-    while total_bytes > 0:
-        part = min(1460, total_bytes)
-        yield t_s, up, int(part) + 40 + IP_TO_MPDU_BYTES
-        total_bytes -= part
-        sent += 1
-        if sent % 2 == 0:
-            yield t_s + step_s * 0.15, 1 - up, TCP_ACK_MPDU
-        # Segments leave in trains of about ten, and now and then the window shrinks.
-        t_s += step_s * 0.3 if sent % 10 else step_s * (7.3 + random_.expovariate(4))
 
 
 def _web(random_, page_kb, think_s):
@@ -249,7 +245,7 @@ def _web(random_, page_kb, think_s):
         for _ in range(random_.randrange(3, 12)):
             yield t_s, 1, random_.randrange(300, 900)
             size = max(400, page_kb * 1000 / 7 * random_.lognormvariate(0, 1))
-            for frame in _transfer(t_s + 0.05, 0, size, random_.uniform(3000, 20000), random_):
+            for frame in transfer(t_s + 0.05, 0, size, random_.uniform(3000, 20000), random_):
                 yield frame
                 t_s = max(t_s, frame[0])
             t_s += random_.random() * 0.15 + 0.001
@@ -261,7 +257,7 @@ def _video_download(random_, kbps, chunk_s):
     while True:
         end_s = start_s + 0.04
         yield start_s, 1, random_.randrange(500, 900)
-        for frame in _transfer(end_s, 0, kbps * 125 * chunk_s * random_.lognormvariate(0, 0.25), kbps * 4, random_):
+        for frame in transfer(end_s, 0, kbps * 125 * chunk_s * random_.lognormvariate(0, 0.25), kbps * 4, random_):
             yield frame
             end_s = max(end_s, frame[0])
         start_s = max(end_s + 0.01, start_s + chunk_s)
@@ -269,18 +265,80 @@ def _video_download(random_, kbps, chunk_s):
 
 def _upload(random_, kbps, total_mb):
     yield 0.0, 1, 800
-    yield from _transfer(0.05, 1, total_mb * 1e6, kbps, random_)
+    yield from transfer(0.05, 1, total_mb * 1e6, kbps, random_)
 
 
 def _photo_backup(random_, kbps, photo_mb, every_s):
     t_s = 0.0
     while True:
         yield t_s, 1, random_.randrange(500, 900)
-        for frame in _transfer(t_s + 0.05, 1, photo_mb * 1e6 * random_.lognormvariate(0, 0.4), kbps, random_):
+        for frame in transfer(t_s + 0.05, 1, photo_mb * 1e6 * random_.lognormvariate(0, 0.4), kbps, random_):
             yield frame
             t_s = max(t_s, frame[0])
         yield t_s + 0.06, 0, 400
         t_s += 0.1 + random_.expovariate(1 / every_s) if every_s else 0.1
+
+
+def _quic_upload(random_, kbps):
+    t_s, rate = random_.random() * 0.01, kbps
+    for number in itertools.count():
+        if random_.random() < 0.001:
+            rate = kbps * random_.uniform(0.5, 1.2)
+        yield t_s, 1, 1278 + IP_TO_MPDU_BYTES
+        step_s = 1278 * 8 / (rate * 1000) * random_.uniform(0.2, 1.8)
+        if number % 10 == 9:
+            yield t_s + step_s / 2, 0, random_.randrange(40, 60) + 28 + IP_TO_MPDU_BYTES
+        t_s += step_s
+
+
+def _drive_backup(random_, kbps):
+    t_s = random_.random() * 0.1
+    while True:
+        end_s = t_s
+        speed_kbps = kbps * random_.uniform(0.6, 1.2)
+        for frame in transfer(t_s, 1, random_.choice((64e3, 256e3, 1e6, 1e6, 1e6)), speed_kbps, random_):
+            yield frame
+            end_s = max(end_s, frame[0])
+        yield end_s + 0.002, 0, 150
+        yield end_s + 0.003, 1, 200
+        t_s = end_s + 0.005 + (random_.expovariate(3) if random_.random() < 0.1 else 0)
+
+
+def _screen_mirror(random_, kbps, fps):
+    return heapq.merge(_mirrored(random_, kbps, fps), regular(random.Random(random_.random()), 1.0, 80, 0))
+
+
+def _mirrored(random_, kbps, fps):
+    """Seven packets of a transport stream in each datagram, whatever is on the screen."""
+    activity, free_s = 1.0, 0.0
+    for number in itertools.count():
+        if random_.random() < 0.01:
+            activity = random_.choice((0.15, 0.5, 1.0, 2.5))
+        free_s = max(free_s, number / fps + random_.random() * 0.003)
+        for _ in range(max(1, int(kbps * 125 / fps * activity * random_.lognormvariate(0, 0.3) / 1316))):
+            yield free_s, 1, 7 * 188 + 40 + IP_TO_MPDU_BYTES
+            free_s += PACKET_GAP_S
+
+
+def _screen_share(random_, kbps, fps):
+    return heapq.merge(
+        _slides(random.Random(random_.random()), kbps, fps),
+        regular(random.Random(random_.random()), 0.02, 80, 1),
+        regular(random.Random(random_.random()), 0.1, 90, 0),
+    )
+
+
+def _slides(random_, kbps, fps):
+    changing, free_s = 0, 0.0
+    for number in itertools.count():
+        t_s = max(free_s, number / fps + random_.random() * 0.004)
+        if random_.random() < 0.02:
+            changing = random_.randrange(2, 12)
+        size = kbps * 125 / fps * (4 if changing > 0 else 0.25) * random_.lognormvariate(0, 0.4)
+        changing -= 1
+        for packet in packets(t_s, 1, int(size), 1200):
+            yield packet
+            free_s = packet[0] + PACKET_GAP_S
 
 
 def _iot(random_, every_s):
@@ -294,8 +352,8 @@ def _iot(random_, every_s):
 
 def _game(random_, up_kbps, down_kbps):
     return heapq.merge(
-        _regular(random.Random(random_.random()), 0.033, up_kbps * 4.1, 1, 0.0, 0.01),
-        _regular(random.Random(random_.random()), 0.05, down_kbps * 6.2, 0, 0.01, 0.02),
+        regular(random.Random(random_.random()), 0.033, up_kbps * 4.1, 1, 0.0, 0.01),
+        regular(random.Random(random_.random()), 0.05, down_kbps * 6.2, 0, 0.01, 0.02),
     )
 
 
@@ -307,6 +365,8 @@ MAKERS = {
     "camera": _video,
     "camera_pppp": _video,
     "camera_idle": _camera_idle,
+    "camera_mjpeg": _camera_mjpeg,
+    "camera_pieces": _camera_pieces,
     "camera_clips": _camera_clips,
     "call": _call,
     "call_one_way": _call_one_way,
@@ -317,6 +377,10 @@ MAKERS = {
     "audio_download": _audio_download,
     "upload": _upload,
     "photo_backup": _photo_backup,
+    "quic_upload": _quic_upload,
+    "drive_backup": _drive_backup,
+    "screen_mirror": _screen_mirror,
+    "screen_share": _screen_share,
     "iot": _iot,
     "game": _game,
 }

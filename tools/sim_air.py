@@ -28,7 +28,7 @@ import tempfile
 from pathlib import Path
 
 from ansim.frame_header import CHANNEL, RECORD_BYTES
-from tools import air, patterns, progress
+from tools import air, pattern_parts, patterns, progress
 from tools import scene as scenes
 
 MAGIC = b"ANSIMAI1"
@@ -51,7 +51,7 @@ def compiled(path, folder, seed=0, networks=()) -> Path:
     """
     scene = scenes.load(path)
     digest = hashlib.sha256(repr((seed, sorted(networks), MAGIC)).encode())
-    for source in (path, scenes.__file__, patterns.__file__, air.__file__):
+    for source in (path, scenes.__file__, patterns.__file__, pattern_parts.__file__, air.__file__):
         digest.update(Path(source).read_bytes())
     for emitter in scene.emitters:
         if "stream" in emitter:

@@ -55,9 +55,9 @@ MEASURED = 18  # so many are filled in by measure(), the rest by camera_stream.p
 # A made-up address and full-size frames, known only once they count: late, and without a key-frame rhythm.
 LATE_LOCAL, LATE_FULL = 25, 26
 INFORMATION = (
+    LOSS,
     GOP,
     PERSISTENCE_S,
-    LOSS,
     GOP_PERIOD,
     MAX_LENGTH,
     RSSI_SPAN,

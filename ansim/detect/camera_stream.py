@@ -1,15 +1,13 @@
 """
 Camera stream: a transmitter sends what a streaming camera sends.
 
-Judged per transmitter, in two stages. The first asks what it sends (rate, share, lengths,
-evenness) and for how long that was heard; while hopping, a visit of 350 ms is enough to make
-it a candidate for a dwell, and some seconds of a dwell are enough to raise it. The second
-stage follows who is suspected: key frames, an even flow, a made-up address, full-size frames
-and the signal raise or lower the score. It is cleared when the score falls or it falls silent.
+Judged per transmitter, in two stages. The first asks what it sends (rate, share, lengths, evenness) and for how long
+that was heard; while hopping, a visit of 350 ms is enough to make it a candidate for a dwell, and some seconds of a
+dwell are enough to raise it. The second stage follows who is suspected: key frames, an even flow, a made-up address,
+full-size frames and the signal raise or lower the score. It is cleared when the score falls or it falls silent.
 
-What is counted: station_table.py. What the numbers mean: camera_evidence.py. What they are
-worth: weights.py. An access point that sends on its own account (source = BSSID) is judged
-like a station, with the weights of ACCESS_POINT on top.
+What is counted: station_table.py. What the numbers mean: camera_evidence.py. What they are worth: weights.py. An
+access point that sends on its own account (source = BSSID) is judged like a station, with ACCESS_POINT on top.
 
 Legitimate causes: a video call, a phone's live stream, an upload, the neighbour's camera.
 innocent.py says for each what speaks for and against it.
@@ -52,12 +50,14 @@ LOST_MS = 180_000  # not heard for so long while the radio was elsewhere: nothin
 GOP_EVERY_MS = 5000
 GOP_MOST_LOSS = 300  # permille; with more the rhythm is lost too, and its absence proves nothing
 NO_RHYTHM = 300  # permille
-SECOND_STAGE_S = 20  # a made-up address and full-size frames count after so long
+SECOND_STAGE_MS = 20_000  # a made-up address and full-size frames count after so long
+KEPT_MS, MOST_PAUSED = 60_000, 16  # who was told of is remembered so long after it stopped: photos come one by one
 TOLD_AGAIN_MS = 15_000  # at most so often an emitter that is raised is told again
 TOLD_CHANGE = 8  # points
 RAISED_URGENCY = 40  # of a dwell for the second stage
 HINT_URGENCY = 50
-HINT_MS = 8000  # so long it is a candidate
+HINT_MS = 20_000  # so long it is a candidate: an upload and a hop may come before its dwell
+HINT_DWELL_MS = 5000  # listened to for so long, it has had what it hinted at
 HINT_EVERY_MS = 60_000  # at most so often
 MOST_EVIDENCE = 12
 MOST_NETWORKS = 64
@@ -66,29 +66,32 @@ MOST_NETWORKS = 64
 class Suspect:
     """What is remembered of a transmitter beyond its counts."""
 
+    # In the class, so that they take room in those suspects only for which something else is noted.
+    silent_ms = 0  # listened to since its stretch of sending ended
+    low_times = 0  # judgements in a row below CLEAR_SCORE
+    raised = False
+    score = 0
+    told_score = 0
+    told_ms = 0
+    series = 0
+    gop = UNKNOWN
+    gop_period_ms = UNKNOWN
+    variation = UNKNOWN
+    rssi_top = 0  # dBm + RSSI_ZERO, as the table has it
+    rssi_low = 2 * RSSI_ZERO
+    channel = 0
+    bssid = b""
+    number = NONE  # its place in the table when it was last judged
+    urgency = 0
+    evidence = ()
+    considered = ()
+
     def __init__(self, now_ms, first_ms):
         self.first_ms = first_ms
+        self.made_ms = now_ms
         self.since_ms = now_ms  # it has been sending like this since
         self.heard_ms = now_ms
-        self.silent_ms = 0  # listened to since its stretch of sending ended
-        self.low_times = 0  # judgements in a row below CLEAR_SCORE
-        self.raised = False
-        self.score = 0
-        self.told_score = 0
-        self.told_ms = 0
-        self.series = 0
-        self.gop = UNKNOWN
-        self.gop_period_ms = UNKNOWN
-        self.variation = UNKNOWN
-        self.gop_ms = now_ms  # when these were last worked out
-        self.rssi_top = 0  # dBm + RSSI_ZERO, as the table has it
-        self.rssi_low = 2 * RSSI_ZERO
-        self.channel = 0
-        self.bssid = b""
-        self.number = NONE  # its place in the table when it was last judged
-        self.urgency = 0
-        self.evidence = []
-        self.considered = []
+        self.gop_ms = now_ms  # when gop, gop_period_ms and variation were last worked out
 
 
 class CameraStream:
@@ -108,27 +111,28 @@ class CameraStream:
         self._access_point = evidence.pack(rules.ACCESS_POINT)
         self.table = StationTable()
         self.values = array("I", [UNKNOWN] * len(evidence.RULES))
-        self._suspects = {}  # address -> Suspect
-        self._open_networks = {}  # BSSID -> 1 open, 0 not
         self._undecodable = Undecodable(self.table)
         self._known = set()
-        self._hints = {}  # channel -> when answers to something unheard were heard there
-        self._own_streams = []
-        self._now_ms = 0
+        self._now_ms = self._tuned_ms = 0
+        self._reset()
 
     def forget(self) -> None:
         """Start a new inspection."""
         self.table.forget()
         self._undecodable.forget()
-        self._suspects = {}
-        self._open_networks = {}
-        self._hints = {}
+        self._reset()
+
+    def _reset(self):
+        self._suspects = {}  # address -> Suspect
+        self._paused = {}  # address that was told of and stopped -> (Suspect.made_ms, heard_ms)
+        self._open_networks = {}  # BSSID -> 1 open, 0 not
+        self._hints = {}  # channel -> when answers to something unheard were heard there
         self._own_streams = []
 
     def tune(self, channel: int, now_ms: int) -> None:
         """The radio listens on `channel` from now on; 0: deaf."""
         self.table.tune(channel, now_ms)
-        self._now_ms = now_ms
+        self._now_ms = self._tuned_ms = now_ms
         self._share_series()
 
     def take(self, records, count: int) -> None:
@@ -154,9 +158,7 @@ class CameraStream:
     def candidates(self, now_ms: int) -> list:
         """Return [(channel, urgency 0..100), ...]."""
         wanted = self._undecodable.candidates()
-        for channel in self._hints:
-            if now_ms - self._hints[channel] < HINT_MS:
-                wanted.append((channel, HINT_URGENCY))
+        wanted += [(channel, HINT_URGENCY) for channel in self._hints if now_ms - self._hints[channel] < HINT_MS]
         for suspect in self._suspects.values():
             if suspect.urgency and now_ms - suspect.heard_ms < CANDIDATE_MS:
                 wanted.append((suspect.channel, suspect.urgency))
@@ -168,11 +170,7 @@ class CameraStream:
 
     def scores(self, now_ms: int) -> list:
         """Return [(address, score 0..100), ...] of those suspected in the last judgement, raised or not."""
-        return [
-            (address, self._suspects[address].score)
-            for address in self._suspects
-            if self._suspects[address].heard_ms == now_ms
-        ]
+        return [(address, one.score) for address, one in self._suspects.items() if one.heard_ms == now_ms]
 
     def judge(self, now_ms: int) -> list:
         """Return the findings of both kinds that are new, changed or over."""
@@ -188,6 +186,8 @@ class CameraStream:
             self._undecodable.look(number, self.values, now_ms, findings)
             number = table.next(number + 1)
         self._drop_lost(findings)
+        if table.channel in self._hints and now_ms - self._tuned_ms >= HINT_DWELL_MS:
+            self._hints[table.channel] = min(self._hints[table.channel], now_ms - HINT_MS)
         self._share_series()
         self._undecodable.end(now_ms, findings)
         return findings
@@ -213,7 +213,10 @@ class CameraStream:
             if shape < CANDIDATE_SCORE:
                 return
             suspect = self._suspects[address] = Suspect(self._now_ms, table.first_ms(number))
-        suspect.number = number
+            made_ms, heard_ms = self._paused.pop(address, (0, -KEPT_MS))
+            if self._now_ms - heard_ms < KEPT_MS:
+                suspect.made_ms, suspect.told_ms = made_ms, heard_ms
+        suspect.number, suspect.channel = number, table.field(number, F_HOME)
         if table.out[O_ACTIVE]:
             self._follow(suspect, number)
             score = shape + self._points(self._amount) + self._points(self._second)
@@ -233,8 +236,7 @@ class CameraStream:
 
     def _hint(self, channel):
         """Answers were heard to what was not: worth a dwell, but not again and again."""
-        hinted_ms = self._hints.get(channel)
-        if hinted_ms is None or self._now_ms - hinted_ms >= HINT_EVERY_MS:
+        if self._now_ms - self._hints.get(channel, -HINT_EVERY_MS) >= HINT_EVERY_MS:
             self._hints[channel] = self._now_ms
 
     def _points(self, packed):
@@ -243,7 +245,6 @@ class CameraStream:
     def _follow(self, suspect, number):
         """Bring what is remembered of a suspect up to date, and add it to the values."""
         values, table, now_ms = self.values, self.table, self._now_ms
-        suspect.channel = table.field(number, F_HOME)
         own = table.field(number, F_FLAGS) & FLAG_OWN
         suspect.bssid = table.address(number) if own else table.address(number, F_BSSID)
         suspect.heard_ms = now_ms
@@ -259,7 +260,7 @@ class CameraStream:
         values[evidence.GOP] = suspect.gop
         values[evidence.GOP_PERIOD] = suspect.gop_period_ms
         values[evidence.VARIATION] = suspect.variation
-        late = persistence_s >= SECOND_STAGE_S
+        late = now_ms - suspect.made_ms >= SECOND_STAGE_MS
         values[evidence.LATE_LOCAL] = values[evidence.LOCAL_ADDRESS] if late and not own else UNKNOWN
         values[evidence.LATE_FULL] = values[evidence.MAX_LENGTH_SHARE] if late else UNKNOWN
 
@@ -293,13 +294,15 @@ class CameraStream:
         if event is None:
             return
         suspect.raised = event != CLEARED
-        suspect.told_score, suspect.told_ms = score, now_ms
-        suspect.evidence = self._evidence()
-        suspect.considered = innocent.weigh(self.values)
         if event == CLEARED and silent:
-            suspect.evidence = [Evidence("silent_ms", suspect.silent_ms, SILENT_MS, 0)] + suspect.evidence[
-                : MOST_EVIDENCE - 1
-            ]
+            # What it sent is what was told last; the counts of its silence say nothing about it.
+            suspect.score = suspect.told_score
+            suspect.evidence = suspect.evidence[: MOST_EVIDENCE - 1]
+            suspect.evidence.insert(0, Evidence("silent_ms", suspect.silent_ms, SILENT_MS, 0))
+        else:
+            suspect.evidence = self._evidence()
+            suspect.considered = innocent.weigh(self.values)
+        suspect.told_score, suspect.told_ms = suspect.score, now_ms
         findings.append(self._finding(event, suspect, address))
 
     def _finding(self, event, suspect, address):
@@ -319,7 +322,7 @@ class CameraStream:
         )
 
     def _evidence(self):
-        """The rules that counted, and what is worth knowing beside them, heaviest first."""
+        """The rules that counted, heaviest first, and what is worth knowing beside them: always what was missed."""
         rules = self._rules
         stages = [rules.SHAPE, rules.AMOUNT, rules.SECOND]
         if self.values[evidence.OWN_SOURCE] != UNKNOWN:
@@ -329,14 +332,14 @@ class CameraStream:
             for rule in stage:
                 if self.values[rule[0]] != UNKNOWN:
                     found.append(evidence.told(rule, self.values))
-        found = [one for one in strongest_first(found) if one.weight]
+        found = [one for one in strongest_first(found) if one.weight][: MOST_EVIDENCE - 1]
         room = MOST_EVIDENCE - len(found)
         named = [one.rule for one in found]
         for place in evidence.INFORMATION:
             if room > 0 and self.values[place] != UNKNOWN and evidence.RULES[place] not in named:
                 found.append(Evidence(evidence.RULES[place], evidence.shown(place, self.values), 0, 0))
                 room -= 1
-        return found[:MOST_EVIDENCE]
+        return found
 
     def _urgency(self, suspect, shape):
         if suspect.raised:
@@ -359,18 +362,19 @@ class CameraStream:
 
     def _drop(self, address):
         suspect = self._suspects.pop(address)
+        if suspect.told_ms:
+            self._paused = self._paused if len(self._paused) < MOST_PAUSED else {}
+            self._paused[address] = suspect.made_ms, suspect.heard_ms
         if self.table.is_at(suspect.number, address):
             self.table.set_field(suspect.number, F_RANK, 0)
             self.table.end_series(suspect.number)
 
     def _share_series(self):
         """Give the byte series to the strongest suspects on this channel; one whose rhythm is known makes room."""
-        channel = self.table.channel
-        free = list(range(1, SERIES_COUNT + 1))
-        waiting = []
+        free, waiting = list(range(1, SERIES_COUNT + 1)), []
         for address in self._suspects:
             suspect = self._suspects[address]
-            here = suspect.channel == channel and self.table.is_at(suspect.number, address)
+            here = suspect.channel == self.table.channel and self.table.is_at(suspect.number, address)
             if suspect.series and here:
                 free.remove(suspect.series)
             else:
@@ -378,12 +382,10 @@ class CameraStream:
             if here and not suspect.series:
                 waiting.append((suspect.gop != UNKNOWN, -suspect.score, address))
         for known, _, address in sorted(waiting):
-            if not free:
-                if known:
-                    return
+            if not free and not known:
                 free = self._made_room()
-                if not free:
-                    return
+            if not free:
+                return
             suspect = self._suspects[address]
             suspect.series = free.pop()
             suspect.gop_ms = self._now_ms

@@ -20,7 +20,7 @@ channels the worst case is: it starts just after its channel was visited (4.55 s
 next visit), a dwell elsewhere lies between (10 s), its own dwell begins at once and decides
 within 10 s: 25 s; a dwell that is prolonged makes it 29.6 s. Three rules keep it there:
 
-1. One whole hop lies between two other steps. So hopping never starves.
+1. One whole hop lies between two other steps, and two while nobody is a candidate. So hopping never starves.
 2. A channel that is a candidate for the first time in a while breaks into the hop, once
    a hop, and goes before everything but another such channel.
 3. A dwell that brought nothing rests its channel for one hop or more, and channels that
@@ -89,7 +89,7 @@ class Plan:
         self._upload_due_ms = 0
         self._upload_ended_ms = -UPLOAD_GAP_MS
         self._failed = 0
-        self._hurry = True  # whoever switches a sensor on wants to see that it is there
+        self._hurry = False  # the first upload is due at once, but a fresh candidate goes before it
         self._next_channel = 0
         self._visits = 0  # since the last step that was no visit
         self._broke_in = False  # a fresh candidate has broken into this hop already
@@ -105,11 +105,17 @@ class Plan:
         self._waits_ms = {}  # channel -> since when it has been a candidate
         self._asked_channel = 0
         self._asked_until_ms = 0
+        self._asked_upload_ms = 0
 
-    def dwell_on(self, channel: int, seconds: int, now_ms: int) -> None:
-        """Stay on a channel because a person asked for it; 0 seconds ends it. Uploads go on, the rest waits."""
+    def dwell_on(self, channel: int, seconds: int, now_ms: int, upload_every_ms: int = 0) -> None:
+        """
+        Stay on a channel because a person asked for it; 0 seconds ends it. Uploads go on, the rest waits.
+
+        upload_every_ms  somebody watches from afar: also upload so often meanwhile, if that works at all
+        """
         self._asked_channel = channel
         self._asked_until_ms = now_ms + seconds * 1000
+        self._asked_upload_ms = upload_every_ms
 
     def upload_soon(self) -> None:
         """There is a report in a hurry, such as a finding: upload after this hop."""
@@ -142,7 +148,7 @@ class Plan:
         if self._last is None or self._last.phase != DWELL:
             return False
         if self._asked_channel:
-            return self._asked_channel != self._last.channel
+            return self._asked_channel != self._last.channel or now_ms >= self._asked_until_ms
         if now_ms - self._began_ms < SHORTEST_DWELL_MS:
             return False
         urgency = max([urgency for channel, urgency in candidates if channel == self._last.channel], default=0)
@@ -197,8 +203,9 @@ class Plan:
             self._asked_channel = 0
             self._visits = 0
             return None
-        if self._upload_is_due(now_ms):
-            return self._upload()
+        often = self._asked_upload_ms and self._upload_every_ms and not self._failed
+        if self._upload_is_due(now_ms) or (often and now_ms - self._upload_ended_ms >= self._asked_upload_ms):
+            return Step(UPLOAD, 0, UPLOAD_MS)  # never a long one: somebody is listening to the beeps
         return Step(DWELL, self._asked_channel, min(left_ms, DWELL_MS)) if self._sniffs else None
 
     def _interruption(self, now_ms, urgencies):
@@ -215,6 +222,8 @@ class Plan:
         if self._upload_is_due(now_ms) and (self._hurry or not fresh):
             return self._interrupt(self._upload(), False)
         due = [other for other in self._others if now_ms >= other[3]]
+        if self._sniffs and not channel and not self._was_dwell and self._visits < 2 * len(self._channels):
+            due = []  # while nobody is a candidate, two hops: a visit falls into a camera's pauses, or its frames are lost
         if channel and (not due or self._dwells_turn or (fresh and not self._was_fresh)):
             return self._dwell(channel, urgencies, fresh)
         return self._other(now_ms, min(due, key=lambda other: other[3])) if due else None

@@ -10,7 +10,7 @@ import itertools
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tools import air, patterns, streams
+from tools import air, pattern_parts, patterns, streams
 from tools.evaluation import dataset, run
 from tools.evaluation.dataset import Case
 
@@ -19,29 +19,55 @@ EARLY_S, LATE_S = 10, 60
 ONE_WAY_SHARE = 0.75  # of the bytes sent by the device
 MADE = "generated"
 
-# name -> patterns, each played with several seeds and sizes
+# name -> patterns, each played with several seeds and sizes. "turned": what the device sends is sent to it
+# instead; "role": it is the access point.
 GENERATED = {
     "two-way call": [{"kind": "call", "up_kbps": rate, "down_kbps": rate} for rate in (300, 900, 2000)],
+    "conference": [{"kind": "call", "up_kbps": up, "down_kbps": down} for up, down in ((800, 2500), (1500, 800))],
     "one-way call": [{"kind": "call_one_way", "kbps": rate} for rate in (200, 500, 1000, 2000)],
     "voice call": [{"kind": "voice", "kbps": rate} for rate in (24, 64)],
     "phone streaming live": [
         {"kind": "live_stream", "kbps": rate, "rate": kind}
         for rate in (800, 2500, 5000)
-        for kind in (patterns.CBR, patterns.VBR)
+        for kind in (pattern_parts.CBR, pattern_parts.VBR)
     ],
     "bulk upload": [{"kind": "upload", "kbps": rate} for rate in (300, 1000, 4000, 15000)],
     "photo backup": [
         {"kind": "photo_backup", "kbps": rate, "every_s": pause} for rate in (1000, 6000) for pause in (0, 5)
     ],
+    "upload over QUIC": [{"kind": "quic_upload", "kbps": rate} for rate in (500, 3000, 12000)],
+    "laptop's backup to a network drive": [{"kind": "drive_backup", "kbps": rate} for rate in (2000, 10000, 30000)],
+    "phone's screen on a television": [{"kind": "screen_mirror", "kbps": rate} for rate in (2000, 6000)],
+    "slides shown from a laptop": [{"kind": "screen_share", "kbps": rate} for rate in (300, 1000)],
+    "download": [{"kind": "upload", "kbps": rate, "turned": True} for rate in (1000, 20000)],
     "web": [{"kind": "web"}, {"kind": "web", "page_kb": 6000, "think_s": 3}],
     "video on a TV": [{"kind": "video_download", "kbps": rate} for rate in (2000, 12000)],
     "game": [{"kind": "game"}],
     "camera": [
         {"kind": "camera", "kbps": rate, "rate": kind, "acks": acks}
         for rate in (150, 600, 2500)
-        for kind, acks in ((patterns.CBR, patterns.TCP), (patterns.VBR, patterns.UDP))
+        for kind, acks in ((pattern_parts.CBR, patterns.TCP), (pattern_parts.VBR, patterns.UDP))
     ],
     "PPPP camera": [{"kind": "camera_pppp", "kbps": rate} for rate in (150, 400, 900)],
+    "camera of single pictures": [
+        {"kind": "camera_mjpeg", "fps": fps, "picture_kb": size} for fps, size in ((25, 6), (12, 8), (2, 20), (0.5, 40))
+    ],
+    "camera that uploads pieces": [{"kind": "camera_pieces", "piece_s": length} for length in (1, 2, 4)],
+    "camera, its own access point": [
+        {"kind": "camera_pppp", "kbps": 400, "role": air.AP},
+        {"kind": "camera_pppp", "kbps": 1500, "role": air.AP},
+        {"kind": "camera", "kbps": 1200, "acks": patterns.UDP, "role": air.AP},
+        {"kind": "camera_mjpeg", "role": air.AP},
+    ],
+    "download from an access point": [
+        {"kind": "upload", "kbps": 3000, "role": air.AP},
+        {"kind": "quic_upload", "kbps": 3000, "role": air.AP},
+        {"kind": "video_download", "kbps": 5000, "turned": True, "role": air.AP},
+        {"kind": "web", "turned": True, "role": air.AP},
+    ],
+    "watched call through an access point": [
+        {"kind": "call_one_way", "kbps": rate, "role": air.AP} for rate in (600, 1500)
+    ],
     "camera that sends clips": [{"kind": "camera_clips", "clip_s": length, "every_s": 40} for length in (10, 20)],
 }
 CAMERA, PPPP_CAMERA, IDLE_CAMERA = "recorded camera", "recorded PPPP camera", "recorded idle camera"
@@ -69,7 +95,7 @@ def recorded_groups(outcomes) -> dict:
         words = one.case.label.lower()
         share = one.account.up_bytes / max(1, one.account.up_bytes + one.account.down_bytes)
         if one.case.kind == dataset.CAMERA and one.account.sessions:
-            groups[PPPP_CAMERA if one.account.longest_up_bytes <= patterns.PPPP_LONGEST_MPDU else CAMERA].append(
+            groups[PPPP_CAMERA if one.account.longest_up_bytes <= pattern_parts.PPPP_LONGEST_MPDU else CAMERA].append(
                 one.case
             )
         elif one.case.kind == dataset.IDLE:
@@ -109,9 +135,10 @@ def judge(group, what, seed, part) -> Verdict:
     part  (from_s, to_s) of a recording that is played again and again; None plays it once, whole
     """
     if isinstance(what, dict):
-        case = Case(Path(what["kind"]), dataset.NEGATIVE, MADE, f"{what}", what["kind"], MADE, air.STATION)
-        is_phone = what["kind"] in patterns.PHONES or what["kind"] == "upload"
-        frames = patterns.frames({**what, "duration_s": SECONDS}, seed)
+        role = what.get("role", air.STATION)
+        case = Case(Path(what["kind"]), dataset.NEGATIVE, MADE, f"{what}", what["kind"], MADE, role)
+        is_phone = role == air.STATION and (what["kind"] in patterns.PHONES or what["kind"] == "upload")
+        frames = _made(what, seed)
     else:
         case, is_phone = what, what.kind == dataset.NEGATIVE
         frames = _again(case.path, *part) if part else _from_first(streams.frames(case.path))
@@ -126,6 +153,13 @@ def judge(group, what, seed, part) -> Verdict:
         any(start <= LATE_S < end for start, end in spans),
         fits,
     )
+
+
+def _made(what, seed):
+    """The frames of one of GENERATED."""
+    spec = {name: value for name, value in what.items() if name not in ("role", "turned")}
+    for t_s, up, length in patterns.frames({**spec, "duration_s": SECONDS}, seed):
+        yield t_s, 1 - up if what.get("turned") else up, length
 
 
 def _from_first(frames):

@@ -20,8 +20,9 @@ records: a station (or an access point that films itself) on a channel, with mad
 sequence numbers of both ends and, where asked for, lost frames. *On channel* hears that channel
 all the time. *Hopping* is one sensor with the firmware's plan: 13 channels, 350 ms each, dwells,
 and deaf while it scans for access points, listens to Bluetooth and uploads (the longest upload is
-taken each time). The recording's channel and the moment in the hop at which it starts are drawn
-by the seed. *Lost in bursts* is the Gilbert-Elliott model with bad periods of 120 ms on average.
+taken each time). It was switched on less than a hop before the recording starts, so its first
+upload, scan and Bluetooth fall into the first half minute. The recording's channel and the moment
+in the hop at which it starts are drawn by the seed. *Lost in bursts* is the Gilbert-Elliott model with bad periods of 120 ms on average.
 
 - A **window** is 10 s, starting every 5 s; it is *active* with 20 frames of the device or more.
 - A **camera session** is a stretch of a camera's recording with 2 kB/s uplink or more, gaps of 3 s

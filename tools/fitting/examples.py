@@ -98,6 +98,11 @@ class Examples:
     source: np.ndarray  # place in the list of sources
     way: np.ndarray  # place in WAYS
 
+    def without(self, places):
+        """The same without what came from these sources (a set of places)."""
+        kept = ~np.isin(self.source, sorted(places or ()))
+        return Examples(*(column[kept] for column in (self.values, self.camera, self.weight, self.source, self.way)))
+
 
 def sources(folder) -> list:
     """The recordings of a folder (see evaluation/dataset.py), then the generated ones."""

@@ -1,8 +1,8 @@
 """
 Cross-validation: weights fitted without some sources, tried on just those, by the detector itself.
 
-A fold leaves out one camera model (or one collection) and a share of the other devices with it.
-The second stage and the margins are not refitted in each fold: they are not tuned on figures.
+A fold leaves out one camera model (or one collection) and a share of the other devices with it. All
+three parts of the model are fitted anew without them; what is set by reason (fitting/model.py) stays.
 """
 
 import random
@@ -59,11 +59,15 @@ def attempt(job) -> Tried:
     return Tried(source, way, [], len(counting.windows_in(account.active, spans)), len(account.active))
 
 
-def jobs(sources, found, folds_, ways, second, seed) -> list:
-    """Jobs for attempt(): every source of every fold, by weights fitted without the fold."""
+def jobs(sources, found, folds_, ways, followed, seed) -> list:
+    """
+    Jobs for attempt(): every source of every fold, by weights fitted without the fold.
+
+    followed  (sources, Examples) of the second stage
+    """
     made = []
     for fold in folds_:
-        rules = model.fit(sources, found, second, fold)
+        rules = model.fit(sources, found, second_without(fold, sources, *followed), fold)
         for way in ways:
             for place in sorted(fold):
                 source = sources[place]
@@ -71,6 +75,12 @@ def jobs(sources, found, folds_, ways, second, seed) -> list:
                     times = HOP_TIMES if way.hops and source.kind == dataset.CAMERA else 1
                     made += [(source, way, rules, seed + time) for time in range(times)]
     return made
+
+
+def second_without(fold, sources, followed, found):
+    """The second stage without the sources of a fold, which are at other places among those it is fitted on."""
+    paths = {sources[place].path for place in fold}
+    return model.second_stage(followed, found, {place for place, one in enumerate(followed) if one.path in paths})
 
 
 def table(title, tried) -> list:

@@ -203,6 +203,38 @@ def test_a_person_can_ask_for_a_dwell_and_uploads_go_on():
     assert plan.next(HOP_MS + 120000, []).phase == SNIFF
 
 
+def test_somebody_who_watches_from_afar_gets_an_upload_after_each_dwell():
+    plan = Plan(ALL, EVERYTHING, 60000)
+    run(plan, HOP_MS)
+    plan.dwell_on(9, 60, HOP_MS, 10000)
+
+    steps = run(plan, HOP_MS + 60000, lambda now_ms: [], HOP_MS)
+
+    assert set(phases(steps)) == {DWELL, UPLOAD}
+    assert phases(steps).count(UPLOAD) >= 3
+
+
+def test_while_uploads_fail_following_is_not_held_up_by_them():
+    plan = Plan(ALL, EVERYTHING, 60000)
+    plan.uploaded(0, False)
+    plan.dwell_on(9, 60, 0, 10000)
+
+    assert [plan.next(now_ms, []).phase for now_ms in range(11000, 60000, 10000)] == [DWELL] * 5
+
+
+def test_a_dwell_that_is_called_off_ends_at_the_next_look():
+    plan = Plan(ALL, EVERYTHING, 60000)
+    plan.dwell_on(9, 120, 0)
+    assert plan.next(20000, []).phase == UPLOAD
+    plan.uploaded(21000, True)
+    assert plan.next(21000, []).phase == DWELL
+    assert not plan.leaves(22000, [])
+
+    plan.dwell_on(9, 0, 22500)
+
+    assert plan.leaves(23000, [])
+
+
 def test_asking_for_zero_seconds_ends_the_dwell():
     plan = Plan(ALL, EVERYTHING, 60000)
     plan.dwell_on(9, 120, 0)
@@ -252,3 +284,17 @@ def test_a_camera_is_judged_within_30_s_beside_four_stubborn_candidates():
         place = Place(Plan(ALL, EVERYTHING, 60000), channel, starts_ms, set(stubborn))
         after_ms = place.judged_after_ms(60000)
         assert after_ms is not None and after_ms <= 30000, (channel, stubborn, starts_ms, after_ms)
+
+
+def test_while_nobody_is_a_candidate_two_hops_lie_between_the_other_steps():
+    steps = run(Plan(ALL, EVERYTHING, 60000), 120000)
+    others = [place for place, (_, step) in enumerate(steps) if step.phase in (SCAN, BLE)]
+
+    assert len(others) >= 6
+    assert all(after - before > 2 * len(ALL) for before, after in itertools.pairwise(others))
+
+
+def test_the_first_upload_waits_for_a_candidate_of_the_first_hop():
+    steps = run(Plan(ALL, EVERYTHING, 60000), 30000, lambda now_ms: [(6, 80)] if 2000 < now_ms < 12000 else [])
+
+    assert [step.phase for _, step in steps if step.phase in (DWELL, UPLOAD)][:2] == [DWELL, UPLOAD]

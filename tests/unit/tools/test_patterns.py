@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from tools import patterns
+from tools import pattern_parts, patterns
 
 MINUTE = 60
 
@@ -23,7 +23,7 @@ def test_every_pattern_is_in_time_order_and_the_same_for_the_same_seed(kind):
 
     assert made == list(itertools.islice(patterns.frames({"kind": kind}, 7), 3000))
     assert all(later[0] >= earlier[0] for earlier, later in itertools.pairwise(made))
-    assert all(up in (0, 1) and 1 <= length <= patterns.LONGEST_MPDU for _, up, length in made)
+    assert all(up in (0, 1) and 1 <= length <= pattern_parts.LONGEST_MPDU for _, up, length in made)
 
 
 @pytest.mark.parametrize("kind", sorted(patterns.KINDS))
@@ -58,7 +58,7 @@ def test_a_constant_bit_rate_varies_less_than_a_variable_one():
 
 
 def test_a_pppp_camera_never_exceeds_its_longest_frame():
-    assert figures({"kind": "camera_pppp"})[2] == patterns.PPPP_LONGEST_MPDU
+    assert figures({"kind": "camera_pppp"})[2] == pattern_parts.PPPP_LONGEST_MPDU
 
 
 def test_calls_and_downloads_differ_in_who_sends():
@@ -71,6 +71,28 @@ def test_calls_and_downloads_differ_in_who_sends():
     assert one_way[0] > 10 * one_way[1]
     assert download[1] > 10 * download[0]
     assert upload[0] > 10 * upload[1]
+
+
+def test_a_mirrored_screen_is_sent_in_datagrams_of_one_size():
+    lengths = {length for _, up, length in patterns.frames({"kind": "screen_mirror", "duration_s": 10}) if up}
+
+    assert lengths == {7 * 188 + 40 + pattern_parts.IP_TO_MPDU_BYTES}
+
+
+@pytest.mark.parametrize("kind", ["quic_upload", "drive_backup"])
+def test_uploads_send_about_as_fast_as_asked(kind):
+    up_kbps, down_kbps, _ = figures({"kind": kind, "kbps": 2000})
+
+    assert 1000 < up_kbps < 3000
+    assert down_kbps < 0.15 * up_kbps
+
+
+def test_a_camera_that_uploads_pieces_sends_in_few_of_the_tenths_of_a_second():
+    spec = {"kind": "camera_pieces", "kbps": 600, "piece_s": 4, "duration_s": MINUTE}
+    busy = {int(t_s * 10) for t_s, up, _ in patterns.frames(spec, 1) if up}
+
+    assert len(busy) < 3 * MINUTE
+    assert 300 < figures(spec)[0] < 900
 
 
 def test_all_problems_of_a_pattern_are_told_at_once():

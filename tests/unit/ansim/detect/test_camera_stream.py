@@ -108,6 +108,22 @@ def test_acknowledgements_to_what_was_missed_make_a_candidate():
     assert detector.candidates(60_000) == []
 
 
+def test_what_they_hint_at_is_worth_a_dwell_until_it_has_had_one():
+    detector = listening()
+    answers = [[0, 400, 30_000, "down", [94]]]
+    play(detector, answers, 1)
+    detector.tune(0, 1000)
+    detector.judge(12_000)  # after an upload
+
+    assert detector.candidates(12_000) == [(CHANNEL, 50)]
+
+    detector.tune(CHANNEL, 12_000)
+    for second in range(13, 18):
+        detector.judge(1000 * second)
+
+    assert detector.candidates(17_000) == []
+
+
 def test_a_known_emitter_asks_for_no_dwell():
     detector = listening()
     detector.know([station()])
@@ -126,6 +142,57 @@ def test_a_camera_that_falls_silent_is_cleared_and_raised_anew():
     assert [event for event, _ in events] == [RAISED, CLEARED, RAISED]
     assert 12_000 <= events[1][1] <= 18_000
     assert events[2][1] <= 36_000
+
+
+@pytest.mark.parametrize("flows", [CAMERA, OWN_STREAM], ids=["station", "access point"])
+def test_every_finding_says_what_was_missed_and_what_else_it_could_be(flows):
+    for one in about_cameras(play(listening(), flows, 40)):
+        assert "loss_permille" in [row.rule for row in one.evidence]
+        assert len(one.considered) >= 3
+
+
+def test_what_is_cleared_for_its_silence_is_told_with_what_it_sent():
+    stops = [[0, 10_000, *CAMERA[0][2:]], [10, 10_000, *CAMERA[1][2:]]]
+
+    *_, before, cleared = play(listening(), stops, 30)
+
+    assert cleared.event == CLEARED
+    assert cleared.evidence[0].rule == "silent_ms"
+    assert cleared.evidence[1:] == before.evidence[: MOST_EVIDENCE - 1]
+    assert (cleared.considered, cleared.score) == (before.considered, before.score)
+
+
+def uploads(local):
+    """Photos one by one: full frames for 8 s, silence for 12 s."""
+    flows = []
+    for start_ms in range(0, 120_000, 20_000):
+        options = {"local": local}
+        flows.append([start_ms, start_ms + 8000, 3000, "up", [1554], options])
+        flows.append([start_ms, start_ms + 8000, 6000, "down", [106], options])
+    return flows
+
+
+def test_a_phone_that_uploads_photo_by_photo_is_raised_once():
+    events = [one.event for one in play(listening(), uploads(True), 130)]
+
+    assert [one for one in events if one != UPDATED] == [RAISED, CLEARED]
+
+
+def test_a_factory_made_address_is_raised_at_each_stretch():
+    events = [one.event for one in play(listening(), uploads(False), 130)]
+
+    assert events.count(RAISED) > 3
+
+
+def test_a_candidate_names_the_channel_it_is_heard_on_from_the_first_judgement():
+    detector = listening()
+
+    for ms in (1, 40, 200, 400):
+        play(detector, CAMERA, 0)
+        detector.take(bytearray(b"".join(made_air.records(CAMERA, 0, 400, {}))), 20)
+        detector.judge(ms)
+
+    assert {channel for channel, _ in detector.candidates(400)} == {CHANNEL}
 
 
 def test_a_pause_of_two_seconds_clears_nothing():
@@ -165,6 +232,17 @@ def test_an_access_point_needs_more_than_a_station():
     assert about_cameras(play(listening(), [[0, DAY_MS, 20_000, "up", PPPP], [4, DAY_MS, 160_000, "down", [94]]], 5))
     assert closed == []
     assert [one.subject for one in about_cameras(play(opened, OWN_STREAM, 5))] == [address_text(access_point())]
+
+
+@pytest.mark.parametrize(("security", "worth"), [(0, 8), (3, -5), (None, None)])
+def test_an_access_point_of_its_own_is_likelier_a_camera_if_it_is_open(security, worth):
+    detector = listening()
+    if security is not None:
+        detector.access_points([AccessPoint(0, "x", access_point(), CHANNEL, -50, security)], 0)
+
+    told = about_cameras(play(detector, OWN_STREAM, 12))[-1]
+
+    assert {one.rule: one.weight for one in told.evidence}.get("open_network") == worth
 
 
 def test_an_access_point_that_relays_is_no_camera():

@@ -160,14 +160,18 @@ def test_the_usual_set_has_every_detector_and_starts_nothing():
 
 
 def test_an_access_point_that_streams_is_told_to_who_judges_access_points():
-    engine = standard({})
-    engine.tune(CHANNEL, 0)
-    flows = [[0, 60_000, 20_000, "own", [1114, 700, 300]], [4, 60_000, 160_000, "back", [94]]]
-    module = AccessPoint(0, "wlan_8842", b"\x08\xea\x40\x00\x00\x01", CHANNEL, -50, 0)
-    engine.access_points([module], 0)
-    told = made_air.play(engine, flows, 4)
+    def told(seconds, flows):
+        engine = standard({})
+        engine.tune(CHANNEL, 0)
+        # a weak name, which never raises by itself
+        engine.access_points([AccessPoint(0, "ESP32-CAM test", made_air.access_point(), CHANNEL, -50, 0)], 0)
+        return [one for one in made_air.play(engine, flows, seconds) if one.kind == "camera_access_point"]
 
-    access_points = engine.detectors[1]
-    assert [one for one in told if one.kind == "camera_access_point"] == []
-    access_points.traffic(module.bssid, 5000, 700, 1)
-    assert [one.subject for one in engine.judge(5000) if one.kind == "camera_access_point"] == ["08:ea:40:00:00:01"]
+    camera = [[0, 60_000, 20_000, "own", [1114, 700, 300]], [4, 60_000, 160_000, "back", [94]]]
+    download = [[0, 60_000, 4000, "relay", [1554], {"sta": 2}], [2, 60_000, 8000, "up", [106], {"sta": 2}]]
+
+    raised = told(4, camera)[0]
+
+    assert (raised.event, raised.subject) == ("raised", "ac:de:48:01:00:01")
+    assert "ap_streams_kbps" in {one.rule for one in raised.evidence}
+    assert told(10, download) == []
