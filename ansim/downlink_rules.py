@@ -5,7 +5,7 @@ A rule is made when it is asked for and thrown away after, because a sensor's me
 """
 
 from ansim import report, topics
-from ansim.schema import address, any_object, hexadecimal, items, one_of, record, row, text, whole
+from ansim.schema import address, any_object, hexadecimal, items, one_of, record, row, text, true_or_false, whole
 
 MAX_COUNT = (1 << 31) - 1
 MAX_TIME_S = 1 << 34
@@ -60,7 +60,8 @@ def _fields(name):
         slot = row(count, whole(100, 60000), whole(0, 1))
         return {"subject": address, "channel": channel, "slots": items(slot, 40, 2)}
     if name == report.RUN_SELFTEST:
-        return {"emitter?": address}
+        # `emitter` sends the test signal now; `quiet`: nothing else does, so the nRF24 can learn its own tones
+        return {"emitter?": address, "quiet?": true_or_false}
     if name == report.SETTINGS:
         return {"changes": any_object}
     if name == report.SIGNATURES:

@@ -12,27 +12,7 @@ import json
 from ansim import topics
 from ansim.schema import check, hexadecimal, items, one_of, record, text, true_or_false, whole
 
-# name -> (rule, default); None is "must be given"
-FIELDS = {
-    "device": (text(32, 1), None),
-    "key": (hexadecimal(64), None),  # the device's HMAC and broker key
-    "broker": (text(253, 1), None),  # host name or address
-    "port": (whole(1, 65535), 8883),
-    "tls": (true_or_false, True),
-    "ca": (text(4096), ""),  # PEM of the authority the broker's certificate must come from
-    "client_cert": (text(4096), ""),
-    "client_key": (text(4096), ""),
-    "uplink": (one_of("wifi", "ethernet"), "wifi"),
-    "wifi": (items(record({"ssid": text(32, 1), "password": text(63)}), 8), []),
-    "board": (text(32, 1), "esp32_devkit"),
-    "channels": (items(whole(1, 13), 13, 1), list(range(1, 14))),
-    "upload_every_s": (whole(10, 3600), 60),
-    "journal_bytes": (whole(8192, 16 << 20), 512 << 10),
-    "ntp": (text(253), "pool.ntp.org"),  # "": never ask, wait for the server's time
-    "keepalive_s": (whole(5, 3600), 60),
-    "always_listen": (true_or_false, True),  # listen without an inspection running (fixed sensors)
-    "ignore": (items(text(17, 17), 64), []),  # addresses of known emitters
-}
+PARTS = ("led", "button", "buzzer", "oled", "battery", "nrf24")
 
 
 class BadSettings(Exception):
@@ -45,8 +25,9 @@ def checked(given) -> dict:
         raise BadSettings("settings should be a JSON object")
     fields = {}
     settings = {}
-    for name in FIELDS:
-        rule, default = FIELDS[name]
+    table = _fields()
+    for name in table:
+        rule, default = table[name]
         fields[name if default is None else name + "?"] = rule
         if default is not None:
             settings[name] = default
@@ -74,6 +55,32 @@ def load(path: str) -> dict:
 def key_bytes(settings: dict) -> bytes:
     """Return the device key as 32 bytes."""
     return binascii.unhexlify(settings["key"])
+
+
+def _fields():
+    """Return name -> (rule, default); None is "must be given". Made anew: on a sensor the rules would take 5 kB for ever."""
+    return {
+        "device": (text(32, 1), None),
+        "key": (hexadecimal(64), None),  # the device's HMAC and broker key
+        "broker": (text(253, 1), None),  # host name or address
+        "port": (whole(1, 65535), 8883),
+        "tls": (true_or_false, True),
+        "ca": (text(4096), ""),  # PEM of the authority the broker's certificate must come from
+        "client_cert": (text(4096), ""),
+        "client_key": (text(4096), ""),
+        "uplink": (one_of("wifi", "ethernet"), "wifi"),
+        "wifi": (items(record({"ssid": text(32, 1), "password": text(63)}), 8), []),
+        "board": (text(32, 1), "esp32_devkit"),
+        "channels": (items(whole(1, 13), 13, 1), list(range(1, 14))),
+        "upload_every_s": (whole(10, 3600), 60),
+        "journal_bytes": (whole(8192, 16 << 20), 512 << 10),
+        "ntp": (text(253), "pool.ntp.org"),  # "": never ask, wait for the server's time
+        "keepalive_s": (whole(5, 3600), 60),
+        "always_listen": (true_or_false, True),  # listen without an inspection running (fixed sensors)
+        "ignore": (items(text(17, 17), 64), []),  # addresses of known emitters
+        "fitted": (items(one_of(*PARTS), len(PARTS)), []),  # all parts that are there; []: as the board is sold
+        "selftest_at_start": (true_or_false, False),
+    }
 
 
 def _contradictions(settings):

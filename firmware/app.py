@@ -17,15 +17,18 @@ import network
 
 from ansim import VERSION, report
 from ansim.detect import engine as engines
-from ansim.finding import RAISED
+from ansim.finding import CLEARED, RAISED
 from ansim.settings import key_bytes
-from firmware import boards, led, uplink
+from firmware import boards, uplink
+from firmware.asked import Asked
 from firmware.clock import Clock
 from firmware.commands import Commands
 from firmware.inspection import Inspection
 from firmware.journal import Journal
 from firmware.link import Link
 from firmware.orders import Orders
+from firmware.panel import signal
+from firmware.panel.panel import BUTTON, NRF24, Facts, Panel
 from firmware.radio import ble, sniffer
 from firmware.radio.listener import Listener
 from firmware.radio.plan import Plan
@@ -59,30 +62,37 @@ class App:
     def __init__(self, settings: dict, health, on_trial=False):
         self._settings = settings
         gc.collect()  # loading has left holes, and the engine's table wants 16 kB in one piece
-        self._capabilities = can = capabilities(health.level())
+        self._board = board = boards.load(settings["board"])
+        self._panel = Panel(board, settings["fitted"] or board.FITTED, self._facts)
+        self._spectrum = _spectrum(board, self._panel.fitted)
+        self._capabilities = can = capabilities(health.level(), self._spectrum)
         self._engine = engine = engines.standard(settings, TABLES, report.NRF24 in can)
         self._health = health
-        self._board = board = boards.load(settings["board"])
         self._wired = settings["uplink"] == "ethernet"
         self._swept_ms = 0
         self._shown_until_ms = 0
-        self._led = led.Led(board.LED, board.LED_ON)
+        self._spectrum_swept = 0
 
         wlan = network.WLAN(network.WLAN.IF_STA)
         way = uplink.Ethernet(board.lan()) if self._wired else uplink.Wifi(wlan, settings["wifi"])
         every_ms = settings["upload_every_s"] * 1000
         self._clock = clock = Clock()
         self._journal = journal = Journal(JOURNAL_FOLDER, settings["journal_bytes"], clock)
-        self._inspection = Inspection(journal, engine, clock, settings["ignore"], self._sweep)
+        self._inspection = Inspection(journal, engine, clock, settings["ignore"], self._sweep, self._panel.forget)
         self._commands = Commands(settings["device"], key_bytes(settings), clock, COMMANDS_FILE)
         self._link = Link(settings, journal, clock, self._commands, way, self._describe)
         self._plan = Plan(settings["channels"], can, every_ms, settings["uplink"])
         ears = _ears(wlan, can)
-        self._listener = Listener(self._plan, engine, clock, wlan, ears, self._found, self._upload, health)
-        live = self._link.live
+        self._listener = Listener(
+            self._plan, engine, clock, wlan, ears, self._found, self._upload, health, self._spectrum
+        )
         self._upkeep = Upkeep(settings, on_trial, clock, self._restart, health.feed)
         self._link.errand = self._upkeep  # pyright: ignore[reportAttributeAccessIssue]
-        self._orders = Orders(self._inspection, self._plan, self._listener, clock, live, self._report)
+        parts = (self._listener, self._panel, health, wlan, way, ears, self._report)
+        self._asked = Asked(settings, clock, engine, *parts)
+        parts = (self._inspection, self._plan, self._listener, clock)
+        self._orders = Orders(*parts, self._follows, self._report, self._asked.want)
+        self._hand = self._by_hand() if BUTTON in self._panel.fitted else None
 
     async def run(self) -> None:
         """Listen and report for ever. Raises what nobody expected."""
@@ -91,11 +101,16 @@ class App:
         self._journal.open()
         self._inspection.resume()
         self._upkeep.begin()
+        self._panel.begin()
         slot = {"version": VERSION, "slot": self._upkeep.fields()["slot"]}
         self._report(report.RESET, dict(slot, cause=self._health.cause, crashes=self._health.crashes))
         for name, handler in self._orders.table() + self._upkeep.table():
             self._commands.on(name, handler)
-        tasks = [self._listen(), self._led.run()]
+        tasks = [self._listen(), self._panel.run()]
+        if self._hand:
+            from firmware.panel.button import Button
+
+            tasks.append(Button(self._board.BUTTON, self._hand.held, self._hand.pressed).run())
         if self._upkeep.on_trial:
             tasks.append(self._upkeep.prove(self._link, self._plan.upload_soon))
         if self._wired:
@@ -107,12 +122,15 @@ class App:
         while True:
             self._inspection.end_if_forgotten()
             now_ms = self._clock.now_ms()
-            if self._settings["always_listen"] or self._inspection.id:
-                self._led.show(led.FOUND if now_ms < self._shown_until_ms else led.LISTENING)
-                await self._listener.step()
+            if self._asked.waits:
+                await self._do_asked()
+                continue
+            self._asked.tick()
+            if self._settings["always_listen"] or self._inspection.id or self._listener.follows:
+                await self._listen_step(now_ms)
                 self._sweep_if_due(INSPECTED_SWEEP_MS if self._inspection.id else SWEEP_MS)
                 continue
-            self._led.show(led.IDLE)
+            self._panel.show(signal.IDLE)
             self._listener.stop()
             self._health.feed()
             self._swept_ms = now_ms  # what is not asked for is not missing either
@@ -124,13 +142,36 @@ class App:
     async def _upload(self, deadline_ms):
         """Hand over what waits, by Wi-Fi; True if the server has it all."""
         self._sweep_if_due(LEAST_SWEEP_MS)
-        self._led.show(led.UPLOADING)
+        self._panel.show(signal.UPLOADING)
         return await self._link.upload(max(deadline_ms, UPDATE_WINDOW_MS) if self._upkeep.waits else deadline_ms)
 
+    async def _do_asked(self):
+        self._sweep()
+        await self._asked.do()
+        self._engine.coverage()  # what a self-test has heard is no part of an account
+        self._swept_ms = self._clock.now_ms()
+        self._plan.upload_soon()
+
+    async def _listen_step(self, now_ms):
+        if not self._listener.follows:
+            self._panel.reading = None
+            quiet = signal.INSPECTING if self._inspection.id else signal.LISTENING
+            self._panel.show(signal.FOUND if now_ms < self._shown_until_ms else quiet)
+        await self._listener.step()
+
     def _found(self, finding):
+        if self._asked.takes(finding):
+            return
         self._report(report.FINDING, report.finding_body(finding))
+        self._panel.take(finding, finding.event != CLEARED)
         if finding.event == RAISED:
             self._shown_until_ms = self._clock.now_ms() + FOUND_SHOWN_MS
+            self._panel.play(signal.ALARM)
+
+    def _follows(self, *reading):
+        """Show how near the followed signal is, here and on the server."""
+        self._panel.follow(*reading)
+        self._link.live(*reading)
 
     def _sweep_if_due(self, every_ms):
         if self._clock.now_ms() - self._swept_ms >= every_ms:
@@ -145,6 +186,10 @@ class App:
         body["to_ms"] = now_ms
         body["deaf_ms"] = max(0, now_ms - self._swept_ms - heard_ms)
         body["capabilities"] = self._capabilities
+        if self._spectrum:
+            body["spectrum_sweeps"] = self._spectrum.sweeps - self._spectrum_swept
+            self._spectrum_swept = self._spectrum.sweeps
+        self._panel.cover(body["channels"])
         self._swept_ms = now_ms
         self._report(report.SWEEP, body)
 
@@ -161,8 +206,8 @@ class App:
             "interpreter": interpreter(),
             "board": self._board.NAME,
             "capabilities": self._capabilities,
-            "fitted": list(self._board.FITTED),
-            "battery_percent": None,
+            "fitted": self._panel.fitted,
+            "battery_percent": self._panel.battery_percent,
             "crashes": self._health.crashes,
             "reset_cause": self._health.cause,
             "ring_dropped": self._listener.ring_dropped,
@@ -170,6 +215,22 @@ class App:
         }
         fields.update(self._upkeep.fields())
         return fields
+
+    def _facts(self):
+        """What the display shows of the app's own."""
+        inspection, now_ms = self._inspection, self._clock.now_ms()
+        word = self._asked.word or ("Sweep" if inspection.id else "Listening")
+        for_s = (now_ms - inspection.began_ms) // 1000 if inspection.id else None
+        connected = not self._link.problem and self._link.ever_ready
+        hint = self._hand.hint() if self._hand else ""
+        return Facts(
+            self._settings["device"], word, for_s, self._settings["channels"], connected, self._journal.reports, hint
+        )
+
+    def _by_hand(self):
+        from firmware.by_hand import ByHand
+
+        return ByHand(self._inspection, self._panel, self._orders, lambda: self._journal.boot, self._asked)
 
     async def _restart(self, last=None):
         """End this run on purpose; last() is called just before."""
@@ -182,18 +243,37 @@ class App:
         machine.reset()
 
 
-def capabilities(level: int) -> list:
+def capabilities(level: int, spectrum=None) -> list:
     """
     Return what this sensor can hear with, as in report.CAPABILITIES.
 
-    level  what the sniffer may do after the crashes so far, see Health.level()
+    level     what the sniffer may do after the crashes so far, see Health.level()
+    spectrum  a radio.nrf24.Nrf24 that answers, None without one
     """
     can = [report.SCAN]
     if sniffer.is_available() and level:
         can.append(report.SNIFF if level == 2 else report.SNIFF_MANAGEMENT)
     if ble.is_available():
         can.append(report.BLE)
+    if spectrum:
+        can.append(report.NRF24)
     return can
+
+
+def _spectrum(board, fitted):
+    """Return a Nrf24 that answers, None without one."""
+    if NRF24 not in fitted:
+        return None
+    from firmware.radio.nrf24 import Nrf24
+
+    radio = Nrf24(board.NRF24)
+    try:
+        radio.begin()
+    except OSError as error:
+        print("nrf24:", error)
+        fitted.remove(NRF24)
+        return None
+    return radio
 
 
 def _ears(wlan, can):

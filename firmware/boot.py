@@ -1,7 +1,7 @@
 """
 Runs at every start, before main.py, also when main.py does not: it comes as /boot.py.
 
-Three duties that must not wait for the program itself:
+Duties that must not wait for the program itself:
 - The sniffer may still be listening after a soft reset, which a native module is not told of.
 - tools/flash.py copies a new version to a folder of its own and renames that to READY when it is
   complete. From then on the new version counts, and its files are moved to their places here; when
@@ -9,6 +9,8 @@ Three duties that must not wait for the program itself:
 - Updates over the air are in a slot, /a or /b, whose folder has to come first where modules are
   looked for. A new slot has few starts to reach the broker; then the one before it runs again
   (firmware/slots.py has the form of SLOTS, firmware/update.py fills the slots).
+- The program may be in the interpreter's image as well (firmware/native/README.md). What is in files
+  is newer, or it would not be there, so it goes before the image.
 
 No update over the air replaces this file or main.py: they are what brings a broken one back.
 """
@@ -111,9 +113,17 @@ def choose():
         return ""
 
 
+def prefer_files():
+    """Let a program in /lib come before the one in the image; folders without one are what a removed one left."""
+    if ".frozen" in sys.path and (_is_there("/lib/ansim/__init__.mpy") or _is_there("/lib/ansim/__init__.py")):
+        sys.path.remove(".frozen")
+        sys.path.append(".frozen")
+
+
 silence()
 watchdog = watch()
 finish()
+prefer_files()
 folder = choose()
 if folder and folder not in sys.path:
     sys.path.insert(0, folder)

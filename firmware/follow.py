@@ -1,7 +1,7 @@
 """
 Follow one emitter to its source: stay on its channel and say how strong it is, twice a second.
 
-    follower = Follower(address_bytes, until_ms, link.live)
+    follower = Follower(address_bytes, until_ms, tell)
     listener.follow(follower)        # hands it the levels and the time, until it is over
 """
 

@@ -27,15 +27,17 @@ class Inspection:
     journal, engine, clock   as in journal.py, ansim/detect/engine.py, clock.py
     ignore                   addresses that are known to be harmless here, as text
     close_account            function() that reports what was listened to up to now
+    renewed                  function(), called when nothing heard so far counts any more
     """
 
-    def __init__(self, journal, engine, clock, ignore, close_account):
+    def __init__(self, journal, engine, clock, ignore, close_account, renewed=None):
         self._journal = journal
         self._engine = engine
         self._clock = clock
         self._ignore = ignore
         self._close_account = close_account
-        self._began_ms = 0
+        self._renewed = renewed
+        self.began_ms = 0
 
     @property
     def id(self) -> str:
@@ -51,24 +53,27 @@ class Inspection:
         except (OSError, ValueError, KeyError, TypeError):
             self._engine.know(self._ignore)  # none, or a file that a power cut has torn
 
-    def start(self, inspection: str, known: list) -> None:
+    def start(self, inspection: str, known: list, by: str = CMD) -> None:
         """
         Start one; the one that runs is stopped first.
 
         known  addresses of emitters that have been looked at and found harmless here, as text
+        by     CMD or BUTTON
         """
         if inspection == self.id:
             return
         if self.id:
-            self.stop(CMD)
+            self.stop(by)
         else:
             self._close_account()
         # Written first: a reset between the two repeats a start, but never forgets one.
         with open(FILE, "w") as file:
             json.dump({"inspection": inspection, "known": known}, file)
         self._engine.forget()
+        if self._renewed:
+            self._renewed()
         self._begin(inspection, known)
-        self._journal.append(report.SESSION, {"what": STARTED, "by": CMD})
+        self._journal.append(report.SESSION, {"what": STARTED, "by": by})
 
     def stop(self, by: str) -> None:
         """Stop the one that runs, with its coverage reported up to now; nothing happens if there is none."""
@@ -85,10 +90,10 @@ class Inspection:
 
     def end_if_forgotten(self) -> None:
         """Stop one that has run for LIMIT_MS."""
-        if self.id and self._clock.now_ms() - self._began_ms >= LIMIT_MS:
+        if self.id and self._clock.now_ms() - self.began_ms >= LIMIT_MS:
             self.stop(LIMIT)
 
     def _begin(self, inspection, known):
         self._journal.inspection = inspection
-        self._began_ms = self._clock.now_ms()
+        self.began_ms = self._clock.now_ms()
         self._engine.know(self._ignore + known)

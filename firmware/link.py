@@ -33,7 +33,8 @@ STORED_MS = 5000  # upload() waits so long after the last progress for `stored`
 TIME_MS = 2000  # and so long for the server's time
 LINGER_MS = 300  # and so long, when all is done, for a command that is on its way
 REJOIN_EVERY = 4  # failures in a row after which the uplink is made anew
-LIVE_WAITING = 4
+LIVE_WAITING = 6
+LIVE_EVERY_MS = 2000  # of those that wait for the next upload
 NTP_MS = 1500
 ERRAND_MS = 60_000  # one run of an errand on a connection that stays
 ERRAND_SPARE_MS = 12_000  # of upload()'s time, for the answer an errand is waiting for (session.PART_S)
@@ -65,6 +66,7 @@ class Link:
         self.errand = None
         self._live = Outbox(LIVE_WAITING)
         self._live_refused = 0
+        self._kept_ms = 0
         self._session = None
         self._tls = None
         self._failures = 0
@@ -88,11 +90,17 @@ class Link:
         return self._live_refused + self._live.dropped
 
     def live(self, subject, rssi_dbm, smoothed_dbm, sigma_db, trend) -> None:
-        """Send one live message now or never; see ansim/report.py for the fields."""
-        if not self.connected:
-            self._live_refused += 1
-            return
+        """
+        Send one live message at once; see ansim/report.py for the fields.
+
+        A Wi-Fi sensor is not connected while it listens: one in LIVE_EVERY_MS waits for its next upload.
+        """
         now_ms = self._clock.now_ms()
+        if not self.connected:
+            if self._settings["uplink"] != "wifi" or now_ms - self._kept_ms < LIVE_EVERY_MS:
+                self._live_refused += 1
+                return
+            self._kept_ms = now_ms
         self._live.put(report.live(self._journal.boot, now_ms, subject, rssi_dbm, smoothed_dbm, sigma_db, trend))
 
     def announce(self) -> None:

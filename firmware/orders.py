@@ -1,7 +1,7 @@
 """
 What the server may order: one short function for each command.
 
-    for name, handler in Orders(inspection, plan, listener, clock, live, report).table():
+    for name, handler in Orders(inspection, plan, listener, clock, told, report, test).table():
         commands.on(name, handler)
 
 A handler gets the checked arguments (ansim/downlink_rules.py) and the command's id. It
@@ -14,21 +14,26 @@ from ansim import report
 from ansim.frame_header import address_bytes
 from firmware.inspection import CMD
 
+FOLLOW_UPLOAD_MS = 10_000  # a Wi-Fi sensor that follows a signal shows the server so often how near it is
+
 
 class Orders:
     """
     inspection, plan, listener, clock   as in inspection.py, radio/plan.py, radio/listener.py, clock.py
-    live                                function(subject, rssi_dbm, smoothed_dbm, sigma_db, trend): Link.live
+    told                                function(subject, rssi_dbm, smoothed_dbm, sigma_db, trend) of what is followed
     tell                                function(kind, body) that makes a report
+    test                                function(args): begin a self-test soon
     """
 
-    def __init__(self, inspection, plan, listener, clock, live, tell):
+    def __init__(self, inspection, plan, listener, clock, told, tell, test):
         self._inspection = inspection
         self._plan = plan
         self._listener = listener
         self._clock = clock
-        self._live = live
+        self._told = told
         self._tell = tell
+        self._test = test
+        self._channel = 0
 
     def table(self) -> list:
         """Return [(name of the command, handler), ...]."""
@@ -38,6 +43,7 @@ class Orders:
             (report.DWELL, self._dwell),
             (report.LOCATE, self._locate),
             (report.SLOTS, self._stimulus),
+            (report.RUN_SELFTEST, self._selftest),
         ]
 
     def _inspection_start(self, args, command_id):
@@ -52,13 +58,37 @@ class Orders:
     def _dwell(self, args, command_id):
         self._plan.dwell_on(args["channel"], args["seconds"], self._clock.now_ms())
 
-    def _locate(self, args, command_id):
+    @property
+    def follows(self) -> bool:
+        """True while a signal is followed to its source."""
+        return self._listener.follows
+
+    def follow(self, subject: str, channel: int, seconds: int):
+        """Follow a transmitter for so long; return why not, None if it is done."""
         from firmware.follow import Follower  # not before: most sensors on a wall are never asked
 
+        if not self._listener.sniffs:
+            return "this sensor has no sniffer to follow a signal with"
         now_ms = self._clock.now_ms()
-        self._plan.dwell_on(args["channel"], args["seconds"], now_ms)
-        until_ms = now_ms + args["seconds"] * 1000
-        self._listener.follow(Follower(address_bytes(args["subject"]), until_ms, self._live))
+        self._channel = channel
+        self._plan.dwell_on(channel, seconds, now_ms, FOLLOW_UPLOAD_MS)
+        until_ms = now_ms + seconds * 1000
+        self._listener.follow(Follower(address_bytes(subject), until_ms, self._told))
+        return None
+
+    def unfollow(self) -> None:
+        """Listen to everything again."""
+        self._plan.dwell_on(self._channel, 0, self._clock.now_ms())
+        self._listener.follow(None)
+
+    def _locate(self, args, command_id):
+        return self.follow(args["subject"], args["channel"], args["seconds"])
+
+    def _selftest(self, args, command_id):
+        if self._inspection.id:
+            return "an inspection is running"
+        self._test(args)
+        return None
 
     def _stimulus(self, args, command_id):
         from ansim.detect.stimulus import BadSlots, Stimulus

@@ -14,11 +14,12 @@ import network
 
 from ansim import VERSION, report
 from ansim.settings import key_bytes
-from firmware import boards, led, uplink
+from firmware import boards, uplink
 from firmware.clock import Clock
 from firmware.commands import Commands
 from firmware.journal import Journal
 from firmware.link import Link
+from firmware.panel import signal
 from firmware.upkeep import UPDATE_WINDOW_MS, Upkeep
 
 SAFE_MS = 3_600_000
@@ -34,7 +35,7 @@ class Safe:
         self._health = health
         self._board = board = boards.load(settings["board"])
         self._wired = settings["uplink"] == "ethernet"
-        self._led = led.Led(board.LED, board.LED_ON)
+        self._led = signal.Signal(board.LED, board.LED_ON)
         wlan = network.WLAN(network.WLAN.IF_STA)
         way = uplink.Ethernet(board.lan()) if self._wired else uplink.Wifi(wlan, settings["wifi"])
         self._clock = clock = Clock()
@@ -62,7 +63,7 @@ class Safe:
         await asyncio.gather(*tasks)
 
     async def _stay(self):
-        self._led.show(led.FAULT)
+        self._led.show(signal.FAULT)
         while self._clock.now_ms() < SAFE_MS:
             self._health.feed()
             if not self._wired:

@@ -16,8 +16,9 @@ import machine
 
 from ansim import VERSION
 from ansim.settings import BadSettings
-from firmware import boards, led, trial
+from firmware import boards, trial
 from firmware.health import Health
+from firmware.panel import signal
 from firmware.radio import sniffer
 
 COLLECT_BYTES = 4096
@@ -70,7 +71,7 @@ def wait_for_settings():
         except (BadSettings, boards.UnknownBoard) as error:
             print("settings.json is not usable:\n%s" % error)
         # Which board this is, only the settings know: most have their light here.
-        led.Led(boards.load(boards.NAMES[0]).LED, 1).blink_for(led.FAULT, LOOK_AGAIN_MS)
+        signal.Signal(boards.load(boards.NAMES[0]).LED, 1).blink_for(signal.FAULT, LOOK_AGAIN_MS)
 
 
 def pause(seconds, health):

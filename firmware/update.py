@@ -19,8 +19,8 @@ import os
 
 from ansim.envelope import manifest_hmac, same
 from firmware import slots
+from firmware.slots import ORDER, is_ordered
 
-ORDER = "/update.json"
 MANIFEST = "manifest"
 PART = ".part"
 SPARE_BYTES = 64 << 10  # of flash that an update leaves free, for the journal's sake
@@ -42,11 +42,6 @@ def order(args: dict, place: str = "") -> str:
         json.dump(args, file)
     os.rename(place + ORDER + ".new", place + ORDER)
     return ""
-
-
-def is_ordered(place: str = "") -> bool:
-    """True if an update waits to be fetched or finished."""
-    return _size(place + ORDER) is not None
 
 
 class Update:

@@ -41,9 +41,7 @@ class Upkeep:
 
     def begin(self) -> None:
         """Look whether an update waits to be fetched."""
-        from firmware import update
-
-        self.waits = update.is_ordered()
+        self.waits = slots.is_ordered()
 
     def table(self) -> list:
         """Return [(name of the command, handler), ...]."""

@@ -79,6 +79,9 @@ def install(board, source: bool, root: Path, advance=lambda done, total, doing: 
     """
     about = board.call("look")
     wanted = payload.collect("" if source else payload.architecture(about["mpy"]), source, root)
+    if not source and about["image"] == payload.program(root):
+        # It runs from the image, where it takes no heap; files would come first.
+        wanted = {path: content for path, content in wanted.items() if not path.startswith("/lib/")}
     has = about["files"]
     changed = {path: content for path, content in wanted.items() if has.get(path) != payload.hash_of(content)}
     removed = sorted(set(has) - set(wanted))

@@ -2,14 +2,14 @@
 """
 Build MicroPython with the sniffer module firmware/native/rfsniff in it.
 
-    python3 -m tools.native esp32 --micropython ~/micropython --board ESP32_GENERIC_S3
+    python3 -m tools.native esp32 --micropython ~/micropython --board ESP32_GENERIC_S3 [--frozen]
     python3 -m tools.native host [--sanitize | --frozen]
 
 `esp32` makes the interpreter image for tools/flash.py; it needs ESP-IDF's `idf.py` on the
 PATH and a checkout of MicroPython. `host` makes a MicroPython for this computer, with a
 radio made of Python calls, from the source package of Debian; the tests use it. With --frozen
-it has the whole program and the simulated hardware in its image, where code takes no heap.
-All write to build/native and build only what changed.
+the whole program is in the image, where code takes no heap (for this computer: with the simulated
+hardware and TLS). All write to build/native and build only what changed.
 """
 
 import argparse
@@ -27,7 +27,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ansim import signatures
-from tools import errors, sim_lib
+from tools import errors, payload, sim_lib
 from tools.errors import ToolError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,13 +45,19 @@ BOARDS = {
 # The first Debian release that has the package; added to the machine's own release.
 SOURCE_SUITE = "trixie"
 
+SOURCES = {"micropython": "py", "mbedtls": "library"}  # package -> a folder in it
+
 # What the Debian source package leaves out (its submodules), and the module does not need.
-HOST_OPTIONS = ("VARIANT=standard", "MICROPY_PY_BTREE=0", "MICROPY_PY_SSL=0", "MICROPY_PY_FFI=0")
+HOST_OPTIONS = ("VARIANT=standard", "MICROPY_PY_BTREE=0", "MICROPY_PY_FFI=0")
+NO_TLS = ("MICROPY_PY_SSL=0",)
+TLS = ("MICROPY_PY_SSL=1", "MICROPY_SSL_MBEDTLS=1", "MICROPY_SSL_AXTLS=0")
 # Frozen as they are imported on a board; boot.py of the simulation gets a name that no board's file has.
-FROZEN = (("ansim", "ansim"), ("firmware", "firmware"), ("tools/sim", ""))
+PROGRAM = (("ansim", "ansim"), ("firmware", "firmware"))
+SIMULATED = (("tools/sim", ""), ("firmware/native/host", ""))
 NOT_FROZEN = ("native", "source", "__pycache__")
+WHICH = "ansim_image.py"  # tools/flash.py asks the board for it
 SIM_BOOT = "sim_boot"
-MANIFEST = 'include("$(MPY_DIR)/extmod/asyncio")\nfreeze("{tree}")\n'
+MANIFEST = 'include("{base}")\nfreeze("{tree}")\n'
 SANITIZE_OPTIONS = ("STRIP=", "CFLAGS_EXTRA=-fsanitize=thread -g", "LDFLAGS_EXTRA=-fsanitize=thread")
 
 
@@ -61,7 +67,7 @@ def host(sanitize: bool = False, frozen: bool = False) -> Path:
 
     sanitize   built with ThreadSanitizer
     frozen     ansim/, firmware/ and the simulated hardware (without the module) are in its image;
-               started with `-m sim_boot`, see tools/sim/boot.py. Has no TLS.
+               started with `-m sim_boot`, see tools/sim/boot.py; and TLS, from the source package of mbedTLS
 
     Without `frozen` it has the module and its host backend. Takes about a minute the first time and
     nothing when neither code nor source changed. Raises ToolError if a tool or the source package is missing.
@@ -75,10 +81,11 @@ def host(sanitize: bool = False, frozen: bool = False) -> Path:
         source = source_folder()
         out = BUILD / ("host-frozen" if frozen else "host-sanitize" if sanitize else "host")
         program, stamp = out / "micropython", out / "made-from"
-        tree = _stage(BUILD / "frozen") if frozen else MODULES
+        tree = _stage(BUILD / "frozen", PROGRAM + SIMULATED) if frozen else MODULES
         made_from = f"{source.name} {_fingerprint(tree)}"
         if not (program.exists() and stamp.exists() and stamp.read_text() == made_from):
-            options = _frozen_options(source, tree) if frozen else ["FROZEN_MANIFEST=", f"USER_C_MODULES={MODULES}"]
+            module = ["FROZEN_MANIFEST=", f"USER_C_MODULES={MODULES}", *NO_TLS]
+            options = [*_frozen_options(source, tree), *_tls_options()] if frozen else module
             options += SANITIZE_OPTIONS if sanitize else ()
             command = ["make", "-C", str(source / "ports/unix"), f"-j{os.cpu_count()}", *HOST_OPTIONS, *options]
             _run([*command, f"BUILD={out}"], BUILD / f"{out.name}.log")
@@ -86,10 +93,10 @@ def host(sanitize: bool = False, frozen: bool = False) -> Path:
     return program
 
 
-def _stage(tree: Path) -> Path:
+def _stage(tree: Path, parts) -> Path:
     """Lay out what is frozen; return the folder."""
     shutil.rmtree(tree, ignore_errors=True)
-    for part, place in FROZEN:
+    for part, place in parts:
         for file in sorted((ROOT / part).rglob("*.py")):
             name = file.relative_to(ROOT / part)
             if not any(one in NOT_FROZEN for one in name.parts):
@@ -100,6 +107,7 @@ def _stage(tree: Path) -> Path:
     tables = {name: signatures.read(str(folder / f"{name}.bin"), number) for number, name in signatures.NAMES.items()}
     rows = [f"    {name!r}: {table!r},\n" for name, table in tables.items()]
     (tree / "ansim/signatures/in_image.py").write_text("TABLES = {\n" + "".join(rows) + "}\n")
+    (tree / WHICH).write_text(f"PROGRAM = {payload.program()!r}\n")
     return tree
 
 
@@ -107,29 +115,38 @@ def _frozen_options(source, tree):
     cross, manifest = BUILD / "mpy-cross", BUILD / "manifest.py"
     command = ["make", "-C", str(source / "mpy-cross"), f"-j{os.cpu_count()}", f"BUILD={cross}"]
     _run(command, BUILD / "mpy-cross.log")
-    manifest.write_text(MANIFEST.format(tree=tree))
+    manifest.write_text(MANIFEST.format(base="$(MPY_DIR)/extmod/asyncio", tree=tree))
     compiler = cross / "mpy-cross"
     made = [f"FROZEN_MANIFEST={manifest}", f"MICROPY_MPYCROSS={compiler}", f"MICROPY_MPYCROSS_DEPENDENCY={compiler}"]
     architecture = sim_lib.ARCHITECTURES.get(platform.machine().lower())
     return made + ([f"MPY_CROSS_FLAGS=-march={architecture}"] if architecture else [])
 
 
-def source_folder() -> Path:
-    """Return the unpacked source package, fetching it with apt the first time. Raises ToolError."""
-    place = BUILD / "source"
-    found = sorted(path.parent for path in place.glob("micropython-*/py"))
+def _tls_options():
+    """Build mbedTLS; return what the interpreter needs to be built with it. Its memory is not the interpreter's heap."""
+    source = source_folder("mbedtls")
+    # GEN_FILES: the package has the generated files, and making them again needs more than a compiler.
+    command = ["make", "-C", str(source / "library"), f"-j{os.cpu_count()}", "static", "GEN_FILES=", "CFLAGS=-O1"]
+    _run(command, BUILD / "mbedtls.log")
+    return [*TLS, f"CFLAGS_EXTRA=-I{source / 'include'}", f"LDFLAGS_EXTRA=-L{source / 'library'}"]
+
+
+def source_folder(package: str = "micropython") -> Path:
+    """Return an unpacked source package of SOURCES, fetching it with apt the first time. Raises ToolError."""
+    place, inside = BUILD / "source", f"{package}-*/{SOURCES[package]}"
+    found = sorted(path.parent for path in place.glob(inside))
     if found:
         return found[-1]
     if shutil.which("apt-get") is None or shutil.which("dpkg-source") is None:
-        raise ToolError("cannot fetch MicroPython's source: needs apt-get and dpkg-source (`apt install dpkg-dev`)")
+        raise ToolError(f"cannot fetch the source of {package}: needs apt-get and dpkg-source (`apt install dpkg-dev`)")
     place.mkdir(parents=True, exist_ok=True)
     options = _private_apt(place / "apt")
     log = BUILD / "source.log"
     _run(["apt-get", *options, "update"], log)
-    _run(["apt-get", *options, "source", "micropython"], log, cwd=place)
-    found = sorted(path.parent for path in place.glob("micropython-*/py"))
+    _run(["apt-get", *options, "source", package], log, cwd=place)
+    found = sorted(path.parent for path in place.glob(inside))
     if not found:
-        raise ToolError(f"apt-get brought no MicroPython source; see {log}")
+        raise ToolError(f"apt-get brought no source of {package}; see {log}")
     return found[-1]
 
 
@@ -180,8 +197,8 @@ def source_entries(text: str, codename: str, wanted: str, stanzas: bool) -> str:
     return "\n".join(made)
 
 
-def esp32_commands(micropython: Path, board: str) -> list[list[str]]:
-    """Return the commands that build the interpreter for one of MicroPython's boards."""
+def esp32_commands(micropython: Path, board: str, frozen: bool = False) -> list[list[str]]:
+    """Return the commands that build the interpreter for one of MicroPython's boards. frozen: see board_manifest()."""
     port = micropython / "ports" / "esp32"
     return [
         ["make", "-C", str(micropython / "mpy-cross")],
@@ -189,18 +206,29 @@ def esp32_commands(micropython: Path, board: str) -> list[list[str]]:
         [
             *("make", "-C", str(port), f"BOARD={board}", f"BUILD={BUILD / board}"),
             f"USER_C_MODULES={MODULES / 'rfsniff' / 'micropython.cmake'}",
+            *([f"FROZEN_MANIFEST={board_manifest(micropython, board)}"] if frozen else []),
         ],
     ]
 
 
-def esp32(micropython: Path, board: str) -> Path:
+def board_manifest(micropython: Path, board: str) -> Path:
+    """Write a manifest that freezes what the board's own one does, and the program; return its path."""
+    own = micropython / "ports" / "esp32" / "boards" / board / "manifest.py"
+    base = own if own.exists() else "$(PORT_DIR)/boards/manifest.py"
+    manifest = BUILD / f"manifest-{board}.py"
+    BUILD.mkdir(parents=True, exist_ok=True)
+    manifest.write_text(MANIFEST.format(base=base, tree=_stage(BUILD / f"frozen-{board}", PROGRAM)))
+    return manifest
+
+
+def esp32(micropython: Path, board: str, frozen: bool = False) -> Path:
     """Build the interpreter image for a board; return its path. Needs ESP-IDF. Raises ToolError."""
     if not (micropython / "ports" / "esp32" / "boards" / board).is_dir():
         raise ToolError(f"{micropython} is no MicroPython checkout with ports/esp32/boards/{board}")
     if shutil.which("idf.py") is None:
         raise ToolError("idf.py is not on the PATH; run ESP-IDF's `. export.sh` in this terminal first")
     BUILD.mkdir(parents=True, exist_ok=True)
-    for command in esp32_commands(micropython, board):
+    for command in esp32_commands(micropython.resolve(), board, frozen):
         print(" ".join(command), flush=True)
         if subprocess.run(command).returncode:
             raise ToolError(f"the build for {board} failed; the lines above say why")
@@ -228,6 +256,7 @@ def main() -> int:
     chip = kinds.add_parser("esp32", help="an interpreter image for a board")
     chip.add_argument("--micropython", type=Path, required=True, help="a checkout of MicroPython, v1.29 or newer")
     chip.add_argument("--board", default="ESP32_GENERIC", help="one of MicroPython's, or one of " + ", ".join(BOARDS))
+    chip.add_argument("--frozen", action="store_true", help="with the whole program in its image")
     computer = kinds.add_parser("host", help="a MicroPython for this computer, for the tests")
     way = computer.add_mutually_exclusive_group()
     way.add_argument("--sanitize", action="store_true", help="with ThreadSanitizer")
@@ -236,7 +265,7 @@ def main() -> int:
     if given.kind == "host":
         print(host(given.sanitize, given.frozen))
         return 0
-    image = esp32(given.micropython.expanduser(), BOARDS.get(given.board, given.board))
+    image = esp32(given.micropython.expanduser(), BOARDS.get(given.board, given.board), given.frozen)
     print(f"{image}\nSHA-256 {hashlib.sha256(image.read_bytes()).hexdigest()}")
     return 0
 

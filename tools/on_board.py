@@ -43,6 +43,7 @@ def look():
             "machine": getattr(sys.implementation, "_machine", sys.platform),
             "id": _unique_id(),
             "sniffer": _has_sniffer(),
+            "image": _program_in_image(),
             "free_bytes": room[0] * room[3],
             "files": files,
         }
@@ -200,6 +201,15 @@ def _unique_id():
         return binascii.hexlify(machine.unique_id()).decode()
     except (ImportError, AttributeError):
         return ""
+
+
+def _program_in_image():
+    """Which program tools/native.py has frozen into the interpreter's image, "" for none."""
+    try:
+        from ansim_image import PROGRAM
+    except ImportError:
+        return ""
+    return PROGRAM
 
 
 def _has_sniffer():

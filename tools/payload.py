@@ -78,6 +78,15 @@ def collect(arch: str, source: bool = False, root: Path = ROOT) -> dict[str, byt
     return found
 
 
+def program(root: Path = ROOT) -> str:
+    """Return the hash of the sources of what goes onto a board, without /boot.py and /main.py: which program it is."""
+    digest = hashlib.sha256()
+    for path, content in sorted(collect("", source=True, root=root).items()):
+        if path.startswith("/lib/"):
+            digest.update(f"{path} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
+
+
 def hash_of(content: bytes) -> str:
     """Return the hash by which a file is compared, 64 hex digits."""
     return hashlib.sha256(content).hexdigest()

@@ -251,7 +251,7 @@ class CameraStream:
         rssi = table.field(number, F_RSSI)
         suspect.rssi_top = max(suspect.rssi_top, rssi)
         suspect.rssi_low = min(suspect.rssi_low, rssi)
-        persistence_s = (now_ms - suspect.since_ms) // 1000
+        persistence_s = max(0, now_ms - suspect.since_ms) // 1000
         values[evidence.PERSISTENCE_S] = persistence_s
         values[evidence.RSSI_PEAK] = suspect.rssi_top
         values[evidence.RSSI_SPAN] = suspect.rssi_top - suspect.rssi_low

@@ -15,7 +15,7 @@ Every file has the same names. A pin is a GPIO number, None if there is nothing:
     BATTERY_DIVIDER   how many times the battery's voltage is that of the pin
     OLED              (sda, scl) of an SSD1306
     NRF24             (sck, mosi, miso, csn, ce) of an nRF24L01+
-    FITTED            what is there on a board as it is sold or as docs/sensor.md builds it
+    FITTED            which of these are there on a board as it is sold; the settings may say otherwise
     lan()             network.LAN ready to be switched on, None on a board without Ethernet
 """
 

@@ -13,7 +13,7 @@ BUZZER = 33
 BATTERY, BATTERY_DIVIDER = 35, 2
 OLED = (13, 16)
 NRF24 = (14, 15, 36, 5, 4)
-FITTED = ("button", "ethernet")
+FITTED = ("button",)
 
 
 def lan():

@@ -35,9 +35,10 @@ class Listener:
     found                 function(Finding)
     upload                async function(deadline_ms) -> delivered; called in an UPLOAD step
     health                a health.Health
+    spectrum              a radio.nrf24.Nrf24 that has begun, None without one
     """
 
-    def __init__(self, plan, engine, clock, wlan, sniffer, found, upload, health):
+    def __init__(self, plan, engine, clock, wlan, sniffer, found, upload, health, spectrum=None):
         self.deaf_ms = 0  # time not spent sniffing, since begin_account()
         self.radio_errors = 0
         self.ble_dropped = 0
@@ -52,6 +53,17 @@ class Listener:
         self._failures = 0
         self._follower = None
         self._watched = None
+        self.spectrum = spectrum
+
+    @property
+    def sniffs(self) -> bool:
+        """True if it has a sniffer at all."""
+        return self._sniffer is not None
+
+    @property
+    def follows(self) -> bool:
+        """True while a follower is told what it asks for."""
+        return self._follower is not None
 
     @property
     def ring_dropped(self) -> int:
@@ -129,6 +141,8 @@ class Listener:
             self._engine.access_points(found, self._clock.now_ms())
         elif step.phase == phases.BLE:
             self.ble_dropped += await ble.listen(step.duration_ms, self._clock.now_ms, self._engine.advertisement)
+        elif step.phase == phases.SPECTRUM:
+            self._engine.spectrum(await self.spectrum.listen(step.duration_ms, self._clock.now_ms))
         elif step.phase == phases.UPLOAD:
             delivered = await self._upload(step.duration_ms)
             self._plan.uploaded(self._clock.now_ms(), delivered)

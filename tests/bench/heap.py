@@ -1,7 +1,7 @@
 """
 How much heap the whole firmware needs, and whether that stays the same over hours.
 
-    python -m tests.bench.heap [--heap 160k] [--hours 1] [--scene crowded] [--csv heap.csv]
+    python -m tests.bench.heap [--heap 160k] [--hours 1] [--scene crowded] [--tls] [--csv heap.csv]
     python -m tests.bench.heap --least            # the smallest heap with which it runs
 
 One virtual sensor, a real mosquitto and a small server that confirms every report. Scene time
@@ -12,6 +12,9 @@ It fails if the firmware restarts (a MemoryError is one), if fewer reports arriv
 must bring, or if the free heap of the last quarter lies more than FLAT_BYTES below that of the
 second quarter. In the first everything is set up.
 
+With --stations 70 the scene gets so many transmitters, more than the station table has places for, and the
+last two are cameras.
+
 A pointer takes 8 bytes here and 4 on the board: objects are about twice the size. The simulated
 hardware is in the same heap. With --code image the program is frozen into the interpreter, which
 tools/native.py builds for it; with --code rom it runs in place on the interpreter from PyPI, as from
@@ -19,6 +22,7 @@ a board's ROMFS, where its functions and names take heap; with --code files it i
 """
 
 import argparse
+import json
 import statistics
 import sys
 import tempfile
@@ -38,19 +42,22 @@ STEP_K = 8
 LEAST_HOURS = 0.2
 
 
-def measure(scene, heap, hours, speed, uplink="wifi", code=IN_ROM, folder=None, say=lambda line: None) -> dict:
+def measure(scene, heap, hours, speed, uplink="wifi", code=IN_ROM, tls=False, stations=0, say=lambda _: None) -> dict:
     """
-    Run one virtual sensor for some hours of scene time.
+    Run one virtual sensor for some hours of scene time. stations: how many transmitters the scene gets, 0: its own.
 
     Returns rows [(scene_s, before, after, free)], restarts, reports (how many arrived), findings
     (kinds and events), took_s, and what the sensor said.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(folder or scratch)
-        broker = brokers.mosquitto(folder, brokers.free_port(22900, 22990)).start()
-        server = TinyServer(broker.port).start()
+        folder = Path(scratch)
+        scene = packed(scene, stations, folder / "packed.json") if stations else scene
+        ca = _authority(folder) if tls else None
+        broker = brokers.mosquitto(folder, brokers.free_port(22900, 22990), tls="broker" if tls else "").start()
+        server = TinyServer(broker.port, ca=ca).start()
         said = []
-        settings = settings_for(DEVICE, KEY, port=broker.port, uplink=uplink, upload_every_s=60)
+        host = {"broker": "localhost", "ca": ca.read_text()} if ca else {}
+        settings = settings_for(DEVICE, KEY, port=broker.port, uplink=uplink, upload_every_s=60, **host)
         sensor = VirtualSensor(
             settings,
             scene,
@@ -78,6 +85,24 @@ def measure(scene, heap, hours, speed, uplink="wifi", code=IN_ROM, folder=None, 
             "took_s": time.monotonic() - began_s,
             "said": said,
         }
+
+
+def packed(scene, stations: int, file: Path) -> Path:
+    """Write a scene with so many emitters: its own, then phones and things on all channels, then two cameras."""
+    given = json.loads(scene.read_text())
+    emitters = given["emitters"]
+    for number in range(len(emitters), stations):
+        kind = "camera" if number >= stations - 2 else ("iot", "web", "voice")[number % 3]
+        channel = 1 + number % 13
+        emitters.append({"pattern": {"kind": kind}, "channel": channel, "rssi_dbm": -55 - number % 20, "loss": 0.2})
+    file.write_text(json.dumps(given))
+    return file
+
+
+def _authority(folder):
+    """Make a certificate for the broker; return the file of the authority it comes from."""
+    brokers.certificate(folder, "broker", brokers.certificate(folder, "ca"), host="localhost")
+    return folder / "ca.pem"
 
 
 def _watch(sensor, scene_s, say):
@@ -147,18 +172,19 @@ def main(arguments=None) -> int:
     if given.hours * 3600 < 8 * WEIGH_S:
         raise ToolError(f"--hours {given.hours} is too short; give {8 * WEIGH_S / 3600} or more")
     scene = scene_path(given.scene)
+    how = (given.speed, given.uplink, given.code, given.tls, given.stations)
+    words = f"{given.scene}, {given.stations or 'its own'} stations, {given.uplink}, TLS {'on' if given.tls else 'off'}, code in {given.code}"
     if given.least:
-        least_k = least_heap(lambda heap: measure(scene, heap, LEAST_HOURS, given.speed, given.uplink, given.code))
-        print(f"least heap: {least_k}k ({given.scene}, {given.uplink}, code in {given.code})")
+        print(f"least heap: {least_heap(lambda heap: measure(scene, heap, LEAST_HOURS, *how))}k ({words})")
         return 0
-    found = measure(scene, given.heap, given.hours, given.speed, given.uplink, given.code, say=print)
+    found = measure(scene, given.heap, given.hours, *how, say=print)
     if given.csv:
         lines = [",".join(str(part) for part in row) for row in found["rows"]]
         given.csv.write_text("scene_s,used_before,used_after,free\n" + "\n".join(lines) + "\n")
     wrong = problems(found, given.hours)
     if found["rows"]:
         second, last = quarters(found["rows"])
-        print(f"heap {given.heap}, {given.hours} h of scene time in {found['took_s']:.0f} s, code in {given.code}")
+        print(f"heap {given.heap}, {given.hours} h of scene time in {found['took_s']:.0f} s ({words})")
         print(
             f"free: {min(row[3] for row in found['rows'])} bytes at the least, {second} in the second quarter, {last} in the last"
         )
@@ -176,6 +202,10 @@ def _parser():
     parser.add_argument("--scene", default="crowded")
     parser.add_argument("--uplink", choices=("wifi", "ethernet"), default="wifi")
     parser.add_argument("--code", choices=(IN_IMAGE, IN_ROM, IN_FILES), default=IN_IMAGE)
+    parser.add_argument(
+        "--stations", type=int, default=0, help="how many transmitters are heard (default: the scene's)"
+    )
+    parser.add_argument("--tls", action="store_true", help="the connection to the broker is encrypted")
     parser.add_argument("--csv", type=Path)
     parser.add_argument("--least", action="store_true", help="search the smallest heap that is enough")
     return parser

@@ -31,8 +31,9 @@ def test_a_restart_a_short_run_and_missing_reports_are_told():
 @pytest.mark.long
 @pytest.mark.build
 @pytest.mark.mosquitto
-def test_the_whole_firmware_in_an_image_runs_an_hour_in_160_kb():
-    made = heap.measure(scene_path("crowded"), "160k", 1, 80, code=IN_IMAGE)
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_the_whole_firmware_in_an_image_runs_an_hour_in_160_kb(tls):
+    made = heap.measure(scene_path("crowded"), "160k", 1, 80, code=IN_IMAGE, tls=tls)
 
     assert heap.problems(made, 1) == []
 

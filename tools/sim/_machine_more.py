@@ -38,8 +38,8 @@ class ADC:
         pass
 
     def read_uv(self):
-        """A battery behind a divider by two, at 3.9 V."""
-        return 1950000 + random.randrange(4000) - 2000
+        """A battery behind a divider by two, at 3.9 V unless /.world/battery_mv says otherwise."""
+        return int(_world.noted("battery_mv", "3900")) * 500 + random.randrange(4000) - 2000
 
     def read_u16(self):
         return self.read_uv() * 65535 // 3300000

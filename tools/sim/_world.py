@@ -14,7 +14,9 @@ Three places, mounted by boot.py:
 
 Files in /.world: scene.air (the compiled scene, see tools/sim_air.py), elapsed (scene
 time in ms when the last run ended), cause (of the coming start), rtc (RTC memory), nvs.json,
-no_wifi and no_lan (while they exist, no network can be joined), heap.csv (with SIM_WEIGH_S=n, every
+no_wifi and no_lan (while they exist, no network can be joined), pin<n> (the level of an input),
+battery_mv, oled (there is a display; screen is what it shows, a byte for eight pixels), nrf24.json (there
+is such a chip, see _nrf24.py), heap.csv (with SIM_WEIGH_S=n, every
 n seconds: time in s, bytes in use before and after a collection, bytes free).
 """
 
@@ -32,6 +34,8 @@ _GRACE_US = 250_000  # a socket is busy for so long (processor's time) after its
 
 speed = float(os.getenv("SIM_SPEED") or "1")
 pumps = []  # functions called while the firmware waits: what hardware does by itself
+pins = []  # functions called while a call of the firmware holds up everything: what an interrupt notices then
+wires = {}  # GPIO number -> function(level) of a chip that is soldered there
 watchdog_us = 0  # scene time at which the watchdog bites, 0: off
 _weighed_us = 0 if os.getenv("SIM_WEIGH_S") else None  # when the heap is weighed next
 wifi_started = False  # WLAN.active(True)
@@ -64,7 +68,9 @@ def wait_us(duration_us: int) -> None:
         left_us = until_us - now_us()
         if left_us <= 0:
             break
-        _pass_us(min(left_us, 20_000) if pumps else left_us, utime.sleep_us)
+        _pass_us(min(left_us, 20_000) if pumps or pins else left_us, utime.sleep_us)
+        for look_at in pins:
+            look_at()
     look()
 
 

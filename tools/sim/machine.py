@@ -1,8 +1,9 @@
 """
 `machine` of an ESP32, as far as a sensor uses it.
 
-Resets end the process; tools/sim_sensor.py starts it again with the cause noted. Pins keep
-their level and nothing more, except that an input reads /.world/pin<number> if there is one.
+Resets end the process; tools/sim_sensor.py starts it again with the cause noted. An output keeps its
+level and tells the chip that is wired to it; an input reads /.world/pin<number> if there is one, and
+interrupts only while something else holds up everything: otherwise whoever waits can look as well.
 
 In all these modules a parameter that begins with "_" may be given by position only, as in
 the real ones; MicroPython has no syntax for that.
@@ -120,32 +121,54 @@ class Pin:
     def init(self, mode=-1, pull=-1, *, value=None, drive=None, alt=None):
         self._mode = mode
         if value is not None:
-            self._level = 1 if value else 0
+            self._set(1 if value else 0)
+
+    def irq(self, handler=None, trigger=IRQ_FALLING | IRQ_RISING, *, priority=1, wake=None, hard=False):
+        seen = [self.value()]
+
+        def look():
+            level = self.value()
+            if level != seen[0]:
+                seen[0] = level
+                if trigger & (Pin.IRQ_RISING if level else Pin.IRQ_FALLING):
+                    handler(self)
+
+        _world.pins.append(look)
 
     def value(self, _x=None):
         if _x is not None:
-            self._level = 1 if _x else 0
+            self._set(1 if _x else 0)
             return None
         if self._mode == Pin.IN:
-            return int(_world.noted("pin%d" % self._id, str(self._level)))
+            return int(_world.noted("pin%d" % self._id) or self._level)  # empty: it is being written
         return self._level
 
     def __call__(self, _x=None):
         return self.value(_x)
 
     def on(self):
-        self._level = 1
+        self._set(1)
 
     def off(self):
-        self._level = 0
+        self._set(0)
 
     def toggle(self):
-        self._level ^= 1
+        self._set(self._level ^ 1)
+
+    def _set(self, level):
+        self._level = level
+        if self._id in _world.wires:
+            _world.wires[self._id](level)
 
 
 def __getattr__(name):
-    if name in ("PWM", "ADC", "Timer"):  # apart, because every name takes the sensor's heap
+    # apart, because every name takes the sensor's heap
+    if name in ("PWM", "ADC", "Timer"):
         import _machine_more
 
         return getattr(_machine_more, name)
+    if name in ("I2C", "SPI"):
+        import _machine_buses
+
+        return getattr(_machine_buses, name)
     raise AttributeError(name)

@@ -29,12 +29,17 @@ class Plan:
     def __init__(self):
         self.asked = []
 
-    def dwell_on(self, channel, seconds, now_ms):
-        self.asked.append((channel, seconds, now_ms))
+    def dwell_on(self, channel, seconds, now_ms, upload_every_ms=0):
+        self.asked.append((channel, seconds, now_ms, *([upload_every_ms] if upload_every_ms else [])))
 
 
 class Listener:
     follower = watched = None
+    sniffs = True
+
+    @property
+    def follows(self):
+        return self.follower is not None
 
     def follow(self, follower):
         self.follower = follower
@@ -47,7 +52,8 @@ def made(inspection=None):
     told = []
     plan, listener = Plan(), Listener()
     tell = lambda kind, body: told.append((kind, body))  # noqa: E731
-    orders = Orders(inspection or Inspection(), plan, listener, Clock(), lambda *live: told.append(live), tell)
+    parts = (inspection or Inspection(), plan, listener, Clock())
+    orders = Orders(*parts, lambda *live: told.append(live), tell, told.append)
     return dict(orders.table()), plan, listener, told
 
 
@@ -88,7 +94,7 @@ def test_locating_dwells_and_follows_until_the_time_is_over():
     handlers, plan, listener, told = made()
     handlers[report.LOCATE]({"subject": CAMERA, "channel": 6, "seconds": 30}, "c1")
     follower = listener.follower
-    assert plan.asked == [(6, 30, 5000)]
+    assert plan.asked == [(6, 30, 5000, 10000)], "a Wi-Fi sensor comes up for air meanwhile"
     assert follower.address == address_bytes(CAMERA)
 
     for now_ms in range(5000, 8000, 100):
@@ -98,6 +104,24 @@ def test_locating_dwells_and_follows_until_the_time_is_over():
     assert 5 <= len(told) <= 7
     assert told[-1][:2] == (CAMERA, -50)
     assert not follower.tick(35000)
+
+
+def test_without_a_sniffer_following_is_refused():
+    handlers, plan, listener, _ = made()
+    listener.sniffs = False
+
+    assert "sniffer" in handlers[report.LOCATE]({"subject": CAMERA, "channel": 6, "seconds": 30}, "c1")
+    assert not plan.asked
+
+
+def test_a_self_test_is_asked_for_unless_an_inspection_runs():
+    handlers, _, _, told = made()
+    assert handlers[report.RUN_SELFTEST]({"emitter": CAMERA}, "c1") is None
+    assert told == [{"emitter": CAMERA}]
+
+    busy, *_, asked = made(Inspection("K7Q2"))
+    assert "inspection" in busy[report.RUN_SELFTEST]({}, "c2")
+    assert not asked
 
 
 def test_a_stimulus_dwells_watches_and_reports():

@@ -50,6 +50,23 @@ def test_the_esp32_build_takes_the_module_from_the_project():
     assert f"USER_C_MODULES={MODULE / 'micropython.cmake'}" in build
 
 
+def test_a_frozen_image_keeps_what_the_board_freezes_and_has_the_program(tmp_path, monkeypatch):
+    monkeypatch.setattr(native, "BUILD", tmp_path / "build")
+    own = tmp_path / "ports/esp32/boards/OWN"
+    own.mkdir(parents=True)
+    (own / "manifest.py").touch()
+
+    *_, build = native.esp32_commands(tmp_path, "OWN", frozen=True)
+    manifest = native.board_manifest(tmp_path, "ESP32_GENERIC").read_text()
+
+    assert f"FROZEN_MANIFEST={tmp_path / 'build/manifest-OWN.py'}" in build
+    assert str(own / "manifest.py") in (tmp_path / "build/manifest-OWN.py").read_text()
+    assert "$(PORT_DIR)/boards/manifest.py" in manifest
+    frozen = tmp_path / "build/frozen-ESP32_GENERIC"
+    assert (frozen / "firmware/app.py").exists() and (frozen / "ansim/signatures/in_image.py").exists()
+    assert not (frozen / "machine.py").exists() and not (frozen / "main.py").exists()
+
+
 def test_a_folder_that_is_no_micropython_is_named(tmp_path):
     with pytest.raises(ToolError, match="no MicroPython checkout with ports/esp32/boards/ESP32_GENERIC"):
         native.esp32(tmp_path, "ESP32_GENERIC")

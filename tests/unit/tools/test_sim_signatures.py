@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 
 SIM = ROOT / "tools" / "sim"
 FILES = {
-    "machine": ("machine.py", "_machine_more.py"),
+    "machine": ("machine.py", "_machine_more.py", "_machine_buses.py"),
     "network": ("network.py",),
     "bluetooth": ("bluetooth.py",),
     "esp32": ("esp32.py",),

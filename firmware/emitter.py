@@ -1,0 +1,127 @@
+"""
+Send the test signal: traffic in the shape of a small camera's, for a sensor that is being tested.
+
+    emitter = Emitter(wlan, uplink, clock)
+    print(emitter.address)                  # what the sensor under test must find
+    await emitter.run(600, feed)            # joins the network of the settings, sends, leaves
+
+or at the board's prompt, until Ctrl-C, with any network and no settings:
+
+    >>> from firmware.emitter import main; main("ssid", "password")
+
+UDP packets go to the access point's own address, port 9 (discard): nobody has to answer. Sizes and
+times are those of the "camera_pppp" pattern in tools/patterns.py: 15 frames a second, a key frame six
+times as large every two seconds, packets of at most 1,060 bytes with 0.6 ms between them. There is
+no picture in them.
+"""
+
+import asyncio
+import random
+import time
+
+KBPS = 500
+FPS = 15
+GOP = 30  # frames from one key frame to the next
+KEY_RATIO = 6
+MTU = 1060  # longest IP packet
+HEADERS = 28  # IP and UDP
+DISCARD_PORT = 9
+JOIN_MS = 20_000
+REFUSED_MS = 5  # the radio's buffers are full; then the packet is sent again
+
+
+def frame_sizes(kbps: int = KBPS):
+    """Yield the bytes of one video frame after another, for ever: key frames, and scenes now busy, now still."""
+    mean = kbps * 125 // FPS
+    other = mean * GOP // (KEY_RATIO + GOP - 1)
+    activity = 100  # percent
+    number = 0
+    while True:
+        activity = min(250, max(40, activity + (100 - activity) // 50 + random.randint(-10, 10)))
+        size = other * (KEY_RATIO * 100 if number % GOP == 0 else activity) // 100
+        yield max(60, size * random.randint(72, 128) // 100)
+        number += 1
+
+
+class Emitter:
+    """
+    wlan    network.WLAN of the station
+    uplink  an uplink.Wifi on it
+    clock   as firmware/clock.py
+
+    sent, refused  packets
+    """
+
+    def __init__(self, wlan, uplink, clock):
+        self.sent = 0
+        self.refused = 0
+        self._wlan = wlan
+        self._uplink = uplink
+        self._clock = clock
+        self._stopped = False
+
+    @property
+    def address(self) -> str:
+        """Its transmitter address, as findings say it."""
+        return ":".join(["%02x" % byte for byte in self._wlan.config("mac")])
+
+    def stop(self) -> None:
+        """Let run() end."""
+        self._stopped = True
+
+    async def run(self, seconds: int, feed) -> None:
+        """Send for so long. Raises uplink.NoUplink."""
+        import socket
+
+        await self._uplink.join(JOIN_MS)
+        target = socket.getaddrinfo(self._wlan.ifconfig()[2], DISCARD_PORT)[0][-1]
+        line = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        line.setblocking(False)
+        try:
+            await self._stream(lambda data: line.sendto(data, target), seconds, feed)
+        finally:
+            line.close()
+            self._uplink.leave()
+
+    async def _stream(self, send, seconds, feed):
+        """Call send(bytes) as a camera would."""
+        packet = memoryview(bytearray(MTU - HEADERS))
+        began_ms = self._clock.now_ms()
+        until_ms = began_ms + seconds * 1000
+        for number, size in enumerate(frame_sizes()):
+            await asyncio.sleep_ms(max(0, began_ms + number * 1000 // FPS - self._clock.now_ms()))
+            while size > 0:
+                if self._stopped or self._clock.now_ms() >= until_ms:
+                    return
+                part = min(size, len(packet))
+                if self._try(send, packet[:part]):
+                    size -= part
+                    time.sleep_us(600)
+                else:
+                    await asyncio.sleep_ms(REFUSED_MS)
+            feed()
+
+    def _try(self, send, data):
+        try:
+            send(data)
+        except OSError:
+            self.refused += 1
+            return False
+        self.sent += 1
+        return True
+
+
+def main(ssid="", password=""):
+    """Send until Ctrl-C, by a network that is given or those of the settings."""
+    import network
+
+    from ansim.settings import load
+    from firmware.clock import Clock
+    from firmware.uplink import Wifi
+
+    networks = [{"ssid": ssid, "password": password}] if ssid else load("/settings.json")["wifi"]
+    wlan = network.WLAN(network.WLAN.IF_STA)
+    wlan.active(True)
+    emitter = Emitter(wlan, Wifi(wlan, networks), Clock())
+    print("Test signal from %s; Ctrl-C ends it" % emitter.address)
+    asyncio.run(emitter.run(1 << 30, lambda: None))

@@ -1,0 +1,236 @@
+"""The whole firmware in somebody's hand: the button, the self-test, the test signal, the nRF24, on a virtual sensor."""
+
+import gzip
+import itertools
+import json
+import socket
+import time
+
+import pytest
+
+from ansim import report
+from tests.integration.delivery import eventually
+from tests.integration.test_sensor import LONG, broker, reports, sensor, server  # noqa: F401
+from tests.interpreter.sim_kit import CAMERA, SILENCE, SMALL_SCENE, Board
+
+pytestmark = pytest.mark.mosquitto
+
+QUIET_ROOM = {**SMALL_SCENE, "emitters": []}
+EMITTER = "ac:de:48:00:77:01"
+SPEED = 4  # of the scene, where a finger is on the button
+UDP_AND_RADIO_BYTES = 28 + 54  # IP and UDP; 802.11 header, CCMP, LLC, FCS
+EMITTED_S = 12
+
+
+def press(one, seconds=0.2):
+    """Hold the button of a virtual sensor for so many seconds of scene time."""
+    pin = one.world / "pin0"
+    pin.write_text("0")
+    time.sleep(seconds / SPEED)
+    pin.write_text("1")
+    time.sleep(0.3 / SPEED)
+
+
+def is_listening(one):
+    return eventually(lambda: (one.world / "rtc").exists() and (one.world / "rtc").read_bytes()[3:4] == b"\x02")
+
+
+@pytest.fixture(scope="module")
+def emitted(tmp_path_factory):
+    """The test signal as the emitter really sends it, written down as a header stream."""
+    folder = tmp_path_factory.mktemp("emitter")
+    board = Board(folder, QUIET_ROOM)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+        line.bind(("127.0.0.1", 0))
+        line.settimeout(0)
+        said = board.run(
+            f"""
+    import asyncio, network, time
+    from firmware import emitter
+    from firmware.clock import Clock
+    from firmware.uplink import Wifi
+    network.WLAN.ifconfig = lambda self: ("127.0.0.1",) * 4
+    emitter.DISCARD_PORT = {line.getsockname()[1]}
+    wlan = network.WLAN(network.WLAN.IF_STA)
+    wlan.active(True)
+    clock = Clock()
+    one = emitter.Emitter(wlan, Wifi(wlan, [{{"ssid": "hall", "password": "x"}}]), clock)
+    times = []
+    attempt = one._try
+    one._try = lambda send, data: (times.append(clock.now_ms()), attempt(send, data))[1]
+    asyncio.run(one.run({EMITTED_S}, lambda: None))
+    print(one.address, one.sent, one.refused, wlan.active())
+    print(times)
+    """,
+            speed=4,
+        )
+        sizes = []
+        while True:
+            try:
+                sizes.append(len(line.recv(4096)))
+            except BlockingIOError:
+                break
+    _, sent, refused, is_on = said[0].split()
+    assert (int(sent), refused, is_on) == (len(sizes), "0", "False")
+    times = [at - said[1][0] for at in said[1]]
+    path = folder / "emitted.hdr.csv.gz"
+    with gzip.open(path, "wt", encoding="ascii") as file:
+        file.write("t_s,up,mpdu_len,rssi\n")
+        for at_ms, size in zip(times, sizes, strict=True):
+            file.write(f"{at_ms / 1000:.4f},1,{size + UDP_AND_RADIO_BYTES},-50\n")
+    return path, times, sizes
+
+
+def with_emitter(emitted, **more):
+    path, _, _ = emitted
+    stream = {"stream": str(path), "mac": EMITTER, "channel": 6, "rssi_dbm": -50, "loop": True, **more}
+    return {**QUIET_ROOM, "duration_s": 300, "emitters": [stream]}
+
+
+def test_the_test_signal_has_the_shape_of_a_small_camera(emitted):
+    _, times, sizes = emitted
+    seconds = (times[-1] - times[0]) / 1000
+    per_frame = {}
+    for at_ms, size in zip(times, sizes, strict=True):
+        per_frame[at_ms * 15 // 1000] = per_frame.get(at_ms * 15 // 1000, 0) + size
+
+    assert seconds > EMITTED_S - 1
+    assert 250 < sum(sizes) * 8 / 1000 / seconds < 900  # kbit/s
+    assert max(sizes) == 1060 - 28
+    assert max(per_frame.values()) > 3 * sorted(per_frame.values())[len(per_frame) // 2]  # key frames
+
+
+def test_a_self_test_finds_the_emitter_within_30_s_and_reports_no_finding(sensor, server, emitted):  # noqa: F811
+    sensor(with_emitter(emitted), speed=8)
+    eventually(lambda: len(server.order) >= 2)
+
+    command_id = server.command(report.RUN_SELFTEST, {"emitter": EMITTER}, LONG)
+    test = eventually(lambda: reports(server, report.SELFTEST), 40)[0]["body"]
+    checks = {name: (passed, value) for name, passed, value in test["checks"]}
+
+    assert server.ack_of(command_id)["ok"]
+    assert test["passed"], checks
+    assert checks["emitter"][1] <= 30_000
+    assert checks["channel_6"][1] >= 3
+    assert checks["channel_3"] == (True, 0)
+    assert {"flash", "heap", "clock", "access_points", "beacons_heard", "ble"} <= set(checks)
+    ended_ms = eventually(lambda: reports(server, report.SELFTEST))[0]["tick_ms"]
+    assert not [
+        one for one in reports(server, report.FINDING) if ended_ms - test["took_ms"] < one["tick_ms"] <= ended_ms + 5000
+    ], "the test signal alarms nobody"
+
+
+def test_a_deaf_sniffer_fails_and_says_on_which_channel(sensor, server):  # noqa: F811
+    deaf = [{**ap, "beacons": False} for ap in QUIET_ROOM["access_points"]]
+    sensor({**QUIET_ROOM, "access_points": deaf, "ble": []}, speed=8)
+    eventually(lambda: len(server.order) >= 2)
+
+    server.command(report.RUN_SELFTEST, {"emitter": EMITTER}, LONG)
+    test = eventually(lambda: reports(server, report.SELFTEST), 40)[0]["body"]
+    failed = {name for name, passed, _ in test["checks"] if not passed}
+
+    assert not test["passed"]
+    assert {"channel_6", "channel_1", "beacons_heard", "emitter"} <= failed
+    assert "flash" not in failed
+
+
+def test_a_sensor_tests_itself_at_its_start_if_the_settings_say_so(sensor, server):  # noqa: F811
+    sensor(QUIET_ROOM, speed=8, selftest_at_start=True)
+
+    test = eventually(lambda: reports(server, report.SELFTEST), 30)[0]["body"]
+
+    assert [name for name, passed, _ in test["checks"] if not passed] == ["clock"], "nobody has told it the time yet"
+
+
+def test_a_press_starts_a_sweep_of_its_own_without_a_network_and_another_ends_it(sensor, server):  # noqa: F811
+    offline = sensor(SILENCE, speed=SPEED)
+    (offline.world / "no_wifi").touch()
+    is_listening(offline)
+
+    press(offline)
+    time.sleep(1)
+    press(offline)
+    (offline.world / "no_wifi").unlink()
+
+    sessions = eventually(lambda: len(reports(server, report.SESSION)) == 2 and reports(server, report.SESSION), 60)
+    started, stopped = sessions
+    assert (started["body"], started["inspection"]) == ({"what": "started", "by": "button"}, "u1-1")
+    assert (stopped["body"], stopped["inspection"]) == ({"what": "stopped", "by": "button"}, "u1-1")
+    sweeps = [one for one in reports(server, report.SWEEP) if one["inspection"] == "u1-1"]
+    assert sweeps, "what was listened to belongs to the sweep"
+
+
+def test_a_long_press_follows_what_was_found_and_a_wifi_sensor_shows_the_server_now_and_then(sensor, server):  # noqa: F811
+    one = sensor(SMALL_SCENE, speed=SPEED, upload_every_s=600)
+    eventually(lambda: reports(server, report.FINDING), 40)
+    is_listening(one)
+
+    press(one, 2)
+    lives = eventually(lambda: len(server.lives) >= 3 and server.lives, 40)
+
+    assert {live["subject"] for live in lives} == {CAMERA}
+    assert all(abs(live["smoothed_dbm"] + 50) <= 6 for live in lives[1:])
+    gaps = [later["tick_ms"] - live["tick_ms"] for live, later in itertools.pairwise(lives)]
+    assert min(gaps) >= 2000
+
+
+def test_five_seconds_on_the_button_test_the_sensor(sensor, server):  # noqa: F811
+    one = sensor(QUIET_ROOM, speed=SPEED)
+    eventually(lambda: len(server.order) >= 2)
+    is_listening(one)
+
+    press(one, 7)
+
+    assert eventually(lambda: reports(server, report.SELFTEST), 40)[0]["body"]["passed"]
+
+
+def test_ten_seconds_send_the_test_signal_and_a_press_ends_it(sensor, server):  # noqa: F811
+    one = sensor(QUIET_ROOM, speed=SPEED)
+    eventually(lambda: len(server.order) >= 2)
+    is_listening(one)
+
+    press(one, 13)
+    eventually(lambda: any(line.startswith("test signal from") for line in one.said), 20)
+    before = len(server.order)
+    press(one)
+
+    eventually(lambda: len(server.order) > before, 40)
+    assert one.starts == 1, "\n".join(one.said)
+
+
+def test_the_display_shows_what_the_sensor_does(sensor, server, tmp_path):  # noqa: F811
+    world = tmp_path / "sensor" / "world"
+    world.mkdir(parents=True)
+    (world / "oled").touch()
+    sensor(SMALL_SCENE, speed=SPEED, fitted=["led", "button", "oled", "battery"])
+
+    eventually(lambda: server.infos)
+    eventually(lambda: (world / "screen").exists() and any((world / "screen").read_bytes()))
+
+    assert server.infos[0]["fitted"] == ["led", "button", "oled", "battery"]
+    assert 65 <= server.infos[0]["battery_percent"] <= 75
+
+
+def test_an_analogue_sender_is_found_by_the_nrf24_where_no_wifi_explains_it(sensor, server, tmp_path):  # noqa: F811
+    world = tmp_path / "sensor" / "world"
+    world.mkdir(parents=True)
+    wiring = {"pins": [18, 23, 19, 5, 4], "senders": [[2450, 18, 1000, 0, 1 << 40]]}
+    (world / "nrf24.json").write_text(json.dumps(wiring))
+    sensor(SILENCE, "ethernet", speed=8, fitted=["nrf24"], channels=[8, 9])
+
+    finding = eventually(lambda: reports(server, report.FINDING), 90)[0]["body"]
+
+    assert (finding["detector"], finding["subject"]) == ("analogue_video", "02:00:00:00:24:50")
+    assert "nrf24" in server.infos[0]["capabilities"]
+    assert eventually(lambda: [one for one in reports(server, report.SWEEP) if one["body"]["spectrum_sweeps"]], 60)
+
+
+def test_an_nrf24_that_does_not_answer_is_said_and_left_out(sensor, server):  # noqa: F811
+    one = sensor(SILENCE, "ethernet", fitted=["led", "nrf24"])
+
+    eventually(lambda: server.infos)
+
+    assert server.infos[0]["fitted"] == ["led"]
+    assert "nrf24" not in server.infos[0]["capabilities"]
+    assert "nrf24: no nRF24L01+ answers" in one.said

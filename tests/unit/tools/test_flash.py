@@ -1,0 +1,57 @@
+"""tools/flash.py: what it copies to a board whose interpreter has a program in its image."""
+
+import pytest
+
+from tools import flash, payload
+
+
+class Board:
+    """Has files and says which program its image has."""
+
+    port, via = "/dev/ttyUSB0", "mpremote"
+
+    def __init__(self, image, **files):
+        self.image = image
+        self.files = files
+        self.coming = {}
+
+    def call(self, name):
+        if name == "look":
+            hashes = {path: payload.hash_of(content) for path, content in self.files.items()}
+            return {"mpy": payload.MPY_VERSION, "files": hashes, "free_bytes": 1 << 20, "image": self.image}
+        if name == "check":
+            return {path: payload.hash_of(content) for path, content in self.coming.items()}
+        return True
+
+    def put(self, files, advance):
+        self.coming = files
+
+
+@pytest.fixture
+def root(tmp_path):
+    for name in ("ansim/__init__.py", "firmware/boot.py", "firmware/main.py", "firmware/app.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"# {name}\n")
+    return tmp_path
+
+
+def test_a_program_that_the_image_has_is_not_copied_and_its_files_go(root):
+    board = Board(payload.program(root), **{"/lib/ansim/__init__.py": b"old"})
+
+    changed, removed = flash.install(board, False, root)
+
+    assert sorted(changed) == ["/boot.py", "/main.py"]
+    assert removed == ["/lib/ansim/__init__.py"]
+
+
+@pytest.mark.parametrize("image", ["", "0" * 64])
+def test_another_program_in_the_image_does_not_count(root, image):
+    changed, _removed = flash.install(Board(image), False, root)
+
+    assert "/lib/firmware/app.mpy" in changed
+
+
+def test_source_is_always_copied(root):
+    changed, _removed = flash.install(Board(payload.program(root)), True, root)
+
+    assert "/lib/firmware/app.py" in changed

@@ -1,0 +1,75 @@
+"""
+An SSD1306 behind I2C that takes only what its data sheet has, and shows it in the file /.world/screen.
+
+The file has 1,024 bytes, page by page as the chip's memory; none while the display is off.
+"""
+
+import os
+
+import _world
+
+# command -> how many bytes of argument follow
+_ARGUMENTS = {0x20: 1, 0x81: 1, 0x8D: 1, 0xA8: 1, 0xD3: 1, 0xD5: 1, 0xD9: 1, 0xDA: 1, 0xDB: 1}
+_ALONE = (0xA0, 0xA1, 0xA4, 0xA5, 0xA6, 0xA7, 0xAE, 0xAF, 0xC0, 0xC8, 0xE3)
+
+
+class Chip:
+    def __init__(self):
+        self._memory = bytearray(1024)
+        self._page = self._column = 0
+        self._is_on = self._has_power = False
+        self._by_page = False
+
+    def take(self, data):
+        control, data = data[0], data[1:]
+        if control == 0x40:
+            self._write(data)
+        elif control == 0x00:
+            self._obey(data)
+        else:
+            raise ValueError("SSD1306: control byte 0x%02x" % control)
+        if self._is_on and self._has_power:
+            _world.note("screen", self._memory)
+
+    def _write(self, data):
+        if not self._by_page:
+            raise ValueError("SSD1306: data while the memory is not addressed page by page")
+        for byte in data:
+            self._memory[self._page * 128 + self._column] = byte
+            self._column = (self._column + 1) % 128  # stays in its page
+
+    def _obey(self, data):
+        at = 0
+        while at < len(data):
+            command = data[at]
+            at += 1
+            if command in _ARGUMENTS:
+                if at >= len(data):
+                    raise ValueError("SSD1306: command 0x%02x without its argument" % command)
+                self._set(command, data[at])
+                at += 1
+            elif command in _ALONE:
+                self._switch(command)
+            elif 0xB0 <= command <= 0xB7:
+                self._page = command & 7
+            elif command <= 0x0F:
+                self._column = self._column & 0x70 | command
+            elif command <= 0x17:
+                self._column = self._column & 0x0F | (command & 7) << 4
+            elif not 0x40 <= command <= 0x7F:
+                raise ValueError("SSD1306: no command 0x%02x" % command)
+
+    def _set(self, command, value):
+        if command == 0x20:
+            self._by_page = value == 2
+        elif command == 0x8D:
+            self._has_power = value == 0x14
+
+    def _switch(self, command):
+        if command in (0xAE, 0xAF):
+            self._is_on = command == 0xAF
+            if not self._is_on:
+                try:
+                    os.remove(_world.HERE + "screen")
+                except OSError:
+                    pass
