@@ -1,13 +1,10 @@
 """Puts the web application together. Called by server.create_app()."""
 
-from pathlib import Path
-
-from flask import Flask, abort
+from flask import Flask
 from sqlalchemy import text
 
-from server import cli, db, headers, i18n, metrics, security, vault
+from server import api, cli, cli_log, cli_outside, db, headers, i18n, metrics, security, vault, web
 from server.config import Settings
-from server.services import errors
 
 
 def create(settings: Settings) -> Flask:
@@ -41,12 +38,11 @@ def create(settings: Settings) -> Flask:
     headers.init(app)
     metrics.init(app)
     cli.init(app)
-    app.register_error_handler(errors.NotFound, lambda _error: abort(404))
+    cli_log.init(app)
+    cli_outside.init(app)
     app.add_url_rule("/healthz", view_func=health)
-    if (Path(__file__).parent / "web" / "__init__.py").exists():
-        from server import web
-
-        web.register(app)
+    web.register(app)
+    api.register(app)
     return app
 
 

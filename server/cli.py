@@ -11,6 +11,10 @@ from server.services.errors import Refused
 
 def init(app) -> None:
     """Add the commands to the application."""
+    from server.cli_places import import_restrooms, remind
+
+    app.cli.add_command(import_restrooms)
+    app.cli.add_command(remind)
     for command in (db_upgrade, ingest, broker, create_admin, enrol_sensor, revoke_sensor, demo):
         app.cli.add_command(command)
 

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 PREFIX = "ANSIM_"
+_ROLE = "(admin|manager|inspector|viewer)"
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -31,11 +32,23 @@ class Settings(BaseModel):
     database_url: SecretStr = SecretStr("")  # "": SQLite in the data folder; else postgresql+psycopg://...
     secret: SecretStr = SecretStr("")  # 64 hex digits; "": the file `secret` in the data folder, made on first start
 
+    log_key: Path | None = None  # file with 64 hex digits that signs the log's heads; None: made from the secret
+    notice_private: bool = False  # notices may go to addresses in private networks, such as an office's mail relay
+    timestamp_url: str = ""  # RFC 3161 time stamp authority for the log's heads; "": none
+
     host: str = "127.0.0.1"  # where the web server listens
     port: Port = 8000
     public_url: str = ""  # address people use, for QR codes; "": taken from the request
     https: bool = False  # people come by HTTPS: secure cookies and HSTS
     proxies: Annotated[int, Field(ge=0, le=5)] = 0  # trusted reverse proxies in front of the web server
+    keep_raw_days: Annotated[int, Field(ge=1)] = 7  # `flask retention`, see docs/privacy.md: raw reports
+    keep_keys_days: Annotated[int, Field(ge=1, le=7)] = 7  # keys of pseudonyms; shorter is allowed, longer is not
+    keep_features_days: Annotated[int, Field(ge=1)] = 90  # what sensors measured of emitters, sweeps, orders, counts
+    keep_inspections_days: Annotated[int, Field(ge=1)] = 1095  # names and notes of inspections, who looked
+    keep_finds_days: Annotated[int, Field(ge=1)] = 3653  # cases for the police, with address and evidence
+    second_factor_for: Annotated[str, Field(pattern=rf"^({_ROLE}(,{_ROLE})*)?$")] = (
+        ""  # roles that have to use a second factor: "admin,manager"; everybody may
+    )
     metrics_token: SecretStr = SecretStr("")  # "": /metrics answers this machine only
     languages: Literal["ko,en", "en,ko", "ko", "en"] = "ko,en"
     time_zone: str = "Asia/Seoul"
@@ -95,7 +108,7 @@ def _contradictions(settings):
         problems.append("ANSIM_SECRET should be 64 hex digits, lower case")
     if bool(settings.mqtt_cert) != bool(settings.mqtt_key):
         problems.append("ANSIM_MQTT_CERT and ANSIM_MQTT_KEY go together")
-    for field in ("mqtt_ca", "mqtt_cert", "mqtt_key"):
+    for field in ("mqtt_ca", "mqtt_cert", "mqtt_key", "log_key"):
         path = getattr(settings, field)
         if path and not path.is_file():
             problems.append(f"{PREFIX}{field.upper()}: no such file")

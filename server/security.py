@@ -5,6 +5,7 @@ Every view needs a signed-in person unless it says otherwise:
 
     @bp.get("/")                      any signed-in person
     @security.needs(people.INSPECT)   ... who has this right, else 403
+    @security.needs(..., everywhere=True)  ... and has it everywhere, not only at some places
     @security.public                  everybody
 """
 
@@ -14,12 +15,16 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFProtect
 
+from server import clock
 from server.services import people
 
 LOGIN_VIEW = "account.login"
 PASSWORD_VIEW = "account.password"
-# What a person with a one-time password can still reach.
-_WITH_ONE_TIME_PASSWORD = (PASSWORD_VIEW, "account.logout", "static")
+SECOND_FACTOR_VIEW = "account.second_factor"
+# What a person can still reach who first has to choose a password, or to set up the second factor their role asks for.
+_BEFORE = (PASSWORD_VIEW, "account.logout", "static")
+_BEFORE_SECOND_FACTOR = (*_BEFORE, SECOND_FACTOR_VIEW)
+HALFWAY_S = 300  # how long a right password waits for the code
 
 csrf = CSRFProtect()
 # Counted in this process's memory: with several web workers a guesser gets so many times as many tries, which
@@ -46,11 +51,12 @@ def public(view):
     return view
 
 
-def needs(right: str):
-    """Mark a view that only people with this right may call; see people.RIGHTS."""
+def needs(right: str, everywhere: bool = False):
+    """Mark a view that only people with this right may call, see people.RIGHTS; everywhere: whose role holds so."""
 
     def mark(view):
         view.right = right
+        view.everywhere = everywhere
         return view
 
     return mark
@@ -65,6 +71,28 @@ def limit_login(view):
     posts = {"methods": ["POST"]}
     view = limiter.limit("10 per minute; 100 per hour", **posts)(view)
     return limiter.limit("5 per minute; 50 per hour", key_func=name, **posts)(view)
+
+
+def limit_code(view):
+    """Throttle a view that takes a code: per address, and per person who is halfway in."""
+
+    def name():
+        return "code:" + str(session.get("halfway", [get_remote_address()])[0])[:100]
+
+    posts = {"methods": ["POST"]}
+    view = limiter.limit("10 per minute; 100 per hour", **posts)(view)
+    return limiter.limit("5 per minute; 30 per hour", key_func=name, **posts)(view)
+
+
+def sign_in_halfway(user) -> None:
+    """Remember that the password was right; the code of the second factor is still to come."""
+    session["halfway"] = [user.get_id(), clock.now_s()]
+
+
+def halfway(store):
+    """The person whose password was right a short time ago; None if there is none. `store` is a database session."""
+    session_id, at_s = session.get("halfway", ("", 0))
+    return people.by_session_id(store, session_id) if clock.now_s() - at_s <= HALFWAY_S else None
 
 
 def sign_in(user) -> None:
@@ -101,12 +129,20 @@ def _check_access():
             # A fragment must not be replaced by the login page: tell htmx to load the whole page.
             return "", 401, {"HX-Refresh": "true"}
         return current_app.login_manager.unauthorized()
-    if user.must_change_password and request.endpoint not in _WITH_ONE_TIME_PASSWORD:
+    if user.must_change_password and request.endpoint not in _BEFORE:
         return redirect(url_for(PASSWORD_VIEW))
+    if lacks_second_factor(user) and request.endpoint not in _BEFORE_SECOND_FACTOR:
+        return redirect(url_for(SECOND_FACTOR_VIEW))
     right = _mark(view, "right")
-    if not people.may(user, right or people.SEE):
+    if not people.may(user, right or people.SEE) or (_mark(view, "everywhere") and not user.everywhere):
         abort(403)
     return None
+
+
+def lacks_second_factor(user) -> bool:
+    """True if the settings ask this role for a second factor and the person has none yet."""
+    asked = current_app.extensions["settings"].second_factor_for.split(",")
+    return user.role in asked and user.totp_sealed is None
 
 
 def _mark(view, name):

@@ -84,6 +84,8 @@ def _run(options, programs, stopping, began_s):
     if ingest.process.poll() is not None:
         raise GaveUp(ingest)
     _welcome(options, admin, time.monotonic() - began_s)
+    # After the others listen: it has nothing to do in the first seconds, and they share the processor.
+    start("notify", "-m", "server.notify")
     if options.demo:
         start("sensors", *_virtual_sensors(options))
         print("Three virtual sensors are starting; one of them hears a camera-like transmission within a minute.")

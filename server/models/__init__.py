@@ -7,6 +7,15 @@ what the newest of those rows says, so that lists need no search.
 """
 
 from server.models.base import Base
+from server.models.campaigns import (
+    Campaign,
+    CampaignAction,
+    CampaignHandover,
+    CampaignMember,
+    CampaignStop,
+    CampaignTeam,
+)
+from server.models.checklists import Checklist, ChecklistAnswer
 from server.models.findings import Disposition, Finding, FindingEvent, PseudonymKey, StimulusResult
 from server.models.fleet import Claim, Release, ReleaseFile, Rollout, RolloutSensor
 from server.models.inspections import (
@@ -15,42 +24,87 @@ from server.models.inspections import (
     InspectionResult,
     InspectionSensor,
     InspectionStep,
+    Signature,
+    SweepAssignment,
 )
-from server.models.people import User
-from server.models.places import ExternalId, Facility, KnownEmitter, Organisation, Restroom
+from server.models.log import LogEntry, LogHead, LogPersonal, LogTip
+from server.models.outside import Delivery, KeptAnswer, Notice, Subscription
+from server.models.people import Invitation, RecoveryCode, Token, User, UserPlace
+from server.models.photos import Hole, HoleEvent, Photo
+from server.models.places import (
+    ExternalId,
+    Facility,
+    FacilitySource,
+    KnownEmitter,
+    Organisation,
+    Restroom,
+    RestroomImport,
+)
+from server.models.plans import Policy
+from server.models.privacy import AccessEvent, SiteNotice
 from server.models.reports import DroppedRange, Proximity, Report, Selftest, SensorBoot, Sweep, Tally
 from server.models.sensors import Command, Sensor
 
 __all__ = [
+    "AccessEvent",
     "Base",
+    "Campaign",
+    "CampaignAction",
+    "CampaignHandover",
+    "CampaignMember",
+    "CampaignStop",
+    "CampaignTeam",
+    "Checklist",
+    "ChecklistAnswer",
     "Claim",
     "Command",
+    "Delivery",
     "Disposition",
     "DroppedRange",
     "ExternalId",
     "Facility",
+    "FacilitySource",
     "Finding",
     "FindingEvent",
+    "Hole",
+    "HoleEvent",
     "Inspection",
     "InspectionPerson",
     "InspectionResult",
     "InspectionSensor",
     "InspectionStep",
+    "Invitation",
+    "KeptAnswer",
     "KnownEmitter",
+    "LogEntry",
+    "LogHead",
+    "LogPersonal",
+    "LogTip",
+    "Notice",
     "Organisation",
+    "Photo",
+    "Policy",
     "Proximity",
     "PseudonymKey",
+    "RecoveryCode",
     "Release",
     "ReleaseFile",
     "Report",
     "Restroom",
+    "RestroomImport",
     "Rollout",
     "RolloutSensor",
     "Selftest",
     "Sensor",
     "SensorBoot",
+    "Signature",
+    "SiteNotice",
     "StimulusResult",
+    "Subscription",
     "Sweep",
+    "SweepAssignment",
     "Tally",
+    "Token",
     "User",
+    "UserPlace",
 ]

@@ -51,6 +51,9 @@ class Finding(Base):
     address: Mapped[str | None] = mapped_column(String(17), index=True)  # WITH_ADDRESS only
     bssid: Mapped[str | None] = mapped_column(String(17))  # WITH_ADDRESS only; "" when unknown
     label: Mapped[Name]  # SSID or BLE name that a rule fired on; erased with the address
+    # The sensor's board and program when it reported this: false-alarm rates are kept by both.
+    board: Mapped[str] = mapped_column(String(32), default="", server_default="")
+    version: Mapped[str] = mapped_column(String(32), default="", server_default="")
     created_s: Mapped[TimeS] = mapped_column(index=True)
 
     # Current: what the newest event and disposition say.

@@ -1,6 +1,6 @@
 """Inspections: who looked, where, how, with what, and what came of it."""
 
-from sqlalchemy import String, UniqueConstraint
+from sqlalchemy import Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from server import ids
@@ -24,12 +24,18 @@ class Inspection(Base):
     """One visit to one restroom. Runs from its start until its first result."""
 
     __tablename__ = "inspection"
+    # A district's report asks its restrooms for a half year each.
+    __table_args__ = (Index("ix_inspection_restroom_id_finished_s", "restroom_id", "finished_s"),)
 
     id: Mapped[Id]
     public_id: Mapped[PublicId] = mapped_column(default=lambda: ids.new(12))  # reports carry it
     restroom_id: Mapped[int] = key_of("restroom.id")
     started_s: Mapped[TimeS] = mapped_column(index=True)
     started_by_id: Mapped[int | None] = key_of("user.id")
+    # No foreign keys: SQLite cannot add them to a table that is there already.
+    checklist_id: Mapped[int | None]  # the version its eye step goes by; null: from before there were checklists
+    campaign_id: Mapped[int | None] = mapped_column(index=True)
+    team_id: Mapped[int | None]
 
     # Current: what the newest InspectionResult says; null while it runs.
     finished_s: Mapped[int | None] = mapped_column(index=True)
@@ -115,3 +121,48 @@ class InspectionResult(Base):
 
     inspection: Mapped[Inspection] = relationship(back_populates="results")
     by: Mapped[User | None] = relationship()
+
+
+DRAWN, PASSWORD = "drawn", "password"
+
+
+class Signature(Base):
+    """
+    One person's signature under one result.
+
+    strokes      [[x, y, x, y, ...], ...] in thousandths of the pad's width when drawn; null when a password was given
+    record_hash  of what was signed: SHA-256 of the canonical JSON of services.signatures.record()
+    hash         SHA-256 over record_hash, the person and the strokes: what the log names
+    """
+
+    __tablename__ = "signature"
+    __table_args__ = (UniqueConstraint("result_id", "person_id"),)
+
+    id: Mapped[Id]
+    inspection_id: Mapped[int] = key_of("inspection.id")
+    result_id: Mapped[int] = key_of("inspection_result.id", index=False)
+    person_id: Mapped[int] = key_of("inspection_person.id")
+    kind: Mapped[Word]  # DRAWN or PASSWORD
+    name: Mapped[Name]  # as it was typed, or as the person is called
+    strokes: Mapped[Json | None]
+    record_hash: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+    at_s: Mapped[TimeS]
+    by_id: Mapped[int | None] = key_of("user.id")  # who was signed in on the device
+
+
+class SweepAssignment(Base):
+    """A sweep that a sensor's button started, and the inspection a person gave it to afterwards."""
+
+    __tablename__ = "sweep_assignment"
+    __table_args__ = (UniqueConstraint("sensor_id", "inspection_ref"),)
+
+    id: Mapped[Id]
+    sensor_id: Mapped[int] = key_of("sensor.id", index=False)
+    inspection_ref: Mapped[str] = mapped_column(String(40))
+    inspection_id: Mapped[int] = key_of("inspection.id")
+    sweeps: Mapped[int]
+    from_s: Mapped[int | None]
+    to_s: Mapped[int | None]
+    at_s: Mapped[TimeS]
+    by_id: Mapped[int | None] = key_of("user.id")

@@ -1,7 +1,7 @@
-"""The people who sign in."""
+"""The people who sign in, where their role holds, and their other keys: second factor, invitations, tokens."""
 
-from sqlalchemy import Boolean, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import JSON, Boolean, LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from server import ids
 from server.models.base import Base, Count, Id, Name, PublicId, TimeS, Word, key_of
@@ -20,6 +20,7 @@ class User(Base):
     login: Mapped[str] = mapped_column(String(100), unique=True)  # lower case
     name: Mapped[Name]
     role: Mapped[Word]  # one of ROLES
+    everywhere: Mapped[bool] = mapped_column(Boolean, default=True, server_default="1")  # else in `places` only
     organisation_id: Mapped[int | None] = key_of("organisation.id")
     password_hash: Mapped[str] = mapped_column(String(200))  # argon2id
     must_change_password: Mapped[bool] = mapped_column(Boolean, default=False)
@@ -29,6 +30,9 @@ class User(Base):
     created_s: Mapped[TimeS]
     last_login_s: Mapped[int | None]
     disabled_s: Mapped[int | None]
+    erased_s: Mapped[int | None]  # name and login are gone; the row stays because records point at it
+    totp_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)  # the second factor's secret; None: there is none
+    totp_step: Mapped[Count]  # the newest 30 s step whose code was used; none is taken twice
 
     # What Flask-Login asks.
     is_authenticated = True
@@ -41,3 +45,64 @@ class User(Base):
     def get_id(self) -> str:
         """What the session cookie holds: it stops fitting when the session word changes."""
         return f"{self.public_id}.{self.session_word}"
+
+
+class UserPlace(Base):
+    """A place where a person's role holds, if it does not hold everywhere: a whole organisation or one facility."""
+
+    __tablename__ = "user_place"
+    __table_args__ = (UniqueConstraint("user_id", "organisation_id", "facility_id"),)
+
+    id: Mapped[Id]
+    user_id: Mapped[int] = key_of("user.id", index=False)
+    organisation_id: Mapped[int | None] = key_of("organisation.id")
+    facility_id: Mapped[int | None] = key_of("facility.id")
+
+
+class RecoveryCode(Base):
+    """Lets in once when the second factor is lost."""
+
+    __tablename__ = "recovery_code"
+
+    id: Mapped[Id]
+    user_id: Mapped[int] = key_of("user.id")
+    code_hash: Mapped[str] = mapped_column(String(64), unique=True)  # SHA-256, hex: the code is random, not chosen
+    used_s: Mapped[int | None]
+
+
+class Invitation(Base):
+    """Somebody may make themselves an account, once and until a time."""
+
+    __tablename__ = "invitation"
+
+    id: Mapped[Id]
+    public_id: Mapped[PublicId] = mapped_column(default=ids.new)
+    code_hash: Mapped[str] = mapped_column(String(64), unique=True)  # SHA-256, hex
+    name: Mapped[Name]
+    role: Mapped[Word]
+    everywhere: Mapped[bool] = mapped_column(Boolean)
+    places: Mapped[list] = mapped_column(JSON)  # [["organisation" | "facility", row number], ...]
+    created_s: Mapped[TimeS]
+    created_by_id: Mapped[int | None] = key_of("user.id")
+    expires_s: Mapped[TimeS]
+    ended_s: Mapped[int | None]  # used or withdrawn
+    user_id: Mapped[int | None] = key_of("user.id")  # who came of it
+
+
+class Token(Base):
+    """What a program shows instead of a password. It may do what its scopes and its person's role both allow."""
+
+    __tablename__ = "token"
+
+    id: Mapped[Id]
+    public_id: Mapped[PublicId] = mapped_column(default=ids.new)
+    user_id: Mapped[int] = key_of("user.id")
+    name: Mapped[Name]
+    secret_hash: Mapped[str] = mapped_column(String(64))  # SHA-256, hex
+    scopes: Mapped[list] = mapped_column(JSON)  # of services.tokens.SCOPES
+    created_s: Mapped[TimeS]
+    expires_s: Mapped[TimeS]
+    last_used_s: Mapped[int | None]  # to the hour
+    revoked_s: Mapped[int | None]
+
+    user: Mapped[User] = relationship()

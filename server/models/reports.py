@@ -5,7 +5,7 @@ What sensors reported, as it came, and what was counted on the way.
 from them stays for months.
 """
 
-from sqlalchemy import Boolean, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy import Boolean, Index, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.models.base import Base, Count, Id, Json, TimeS, Word, key_of
@@ -75,10 +75,17 @@ class DroppedRange(Base):
     reports: Mapped[Count]
 
 
+_WAITING = {
+    f"{name}_where": text("inspection_id IS NULL AND inspection_ref != ''") for name in ("sqlite", "postgresql")
+}
+
+
 class Sweep(Base):
     """What a sensor listened to between two reports: the stuff that coverage is made of."""
 
     __tablename__ = "sweep"
+    # Those by button that wait for a person to say where they were; most sweeps are of fixed sensors, without a ref.
+    __table_args__ = (Index("ix_sweep_waiting", "inspection_ref", "sensor_id", **_WAITING),)
 
     report_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     sensor_id: Mapped[int] = key_of("sensor.id", index=False)

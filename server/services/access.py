@@ -3,23 +3,55 @@ Which places a person may see and act on. Rights by role are in people.py; this 
 
     query = access.within(select(Restroom), user, Restroom.facility_id)     # lists
     access.check(session, user, people.INSPECT, room.facility_id)           # one thing; raises NotFound
+
+A person's role holds everywhere, or in the organisations and facilities of their UserPlace rows and nowhere else.
 """
 
+from sqlalchemy import or_, select
+
+from server.models.people import UserPlace
+from server.models.places import Facility
 from server.services import people
 from server.services.errors import NotFound
 
 
 def within(query, user, facility_id_column):
     """Return the query limited to the facilities this person may see. `user` None means the system itself: all."""
-    return query
+    if user is None or _everywhere(user):
+        return query
+    return query.where(facility_id_column.in_(_facilities(user)))
 
 
 def may(session, user, right: str, facility_id: int | None) -> bool:
     """True if the person has this right at this facility (None: something that belongs to no facility)."""
-    return people.may(user, right)
+    if not people.may(user, right):
+        return False
+    if facility_id is None or _everywhere(user):
+        return True
+    return session.scalar(_facilities(user).where(Facility.id == facility_id)) is not None
 
 
 def check(session, user, right: str, facility_id: int | None) -> None:
     """Raise NotFound unless may(): a place of somebody else's does not exist for this person."""
     if not may(session, user, right, facility_id):
         raise NotFound("place")
+
+
+def check_organisation(session, user, right: str, organisation_id: int) -> None:
+    """Raise NotFound unless the person has this right in a whole organisation, not only at some of its facilities."""
+    mine = select(UserPlace.id).where(UserPlace.user_id == user.id, UserPlace.organisation_id == organisation_id)
+    if not people.may(user, right) or not (_everywhere(user) or session.scalar(mine) is not None):
+        raise NotFound("organisation")
+
+
+def _everywhere(user):
+    return getattr(user, "everywhere", False)  # nobody, who has not signed in, has no such thing
+
+
+def _facilities(user):
+    """The row numbers of a person's facilities, as a query. A person without a row number has none."""
+    user_id = getattr(user, "id", None)
+    facilities = select(UserPlace.facility_id).where(UserPlace.user_id == user_id)
+    organisations = select(UserPlace.organisation_id).where(UserPlace.user_id == user_id)
+    # IN with an empty column value is neither true nor false, so rows of the other kind do not matter.
+    return select(Facility.id).where(or_(Facility.id.in_(facilities), Facility.organisation_id.in_(organisations)))

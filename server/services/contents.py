@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from ansim import report
 from server import clock
 from server.models.findings import Finding, StimulusResult
-from server.models.inspections import Inspection, InspectionSensor
+from server.models.inspections import Inspection, InspectionSensor, SweepAssignment
 from server.models.reports import Selftest
 from server.models.sensors import Sensor
 from server.services import bulk, raised
@@ -53,7 +53,13 @@ def _chosen(session, new):
         return {}
     wanted = select(Inspection.public_id, InspectionSensor.sensor_id, Inspection.id, Inspection.restroom_id)
     wanted = wanted.join(InspectionSensor).where(Inspection.public_id.in_(refs))
-    return {(ref, sensor_id): (row, room) for ref, sensor_id, row, room in session.execute(wanted)}
+    found = {(ref, sensor_id): (row, room) for ref, sensor_id, row, room in session.execute(wanted)}
+    # A sweep by button that a person has assigned since: see unassigned.py.
+    given = select(SweepAssignment.inspection_ref, SweepAssignment.sensor_id, Inspection.id, Inspection.restroom_id)
+    given = given.join(Inspection, Inspection.id == SweepAssignment.inspection_id)
+    given = given.where(SweepAssignment.inspection_ref.in_(refs))
+    found.update({(ref, sensor_id): (row, room) for ref, sensor_id, row, room in session.execute(given)})
+    return found
 
 
 def without_addresses(session: Session, pseudonyms: Pseudonyms, message: dict, body: bytes, at_s: int) -> bytes:

@@ -6,6 +6,7 @@ not covered is part of the result.
 """
 
 from collections import namedtuple
+from itertools import pairwise
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -20,6 +21,7 @@ CHANNELS = tuple(range(1, 14))  # 2.4 GHz Wi-Fi in Korea
 ENOUGH_MS = 3000
 # Above this share of frames without an address, a quiet channel cannot be called quiet.
 UNDECODABLE_PERMILLE = 500
+MOST_GAP_MS = 4 * 3_600_000  # no inspection lasts longer
 
 # listened_ms  time the sniffer was on the channel, all sensors together
 # dropped      frames lost in the sensor
@@ -29,13 +31,17 @@ ChannelCoverage = namedtuple(
 )
 
 
-class Coverage(namedtuple("Coverage", ("channels", "listened_ms", "deaf_ms", "sweeps", "capabilities", "tables_full"))):
+_FIELDS = ("channels", "listened_ms", "deaf_ms", "sweeps", "capabilities", "tables_full", "gap_ms")
+
+
+class Coverage(namedtuple("Coverage", _FIELDS, defaults=(0,))):
     """
     channels      13 ChannelCoverage, by number
     deaf_ms       time the sniffer did not listen: uploading, scanning, BLE
     sweeps        how many sweep reports this rests on
     capabilities  what the sensors listened with, as report.CAPABILITIES
     tables_full   at least once there were more transmitters than the sensor could follow
+    gap_ms        time between two sweeps of which nothing is known: a lost report, or a restart
     """
 
     @property
@@ -71,6 +77,7 @@ class Coverage(namedtuple("Coverage", ("channels", "listened_ms", "deaf_ms", "sw
             "deaf_ms": self.deaf_ms,
             "undecodable_permille": self.undecodable_permille,
             "tables_full": self.tables_full,
+            "gap_ms": self.gap_ms,
             "capabilities": list(self.capabilities),
             "sweeps": self.sweeps,
             "channels": [[one.channel, one.listened_ms, one.frames, one.undecodable] for one in self.channels],
@@ -80,7 +87,20 @@ class Coverage(namedtuple("Coverage", ("channels", "listened_ms", "deaf_ms", "sw
 def of_inspection(session: Session, inspection: Inspection) -> Coverage:
     """Add up the sweeps of an inspection."""
     columns = (Sweep.channels, Sweep.deaf_ms, Sweep.capabilities, Sweep.tables_full)
-    return add_up(session.execute(select(*columns).where(Sweep.inspection_id == inspection.id)).all())
+    wanted = select(Sweep.sensor_id, Sweep.from_ms, Sweep.to_ms, *columns)
+    rows = session.execute(wanted.where(Sweep.inspection_id == inspection.id)).all()
+    spans = sorted(tuple(row[:3]) for row in rows)
+    return add_up([tuple(row[3:]) for row in rows])._replace(gap_ms=_gaps_ms(spans))
+
+
+def _gaps_ms(spans):
+    """Time between the (sensor, from_ms, to_ms) of one sensor, in order."""
+    gap_ms = 0
+    for (sensor, _from, ended), (next_sensor, began, _to) in pairwise(spans):
+        # A restart begins the clock of ticks anew; what lies before it sorts after it, and a span of hours is no gap.
+        if sensor == next_sensor and 0 < began - ended < MOST_GAP_MS:
+            gap_ms += began - ended
+    return gap_ms
 
 
 def add_up(sweeps) -> Coverage:

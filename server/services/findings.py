@@ -12,18 +12,26 @@ from server.models.findings import (
     DISPOSITIONS,
     KNOWN,
     NEIGHBOUR,
+    NOTED,
     OPEN,
     REFERRED,
     Disposition,
     Finding,
     FindingEvent,
+    PseudonymKey,
     StimulusResult,
 )
+from server.models.inspections import Inspection
 from server.models.places import KnownEmitter, Restroom
-from server.services import people
+from server.services import access, log, people
 from server.services.errors import NotFound, Refused
 
 KNOWN_FOR_S = 365 * 86400  # an approved emitter is asked about again after a year
+
+LINK_DAYS = 7  # raw data is kept so long; the keys of older days are destroyed
+
+# One visit to the finding's restroom. alarms: findings it had; found: this emitter's finding there, or None
+Visit = namedtuple("Visit", ("inspection", "alarms", "found"))
 
 # finding       Finding
 # events        FindingEvents, newest first
@@ -32,15 +40,21 @@ KNOWN_FOR_S = 365 * 86400  # an approved emitter is asked about again after a ye
 # dispositions  Dispositions, newest first
 # stimulus      StimulusResults, newest first
 # same_emitter  other Findings of what is probably the same emitter, newest first
+# visits        Visits to its restroom, newest first
 # suspicious    True while nobody has found an innocent cause: the page then leads with what to do
 FindingDetail = namedtuple(
     "FindingDetail",
-    ("finding", "events", "evidence", "considered", "dispositions", "stimulus", "same_emitter", "suspicious"),
+    ("finding", "events", "evidence", "considered", "dispositions", "stimulus", "same_emitter", "visits", "suspicious"),
 )
 
 
-def list_findings(session: Session, status="open", restroom=None, limit=50, before_id=None) -> list[Finding]:
-    """Findings, newest first. status: one of models.findings.STATUSES, or "all"."""
+def list_findings(session: Session, status="open", restroom=None, limit=50, before_id=None, user=None) -> list[Finding]:
+    """
+    Findings, newest first.
+
+    status  one of models.findings.STATUSES, or "all"
+    user    who asks; None for the system itself
+    """
     wanted = select(Finding).options(
         joinedload(Finding.sensor),
         joinedload(Finding.known_emitter),
@@ -53,12 +67,29 @@ def list_findings(session: Session, status="open", restroom=None, limit=50, befo
         wanted = wanted.where(Finding.restroom_id == restroom.id)
     if before_id is not None:
         wanted = wanted.where(Finding.id < before_id)
+    wanted = _visible(wanted, user)
     return list(session.scalars(wanted.order_by(Finding.id.desc()).limit(limit)))
 
 
-def count_open(session: Session) -> int:
-    """How many findings wait for a person."""
-    return session.scalar(select(func.count(Finding.id)).where(Finding.status == OPEN))
+def _visible(wanted, user):
+    """The query limited to a person's places; what no restroom is known of is for those who see everything."""
+    if user is None or getattr(user, "everywhere", False):
+        return wanted
+    rooms = access.within(select(Restroom.id), user, Restroom.facility_id)
+    return wanted.where(Finding.restroom_id.in_(rooms))
+
+
+def may(session: Session, user, right: str, one: Finding) -> bool:
+    """True if a person has this right where the finding was made."""
+    if one.restroom_id is None:
+        return people.may(user, right) and getattr(user, "everywhere", False)
+    facility_id = session.scalar(select(Restroom.facility_id).where(Restroom.id == one.restroom_id))
+    return access.may(session, user, right, facility_id)
+
+
+def count_open(session: Session, user=None) -> int:
+    """How many findings wait for a person, at the places they may see."""
+    return session.scalar(_visible(select(func.count(Finding.id)).where(Finding.status == OPEN), user))
 
 
 def finding(session: Session, public_id: str) -> Finding:
@@ -78,8 +109,9 @@ def finding(session: Session, public_id: str) -> Finding:
     return found
 
 
-def detail(session: Session, one: Finding) -> FindingDetail:
-    """Return what explains a finding."""
+def detail(session: Session, one: Finding, user=None, pseudonyms=None) -> FindingDetail:
+    """Return what explains a finding, as far as this person may see it; see same_emitter()."""
+    same = same_emitter(session, one, user, pseudonyms)
     events = list(reversed(one.events))
     told = next((event for event in events if event.evidence), events[0] if events else None)
     stimulus = select(StimulusResult).where(StimulusResult.finding_id == one.id).order_by(StimulusResult.id.desc())
@@ -90,18 +122,52 @@ def detail(session: Session, one: Finding) -> FindingDetail:
         considered=told.considered if told else [],
         dispositions=list(reversed(one.dispositions)),
         stimulus=list(session.scalars(stimulus)),
-        same_emitter=same_emitter(session, one),
+        same_emitter=same,
+        visits=visits(session, one, same),
         suspicious=one.status in (OPEN, CASE),
     )
 
 
-def same_emitter(session: Session, one: Finding, limit: int = 20) -> list[Finding]:
-    """Other findings of the same emitter: the same pseudonym (of one day), or the same address while both are kept."""
+def same_emitter(session: Session, one: Finding, user=None, pseudonyms=None, limit: int = 20) -> list[Finding]:
+    """
+    Other findings of the same emitter, at places this person may see, newest first.
+
+    They have the same pseudonym (of one day), the same address while both are kept, or the same entry in the list of
+    known emitters. With `pseudonyms` and a kept address, also those of other days whose key still exists: that is
+    the time in which two days may be linked at all.
+    """
     same = Finding.pseudonym == one.pseudonym
     if one.address:
         same = same | (Finding.address == one.address)
-    wanted = select(Finding).where(same, Finding.id != one.id).order_by(Finding.id.desc()).limit(limit)
+        if pseudonyms is not None:
+            since = clock.day(clock.now_s()) - LINK_DAYS
+            days = session.scalars(select(PseudonymKey.day).where(PseudonymKey.day >= since))
+            same = same | Finding.pseudonym.in_([pseudonyms.of(session, one.address, day) for day in days])
+    if one.known_emitter_id:
+        same = same | (Finding.known_emitter_id == one.known_emitter_id)
+    wanted = select(Finding).where(same, Finding.id != one.id).outerjoin(Restroom, Restroom.id == Finding.restroom_id)
+    wanted = access.within(wanted, user, Restroom.facility_id).order_by(Finding.id.desc()).limit(limit)
     return list(session.scalars(wanted.options(joinedload(Finding.sensor), joinedload(Finding.restroom))))
+
+
+def visits(session: Session, one: Finding, same: list[Finding], limit: int = 12) -> list[Visit]:
+    """
+    The finding's restroom over its visits, newest first: what was found at each, and whether it was this emitter.
+
+    same  same_emitter()'s
+    """
+    if one.restroom_id is None:
+        return []
+    wanted = select(Inspection).where(Inspection.restroom_id == one.restroom_id)
+    inspections = list(session.scalars(wanted.order_by(Inspection.id.desc()).limit(limit)))
+    if not inspections:
+        return []
+    numbers = [visit.id for visit in inspections]
+    alarms = select(Finding.inspection_id, func.count(Finding.id)).where(Finding.inspection_id.in_(numbers))
+    alarms = alarms.where(Finding.status != NOTED).group_by(Finding.inspection_id)
+    counts = dict(session.execute(alarms).all())
+    mine = {found.inspection_id: found for found in [*same, one]}
+    return [Visit(visit, counts.get(visit.id, 0), mine.get(visit.id)) for visit in inspections]
 
 
 def dispose(session: Session, one: Finding, user, kind: str, reason: str, police: dict | None = None) -> Disposition:
@@ -130,7 +196,7 @@ def dispose(session: Session, one: Finding, user, kind: str, reason: str, police
         by_id=user.id if user else None,
     )
     session.add(added)
-    if kind in (KNOWN, NEIGHBOUR) and one.address and one.restroom_id and people.may(user, people.MANAGE):
+    if kind in (KNOWN, NEIGHBOUR) and one.address and one.restroom_id and may(session, user, people.MANAGE, one):
         one.known_emitter_id = _approve(session, one, user, kind, now_s).id
     one.disposition = kind
     one.changed_s = now_s
@@ -139,7 +205,15 @@ def dispose(session: Session, one: Finding, user, kind: str, reason: str, police
     else:
         close(session, one)
     session.flush()
+    _tell(session, one, added, user)
     return added
+
+
+def _tell(session, one, added, user):
+    """Write a disposition into the log. The reason is free words, in which people may be named."""
+    body = {"kind": added.kind, "inspection": one.inspection_ref, "listed": one.known_emitter_id is not None}
+    words = {"reason": added.reason, **({"police": added.police} if added.police else {})}
+    log.add(session, "finding.disposed", one.public_id, body, user, words)
 
 
 def close(session: Session, one: Finding) -> None:
@@ -160,6 +234,7 @@ def _approve(session, one, user, kind, now_s):
         approved_by_id=user.id,
         approved_s=now_s,
         expires_s=now_s + KNOWN_FOR_S,
+        finding_id=one.id,
     )
     session.add(added)
     session.flush()

@@ -7,11 +7,12 @@ from sqlalchemy.orm import Session
 
 from ansim import report
 from server.models.findings import Finding
-from server.models.reports import Proximity
+from server.models.reports import Proximity, SensorBoot
 from server.models.sensors import Sensor
 
 SEEN_EVERY_S = 5  # how exact `last_seen_s` is; writing it for every message would double the work
 PROXIMITY_KEPT_MS = 10 * 60 * 1000
+LIVE_LATE_MS = 2000  # a point that is later has waited in the sensor; below that its clock is not exact enough
 
 
 def heard(session: Session, sensor_ids, now_s: int) -> None:
@@ -50,13 +51,27 @@ def take_live(session: Session, sensor_id: int, message: dict, now_ms: int) -> N
         Proximity(
             sensor_id=sensor_id,
             finding_id=session.scalar(about.order_by(Finding.id.desc()).limit(1)),
-            received_ms=now_ms,
+            received_ms=_heard_ms(session, sensor_id, message, now_ms),
             rssi_dbm=message["rssi_dbm"],
             smoothed_dbm=message["smoothed_dbm"],
             sigma_db=message["sigma_db"],
             trend=message["trend"],
         )
     )
+
+
+def _heard_ms(session, sensor_id, message, now_ms):
+    """
+    When a live point was heard: now, unless it had to wait in the sensor.
+
+    A Wi-Fi sensor that follows a signal comes up every ten seconds and hands over a few points at once.
+    """
+    of_boot = (SensorBoot.sensor_id == sensor_id, SensorBoot.boot == message["boot"])
+    zero_s = session.scalar(select(SensorBoot.zero_s).where(*of_boot))
+    if zero_s is None:
+        return now_ms
+    heard_ms = zero_s * 1000 + message["tick_ms"]
+    return heard_ms if LIVE_LATE_MS < now_ms - heard_ms < PROXIMITY_KEPT_MS else now_ms
 
 
 def forget_proximity(session: Session, now_ms: int) -> None:

@@ -7,6 +7,7 @@ from ansim import report
 from server import clock, ids
 from server.models.findings import OPEN, REFERRED, UNRESOLVED, Finding
 from server.models.inspections import (
+    EYE,
     METHODS,
     NONE_FOUND,
     OUTCOMES,
@@ -16,13 +17,23 @@ from server.models.inspections import (
     STEP_NOT_DONE,
     STEP_SUSPICIOUS,
     Inspection,
-    InspectionPerson,
     InspectionResult,
     InspectionSensor,
     InspectionStep,
 )
 from server.models.places import Facility, Restroom
-from server.services import commands, coverage, places
+from server.services import (
+    access,
+    campaigns,
+    checklists,
+    commands,
+    coverage,
+    log,
+    places,
+    plans,
+    signatures,
+    taking_part,
+)
 from server.services.errors import NotFound, Refused
 from server.services.sensors import last_selftest
 
@@ -37,7 +48,7 @@ def start(session: Session, room: Restroom, user, sensors=(), people=()) -> Insp
     """
     Start an inspection and tell its sensors.
 
-    people  others who take part, as {"name": ..., "agency": ...}
+    people  others who take part, as {"name": ..., "agency": ...} or {"user": User}
     Raises Refused: restroom_retired, already_running, sensor_revoked(sensor), sensor_busy(sensor).
     """
     # Locked, so that two people who press the button at once start one inspection.
@@ -53,16 +64,23 @@ def start(session: Session, room: Restroom, user, sensors=(), people=()) -> Insp
             raise Refused("sensor_revoked", sensor=sensor.name)
         if sensor.id in busy:
             raise Refused("sensor_busy", sensor=sensor.name)
+    campaign_id, team_id = campaigns.running_for(session, room, user)
     started = Inspection(
-        public_id=ids.new(12), restroom_id=room.id, started_s=now_s, started_by_id=user.id if user else None
+        public_id=ids.new(12),
+        restroom_id=room.id,
+        started_s=now_s,
+        started_by_id=user.id if user else None,
+        checklist_id=checklists.current(session, session.get(Facility, room.facility_id)).id,
+        campaign_id=campaign_id,
+        team_id=team_id,
     )
     session.add(started)
     session.flush()
     room.running_inspection_id = started.id
     if user:
-        _add_person(session, started, now_s, user.name, user_id=user.id)
+        taking_part.add(session, started, {"user": user}, now_s)
     for person in people:
-        _add_person(session, started, now_s, person["name"], agency=person.get("agency", ""))
+        taking_part.add(session, started, person, now_s)
     known = places.known_addresses(session, room.facility_id, now_s)[:MAX_KNOWN]
     for sensor in sensors:
         test = last_selftest(session, sensor)
@@ -78,6 +96,9 @@ def start(session: Session, room: Restroom, user, sensors=(), people=()) -> Insp
         args = {"inspection": started.public_id, "known": known}
         commands.send(session, sensor, report.INSPECTION_START, args, user, START_LIFETIME_S)
     session.flush()
+    body = {"restroom": room.public_id, "sensors": [sensor.name for sensor in sensors]}
+    others = taking_part.aside(session, started) if people else None
+    log.add(session, "inspection.started", started.public_id, body, user, others)
     return started
 
 
@@ -96,6 +117,20 @@ def inspection(session: Session, public_id: str) -> Inspection:
     if found is None:
         raise NotFound("inspection")
     return found
+
+
+def running(session: Session, user, limit: int = 20) -> list[Inspection]:
+    """Inspections that run at a person's places: their own first, then the newest."""
+    wanted = select(Inspection).join(Restroom, Restroom.id == Inspection.restroom_id)
+    wanted = access.within(wanted.where(Inspection.result.is_(None)), user, Restroom.facility_id)
+    mine = Inspection.started_by_id == (user.id if user else None)
+    wanted = wanted.order_by(mine.desc(), Inspection.id.desc()).limit(limit)
+    return list(session.scalars(wanted.options(joinedload(Inspection.restroom).joinedload(Restroom.facility))))
+
+
+def running_in(session: Session, room: Restroom) -> Inspection | None:
+    """The inspection that runs in a restroom, if any."""
+    return session.get(Inspection, room.running_inspection_id) if room.running_inspection_id else None
 
 
 def findings_of(session: Session, one: Inspection) -> list[Finding]:
@@ -117,7 +152,8 @@ def record_step(session: Session, one: Inspection, method: str, outcome: str, us
     Record what one method came to.
 
     Raises Refused: finished, reason_needed (not done, or suspicious, without a note), and for a clear RF step
-    no_sensor, coverage_too_low(missing), open_findings(count).
+    no_sensor, coverage_too_low(missing), open_findings(count); for a clear eye step checklist_open(count),
+    checklist_suspicious(count).
     """
     _check_word(method, METHODS)
     _check_word(outcome, OUTCOMES)
@@ -128,6 +164,8 @@ def record_step(session: Session, one: Inspection, method: str, outcome: str, us
         raise Refused("reason_needed")
     if method == RF and outcome == STEP_NONE_FOUND:
         _check_rf(session, one)
+    if method == EYE and outcome == STEP_NONE_FOUND:
+        checklists.check_done(session, one)
     step = InspectionStep(
         inspection_id=one.id,
         method=method,
@@ -138,6 +176,8 @@ def record_step(session: Session, one: Inspection, method: str, outcome: str, us
     )
     session.add(step)
     session.flush()
+    body, said = {"method": method, "outcome": outcome}, {"note": step.note} if step.note else None
+    log.add(session, "inspection.step", one.public_id, body, user, said)
     return step
 
 
@@ -158,10 +198,13 @@ def finish(session: Session, one: Inspection, user, result: str, reason: str = "
     room.last_inspection_id = one.id
     room.last_inspected_s = added.at_s
     room.last_result = result
+    session.flush()
+    plans.refresh(session, [room.id])
     for chosen in session.scalars(select(InspectionSensor).where(InspectionSensor.inspection_id == one.id)):
         commands.withdraw(session, chosen.sensor, report.INSPECTION_START)
         args = {"inspection": one.public_id}
         commands.send(session, chosen.sensor, report.INSPECTION_STOP, args, user, STOP_LIFETIME_S)
+    _tell(session, "inspection.finished", one, added, user)
     return added
 
 
@@ -176,7 +219,9 @@ def correct(session: Session, one: Inspection, user, result: str, reason: str, n
     room = session.get(Restroom, one.restroom_id, with_for_update=True, populate_existing=True)
     if room.last_inspection_id == one.id:
         room.last_result = result
-        session.flush()
+    session.flush()
+    plans.refresh(session, [room.id])
+    _tell(session, "inspection.corrected", one, added, user)
     return added
 
 
@@ -203,6 +248,8 @@ def _add_result(session, one, user, result, reason, note):
             raise Refused("nothing_done")
         if RF in methods:
             _check_rf(session, one)
+        if EYE in methods:
+            checklists.check_done(session, one)
         blocking = blocking_findings(session, one)
         if blocking:
             raise Refused("open_findings", count=blocking)
@@ -229,6 +276,14 @@ def _add_result(session, one, user, result, reason, note):
     return added
 
 
+def _tell(session, kind, one, added, user):
+    """Write a result into the log. Reason and note are free words, in which people may be named."""
+    body = {"result": added.result, "methods": added.methods, "coverage": added.coverage}
+    body["record_hash"] = signatures.record_hash(session, one, added)
+    words = {name: text for name, text in (("reason", added.reason), ("note", added.note)) if text}
+    log.add(session, kind, one.public_id, body, user, words)
+
+
 def _check_rf(session, one):
     if not session.scalar(select(func.count(InspectionSensor.id)).where(InspectionSensor.inspection_id == one.id)):
         raise Refused("no_sensor")
@@ -242,10 +297,6 @@ def _check_rf(session, one):
 
 def _locked(session, one):
     return session.get(Inspection, one.id, with_for_update=True, populate_existing=True)
-
-
-def _add_person(session, one, now_s, name, agency="", user_id=None):
-    session.add(InspectionPerson(inspection_id=one.id, user_id=user_id, name=name, agency=agency, added_s=now_s))
 
 
 def _check_word(word, words):

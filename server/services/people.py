@@ -1,4 +1,4 @@
-"""Who may sign in, with which password, and what they may then do."""
+"""Who may sign in, with which password, and what they may then do. What is changed here stands in the log."""
 
 import secrets
 from functools import cache
@@ -7,7 +7,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from server import clock, ids
-from server.models.people import ADMIN, INSPECTOR, MANAGER, ROLES, VIEWER, User
+from server.models.people import ADMIN, INSPECTOR, MANAGER, ROLES, VIEWER, RecoveryCode, User
+from server.services import log
 from server.services.errors import NotFound, Refused
 
 SEE, INSPECT, DISPOSE, MANAGE, ADMINISTER = "see", "inspect", "dispose", "manage", "admin"
@@ -27,7 +28,15 @@ FIRST_ADMIN = "admin"
 
 
 class BadLogin(Exception):
-    """No such person, a wrong password, or a disabled account; which of them is nobody's business."""
+    """
+    No such person, a wrong password, or a disabled account; which of them is nobody's business.
+
+    user_id  whose account was tried, for the access log; None if there is no such person
+    """
+
+    def __init__(self, user_id: int | None = None):
+        super().__init__()
+        self.user_id = user_id
 
 
 @cache
@@ -58,9 +67,9 @@ def authenticate(session: Session, login: str, password: str) -> User:
     except VerificationError:
         if user:
             user.failed_logins += 1
-        raise BadLogin from None
+        raise BadLogin(user.id if user else None) from None
     if user is None or user.disabled_s is not None:
-        raise BadLogin
+        raise BadLogin(user.id if user else None)
     if _hasher().check_needs_rehash(user.password_hash):
         user.password_hash = _hasher().hash(password)
     user.failed_logins = 0
@@ -90,11 +99,13 @@ def users(session: Session) -> list[User]:
     return list(session.scalars(select(User).order_by(User.name, User.id)))
 
 
-def add_user(session: Session, login: str, name: str, role: str, password: str | None = None, **fields):
+def add_user(session: Session, login: str, name: str, role: str, password: str | None = None, by=None, **fields):
     """
     Add a person; return (User, one-time password or None).
 
     Without a password one is made, which must be changed at the first sign-in.
+    by      who adds them; None: a command line
+    fields  other columns of User
     Raises Refused: login_taken, login_bad, role_unknown and check_password's.
     """
     login = clean_login(login)
@@ -121,6 +132,8 @@ def add_user(session: Session, login: str, name: str, role: str, password: str |
     )
     session.add(added)
     session.flush()
+    body = {"role": role, "everywhere": added.everywhere}
+    log.add(session, "person.added", added.public_id, body, by, {"login": login, "name": added.name})
     return added, once
 
 
@@ -147,15 +160,17 @@ def change_password(session: Session, user: User, old: str, new: str) -> None:
     user.password_hash = _hasher().hash(new)
     user.must_change_password = False
     user.session_word = secrets.token_hex(16)
+    log.add(session, "person.password", user.public_id, {"reset": False}, user)
 
 
-def reset_password(session: Session, user: User) -> str:
+def reset_password(session: Session, user: User, by=None) -> str:
     """Give a person a one-time password and end their sessions; return it."""
     user = session.get(User, user.id)
     once = "-".join(ids.new(5) for _ in range(4))
     user.password_hash = _hasher().hash(once)
     user.must_change_password = True
     user.session_word = secrets.token_hex(16)
+    log.add(session, "person.password", user.public_id, {"reset": True}, by)
     return once
 
 
@@ -170,19 +185,51 @@ def check_password(password: str, login: str) -> None:
         raise Refused("password_common")
 
 
-def disable(session: Session, user: User) -> None:
-    """End a person's account and every session of it. Their name stays in the log."""
+def disable(session: Session, user: User, by=None) -> None:
+    """End a person's account and every session of it. Their name stays in the log. Raises Refused: last_admin."""
     user = session.get(User, user.id)
-    last = select(func.count(User.id)).where(User.role == ADMIN, User.disabled_s.is_(None), User.id != user.id)
-    if user.role == ADMIN and not session.scalar(last):
-        raise Refused("last_admin")
+    check_not_last_admin(session, user)
     user.disabled_s = clock.now_s()
     user.session_word = secrets.token_hex(16)
+    log.add(session, "person.disabled", user.public_id, {}, by)
 
 
-def enable(session: Session, user: User) -> None:
-    """Let a disabled person sign in again."""
-    session.get(User, user.id).disabled_s = None
+def enable(session: Session, user: User, by=None) -> None:
+    """Let a disabled person sign in again. Raises NotFound for somebody who was erased."""
+    user = session.get(User, user.id)
+    if user.erased_s is not None:
+        raise NotFound("person")
+    user.disabled_s = None
+    log.add(session, "person.enabled", user.public_id, {}, by)
+
+
+def set_role(session: Session, user: User, role: str, by=None) -> None:
+    """Give a person another role, from their next click on. Raises Refused: role_unknown, last_admin."""
+    user = session.get(User, user.id)
+    if role not in ROLES:
+        raise Refused("role_unknown")
+    if role == user.role:
+        return
+    check_not_last_admin(session, user)
+    before, user.role = user.role, role
+    log.add(session, "person.role", user.public_id, {"before": before, "role": role}, by)
+
+
+def reset_second_factor(session: Session, user: User, by=None) -> None:
+    """Take a lost second factor away and end the person's sessions; they can set up another one."""
+    user = session.get(User, user.id)
+    user.totp_sealed = None
+    user.session_word = secrets.token_hex(16)
+    session.execute(RecoveryCode.__table__.delete().where(RecoveryCode.user_id == user.id))
+    log.add(session, "person.second_factor", user.public_id, {"set": False}, by)
+
+
+def check_not_last_admin(session: Session, user: User) -> None:
+    """Raises Refused: last_admin, if nobody else could administer everything."""
+    others = select(func.count(User.id)).where(User.role == ADMIN, User.disabled_s.is_(None), User.everywhere)
+    counts = user.role == ADMIN and user.everywhere and user.disabled_s is None
+    if counts and not session.scalar(others.where(User.id != user.id)):
+        raise Refused("last_admin")
 
 
 def clean_login(login: str) -> str:

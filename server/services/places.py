@@ -2,13 +2,14 @@
 
 from collections import namedtuple
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from server import clock, ids
 from server.models.findings import OPEN, Finding
 from server.models.inspections import Inspection, InspectionResult, InspectionSensor
 from server.models.places import ExternalId, Facility, KnownEmitter, Organisation, Restroom
+from server.services import access, plans
 from server.services.errors import NotFound
 
 # restroom       Restroom, its facility loaded
@@ -26,11 +27,23 @@ RestroomRow = namedtuple("RestroomRow", ("restroom", "facility", "open_findings"
 # coverage    RF coverage as it was at the result, or None
 LogRow = namedtuple("LogRow", ("inspection", "people", "sensors", "findings", "result", "coverage"))
 
+MOST_FOUND = 1000  # a search that finds more is not counted to the end
+
 RUNNING, NEVER, WITH_FINDINGS = "running", "never", "findings"
 
 
 def list_restrooms(
-    session: Session, search="", facility=None, block=None, state=None, limit=50, offset=0
+    session: Session,
+    search="",
+    facility=None,
+    block=None,
+    state=None,
+    limit=50,
+    offset=0,
+    user=None,
+    after=None,
+    before=None,
+    only=None,
 ) -> list[RestroomRow]:
     """
     Restrooms by facility and name.
@@ -38,10 +51,24 @@ def list_restrooms(
     search    words that all occur in names, address or ids
     facility  a Facility, or None for all
     state     RUNNING, NEVER (inspected), WITH_FINDINGS (open), or None for all
+    user      who asks, None for the system itself
+    only      row numbers that find() gave, instead of search and state
+    after, before  a Restroom: only those behind or ahead of it. Unlike an offset, this costs the same on every page
     """
-    wanted = _wanted(select(Restroom), search, facility, block, state).join(Facility)
-    wanted = wanted.order_by(Facility.name, Restroom.name, Restroom.id).limit(limit).offset(offset)
-    rooms = list(session.scalars(wanted.options(joinedload(Restroom.facility))))
+    wanted = access.within(_wanted(select(Restroom), search, facility, block, state), user, Restroom.facility_id)
+    if only is not None:
+        wanted = wanted.where(Restroom.id.in_(only))
+    place = tuple_(Restroom.sort_key, Restroom.id)
+    order = (Restroom.sort_key, Restroom.id)
+    if after is not None:
+        wanted = wanted.where(place > (after.sort_key, after.id))
+    elif before is not None:
+        wanted = wanted.where(place < (before.sort_key, before.id))
+        order = (Restroom.sort_key.desc(), Restroom.id.desc())
+    wanted = wanted.order_by(*order).limit(limit).offset(offset).options(joinedload(Restroom.facility))
+    rooms = list(session.scalars(wanted))
+    if before is not None:
+        rooms.reverse()
     by_room = _open_findings(session, [room.id for room in rooms])
     methods = _methods(session, [room.last_inspection_id for room in rooms if room.last_inspection_id])
     running_ids = [room.running_inspection_id for room in rooms if room.running_inspection_id]
@@ -61,15 +88,21 @@ def list_restrooms(
     ]
 
 
-def count_restrooms(session: Session, search="", facility=None, block=None, state=None) -> int:
+def count_restrooms(session: Session, search="", facility=None, block=None, state=None, user=None) -> int:
     """How many restrooms list_restrooms() would give without a limit."""
-    return session.scalar(_wanted(select(func.count(Restroom.id)), search, facility, block, state))
+    counted = _wanted(select(func.count(Restroom.id)), search, facility, block, state)
+    return session.scalar(access.within(counted, user, Restroom.facility_id))
 
 
-def facilities(session: Session) -> list[Facility]:
-    """All facilities by name, their organisations loaded."""
-    wanted = select(Facility).options(joinedload(Facility.organisation)).order_by(Facility.name, Facility.id)
-    return list(session.scalars(wanted))
+def find(session: Session, search, state=None, user=None) -> list[int] | None:
+    """
+    The row numbers of all restrooms that a search finds, in no order; None if there are more than MOST_FOUND.
+
+    Words can stand anywhere in a text, so a search reads every restroom; doing it once gives the number and the page.
+    """
+    wanted = access.within(_wanted(select(Restroom.id), search, None, None, state), user, Restroom.facility_id)
+    found = session.scalars(wanted.limit(MOST_FOUND + 1)).all()
+    return found if len(found) <= MOST_FOUND else None
 
 
 def restroom(session: Session, public_id: str) -> Restroom:
@@ -130,16 +163,22 @@ def add_restroom(session: Session, facility: Facility, name: str, external_ids=(
     """Add a restroom. external_ids are (source, value); `fields` are Restroom's columns."""
     added = Restroom(facility=facility, name=name, public_id=ids.new(), created_s=clock.now_s(), **fields)
     added.external_ids = [ExternalId(source=source, value=value) for source, value in external_ids]
-    added.search = search_text(added)
+    added.search, added.sort_key = search_text(added), sort_key(facility.name, name)
     session.add(added)
     session.flush()
+    plans.refresh(session, [added.id])
     return added
 
 
-def search_text(room: Restroom) -> str:
+def sort_key(facility_name: str, room_name: str) -> str:
+    """What lists sort by: buildings by name, then their rooms. In a column, so that an index can have it."""
+    return f"{facility_name} / {room_name}".lower()[:420]
+
+
+def search_text(room: Restroom, *more: str) -> str:
     """What the list's search looks through for a restroom; set again when one of the parts changes."""
     parts = [room.name, room.name_en, room.address, room.floor, room.facility.name, room.facility.name_en]
-    parts += [room.facility.address, room.public_id] + [known.value for known in room.external_ids]
+    parts += [room.facility.address, room.public_id] + [known.value for known in room.external_ids] + list(more)
     return " ".join(part for part in parts if part).lower()[:2000]
 
 
@@ -155,7 +194,8 @@ def known_addresses(session: Session, facility_id: int, now_s: int) -> list[str]
 
 def _wanted(query: Select, search, facility, block, state) -> Select:
     query = query.where(Restroom.retired_s.is_(None))
-    for word in search.lower().split()[:8]:
+    # The longest word first: it fits least often, and the others are then not looked for.
+    for word in sorted(search.lower().split()[:8], key=len, reverse=True):
         query = query.where(Restroom.search.contains(word, autoescape=True))
     if facility is not None:
         query = query.where(Restroom.facility_id == facility.id)

@@ -19,6 +19,7 @@ from server.models.findings import PseudonymKey
 from server.vault import Vault
 
 KEY_BYTES = 32
+KEPT_DAYS = 7  # a key lives so long, here and (services.retention) in the database
 CHARS = 32
 
 
@@ -43,8 +44,9 @@ class Pseudonyms:
                 session.execute(insert(session, PseudonymKey).values(day=day, key_sealed=made).on_conflict_do_nothing())
                 sealed = session.scalar(wanted)  # another process may have been first
             key = self._keys[day] = self._vault.unseal(sealed)
-            while len(self._keys) > 16:
-                del self._keys[min(self._keys)]
+            # A key that was destroyed in the database must not live on here; see services.retention.
+            for old in [known for known in self._keys if known < max(self._keys) - KEPT_DAYS]:
+                del self._keys[old]
         return key
 
 

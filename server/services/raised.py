@@ -11,7 +11,8 @@ from ansim import finding as words
 from server import clock
 from server.models.findings import CLOSED, NOTED, OPEN, WITH_ADDRESS, Disposition, Finding, FindingEvent
 from server.models.places import KnownEmitter, Restroom
-from server.services import findings
+from server.models.sensors import Sensor
+from server.services import findings, log, notices
 from server.services.pseudonyms import Pseudonyms, is_local, maker
 
 ON_THE_LIST = "on the facility's list of known emitters"
@@ -31,7 +32,9 @@ def take(session: Session, pseudonyms: Pseudonyms, one, place: tuple, now_s: int
     is_new = found is None or _starts_anew(found, one, body)
     if is_new:
         found = _new(session, one, place, pseudonym, found, now_s)
+    before = found.status
     _tell(found, one, body, now_s)
+    alarmed = found.status == OPEN and (is_new or before != OPEN)
     if found.status == OPEN:
         _recognise(session, found, body["subject"], now_s)
     session.flush()
@@ -53,6 +56,16 @@ def take(session: Session, pseudonyms: Pseudonyms, one, place: tuple, now_s: int
         )
     )
     session.flush()
+    if alarmed:
+        facts = {"detector": found.detector, "score": found.score, "inspection": found.inspection_ref}
+        log.add(session, "finding.raised", found.public_id, {**facts, "known": found.status != OPEN})
+    if alarmed and found.status == OPEN:
+        room = session.get(Restroom, found.restroom_id) if found.restroom_id else None
+        where = {"restroom": room.name, "restroom_id": room.public_id} if room else {}
+        facility_id = room.facility_id if room else None
+        notices.tell(
+            session, "finding_new", facility_id, found.public_id, detector=found.detector, score=found.score, **where
+        )
     return found
 
 
@@ -88,6 +101,7 @@ def _new(session, one, place, pseudonym, earlier, now_s):
         Finding.pseudonym == pseudonym,
     )
     inspection_id, restroom_id = place
+    info = session.scalar(select(Sensor.info).where(Sensor.id == one.key[0])) or {}
     added = Finding(
         sensor_id=one.key[0],
         inspection_ref=one.message["inspection"],
@@ -99,6 +113,8 @@ def _new(session, one, place, pseudonym, earlier, now_s):
         oui=maker(body["subject"]),
         local=is_local(body["subject"]),
         label="",
+        board=str(info.get("board", ""))[:32],
+        version=str(info.get("version", ""))[:32],
         created_s=now_s,
         status=NOTED,
         score_max=0,

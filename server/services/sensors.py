@@ -8,10 +8,11 @@ from sqlalchemy.orm import Session, joinedload
 from ansim import envelope, report, topics
 from server import clock
 from server.models.inspections import Inspection, InspectionSensor
+from server.models.people import User
 from server.models.places import Restroom
 from server.models.reports import Selftest, SensorBoot, Tally
 from server.models.sensors import Sensor
-from server.services import access, people, progress
+from server.services import access, log, notices, people, plans, progress
 from server.services.errors import NotFound, Refused
 from server.vault import Vault
 
@@ -89,6 +90,7 @@ def enrol(
     added = Sensor(name=name, label=label, key_sealed=vault.seal(key), enrolled_s=clock.now_s(), **fields)
     session.add(added)
     session.flush()
+    log.add(session, "sensor.enrolled", name, {"label": label}, session.get(User, by_id) if by_id else None)
     return added, key
 
 
@@ -98,12 +100,14 @@ def new_key(session: Session, vault: Vault, one: Sensor, by_id=None) -> bytes:
     one.key_sealed = vault.seal(key)
     one.keyed_s = clock.now_s()
     session.flush()
+    log.add(session, "sensor.keyed", one.name, {}, session.get(User, by_id) if by_id else None)
     return key
 
 
-def revoke(session: Session, one: Sensor) -> None:
+def revoke(session: Session, one: Sensor, by: User | None = None) -> None:
     """Cut a sensor off for good: the broker ends its connection, ingest takes nothing from it any more."""
     session.get(Sensor, one.id).revoked_s = clock.now_s()
+    log.add(session, "sensor.revoked", one.name, {}, by)
 
 
 def place(session: Session, one: Sensor, room: Restroom | None) -> None:
@@ -116,7 +120,9 @@ def place(session: Session, one: Sensor, room: Restroom | None) -> None:
         raise Refused("sensor_revoked", sensor=one.name)
     if room is not None and room.retired_s is not None:
         raise Refused("restroom_retired")
-    one.restroom_id = room.id if room else None
+    before, one.restroom_id = one.restroom_id, room.id if room else None
+    session.flush()
+    plans.refresh(session, [room_id for room_id in (before, one.restroom_id) if room_id])
     session.flush()
 
 
@@ -136,7 +142,7 @@ def clock_error_s(session: Session, one: Sensor) -> int | None:
 
 def watch(session: Session, now_s: int, silent_after_s: int) -> list[str]:
     """
-    Note which sensors have fallen silent; return their names.
+    Note which sensors have fallen silent, and tell who wants to know; return their names.
 
     The broker's last will alone does not tell: amqtt sends none for a client that stops answering.
     """
@@ -146,7 +152,13 @@ def watch(session: Session, now_s: int, silent_after_s: int) -> list[str]:
         Sensor.last_seen_s <= now_s - silent_after_s,
         Sensor.state.not_in((report.DISCONNECTED, "")),
     )
-    names = list(session.scalars(select(Sensor.name).where(*gone)))
+    where = select(Sensor.name, Restroom.facility_id, Restroom.name).outerjoin(
+        Restroom, Restroom.id == Sensor.restroom_id
+    )
+    found = session.execute(where.where(*gone)).all()
+    names = [name for name, _facility, _room in found]
     if names:
         session.execute(update(Sensor).where(Sensor.name.in_(names)).values(silent_s=now_s))
+    for name, facility_id, room in found:
+        notices.tell(session, "sensor_silent", facility_id, name, **({"restroom": room} if room else {}))
     return names

@@ -11,11 +11,10 @@ from server import clock, i18n
 from server.models.findings import CLOSED
 from server.models.inspections import METHODS, NONE_FOUND, NOT_COMPLETED, REFERRED, RF, STEP_NONE_FOUND
 from server.services import coverage as coverage_service
+from server.services import plans as plans_service
 from server.services import sensors as sensors_service
 from server.wording import words
 
-# The law asks for two inspections a year (Public Toilets Act, article 12(1)).
-LEGAL_INTERVAL_S = 183 * 86400
 UNDECODABLE_PERMILLE = coverage_service.UNDECODABLE_PERMILLE
 LOW_BATTERY_PERCENT = 20
 # A Wi-Fi sensor listens for up to a minute before it connects again; longer than that, something is wrong.
@@ -36,13 +35,17 @@ Coverage = namedtuple("Coverage", ("channels", "reached", "enough", "percent", "
 
 
 def due(room, now_s: int) -> Due:
-    """When the law wants the next inspection of a restroom. One that was not completed does not count."""
-    if room.last_inspected_s is None or room.last_result == NOT_COMPLETED:
-        return Due(None, True, gettext("Due now"))
-    due_s = room.last_inspected_s + LEGAL_INTERVAL_S
-    if due_s < now_s:
-        return Due(due_s, True, gettext("Overdue"))
-    return Due(due_s, False, gettext("By %(day)s", day=short_day(due_s)))
+    """When the next inspection of a restroom is due, by its plan; see services/plans.py."""
+    if room.due_s is None:
+        return Due(None, False, gettext("Nothing planned"))
+    if room.due_s > now_s:
+        return Due(room.due_s, False, gettext("By %(day)s", day=short_day(room.due_s)))
+    done = {method: getattr(room, column) for method, column in plans_service.DONE_COLUMNS.items()}
+    if done[room.due_method] is not None:
+        return Due(room.due_s, True, gettext("Overdue: %(method)s", method=words.PLANNED[room.due_method]))
+    if any(done.values()):
+        return Due(None, True, gettext("Due now: %(method)s", method=words.PLANNED[room.due_method]))
+    return Due(None, True, gettext("Due now"))
 
 
 def short_day(at_s: int) -> str:
@@ -104,6 +107,11 @@ def _coverage_notes(summary):
         )
     if summary["tables_full"]:
         notes.append(gettext("There were more transmitters than the sensor could follow."))
+    if summary.get("gap_ms", 0) >= 1000:
+        missing = i18n.duration(summary["gap_ms"] // 1000)
+        notes.append(
+            gettext("Of %(time)s in between nothing is known: a report is missing, or it restarted.", time=missing)
+        )
     if summary["deaf_ms"] >= 1000:
         spent = i18n.duration(summary["deaf_ms"] // 1000)
         notes.append(gettext("%(time)s went into uploading and other radios; it was not listening then.", time=spent))

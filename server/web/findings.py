@@ -7,15 +7,18 @@ from flask_babel import format_decimal, gettext
 
 from ansim.detect.stimulus import verdict
 from ansim.finding import ALARM_SCORE
-from server import wording
+from server import clock, wording
 from server.models.findings import OPEN, STATUSES
-from server.services import changes, coverage, errors, findings, people
+from server.services import access_log, changes, coverage, errors, findings, people, photos
+from server.services import alarms as alarms_service
+from server.services.pseudonyms import Pseudonyms
 from server.services.raised import ON_THE_LIST
-from server.web import facts, forms, page
+from server.web import facts, forms, page, reach
 
 bp = Blueprint("findings", __name__)
 
 ALL = "all"
+SPANS_DAYS = (30, 183, 365)
 
 # The answer to "does this stream watch this room?".
 Answer = namedtuple("Answer", ("at_s", "sentence", "slots", "heard_percent"))
@@ -30,8 +33,8 @@ def index():
     status = _status()
     with page.store()() as session:
         before = request.args.get("before")
-        before_id = findings.finding(session, before).id if before else None
-        rows = findings.list_findings(session, status, limit=page.PER_PAGE + 1, before_id=before_id)
+        before_id = reach.finding(session, before).id if before else None
+        rows = findings.list_findings(session, status, limit=page.PER_PAGE + 1, before_id=before_id, user=page.user())
         rows, more = rows[: page.PER_PAGE], len(rows) > page.PER_PAGE
         older = url_for("findings.index", status=status, before=rows[-1].public_id) if more else None
         # Older pages stay as they are; only the first one asks for news.
@@ -48,7 +51,7 @@ def news():
         mark = changes.findings_mark(session)
         if request.args.get("since") == mark:
             return Response(status=204)
-        rows = findings.list_findings(session, status, limit=page.PER_PAGE)
+        rows = findings.list_findings(session, status, limit=page.PER_PAGE, user=page.user())
         poll = url_for("findings.news", status=status, since=mark)
         return render_template("findings/_list.html", rows=rows, status=status, poll=poll)
 
@@ -73,8 +76,9 @@ def show(public_id):
     else:
         form.call_now()
     with page.store()() as session:
-        one = findings.finding(session, public_id)
-        detail = findings.detail(session, one)
+        one = reach.finding(session, public_id)
+        detail = findings.detail(session, one, page.user(), Pseudonyms(current_app.extensions["vault"]))
+        page.seen(access_log.SAW_FINDING, one.public_id)
         heard = facts.coverage(coverage.of_inspection(session, one.inspection).summary()) if one.inspection else None
         return render_template(
             "findings/show.html",
@@ -91,7 +95,20 @@ def show(public_id):
             listener=facts.sensor(one.sensor, current_app.extensions["settings"].silent_after_s),
             form=form,
             problem=problem,
+            photos=photos.photos_of(session, finding_id=one.id),
+            may_judge=findings.may(session, page.user(), people.DISPOSE, one),
         )
+
+
+@bp.get("/findings/alarms")
+def alarms():
+    """How often an alarm was false, by sensor model, program version and building; ?days= how far back."""
+    days = request.args.get("days", type=int)
+    days = days if days in SPANS_DAYS else SPANS_DAYS[1]
+    now_s = clock.now_s()
+    with page.store()() as session:
+        rates = alarms_service.false_alarm_rates(session, page.user(), now_s - days * 86400, now_s + 1)
+        return render_template("findings/alarms.html", rates=rates, days=days, spans=SPANS_DAYS)
 
 
 def _course(detail):
@@ -136,7 +153,7 @@ def _answer(test):
 def _dispose(public_id, form):
     try:
         with page.store().begin() as session:
-            one = findings.finding(session, public_id)
+            one = reach.finding(session, public_id, people.DISPOSE)
             findings.dispose(session, one, page.user(), form.kind.data, form.reason.data, form.police())
     except errors.Refused as error:
         return page.refused(error)

@@ -64,6 +64,25 @@ class PasswordForm(FlaskForm):
     again = PasswordField(_("New password once more"), [_needed, EqualTo("new", _("The two are not the same."))])
 
 
+class CodeForm(FlaskForm):
+    code = StringField(_("Code"), [_needed, _most(40)])
+
+
+class InvitationForm(FlaskForm):
+    code = StringField(_("Invitation code"), [_needed, _most(60)])
+    name = StringField(_("Your name"), [_needed, _most(200)])
+    login = StringField(_("Sign-in name"), [_needed, _most(100)])
+    new = PasswordField(
+        _("Password"),
+        [
+            _needed,
+            Length(min=LEAST_PASSWORD, message=_("Please use at least %(min)d characters.")),
+            _most(MOST_PASSWORD),
+        ],
+    )
+    again = PasswordField(_("Password once more"), [_needed, EqualTo("new", _("The two are not the same."))])
+
+
 class RestroomForm(FlaskForm):
     facility = SelectField(_("Building or site"), [_needed], validate_choice=True)
     facility_name = StringField(_("Name of the new building or site"), [_most(200)])

@@ -7,10 +7,25 @@ from flask_babel import gettext
 
 from ansim import report
 from server import clock, security
-from server.models.inspections import METHODS, OUTCOMES, RESULTS, RF, STEP_NONE_FOUND, STEP_SUSPICIOUS
+from server.models.inspections import EYE, METHODS, OUTCOMES, RESULTS, RF, STEP_NONE_FOUND, STEP_SUSPICIOUS
 from server.models.reports import Selftest
-from server.services import changes, commands, coverage, errors, inspections, people, places, sensors
-from server.web import facts, page
+from server.services import (
+    access_log,
+    changes,
+    checklists,
+    commands,
+    coverage,
+    errors,
+    holes,
+    inspections,
+    people,
+    photos,
+    sensors,
+    signatures,
+    taking_part,
+)
+from server.web import facts, page, reach
+from server.web.signing import typed_people
 from server.wording import refusal, words
 
 bp = Blueprint("inspections", __name__)
@@ -34,9 +49,8 @@ def start(public_id):
     if request.method == "POST":
         try:
             with page.store().begin() as session:
-                room = places.restroom(session, public_id)
-                partner, agency = _typed("partner", 100), _typed("agency", 100)
-                others = [{"name": partner, "agency": agency}] if partner else []
+                room = reach.room(session, public_id, people.INSPECT)
+                others = typed_people(session)
                 begun = inspections.start(session, room, page.user(), _chosen(session), others)
         except errors.Refused as error:
             problem = page.refused(error)
@@ -47,7 +61,9 @@ def start(public_id):
         choices = [facts.sensor(one, silent_after_s) for one in sensors.available(session)]
         return render_template(
             "inspections/start.html",
-            room=places.restroom(session, public_id),
+            room=reach.room(session, public_id, people.INSPECT),
+            colleagues=taking_part.candidates(session, page.user()),
+            colleague=_typed("colleague", 40),
             choices=choices,
             chosen=request.form.getlist("sensors") if request.method == "POST" else _likely(choices),
             partner=_typed("partner", 100),
@@ -70,9 +86,16 @@ def _likely(choices):
 def show(public_id):
     """The live page of a running inspection, or the record of a finished one."""
     with page.store()() as session:
-        one = inspections.inspection(session, public_id)
+        one = reach.inspection(session, public_id)
         if one.result is None:
-            return render_template("inspections/running.html", **_live(session, one))
+            return render_template(
+                "inspections/running.html",
+                photos=photos.photos_of(session, inspection_id=one.id),
+                holes=holes.of_inspection(session, one),
+                colleagues=taking_part.candidates(session, page.user()),
+                **_live(session, one),
+            )
+        page.seen(access_log.SAW_INSPECTION, one.public_id)
         newest = one.results[-1]
         covered = facts.coverage(newest.coverage)
         return render_template(
@@ -82,6 +105,14 @@ def show(public_id):
             steps=_steps(session, one, covered),
             coverage=covered,
             findings=inspections.findings_of(session, one),
+            progress=checklists.progress(session, one),
+            photos=photos.photos_of(session, inspection_id=one.id),
+            holes=holes.of_inspection(session, one),
+            signatures=_signatures(session, one, newest),
+            path=signatures.path,
+            width=signatures.WIDTH,
+            height=signatures.HEIGHT,
+            record_hash=signatures.record_hash(session, one, newest),
             selftests=[session.get(Selftest, used.selftest_id) if used.selftest_id else None for used in one.sensors],
         )
 
@@ -90,7 +121,7 @@ def show(public_id):
 def live(public_id):
     """The parts of the live page, or 204 if nothing has changed since the mark ?since=."""
     with page.store()() as session:
-        one = inspections.inspection(session, public_id)
+        one = reach.inspection(session, public_id)
         if one.result is not None:
             return Response(headers={"HX-Refresh": "true"})
         if request.args.get("since") == changes.inspection_mark(session, one):
@@ -110,7 +141,22 @@ def _live(session, one):
         "coverage": covered,
         "steps": _steps(session, one, covered),
         "sensors": _listening(session, one),
+        "progress": checklists.progress(session, one),
+        "selftests": _selftests(session, one),
     }
+
+
+def _selftests(session, one):
+    """{sensor row: its Selftest when it was chosen, or None}."""
+    return {
+        used.sensor_id: session.get(Selftest, used.selftest_id) if used.selftest_id else None for used in one.sensors
+    }
+
+
+def _signatures(session, one, newest):
+    """[(person, their Signature under the result that counts, or None), ...]."""
+    given = {row.person_id: row for row in signatures.signatures_of(session, one) if row.result_id == newest.id}
+    return [(person, given.get(person.id)) for person in one.people]
 
 
 def _listening(session, one):
@@ -148,10 +194,23 @@ def _starts(command, one):
 def _steps(session, one, covered):
     rows = []
     for method, step in inspections.current_steps(one).items():
-        hindrance = _hindrance(session, one, covered) if method == RF and one.result is None else ""
+        hindrance = ""
+        if one.result is None:
+            hindrance = _hindrance(session, one, covered) if method == RF else _eye_hindrance(session, one, method)
         outcome, note = (step.outcome, step.note) if step else (None, "")
         rows.append(Step(method, outcome, note, hindrance, facts.step_statement(step, covered)))
     return rows
+
+
+def _eye_hindrance(session, one, method):
+    """Why the eye step cannot be recorded as "none found" now, in words; "" if it can."""
+    if method != EYE:
+        return ""
+    try:
+        checklists.check_done(session, one)
+    except errors.Refused as error:
+        return page.refused(error)
+    return ""
 
 
 def _hindrance(session, one, covered):
@@ -176,7 +235,7 @@ def step(public_id, method):
         if problem is None:
             return redirect(url_for("inspections.show", public_id=public_id))
     with page.store()() as session:
-        one = inspections.inspection(session, public_id)
+        one = reach.inspection(session, public_id)
         if one.result is not None:
             return redirect(url_for("inspections.show", public_id=one.public_id))
         covered = facts.coverage(coverage.of_inspection(session, one).summary()) if one.sensors else None
@@ -185,7 +244,7 @@ def step(public_id, method):
             "inspections/step.html",
             inspection=one,
             method=method,
-            hindrance=_hindrance(session, one, covered) if method == RF else "",
+            hindrance=_hindrance(session, one, covered) if method == RF else _eye_hindrance(session, one, method),
             outcome=outcome or (before.outcome if before else None),
             note_text=note or (before.note if before and request.method == "GET" else ""),
             problem=problem,
@@ -197,7 +256,7 @@ def _record(public_id, method, outcome, note):
         return gettext("Please choose one.")
     try:
         with page.store().begin() as session:
-            one = inspections.inspection(session, public_id)
+            one = reach.inspection(session, public_id)
             inspections.record_step(session, one, method, outcome, page.user(), note)
     except errors.Refused as error:
         return page.refused(error)
@@ -225,9 +284,9 @@ def _conclude(public_id, correcting):
         problem = _decide(public_id, correcting, result, reason, note)
         if problem is None:
             page.said(gettext("Recorded in the log."))
-            return redirect(url_for("inspections.show", public_id=public_id))
+            return redirect(url_for("signing.sign", inspection=public_id))
     with page.store()() as session:
-        one = inspections.inspection(session, public_id)
+        one = reach.inspection(session, public_id)
         if (one.result is None) == correcting:
             return redirect(url_for("inspections.show", public_id=one.public_id))
         covered = facts.coverage(coverage.of_inspection(session, one).summary()) if one.sensors else None
@@ -258,7 +317,7 @@ def _decide(public_id, correcting, result, reason, note):
     decide = inspections.correct if correcting else inspections.finish
     try:
         with page.store().begin() as session:
-            decide(session, inspections.inspection(session, public_id), page.user(), result, reason, note)
+            decide(session, reach.inspection(session, public_id, people.INSPECT), page.user(), result, reason, note)
     except errors.Refused as error:
         return page.refused(error)
     return None

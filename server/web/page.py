@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import flask_login
-from flask import current_app, flash, request
+from flask import current_app, flash, request, url_for
 from flask_babel import format_datetime, get_locale, gettext
 
 from server import clock, i18n, wording
-from server.services import errors, findings, people
+from server.services import access_log, errors, findings, people
 from server.web import facts
 
 PER_PAGE = 50
@@ -16,7 +16,17 @@ PER_PAGE = 50
 # The section of the navigation a page belongs to, by its blueprint.
 _SECTIONS = {
     "places": "places",
+    "placing": "places",
+    "imports": "places",
+    "plans": "plan",
     "inspections": "places",
+    "checkin": "places",
+    "emitters": "findings",
+    "campaigns": "campaigns",
+    "eye": "places",
+    "holes": "places",
+    "signing": "places",
+    "checklists": "places",
     "findings": "findings",
     "sensors": "sensors",
     "updates": "sensors",
@@ -80,6 +90,27 @@ def said(message: str) -> None:
     flash(message, "good")
 
 
+def public_address(endpoint: str, **values) -> str:
+    """The whole address of a page, as people outside reach it."""
+    base = current_app.extensions["settings"].public_url.rstrip("/")
+    return base + url_for(endpoint, **values) if base else url_for(endpoint, _external=True, **values)
+
+
+def warned(message: str) -> None:
+    """Tell the person on the next page that something has not been done, and why."""
+    flash(message, "warn")
+
+
+def seen(kind: str, subject: str) -> None:
+    """Write down who looked at a personal or finding record; see services.access_log."""
+    access_log.note(store(), flask_login.current_user, kind, subject)
+
+
+def failed(message: str) -> None:
+    """Tell the person on the next page why something has not been done."""
+    flash(message, "danger")
+
+
 def local_address(target: str | None) -> str | None:
     """Return `target` if it is a page of this server, else None: nobody may send people elsewhere with our links."""
     parts = urlsplit(target or "")
@@ -98,6 +129,11 @@ def control(field, hint: str, kind: str, attributes: dict):
     if field.errors:
         attributes["aria-invalid"] = "true"
     return field(**attributes)
+
+
+def row_number(text: str | None) -> int | None:
+    """A row's number as an address or a form has it; None if it is none that a database could hold."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 15 else None
 
 
 def page_number() -> int:
@@ -140,5 +176,5 @@ def _context():
     }
     if signed_in and not request.headers.get("HX-Request"):
         with store()() as session:
-            context["open_findings"] = findings.count_open(session)
+            context["open_findings"] = findings.count_open(session, flask_login.current_user)
     return context

@@ -8,14 +8,15 @@ from flask_babel import gettext
 from wtforms.fields.choices import SelectChoice
 
 from server import clock, i18n, security
-from server.services import findings, inspections, people, places
-from server.web import facts, forms, page
+from server.services import access, errors, findings, inspections, people, places, placing, plans
+from server.web import facts, forms, page, reach
 
 bp = Blueprint("places", __name__)
 
 STATES = (places.RUNNING, places.NEVER, places.WITH_FINDINGS)
 LOG_ROWS = 30
 OPEN_FINDINGS_SHOWN = 10
+SITES_SHOWN = 100  # buildings to choose from; a country has tens of thousands
 
 # A services.places.RestroomRow, and when the next inspection is due.
 Row = namedtuple("Row", (*places.RestroomRow._fields, "due"))
@@ -23,31 +24,56 @@ Row = namedtuple("Row", (*places.RestroomRow._fields, "due"))
 
 @bp.get("/")
 def index():
-    """All restrooms; ?search= for words, ?state= running, never or findings, ?page= from 1."""
+    """
+    All restrooms by building and name.
+
+    ?search= words; ?state= running, never or findings; ?after= or ?before= a restroom, for the next or previous page
+    """
     search = request.args.get("search", "").strip()[:100]
     state = request.args.get("state")
     state = state if state in STATES else None
-    number = page.page_number()
     with page.store()() as session:
-        total = places.count_restrooms(session, search, state=state)
-        offset = (number - 1) * page.PER_PAGE
-        found = places.list_restrooms(session, search, state=state, limit=page.PER_PAGE, offset=offset)
+        asked = {"search": search, "state": state}
+        total = None
+        if search:
+            only = places.find(session, **asked, user=page.user())
+            if only is not None:
+                asked, total = {"only": only}, len(only)
+        else:
+            total = places.count_restrooms(session, state=state, user=page.user())
+        after, before = (_mark(session, request.args.get(name)) for name in ("after", "before"))
+        found = places.list_restrooms(
+            session, **asked, limit=page.PER_PAGE + 1, user=page.user(), after=after, before=before
+        )
+        more = len(found) > page.PER_PAGE
+        # The row too many only tells that there is more; it stands at the end that was walked towards.
+        found = found[-page.PER_PAGE :] if before else found[: page.PER_PAGE]
         now_s = clock.now_s()
         rows = [Row(*row, facts.due(row.restroom, now_s)) for row in found]
-        more = offset + len(rows) < total
 
-        def at(other):
-            return url_for("places.index", search=search or None, state=state, page=other)
+        def at(**where):
+            return url_for("places.index", search=search or None, state=state, **where)
 
+        back = rows and (more if before else after is not None)
+        onward = rows and (before is not None or more)
         return render_template(
             "places/index.html",
             rows=rows,
             total=total,
+            most=places.MOST_FOUND,
             search=search,
             state=state,
-            newer=at(number - 1) if number > 1 else None,
-            older=at(number + 1) if more else None,
+            newer=at(before=rows[0].restroom.public_id) if back else None,
+            older=at(after=rows[-1].restroom.public_id) if onward else None,
         )
+
+
+def _mark(session, public_id):
+    """The restroom a page begins behind or ends ahead of; None if it is not there."""
+    try:
+        return places.restroom(session, public_id) if public_id else None
+    except errors.NotFound:
+        return None
 
 
 @bp.get("/restrooms/<public_id>")
@@ -55,6 +81,7 @@ def show(public_id):
     """One restroom: its log, newest first, and its open findings; ?before= an inspection for older ones."""
     with page.store()() as session:
         room = places.restroom(session, public_id)
+        access.check(session, page.user(), people.SEE, room.facility_id)
         before = request.args.get("before")
         before_id = inspections.inspection(session, before).id if before else None
         log = places.log(session, room, LOG_ROWS + 1, before_id)
@@ -62,13 +89,18 @@ def show(public_id):
         still_open = findings.list_findings(session, restroom=room, limit=OPEN_FINDINGS_SHOWN)
         running = next((row.inspection for row in log if row.inspection.id == room.running_inspection_id), None)
         older = log[-1].inspection.public_id if more else None
+        now_s = clock.now_s()
+        fixed = plans.fixed_sensors(session, room)
         return render_template(
             "places/show.html",
             room=room,
             log=log,
             running=running,
             open_findings_here=still_open,
-            due=facts.due(room, clock.now_s()),
+            due=facts.due(room, now_s),
+            plan=plans.due_of(room, plans.Intervals(session), bool(fixed), now_s),
+            fixed=fixed,
+            sources=placing.sources_of(session, room.facility),
             older=url_for("places.show", public_id=room.public_id, before=older) if older else None,
         )
 
@@ -76,14 +108,24 @@ def show(public_id):
 @bp.route("/restrooms/new", methods=["GET", "POST"])
 @security.needs(people.MANAGE)
 def new():
-    """Add a restroom, in a building that is there or a new one."""
+    """Add a restroom, in a building that is there or a new one; ?building= words to find it by."""
     form = forms.RestroomForm()
+    words = request.args.get("building", "").strip()[:100]
     with page.store()() as session:
-        sites = places.facilities(session)
+        found = placing.facilities(session, page.user(), search=words, limit=SITES_SHOWN + 1)
+        sites = [row.facility for row in found[:SITES_SHOWN]]
+        chosen = request.form.get("facility") or request.args.get("facility") or ""
+        if chosen and chosen != forms.NEW_FACILITY and chosen not in {site.public_id for site in sites}:
+            site = placing.facility(session, chosen)
+            access.check(session, page.user(), people.MANAGE, site.id)
+            sites.insert(0, site)
         form.facility.choices = [SelectChoice(site.public_id, i18n.local_name(site)) for site in sites]
     form.facility.choices.append(SelectChoice(forms.NEW_FACILITY, gettext("A new building or site")))
+    if request.method == "GET" and chosen:
+        form.facility.data = chosen
     if not form.validate_on_submit():
-        return render_template("places/new.html", form=form, has_sites=bool(sites))
+        many = len(found) > SITES_SHOWN or words
+        return render_template("places/new.html", form=form, has_sites=bool(sites), many=many, words=words)
     with page.store().begin() as session:
         room = _add(session, form)
     page.said(gettext("The restroom has been added."))
@@ -91,13 +133,14 @@ def new():
 
 
 def _add(session, form):
-    sites = {site.public_id: site for site in places.facilities(session)}
-    site = sites.get(form.facility.data)
-    if site is None:
-        owner = next((known.organisation for known in sites.values()), None)
-        owner = owner or places.add_organisation(session, form.facility_name.data.strip())
+    if form.facility.data == forms.NEW_FACILITY:
         name, address = form.facility_name.data.strip(), (form.facility_address.data or "").strip()
+        own = placing.facilities(session, page.user(), limit=1)
+        owner = own[0].facility.organisation if own else places.add_organisation(session, name)
         site = places.add_facility(session, owner, name, address=address)
+    else:
+        site = placing.facility(session, form.facility.data)
+        access.check(session, page.user(), people.MANAGE, site.id)
     fields = {
         "name_en": (form.name_en.data or "").strip(),
         "block": form.block.data,
@@ -111,7 +154,7 @@ def _add(session, form):
 def sign(public_id):
     """The sign for the door, to be printed."""
     with page.store()() as session:
-        room = places.restroom(session, public_id)
+        room = reach.room(session, public_id)
         return render_template("places/sign.html", room=room, address=public_address(room))
 
 
@@ -121,7 +164,7 @@ def code(public_id):
     import segno
 
     with page.store()() as session:
-        address = public_address(places.restroom(session, public_id))
+        address = public_address(reach.room(session, public_id))
     drawn = BytesIO()
     segno.make(address, error="m", micro=False).save(drawn, kind="svg", scale=8, border=2, xmldecl=False)
     return Response(drawn.getvalue(), mimetype="image/svg+xml")

@@ -30,7 +30,7 @@ def index():
 
 
 @bp.post("/updates/<public_id>/begin")
-@security.needs(people.ADMINISTER)
+@security.needs(people.ADMINISTER, everywhere=True)
 def begin(public_id):
     """Roll a version out to all sensors."""
     canaries = max(1, min(request.form.get("canaries", 1, type=int), MOST_CANARIES))
@@ -47,7 +47,7 @@ def begin(public_id):
 
 
 @bp.post("/updates/<public_id>/stop")
-@security.needs(people.ADMINISTER)
+@security.needs(people.ADMINISTER, everywhere=True)
 def stop(public_id):
     """Stop a roll-out."""
     with page.store().begin() as session:

@@ -18,6 +18,57 @@ REFUSALS = {
     "open_findings": _("There is an open finding. Settle it first, or refer it to the police."),
     "nothing_done": _('No step has been recorded. Record at least one, or choose "not completed".'),
     "suspicious_step": _('A step recorded something suspicious, so the result cannot be "none found".'),
+    "person_name_needed": _("Please give a name."),
+    "person_there": _("This person takes part already."),
+    # the eye step's list
+    "checklist_open": _("%(count)s points of the list are still without an answer."),
+    "checklist_suspicious": _(
+        'The list has %(count)s suspicious points, so the eye step cannot be "none found". Record it as suspicious.'
+    ),
+    "answer_reason_needed": _("Please say why, or what you saw: %(items)s"),
+    "checklist_item_empty": _("A point of the list needs a text."),
+    "checklist_too_long": _("A list has at most %(most)s points."),
+    "checklist_key_twice": _("The point %(key)s is in the list twice, or its key is not usable."),
+    # photos, holes, signatures
+    "photo_empty": _("No photo came with the form."),
+    "photo_too_large": _("This photo is too large; up to %(most)s MB are taken."),
+    "photo_type_bad": _("Only photos as JPEG, PNG or WebP are taken."),
+    "photo_broken": _("This photo is damaged or was cut off on the way. Please send it again."),
+    "photo_too_many": _("There are %(most)s photos here already."),
+    "hole_place_needed": _("Please say where the hole is."),
+    "hole_closed": _("This hole is closed already. A new one is a new entry."),
+    "stall_unknown": _("This restroom has %(stalls)s stalls."),
+    "signature_empty": _("Please sign in the box; a dot is not enough."),
+    "signature_name_wrong": _("This is not the name of the account."),
+    "signature_password_wrong": _("The password is not right."),
+    "signed_already": _("%(name)s has signed this already."),
+    "no_account": _("This person has no account here and signs by drawing."),
+    # sweeps that a button started
+    "sweep_assigned": _("This sweep belongs to an inspection already."),
+    # campaigns
+    "campaign_name_needed": _("A campaign needs a name."),
+    "campaign_closed": _("This campaign is closed; nothing can be added to it."),
+    "campaign_running": _("This campaign is running already."),
+    "campaign_not_running": _("This campaign is not running."),
+    "campaign_empty": _("A campaign needs a team and a building before it can start."),
+    "campaign_full": _("A campaign has at most %(most)s buildings."),
+    "team_name_needed": _("A team needs a name."),
+    "team_exists": _("There is a team with this name already."),
+    "stop_there": _("This building is on the list already."),
+    "same_team": _("This team has the building already."),
+    # known devices
+    "emitter_withdrawn": _("This device is no longer on the list."),
+    "emitter_there": _("This device is on the list already."),
+    "address_bad": _("An address looks like c0:ff:ee:00:00:01."),
+    "expiry_bad": _("An approval holds for 1 to %(most)s days."),
+    # importing and planning
+    "import_empty": _("The file is empty."),
+    "import_no_table": _("The first line is not a row of column names."),
+    "import_no_features": _("The file is JSON, but it has no features. Please export it as GeoJSON."),
+    "import_stopped": _("The file has not been taken over, because something stands against it."),
+    "import_file_changed": _("The file is no longer the one that was looked at. Please look at it again."),
+    "external_id_taken": _("The number %(value)s of %(source)s belongs to another restroom."),
+    "interval_bad": _("An interval has 0 to %(most)s days."),
     # findings
     "police_needed": _("Please say when 112 was called and which station answered."),
     # sensors
@@ -29,6 +80,10 @@ REFUSALS = {
     "release_too_large": _("A version may have at most %(most_kb)s kB."),
     "rollout_running": _("Another roll-out is still running. Stop it first."),
     "rollout_empty": _("No sensor needs this version."),
+    # the log
+    "log_key_bad": _("The key that signs the log cannot be read. Tell whoever runs this server."),
+    "timestamp_failed": _("The time stamp authority gave no usable answer. Try again later."),
+    "nothing_logged": _("The log tells nothing about this."),
     # people
     "wrong_password": _("The present password is not right."),
     "password_too_short": _("Please use at least %(least)s characters. Several words are easy to remember."),
@@ -39,6 +94,23 @@ REFUSALS = {
     "login_bad": _("A sign-in name has no blanks and at most 100 characters."),
     "role_unknown": _("There is no such role."),
     "last_admin": _("This is the last administrator. Name another one first."),
+    "places_many": _("At most %(most)s places can be chosen. Choose their organisation instead."),
+    "scope_beyond": _("Only an administrator of everything can give everything."),
+    "scope_empty": _("Please choose at least one place."),
+    "invitation_bad": _("This invitation is not valid: it was used, withdrawn, or is too old. Ask for a new one."),
+    "code_wrong": _("This code is not right. Wait for the next one in the app, and check the phone's clock."),
+    "scope_unknown": _("Please choose what the token may do."),
+    "scope_not_yours": _("A token cannot do more than you."),
+    "days_bad": _("A token lasts 1 to %(most)s days."),
+    "name_needed": _("Please give it a name."),
+    # notices
+    "key_reused": _("This idempotency key was used for another request."),
+    "kinds_needed": _("Please choose at least one thing to be told of."),
+    "target_bad": _("This address cannot be used. See the examples below the field."),
+    "target_private": _(
+        "This address lies in a private network. Whoever runs this server can allow that (ANSIM_NOTICE_PRIVATE)."
+    ),
+    "quiet_bad": _("Quiet hours need two different times."),
 }
 UNKNOWN = _("This cannot be done now (%(code)s).")
 

@@ -16,6 +16,9 @@ Status = namedtuple("Status", ("text", "tone", "symbol"))
 
 METHODS = {"eye": _("Eye"), "rf": _("RF sensor"), "lens": _("Lens finder")}
 
+# What is planned: the methods, and one thing more.
+PLANNED = {**METHODS, "selftest": _("Sensor self-test")}
+
 # As they stand in "none found by ...".
 METHODS_BY = {
     "eye": lazy_pgettext("found by", "eye"),
@@ -51,6 +54,35 @@ RESULTS = {
     "none_found": Status(_("None found"), "info", "record"),
     "not_completed": Status(_("Not completed"), "warn", "minus"),
     "referred": Status(_("Referred to police"), "danger", "call"),
+}
+
+# What was answered to a point of the eye step's list: models.checklists.ANSWERS
+CHECK_ANSWERS = {
+    "ok": Status(_("Nothing suspicious"), "info", "check"),
+    "suspicious": Status(_("Suspicious"), "danger", "finding"),
+    "na": Status(_("Not applicable"), "quiet", "minus"),
+    None: Status(_("Not answered yet"), "quiet", "ring"),
+}
+
+# Where a point of the list is looked at: models.checklists.WHERES
+WHERES = {"room": _("once in the room"), "stall": _("in every stall"), "both": _("in the room and in every stall")}
+
+# What happened to a hole: models.photos.HOLE_EVENTS
+HOLE_EVENTS = {
+    "found": _("Found"),
+    "sticker": _("Covered with a sticker"),
+    "ticket": _("Reported for repair"),
+    "closed": _("Repaired"),
+    "remark": _("Remark"),
+}
+
+# How a campaign's team goes, and who is in it: models.campaigns.WAYS and PARTNERS
+WAYS = {"foot": _("on foot"), "car": _("by car")}
+PARTNERS = {
+    "staff": _("Staff"),
+    "police": _("Police"),
+    "support": _("Support centre"),
+    "other": _("Other partner"),
 }
 
 # short  for lists; title and help  for the form that asks for it
@@ -150,12 +182,31 @@ ROLES = {
     "viewer": _("Viewer"),
 }
 
-SELFTEST_CHECKS = {
-    "emitter": _("Recognises the test camera"),
-    "radio": _("Radio receives on every channel"),
-    "clock": _("Knows the time"),
-    "flash": _("Storage works"),
-    "battery": _("Battery charged"),
+# What each right lets a person or a token do: services.people.RIGHTS
+RIGHTS = {
+    "see": _("See"),
+    "inspect": _("Inspect"),
+    "dispose": _("Settle findings"),
+    "manage": _("Manage places and sensors"),
+    "admin": _("Administer people"),
+}
+
+ROLE_HELP = {
+    "admin": _("Everything, and people's accounts."),
+    "manager": _("Inspects, settles findings, and changes places, plans and sensors."),
+    "inspector": _("Inspects and settles findings."),
+    "viewer": _("Reads only."),
+}
+
+# services.access_log.KINDS
+ACCESSES = {
+    "saw_inspection": _("Saw an inspection"),
+    "saw_finding": _("Saw a finding"),
+    "saw_person": _("Saw a person's account"),
+    "saw_log": _("Read the log"),
+    "exported": _("Exported"),
+    "signed_in": _("Signed in"),
+    "sign_in_failed": _("Failed to sign in"),
 }
 
 COMMANDS = {
@@ -223,6 +274,10 @@ ANSWERS = {
     "the sensor does not know the time yet": _("the sensor does not know the time yet"),
     "the flash refuses to note the command": _("the sensor's storage does not work"),
     "another inspection is running": _("the sensor is busy with another inspection"),
+    "an inspection is running": _("the sensor is busy with an inspection"),
+    "this sensor has no sniffer to follow a signal with": _(
+        "this sensor cannot listen to traffic, so it cannot follow"
+    ),
 }
 
 

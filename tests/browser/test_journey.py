@@ -113,12 +113,26 @@ def test_an_inspection_with_the_real_firmware_from_sign_in_to_the_log(
     expect(page.locator(".page-head").get_by_text(say["settled"])).to_be_visible()
 
     page.locator(".crumbs a").click()
+    page.locator("#step-eye-list").click()
+    while "/eye" in page.url:
+        page.locator('input[name="rest"]').check()
+        page.locator("form.form .button-main").click()
+        page.wait_for_load_state()
     for method in ("eye", "lens"):
         page.locator(f"#step-{method}").click()
         expect(page.locator(f"#step-{method}")).to_have_count(0)
     page.get_by_role("link", name=say["finish"]).click()
     page.locator('input[value="none_found"]').check()
     page.get_by_role("button", name=say["done"]).click()
+    box = page.locator("canvas").bounding_box()
+    page.mouse.move(box["x"] + 30, box["y"] + 30)
+    page.mouse.down()
+    for step in range(20):
+        page.mouse.move(box["x"] + 30 + step * 9, box["y"] + (30 if step % 2 else 60))
+    page.mouse.up()
+    page.locator("form[data-sign] .button-main").click()
+    expect(page.locator("svg.signature")).to_be_visible()
+    page.locator(".crumbs a").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(say["result"])
 
     page.locator(".crumbs a").click()

@@ -1,15 +1,34 @@
 """The same server on PostgreSQL."""
 
 import threading
+from datetime import UTC
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError
 
 from ansim import report
-from server import db, migrations, vault
+from server import clock, db, migrations, vault
 from server.config import Settings
 from server.models import Finding, Report, SensorBoot, Sweep
-from server.services import coverage, findings, inspections, people, places, reports, sensors, tally
+from server.services import (
+    coverage,
+    findings,
+    imports,
+    inspections,
+    log,
+    log_check,
+    log_heads,
+    notices,
+    people,
+    places,
+    plans,
+    reminding,
+    reports,
+    routes,
+    sensors,
+    tally,
+)
 from server.services.pseudonyms import Pseudonyms
 from tests.integration import postgresql
 from tests.integration.paho_sensor import finding_body
@@ -76,6 +95,37 @@ def test_an_inspection_from_start_to_log(sessions, keys):
         assert sensors.tallies(session, hall) or tally.as_metrics(session)
 
 
+def test_a_file_of_restrooms_is_imported_planned_and_walked(sessions, tmp_path):
+    path = tmp_path / "rooms.csv"
+    header = "화장실명,소재지도로명주소,남성용-대변기수,여성용-대변기수,WGS84위도,WGS84경도\n"
+    path.write_text(header + "".join(f"화장실 {n:02},예시시 중구 {n},1,2,{37.5 + n / 1000},127.0\n" for n in range(20)))
+    for expected in (20, 0):
+        with sessions() as session:
+            looked = imports.look(session, path, imports.Options())
+        imports.apply(sessions, path, looked, None)
+        assert looked.counts["new"] == expected
+    with sessions.begin() as session:
+        plans.set_policy(session, None, "rf", 30)
+        assert plans.count_overdue(session, None, clock.now_s()) == 40
+        assert plans.workload(session, None, clock.now_s())[0].restrooms == 40
+        route = routes.next_route(session, None, clock.now_s(), UTC, start=(37.5, 127.0), blocks=("women",))
+        assert [stop.facility.name for stop in route.stops[:3]] == ["화장실 00", "화장실 01", "화장실 02"]
+        first = places.list_restrooms(session, limit=15)
+        second = places.list_restrooms(session, limit=15, after=first[-1].restroom)
+        back = places.list_restrooms(session, limit=15, before=second[0].restroom)
+        assert [row.restroom.id for row in back] == [row.restroom.id for row in first]
+        assert len(places.find(session, "여자화장실 중구")) == 20
+        assert reminding.remind(session, clock.now_s(), notices.tell) == 20
+    path.write_text(header + "화장실 00,예시시 중구 0,1,2,37.5,127.0\n")
+    with sessions() as session:
+        stopped = imports.look(session, path, imports.Options())
+        despite = imports.look(session, path, imports.Options(despite=True))
+    imports.apply(sessions, path, despite, None)
+    assert stopped.stops[0][0] == "vanished"
+    with sessions() as session:
+        assert places.count_restrooms(session) == 2
+
+
 def clock_body():
     return {"at_tick_ms": 10_000, "time_s": NOW_S, "source": "ntp"}
 
@@ -108,3 +158,38 @@ def test_workers_that_store_the_same_reports_at_once_store_each_once(sessions, k
         assert session.scalar(select(func.count(Report.id))) == len(said)
         assert session.scalar(select(func.count(Sweep.report_id))) == 240
         assert sorted(session.scalars(select(SensorBoot.upto))) == [60, 60, 60, 61]
+
+
+def test_the_database_refuses_to_change_the_log_and_writers_do_not_fork_it(sessions, keys):
+    failures = []
+
+    def write(number):
+        try:
+            for turn in range(25):
+                with sessions.begin() as session:
+                    log.add(session, "test.wrote", f"w{number}", {"turn": turn}, None, {"name": "x"})
+        except Exception as error:
+            failures.append(error)
+
+    workers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    with sessions.begin() as session:
+        log_heads.sign(session, log_heads.open_key(keys))
+
+    assert failures == []
+    with sessions() as session:
+        report = log_check.check(session)
+        assert (report.problem, report.entries, report.personal, report.heads) == (None, 101, 100, 1)
+    for change in (
+        "UPDATE log_entry SET at_s = 1",
+        "DELETE FROM log_entry",
+        "TRUNCATE log_entry",
+        "DELETE FROM log_head",
+        "UPDATE log_personal SET content = ''",
+        "TRUNCATE log_personal",
+    ):
+        with pytest.raises(DBAPIError, match="append-only"), sessions.begin() as session:
+            session.execute(text(change))

@@ -3,7 +3,7 @@ from sqlalchemy import select
 
 from ansim import report
 from server.models import Command, InspectionSensor, Sweep
-from server.services import changes, commands, coverage, findings, inspections, places, sensors
+from server.services import changes, checklists, commands, coverage, findings, inspections, places, sensors
 from server.services.errors import NotFound, Refused
 from tests.integration.paho_sensor import sweep_body
 from tests.unit.server.said import NOW_S, Voice, heard
@@ -63,6 +63,7 @@ def test_who_takes_part_is_written_down(session, running):
 
 def test_the_newest_step_of_a_method_counts_and_the_older_ones_stay(session, running, kim):
     inspections.record_step(session, running, "eye", "suspicious", kim, "a hole in the door")
+    checklists.answer_rest(session, running, kim)
     inspections.record_step(session, running, "eye", "none_found", kim)
     session.refresh(running)
 
@@ -100,6 +101,7 @@ def test_the_rf_step_needs_a_sensor(session, hall, kim):
 
 
 def test_an_open_finding_forbids_to_say_that_none_was_found(session, pseudonyms, covered, kim, sensor):
+    checklists.answer_rest(session, covered, kim)
     inspections.record_step(session, covered, "eye", "none_found", kim)
     voice = Voice(sensor, boot=2)
     voice.inspection = covered.public_id
@@ -114,6 +116,7 @@ def test_an_open_finding_forbids_to_say_that_none_was_found(session, pseudonyms,
 
 @pytest.mark.parametrize("kind", ["unresolved", "referred"])
 def test_a_finding_that_nobody_could_explain_forbids_it_too(session, pseudonyms, covered, kim, sensor, kind):
+    checklists.answer_rest(session, covered, kim)
     inspections.record_step(session, covered, "eye", "none_found", kim)
     voice = Voice(sensor, boot=2)
     voice.inspection = covered.public_id
@@ -126,6 +129,7 @@ def test_a_finding_that_nobody_could_explain_forbids_it_too(session, pseudonyms,
 
 def test_a_result_rests_on_the_methods_that_were_done(session, covered, kim):
     for method in ("lens", "rf"):
+        checklists.answer_rest(session, covered, kim)
         inspections.record_step(session, covered, method, "none_found", kim)
 
     result = inspections.finish(session, covered, kim, "none_found", note="quiet")
@@ -169,6 +173,7 @@ def test_nothing_done_is_not_none_found(session, running, kim):
 
 
 def test_a_suspicious_step_is_not_none_found(session, running, kim):
+    checklists.answer_rest(session, running, kim)
     inspections.record_step(session, running, "eye", "none_found", kim)
     inspections.record_step(session, running, "lens", "suspicious", kim, "a glint behind the grille")
 
@@ -241,6 +246,7 @@ def test_a_mark_changes_with_what_the_page_shows_and_only_then(session, pseudony
     for incoming in (voice.says(), voice.finds()):
         heard(session, pseudonyms, incoming)
         marks.append(changes.inspection_mark(session, running))
+    checklists.answer_rest(session, running, kim)
     inspections.record_step(session, running, "eye", "none_found", kim)
     marks.append(changes.inspection_mark(session, running))
     findings.dispose(session, inspections.findings_of(session, running)[0], kim, "false", "a phone")

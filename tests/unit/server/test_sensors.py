@@ -2,7 +2,7 @@ import pytest
 from sqlalchemy import func, select
 
 from ansim import report
-from server.models import Command, Proximity, Tally
+from server.models import Command, Proximity, SensorBoot, Tally
 from server.services import commands, health, places, sensors, tally
 from server.services.errors import NotFound, Refused
 from tests.unit.server.said import NOW_S
@@ -86,6 +86,16 @@ def test_proximity_is_kept_for_minutes_and_without_the_address(session, sensor):
 
     assert [one.smoothed_dbm for one in health.proximity(session, sensor)] == [-58]
     assert "c0:ff:ee" not in repr(session.execute(select(Proximity.__table__)).all())
+
+
+def test_points_that_waited_in_the_sensor_are_dated_when_they_were_heard(session, sensor):
+    session.add(SensorBoot(sensor_id=sensor.id, boot=1, upto=0, highest=0, zero_s=1000, first_received_s=1000))
+    for tick_ms in (80_000, 82_000, 90_000):
+        point = report.live(1, tick_ms, "c0:ff:ee:00:00:01", -60, -58, 3, "warmer")
+        health.take_live(session, sensor.id, point, 1_091_000)
+    session.flush()
+
+    assert [one.received_ms for one in health.proximity(session, sensor)] == [1_080_000, 1_082_000, 1_091_000]
 
 
 def test_a_command_is_due_when_the_sensor_is_there(session, sensor):

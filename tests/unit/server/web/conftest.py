@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from server import create_app, demo
 from server.models import Restroom, User
+from server.services import checklists, inspections
 from tests.unit.server.web.sensors_say import SensorsSay
 
 PASSWORD = "correct horse battery"
@@ -94,6 +95,17 @@ def post():
 def csrf_token(page: str) -> str:
     """The token that stands in a page's forms."""
     return page.partition('name="csrf_token" value="')[2].partition('"')[0]
+
+
+@pytest.fixture
+def look(app):
+    """A function that answers the whole list of an inspection's eye step: nothing suspicious."""
+
+    def answer(public_id):
+        with app.extensions["sessions"].begin() as session:
+            checklists.answer_rest(session, inspections.inspection(session, public_id), None)
+
+    return answer
 
 
 @pytest.fixture

@@ -134,15 +134,17 @@ def test_a_step_that_was_not_done_needs_a_reason(begin, post, one):
     assert "No lens finder at hand" in client.get(f"/inspections/{running}").text
 
 
-def test_a_finished_inspection_says_what_was_looked_for_and_claims_no_more(begin, say, post, room):
+def test_a_finished_inspection_says_what_was_looked_for_and_claims_no_more(begin, say, post, room, look):
     client, running = begin("demo-1")
     say.sweep("demo-1", running)
+    look(running)
     for method in ("eye", "rf"):
         post(client, f"/inspections/{running}/steps/{method}", {"outcome": "none_found"})
 
     page = post(client, f"/inspections/{running}/finish", {"result": "none_found"})
 
-    assert page.request.path == f"/inspections/{running}"
+    assert page.request.path == f"/inspections/{running}/sign"
+    page = client.get(f"/inspections/{running}")
     assert "None found by eye and RF" in page.text
     assert "No camera-like transmission found by RF at " in page.text
     assert "13 of 13 channels" in page.text
@@ -150,9 +152,10 @@ def test_a_finished_inspection_says_what_was_looked_for_and_claims_no_more(begin
     assert "None found by eye and RF" in client.get(f"/restrooms/{room}").text
 
 
-def test_none_found_is_refused_while_a_finding_is_open(begin, say, post, one):
+def test_none_found_is_refused_while_a_finding_is_open(begin, say, post, one, look):
     client, running = begin("demo-1")
     say.sweep("demo-1", running)
+    look(running)
     post(client, f"/inspections/{running}/steps/eye", {"outcome": "none_found"})
     say.finding("demo-1", running)
 
@@ -173,13 +176,15 @@ def test_any_other_result_needs_a_reason(begin, post, one, result):
     assert one(running).result == result
 
 
-def test_a_correction_stands_above_what_it_replaces_and_both_stay(begin, post, room):
+def test_a_correction_stands_above_what_it_replaces_and_both_stay(begin, post, room, look):
     client, running = begin()
+    look(running)
     post(client, f"/inspections/{running}/steps/eye", {"outcome": "none_found"})
     post(client, f"/inspections/{running}/finish", {"result": "none_found"})
 
     form = {"result": "not_completed", "reason": "That was another floor"}
-    page = post(client, f"/inspections/{running}/correct", form).text
+    post(client, f"/inspections/{running}/correct", form)
+    page = client.get(f"/inspections/{running}").text
 
     assert page.index("That was another floor") < page.index("Replaced by the entry above")
     assert "Corrected" in client.get(f"/restrooms/{room}").text

@@ -1,5 +1,6 @@
 """Restrooms: the list, one restroom with its log, a new one, the sign on its door and what its code leads to."""
 
+import re
 from io import BytesIO
 
 import pytest
@@ -8,7 +9,7 @@ from sqlalchemy import event, select
 
 from server import clock
 from server.models import Facility, Restroom
-from server.services import inspections, places
+from server.services import checklists, inspections, places, plans
 
 DAY_S = 86400
 
@@ -23,11 +24,14 @@ def visited(app, begin, room, say):
             one = inspections.inspection(session, running)
             one.started_s -= days_ago * DAY_S
             for method in methods:
+                checklists.answer_rest(session, one, None)
                 inspections.record_step(session, one, method, "none_found", None)
             added = inspections.finish(session, one, None, result, reason)
             added.at_s -= days_ago * DAY_S
             one.finished_s -= days_ago * DAY_S
             session.get(Restroom, one.restroom_id).last_inspected_s -= days_ago * DAY_S
+            session.flush()
+            plans.refresh(session, [one.restroom_id])
         return running
 
     return visit
@@ -38,7 +42,15 @@ def row_of(page, name):
     return next(row for row in page.text.split('<li class="place">') if name in row)
 
 
-def test_the_list_says_when_and_how_a_restroom_was_last_inspected(sign_in, visited):
+@pytest.fixture
+def eye_and_lens(app):
+    """The plan asks for nothing else."""
+    with app.extensions["sessions"].begin() as session:
+        for method in ("rf", "selftest"):
+            plans.set_policy(session, None, method, 0)
+
+
+def test_the_list_says_when_and_how_a_restroom_was_last_inspected(sign_in, visited, eye_and_lens):
     visited(methods=("eye", "lens"))
 
     row = row_of(sign_in().get("/"), "Women&#39;s, ground floor")
@@ -55,7 +67,13 @@ def test_a_restroom_is_overdue_half_a_year_after_its_last_inspection(sign_in, vi
     assert "Overdue" in row_of(sign_in().get("/"), "Women&#39;s, ground floor")
 
 
-def test_a_restroom_that_was_inspected_lately_shows_by_when_it_is_due(sign_in, visited):
+def test_a_method_that_was_left_out_is_still_due(sign_in, visited):
+    visited(days_ago=3)
+
+    assert "Due now: RF sensor" in row_of(sign_in().get("/"), "Women&#39;s, ground floor")
+
+
+def test_a_restroom_that_was_inspected_lately_shows_by_when_it_is_due(sign_in, visited, eye_and_lens):
     visited(days_ago=3)
 
     row = row_of(sign_in().get("/"), "Women&#39;s, ground floor")
@@ -106,12 +124,14 @@ def test_sixty_restrooms_are_two_pages(app, sign_in):
             places.add_restroom(session, facility, f"Room {number:02}")
     client = sign_in()
 
-    first, second = client.get("/"), client.get("/?page=2")
+    first = client.get("/")
+    onward = re.search(r'href="(/\?after=[^"]+)"', first.text)[1]
+    second = client.get(onward)
 
     assert first.text.count('<li class="place">') == 50
     assert second.text.count('<li class="place">') == 10
-    assert "page=2" in first.text
-    assert "page=1" in second.text
+    assert second.text.count("Room 49") or first.text.count("Room 49")
+    assert "before=" in second.text and "before=" not in first.text
 
 
 def test_the_log_of_a_restroom_is_newest_first_and_says_what_was_done(sign_in, visited, room):
@@ -192,6 +212,7 @@ def test_the_public_page_tells_nothing_of_findings_results_people_or_signals(app
     say.finding("demo-1", running)
     with app.extensions["sessions"].begin() as session:
         one = inspections.inspection(session, running)
+        checklists.answer_rest(session, one, None)
         inspections.record_step(session, one, "eye", "none_found", None)
         inspections.finish(session, one, None, "referred", "112 called")
 

@@ -1,15 +1,52 @@
-"""Every route there is, also the ones that will be added: who gets in, and what a POST needs."""
+"""Every route there is, also the ones that will be added: who gets in, and what a change needs."""
 
 import pytest
 from sqlalchemy import select
 
 from server import headers
-from server.models import Finding, Inspection
+from server.models import Facility, User
+from server.models.people import ROLES
+from server.services import people, places, scopes
+from tests.unit.server.web import route_samples
 
-# Whoever has no account sees these.
-PUBLIC = {"account.login", "account.language", "public.restroom", "static", "health", "claims.redeem"}
+CHANGES = {"POST", "PUT", "PATCH", "DELETE"}
+# Whoever has no account sees these. A new public route has to be told here as well as in its view.
+PUBLIC = {
+    "account.code",
+    "account.language",
+    "account.login",
+    "api.enter",
+    "claims.redeem",
+    "health",
+    "log.heads",
+    "log.heads_json",
+    "people.accept",
+    "privacy.index",
+    "public.restroom",
+    "static",
+}
 # Answers this machine, or a token; see server/metrics.py.
 OWN_RULE = {"page"}
+# Takes its own proof instead of a form's token: a code that works once.
+NO_FORM_TOKEN = {"claims.redeem"}
+# Everybody who is signed in may change these: they are their own.
+OWN = {
+    "account.logout",
+    "account.make_token",
+    "account.password",
+    "account.revoke_token",
+    "account.second_factor",
+}
+# Look at the right themselves, because reading needs less than changing; a test of their own shows it.
+RIGHT_INSIDE = {"findings.show"}
+# Public, or about nobody's place: no foreign facility to refuse.
+NO_PLACE = PUBLIC | OWN_RULE | OWN
+# What a form has to hold before its view looks at whose thing it is.
+FORMS = {
+    "campaigns.change": {"do": "team"},
+    "people.erase": {"really": "yes"},
+    "sensors.revoke": {"really": "yes"},
+}
 WHEN_SIGNED_IN = 200, 204, 302
 
 
@@ -18,22 +55,80 @@ def addresses(app, begin, say, room):
     """{(endpoint, method): address} of every route, pointing at things that exist."""
     _client, running = begin("demo-1")
     say.finding("demo-1", running)
-    with app.extensions["sessions"]() as session:
-        finding = session.scalar(select(Finding.public_id))
-        assert session.scalar(select(Inspection.public_id)) == running
-    found = {}
-    with app.test_request_context():
-        for rule in app.url_map.iter_rules():
-            public_id = {"findings": finding, "inspections": running}.get(rule.endpoint.split(".")[0], room)
-            if rule.endpoint == "inspections.start":
-                public_id = room
-            values = {"public_id": public_id, "name": "demo-1", "method": "eye", "filename": "app.js"}
-            address = app.url_map.bind("localhost").build(
-                rule.endpoint, {name: values[name] for name in rule.arguments}
-            )
-            for method in rule.methods - {"HEAD", "OPTIONS"}:
-                found[rule.endpoint, method] = address
-    return found
+    say.sweep("demo-1", route_samples.SWEEP_REF)
+    return route_samples.addresses(app, running, room)
+
+
+@pytest.fixture
+def stranger_to_the_hall(app, sign_in):
+    """A function that signs in somebody whose role holds in another organisation only."""
+
+    def make(role):
+        client = sign_in(role)
+        with app.extensions["sessions"].begin() as session:
+            other = session.scalar(select(Facility).where(Facility.name == "Elsewhere"))
+            if other is None:
+                other = places.add_facility(session, places.add_organisation(session, "Others"), "Elsewhere")
+            user = session.scalar(select(User).where(User.login == role))
+            scopes.set_places(session, user, False, [scopes.Place(scopes.FACILITY, other)])
+        return client
+
+    return make
+
+
+def rights(app, endpoint):
+    """What a view is marked with: (public, right)."""
+    view = app.view_functions[endpoint]
+    view = getattr(view, "view_class", view)
+    return getattr(view, "public", False), getattr(view, "right", None)
+
+
+def has_arguments(app, endpoint):
+    """True if a route is about one thing that its address names."""
+    return any(rule.arguments for rule in app.url_map.iter_rules(endpoint))
+
+
+def test_what_is_public_is_told_twice(app):
+    assert {endpoint for endpoint in app.view_functions if rights(app, endpoint)[0]} == (PUBLIC - {"static"}) | OWN_RULE
+
+
+def test_what_changes_something_says_which_right_it_needs(app, addresses):
+    for endpoint, method in addresses:
+        if method in CHANGES and endpoint not in PUBLIC | OWN | RIGHT_INSIDE:
+            assert rights(app, endpoint)[1] in people.RIGHTS["admin"], f"{endpoint}: @security.needs(...) is missing"
+
+
+def test_a_role_without_the_right_is_refused(app, addresses, sign_in, post):
+    for role in ROLES:
+        client = sign_in(role)
+        for (endpoint, method), address in addresses.items():
+            right = rights(app, endpoint)[1]
+            if right and right not in people.RIGHTS[role]:
+                answer = client.get(address) if method == "GET" else post(client, address, page="/me", follow=False)
+                assert answer.status_code == 403, (role, endpoint, method)
+
+
+@pytest.mark.parametrize("role", ["admin", "manager"])
+def test_somebody_of_another_facility_gets_to_nothing_of_this_one(app, addresses, stranger_to_the_hall, post, role):
+    client = stranger_to_the_hall(role)
+
+    for (endpoint, method), address in addresses.items():
+        if endpoint in NO_PLACE or not has_arguments(app, endpoint):
+            continue
+        form = FORMS.get(endpoint)
+        answer = client.get(address) if method == "GET" else post(client, address, form, page="/me", follow=False)
+        assert answer.status_code in (403, 404), (endpoint, method, answer.status_code)
+
+
+def test_the_lists_of_somebody_of_another_facility_show_nothing_of_this_one(app, addresses, stranger_to_the_hall):
+    client = stranger_to_the_hall("manager")
+    named = {address.rpartition("/")[2] for (endpoint, _), address in addresses.items() if endpoint == "findings.show"}
+    words = {"예시시청", "City Hall", "demo-1", *named}
+
+    for (endpoint, method), address in addresses.items():
+        if method == "GET" and endpoint not in NO_PLACE and not has_arguments(app, endpoint):
+            shown = client.get(address, follow_redirects=True).text
+            assert not [word for word in words if word in shown], endpoint
 
 
 def test_nobody_gets_in_without_signing_in_but_where_everybody_may(app, addresses):
@@ -51,7 +146,7 @@ def test_what_everybody_may_see_is_shown_to_everybody(app, addresses):
     client = app.test_client()
 
     for (endpoint, method), address in addresses.items():
-        if endpoint in PUBLIC and method == "GET":
+        if endpoint in PUBLIC - {"account.code"} and method == "GET":
             assert client.get(address).status_code == 200, endpoint
 
 
@@ -59,8 +154,9 @@ def test_a_post_without_its_token_is_refused_everywhere(app, addresses, sign_in)
     clients = [app.test_client(), sign_in("admin")]
 
     for (endpoint, method), address in addresses.items():
-        if method == "POST":
-            assert [client.post(address).status_code for client in clients] == [400, 400], endpoint
+        if method in CHANGES and endpoint not in NO_FORM_TOKEN:
+            answers = [client.open(address, method=method).status_code for client in clients]
+            assert answers == [400, 400], endpoint
 
 
 def test_nobody_posts_anything_without_signing_in(app, addresses, post):
@@ -81,10 +177,9 @@ def test_an_administrator_can_open_every_page(addresses, sign_in):
 
 def test_a_viewer_can_change_nothing_but_what_is_their_own(addresses, sign_in, post):
     client = sign_in("viewer")
-    own = {"account.login", "account.logout", "account.password", "account.language", "claims.redeem"}
 
     for (endpoint, method), address in addresses.items():
-        if method == "POST" and endpoint not in own:
+        if method == "POST" and endpoint not in OWN | PUBLIC:
             assert post(client, address, page="/me", follow=False).status_code == 403, endpoint
 
 
@@ -105,7 +200,10 @@ def test_no_page_has_inline_script_or_style_or_a_foreign_address(addresses, sign
     for (endpoint, method), address in addresses.items():
         if method != "GET" or endpoint == "static":
             continue
-        page = client.get(address).text.lower()
+        answer = client.get(address)
+        if answer.mimetype not in ("text/html", "image/svg+xml"):
+            continue
+        page = answer.text.lower()
         for forbidden in (" style=", "<style", "onclick=", "javascript:", 'src="http', 'href="http', "hx-on"):
             assert forbidden not in page, (endpoint, forbidden)
         assert page.count("<script") == page.count("<script src="), endpoint

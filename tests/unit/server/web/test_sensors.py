@@ -35,7 +35,16 @@ def test_one_sensor_shows_its_health_its_self_test_and_its_commands(sign_in, say
 
     page = sign_in("viewer").get("/sensors/demo-1").text
 
-    for text in ("watchdog", "40 kB", "Failed", "Recognises the test camera", "Start an inspection", "esp32_devkit"):
+    for text in (
+        "watchdog",
+        "40 kB",
+        "Failed",
+        "Recognises the test signal",
+        "after 12.5 s",
+        "nothing heard on 6",
+        "Start an inspection",
+        "esp32_devkit",
+    ):
         assert text in page, text
 
 
@@ -45,6 +54,18 @@ def test_an_inspector_asks_a_sensor_to_test_itself(app, sign_in, post):
     assert "The sensor will test itself" in page.text
     with app.extensions["sessions"]() as session:
         assert session.scalar(select(Command.name)) == "selftest"
+
+
+def test_a_test_signal_is_named_by_its_address_in_any_usual_form(app, sign_in, post):
+    inspector = sign_in("inspector")
+
+    for given in ("24:6F:28:AA:BB:01", "246f28aabb01", "24-6f-28-aa-bb-01"):
+        post(inspector, "/sensors/demo-1/selftest", {"emitter": given}, page="/sensors/demo-1")
+    refused = post(inspector, "/sensors/demo-1/selftest", {"emitter": "hall-2"}, page="/sensors/demo-1")
+
+    assert "An address has 12 digits" in refused.text
+    with app.extensions["sessions"]() as session:
+        assert set(map(str, session.scalars(select(Command.args)))) == {"{'emitter': '24:6f:28:aa:bb:01'}"}
 
 
 def test_words_of_a_newer_sensor_are_shown_as_they_are(sign_in, say):

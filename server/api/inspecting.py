@@ -1,0 +1,201 @@
+"""Inspections, from their start to their correction."""
+
+import json
+
+from apiflask import APIBlueprint
+
+from server.api import PREFIX, access, answers, models
+from server.services import access as rights
+from server.services import checklists, inspections, listings, log_proof, people, places, sensors
+
+bp = APIBlueprint("inspections", __name__, url_prefix=PREFIX)
+
+
+@bp.get("/inspections")
+@bp.input(models.InspectionQuery, location="query")
+@bp.output(models.InspectionPage)
+@access.needs(people.SEE)
+def index(query_data):
+    """Inspections, oldest first."""
+    asked = query_data.model_dump(exclude={"cursor"})
+    asked["result"] = asked["result"] or ""
+    after = answers.cursor(query_data.cursor)
+    with access.store()() as session:
+        rows = listings.inspections(session, access.user(), after=after, **asked)
+        return answers.page(rows, query_data.limit, row_out)
+
+
+@bp.post("/inspections")
+@bp.input(models.Start)
+@bp.output(models.InspectionOut, status_code=201)
+@access.needs(people.INSPECT)
+def start(json_data):
+    """Start an inspection; its sensors are told."""
+
+    def work(session):
+        room = places.restroom(session, json_data.restroom)
+        rights.check(session, access.user(), people.INSPECT, room.facility_id)
+        chosen = [sensors.sensor(session, name, access.user()) for name in dict.fromkeys(json_data.sensors)]
+        others = [one.model_dump() for one in json_data.people]
+        begun = inspections.start(session, room, access.user(), chosen, others)
+        return _shown(session, begun.public_id), 201, f"{PREFIX}/inspections/{begun.public_id}"
+
+    return answers.once(access.user(), work)
+
+
+@bp.get("/inspections/<public_id>")
+@bp.output(models.InspectionOut)
+@access.needs(people.SEE)
+def show(public_id):
+    """One inspection with its steps, results and findings."""
+    with access.store()() as session:
+        _mine(session, public_id, people.SEE)
+        return _shown(session, public_id)
+
+
+@bp.get("/inspections/<public_id>/checklist")
+@bp.output(models.ChecklistOut)
+@access.needs(people.SEE)
+def checklist(public_id):
+    """What the eye step looks at, place by place, and what is answered so far."""
+    with access.store()() as session:
+        return _answers(session, _mine(session, public_id, people.SEE))
+
+
+@bp.post("/inspections/<public_id>/answers")
+@bp.input(models.AnswersIn)
+@bp.output(models.ChecklistOut, status_code=201)
+@access.needs(people.INSPECT)
+def answer(public_id, json_data):
+    """Answer points of the checklist at one place."""
+
+    def work(session):
+        one = _mine(session, public_id, people.INSPECT)
+        given = {key: (row.answer, row.note) for key, row in json_data.answers.items()}
+        checklists.answer(session, one, access.user(), json_data.stall, given)
+        return _answers(session, one), 201, ""
+
+    return answers.once(access.user(), work)
+
+
+@bp.post("/inspections/<public_id>/steps")
+@bp.input(models.StepIn)
+@bp.output(models.InspectionOut, status_code=201)
+@access.needs(people.INSPECT)
+def step(public_id, json_data):
+    """Record what one method came to."""
+
+    def work(session):
+        one = _mine(session, public_id, people.INSPECT)
+        inspections.record_step(session, one, json_data.method, json_data.outcome, access.user(), note=json_data.note)
+        return _shown(session, public_id), 201, ""
+
+    return answers.once(access.user(), work)
+
+
+@bp.post("/inspections/<public_id>/finish")
+@bp.input(models.ResultIn)
+@bp.output(models.InspectionOut, status_code=201)
+@access.needs(people.INSPECT)
+def finish(public_id, json_data):
+    """Record the result; it ends the inspection."""
+    return _conclude(public_id, json_data, inspections.finish)
+
+
+@bp.post("/inspections/<public_id>/corrections")
+@bp.input(models.ResultIn)
+@bp.output(models.InspectionOut, status_code=201)
+@access.needs(people.INSPECT)
+def correct(public_id, json_data):
+    """Add a result that counts instead of the one before."""
+    return _conclude(public_id, json_data, inspections.correct)
+
+
+@bp.get("/inspections/<public_id>/log")
+@bp.output(models.LogPage)
+@access.needs(people.SEE)
+def entries(public_id):
+    """What the log says about an inspection and its findings, oldest first; not cut into pages."""
+    with access.store()() as session:
+        one = _mine(session, public_id, people.SEE)
+        rows = []
+        for subject in log_proof.subjects_of(session, one):
+            rows += listings.log_entries(session, subject=subject, limit=1000)
+        return {"items": [entry_out(row) for row in sorted(rows, key=lambda row: row.n)], "next": None}
+
+
+def entry_out(one) -> dict:
+    """An entry of the log as it goes out, without its personal fields."""
+    columns = {name: getattr(one, name) for name in ("n", "at_s", "kind", "subject", "personal", "hash")}
+    return {**columns, "body": json.loads(one.body)}
+
+
+def row_out(one) -> dict:
+    """An inspection in a list."""
+    newest = one.results[-1] if one.results else None
+    return {
+        "id": one.public_id,
+        "restroom": one.restroom.public_id,
+        "facility": one.restroom.facility.public_id,
+        "started_s": one.started_s,
+        "finished_s": one.finished_s,
+        "result": one.result,
+        "methods": list(newest.methods) if newest else [],
+        "corrected": len(one.results) > 1,
+    }
+
+
+def _conclude(public_id, given, decide):
+    def work(session):
+        one = _mine(session, public_id, people.INSPECT)
+        decide(session, one, access.user(), given.result, reason=given.reason, note=given.note)
+        return _shown(session, public_id), 201, ""
+
+    return answers.once(access.user(), work)
+
+
+def _mine(session, public_id, right):
+    one = inspections.inspection(session, public_id)
+    rights.check(session, access.user(), right, one.restroom.facility_id)
+    return one
+
+
+def _shown(session, public_id):
+    session.expire_all()  # so that what was just added is read with the rest
+    one = inspections.inspection(session, public_id)
+    return models.InspectionOut(
+        **row_out(one),
+        people=[{"name": person.name, "agency": person.agency} for person in one.people],
+        sensors=[used.sensor.name for used in one.sensors],
+        steps=[{**_told(step), "method": step.method, "outcome": step.outcome} for step in one.steps],
+        results=[
+            {
+                **_told(result),
+                "result": result.result,
+                "methods": result.methods,
+                "reason": result.reason,
+                "coverage": result.coverage,
+            }
+            for result in one.results
+        ],
+        findings=[finding.public_id for finding in inspections.findings_of(session, one)],
+    )
+
+
+def _answers(session, one):
+    at = checklists.progress(session, one)
+    parts = [
+        {
+            "stall": part.stall,
+            "lines": [
+                {"item": line.item["key"], "text": line.item["text"], "answer": line.answer, "note": line.note}
+                for line in part.lines
+            ],
+        }
+        for part in at.parts
+    ]
+    return models.ChecklistOut(version=at.checklist.version if at.checklist else None, parts=parts)
+
+
+def _told(row):
+    return {"note": row.note, "at_s": row.at_s, "by": row.by.name if row.by else None}

@@ -1,0 +1,93 @@
+"""Findings, and what people make of them."""
+
+from apiflask import APIBlueprint
+
+from server.api import PREFIX, access, answers, models
+from server.services import access_log, findings, listings, people
+from server.services.errors import NotFound
+
+bp = APIBlueprint("findings", __name__, url_prefix=PREFIX)
+
+_SAME = (
+    *("status", "detector", "created_s", "changed_s", "first_at_s", "last_at_s", "score", "score_max"),
+    *("rssi_dbm", "channel", "disposition"),
+)
+
+
+@bp.get("/findings")
+@bp.input(models.FindingQuery, location="query")
+@bp.output(models.FindingPage)
+@access.needs(people.SEE)
+def index(query_data):
+    """Findings, oldest first. Hardware addresses do not leave by the API."""
+    asked = query_data.model_dump(exclude={"cursor"})
+    asked["status"] = asked["status"] or ""
+    after = answers.cursor(query_data.cursor)
+    with access.store()() as session:
+        rows = listings.findings(session, access.user(), after=after, **asked)
+        return answers.page(rows, query_data.limit, row_out)
+
+
+@bp.get("/findings/<public_id>")
+@bp.output(models.FindingOut)
+@access.needs(people.SEE)
+def show(public_id):
+    """One finding with its evidence and dispositions. That it was looked at is written down."""
+    with access.store()() as session:
+        answer = _shown(session, _mine(session, public_id, people.SEE))
+    access_log.note(access.store(), access.user(), access_log.SAW_FINDING, answer.id)
+    return answer
+
+
+@bp.post("/findings/<public_id>/dispositions")
+@bp.input(models.DispositionIn)
+@bp.output(models.FindingOut, status_code=201)
+@access.needs(people.DISPOSE)
+def dispose(public_id, json_data):
+    """Record what a person made of a finding."""
+
+    def work(session):
+        one = _mine(session, public_id, people.DISPOSE)
+        police = json_data.police.model_dump() if json_data.police else None
+        findings.dispose(session, one, access.user(), json_data.kind, json_data.reason, police)
+        session.expire_all()
+        return _shown(session, findings.finding(session, public_id)), 201, ""
+
+    return answers.once(access.user(), work)
+
+
+def row_out(one) -> dict:
+    """A finding in a list."""
+    return {
+        "id": one.public_id,
+        "sensor": one.sensor.name,
+        "restroom": one.restroom.public_id if one.restroom else None,
+        "inspection": one.inspection.public_id if one.inspection else None,
+        **{name: getattr(one, name) for name in _SAME},
+    }
+
+
+def _mine(session, public_id, right):
+    one = findings.finding(session, public_id)
+    if not findings.may(session, access.user(), right, one):
+        raise NotFound("finding")
+    return one
+
+
+def _shown(session, one):
+    detail = findings.detail(session, one, access.user())
+    return models.FindingOut(
+        **row_out(one),
+        evidence=[list(row) for row in detail.evidence],
+        considered=[list(row) for row in detail.considered],
+        dispositions=[
+            {
+                "kind": row.kind,
+                "reason": row.reason,
+                "police": row.police,
+                "at_s": row.at_s,
+                "by": row.by.name if row.by else None,
+            }
+            for row in detail.dispositions
+        ],
+    )

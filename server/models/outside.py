@@ -1,0 +1,106 @@
+"""What goes to others: notices and who gets them, and the answers kept for programs that ask twice."""
+
+from sqlalchemy import JSON, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from server import ids
+from server.models.base import Base, Count, Id, Json, Name, PublicId, TimeS, Word, key_of
+from server.models.places import Facility, Organisation
+
+# What people can be told of.
+FINDING_NEW, INSPECTION_OVERDUE, SENSOR_SILENT, CHAIN_BROKEN = (
+    "finding_new",
+    "inspection_overdue",
+    "sensor_silent",
+    "chain_broken",
+)
+KINDS = (FINDING_NEW, INSPECTION_OVERDUE, SENSOR_SILENT, CHAIN_BROKEN)
+
+WEBHOOK, APPRISE = "webhook", "apprise"
+WAYS = (WEBHOOK, APPRISE)
+
+AT_ONCE, HOURLY, DAILY = "at_once", "hourly", "daily"
+PACES = (AT_ONCE, HOURLY, DAILY)
+
+
+class Notice(Base):
+    """Something to be told, written in the transaction in which it happened: the outbox."""
+
+    __tablename__ = "notice"
+
+    id: Mapped[Id]
+    public_id: Mapped[PublicId] = mapped_column(default=lambda: ids.new(16))
+    kind: Mapped[Word]  # one of KINDS
+    facility_id: Mapped[int | None] = key_of("facility.id")  # null: it belongs to no facility
+    subject: Mapped[str] = mapped_column(String(64))  # public id, or a sensor's name
+    facts: Mapped[dict] = mapped_column(JSON)  # what its sentence needs; no personal data, no addresses
+    at_s: Mapped[TimeS] = mapped_column(index=True)
+    spread_s: Mapped[int | None] = mapped_column(index=True)  # when its deliveries were made
+
+    facility: Mapped[Facility | None] = relationship()
+
+
+class Subscription(Base):
+    """Somebody who is told, where, of what, and when. Ended, never edited: a change is another subscription."""
+
+    __tablename__ = "subscription"
+
+    id: Mapped[Id]
+    public_id: Mapped[PublicId] = mapped_column(default=ids.new)
+    # A facility, an organisation, or (both null) everything there is.
+    organisation_id: Mapped[int | None] = key_of("organisation.id")
+    facility_id: Mapped[int | None] = key_of("facility.id")
+    name: Mapped[Name]
+    kinds: Mapped[Json]  # some of KINDS
+    way: Mapped[Word]  # one of WAYS
+    target_sealed: Mapped[bytes] = mapped_column(LargeBinary)  # the address: it may hold passwords
+    shown: Mapped[Name]  # what pages show of it: scheme and host
+    secret_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)  # a webhook's signing key
+    language: Mapped[str] = mapped_column(String(8))
+    pace: Mapped[Word]  # one of PACES
+    quiet_from: Mapped[int | None]  # minutes after midnight at the site; null: never quiet
+    quiet_to: Mapped[int | None]
+    created_s: Mapped[TimeS]
+    by_id: Mapped[int | None] = key_of("user.id")
+    ended_s: Mapped[int | None] = mapped_column(index=True)
+
+    organisation: Mapped[Organisation | None] = relationship()
+    facility: Mapped[Facility | None] = relationship()
+
+
+class Delivery(Base):
+    """One notice for one subscription. Sent at least once; dead after the last try."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        UniqueConstraint("notice_id", "subscription_id"),
+        Index("ix_delivery_waiting", "ended_s", "due_s"),
+    )
+
+    id: Mapped[Id]
+    notice_id: Mapped[int] = key_of("notice.id", index=False)
+    subscription_id: Mapped[int] = key_of("subscription.id")
+    due_s: Mapped[TimeS]  # the next try
+    tries: Mapped[Count]
+    error: Mapped[Name]  # why the newest try failed, without addresses or secrets
+    ended_s: Mapped[int | None]  # sent, or given up
+    sent: Mapped[Count]  # 1 if it was sent
+
+    notice: Mapped[Notice] = relationship()
+    subscription: Mapped[Subscription] = relationship()
+
+
+class KeptAnswer(Base):
+    """What a program was answered, for the time that it asks again with the same idempotency key."""
+
+    __tablename__ = "kept_answer"
+    __table_args__ = (UniqueConstraint("user_id", "key"),)
+
+    id: Mapped[Id]
+    user_id: Mapped[int] = key_of("user.id", index=False)
+    key: Mapped[str] = mapped_column(String(100))
+    digest: Mapped[str] = mapped_column(String(64))  # SHA-256 of method, path and body
+    status: Mapped[Count]
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    location: Mapped[Name]
+    made_s: Mapped[TimeS] = mapped_column(index=True)

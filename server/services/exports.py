@@ -1,0 +1,247 @@
+"""
+Everything as JSON Lines, for archives, for other programs, and for moving from one database to another.
+
+    with open(path, "wb") as file: exports.write(engine, file)              # without secrets and hardware addresses
+    exports.write(engine, file, whole=True);  exports.read(engine, file)    # what a backup is made of
+
+The first line is {"ansim": "rows", "version": 1, "form", "made_s", "whole", "sequences"}; then, table after table so that
+what is pointed at comes first, {"table", "row"}; the last is {"end": true, "rows": {table: how many}}. Bytes are base64;
+a JSON column that is missing in a row is NULL there, unlike one that holds null. It is read in one transaction, so it is one moment of the installation.
+"""
+
+import base64
+import json
+
+from sqlalchemy import JSON, LargeBinary, Text, cast, func, insert, null, select, text
+from sqlalchemy.exc import DBAPIError, StatementError
+
+from server import clock, migrations
+from server.models import Base
+
+VERSION = 1
+BATCH = 1000
+
+# Left out of an export that is not whole: what would let somebody in, and hardware addresses.
+SECRET_TABLES = ("kept_answer", "pseudonym_key", "recovery_code")
+SECRET_COLUMNS = {
+    "claim": ("code_hash",),
+    "command": ("args",),  # lists of known addresses
+    "finding": ("address", "bssid", "label"),
+    "finding_event": ("exact",),
+    "invitation": ("code_hash",),
+    "known_emitter": ("address", "label"),
+    "release_file": ("content",),  # nothing secret, but megabytes of program that a release has anyway
+    "sensor": ("key_sealed",),
+    "subscription": ("target_sealed", "secret_sealed"),
+    "token": ("secret_hash",),
+    "user": ("password_hash", "session_word", "totp_sealed", "totp_step"),
+}
+# Row numbers that were given once and must not be given again though their rows may be gone.
+_SEQUENCES = ("report",)
+
+
+class BadExport(Exception):
+    """The file is not one of ours, is cut off, or is of another version; in words for the person at the keyboard."""
+
+
+def write(engine, file, whole: bool = False, progress=lambda rows: None) -> dict:
+    """
+    Write all rows to a binary file; return {table: how many}.
+
+    whole     also what is secret: such a file can be read() again, and must be kept as carefully as the database
+    progress  called with how many rows are written so far
+    """
+    counts, done = {}, 0
+    with engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            connection = connection.execution_options(isolation_level="REPEATABLE READ")
+        with connection.begin():
+            _line(file, _header(connection, whole))
+            for table in Base.metadata.sorted_tables:
+                columns = _columns(table, whole)
+                if not columns:
+                    continue
+                counts[table.name] = 0
+                rows = select(*columns).order_by(*table.primary_key.columns)
+                for row in connection.execution_options(yield_per=BATCH).execute(rows).mappings():
+                    _line(file, {"table": table.name, "row": _told(table, row)})
+                    counts[table.name] += 1
+                    done += 1
+                    if done % BATCH == 0:
+                        progress(done)
+            _line(file, {"end": True, "rows": counts})
+    progress(done)
+    return counts
+
+
+def read(engine, file, progress=lambda rows: None) -> dict:
+    """
+    Put the rows of a whole export into an empty database of the same form; return {table: how many}.
+
+    All or nothing: one transaction. Raises BadExport.
+    """
+    lines = _lines(file)
+    header = next(lines, {})
+    if header.get("ansim") != "rows" or header.get("version") != VERSION:
+        raise BadExport("this is not an export of ours, or of a newer version")
+    if not header.get("whole"):
+        raise BadExport("this export was made without secrets, so no installation can be restored from it")
+    if header["form"] != migrations.HEAD:
+        raise BadExport(
+            f"it has form {header['form']}, this program {migrations.HEAD}: read it with the one that wrote it"
+        )
+    tables, counts, done, ended = Base.metadata.tables, {}, 0, None
+    with engine.begin() as connection:
+        # The migrations put this one row there.
+        connection.execute(tables["log_tip"].delete())
+        for name, rows in _batches(lines):
+            if name is None:
+                ended = rows
+                break
+            if name not in tables:
+                raise BadExport(f"it has a table {name!r} that this program does not know")
+            _insert(connection, tables[name], rows)
+            counts[name] = counts.get(name, 0) + len(rows)
+            done += len(rows)
+            progress(done)
+        if ended is None or {name: number for name, number in ended.items() if number} != counts:
+            raise BadExport("it is cut off: not all rows are there; nothing was written")
+        _number_on(connection, header.get("sequences", {}))
+    return counts
+
+
+def _insert(connection, table, rows):
+    try:
+        connection.execute(insert(table), [_meant(table, row) for row in rows])
+    except (DBAPIError, StatementError):
+        raise BadExport(f"the rows of its table {table.name} do not fit into the database") from None
+
+
+def is_empty(engine) -> bool:
+    """True if an installation's database has nothing of anybody's in it."""
+    with engine.connect() as connection:
+        return not any(
+            connection.scalar(select(func.count()).select_from(table))
+            for table in Base.metadata.sorted_tables
+            if table.name != "log_tip"
+        )
+
+
+def _header(connection, whole):
+    return {
+        "ansim": "rows",
+        "version": VERSION,
+        "form": connection.scalar(text("SELECT version_num FROM alembic_version")),
+        "made_s": clock.now_s(),
+        "whole": whole,
+        "sequences": {name: _highest(connection, name) for name in _SEQUENCES},
+    }
+
+
+def _highest(connection, name):
+    """The highest row number that was ever given in a table."""
+    if connection.dialect.name == "sqlite":
+        asked = text("SELECT seq FROM sqlite_sequence WHERE name = :name")
+        return connection.scalar(asked, {"name": name}) or 0
+    sequence = connection.scalar(text("SELECT pg_get_serial_sequence(:name, 'id')"), {"name": name})
+    given, called = connection.execute(text(f"SELECT last_value, is_called FROM {sequence}")).one()
+    return given if called else 0
+
+
+def _number_on(connection, sequences):
+    """Make the database give row numbers behind those that are there."""
+    if connection.dialect.name == "sqlite":
+        for name, highest in sequences.items():
+            connection.execute(text("DELETE FROM sqlite_sequence WHERE name = :name"), {"name": name})
+            connection.execute(
+                text("INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :seq)"), {"name": name, "seq": highest}
+            )
+        return
+    for table in Base.metadata.sorted_tables:
+        if "id" not in table.columns:
+            continue
+        named = {"name": f'"{table.name}"'}
+        if connection.scalar(text("SELECT pg_get_serial_sequence(:name, 'id')"), named) is None:
+            continue
+        highest = connection.scalar(select(func.max(table.c.id))) or 0
+        highest = max(highest, sequences.get(table.name, 0))
+        if highest:
+            connection.execute(
+                text("SELECT setval(pg_get_serial_sequence(:name, 'id'), :highest)"), {**named, "highest": highest}
+            )
+
+
+def _columns(table, whole):
+    if not whole and table.name in SECRET_TABLES:
+        return []
+    hidden = () if whole else SECRET_COLUMNS.get(table.name, ())
+    # JSON comes as the text it is, because both NULL and null would be None.
+    return [
+        cast(column, Text).label(column.name) if isinstance(column.type, JSON) else column
+        for column in table.columns
+        if column.name not in hidden
+    ]
+
+
+def _told(table, row):
+    told = {}
+    for name, value in row.items():
+        if isinstance(table.columns[name].type, JSON):
+            if value is not None:
+                told[name] = json.loads(value)
+        else:
+            told[name] = base64.b64encode(value).decode() if isinstance(value, bytes | memoryview) else value
+    return told
+
+
+def _meant(table, row):
+    unknown = set(row) - set(table.columns.keys())
+    if unknown:
+        raise BadExport(f"its table {table.name} has a column {sorted(unknown)[0]!r} that this program does not know")
+    meant = dict(row)
+    for column in table.columns:
+        if isinstance(column.type, JSON):
+            meant.setdefault(column.name, null())
+        elif column.name not in row:
+            raise BadExport(f"a row of its table {table.name} has no {column.name!r}")
+        elif isinstance(column.type, LargeBinary) and row[column.name] is not None:
+            try:
+                meant[column.name] = base64.b64decode(row[column.name], validate=True)
+            except (TypeError, ValueError):
+                raise BadExport(f"a row of its table {table.name} is damaged") from None
+    return meant
+
+
+def _line(file, value):
+    file.write(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+
+
+def _lines(file):
+    for number, line in enumerate(file, 1):
+        try:
+            found = json.loads(line)
+        except ValueError:
+            raise BadExport(f"line {number} is damaged") from None
+        if not isinstance(found, dict):
+            raise BadExport(f"line {number} is damaged")
+        yield found
+
+
+def _batches(lines):
+    """(table, rows) of what belongs together, then (None, counts) at the end."""
+    name, rows = None, []
+    for line in lines:
+        if line.get("end"):
+            if rows:
+                yield name, rows
+            yield None, line.get("rows", {})
+            return
+        if line.get("table") != name or len(rows) == BATCH:
+            if rows:
+                yield name, rows
+            name, rows = line.get("table"), []
+        if not isinstance(name, str) or not isinstance(line.get("row"), dict):
+            raise BadExport("a row is damaged")
+        rows.append(line["row"])
+    if rows:
+        yield name, rows

@@ -1,0 +1,121 @@
+"""Lists for programs: what a person may see, filtered, by row number from a cursor on. One query a list."""
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from server import ids
+from server.models.findings import Finding
+from server.models.inspections import Inspection, InspectionResult
+from server.models.log import LogEntry
+from server.models.places import Facility, Organisation, Restroom
+from server.models.sensors import Sensor
+from server.services import access
+
+
+def facilities(session: Session, user, search="", organisation="", after=None, limit=50) -> list[Facility]:
+    """Facilities with their organisations. organisation: a public id."""
+    wanted = select(Facility).options(joinedload(Facility.organisation))
+    wanted = access.within(wanted, user, Facility.id)
+    for word in search.lower().split()[:8]:
+        parts = (Facility.name, Facility.name_en, Facility.address)
+        wanted = wanted.where(or_(*(func.lower(part).contains(word, autoescape=True) for part in parts)))
+    if organisation:
+        chosen = select(Organisation.id).where(Organisation.public_id == ids.clean(organisation))
+        wanted = wanted.where(Facility.organisation_id.in_(chosen))
+    return _from(session, wanted, Facility.id, after, limit)
+
+
+def restrooms(
+    session: Session, user, search="", facility="", block="", due_before_s=None, retired=False, after=None, limit=50
+) -> list[Restroom]:
+    """Restrooms with their facilities and external ids. facility: a public id; retired: also those."""
+    wanted = select(Restroom).options(joinedload(Restroom.facility), selectinload(Restroom.external_ids))
+    wanted = access.within(wanted, user, Restroom.facility_id)
+    for word in search.lower().split()[:8]:
+        wanted = wanted.where(Restroom.search.contains(word, autoescape=True))
+    if facility:
+        wanted = wanted.where(Restroom.facility_id.in_(_facility(facility)))
+    if block:
+        wanted = wanted.where(Restroom.block == block)
+    if due_before_s is not None:
+        wanted = wanted.where(Restroom.due_s < due_before_s)
+    if not retired:
+        wanted = wanted.where(Restroom.retired_s.is_(None))
+    return _from(session, wanted, Restroom.id, after, limit)
+
+
+def inspections(
+    session: Session, user, restroom="", facility="", result="", since_s=None, until_s=None, after=None, limit=50
+) -> list[Inspection]:
+    """Inspections, oldest first, with restroom and results. result: one of RESULTS, or "running"."""
+    wanted = select(Inspection).join(Restroom, Restroom.id == Inspection.restroom_id)
+    wanted = access.within(wanted, user, Restroom.facility_id)
+    wanted = wanted.options(
+        joinedload(Inspection.restroom).joinedload(Restroom.facility),
+        selectinload(Inspection.results).joinedload(InspectionResult.by),
+    )
+    if restroom:
+        wanted = wanted.where(Restroom.public_id == ids.clean(restroom))
+    if facility:
+        wanted = wanted.where(Restroom.facility_id.in_(_facility(facility)))
+    if result:
+        running = result == "running"
+        wanted = wanted.where(Inspection.result.is_(None) if running else Inspection.result == result)
+    if since_s is not None:
+        wanted = wanted.where(Inspection.started_s >= since_s)
+    if until_s is not None:
+        wanted = wanted.where(Inspection.started_s < until_s)
+    return _from(session, wanted, Inspection.id, after, limit)
+
+
+def findings(
+    session: Session, user, status="", restroom="", facility="", since_s=None, after=None, limit=50
+) -> list[Finding]:
+    """Findings, oldest first, with sensor, restroom and inspection."""
+    # What no restroom is known of is for those who see everything: it is in no facility, so within() leaves it out.
+    wanted = access.within(select(Finding).outerjoin(Finding.restroom), user, Restroom.facility_id)
+    wanted = wanted.options(
+        joinedload(Finding.sensor),
+        joinedload(Finding.inspection),
+        joinedload(Finding.restroom).joinedload(Restroom.facility),
+    )
+    if status:
+        wanted = wanted.where(Finding.status == status)
+    if restroom:
+        chosen = select(Restroom.id).where(Restroom.public_id == ids.clean(restroom))
+        wanted = wanted.where(Finding.restroom_id.in_(chosen))
+    if facility:
+        chosen = select(Restroom.id).where(Restroom.facility_id.in_(_facility(facility)))
+        wanted = wanted.where(Finding.restroom_id.in_(chosen))
+    if since_s is not None:
+        wanted = wanted.where(Finding.created_s >= since_s)
+    return _from(session, wanted, Finding.id, after, limit)
+
+
+def sensors(session: Session, user, after=None, limit=50) -> list[Sensor]:
+    """Sensors with their places: carried ones, and those fixed in the person's places."""
+    placed = access.within(select(Sensor.id).join(Restroom), user, Restroom.facility_id)
+    wanted = select(Sensor).options(joinedload(Sensor.restroom))
+    wanted = wanted.where(Sensor.restroom_id.is_(None) | Sensor.id.in_(placed))
+    return _from(session, wanted, Sensor.id, after, limit)
+
+
+def log_entries(session: Session, kind="", subject="", after=None, limit=50) -> list[LogEntry]:
+    """Entries of the log, oldest first. kind: its beginning, such as "inspection."."""
+    wanted = select(LogEntry)
+    if kind:
+        wanted = wanted.where(LogEntry.kind.startswith(kind, autoescape=True))
+    if subject:
+        wanted = wanted.where(LogEntry.subject == subject)
+    return _from(session, wanted, LogEntry.n, after, limit)
+
+
+def _facility(public_id):
+    return select(Facility.id).where(Facility.public_id == ids.clean(public_id))
+
+
+def _from(session, wanted, number, after, limit):
+    """One row more than `limit`, so that the caller knows whether there are more."""
+    if after is not None:
+        wanted = wanted.where(number > after)
+    return list(session.scalars(wanted.order_by(number).limit(limit + 1)))

@@ -1,0 +1,66 @@
+/*
+ * Signing with a finger: strokes go into the form as numbers in the canvas's own units, 0..1000 wide.
+ * Without it, people with an account sign by name and password.
+ */
+"use strict";
+
+(() => {
+  for (const form of document.querySelectorAll("form[data-sign]")) {
+    const pad = form.querySelector("canvas");
+    const field = form.querySelector('[name="strokes"]');
+    const draw = pad.getContext("2d");
+    let strokes = [];
+    let stroke = null;
+
+    draw.lineWidth = 5;
+    draw.lineCap = draw.lineJoin = "round";
+
+    const place = (event) => {
+      const box = pad.getBoundingClientRect();
+      const into = (value, size, most) => Math.max(0, Math.min(most, Math.round((value / size) * most)));
+      return [
+        into(event.clientX - box.left, box.width, pad.width),
+        into(event.clientY - box.top, box.height, pad.height),
+      ];
+    };
+
+    pad.addEventListener("pointerdown", (event) => {
+      event.preventDefault();
+      pad.setPointerCapture(event.pointerId);
+      draw.strokeStyle = getComputedStyle(pad).color;
+      stroke = place(event);
+      strokes.push(stroke);
+    });
+
+    pad.addEventListener("pointermove", (event) => {
+      if (!stroke) {
+        return;
+      }
+      const [x, y] = place(event);
+      const [fromX, fromY] = stroke.slice(-2);
+      if (Math.abs(x - fromX) + Math.abs(y - fromY) < 4) {
+        return;
+      }
+      stroke.push(x, y);
+      draw.beginPath();
+      draw.moveTo(fromX, fromY);
+      draw.lineTo(x, y);
+      draw.stroke();
+    });
+
+    for (const end of ["pointerup", "pointercancel"]) {
+      pad.addEventListener(end, () => {
+        stroke = null;
+      });
+    }
+
+    form.querySelector("[data-clear]").addEventListener("click", () => {
+      strokes = [];
+      draw.clearRect(0, 0, pad.width, pad.height);
+    });
+
+    form.addEventListener("submit", () => {
+      field.value = JSON.stringify(strokes);
+    });
+  }
+})();

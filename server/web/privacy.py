@@ -1,0 +1,66 @@
+"""Privacy pages: what is kept and how long, each site's sign, and who looked at what."""
+
+from collections import namedtuple
+
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask_babel import gettext
+
+from server import security
+from server.services import access_log, people, retention, signs
+from server.web import page
+
+bp = Blueprint("privacy", __name__)
+
+TEXT_LENGTH = 2000
+
+# days  how long, by the settings
+Kept = namedtuple("Kept", ("raw", "features", "inspections", "finds", "keys"))
+
+
+@bp.get("/privacy")
+@security.public
+def index():
+    """What sensors hear, what is kept, how long, and whom to ask."""
+    return render_template("privacy/index.html", kept=_kept(), plain_page=True)
+
+
+def _kept():
+    settings = current_app.extensions["settings"]
+    days = retention.days(settings)
+    return Kept(days.raw, days.features, days.inspections, days.finds, days.keys)
+
+
+@bp.get("/facilities/<public_id>/privacy-sign")
+def sign(public_id):
+    """The privacy sign of one site, to be printed and put up where sensors listen."""
+    with page.store()() as session:
+        site = signs.facility(session, public_id, page.user())
+        notice = signs.newest(session, site)
+        return render_template("privacy/sign.html", site=site, notice=notice, kept=_kept())
+
+
+@bp.post("/facilities/<public_id>/privacy-sign")
+@security.needs(people.MANAGE)
+def change_sign(public_id):
+    """Change what a site's sign adds: who is responsible and how to reach them."""
+    text, text_en = (request.form.get(name, "").strip()[:TEXT_LENGTH] for name in ("text", "text_en"))
+    with page.store().begin() as session:
+        site = signs.facility(session, public_id, page.user(), people.MANAGE)
+        signs.change(session, site, text, text_en, page.user())
+    page.said(gettext("The sign is changed. Print it again."))
+    return redirect(url_for("privacy.sign", public_id=public_id))
+
+
+@bp.get("/privacy/accesses")
+@security.needs(people.ADMINISTER, everywhere=True)
+def accesses():
+    """Who saw or exported what; ?person= and ?subject= public ids, ?before= for older ones."""
+    who, subject = request.args.get("person", ""), request.args.get("subject", "").strip()[:64]
+    before = request.args.get("before", type=int)
+    with page.store()() as session:
+        person = people.user(session, who) if who else None
+        rows = access_log.events(session, person, subject, before, page.PER_PAGE + 1)
+    rows, more = rows[: page.PER_PAGE], len(rows) > page.PER_PAGE
+    address = {"person": who or None, "subject": subject or None}
+    older = url_for("privacy.accesses", before=rows[-1][0].id, **address) if more else None
+    return render_template("privacy/accesses.html", rows=rows, person=person, subject=subject, older=older)

@@ -1,0 +1,47 @@
+"""
+Things by their public ids, for the person who asks: what lies outside their places does not exist for them.
+
+    one = reach.inspection(session, public_id, people.INSPECT)       # raises NotFound, which answers 404
+"""
+
+from server.models.photos import Photo
+from server.models.places import Restroom
+from server.services import access, findings, holes, inspections, people, photos, places
+from server.services.errors import NotFound
+from server.web import page
+
+
+def inspection(session, public_id: str, right: str = people.SEE):
+    """An inspection with its parts."""
+    found = inspections.inspection(session, public_id)
+    access.check(session, page.user(), right, found.restroom.facility_id)
+    return found
+
+
+def room(session, public_id: str, right: str = people.SEE) -> Restroom:
+    """A restroom with its facility."""
+    found = places.restroom(session, public_id)
+    access.check(session, page.user(), right, found.facility_id)
+    return found
+
+
+def finding(session, public_id: str, right: str = people.SEE):
+    """A finding with its parts."""
+    found = findings.finding(session, public_id)
+    if not findings.may(session, page.user(), right, found):
+        raise NotFound("finding")
+    return found
+
+
+def hole(session, public_id: str, right: str = people.SEE):
+    """A hole with its events."""
+    found = holes.hole(session, public_id)
+    access.check(session, page.user(), right, found.restroom.facility_id)
+    return found
+
+
+def photo(session, public_id: str, right: str = people.SEE) -> Photo:
+    """A photo's row."""
+    found = photos.photo(session, public_id)
+    access.check(session, page.user(), right, found.facility_id)
+    return found

@@ -1,0 +1,122 @@
+"""Reports in words: their columns, their title, and what they do not say."""
+
+from flask_babel import format_decimal, gettext
+from flask_babel import lazy_gettext as _
+
+from server import i18n
+from server.wording import words
+
+# Column of a report -> its heading. The order is the order in the table.
+COLUMNS = {
+    "restrooms": _("Restrooms"),
+    "inspected": _("Inspected"),
+    "not_inspected": _("Not inspected"),
+    "enough_times": _("As often as the law asks"),
+    "overdue": _("Overdue now"),
+    "inspections": _("Inspections"),
+    "none_found": _("Result: none found"),
+    "not_completed": _("Result: not completed"),
+    "referred": _("Result: referred to police"),
+    "eye": _("With eye step"),
+    "rf": _("With RF step"),
+    "lens": _("With lens step"),
+    "corrected": _("Corrected"),
+    "coverage_percent": _("RF coverage, mean %"),
+    "alarms": _("RF alarms"),
+    "open": _("Alarms not judged yet"),
+    "listed": _("Known devices, by the list"),
+    "as_known_emitter": _("Judged: known device"),
+    "as_neighbour": _("Judged: neighbour's"),
+    "as_false": _("Judged: false alarm"),
+    "as_unresolved": _("Judged: unresolved"),
+    "as_referred": _("Judged: to the police"),
+    "false_percent": _("False alarms of judged, %"),
+}
+# What fits on a page and on paper; the files have all.
+SHORT = ("restrooms", "inspected", "enough_times", "overdue", "inspections", "eye", "rf", "lens", "coverage_percent")
+SHORT = (*SHORT, "alarms", "as_false", "false_percent")
+
+KINDS = {"organisation": _("Organisation"), "facility": _("Building or site"), "restroom": _("Restroom")}
+
+
+def heading(name: str) -> str:
+    """A column's heading."""
+    return str(COLUMNS[name])
+
+
+def value(counts, name: str):
+    """A column's value, a number or None."""
+    if name == "false_percent":
+        return None if counts.false_permille is None else counts.false_permille / 10
+    return getattr(counts, name)
+
+
+def shown(counts, name: str) -> str:
+    """A column's value as people read it."""
+    found = value(counts, name)
+    return "–" if found is None else format_decimal(found)
+
+
+def title(report) -> str:
+    """The report's title."""
+    span = report.span
+    when = {
+        0: gettext("%(year)s", year=span.year),
+        1: gettext("first half of %(year)s", year=span.year),
+        2: gettext("second half of %(year)s", year=span.year),
+    }[span.half]
+    return gettext("Inspection report: %(where)s, %(when)s", where=where(report), when=when)
+
+
+def where(report) -> str:
+    """What the report is about, in words."""
+    one = next((place for place in report.scope if place is not None), None)
+    return i18n.local_name(one) if one is not None else gettext("all places")
+
+
+def limits() -> list[str]:
+    """What a reader has to know before they use the numbers."""
+    return [
+        gettext(
+            "An inspection says what was looked for, by which method, and that it was not found then. It does not say"
+            " that there is no camera."
+        ),
+        gettext(
+            "Radio finds only cameras that transmit on 2.4 GHz. Cameras that record to a card, 5 GHz, cellular and"
+            " phones need eyes and a lens finder."
+        ),
+        gettext(
+            "Inspected: restrooms in use now with at least one completed inspection in this time. Overdue is as of the"
+            " day the report was made, by each place's plan."
+        ),
+        gettext(
+            "The false-alarm rate is the share of false alarms among the RF alarms that a person has judged. RF coverage"
+            " is the share of the least listening time that was reached on all channels."
+        ),
+    ]
+
+
+def table(report) -> tuple[list[str], list[list]]:
+    """(header, rows) of the whole report for a spreadsheet: texts and numbers; the last row is the total."""
+    header = [str(KINDS[report.by]), gettext("Id"), *(heading(name) for name in COLUMNS)]
+    rows = [
+        [i18n.local_name(row.what), row.what.public_id, *(value(row, name) for name in COLUMNS)] for row in report.rows
+    ]
+    return header, [*rows, [gettext("Total"), "", *(value(report.total, name) for name in COLUMNS)]]
+
+
+def not_covered(paper, coverage) -> list[str]:
+    """What an inspection did not look at, in sentences. coverage: facts.Coverage or None."""
+    lines = [gettext("Not done: %(method)s.", method=words.METHODS[method]) for method in paper.not_done]
+    if "rf" in paper.result.methods and coverage is not None:
+        missing = [str(one.channel) for one in coverage.channels if not one.enough]
+        if missing:
+            lines.append(gettext("Channels not listened to long enough: %(missing)s.", missing=", ".join(missing)))
+        lines += coverage.notes
+    lines.append(
+        gettext(
+            "Radio on 2.4 GHz finds no cameras that record to a card or send by cable, 5 GHz or cellular, and no phones held in a hand."
+        )
+    )
+    lines.append(gettext("This paper is about the time of the inspection, and about no time after it."))
+    return lines

@@ -1,0 +1,122 @@
+"""Reports, notices, keys and backups on PostgreSQL: mostly the unit tests' own, on the other database."""
+
+import pytest
+from sqlalchemy import func, select
+
+from server import db, migrations, vault
+from server.config import Settings
+from server.models import Delivery, KeptAnswer, Restroom, Sensor
+from server.services import backup, idempotency, log_check, notices, sensors
+from server.services.errors import Refused
+from server.services.pseudonyms import Pseudonyms
+from tests.integration import postgresql
+from tests.unit.server import test_backup, test_notices, test_reports_out
+from tests.unit.server.conftest import empty_database, hall, hashed, kim  # noqa: F401
+
+pytestmark = pytest.mark.postgresql
+
+mens, depot, subscribe = test_reports_out.mens, test_reports_out.depot, test_notices.subscribe
+stopped, lived_in = test_notices.stopped, test_backup.lived_in
+
+
+@pytest.fixture(scope="module")
+def database():
+    with postgresql.server() as make:
+        yield make
+
+
+@pytest.fixture
+def settings(database, tmp_path):
+    made = Settings(data=tmp_path / "data", database_url=database())
+    migrations.upgrade(made)
+    return made
+
+
+@pytest.fixture(name="vault")
+def vault_(settings):
+    return vault.open_vault(settings)
+
+
+@pytest.fixture
+def sessions(settings):
+    made = db.open_sessions(settings.url())
+    yield made
+    made.engine.dispose()
+
+
+@pytest.fixture
+def session(sessions):
+    with sessions() as session:
+        yield session
+
+
+@pytest.fixture
+def pseudonyms(vault):
+    return Pseudonyms(vault)
+
+
+@pytest.fixture
+def sensor(session, vault):
+    return sensors.enrol(session, vault, "hall-1", "First")[0]
+
+
+test_inspections = test_reports_out.test_inspections_are_counted_by_method_and_by_the_result_that_counts
+test_alarms = test_reports_out.test_alarms_are_counted_by_what_people_made_of_them
+test_rows = test_reports_out.test_the_rows_go_one_step_deeper_each_time
+test_law = test_reports_out.test_the_law_asks_for_two_a_year_so_one_in_half_a_year
+test_places = test_reports_out.test_a_person_s_report_holds_their_places_and_no_others
+test_whom = test_notices.test_a_notice_goes_to_those_it_concerns_and_once
+test_tries = test_notices.test_a_try_that_fails_is_made_again_later_and_at_last_given_up
+
+
+def test_two_notifying_processes_take_different_notices(sessions, vault, hashed):  # noqa: F811
+    with sessions.begin() as session:
+        for name in ("one", "two"):
+            notices.subscribe(
+                session, vault, None, name, ["finding_new"], "webhook", "https://192.0.2.1/", private_targets=True
+            )
+        notices.tell(session, "finding_new", None, "f1")
+        notices.spread(session, test_notices.SEOUL)
+
+    with sessions.begin() as first, sessions.begin() as second:
+        taken = [one.subscription_id for one in notices.claim(first)]
+        assert notices.claim(second) == []  # what is left to it is locked; the next look gets it
+    with sessions.begin() as session:
+        then = [one.subscription_id for one in notices.claim(session)]
+        assert len(taken) == len(then) == 1 and taken != then
+        assert session.scalar(select(func.count(Delivery.id))) == 2
+
+
+def test_a_key_is_one_person_s_and_one_request_s(session, kim):  # noqa: F811
+    kept = idempotency.begin(session, kim, "k", "0" * 64)
+    kept.status = 201
+    session.flush()
+
+    assert idempotency.begin(session, kim, "k", "0" * 64).status == 201
+    with pytest.raises(Refused, match="key_reused"):
+        idempotency.begin(session, kim, "k", "1" * 64)
+    assert session.scalar(select(func.count(KeptAnswer.id))) == 1
+
+
+def test_an_installation_moves_from_one_database_to_the_other_and_back(lived_in, database, tmp_path):
+    before = test_backup.rows_of(lived_in)
+    to_sqlite = Settings(data=tmp_path / "sqlite")
+    to_postgresql = Settings(data=tmp_path / "postgresql", database_url=database())
+
+    backup.make(lived_in, tmp_path / "1.tar.gz", with_secret=True)
+    there = backup.restore(to_sqlite, tmp_path / "1.tar.gz")
+    backup.make(to_sqlite, tmp_path / "2.tar.gz", with_secret=True)
+    back = backup.restore(to_postgresql, tmp_path / "2.tar.gz")
+
+    for made, done in ((to_sqlite, there), (to_postgresql, back)):
+        assert test_backup.rows_of(made) == before
+        assert (done.keys, done.problem) == (True, None)
+    sessions = db.open_sessions(to_postgresql.url())
+    with sessions.begin() as session:
+        # Row numbers go on behind those that came.
+        session.add(Restroom(facility_id=session.scalar(select(Restroom.facility_id)), name="New", created_s=1))
+        session.flush()
+        sensors.enrol(session, vault.open_vault(to_postgresql), "new-1")
+        assert session.scalar(select(func.count(Sensor.id))) == 4
+        assert log_check.check(session).problem is None
+    sessions.engine.dispose()

@@ -1,0 +1,73 @@
+"""The OpenAPI document, tried by schemathesis: whatever is sent, no answer is a broken server's."""
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
+
+from tests.unit.server.api.conftest import BASE
+
+CHECKS = (not_a_server_error, content_type_conformance, response_schema_conformance)
+EXAMPLES = 12  # an operation
+
+
+@pytest.fixture
+def document(app):
+    return app.test_client().get(f"{BASE}/openapi.json").json
+
+
+def test_it_is_openapi_3_1_and_every_reference_leads_somewhere(document):
+    schemas = document["components"]["schemas"]
+
+    assert document["openapi"] == "3.1.0" and document["security"] == [{"token": []}]
+    assert len(document["paths"]) >= 17
+    for name in references(document):
+        assert name.removeprefix("#/components/schemas/") in schemas, name
+    ids = [one["operationId"] for path in document["paths"].values() for one in path.values()]
+    assert len(ids) == len(set(ids))
+
+
+def references(part):
+    if isinstance(part, dict):
+        for name, value in part.items():
+            if name == "$ref":
+                yield value
+            else:
+                yield from references(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from references(value)
+
+
+@pytest.mark.timeout(300)
+def test_whatever_is_sent_is_answered_as_documented(app, program, say, room):
+    ask = program("admin")
+    running = ask.post("/inspections", {"restroom": room, "sensors": ["demo-1"]}).json
+    say.finding("demo-1", running["id"])
+    api = schemathesis.openapi.from_wsgi(f"{BASE}/openapi.json", app)
+    headers = {"Authorization": f"Bearer {ask._token}"}
+    tried = 0
+    for result in api.get_all_operations():
+        operation = result.ok()
+
+        @settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        def try_it(case):
+            case.call_and_validate(headers=headers, checks=CHECKS)
+
+        _given(operation, try_it)
+        tried += 1
+
+    assert tried >= 17
+
+
+def _given(operation, function):
+    from hypothesis import given
+
+    given(case=operation.as_strategy())(function)()

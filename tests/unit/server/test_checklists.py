@@ -1,0 +1,146 @@
+import pytest
+
+from server.models import LogEntry
+from server.models.places import Facility
+from server.services import checklists, inspections, places
+from server.services.errors import NotFound, Refused
+
+
+@pytest.fixture
+def running(session, hall, kim):
+    return inspections.start(session, hall, kim)
+
+
+def refusal(call, *arguments, **named):
+    with pytest.raises(Refused) as refused:
+        call(*arguments, **named)
+    return refused.value
+
+
+def item(text, where="stall", key=""):
+    return {"key": key, "where": where, "text": text, "text_en": ""}
+
+
+def test_an_inspection_asks_for_the_room_and_for_every_stall(session, running):
+    at = checklists.progress(session, running)
+
+    assert [part.stall for part in at.parts] == [0, 1, 2, 3, 4]
+    assert at.open == len(at.lines) > 40
+    assert {line.item["key"] for line in at.parts[0].lines} >= {"basins", "changing_table", "ceiling"}
+    assert {line.item["key"] for line in at.parts[1].lines} >= {"hooks", "paper_holder", "toilet_base", "screws", "bin"}
+    assert "basins" not in {line.item["key"] for line in at.parts[1].lines}
+
+
+def test_a_room_whose_stalls_nobody_has_counted_is_answered_as_a_whole(session, hall, kim):
+    other = places.add_restroom(session, hall.facility, "Men's")
+
+    at = checklists.progress(session, inspections.start(session, other, kim))
+
+    assert [part.stall for part in at.parts] == [0] and len(at.lines) == len(checklists.BUILTIN)
+
+
+def test_the_eye_step_is_not_clear_while_something_is_open(session, running, kim):
+    at = checklists.progress(session, running)
+
+    refused = refusal(inspections.record_step, session, running, "eye", "none_found", kim)
+    assert (refused.code, refused.values) == ("checklist_open", {"count": at.open})
+
+    checklists.answer_rest(session, running, kim)
+    assert inspections.record_step(session, running, "eye", "none_found", kim).outcome == "none_found"
+
+
+def test_other_outcomes_and_steps_need_no_list(session, running, kim):
+    inspections.record_step(session, running, "eye", "not_done", kim, "stall 2 is locked")
+    inspections.record_step(session, running, "lens", "none_found", kim)
+
+
+def test_a_suspicious_point_forbids_a_clear_eye_step_and_a_clear_result(session, running, kim):
+    checklists.answer_rest(session, running, kim)
+    inspections.record_step(session, running, "eye", "none_found", kim)
+    checklists.answer(session, running, kim, 2, {"hooks": ("suspicious", "a hole in the hook")})
+
+    assert refusal(inspections.record_step, session, running, "eye", "none_found", kim).code == "checklist_suspicious"
+    assert refusal(inspections.finish, session, running, kim, "none_found").code == "checklist_suspicious"
+
+    checklists.answer(session, running, kim, 2, {"hooks": ("ok", "it was a screw")})
+    assert inspections.finish(session, running, kim, "none_found").methods == ["eye"]
+
+
+@pytest.mark.parametrize("word", ["na", "suspicious"])
+def test_what_is_not_ok_needs_its_reason(session, running, kim, word):
+    assert refusal(checklists.answer, session, running, kim, 1, {"hooks": (word, " ")}).code == "answer_reason_needed"
+    assert checklists.progress(session, running).done == 0
+
+
+def test_the_newest_answer_counts_and_the_same_again_adds_nothing(session, running, kim):
+    assert checklists.answer(session, running, kim, 1, {"hooks": ("na", "none here")}) == 1
+    assert checklists.answer(session, running, kim, 1, {"hooks": ("na", "none here")}) == 0
+    assert checklists.answer(session, running, kim, 1, {"hooks": ("ok", "")}) == 1
+
+    line = next(one for one in checklists.progress(session, running).parts[1].lines if one.item["key"] == "hooks")
+    assert (line.answer, line.note) == ("ok", "")
+
+
+def test_rubbish_is_refused(session, running, kim):
+    with pytest.raises(NotFound):
+        checklists.answer(session, running, kim, 99, {"hooks": ("ok", "")})
+    with pytest.raises(NotFound):
+        checklists.answer(session, running, kim, 1, {"no such item": ("ok", "")})
+    with pytest.raises(ValueError, match="maybe"):
+        checklists.answer(session, running, kim, 1, {"hooks": ("maybe", "")})
+
+
+def test_a_finished_inspection_takes_no_answer(session, running, kim):
+    inspections.finish(session, running, kim, "not_completed", "fire alarm")
+
+    assert refusal(checklists.answer, session, running, kim, 1, {"hooks": ("ok", "")}).code == "finished"
+
+
+def test_a_new_version_holds_from_the_next_inspection_on(session, hall, running, kim):
+    city = hall.facility.organisation
+
+    first = checklists.save(session, kim, [item("Walls"), item("Fan", "room")], organisation=city)
+    second = checklists.save(session, kim, [item("Walls", key="own_1")], organisation=city)
+
+    assert (first.version, second.version) == (1, 2)
+    assert [one["key"] for one in first.items] == ["own_1", "own_2"]
+    assert checklists.progress(session, running).checklist.id != second.id
+    assert checklists.current(session, hall.facility).id == second.id
+
+
+def test_a_buildings_own_list_goes_before_its_organisations_and_can_be_dropped(session, hall, kim):
+    city, facility = hall.facility.organisation, hall.facility
+    of_city = checklists.save(session, kim, [item("Walls")], organisation=city)
+    of_hall = checklists.save(session, kim, [item("Doors")], facility=facility)
+
+    assert checklists.current(session, facility).id == of_hall.id
+    checklists.save(session, kim, [], facility=facility)
+    assert checklists.current(session, facility).id == of_city.id
+    checklists.save(session, kim, [], organisation=city)
+    assert checklists.current(session, facility).items == checklists.BUILTIN
+
+
+def test_a_point_needs_a_text_and_a_key_of_its_own(session, hall, kim):
+    save, city = checklists.save, hall.facility.organisation
+
+    assert refusal(save, session, kim, [item(" ")], organisation=city).code == "checklist_item_empty"
+    twice = [item("A", key="a"), item("B", key="a")]
+    assert refusal(save, session, kim, twice, organisation=city).code == "checklist_key_twice"
+    assert refusal(save, session, kim, [item("A")] * 61, organisation=city).code == "checklist_too_long"
+
+
+def test_who_manages_another_building_changes_nothing_here(session, hall, kim):
+    kim.everywhere = False
+    session.flush()
+
+    with pytest.raises(NotFound):
+        checklists.save(session, kim, [item("Walls")], facility=session.get(Facility, hall.facility_id))
+    with pytest.raises(NotFound):
+        checklists.save(session, kim, [item("Walls")], organisation=hall.facility.organisation)
+
+
+def test_answers_are_in_the_log_without_the_notes(session, running, kim):
+    checklists.answer(session, running, kim, 1, {"hooks": ("na", "Mr Choi took them down")})
+
+    entry = session.query(LogEntry).filter(LogEntry.kind == "inspection.answered").one()
+    assert '"hooks":"na"' in entry.body and "Choi" not in entry.body

@@ -1,0 +1,278 @@
+"""The chained log: what it refuses, what it notices, and what an outsider can check."""
+
+import json
+import random
+import subprocess
+import sys
+
+import pytest
+from sqlalchemy import delete, select, text, update
+from sqlalchemy.exc import DatabaseError
+
+from server import canonical
+from server.models import LogEntry, LogHead, LogPersonal, LogTip
+from server.services import log, log_check, log_heads, log_proof
+from tests.conftest import ROOT
+from tools import verify_proof
+
+TABLES = (LogEntry, LogHead, LogPersonal, LogTip)
+
+
+@pytest.fixture
+def key(vault):
+    return log_heads.open_key(vault)
+
+
+@pytest.fixture
+def told(session, kim, key):
+    """A session with ten entries, two heads and one forgotten entry."""
+    for number in range(4):
+        log.add(session, "inspection.started", f"insp{number}", {"room": "r1", "note": 'ü"\\\n한'}, kim)
+    log_heads.sign(session, key)
+    log.add(session, "retention.ran", "log", {"rows": 5})
+    log.forget(session, [2], kim)
+    log.add(session, "inspection.finished", "insp1", {"result": "none_found"}, kim, {"partners": ["박"]})
+    log_heads.sign(session, key)
+    log.add(session, "finding.raised", "f1", {"score": 70, "late": None, "alarm": True})
+    return session
+
+
+def unlocked(session):
+    """Take the triggers away, as somebody who owns the database could."""
+    for name in session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
+        session.execute(text(f"DROP TRIGGER {name}"))
+
+
+def test_a_log_that_nobody_touched_is_whole(told):
+    report = log_check.check(told)
+
+    assert report.problem is None
+    assert (report.entries, report.personal, report.heads) == (10, 5, 2)
+
+
+def test_an_empty_log_is_whole_and_has_nothing_to_sign(session, key):
+    assert log_check.check(session).problem is None
+    assert log_heads.sign(session, key) is None
+
+
+def test_signing_again_without_news_does_nothing(session, kim, key):
+    log.add(session, "a.b", "x", {}, kim)
+
+    assert log_heads.sign(session, key).n == 1
+    assert log_heads.sign(session, key) is None
+
+
+@pytest.mark.parametrize("table", [LogEntry, LogHead])
+def test_the_database_refuses_to_change_or_remove_an_entry_or_a_head(told, table):
+    for change in (update(table).values(at_s=1), delete(table)):
+        with pytest.raises(DatabaseError, match="append-only"), told.begin_nested():
+            told.execute(change)
+
+
+def test_the_database_refuses_to_change_personal_fields(told):
+    with pytest.raises(DatabaseError, match="append-only"), told.begin_nested():
+        told.execute(update(LogPersonal).values(content="{}"))
+
+
+def flipped(value, column, chance):
+    """A value with one thing changed: a digit, a character, a byte; what was nothing is something."""
+    if value is None:
+        return b"f" * 64 if column.name == "token" else "f" * 64
+    if isinstance(value, int):
+        return value ^ (1 << chance.randrange(20))
+    if isinstance(value, bytes):
+        place = chance.randrange(len(value))
+        return value[:place] + bytes([value[place] ^ 1 << chance.randrange(8)]) + value[place + 1 :]
+    place = chance.randrange(len(value))
+    return value[:place] + chance.choice([c for c in "0aZ \u00e9" if c != value[place]]) + value[place + 1 :]
+
+
+def places_to_flip(session):
+    for table in TABLES:
+        columns = table.__table__.columns
+        for row in session.execute(select(*columns).order_by(columns[0])).all():
+            for column in columns:
+                if (table, column.name) != (LogTip, "id"):
+                    yield table, column, row
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_change_of_any_column_of_any_row_is_found_and_named(told, seed):
+    unlocked(told)
+    chance = random.Random(seed)
+    tried = 0
+    for table, column, row in list(places_to_flip(told)):
+        first = table.__table__.columns[0]
+        value = flipped(getattr(row, column.name), column, chance)
+        if column is first and table is LogPersonal and told.get(LogPersonal, value):
+            continue
+        nested = told.begin_nested()
+        try:
+            told.execute(
+                update(table)
+                .where(first == row[0])
+                .values({column.name: value})
+                .execution_options(synchronize_session=False)
+            )
+        except DatabaseError:  # the number of another row
+            nested.rollback()
+            continue
+        told.expire_all()
+
+        problem = log_check.check(told).problem
+
+        assert problem is not None, (table.__tablename__, column.name, row, value)
+        if table is LogEntry and column is not first:
+            assert problem == (row[0], log_check.CHANGED)
+        nested.rollback()
+        told.expire_all()
+        tried += 1
+    assert tried > 80
+    assert log_check.check(told).problem is None
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        (delete(LogEntry).where(LogEntry.n == 3), (3, log_check.MISSING)),
+        (delete(LogEntry).where(LogEntry.n == 10), (10, log_check.MISSING)),
+        (delete(LogEntry).where(LogEntry.n >= 9), (9, log_check.MISSING)),
+        (delete(LogPersonal).where(LogPersonal.n == 3), (3, log_check.PERSONAL_GONE)),
+        (delete(LogHead).where(LogHead.n == 4), (4, log_check.HEAD_GONE)),
+    ],
+)
+def test_what_is_taken_out_is_missed(told, statement, problem):
+    unlocked(told)
+    told.execute(statement.execution_options(synchronize_session=False))
+    told.expire_all()
+
+    assert log_check.check(told).problem == problem
+
+
+def test_a_log_that_was_computed_anew_does_not_fit_the_heads(told):
+    unlocked(told)
+    told.expunge_all()
+    told.execute(update(LogEntry).where(LogEntry.n == 1).values(subject="other"))
+    previous = bytes.fromhex(log.START)
+    for entry in told.scalars(select(LogEntry).order_by(LogEntry.n)):
+        previous = log.next_hash(previous, log.digest(entry))
+        entry.hash = previous.hex()
+        told.flush()
+    told.execute(update(LogTip).values(hash=previous.hex()))
+    told.expire_all()
+
+    assert log_check.check(told).problem == (4, log_check.HEAD_DIFFERS)
+
+
+@pytest.mark.parametrize("body", [{"x": 0.5}, {"x": 2**60}, {"ü": 1}, {"x": object()}, {1: 2}, {"x": "\ud800"}])
+def test_what_has_no_canonical_form_is_refused(session, kim, body):
+    with pytest.raises(ValueError):
+        log.add(session, "a.b", "x", body, kim)
+
+
+@pytest.mark.parametrize(("kind", "subject"), [("Finished", "x"), ("finished", "x"), ("a.b", ""), ("a.b", "x" * 65)])
+def test_an_entry_without_a_kind_or_subject_is_refused(session, kind, subject):
+    with pytest.raises(ValueError):
+        log.add(session, kind, subject, {})
+
+
+def test_the_columns_spell_the_same_as_any_json_program_would(told):
+    for entry in told.scalars(select(LogEntry)):
+        whole = {name: getattr(entry, name) for name in ("at_s", "kind", "n", "personal", "subject")}
+        text = log.written(entry.n, entry.at_s, entry.kind, entry.subject, entry.body, entry.personal)
+        assert text.decode() == canonical.text({**whole, "body": json.loads(entry.body)})
+
+
+def test_names_are_beside_the_chain_and_can_be_forgotten_without_breaking_it(told, kim):
+    assert all("Kim" not in entry.body for entry in told.scalars(select(LogEntry)))
+
+    gone = log.forget(told, log.naming(told, kim.public_id), None, "person_erased")
+
+    assert gone == 5
+    assert all("Kim" not in one for one in told.scalars(select(LogPersonal.content)))
+    assert log_check.check(told).problem is None
+
+
+def test_entries_are_listed_newest_first_with_who_did_it(told):
+    rows = log.entries(told, ["insp1"])
+
+    assert [entry.kind for entry, _ in rows] == ["inspection.finished", "inspection.started"]
+    assert rows[0][1]["by"]["name"] == "Kim" and rows[1][1] is None
+    assert len(log.entries(told, kind="inspection.", limit=3)) == 3
+
+
+def proof_of(session, key, *subjects, **options):
+    return canonical.text(log_proof.of_subjects(session, subjects, key, **options))
+
+
+def test_an_outsider_can_check_a_proof(told, key):
+    shown = verify_proof.check(proof_of(told, key, "insp1"), log_heads.public_key(key))
+
+    assert [one["kind"] for one in shown] == ["inspection.started", "inspection.finished"]
+    assert shown[1]["body"] == {"result": "none_found"}
+    assert shown[1]["personal"] == {"by": {"id": shown[1]["personal"]["by"]["id"], "name": "Kim"}, "partners": ["박"]}
+
+
+def test_a_proof_shows_nothing_of_other_entries_and_no_names_if_so_wanted(told, key):
+    proof = proof_of(told, key, "insp1", with_names=False)
+
+    assert "insp2" not in proof and "Kim" not in proof
+    assert verify_proof.check(proof, log_heads.public_key(key))[1]["personal"] is None
+
+
+def test_an_entry_without_a_head_gets_one_when_it_is_proven(told, key):
+    assert [one["n"] for one in verify_proof.check(proof_of(told, key, "f1"), log_heads.public_key(key))] == [10]
+
+
+def test_the_whole_log_is_a_proof_too(told, key):
+    assert len(verify_proof.check(proof_of(told, key), log_heads.public_key(key))) == 10
+
+
+def test_another_key_proves_nothing(told, key):
+    with pytest.raises(ValueError, match="signed head of entry 4"):
+        verify_proof.check(proof_of(told, key, "insp1"), "00" * 32)
+
+
+def test_one_changed_byte_anywhere_in_a_proof_is_found(told, key):
+    proof, public = proof_of(told, key, "insp1", "f1").encode(), log_heads.public_key(key)
+    chance = random.Random(7)
+
+    for place in range(len(proof)):
+        other = bytes([proof[place] ^ 1 << chance.randrange(8)])
+        changed = proof[:place] + other + proof[place + 1 :]
+        try:
+            verify_proof.check(changed.decode(), public)
+        except ValueError:
+            continue
+        pytest.fail(f"not found: {changed[place - 30 : place + 10]}")
+
+
+def test_a_changed_entry_of_a_proof_is_named(told, key):
+    proof = proof_of(told, key, "insp1").replace("none_found", "nine_found")
+
+    with pytest.raises(ValueError, match="entry 8 is not as it was written"):
+        verify_proof.check(proof, log_heads.public_key(key))
+
+
+def test_the_outside_verifier_runs_alone_and_is_short_enough_to_read(told, key, tmp_path):
+    script = tmp_path / "verify_proof.py"
+    script.write_text((ROOT / "tools/verify_proof.py").read_text())
+    (tmp_path / "proof.json").write_text(proof_of(told, key, "insp1") + "\n")
+
+    def run(public):
+        command = [sys.executable, "-I", script, tmp_path / "proof.json", public]
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+
+    good, bad = run(log_heads.public_key(key)), run("11" * 32)
+
+    assert len(script.read_text().splitlines()) <= 60
+    assert good.returncode == 0 and "inspection.finished insp1" in good.stdout and "proven" in good.stdout
+    assert bad.returncode == 1 and "signed head" in bad.stderr and not bad.stdout
+
+
+def test_the_key_comes_from_the_secret_or_from_a_file(vault, tmp_path, key):
+    file = tmp_path / "key"
+    file.write_text("ab" * 32 + "\n")
+
+    assert log_heads.public_key(log_heads.open_key(vault)) == log_heads.public_key(key)
+    assert log_heads.public_key(log_heads.open_key(vault, file)) != log_heads.public_key(key)

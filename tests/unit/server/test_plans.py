@@ -1,0 +1,251 @@
+"""How often what has to be inspected, what is due, and where to go next."""
+
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import select
+
+from server import clock
+from server.models import Facility, Inspection, InspectionResult, Restroom
+from server.models.reports import Selftest
+from server.services import opening, places, placing, plans, reminding, routes, sensors
+from server.services.errors import Refused
+
+NOW_S = 1_800_000_000  # 2027-01-15 17:00 in Seoul, a Friday
+SEOUL = ZoneInfo("Asia/Seoul")
+DAY_S = plans.DAY_S
+
+
+@pytest.fixture(autouse=True)
+def stopped(monkeypatch):
+    monkeypatch.setattr(clock, "now_s", lambda: NOW_S)
+
+
+@pytest.fixture
+def inspected(session):
+    """A function that records a finished inspection some days ago."""
+
+    def add(room, days_ago, methods=("eye", "rf", "lens"), result="none_found", correcting=None):
+        at_s = NOW_S - days_ago * DAY_S
+        one = correcting or Inspection(restroom_id=room.id, started_s=at_s - 60, finished_s=at_s, result=result)
+        session.add(one)
+        session.flush()
+        session.add(InspectionResult(inspection_id=one.id, result=result, methods=list(methods), at_s=at_s))
+        session.flush()
+        plans.refresh(session, [room.id])
+        return one
+
+    return add
+
+
+def test_a_new_restroom_is_due_at_once(hall):
+    assert (hall.due_s, hall.due_method) == (NOW_S, "eye")
+
+
+def test_the_method_that_is_longest_ago_decides(hall, inspected):
+    inspected(hall, 100)
+    inspected(hall, 10, methods=("eye", "lens"))
+
+    assert (hall.due_s, hall.due_method) == (NOW_S + 83 * DAY_S, "rf")
+
+
+def test_an_inspection_that_was_not_completed_counts_for_nothing(hall, inspected):
+    inspected(hall, 10, methods=("eye",), result="not_completed")
+
+    assert hall.due_s == NOW_S and hall.eye_done_s is None
+
+
+def test_a_correction_counts_instead_of_what_it_corrects(hall, inspected):
+    first = inspected(hall, 10)
+    inspected(hall, 5, methods=("eye",), correcting=first)
+
+    assert (hall.eye_done_s, hall.rf_done_s) == (NOW_S - 10 * DAY_S, None)
+
+
+def test_the_narrowest_policy_decides_and_an_empty_one_gives_way(session, hall, kim, inspected):
+    inspected(hall, 10)
+    plans.set_policy(session, kim, "eye", 30)
+    plans.set_policy(session, kim, "eye", 60, organisation=hall.facility.organisation)
+    plans.set_policy(session, kim, "eye", 14, facility=hall.facility)
+    by_facility = hall.due_s
+    plans.set_policy(session, kim, "eye", 7, room=hall)
+    by_room = hall.due_s
+    plans.set_policy(session, kim, "eye", None, room=hall)
+    plans.set_policy(session, kim, "eye", None, facility=hall.facility)
+
+    assert (by_facility - NOW_S, by_room - NOW_S) == (4 * DAY_S, -3 * DAY_S)
+    assert hall.due_s == NOW_S + 50 * DAY_S
+    said = {one.method: one for one in plans.Intervals(session).at(hall.facility.organisation_id)}
+    assert (said["eye"].days, said["eye"].from_days, said["rf"].days) == (60, 30, None)
+
+
+def test_what_is_not_asked_for_is_never_due(session, hall):
+    for method in ("eye", "rf", "lens"):
+        plans.set_policy(session, None, method, 0)
+
+    assert (hall.due_s, hall.due_method) == (None, None)
+    assert plans.overdue(session, None, NOW_S) == []
+
+
+@pytest.mark.parametrize("days", [-1, 4000])
+def test_an_interval_that_cannot_be_is_refused(session, days):
+    with pytest.raises(Refused, match="interval_bad"):
+        plans.set_policy(session, None, "eye", days)
+
+
+def test_the_self_test_is_asked_for_where_a_sensor_hangs(session, hall, sensor, inspected):
+    inspected(hall, 1)
+    sensors.place(session, sensor, hall)
+    missing = hall.due_method
+    session.add(
+        Selftest(report_id=1, sensor_id=sensor.id, at_s=NOW_S - DAY_S, received_s=NOW_S, passed=True, checks=[])
+    )
+    session.flush()
+    plans.refresh_selftests(session)
+
+    assert missing == "selftest"
+    assert (hall.selftest_done_s, hall.due_s) == (NOW_S - DAY_S, NOW_S + 182 * DAY_S)
+
+
+def test_overdue_is_longest_first_page_after_page(session, hall, inspected):
+    rooms = [places.add_restroom(session, hall.facility, f"Room {number}", block="men") for number in range(5)]
+    for number, room in enumerate(rooms):
+        inspected(room, 200 + number)
+
+    first = plans.overdue(session, None, NOW_S, limit=3)
+    rest = plans.overdue(session, None, NOW_S, after=(first[-1].due_s, first[-1].id), limit=10)
+
+    assert [room.name for room in first + rest] == ["Room 4", "Room 3", "Room 2", "Room 1", "Room 0", "Women's"]
+    assert plans.count_overdue(session, None, NOW_S, block="men") == 5
+
+
+def test_work_is_counted_by_the_week_it_becomes_due(session, hall, inspected):
+    inspected(hall, 183 - 8)
+    room = places.add_restroom(session, hall.facility, "Late")
+
+    weeks = plans.workload(session, None, NOW_S, weeks=3)
+
+    assert room.due_s == NOW_S
+    assert [(week.restrooms, week.minutes) for week in weeks] == [(1, 30), (0, 0), (1, 30), (0, 0)]
+
+
+def test_a_retired_restroom_leaves_plan_and_list_and_comes_back(session, hall, kim):
+    placing.retire(session, kim, hall, "torn down")
+    gone = plans.overdue(session, None, NOW_S), places.list_restrooms(session)
+    placing.bring_back(session, kim, hall)
+
+    assert gone == ([], [])
+    assert plans.overdue(session, None, NOW_S) == [hall]
+
+
+def test_a_restroom_is_not_retired_without_a_reason(session, hall, kim):
+    with pytest.raises(Refused, match="reason_needed"):
+        placing.retire(session, kim, hall, " ")
+
+
+def test_a_new_name_of_the_building_moves_its_rooms_in_search_and_order(session, hall, kim):
+    placing.change_facility(session, kim, hall.facility, "Zoo", "", "2 Road")
+
+    assert hall.sort_key == "zoo / women's"
+    assert places.count_restrooms(session, search="zoo 2") == 1
+
+
+def test_external_ids_are_each_for_one_restroom(session, hall, kim):
+    other = places.add_restroom(session, hall.facility, "Men's")
+    placing.set_external_ids(session, kim, hall, [("own", "1"), ("own", "2")])
+    placing.set_external_ids(session, kim, hall, [("own", "2")])
+
+    with pytest.raises(Refused, match="external_id_taken"):
+        placing.set_external_ids(session, kim, other, [("own", "2")])
+    assert [known.value for known in hall.external_ids] == ["2"]
+    assert places.count_restrooms(session, search="women's 2") >= 1
+
+
+def test_people_are_told_once_a_building_and_again_after_a_week(session, hall):
+    places.add_restroom(session, hall.facility, "Men's")
+    told = []
+
+    def tell(_session, kind, facility_id, subject, **values):
+        told.append((kind, facility_id, subject, values))
+
+    counts = [reminding.remind(session, NOW_S + days * DAY_S, tell) for days in (0, 1, 7)]
+
+    assert counts == [1, 0, 1]
+    name = {"name": "Hall", "count": 2}
+    assert told[0] == ("inspection_overdue", hall.facility_id, hall.facility.public_id, name | {"days": 0})
+    assert told[1][3]["days"] == 7
+
+
+@pytest.fixture
+def town(session, hall):
+    """Four buildings in a row, 1 km apart; the third opens at 18:00, the fourth has no position."""
+    hall.latitude, hall.longitude, hall.opening_hours = 37.50, 127.0, "24시간"
+    for number, hours in ((1, "09:00~18:30"), (2, "18:00~20:00"), (3, "")):
+        facility = places.add_facility(session, hall.facility.organisation, f"B{number}")
+        at = {} if number == 3 else {"latitude": 37.5 + number * 0.009, "longitude": 127.0}
+        for block in ("women", "men"):
+            places.add_restroom(session, facility, block, block=block, opening_hours=hours, **at)
+    session.flush()
+
+
+def test_the_route_goes_to_the_nearest_that_is_open(session, hall, town):
+    route = routes.next_route(session, None, NOW_S, SEOUL, start=(37.4999, 127.0))
+
+    assert [(stop.facility.name, len(stop.rooms), stop.open) for stop in route.stops] == [
+        ("Hall", 1, True),
+        ("B1", 2, True),
+        ("B2", 2, True),  # it is past six when one gets there
+    ]
+    assert route.stops[1].arrive_s - route.stops[0].arrive_s > 30 * 60
+
+
+def test_a_building_that_is_closed_by_then_is_named_apart(session, hall, town):
+    route = routes.next_route(session, None, NOW_S + 3 * 3600, SEOUL, start=(37.4999, 127.0))
+
+    assert [stop.facility.name for stop in route.stops] == ["Hall"]
+    assert [facility.name for facility, _ in route.closed] == ["B1", "B2"]
+
+
+def test_a_route_for_one_block_begins_at_what_is_overdue_longest(session, hall, town, inspected):
+    far = session.scalar(select(Restroom).join(Facility).where(Facility.name == "B1", Restroom.block == "men"))
+    inspected(far, 300)
+
+    route = routes.next_route(session, None, NOW_S, SEOUL, blocks=("men",))
+
+    assert route.stops[0].facility.name == "B1"
+    assert {room.block for stop in route.stops for room in stop.rooms} == {"men"}
+
+
+def test_without_any_position_the_route_is_by_time_alone(session, hall):
+    assert [stop.facility.name for stop in routes.next_route(session, None, NOW_S, SEOUL).stops] == ["Hall"]
+
+
+@pytest.mark.parametrize(
+    "text, weekday, time, expected",
+    [
+        ("09:00~18:00", 6, "10:00", True),
+        ("09:00~18:00", 6, "18:00", False),
+        ("정시(09:00~18:00, 평일만)", 5, "10:00", False),
+        ("정시(09:00~18:00 토,일,공휴일 제외)", 5, "10:00", False),
+        ("정시\n(05:00-익일01:00)", 2, "00:30", True),
+        ("정시\n(05:00-익일01:00)", 2, "02:00", False),
+        ("평일 5:32~00:56\n토요일 5:33~00:00\n휴일 5:33~23:52", 5, "23:30", True),
+        ("평일 5:32~00:56\n토요일 5:33~00:00\n휴일 5:33~23:52", 6, "23:55", False),
+        ("평일9시간(09:00~18:00)", 6, "10:00", False),
+        ("06:00~24:00", 0, "23:59", True),
+        ("24시간", 0, "03:00", True),
+        ("상시(연중 개방)", 0, "03:00", True),
+        ("24/7", 0, "03:00", True),
+        ("Mo-Fr 09:00-18:00; Sa 10:00-14:00", 5, "15:00", False),
+        ("Mo-Fr 09:00-18:00; Sa 10:00-14:00", 5, "11:00", True),
+        ("9시~18시", 0, "10:00", True),
+        ("업무시간", 0, "10:00", None),
+        ("정시", 0, "10:00", None),
+        ("", 0, "10:00", None),
+        ("전화 02-123-4567", 0, "10:00", None),
+    ],
+)
+def test_opening_hours_as_people_write_them(text, weekday, time, expected):
+    hour, minute = time.split(":")
+
+    assert opening.is_open(text, weekday, int(hour) * 60 + int(minute)) is expected

@@ -1,0 +1,225 @@
+"""Reports: what is counted, for whom, and how it leaves as a file."""
+
+import csv
+import io
+from zoneinfo import ZoneInfo
+
+import pytest
+from openpyxl import load_workbook
+from sqlalchemy import event
+
+from server import clock
+from server.models import Disposition, Finding, Inspection, InspectionResult, KnownEmitter, User, UserPlace
+from server.services import pdf, places, reports_out, tables
+from server.services.errors import NotFound
+from server.services.reports_out import Scope
+
+SEOUL = ZoneInfo("Asia/Seoul")
+H1 = reports_out.half_year(2026, 1, SEOUL)
+H2 = reports_out.half_year(2026, 2, SEOUL)
+
+
+def inspected(session, room, at_s, result="none_found", methods=("eye",), percent=None, then=None):
+    """A finished inspection; `then` = (result, methods) corrects it."""
+    one = Inspection(restroom_id=room.id, started_s=at_s - 600, finished_s=at_s, result=(then or (result,))[0])
+    session.add(one)
+    session.flush()
+    coverage = None if percent is None else {"percent": percent}
+    for number, (came, by) in enumerate([(result, methods), *([then] if then else [])]):
+        session.add(
+            InspectionResult(inspection_id=one.id, result=came, methods=list(by), coverage=coverage, at_s=at_s + number)
+        )
+    session.flush()
+    return one
+
+
+def found(session, room, sensor, at_s, kind=None, by=None, score=80, listed=False, number=[0]):  # noqa: B006
+    """A finding, judged so."""
+    number[0] += 1
+    known = None
+    if listed:
+        known = KnownEmitter(
+            facility_id=room.facility_id, address="c0:ff:ee:00:00:01", reason="known_emitter", approved_s=1
+        )
+        session.add(known)
+        session.flush()
+    one = Finding(
+        sensor_id=sensor.id,
+        inspection_ref="",
+        restroom_id=room.id,
+        detector="camera_stream",
+        pseudonym=f"p{number[0]}",
+        oui="",
+        local=True,
+        created_s=at_s,
+        status="closed" if kind else "open",
+        event="raised",
+        score=score,
+        score_max=score,
+        rssi_dbm=-50,
+        rssi_max_dbm=-50,
+        channel=6,
+        changed_s=at_s,
+        disposition=kind,
+        known_emitter_id=known.id if known else None,
+    )
+    session.add(one)
+    session.flush()
+    if kind:
+        session.add(Disposition(finding_id=one.id, kind=kind, reason="x", at_s=at_s, by_id=by.id if by else None))
+        session.flush()
+
+
+@pytest.fixture
+def mens(session, hall):
+    return places.add_restroom(session, hall.facility, "Men's", block="men")
+
+
+@pytest.fixture
+def depot(session):
+    """A restroom of another organisation."""
+    facility = places.add_facility(session, places.add_organisation(session, "Elsewhere"), "Depot")
+    return places.add_restroom(session, facility, "Only")
+
+
+def test_inspections_are_counted_by_method_and_by_the_result_that_counts(session, hall, mens):
+    inspected(session, hall, H2.since_s, methods=("eye", "rf", "lens"), percent=100)
+    inspected(session, hall, H2.since_s + 1, methods=("eye", "rf"), percent=51)
+    inspected(session, mens, H2.since_s + 2, "not_completed", ("eye",))
+    inspected(session, mens, H2.since_s + 3, "none_found", ("eye",), then=("referred", ("eye", "lens")))
+    inspected(session, hall, H2.since_s - 1)
+    inspected(session, hall, H2.until_s)
+
+    one = reports_out.report_of(session, None, H2, Scope()).total
+
+    assert (one.inspections, one.none_found, one.not_completed, one.referred) == (4, 2, 1, 1)
+    assert (one.eye, one.rf, one.lens, one.corrected) == (4, 2, 2, 1)
+    assert (one.covered, one.coverage_percent) == (2, 75)
+    assert (one.restrooms, one.inspected, one.not_inspected) == (2, 2, 0)
+
+
+def test_what_was_not_completed_and_what_is_retired_does_not_count_as_inspected(session, hall, mens):
+    inspected(session, hall, H2.since_s, "not_completed", ("eye",))
+    inspected(session, mens, H2.since_s)
+    mens.retired_s = clock.now_s()
+    session.flush()
+
+    one = reports_out.report_of(session, None, H2, Scope()).total
+
+    assert (one.restrooms, one.inspected, one.not_inspected, one.inspections) == (1, 0, 1, 2)
+
+
+def test_the_law_asks_for_two_a_year_so_one_in_half_a_year(session, hall, mens):
+    inspected(session, hall, H1.since_s)
+    inspected(session, hall, H2.since_s)
+    inspected(session, mens, H2.since_s)
+    year = reports_out.half_year(2026, 0, SEOUL)
+
+    assert [reports_out.report_of(session, None, span, Scope()).total.enough_times for span in (H1, H2, year)] == [
+        1,
+        2,
+        1,
+    ]
+
+
+def test_alarms_are_counted_by_what_people_made_of_them(session, hall, sensor, kim):
+    for kind in ("false", "false", "neighbour", "referred"):
+        found(session, hall, sensor, H2.since_s, kind, kim)
+    found(session, hall, sensor, H2.since_s)
+    found(session, hall, sensor, H2.since_s, "known_emitter", None, listed=True)
+    found(session, hall, sensor, H2.since_s, score=10)
+    found(session, hall, sensor, H2.until_s, "false", kim)
+
+    one = reports_out.report_of(session, None, H2, Scope()).total
+
+    assert (one.alarms, one.open, one.listed, one.as_false, one.as_neighbour, one.as_referred) == (6, 1, 1, 2, 1, 1)
+    assert (one.judged, one.false_permille) == (4, 500)
+
+
+def test_the_rows_go_one_step_deeper_each_time(session, hall, mens, depot):
+    inspected(session, hall, H2.since_s)
+
+    def names(**scope):
+        report = reports_out.report_of(session, None, H2, Scope(**scope))
+        return report.by, [(row.what.name, row.restrooms, row.inspected) for row in report.rows]
+
+    assert names() == ("organisation", [("City", 2, 1), ("Elsewhere", 1, 0)])
+    assert names(organisation=hall.facility.organisation) == ("facility", [("Hall", 2, 1)])
+    assert names(facility=hall.facility) == ("restroom", [("Men's", 1, 0), ("Women's", 1, 1)])
+    assert names(restroom=mens) == ("restroom", [("Men's", 1, 0)])
+
+
+def test_a_person_s_report_holds_their_places_and_no_others(session, hall, depot, hashed):
+    user = User(
+        login="lee", name="Lee", role="viewer", everywhere=False, password_hash=hashed, session_word="0", created_s=1
+    )
+    session.add(user)
+    session.flush()
+    session.add(UserPlace(user_id=user.id, facility_id=depot.facility_id))
+    session.flush()
+    inspected(session, hall, H2.since_s)
+
+    report = reports_out.report_of(session, user, H2, Scope())
+
+    assert [row.what.name for row in report.rows] == ["Elsewhere"] and report.total.inspections == 0
+    assert reports_out.find(session, user, depot.public_id).restroom is depot
+    assert [one.name for one in reports_out.organisations(session, user)] == ["Elsewhere"]
+    for place in (hall, hall.facility, hall.facility.organisation):
+        with pytest.raises(NotFound):
+            reports_out.find(session, user, place.public_id)
+
+
+def test_the_database_counts_however_many_rows_there_are(session, hall, mens, sensor):
+    for number in range(20):
+        inspected(session, mens if number % 2 else hall, H2.since_s + number)
+        found(session, hall, sensor, H2.since_s)
+    asked = []
+    event.listen(session.get_bind(), "before_cursor_execute", lambda *a: asked.append(a[2]))
+
+    reports_out.report_of(session, None, H2, Scope(facility=hall.facility))
+
+    assert len([one for one in asked if one.startswith("SELECT")]) <= 6
+
+
+def test_half_years_meet_in_the_site_s_own_midnight():
+    assert H1.until_s == H2.since_s and H1.since_s == 1767193200  # 2025-12-31T15:00Z
+    assert reports_out.half_year(2026, 0, SEOUL)[2:] == (H1.since_s, H2.until_s)
+
+
+# Files
+
+NASTY = ["=1+1", "+82", "-1", "@SUM(A1)", "\t=1", "  =1", "|cmd", "%0A", '=HYPERLINK("http://x")']
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_a_text_that_looks_like_a_formula_is_none_in_csv(text):
+    written = tables.csv_bytes(["a"], [[text]]).decode("utf-8-sig")
+    cell = list(csv.reader(io.StringIO(written)))[1][0]
+
+    assert cell.startswith("'") and cell.endswith(text)
+
+
+def test_csv_opens_in_excel_and_keeps_numbers(session):
+    written = tables.csv_bytes(["이름", "수"], [["시청, 본관", 3], ['a"b\nc', None], ["x", -1.5]])
+
+    assert written.startswith(b"\xef\xbb\xbf") and b"\r\n" in written
+    rows = list(csv.reader(io.StringIO(written.decode("utf-8-sig"), newline="")))
+    assert rows == [["이름", "수"], ["시청, 본관", "3"], ['a"b\nc', ""], ["x", "-1.5"]]
+
+
+def test_xlsx_holds_texts_and_numbers_and_no_formula():
+    written = tables.xlsx_bytes(
+        "a/b:c" * 20, ["이름", "수"], [[text, 1] for text in [*NASTY, "a\x00b\ud800", "x" * 40_000]]
+    )
+    sheet = load_workbook(io.BytesIO(written)).active
+
+    assert {row[0].data_type for row in sheet.iter_rows()} == {"s"}
+    assert [row[0].value for row in sheet.iter_rows(min_row=2)][: len(NASTY)] == NASTY
+    assert sheet["B2"].value == 1 and sheet["B2"].data_type == "n"
+
+
+def test_pdf_without_a_korean_font_says_what_to_install(tmp_path):
+    with pytest.raises(pdf.NotPossible, match="apt install fonts-nanum") as missing:
+        pdf.make("<p>x</p>", "", folders=[tmp_path])
+
+    assert missing.value.what == pdf.FONT and "\n" not in str(missing.value)

@@ -1,0 +1,83 @@
+"""The filled database: the sizes asked for, the same each time, and told the same by its current columns and its records."""
+
+import pytest
+from sqlalchemy import event, func, select
+
+from server import create_app, db, migrations
+from server.config import Settings
+from server.models import Finding, Inspection, InspectionStep, Restroom, Sweep, User
+from server.services import plans
+from tools import seed
+from tools.errors import ToolError
+
+NOW_S = 1_800_000_000
+SIZES = seed.Sizes(restrooms=120, inspections=600, sweeps=900, findings=200)
+LISTS = ("/", "/?search=가상건물", "/?state=findings", "/plan", "/plan/route", "/organisations", "/findings?status=all")
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    settings = Settings(data=tmp_path_factory.mktemp("seed"))
+    migrations.upgrade(settings)
+    seed.fill(settings, SIZES, seed=3, now_s=NOW_S)
+    return settings
+
+
+@pytest.fixture
+def sessions(filled):
+    made = db.open_sessions(filled.url())
+    yield made
+    made.engine.dispose()
+
+
+def test_there_is_as_much_as_was_asked_for(sessions):
+    with sessions() as session:
+        counts = [
+            session.scalar(select(func.count()).select_from(one)) for one in (Restroom, Inspection, Sweep, Finding)
+        ]
+        assert counts == [120, 600, 900, 200]
+        assert session.scalar(select(func.count(InspectionStep.id))) == 1800
+
+
+def test_the_same_seed_gives_the_same_rows(filled, sessions, tmp_path):
+    settings = Settings(data=tmp_path)
+    migrations.upgrade(settings)
+    seed.fill(settings, SIZES, seed=3, now_s=NOW_S)
+
+    again = db.open_sessions(settings.url())
+    with sessions() as one, again() as other:
+        for table in (Restroom, Inspection, Finding):
+            query = select(table.__table__).order_by("id")
+            assert [tuple(row) for row in one.execute(query)] == [tuple(row) for row in other.execute(query)]
+    again.engine.dispose()
+
+
+def test_what_is_due_is_what_the_inspections_say(sessions):
+    with sessions() as session:
+        before = {room.id: (room.due_s, room.eye_done_s) for room in session.scalars(select(Restroom))}
+        plans.refresh(session, list(before))
+        for room in session.scalars(select(Restroom)):
+            if room.due_method != "selftest":
+                assert before[room.id] == (room.due_s, room.eye_done_s)
+
+
+def test_a_filled_database_is_left_alone(filled):
+    with pytest.raises(ToolError, match="restrooms"):
+        seed.fill(filled, SIZES)
+
+
+def test_no_list_runs_more_queries_than_a_dozen(filled):
+    app = create_app(filled)
+    counted = []
+    event.listen(app.extensions["sessions"].engine, "before_cursor_execute", lambda *_: counted.append(1))
+    with app.extensions["sessions"]() as session:
+        user = session.scalar(select(User).where(User.login == "seed-1"))
+    client = app.test_client()
+    with client.session_transaction() as cookie:
+        cookie.update(_user_id=user.get_id(), _fresh=True, language="en")
+
+    for address in LISTS:
+        counted.clear()
+        assert client.get(address).status_code == 200, address
+        assert len(counted) <= 12, address
+    app.extensions["sessions"].engine.dispose()
