@@ -21,7 +21,9 @@ CODE = [
     if p.suffix in (".py", ".c", ".h", ".js", ".css") and "vendor" not in p.parts and "versions" not in p.parts
 ]
 PAGES_AND_PROSE = [
-    p for p in TRACKED if p.suffix in (".html", ".po", ".md") or ("server" in p.parts and p.suffix == ".py")
+    p
+    for p in TRACKED
+    if p.suffix in (".html", ".po", ".md") or (p.is_relative_to(ROOT / "server") and p.suffix == ".py")
 ]
 
 # Who may import whom: radio -> observation -> detector -> report -> journal -> MQTT -> ingest -> store -> web.
