@@ -5,11 +5,12 @@ from sqlalchemy import text
 
 from server import api, cli, cli_log, cli_outside, db, headers, i18n, metrics, security, vault, web
 from server.config import Settings
+from server.web.assets import WebApp
 
 
 def create(settings: Settings) -> Flask:
     """Return the Flask application; see server.create_app()."""
-    app = Flask("server")
+    app = WebApp("server")
     keys = vault.open_vault(settings)
     app.config.update(
         SECRET_KEY=keys.key("web-session"),

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 PREFIX = "ANSIM_"
+_TILE = ("{z}", "{x}", "{y}")
 _ROLE = "(admin|manager|inspector|viewer)"
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -50,6 +51,8 @@ class Settings(BaseModel):
         ""  # roles that have to use a second factor: "admin,manager"; everybody may
     )
     metrics_token: SecretStr = SecretStr("")  # "": /metrics answers this machine only
+    map_tiles: str = ""  # address of map pictures with {z}, {x} and {y}, asked by people's browsers; "": a plain ground
+    map_credit: str = ""  # who made the map, shown on it
     languages: Literal["ko,en", "en,ko", "ko", "en"] = "ko,en"
     time_zone: str = "Asia/Seoul"
 
@@ -114,6 +117,11 @@ def _contradictions(settings):
             problems.append(f"{PREFIX}{field.upper()}: no such file")
     if settings.database_url.get_secret_value() and not settings.url().startswith(("sqlite:", "postgresql+psycopg:")):
         problems.append("ANSIM_DATABASE_URL should begin with sqlite: or postgresql+psycopg:")
+    tiles = settings.map_tiles
+    if tiles and (not tiles.startswith(("https://", "http://", "/")) or any(part not in tiles for part in _TILE)):
+        problems.append("ANSIM_MAP_TILES should be an address with {z}, {x} and {y} in it")
+    if tiles and not settings.map_credit:
+        problems.append("ANSIM_MAP_CREDIT should name who made the map of ANSIM_MAP_TILES")
     if not settings.data.is_dir() and settings.data.exists():
         problems.append("ANSIM_DATA should be a folder")
     return problems

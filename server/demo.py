@@ -16,12 +16,13 @@ from server.vault import Vault
 
 SOURCE = "demo"
 ORGANISATION = ("예시시 (가상)", "Sample City (invented)")
-# (name, English name, address, [(name, English name, block, stalls, floor), ...])
+# (name, English name, address, position at sea, [(name, English name, block, stalls, floor), ...])
 FACILITIES = (
     (
         "예시시청",
         "Sample City Hall",
         "예시시 가상로 1",
+        (36.0120, 125.0200),
         (
             ("1층 여자화장실", "Women's, ground floor", WOMEN, 5, "1"),
             ("1층 남자화장실", "Men's, ground floor", MEN, 3, "1"),
@@ -33,6 +34,7 @@ FACILITIES = (
         "가상역",
         "Imaginary Station",
         "예시시 가상역길 20",
+        (36.0178, 125.0287),
         (
             ("대합실 여자화장실", "Women's, concourse", WOMEN, 8, "B1"),
             ("대합실 남자화장실", "Men's, concourse", MEN, 5, "B1"),
@@ -43,6 +45,7 @@ FACILITIES = (
         "본보기공원",
         "Model Park",
         "예시시 본보기길 7",
+        (36.0061, 125.0312),
         (
             ("동문 여자화장실", "Women's, east gate", WOMEN, 3, "1"),
             ("동문 남자화장실", "Men's, east gate", MEN, 2, "1"),
@@ -66,7 +69,7 @@ def _add_places(session):
     name, name_en = ORGANISATION
     city = session.scalar(select(Organisation).where(Organisation.name == name))
     city = city or places.add_organisation(session, name, name_en)
-    for number, (site, site_en, address, rooms) in enumerate(FACILITIES, 1):
+    for number, (site, site_en, address, position, rooms) in enumerate(FACILITIES, 1):
         facility = session.scalar(
             select(Facility).where(Facility.name == site, Facility.organisation_id == city.id)
         ) or places.add_facility(session, city, site, site_en, address)
@@ -84,6 +87,8 @@ def _add_places(session):
                     block=block,
                     stalls=stalls,
                     floor=floor,
+                    latitude=position[0],
+                    longitude=position[1],
                     opening_hours="00:00-24:00",
                     owner=name,
                 )

@@ -2,17 +2,26 @@
 
 from flask import current_app, request
 
-# Everything comes from this server; nothing inline, so injected markup runs no script.
-CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "img-src 'self' data: blob:",
-        "object-src 'none'",
-        "base-uri 'none'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
+
+def content_security_policy(images: str = "") -> str:
+    """
+    Return the policy of a page: everything comes from this server, and nothing is inline, so injected markup runs no script.
+
+    images  an origin from which this page may show pictures as well, such as a map's
+    """
+    return "; ".join(
+        (
+            "default-src 'self'",
+            f"img-src 'self' data: blob: {images}".rstrip(),
+            "object-src 'none'",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+        )
     )
-)
+
+
+CONTENT_SECURITY_POLICY = content_security_policy()
 
 
 def init(app) -> None:

@@ -3,6 +3,7 @@ The pages. Each view reads the request, asks a service, and picks a template; se
 
     account      sign in, password, language
     places       restroom list, a restroom with its log, door sign
+    maps         the same on a map
     placing      editing restrooms, buildings, organisations
     imports      taking over restrooms from a file
     plans        overdue, work by week, next route, intervals
@@ -36,6 +37,7 @@ from server.web import (
     holes,
     inspections,
     log,
+    maps,
     notices,
     page,
     people,
@@ -61,6 +63,7 @@ def register(app) -> None:
     for room in (
         account,
         places,
+        maps,
         placing,
         imports_,
         plans,

@@ -17,6 +17,7 @@ PER_PAGE = 50
 _SECTIONS = {
     "places": "places",
     "placing": "places",
+    "maps": "places",
     "imports": "places",
     "plans": "plan",
     "inspections": "places",

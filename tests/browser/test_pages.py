@@ -1,6 +1,7 @@
 """Every page on a phone and at a desk, in both languages, light and dark: what can be measured of good looks."""
 
 import pytest
+from playwright.sync_api import expect
 from sqlalchemy import select
 
 from server import clock, ids
@@ -101,6 +102,7 @@ def pages(site):
     room, finding = rooms[1].public_id, "/findings/" + found["camera_access_point"]
     return [
         "/",
+        "/map",
         "/me",
         "/me/second-factor",
         "/privacy",
@@ -196,3 +198,16 @@ def test_a_printed_record_has_no_navigation(site, pages, visit):
 
     assert not page.locator(".bar").is_visible()
     assert page.get_by_role("heading", level=1).is_visible()
+
+
+def test_the_map_leads_to_a_restroom(site, pages, visit):
+    page = visit(site, "ko", PHONE)
+    sign_in(page)
+    page.wait_for_url(site.address + "/")
+    page.goto("/map")
+
+    expect(page.locator("#map-sentence")).to_contain_text("화장실 10곳")
+    page.locator(".leaflet-marker-icon.map-findings").focus()
+    page.keyboard.press("Enter")
+    page.locator(".map-popup a").first.click()
+    page.wait_for_url(site.address + "/restrooms/*")

@@ -15,11 +15,7 @@ TRACKED = [
     )
     if name and (ROOT / name).is_file()
 ]
-CODE = [
-    p
-    for p in TRACKED
-    if p.suffix in (".py", ".c", ".h", ".js", ".css") and "vendor" not in p.parts and "versions" not in p.parts
-]
+CODE = [p for p in TRACKED if p.suffix in (".py", ".c", ".h", ".js", ".css") and "versions" not in p.parts]
 PAGES_AND_PROSE = [
     p
     for p in TRACKED

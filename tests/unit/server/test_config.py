@@ -53,10 +53,11 @@ def test_contradictions_are_problems_too(tmp_path):
                 "ANSIM_MQTT_CERT": str(tmp_path / "none.pem"),
                 "ANSIM_DATABASE_URL": "mysql://user:hunter2@host/x",
                 "ANSIM_DATA": str(file),
+                "ANSIM_MAP_TILES": "https://tiles.example/{z}/{x}.png",
             }
         )
 
-    assert len(str(bad.value).splitlines()) == 5
+    assert len(str(bad.value).splitlines()) == 7
     assert "hunter2" not in str(bad.value) and "tooshort" not in str(bad.value)
 
 
