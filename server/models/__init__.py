@@ -24,6 +24,7 @@ from server.models.inspections import (
     InspectionResult,
     InspectionSensor,
     InspectionStep,
+    OfflineVisit,
     Signature,
     SweepAssignment,
 )
@@ -81,6 +82,7 @@ __all__ = [
     "LogPersonal",
     "LogTip",
     "Notice",
+    "OfflineVisit",
     "Organisation",
     "Photo",
     "Policy",

@@ -166,3 +166,19 @@ class SweepAssignment(Base):
     to_s: Mapped[int | None]
     at_s: Mapped[TimeS]
     by_id: Mapped[int | None] = key_of("user.id")
+
+
+class OfflineVisit(Base):
+    """What somebody wrote down on a phone without a network and handed over later. Handed over twice it is here once."""
+
+    __tablename__ = "offline_visit"
+
+    id: Mapped[Id]
+    key: Mapped[str] = mapped_column(String(36), unique=True)  # a UUID that the phone made
+    inspection_id: Mapped[int] = key_of("inspection.id")
+    began_s: Mapped[TimeS]  # by the phone's clock, put right by what it showed when it handed over
+    ended_s: Mapped[TimeS]
+    received_s: Mapped[TimeS]
+    by_id: Mapped[int | None] = key_of("user.id")
+
+    by: Mapped[User | None] = relationship()

@@ -76,19 +76,27 @@ class Progress(namedtuple("Progress", ("checklist", "parts"))):
 
 def current(session: Session, facility: Facility) -> Checklist:
     """Return the list that a new inspection in this facility goes by."""
-    wanted = select(Checklist).where(
-        or_(Checklist.facility_id == facility.id, Checklist.organisation_id == facility.organisation_id)
+    return current_of(session, [facility])[facility.id]
+
+
+def current_of(session: Session, facilities) -> dict[int, Checklist]:
+    """Return {facility row number: the list that a new inspection there goes by}."""
+    scopes = (
+        Checklist.facility_id.in_([one.id for one in facilities]),
+        Checklist.organisation_id.in_({one.organisation_id for one in facilities}),
     )
     newest = {}
-    for one in session.scalars(wanted.order_by(Checklist.id)):
-        newest[one.facility_id is not None] = one
-    for narrow in (True, False):
-        if narrow in newest and newest[narrow].items:
-            return newest[narrow]
-    return _builtin(session)
+    for one in session.scalars(select(Checklist).where(or_(*scopes)).order_by(Checklist.id)):
+        newest[one.facility_id, one.organisation_id] = one
+    general, found = standard(session), {}
+    for facility in facilities:
+        # A list without items means that its scope has none of its own any more.
+        narrow = newest.get((facility.id, None)), newest.get((None, facility.organisation_id))
+        found[facility.id] = next((one for one in narrow if one and one.items), general)
+    return found
 
 
-def _builtin(session):
+def standard(session: Session) -> Checklist:
     """The program's own list as a row; a new program's other list becomes the next version."""
     everywhere = select(Checklist).where(Checklist.organisation_id.is_(None), Checklist.facility_id.is_(None))
     last = session.scalar(everywhere.order_by(Checklist.id.desc()).limit(1))

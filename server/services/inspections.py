@@ -64,21 +64,7 @@ def start(session: Session, room: Restroom, user, sensors=(), people=()) -> Insp
             raise Refused("sensor_revoked", sensor=sensor.name)
         if sensor.id in busy:
             raise Refused("sensor_busy", sensor=sensor.name)
-    campaign_id, team_id = campaigns.running_for(session, room, user)
-    started = Inspection(
-        public_id=ids.new(12),
-        restroom_id=room.id,
-        started_s=now_s,
-        started_by_id=user.id if user else None,
-        checklist_id=checklists.current(session, session.get(Facility, room.facility_id)).id,
-        campaign_id=campaign_id,
-        team_id=team_id,
-    )
-    session.add(started)
-    session.flush()
-    room.running_inspection_id = started.id
-    if user:
-        taking_part.add(session, started, {"user": user}, now_s)
+    started = begin(session, room, user, now_s)
     for person in people:
         taking_part.add(session, started, person, now_s)
     known = places.known_addresses(session, room.facility_id, now_s)[:MAX_KNOWN]
@@ -100,6 +86,26 @@ def start(session: Session, room: Restroom, user, sensors=(), people=()) -> Insp
     others = taking_part.aside(session, started) if people else None
     log.add(session, "inspection.started", started.public_id, body, user, others)
     return started
+
+
+def begin(session: Session, room: Restroom, user, started_s: int) -> Inspection:
+    """Add the inspection of a room that is locked and free; the caller writes it into the log."""
+    campaign_id, team_id = campaigns.running_for(session, room, user)
+    begun = Inspection(
+        public_id=ids.new(12),
+        restroom_id=room.id,
+        started_s=started_s,
+        started_by_id=user.id if user else None,
+        checklist_id=checklists.current(session, session.get(Facility, room.facility_id)).id,
+        campaign_id=campaign_id,
+        team_id=team_id,
+    )
+    session.add(begun)
+    session.flush()
+    room.running_inspection_id = begun.id
+    if user:
+        taking_part.add(session, begun, {"user": user}, started_s)
+    return begun
 
 
 def inspection(session: Session, public_id: str) -> Inspection:

@@ -30,6 +30,7 @@ from server.models.inspections import (
     InspectionResult,
     InspectionSensor,
     InspectionStep,
+    OfflineVisit,
     Signature,
     SweepAssignment,
 )
@@ -144,6 +145,7 @@ OF_INSPECTIONS = (
     (ChecklistAnswer, {"note": "", "by_id": None}),
     (Signature, {"name": "", "by_id": None}),
     (SweepAssignment, {"by_id": None}),
+    (OfflineVisit, {"by_id": None}),
 )
 # The same in rows that have a time of their own.
 DATED = (

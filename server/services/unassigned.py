@@ -14,13 +14,13 @@ from collections import namedtuple
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session, joinedload
 
-from server import clock, ids
+from server import clock
 from server.models.findings import Finding
 from server.models.inspections import Inspection, InspectionSensor, SweepAssignment
 from server.models.places import Facility, Restroom
 from server.models.reports import Sweep
 from server.models.sensors import Sensor
-from server.services import access, campaigns, checklists, coverage, log, people, taking_part
+from server.services import access, coverage, inspections, log, people
 from server.services.errors import NotFound, Refused
 from server.services.sensors import last_selftest
 
@@ -203,21 +203,7 @@ def assign(session: Session, one: Waiting, user, room: Restroom) -> Inspection:
 
 
 def _begin(session, room, user, started_s):
-    campaign_id, team_id = campaigns.running_for(session, room, user)
-    added = Inspection(
-        public_id=ids.new(12),
-        restroom_id=room.id,
-        started_s=started_s,
-        started_by_id=user.id if user else None,
-        checklist_id=checklists.current(session, session.get(Facility, room.facility_id)).id,
-        campaign_id=campaign_id,
-        team_id=team_id,
-    )
-    session.add(added)
-    session.flush()
-    room.running_inspection_id = added.id
-    if user is not None:
-        taking_part.add(session, added, {"user": user}, started_s)
+    added = inspections.begin(session, room, user, started_s)
     body = {"restroom": room.public_id, "sensors": [], "by_button": True}
     log.add(session, "inspection.started", added.public_id, body, user)
     return added

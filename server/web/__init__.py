@@ -20,6 +20,7 @@ The pages. Each view reads the request, asks a service, and picks a template; se
     people       accounts, roles and places, invitations
     log          the chained log, proofs, signed heads
     privacy      what is kept, each site's sign, who looked
+    offline      inspecting without a network: the page a phone keeps, and what it hands over
     public       what the code on a door leads to; no account needed
 """
 
@@ -39,6 +40,7 @@ from server.web import (
     log,
     maps,
     notices,
+    offline,
     page,
     people,
     photos,
@@ -69,6 +71,7 @@ def register(app) -> None:
         plans,
         inspections,
         checkin,
+        offline,
         eye,
         photos,
         holes,

@@ -23,6 +23,7 @@ from server.services import (
     sensors,
     signatures,
     taking_part,
+    visits,
 )
 from server.web import facts, page, reach
 from server.web.signing import typed_people
@@ -106,6 +107,7 @@ def show(public_id):
             coverage=covered,
             findings=inspections.findings_of(session, one),
             progress=checklists.progress(session, one),
+            visits=visits.of_inspection(session, one),
             photos=photos.photos_of(session, inspection_id=one.id),
             holes=holes.of_inspection(session, one),
             signatures=_signatures(session, one, newest),
@@ -142,6 +144,7 @@ def _live(session, one):
         "steps": _steps(session, one, covered),
         "sensors": _listening(session, one),
         "progress": checklists.progress(session, one),
+        "visits": visits.of_inspection(session, one),
         "selftests": _selftests(session, one),
     }
 

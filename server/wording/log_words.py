@@ -29,6 +29,7 @@ KINDS = {
     "inspection.signed": _("Inspection signed"),
     "inspection.started": _("Inspection started"),
     "inspection.step": _("Step recorded"),
+    "inspection.offline": _("Written down without a network, handed over later"),
     "inspection.sweep_assigned": _("Sweep given to an inspection"),
     "log.signed": _("Log signed"),
     "organisation.changed": _("Organisation changed"),

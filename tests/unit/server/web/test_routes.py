@@ -20,6 +20,8 @@ PUBLIC = {
     "health",
     "log.heads",
     "log.heads_json",
+    "offline.shell",
+    "offline.worker",
     "people.accept",
     "privacy.index",
     "public.restroom",

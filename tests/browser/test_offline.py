@@ -1,0 +1,108 @@
+"""Inspecting in a basement: the network goes, the work goes on, and nothing of it is lost."""
+
+import pytest
+from playwright.sync_api import expect
+from sqlalchemy import select
+
+from server.models import Inspection, OfflineVisit, Restroom
+from server.services import checklists, people
+from tests.browser.conftest import PASSWORD, PHONE, sign_in
+from tests.browser.test_pages import LOOK
+
+pytestmark = pytest.mark.chromium
+
+HANDED_OVER = {"ko": "전달했습니다", "en": "has been handed over"}
+DONE = "#visit .button-main"
+
+# Resolves when the phone has the kit, and the worker that shows the page without a network is at work.
+TAKEN_ALONG = """
+async () => {
+  while (!(await Kept.kit()) || navigator.serviceWorker.controller?.state !== "activated") {
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}
+"""
+
+
+@pytest.fixture
+def room(site):
+    """The public id of a restroom with one stall; and somebody who inspects."""
+    with site.server.sessions.begin() as session:
+        people.add_user(session, "inspector", "Park Jihun", people.INSPECTOR, PASSWORD)
+        return session.scalar(select(Restroom.public_id).where(Restroom.name == "가족화장실"))
+
+
+def take_along(page, site):
+    """Sign in with a network, and wait until the phone has what it needs."""
+    sign_in(page, "inspector")
+    page.wait_for_url(site.address + "/")
+    page.evaluate(TAKEN_ALONG)
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_a_visit_without_a_network_is_handed_over_when_it_is_back(site, visit, room, language):
+    page = visit(site, language, PHONE, may_complain=True)
+    take_along(page, site)
+    page.context.set_offline(True)
+
+    page.goto(f"/r/{room}")  # what the code on the door says
+    expect(page.locator("#parts > details")).to_have_count(2)
+    look = page.evaluate(LOOK)
+    for part in page.locator("#parts > details").all():
+        if part.get_attribute("open") is None:
+            part.locator("summary").click()
+        part.locator("label:has([data-rest])").click()
+    page.locator('[name="lens"][value="none_found"]').check(force=True)
+    page.click(DONE)
+    expect(page.locator("#waiting li")).to_have_count(1)
+    page.reload()
+    expect(page.locator("#waiting li")).to_have_count(1)
+
+    page.context.set_offline(False)
+    page.goto("/inspect")
+    expect(page.locator("#offline")).to_contain_text(HANDED_OVER[language])
+    page.locator("#offline a").click()
+    page.wait_for_url(site.address + "/inspections/*")
+
+    assert not look["faint"] and not look["unnamed"] and not look["small"] and look["wider"] == 0
+    with site.server.sessions() as session:
+        one = session.scalar(select(Inspection))
+        assert checklists.progress(session, one).open == 0
+        assert [(step.method, step.outcome) for step in one.steps] == [("eye", "none_found"), ("lens", "none_found")]
+    assert page.evaluate("async () => (await Kept.visits()).length") == 0
+
+
+def test_what_is_suspicious_says_what_to_do_and_wants_words(site, visit, room):
+    page = visit(site, "en", PHONE, may_complain=True)
+    take_along(page, site)
+    page.context.set_offline(True)
+
+    page.goto(f"/restrooms/{room}")
+    page.locator("#parts > details").nth(1).locator("summary").click()
+    item = page.get_by_role("group", name="Hooks and shelves")
+    item.locator(".segment-suspicious").click()
+    expect(page.locator("#scene a[href='tel:112']")).to_be_visible()
+    page.click(DONE)
+    expect(page.locator("#reasons")).to_be_visible()
+    item.get_by_role("textbox").fill("A lens-like dot beside the upper screw")
+    page.click(DONE)
+
+    expect(page.locator("#waiting li")).to_have_count(1)
+
+
+def test_a_visit_of_somebody_else_waits_for_them(site, visit, room):
+    page = visit(site, "en", PHONE, may_complain=True)
+    take_along(page, site)
+    page.context.set_offline(True)
+    page.goto(f"/r/{room}")
+    expect(page.locator("#parts > details").first).to_be_visible()
+    page.click(DONE)
+    expect(page.locator("#waiting li")).to_have_count(1)
+    page.context.set_offline(False)
+    page.context.clear_cookies()
+
+    sign_in(page, "manager")
+
+    expect(page.locator("#offline")).to_contain_text("Somebody else wrote this on this phone")
+    with site.server.sessions() as session:
+        assert session.scalar(select(OfflineVisit)) is None
