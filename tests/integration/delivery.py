@@ -36,9 +36,12 @@ def compiled(folder: Path) -> str:
     return f"{folder}/lib:.frozen"
 
 
+PATIENCE = 3  # a busy machine is slow; nothing waits longer than it has to
+
+
 def eventually(what, seconds: float = 10):
-    """Wait until what() is true and return it."""
-    end = time.monotonic() + seconds
+    """Wait until what() is true and return it; `seconds` are those of an idle machine."""
+    end = time.monotonic() + seconds * PATIENCE
     while True:
         found = what()
         if found or time.monotonic() > end:
