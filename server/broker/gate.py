@@ -29,6 +29,7 @@ MOST_PACKET_BYTES = MAX_MESSAGE_BYTES + 1024  # topic and packet id come on top
 CONNECT_WITHIN_S = 10
 MOST_STRANGERS = 200  # connections that have not yet said who they are
 TAKEOVER_S = 3  # longest wait for the earlier connection of the same client to end
+END_S = 3  # longest wait for the connections to end when the broker stops
 PATIENCE = 1.5  # times the keep-alive, as MQTT 3.1.1 section 3.1.2.10 says
 WATCH_EVERY_S = 1
 _CONNECT = 0x10
@@ -43,15 +44,32 @@ class Gate:
     def __init__(self, doorman):
         self._doorman = doorman
         self._broker = None
+        self._server = None
+        self._coming = {}  # task -> writer, one for each connection, admitted or not
         self._open = {}  # client id -> Visit
         self._strangers = 0
         self._refusals = Refusals()
         self._asked_s = clock.now_s()
 
-    async def start(self, broker, host: str, port: int, tls=None) -> asyncio.Server:
+    async def start(self, broker, host: str, port: int, tls=None) -> None:
         """Listen. Raises OSError if the port is taken."""
         self._broker = broker
-        return await asyncio.start_server(self._come, host, port, ssl=tls, limit=1 << 16)
+        self._server = await asyncio.start_server(self._come, host, port, ssl=tls, limit=1 << 16)
+
+    def close(self) -> None:
+        """Listen no longer; who is connected stays until end()."""
+        self._server.close()
+
+    async def end(self) -> None:
+        """
+        End every connection that is still there; return when all are put away, after END_S at the latest.
+
+        Closing them is enough and quiet; cancelling their tasks makes Python 3.11's asyncio write tracebacks.
+        """
+        for writer in self._coming.values():
+            writer.transport.abort()
+        if self._coming:
+            await asyncio.wait(self._coming, timeout=END_S)
 
     def has_admitted(self, client_id: str, user: str) -> bool:
         """True while this client's connection, checked at the gate, is open."""
@@ -85,6 +103,8 @@ class Gate:
     async def _come(self, reader, writer):
         """One connection, from its first byte to its end."""
         visit = None
+        task = asyncio.current_task()
+        self._coming[task] = writer
         try:
             visit = await self._admit(reader, writer)
             if visit:
@@ -97,6 +117,7 @@ class Gate:
                 if self._open.get(visit.client_id) is visit:
                     del self._open[visit.client_id]
             writer.transport.abort()
+            del self._coming[task]
 
     async def _admit(self, reader, writer):
         """Read and check the CONNECT packet; return the Visit, or None if this one has to go."""

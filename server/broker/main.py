@@ -34,7 +34,7 @@ async def serve(settings, started=None, stop: asyncio.Event | None = None) -> No
     broker.plugins_manager.get_plugin(confine.Confine.__name__).gate = gate
     await broker.start()
     try:
-        server = await gate.start(broker, settings.mqtt_bind, settings.mqtt_port, _tls(settings))
+        await gate.start(broker, settings.mqtt_bind, settings.mqtt_port, _tls(settings))
     except OSError as error:
         await broker.shutdown()
         where = f"{settings.mqtt_bind}:{settings.mqtt_port}"
@@ -46,12 +46,13 @@ async def serve(settings, started=None, stop: asyncio.Event | None = None) -> No
     stopping = asyncio.create_task(stop.wait())
     # If watching ends first, it has failed: its exception then ends the process.
     await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    server.close()
+    gate.close()
     if watching.done():
         watching.result()
     watching.cancel()
     await gate.write_counts()
     await broker.shutdown()
+    await gate.end()
 
 
 def _tls(settings):

@@ -1,5 +1,6 @@
 """The embedded broker: who gets in, and what they can reach."""
 
+import asyncio
 import contextlib
 import socket
 import struct
@@ -11,6 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from ansim import envelope, topics
+from server.broker import main as broker_main
 from server.services import sensors as fleet
 from server.services import tally
 from tests.integration.certificates import make
@@ -304,6 +306,29 @@ def test_it_stops_at_once_when_asked(server):
     wait_for(lambda: is_open(server.port))
 
     assert server.broker.stop() == 0
+
+
+def test_when_it_stops_no_connection_is_left_over(server):
+    loop, stop, started = asyncio.new_event_loop(), asyncio.Event(), threading.Event()
+    run = threading.Thread(
+        target=lambda: loop.run_until_complete(broker_main.serve(server.settings, started.set, stop))
+    )
+    run.start()
+    assert started.wait(15)
+    key = server.enrol("hall")
+    sensor = Client(server.port, "hall", password=envelope.broker_password(key)).connected()
+    stranger = socket.create_connection(("127.0.0.1", server.port), 5)
+    wait_for(lambda: sum("Gate._come" in repr(task) for task in asyncio.all_tasks(loop)) == 2)
+
+    loop.call_soon_threadsafe(stop.set)
+    run.join(15)
+
+    assert not run.is_alive()
+    assert not [task for task in asyncio.all_tasks(loop) if not task.done()]
+    assert stranger.recv(1) == b""
+    wait_for(lambda: sensor.ended)
+    stranger.close()
+    loop.close()
 
 
 def test_a_taken_port_is_told_in_one_line(server):
