@@ -15,7 +15,7 @@ def init(app) -> None:
 
     app.cli.add_command(import_restrooms)
     app.cli.add_command(remind)
-    for command in (db_upgrade, ingest, broker, create_admin, enrol_sensor, revoke_sensor, demo):
+    for command in (db_upgrade, ingest, broker, create_admin, reset_password, enrol_sensor, revoke_sensor, demo):
         app.cli.add_command(command)
 
 
@@ -72,6 +72,24 @@ def create_admin():
     if made is None:
         _refuse("there are people already; ask an administrator for an account")
     click.echo(f"login {made[0]}, one-time password {made[1]}")
+
+
+@click.command("reset-password")
+@click.argument("login")
+@with_appcontext
+def reset_password(login):
+    """Give a person a new one-time password and print it; ends their sessions."""
+    from sqlalchemy import select
+
+    from server.models import User
+    from server.services import people
+
+    with _extension("sessions").begin() as session:
+        user = session.scalar(select(User).where(User.login == people.clean_login(login)))
+        once = people.reset_password(session, user) if user else None
+    if once is None:
+        _refuse(f"nobody signs in as {login}")
+    click.echo(f"login {people.clean_login(login)}, one-time password {once}")
 
 
 @click.command("enrol-sensor")

@@ -3,7 +3,7 @@ Makes an installation ready: data folder, secret, database, first administrator,
 
     made = prepare(settings, demo=False)      # before the broker, ingest and the web server start
 
-Doing it again changes nothing, and is quick.
+Doing it again changes nothing but the one-time password that nobody has used, and is quick.
 """
 
 import json
@@ -18,7 +18,9 @@ DEMO_SCENES = ("camera_station.json", "quiet.json", "crowded.json")
 
 def prepare(settings, demo: bool = False) -> tuple[str, str] | None:
     """
-    Make everything that is missing; return (login, one-time password) of an administrator that was just made, or None.
+    Make everything that is missing; return (login, one-time password) of the first administrator, or None.
+
+    None once they have signed in.
 
     demo  also add the sample restrooms and sensors, and write SENSORS_FILE
     Raises BadSettings, migrations.WrongForm, OSError if the data folder cannot be written.

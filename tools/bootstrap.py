@@ -7,6 +7,7 @@ Only tools/run.py and tools/test.py use this: they start on a bare machine and g
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -32,15 +33,27 @@ def enter(requirements: str) -> None:
     stamp = VENV / f".installed-{Path(requirements).stem}"
     wanted = _fingerprint(ROOT / requirements)
     if not stamp.exists() or stamp.read_text() != wanted:
-        _install(ROOT / requirements)
+        try:
+            _install(ROOT / requirements)
+        except KeyboardInterrupt:
+            print("\nStopped; the same command goes on.", file=sys.stderr)
+            sys.exit(130)
         stamp.write_text(wanted)
     if Path(sys.prefix).resolve() != VENV.resolve():
-        # exec keeps the process id, so that Ctrl-C and `kill` reach the program itself
+        # exec keeps the process id, so that Ctrl-C and `kill` reach the program itself; a Ctrl-C meanwhile waits.
+        _hold_ctrl_c(True)
         os.execv(PYTHON, [str(PYTHON), *sys.argv])
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
     sys.path[:] = [place for place in sys.path if Path(place or ".").resolve() != ROOT / "tools"]
     os.environ["PATH"] = f"{PYTHON.parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    _hold_ctrl_c(False)
+
+
+def _hold_ctrl_c(hold):
+    """An interpreter that is interrupted while it starts shows a traceback; the signal mask outlives exec."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK if hold else signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _fingerprint(path: Path) -> str:
@@ -53,9 +66,14 @@ def _fingerprint(path: Path) -> str:
     return digest.hexdigest()
 
 
+def _has_pip():
+    """False also if making `.venv` was interrupted halfway."""
+    return PYTHON.exists() and subprocess.run([str(PYTHON), "-m", "pip", "-V"], capture_output=True).returncode == 0
+
+
 def _install(requirements: Path) -> None:
     started = time.monotonic()
-    if not PYTHON.exists():
+    if not _has_pip():
         print(f"Making {VENV.relative_to(ROOT)} (once) ...", flush=True)
         try:
             venv.create(VENV, with_pip=True)

@@ -6,6 +6,8 @@ LONGEST_PAUSE_S; one that keeps ending at once is given up on with its last line
 """
 
 import collections
+import ctypes
+import errno
 import os
 import signal
 import socket
@@ -20,6 +22,8 @@ GOOD_AFTER_S = 20  # ran so long: the next end counts as the first
 GIVE_UP_AFTER = 8  # ends in a row
 STOP_WITHIN_S = 10
 TAIL_LINES = 12
+LOCK = ".running"  # in a folder that one process has: its number
+PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 class Program:
@@ -48,6 +52,7 @@ class Program:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=with_parent(signal.SIGTERM),
             text=True,
             errors="replace",
         )
@@ -93,9 +98,10 @@ class Programs:
         self._programs.append(program)
         return program
 
-    def watch(self, stopping: threading.Event) -> None:
-        """Return when `stopping` is set. Raises GaveUp if a program cannot be kept running."""
-        while not stopping.wait(0.2):
+    def watch(self) -> None:
+        """For ever. Raises GaveUp if a program cannot be kept running."""
+        while True:
+            time.sleep(0.2)
             for program in self._programs:
                 self._tend(program)
 
@@ -120,15 +126,64 @@ class GaveUp(Exception):
         super().__init__(f"{program.name} does not keep running; its last lines:\n  " + "\n  ".join(program.tail))
 
 
-def is_free(host: str, port: int) -> bool:
-    """True if nobody listens on the port."""
+class InUse(Exception):
+    """Somebody else has the folder, in words for the person at the keyboard."""
+
+
+def take_folder(folder):
+    """Lock a folder until the returned file is closed or this process ends. Raises InUse, OSError."""
+    file = (folder / LOCK).open("a+")
+    try:
+        _lock(file)
+    except OSError:
+        file.seek(0)
+        by = file.read().strip()
+        file.close()
+        raise InUse(f"{folder} is in use by process {by or 'unknown'}") from None
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file
+
+
+def _lock(file):
+    """Lock an open file until it is closed or the process ends. Raises OSError if another process has."""
+    if os.name == "nt":
+        import msvcrt
+
+        file.seek(1 << 20)  # beyond the text, which others may read
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def with_parent(number):
+    """
+    Return a preexec_fn that has a child get this signal when its parent ends in whatever way; None if not on Linux.
+
+    Call Popen from a thread that lives as long as the child: the kernel takes its end for the parent's.
+    """
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl
+    return lambda: prctl(PR_SET_PDEATHSIG, number)
+
+
+def why_not_free(host: str, port: int) -> str:
+    """Return why nobody can listen there, in words; "" if one can."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
-            return False
-    return True
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return "is taken by another program"
+            if error.errno == errno.EACCES:
+                return "is not for this user, who may use 1024 to 65535"
+            return f"cannot be used on {host} ({error.strerror})"
+    return ""
 
 
 def wait_listening(host: str, port: int, program: Program, within_s: float = 30) -> None:

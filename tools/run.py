@@ -8,77 +8,110 @@ which hears a camera-like transmission. Stop with Ctrl-C.
 """
 
 import argparse
+import contextlib
 import hashlib
 import os
 import signal
+import sqlite3
 import sys
-import threading
 import time
 from pathlib import Path
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until main() begins: no traceback of half an import
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tools import bootstrap
-from tools.processes import GaveUp, Program, Programs, is_free, wait_listening
+from tools.processes import GaveUp, InUse, Program, Programs, take_folder, wait_listening, why_not_free
 
 ROOT = bootstrap.ROOT
+LOGS = "logs"  # in the data folder
 STAMP = ".prepared"  # in the data folder: what the last _prepare() was for
 
 
 def main() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     options = _options()
     began_s = time.monotonic()
     bootstrap.enter("requirements.txt")
-    for port, flag in ((options.port, "--port"), (options.mqtt_port, "--mqtt-port")):
-        if not is_free(options.host if flag == "--port" else "127.0.0.1", port):
-            sys.exit(f"error: port {port} is taken by another program; choose another with {flag}")
-    stopping = threading.Event()
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda *_: stopping.set())
+    for host, port, flag in ((options.host, options.port, "--port"), ("127.0.0.1", options.mqtt_port, "--mqtt-port")):
+        why_not = why_not_free(host, port)
+        if why_not:
+            sys.exit(f"error: port {port} {why_not}; choose another with {flag}")
+    _on_signal(_stop)
+    _held = _take(options.data)
     programs = Programs()
     try:
-        _run(options, programs, stopping, began_s)
+        _run(options, programs, began_s)
+    except KeyboardInterrupt:
+        _on_signal(signal.SIG_IGN)  # stopping takes seconds; a second Ctrl-C must not leave half of it
+        print("\nStopping ...", flush=True)
+        programs.stop()
+        print("Stopped.")
     except GaveUp as error:
         programs.stop()
         sys.exit(f"error: {error}")
-    print("\nStopping ...", flush=True)
-    programs.stop()
-    print("Stopped.")
+
+
+def _stop(*_):
+    raise KeyboardInterrupt
+
+
+def _on_signal(handler):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), handler)
+
+
+def _take(folder):
+    """Make the data folder and lock it until the returned file is closed."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / LOGS).mkdir(exist_ok=True)
+        return take_folder(folder)
+    except InUse as error:
+        sys.exit(f"error: {error}; stop that one first, or choose another folder with --data")
+    except OSError as error:
+        sys.exit(f"error: cannot use {folder}: {error.strerror}; choose another folder with --data")
+
+
+def _port(text):
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port; give a number from 1 to 65535")
+    return int(text)
 
 
 def _options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--demo", action="store_true", help="sample restrooms and three virtual sensors")
     parser.add_argument("--host", default="127.0.0.1", help="address the web server listens on (default %(default)s)")
-    parser.add_argument("--port", type=int, default=8000, help="of the web server (default %(default)s)")
-    parser.add_argument("--mqtt-port", type=int, default=1883, help="of the embedded broker (default %(default)s)")
+    parser.add_argument("--port", type=_port, default=8000, help="of the web server (default %(default)s)")
+    parser.add_argument("--mqtt-port", type=_port, default=1883, help="of the embedded broker (default %(default)s)")
     parser.add_argument(
         "--data", type=Path, help="folder for everything that is kept (default ./data, with --demo ./data/demo)"
     )
     options = parser.parse_args()
+    if options.port == options.mqtt_port:
+        parser.error("--port and --mqtt-port are the same")
     if options.data is None:
         options.data = ROOT / "data" / ("demo" if options.demo else "site")
     options.data = options.data.absolute()
     return options
 
 
-def _run(options, programs, stopping, began_s):
+def _run(options, programs, began_s):
     environ = _environ(options)
-    logs = options.data / "logs"
-    try:
-        logs.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        sys.exit(f"error: cannot use {options.data}: {error.strerror}; choose another folder with --data")
-    admin = None if _is_prepared(options, environ) else _prepare(options, environ)
+    is_prepared = _is_prepared(options, environ)
+    admin = None if is_prepared else _prepare(options, environ)
 
     def start(name, *arguments):
-        return programs.start(Program(name, [sys.executable, *arguments], environ, logs / f"{name}.log"))
+        return programs.start(Program(name, [sys.executable, *arguments], environ, options.data / LOGS / f"{name}.log"))
 
     broker = start("broker", "-m", "server.broker")
     ingest = start("ingest", "-m", "server.ingest")
     web = start("web", *_web_server(options))
+    if is_prepared and _is_unclaimed(options, environ):
+        admin = _prepare(options, environ)
     wait_listening("127.0.0.1", options.mqtt_port, broker)
     wait_listening(_reachable(options.host), options.port, web)
     if ingest.process.poll() is not None:
@@ -90,7 +123,7 @@ def _run(options, programs, stopping, began_s):
         start("sensors", *_virtual_sensors(options))
         print("Three virtual sensors are starting; one of them hears a camera-like transmission within a minute.")
     print("Stop with Ctrl-C.", flush=True)
-    programs.watch(stopping)
+    programs.watch()
 
 
 def _environ(options):
@@ -114,6 +147,14 @@ def _is_prepared(options, environ):
     if not stamp.is_file() or (kept_here and not (options.data / "ansim.db").is_file()):
         return False
     return stamp.read_text() == _prepared_for(options, environ)
+
+
+def _is_unclaimed(options, environ):
+    """True if nobody has ever signed in: the password that was printed at the first start may be lost."""
+    if environ.get("ANSIM_DATABASE_URL"):
+        return False  # `flask --app server reset-password admin` helps there
+    with contextlib.closing(sqlite3.connect(options.data / "ansim.db")) as database:
+        return database.execute('SELECT max(last_login_s) IS NULL FROM "user"').fetchone()[0] == 1
 
 
 def _prepared_for(options, environ):
@@ -172,4 +213,7 @@ def _welcome(options, admin, took_s):
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("\nStopped.")

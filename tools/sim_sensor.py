@@ -21,7 +21,7 @@ import threading
 from hashlib import sha256
 from pathlib import Path
 
-from tools import native, sim_air, sim_lib
+from tools import native, processes, sim_air, sim_lib
 from tools import scene as scenes
 from tools.errors import ToolError
 
@@ -199,6 +199,7 @@ class VirtualSensor:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C is for us, who then stop it
+            preexec_fn=processes.with_parent(signal.SIGKILL),  # two on one flash would harm each other
             text=True,
             errors="replace",
         ) as self._process:

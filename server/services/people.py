@@ -138,8 +138,17 @@ def add_user(session: Session, login: str, name: str, role: str, password: str |
 
 
 def create_first_admin(session: Session) -> tuple[str, str] | None:
-    """Add the first administrator; return (login, one-time password), or None if there is anybody already."""
-    if session.scalar(select(func.count(User.id))):
+    """
+    Add the first administrator; return (login, one-time password), or None if there is anybody already.
+
+    As long as that administrator has never signed in and is alone, the password may have been lost
+    with the terminal it was printed on: then they get another one.
+    """
+    there = session.scalars(select(User).limit(2)).all()
+    if there:
+        only = there[0] if len(there) == 1 else None
+        if only and only.login == FIRST_ADMIN and only.must_change_password and only.last_login_s is None:
+            return only.login, reset_password(session, only)
         return None
     added, once = add_user(session, FIRST_ADMIN, "Admin", ADMIN)
     return added.login, once

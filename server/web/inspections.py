@@ -59,14 +59,16 @@ def start(public_id):
             return redirect(url_for("inspections.show", public_id=begun.public_id))
     with page.store()() as session:
         silent_after_s = _silent_after_s()
+        room = reach.room(session, public_id, people.INSPECT)
         choices = [facts.sensor(one, silent_after_s) for one in sensors.available(session)]
+        choices.sort(key=lambda one: one.sensor.restroom_id != room.id)
         return render_template(
             "inspections/start.html",
-            room=reach.room(session, public_id, people.INSPECT),
+            room=room,
             colleagues=taking_part.candidates(session, page.user()),
             colleague=_typed("colleague", 40),
             choices=choices,
-            chosen=request.form.getlist("sensors") if request.method == "POST" else _likely(choices),
+            chosen=request.form.getlist("sensors") if request.method == "POST" else _likely(choices, room),
             partner=_typed("partner", 100),
             agency=_typed("agency", 100),
             problem=problem,
@@ -77,10 +79,11 @@ def _chosen(session):
     return [sensors.sensor(session, name) for name in dict.fromkeys(request.form.getlist("sensors"))]
 
 
-def _likely(choices):
-    # Who has one sensor means that one; who has several has to choose.
-    online = [one.sensor.name for one in choices if one.state in (sensors.ONLINE, sensors.SLEEPING)]
-    return online if len(online) == 1 else []
+def _likely(choices, room):
+    # The sensors that hang in this room; else who has one sensor means that one, and who has several has to choose.
+    online = [one.sensor for one in choices if one.state in (sensors.ONLINE, sensors.SLEEPING)]
+    here = [one.name for one in online if one.restroom_id == room.id]
+    return here or ([online[0].name] if len(online) == 1 else [])
 
 
 @bp.get("/inspections/<public_id>")

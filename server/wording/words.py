@@ -129,7 +129,7 @@ EVENTS = {
 SENSOR_STATES = {
     "never": Status(_("Never connected"), "quiet", "ring"),
     "online": Status(_("Connected"), "good", "check"),
-    "sleeping": Status(_("Sleeping"), "quiet", "clock"),
+    "sleeping": Status(_("Listening offline"), "quiet", "sensor"),
     "silent": Status(_("Silent"), "warn", "clock"),
     "offline": Status(_("Not connected"), "danger", "offline"),
     "revoked": Status(_("Withdrawn"), "quiet", "close"),

@@ -202,7 +202,7 @@ def test_the_list_of_findings_and_the_list_of_sensors_keep_themselves_up_to_date
 
     expect(page.get_by_role("link", name=WORDS["en"]["title"])).to_be_visible()
     expect(page.locator("#announcer")).to_have_text("1 finding")
-    expect(other.locator("#fleet").get_by_text("Sleeping", exact=True)).to_be_visible()
+    expect(other.locator("#fleet").get_by_text("Listening offline", exact=True)).to_be_visible()
 
 
 def test_a_page_that_lost_the_server_says_so_and_recovers(running_site, sensor, visit):

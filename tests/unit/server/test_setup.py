@@ -13,6 +13,7 @@ from sqlalchemy import create_engine, func, select, text
 from server import db, migrations, setup
 from server.config import Settings
 from server.models import Base, Restroom, Sensor, User
+from server.services import people
 from tests.conftest import ROOT
 
 
@@ -62,14 +63,29 @@ def test_setting_up_twice_changes_nothing(tmp_path):
 
     login, password = setup.prepare(settings, demo=True)
     first = (tmp_path / "new" / "sensors.json").read_text()
+    with db.open_sessions(settings.url()).begin() as session:
+        people.authenticate(session, login, password)
     again = setup.prepare(settings, demo=True)
 
-    assert login == "admin" and password and again is None
+    assert login == "admin" and again is None
     assert (tmp_path / "new" / "sensors.json").read_text() == first
     with db.open_sessions(settings.url())() as session:
         counts = [session.scalar(select(func.count(table.id))) for table in (Restroom, Sensor, User)]
         placed = session.scalars(select(Sensor.restroom_id)).all()
     assert counts == [10, 3, 1] and None not in placed
+
+
+def test_a_one_time_password_that_nobody_has_used_is_replaced(tmp_path):
+    settings = Settings(data=tmp_path)
+    login, lost = setup.prepare(settings)
+
+    same, password = setup.prepare(settings)
+
+    assert same == login
+    with db.open_sessions(settings.url()).begin() as session:
+        with pytest.raises(people.BadLogin):
+            people.authenticate(session, login, lost)
+        assert people.authenticate(session, login, password).must_change_password
 
 
 def test_the_demo_sensors_file_is_for_its_owner_and_names_scenes_that_exist(tmp_path):
@@ -89,7 +105,7 @@ def test_without_the_demo_there_are_no_samples(tmp_path):
     assert not (tmp_path / "sensors.json").exists()
 
 
-@pytest.mark.parametrize("arguments", [["db-upgrade"], ["create-admin"], ["demo"]])
+@pytest.mark.parametrize("arguments", [["db-upgrade"], ["create-admin"], ["reset-password", "Admin"], ["demo"]])
 def test_each_command_works_and_says_what_it_did(tmp_path, arguments):
     def run(*more):
         return subprocess.run(
@@ -103,6 +119,9 @@ def test_each_command_works_and_says_what_it_did(tmp_path, arguments):
 
     if arguments != ["db-upgrade"]:
         assert run("db-upgrade").returncode == 0
+    if arguments[0] == "reset-password":
+        assert run("create-admin").returncode == 0
+        assert run("reset-password", "nobody").stderr == "error: nobody signs in as nobody\n"
     done = run(*arguments)
 
     assert done.returncode == 0 and len(done.stdout.splitlines()) == 1, done.stderr

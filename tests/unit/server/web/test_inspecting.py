@@ -48,6 +48,18 @@ def test_the_start_page_shows_how_the_sensors_are_and_picks_the_only_one_that_is
     assert "Its battery is low." in page
 
 
+def test_the_start_page_puts_the_rooms_own_sensor_first_and_picks_it_among_several(sign_in, say, room):
+    for name in ("demo-2", "demo-1", "demo-3"):
+        say.state(name, "ready")
+
+    page = sign_in("inspector").get(f"/restrooms/{room}/inspect").text
+
+    assert page.count(" checked") == 1
+    assert 'value="demo-1" checked' in page
+    assert page.index('value="demo-1"') < page.index('value="demo-2"')
+    assert page.count("fixed in this restroom") == 1
+
+
 def test_a_second_inspection_of_the_same_restroom_is_refused_in_words(begin, sign_in, post, room):
     begin("demo-1")
 
