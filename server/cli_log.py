@@ -1,6 +1,8 @@
 """The log's commands and privacy's: verify-log, sign-head, log-key, export-proof, retention, forget-name."""
 
+import json
 import sys
+from pathlib import Path
 
 import click
 from flask import current_app
@@ -19,6 +21,9 @@ WORDS = {
     "head_differs": "another hash was signed for it: the log was computed anew",
     "head_gone": "its signed head is gone",
     "tip_differs": "it is not the one that was added last",
+    "unreadable": "the database cannot read it, its file is damaged there",
+    "foreign_key": "its head is signed with another key than this installation's; older keys of yours go with --key",
+    "unknown": "the head you kept tells another hash: the log was computed anew",
 }
 
 REFUSED = {
@@ -50,18 +55,30 @@ def stamper():
 
 
 @click.command("verify-log")
+@click.option(
+    "--heads",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Heads that somebody kept (/log/heads.json): the log has to fit them too.",
+)
+@click.option("--key", "older", multiple=True, help="Another public key that heads may be signed with (64 hex digits).")
 @with_appcontext
-def verify_log():
+def verify_log(heads, older):
     """Go through the whole log; names the first entry that is not as it was written."""
     from server.models.outside import CHAIN_BROKEN
-    from server.services import log_check, notices
+    from server.services import log_check, log_heads, notices
 
     def shown(count):
         if sys.stderr.isatty():
             click.echo(f"\r{count:,} entries", nl=False, err=True)
 
+    keys = {key.strip().lower() for key in older}
+    try:
+        keys.add(log_heads.public_key(signing_key()))
+    except Refused:  # the key's file is for another account: then any key does, unless some are given
+        keys = keys or None
+    seen = _kept_heads(heads) if heads else []
     with current_app.extensions["sessions"]() as session:
-        report = log_check.check(session, shown)
+        report = log_check.check(session, shown, keys, seen)
     if sys.stderr.isatty():
         click.echo("\r", nl=False, err=True)
     if report.problem:
@@ -70,6 +87,15 @@ def verify_log():
         sys.exit(f"error: the log is broken at entry {report.problem.n}: {WORDS[report.problem.what]}")
     counts = f"{report.entries} entries, {report.personal} with personal fields, {report.heads} signed heads"
     click.echo(f"the log is whole: {counts}; newest hash {report.hash}")
+
+
+def _kept_heads(path):
+    """[{"n", "hash"}] of a file as /log/heads.json gives it."""
+    try:
+        rows = json.loads(path.read_text("utf-8"))["heads"]
+        return [{"n": int(row["n"]), "hash": str(row["hash"])} for row in rows]
+    except (ValueError, KeyError, TypeError):
+        sys.exit(f"error: {path} holds no heads; save /log/heads.json as it is")
 
 
 @click.command("sign-head")

@@ -29,7 +29,7 @@ HALFWAY_S = 300  # how long a right password waits for the code
 csrf = CSRFProtect()
 # Counted in this process's memory: with several web workers a guesser gets so many times as many tries, which
 # argon2's 50 ms a try and the limit per login name still keep hopeless.
-limiter = Limiter(get_remote_address, storage_uri="memory://", default_limits=[])
+limiter = Limiter(get_remote_address, storage_uri="memory://", default_limits=[], headers_enabled=True)
 
 
 def init(app) -> None:

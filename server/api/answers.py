@@ -2,28 +2,14 @@
 
 import base64
 import hashlib
-import json
 
 from flask import current_app, make_response, request
 from flask_babel import force_locale
 from werkzeug.exceptions import HTTPException
 
-from server import wording
+from server import problems, wording
 from server.services import errors, idempotency
 
-PROBLEM_TYPE = "application/problem+json"
-TITLES = {
-    400: "Bad request",
-    401: "Not authorised",
-    403: "Not allowed",
-    404: "Not found",
-    405: "Method not allowed",
-    409: "Refused",
-    413: "Too large",
-    415: "Not JSON",
-    422: "Not valid",
-    500: "Broken",
-}
 KEY_HEADER = "Idempotency-Key"
 MOST_LIMIT = 200
 
@@ -41,14 +27,16 @@ def init(api) -> None:
     api.before_request(_check_address)
     api.error_processor(_invalid)  # first: it takes all HTTP errors for itself
     # A body of a hundred thousand brackets.
-    api.register_error_handler(RecursionError, lambda _one: _document(400, "bad_request", "Nested too deeply."))
-    api.register_error_handler(Problem, lambda one: _document(one.status, one.code, one.detail, one.values))
+    api.register_error_handler(RecursionError, lambda _one: problems.document(400, "bad_request", "Nested too deeply."))
+    api.register_error_handler(Problem, lambda one: problems.document(one.status, one.code, one.detail, one.values))
     api.register_error_handler(
-        errors.NotFound, lambda _one: _document(404, "not_found", "There is no such thing here.")
+        errors.NotFound, lambda _one: problems.document(404, "not_found", "There is no such thing here.")
     )
     api.register_error_handler(errors.Refused, _refused)
-    api.register_error_handler(HTTPException, _http)
-    api.register_error_handler(500, lambda _one: _document(500, "broken", "Something is broken on this server."))
+    api.register_error_handler(HTTPException, problems.of_http)
+    api.register_error_handler(
+        500, lambda _one: problems.document(500, "broken", "Something is broken on this server.")
+    )
 
 
 def language() -> str:
@@ -65,15 +53,7 @@ def _check_address():
 def _refused(error):
     with force_locale(language()):
         detail = wording.refusal(error.code, error.values)
-    return _document(409, error.code, detail, error.values)
-
-
-def _http(error):
-    code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(error.code, "bad_request")
-    answer = _document(error.code, code, error.description or "")
-    if error.code == 405 and error.valid_methods:
-        answer.headers["Allow"] = ", ".join(error.valid_methods)
-    return answer
+    return problems.document(409, error.code, detail, error.values)
 
 
 def _invalid(error):
@@ -86,16 +66,7 @@ def _invalid(error):
         for field, texts in fields.items()
         for text in (texts if isinstance(texts, list) else [texts])
     ]
-    return _document(error.status_code, "not_valid", str(error.message), {"errors": rows} if rows else {})
-
-
-def _document(status, code, detail, values=None):
-    body = {"type": f"urn:ansim:problem:{code}", "title": TITLES.get(status, "Error"), "status": status}
-    answer = make_response(json.dumps({**body, "detail": detail, "code": code, "values": values or {}}), status)
-    answer.content_type = PROBLEM_TYPE
-    if status == 401:
-        answer.headers["WWW-Authenticate"] = 'Bearer realm="ansim"'
-    return answer
+    return problems.document(error.status_code, "not_valid", str(error.message), {"errors": rows} if rows else {})
 
 
 def cursor(text: str | None) -> int | None:
@@ -153,7 +124,7 @@ def _answer(body, status, location, again=False):
 
 def complete_document(document: dict) -> dict:
     """Add to the OpenAPI document what holds for every operation: the token, the problems, the idempotency key."""
-    problem = {"description": "A problem document", "content": {PROBLEM_TYPE: {"schema": _ref("Problem")}}}
+    problem = {"description": "A problem document", "content": {problems.MEDIA_TYPE: {"schema": _ref("Problem")}}}
     document.setdefault("components", {}).setdefault("schemas", {})["Problem"] = {
         "type": "object",
         "required": ["type", "title", "status", "detail", "code", "values"],

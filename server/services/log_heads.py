@@ -90,7 +90,7 @@ def fits(head: LogHead) -> bool:
     try:
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(head.key))
         key.verify(bytes.fromhex(head.signature), statement(head.n, head.hash, head.at_s))
-    except (InvalidSignature, ValueError):
+    except (InvalidSignature, TypeError, ValueError):  # a damaged file may hold bytes where text was
         return False
     return True
 

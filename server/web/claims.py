@@ -2,7 +2,7 @@
 
 from flask import Blueprint, current_app, jsonify, request
 
-from server import security
+from server import problems, security
 from server.services import claims, errors
 from server.web import page
 
@@ -20,13 +20,13 @@ def redeem():
     given = request.get_json(silent=True) if (request.content_length or 0) <= MOST_BODY_BYTES else None
     fields = [given.get(name, "") for name in ("code", "device", "label")] if isinstance(given, dict) else [None]
     if not all(isinstance(value, str) and len(value) <= 200 for value in fields):
-        return _problem(400, "bad_request", "The body should be JSON: code, device and label, each a text.")
+        return problems.document(400, "bad_request", "The body should be JSON: code, device and label, each a text.")
     code, device, label = fields
     try:
         with page.store().begin() as session:
             _, key = claims.redeem(session, current_app.extensions["vault"], code, device, label)
     except errors.Refused as error:
-        return _problem(403 if error.code == "claim_bad" else 409, error.code, page.refused(error))
+        return problems.document(403 if error.code == "claim_bad" else 409, error.code, page.refused(error))
     answer = jsonify(key=key.hex(), **_broker(current_app.extensions["settings"]))
     answer.headers["Cache-Control"] = "no-store"
     return answer, 201
@@ -41,9 +41,3 @@ def _broker(settings):
         if settings.mqtt_ca:
             known["ca"] = settings.mqtt_ca.read_text()
     return known
-
-
-def _problem(status, code, detail):
-    answer = jsonify(type="about:blank", title=code, status=status, detail=detail)
-    answer.content_type = "application/problem+json"
-    return answer, status

@@ -1,10 +1,16 @@
-"""Pages for what can go wrong, each with what to do next. The 500 page needs neither database nor session."""
+"""
+Pages for what can go wrong, each with what to do next; problem documents for programs.
+
+The 500 page needs neither database nor session.
+"""
 
 from flask import Flask, render_template, request
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
 
+from server import problems
 from server.services.errors import NotFound
 
 # code -> (heading, advice, icon)
@@ -45,23 +51,28 @@ OLD_FORM = (
 
 def init(app: Flask) -> None:
     """Register the pages."""
-    for code in PAGES:
-        app.register_error_handler(code, _known)
+    app.register_error_handler(HTTPException, _known)
     app.register_error_handler(NotFound, lambda _error: _answer(404, *PAGES[404]))
     app.register_error_handler(CSRFError, lambda _error: _answer(400, *OLD_FORM))
     app.register_error_handler(500, _broken)
 
 
 def _known(error):
-    return _answer(error.code, *PAGES[error.code])
+    if problems.wanted() and error.code >= 400:
+        return problems.of_http(error)
+    return _answer(error.code, *PAGES[error.code]) if error.code in PAGES else error
 
 
 def _broken(_error):
+    if problems.wanted():
+        return problems.document(500, "broken", "Something is broken on this server.")
     # The database may be what is broken, so this page asks neither who is signed in nor for the language.
     return render_template("broken.html"), 500
 
 
 def _answer(code, heading, advice, symbol):
+    if problems.wanted():
+        return problems.document(code, problems.CODES.get(code, "bad_request"), str(heading))
     if request.headers.get("HX-Request"):
         return gettext("Error %(code)s", code=code), code
     return render_template("error.html", code=code, heading=heading, advice=advice, symbol=symbol), code

@@ -97,7 +97,11 @@ def heads_json():
 
 def _heads():
     with page.store()() as session:
-        return log_heads.heads(session, HEADS_SHOWN), log_heads.public_key(cli_log.signing_key())
+        shown = log_heads.heads(session, HEADS_SHOWN)
+    try:
+        return shown, log_heads.public_key(cli_log.signing_key())
+    except errors.Refused:  # only the timer's account may read the key
+        return shown, shown[0].key if shown else ""
 
 
 def _line(entry, personal):

@@ -83,6 +83,11 @@ def _refuse(table, actions):
                 f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} "
                 f"BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END"
             )
+        # INSERT OR REPLACE removes the old row without asking a DELETE trigger (https://www.sqlite.org/lang_conflict.html).
+        op.execute(
+            f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
+            f"WHEN EXISTS (SELECT 1 FROM {table} WHERE n = NEW.n) BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END"
+        )
 
 
 def _people():

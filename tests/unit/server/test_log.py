@@ -2,6 +2,7 @@
 
 import json
 import random
+import sqlite3
 import subprocess
 import sys
 
@@ -72,6 +73,17 @@ def test_the_database_refuses_to_change_or_remove_an_entry_or_a_head(told, table
 def test_the_database_refuses_to_change_personal_fields(told):
     with pytest.raises(DatabaseError, match="append-only"), told.begin_nested():
         told.execute(update(LogPersonal).values(content="{}"))
+
+
+@pytest.mark.parametrize("table", ["log_entry", "log_personal", "log_head"])
+def test_the_database_refuses_to_replace_a_row_also_from_other_programs(settings, table):
+    with sqlite3.connect(settings.data / "ansim.db", isolation_level=None) as other:
+        columns = [row[1] for row in other.execute(f"PRAGMA table_info({table})")]
+        row = f"VALUES (1{', 1' * (len(columns) - 1)})"
+        other.execute(f"INSERT INTO {table} {row}")
+        with pytest.raises(sqlite3.DatabaseError, match="append-only"):
+            other.execute(f"REPLACE INTO {table} {row}")
+    other.close()
 
 
 def flipped(value, column, chance):
@@ -162,6 +174,46 @@ def test_a_log_that_was_computed_anew_does_not_fit_the_heads(told):
     told.expire_all()
 
     assert log_check.check(told).problem == (4, log_check.HEAD_DIFFERS)
+
+
+def test_heads_that_others_kept_tell_of_a_log_that_was_cut_or_computed_anew(told):
+    kept = [{"n": 4, "hash": told.get(LogHead, 4).hash}, {"n": 10, "hash": "0" * 64}, {"n": 12, "hash": "0" * 64}]
+
+    assert log_check.check(told, seen=kept[:1]).problem is None
+    assert log_check.check(told, seen=kept[:2]).problem == (10, log_check.UNKNOWN)
+    assert log_check.check(told, seen=kept[2:]).problem == (11, log_check.MISSING)
+
+
+def test_a_head_of_a_stranger_s_key_is_found(told, key):
+    assert log_check.check(told, keys={log_heads.public_key(key)}).problem is None
+    assert log_check.check(told, keys={"00" * 32}).problem == (4, log_check.FOREIGN_KEY)
+
+
+def test_bytes_changed_in_the_file_itself_are_found_and_named(sessions, settings):
+    """Whatever byte of the log's own pages is changed: a problem with its entry, never an exception of the driver."""
+    with sessions.begin() as session:
+        for number in range(12):
+            log.add(session, "inspection.step", f"insp{number}", {"at": number}, None, {"name": f"Kim {number}"})
+    sessions.engine.dispose()
+    path, chance, named = settings.data / "ansim.db", random.Random(3), set()
+    with sqlite3.connect(path) as plain:
+        plain.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        size = plain.execute("PRAGMA page_size").fetchone()[0]
+        roots = plain.execute("SELECT rootpage FROM sqlite_master WHERE name IN ('log_entry', 'log_personal')")
+        pages = [row[0] for row in roots]
+    plain.close()
+    good = path.read_bytes()
+    for page in pages:
+        start = (page - 1) * size
+        written = [place for place in range(start + 100, start + size) if good[place]]
+        for place in chance.sample(written, 60):
+            path.write_bytes(good[:place] + bytes([good[place] ^ 1 << chance.randrange(8)]) + good[place + 1 :])
+            with sessions() as session:
+                problem = log_check.check(session).problem
+            sessions.engine.dispose()
+            assert problem and 1 <= problem.n <= 13, place
+            named.add(problem.n)
+    assert len(named) > 10
 
 
 @pytest.mark.parametrize("body", [{"x": 0.5}, {"x": 2**60}, {"ü": 1}, {"x": object()}, {1: 2}, {"x": "\ud800"}])

@@ -63,6 +63,38 @@ def test_a_broken_log_is_named_and_those_who_want_to_know_are_told(app, flask):
         assert (notice.kind, notice.facts) == ("chain_broken", {"entry": 2})
 
 
+def test_heads_that_somebody_kept_are_compared(app, flask, tmp_path):
+    flask("sign-head")
+    kept = tmp_path / "heads.json"
+    kept.write_bytes(app.test_client().get("/log/heads.json").data)
+
+    assert flask("verify-log", "--heads", str(kept)).exit_code == 0
+    kept.write_text(kept.read_text().replace('"n":2', '"n":9'))
+    assert "entry 4: there is no such entry" in flask("verify-log", "--heads", str(kept)).output
+    kept.write_text("[]")
+    assert "holds no heads" in flask("verify-log", "--heads", str(kept)).output
+
+
+def test_a_head_signed_with_another_key_needs_that_key_told(app, flask, tmp_path):
+    (tmp_path / "other").write_text("ab" * 32)
+    old = log_heads.open_key(app.extensions["vault"], tmp_path / "other")
+    with app.extensions["sessions"].begin() as session:
+        log_heads.sign(session, old)
+
+    assert "entry 2: its head is signed with another key" in flask("verify-log").output
+    assert flask("verify-log", "--key", log_heads.public_key(old)).exit_code == 0
+
+
+def test_the_heads_are_shown_where_the_key_cannot_be_read(app, flask, tmp_path):
+    flask("sign-head")
+    settings = app.extensions["settings"]
+    app.extensions["settings"] = settings.model_copy(update={"log_key": tmp_path / "not-for-us"})
+
+    shown = app.test_client().get("/log/heads.json").json
+
+    assert shown["key"] == shown["heads"][0]["key"]
+
+
 def test_a_head_is_signed_once_for_the_same_log(flask):
     assert flask("sign-head").output.startswith("signed entry 2, hash ")
     assert flask("sign-head").output == "nothing new to sign\n"

@@ -5,6 +5,7 @@ from sqlalchemy import func, select
 
 from server import clock
 from server.models import Finding, Inspection, KeptAnswer, Token, User
+from server.services import claims
 
 PROBLEM = "application/problem+json"
 
@@ -330,6 +331,35 @@ def test_the_answers_carry_the_pages_headers_and_problems_are_problems(app, prog
     assert answer.headers["Cache-Control"] == "no-store" and answer.headers["X-Content-Type-Options"] == "nosniff"
     wrong = program()._ask("DELETE", "/facilities")
     assert (wrong.status_code, wrong.content_type) == (405, PROBLEM) and "GET" in wrong.headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    "method, address, status",
+    [
+        ("GET", "/api", 404),
+        ("GET", "/api/", 404),
+        ("GET", "/api/v2/restrooms", 404),
+        ("POST", "/api/v1", 404),
+        ("TRACE", "/api/v1/restrooms", 405),
+        ("PROPFIND", "/api/v1/restrooms", 405),
+        ("DELETE", "/api/v1/claims", 404),
+        ("POST", "/api/v1/claims", 400),
+    ],
+)
+def test_whatever_lies_under_api_answers_in_problem_documents(app, method, address, status):
+    answer = app.test_client().open(address, method=method)
+
+    assert (answer.status_code, answer.content_type) == (status, PROBLEM)
+    assert set(answer.json) == {"type", "title", "status", "detail", "code", "values"}
+
+
+def test_a_program_is_told_of_a_broken_server_in_its_own_form(app, monkeypatch):
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    monkeypatch.setattr(claims, "redeem", lambda *_: 1 / 0)
+
+    answer = app.test_client().post("/api/v1/claims", json={"code": "x", "device": "y", "label": ""})
+
+    assert (answer.status_code, answer.content_type, answer.json["code"]) == (500, PROBLEM, "broken")
 
 
 def test_no_list_asks_a_question_for_each_row(program, app, room, say):

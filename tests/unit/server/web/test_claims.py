@@ -68,3 +68,6 @@ def test_guesses_are_throttled(app, code):
     answers = [client.post(ADDRESS, json={"code": f"{n:012}", "device": "x"}).status_code for n in range(15)]
 
     assert answers[:10] == [403] * 10 and answers[10:] == [429] * 5
+    last = client.post(ADDRESS, json={"code": "0", "device": "x"})
+    assert last.content_type == "application/problem+json" and last.json["code"] == "too_many"
+    assert int(last.headers["Retry-After"]) > 0

@@ -1,0 +1,48 @@
+"""
+Problem documents (RFC 9457): how everything under /api says that something went wrong.
+
+    return problems.document(404, "not_found", "There is no such thing here.")
+"""
+
+import json
+
+from flask import make_response, request
+
+MEDIA_TYPE = "application/problem+json"
+TITLES = {
+    400: "Bad request",
+    401: "Not authorised",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Refused",
+    413: "Too large",
+    415: "Not JSON",
+    422: "Not valid",
+    429: "Too many requests",
+    500: "Broken",
+}
+CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "not_json", 429: "too_many"}
+
+
+def document(status: int, code: str, detail: str, values: dict | None = None):
+    """Return the answer. `code` is stable, `detail` is for people, `values` for programs."""
+    body = {"type": f"urn:ansim:problem:{code}", "title": TITLES.get(status, "Error"), "status": status}
+    answer = make_response(json.dumps({**body, "detail": detail, "code": code, "values": values or {}}), status)
+    answer.content_type = MEDIA_TYPE
+    if status == 401:
+        answer.headers["WWW-Authenticate"] = 'Bearer realm="ansim"'
+    return answer
+
+
+def of_http(error):
+    """The document of one of werkzeug's own errors, such as a method that an address does not take."""
+    answer = document(error.code, CODES.get(error.code, "bad_request"), error.description or "")
+    if error.code == 405 and error.valid_methods:
+        answer.headers["Allow"] = ", ".join(error.valid_methods)
+    return answer
+
+
+def wanted() -> bool:
+    """True for a program's request: what it asks for lies under /api."""
+    return request.path == "/api" or request.path.startswith("/api/")
