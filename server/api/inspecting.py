@@ -6,7 +6,7 @@ from apiflask import APIBlueprint
 
 from server.api import PREFIX, access, answers, models
 from server.services import access as rights
-from server.services import checklists, inspections, listings, log_proof, people, places, sensors
+from server.services import access_log, checklists, inspections, listings, log_proof, people, places, sensors
 
 bp = APIBlueprint("inspections", __name__, url_prefix=PREFIX)
 
@@ -35,7 +35,8 @@ def start(json_data):
     def work(session):
         room = places.restroom(session, json_data.restroom)
         rights.check(session, access.user(), people.INSPECT, room.facility_id)
-        chosen = [sensors.sensor(session, name, access.user()) for name in dict.fromkeys(json_data.sensors)]
+        names = dict.fromkeys(json_data.sensors)
+        chosen = [sensors.sensor(session, name, access.user(), people.INSPECT) for name in names]
         others = [one.model_dump() for one in json_data.people]
         begun = inspections.start(session, room, access.user(), chosen, others)
         return _shown(session, begun.public_id), 201, f"{PREFIX}/inspections/{begun.public_id}"
@@ -47,10 +48,12 @@ def start(json_data):
 @bp.output(models.InspectionOut)
 @access.needs(people.SEE)
 def show(public_id):
-    """One inspection with its steps, results and findings."""
+    """One inspection with its steps, results and findings. That it was looked at is written down."""
     with access.store()() as session:
         _mine(session, public_id, people.SEE)
-        return _shown(session, public_id)
+        answer = _shown(session, public_id)
+    access_log.note(access.store(), access.user(), access_log.SAW_INSPECTION, answer.id)
+    return answer
 
 
 @bp.get("/inspections/<public_id>/checklist")

@@ -44,6 +44,15 @@ def check_organisation(session, user, right: str, organisation_id: int) -> None:
         raise NotFound("organisation")
 
 
+def organisations(user):
+    """The row numbers of the organisations in which a person has a place, as a query."""
+    user_id = getattr(user, "id", None)
+    whole = select(UserPlace.organisation_id).where(
+        UserPlace.user_id == user_id, UserPlace.organisation_id.is_not(None)
+    )
+    return whole.union(select(Facility.organisation_id).where(Facility.id.in_(_facilities(user))))
+
+
 def _everywhere(user):
     return getattr(user, "everywhere", False)  # nobody, who has not signed in, has no such thing
 

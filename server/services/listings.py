@@ -10,6 +10,7 @@ from server.models.log import LogEntry
 from server.models.places import Facility, Organisation, Restroom
 from server.models.sensors import Sensor
 from server.services import access
+from server.services.sensors import visible
 
 
 def facilities(session: Session, user, search="", organisation="", after=None, limit=50) -> list[Facility]:
@@ -93,10 +94,8 @@ def findings(
 
 
 def sensors(session: Session, user, after=None, limit=50) -> list[Sensor]:
-    """Sensors with their places: carried ones, and those fixed in the person's places."""
-    placed = access.within(select(Sensor.id).join(Restroom), user, Restroom.facility_id)
-    wanted = select(Sensor).options(joinedload(Sensor.restroom))
-    wanted = wanted.where(Sensor.restroom_id.is_(None) | Sensor.id.in_(placed))
+    """Sensors with their places: those fixed in the person's places, and carried ones of their organisations."""
+    wanted = visible(select(Sensor).options(joinedload(Sensor.restroom)), user)
     return _from(session, wanted, Sensor.id, after, limit)
 
 

@@ -10,6 +10,7 @@ from server.models.findings import OPEN, Finding
 from server.models.inspections import Inspection, InspectionResult, InspectionSensor
 from server.models.places import ExternalId, Facility, KnownEmitter, Organisation, Restroom
 from server.services import access, plans
+from server.services import log as chain
 from server.services.errors import NotFound
 
 # restroom       Restroom, its facility loaded
@@ -159,14 +160,16 @@ def add_facility(session: Session, organisation: Organisation, name: str, name_e
     return added
 
 
-def add_restroom(session: Session, facility: Facility, name: str, external_ids=(), **fields) -> Restroom:
-    """Add a restroom. external_ids are (source, value); `fields` are Restroom's columns."""
+def add_restroom(session: Session, facility: Facility, name: str, external_ids=(), by=None, **fields) -> Restroom:
+    """Add a restroom. external_ids are (source, value); by: the person who does it; `fields` are Restroom's columns."""
     added = Restroom(facility=facility, name=name, public_id=ids.new(), created_s=clock.now_s(), **fields)
     added.external_ids = [ExternalId(source=source, value=value) for source, value in external_ids]
     added.search, added.sort_key = search_text(added), sort_key(facility.name, name)
     session.add(added)
     session.flush()
     plans.refresh(session, [added.id])
+    if by is not None:  # an import has an entry of its own for all it adds
+        chain.add(session, "restroom.added", added.public_id, {"facility": facility.public_id, "name": name}, by)
     return added
 
 

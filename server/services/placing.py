@@ -82,7 +82,7 @@ def retire(session: Session, user, room: Restroom, reason: str) -> None:
         room.retired_s = clock.now_s()
         session.flush()
         plans.refresh(session, [room.id])
-        log.add(session, "restroom.retired", room.public_id, {"reason": reason.strip()[:2000]}, user)
+        log.add(session, "restroom.retired", room.public_id, {}, user, {"reason": reason.strip()[:2000]})
 
 
 def bring_back(session: Session, user, room: Restroom) -> None:

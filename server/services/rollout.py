@@ -20,7 +20,7 @@ from ansim import envelope, report
 from server import clock
 from server.models.fleet import Release, ReleaseFile, Rollout, RolloutSensor
 from server.models.sensors import Command, Sensor
-from server.services import commands
+from server.services import commands, log
 from server.services.errors import NotFound, Refused
 from server.vault import Vault
 
@@ -132,10 +132,12 @@ def begin(
     rows = [RolloutSensor(rollout_id=made.id, sensor_id=one.id, canary=at < canaries) for at, one in enumerate(chosen)]
     session.add_all(rows)
     session.flush()
+    body = {"version": release_.version, "sha256": release_.sha256, "sensors": len(rows), "canaries": canaries}
+    log.add(session, "rollout.begun", made.public_id, body, user)
     return made
 
 
-def stop(session: Session, one: Rollout, why: str = BY_HAND, now_s: int | None = None) -> None:
+def stop(session: Session, one: Rollout, why: str = BY_HAND, now_s: int | None = None, user=None) -> None:
     """End a rollout; sensors that have it keep it, commands that wait are withdrawn."""
     if one.ended_s is not None:
         return
@@ -146,6 +148,7 @@ def stop(session: Session, one: Rollout, why: str = BY_HAND, now_s: int | None =
                 commands.withdraw(session, row.sensor, report.UPDATE)
             row.outcome, row.ended_s = CANCELLED, now_s
     one.ended_s, one.stopped, one.why = now_s, True, why
+    log.add(session, "rollout.stopped", one.public_id, {"why": why}, user)
 
 
 def recent(session: Session, limit: int = 10) -> list[Rollout]:
@@ -190,6 +193,7 @@ def tick(session: Session, vault: Vault, now_s: int) -> list[Rollout]:
             stopped.append(one)
         elif all(row.outcome != WAITING for row in rows):
             one.ended_s = now_s
+            log.add(session, "rollout.done", one.public_id, {})
         else:
             _offer(session, vault, one, rows, now_s)
     return stopped

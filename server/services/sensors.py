@@ -1,4 +1,9 @@
-"""Enrolling, watching and revoking sensors."""
+"""
+Enrolling, watching and revoking sensors.
+
+A fixed sensor is its place's. A carried one is its organisation's: of whoever set it up, or of where it was fixed last.
+One of no organisation may be used by everybody and managed by those whose role holds everywhere.
+"""
 
 import secrets
 
@@ -22,10 +27,16 @@ NEVER, ONLINE, SLEEPING, SILENT, OFFLINE, REVOKED = "never", "online", "sleeping
 def list_sensors(session: Session, user=None) -> list[Sensor]:
     """The sensors a person may see, by name, their places loaded: carried ones, and those fixed in their places."""
     wanted = select(Sensor).options(joinedload(Sensor.restroom)).order_by(Sensor.name)
-    if user is not None:
-        placed = access.within(select(Sensor.id).join(Restroom), user, Restroom.facility_id)
-        wanted = wanted.where(Sensor.restroom_id.is_(None) | Sensor.id.in_(placed))
-    return list(session.scalars(wanted))
+    return list(session.scalars(visible(wanted, user)))
+
+
+def visible(wanted, user):
+    """Limit a query of sensors to those a person may see. `user` None means the system itself."""
+    if user is None or getattr(user, "everywhere", False):
+        return wanted
+    placed = access.within(select(Restroom.id), user, Restroom.facility_id)
+    ours = Sensor.organisation_id.is_(None) | Sensor.organisation_id.in_(access.organisations(user))
+    return wanted.where(Sensor.restroom_id.in_(placed) | (Sensor.restroom_id.is_(None) & ours))
 
 
 def sensor(session: Session, name: str, user=None, right: str = people.SEE) -> Sensor:
@@ -33,16 +44,26 @@ def sensor(session: Session, name: str, user=None, right: str = people.SEE) -> S
     found = session.scalar(select(Sensor).where(Sensor.name == name).options(joinedload(Sensor.restroom)))
     if found is None:
         raise NotFound("sensor")
-    if user is not None:
-        access.check(session, user, right, found.restroom.facility_id if found.restroom else None)
+    if user is not None and not _may(session, user, right, found):
+        raise NotFound("sensor")
     return found
 
 
-def available(session: Session) -> list[Sensor]:
-    """Sensors that can be chosen for an inspection, the ones heard last first."""
+def _may(session, user, right, one):
+    if one.restroom is not None:
+        return access.may(session, user, right, one.restroom.facility_id)
+    if user.everywhere or not people.may(user, right):
+        return people.may(user, right)
+    if one.organisation_id is None:
+        return right in (people.SEE, people.INSPECT)
+    return one.organisation_id in set(session.scalars(access.organisations(user)))
+
+
+def available(session: Session, user=None) -> list[Sensor]:
+    """Sensors that a person can choose for an inspection, the ones heard last first."""
     busy = select(InspectionSensor.sensor_id).join(Inspection).where(Inspection.result.is_(None))
     wanted = select(Sensor).where(Sensor.revoked_s.is_(None), Sensor.id.not_in(busy))
-    wanted = wanted.options(joinedload(Sensor.restroom))
+    wanted = visible(wanted, user).options(joinedload(Sensor.restroom))
     return list(session.scalars(wanted.order_by(func.coalesce(Sensor.last_seen_s, 0).desc(), Sensor.name)))
 
 
@@ -87,11 +108,23 @@ def enrol(
     if session.scalar(select(Sensor.id).where(Sensor.name == name)):
         raise Refused("sensor_exists", sensor=name)
     key = key or secrets.token_bytes(envelope.KEY_BYTES)
+    by = session.get(User, by_id) if by_id else None
     added = Sensor(name=name, label=label, key_sealed=vault.seal(key), enrolled_s=clock.now_s(), **fields)
+    added.organisation_id = _organisation(session, added.restroom_id, by)
     session.add(added)
     session.flush()
-    log.add(session, "sensor.enrolled", name, {"label": label}, session.get(User, by_id) if by_id else None)
+    log.add(session, "sensor.enrolled", name, {"label": label}, by)
     return added, key
+
+
+def _organisation(session, restroom_id, by):
+    """Whose a new sensor is: its place's, else that of who sets it up, if they belong to one only."""
+    if restroom_id is not None:
+        return session.get(Restroom, restroom_id).facility.organisation_id
+    if by is None or by.everywhere:
+        return None
+    mine = session.scalars(access.organisations(by)).all()
+    return mine[0] if len(mine) == 1 else None
 
 
 def new_key(session: Session, vault: Vault, one: Sensor, by_id=None) -> bytes:
@@ -110,7 +143,7 @@ def revoke(session: Session, one: Sensor, by: User | None = None) -> None:
     log.add(session, "sensor.revoked", one.name, {}, by)
 
 
-def place(session: Session, one: Sensor, room: Restroom | None) -> None:
+def place(session: Session, one: Sensor, room: Restroom | None, by: User | None = None) -> None:
     """
     Say in which restroom a sensor is fixed; None: it is carried. What it reported before keeps its place.
 
@@ -121,9 +154,11 @@ def place(session: Session, one: Sensor, room: Restroom | None) -> None:
     if room is not None and room.retired_s is not None:
         raise Refused("restroom_retired")
     before, one.restroom_id = one.restroom_id, room.id if room else None
+    if room is not None:
+        one.organisation_id = room.facility.organisation_id
     session.flush()
     plans.refresh(session, [room_id for room_id in (before, one.restroom_id) if room_id])
-    session.flush()
+    log.add(session, "sensor.placed", one.name, {"restroom": room.public_id if room else None}, by)
 
 
 def gaps(session: Session, one: Sensor) -> list:
@@ -133,11 +168,16 @@ def gaps(session: Session, one: Sensor) -> list:
 
 def clock_error_s(session: Session, one: Sensor) -> int | None:
     """How many seconds a sensor's clock was ahead of ours at its newest info message; None while nobody knows."""
-    if not one.info or one.info_s is None or one.info.get("clock") == "unknown":
+    boot = one.info["boot"] if one.info else None
+    wanted = select(SensorBoot.zero_s).where(SensorBoot.sensor_id == one.id, SensorBoot.boot == boot)
+    return clock_error(one, session.scalar(wanted) if one.info else None)
+
+
+def clock_error(one: Sensor, zero_s: int | None) -> int | None:
+    """clock_error_s(), if the time of the boot's tick 0 is known already."""
+    if zero_s is None or not one.info or one.info_s is None or one.info.get("clock") == "unknown":
         return None
-    wanted = select(SensorBoot.zero_s).where(SensorBoot.sensor_id == one.id, SensorBoot.boot == one.info["boot"])
-    zero_s = session.scalar(wanted)
-    return None if zero_s is None else zero_s + one.info["up_s"] - one.info_s
+    return zero_s + one.info["up_s"] - one.info_s
 
 
 def watch(session: Session, now_s: int, silent_after_s: int) -> list[str]:

@@ -11,7 +11,7 @@ after the assignment, because the sensor was out of reach, finds its inspection 
 
 from collections import namedtuple
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from server import clock
@@ -22,7 +22,7 @@ from server.models.reports import Sweep
 from server.models.sensors import Sensor
 from server.services import access, coverage, inspections, log, people
 from server.services.errors import NotFound, Refused
-from server.services.sensors import last_selftest
+from server.services.sensors import last_selftest, visible
 
 NEAR_S = 3 * 3600  # a visit so long before or after says something about where the sensor was
 DUE_SOON_S = 14 * 86400
@@ -50,18 +50,7 @@ def waiting(session: Session, user, limit: int = 50) -> list[Waiting]:
     )
     grouped = grouped.where(Sweep.inspection_id.is_(None), Sweep.inspection_ref != "")
     grouped = grouped.join(Sensor, Sensor.id == Sweep.sensor_id)
-    if user is not None and not user.everywhere:
-        # A sensor belongs to an organisation or stands in a room; one of neither is everybody's.
-        mine = access.within(select(Facility.id), user, Facility.id)
-        organisations = access.within(select(Facility.organisation_id), user, Facility.id)
-        fixed = select(Restroom.id).where(Restroom.facility_id.in_(mine))
-        grouped = grouped.where(
-            or_(
-                Sensor.organisation_id.in_(organisations),
-                Sensor.restroom_id.in_(fixed),
-                Sensor.organisation_id.is_(None) & Sensor.restroom_id.is_(None),
-            )
-        )
+    grouped = visible(grouped, user)
     grouped = grouped.group_by(Sweep.sensor_id, Sweep.inspection_ref)
     rows = session.execute(grouped.order_by(func.max(Sweep.report_id).desc()).limit(limit)).all()
     if not rows:

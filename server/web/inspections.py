@@ -60,7 +60,7 @@ def start(public_id):
     with page.store()() as session:
         silent_after_s = _silent_after_s()
         room = reach.room(session, public_id, people.INSPECT)
-        choices = [facts.sensor(one, silent_after_s) for one in sensors.available(session)]
+        choices = [facts.sensor(one, silent_after_s) for one in sensors.available(session, page.user())]
         choices.sort(key=lambda one: one.sensor.restroom_id != room.id)
         return render_template(
             "inspections/start.html",
@@ -76,7 +76,8 @@ def start(public_id):
 
 
 def _chosen(session):
-    return [sensors.sensor(session, name) for name in dict.fromkeys(request.form.getlist("sensors"))]
+    names = dict.fromkeys(request.form.getlist("sensors"))
+    return [sensors.sensor(session, name, page.user(), people.INSPECT) for name in names]
 
 
 def _likely(choices, room):

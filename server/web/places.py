@@ -147,7 +147,7 @@ def _add(session, form):
         "floor": (form.floor.data or "").strip(),
         "stalls": form.stalls.data or 0,
     }
-    return places.add_restroom(session, site, form.name.data.strip(), **fields)
+    return places.add_restroom(session, site, form.name.data.strip(), by=page.user(), **fields)
 
 
 @bp.get("/restrooms/<public_id>/sign")

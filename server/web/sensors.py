@@ -8,6 +8,7 @@ from flask_babel import gettext
 from ansim import report
 from server import clock, ids, security
 from server.services import access, changes, claims, commands, errors, people, places, sensors
+from server.services import fleet as fleet_service
 from server.web import facts, page
 from server.wording import selftest as selftest_words
 
@@ -22,9 +23,11 @@ ADDRESS = re.compile("[0-9a-f]{12}")
 
 @bp.get("/sensors")
 def index():
-    """All sensors with what they last said about themselves."""
+    """Sensors with what they last said; ?state= one of fleet.STATES, ?search= words, ?after= a name for the next page."""
     with page.store()() as session:
-        return render_template("sensors/index.html", **_fleet(session))
+        now_s = clock.now_s()
+        counts = fleet_service.counts(session, page.user(), now_s, _silent_after_s())
+        return render_template("sensors/index.html", counts=counts, **_fleet(session))
 
 
 @bp.get("/live/sensors")
@@ -37,8 +40,20 @@ def fleet():
 
 
 def _fleet(session):
-    rows = [facts.sensor(one, _silent_after_s()) for one in sensors.list_sensors(session, page.user())]
-    return {"rows": rows, "since": _mark(session)}
+    state, search = request.args.get("state"), request.args.get("search", "").strip()[:100]
+    asked = {"state": state if state in fleet_service.STATES else None, "search": search or None}
+    after, silent_after_s = request.args.get("after", "")[:40], _silent_after_s()
+    found = fleet_service.page(
+        *(session, page.user(), clock.now_s(), silent_after_s, asked["state"] or "", search, after, page.PER_PAGE + 1)
+    )
+    found, more = found[: page.PER_PAGE], len(found) > page.PER_PAGE
+    return {
+        "rows": [facts.sensor(one, silent_after_s) for one in found],
+        "health": fleet_service.health(session, found),
+        "since": _mark(session),
+        "asked": {**asked, "after": after or None},
+        "older": url_for("sensors.index", **asked, after=found[-1].name) if more else None,
+    }
 
 
 def _mark(session):
@@ -106,7 +121,7 @@ def place(name):
             room = places.restroom(session, code) if code else None
             if room is not None:
                 access.check(session, page.user(), people.MANAGE, room.facility_id)
-            sensors.place(session, one, room)
+            sensors.place(session, one, room, page.user())
     except errors.NotFound:
         flash(gettext("No restroom has this code. It is on the door sign, under the QR code."), "warn")
     except errors.Refused as error:
@@ -124,7 +139,7 @@ def revoke(name):
         flash(gettext("Nothing was done: tick the box to withdraw the sensor."), "warn")
         return redirect(url_for("sensors.show", name=name))
     with page.store().begin() as session:
-        sensors.revoke(session, sensors.sensor(session, name, page.user(), people.MANAGE))
+        sensors.revoke(session, sensors.sensor(session, name, page.user(), people.MANAGE), page.user())
     page.said(gettext("The sensor is withdrawn: nothing is taken from it any more."))
     return redirect(url_for("sensors.show", name=name))
 

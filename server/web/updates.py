@@ -51,6 +51,6 @@ def begin(public_id):
 def stop(public_id):
     """Stop a roll-out."""
     with page.store().begin() as session:
-        rollout.stop(session, rollout.rollout(session, public_id))
+        rollout.stop(session, rollout.rollout(session, public_id), user=page.user())
     page.said(gettext("The roll-out is stopped; sensors that have the version keep it."))
     return redirect(url_for("updates.index"))

@@ -54,7 +54,10 @@ def value(counts, name: str):
 def shown(counts, name: str) -> str:
     """A column's value as people read it."""
     found = value(counts, name)
-    return "–" if found is None else format_decimal(found)
+    if found is None:
+        return "–"
+    # Both languages group alike; a district's table has a thousand of them, and Babel takes 20 µs for each.
+    return f"{found:,}" if isinstance(found, int) else format_decimal(found)
 
 
 def title(report) -> str:

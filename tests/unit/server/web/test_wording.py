@@ -12,7 +12,7 @@ from ansim.finding import EVENTS
 from server import i18n, wording
 from server.models import findings, inspections, people, places
 from server.services import sensors, tally
-from server.wording import refusals, rules, words
+from server.wording import log_words, refusals, rules, words
 from server.wording.causes import VERDICTS
 from tests.conftest import ROOT
 
@@ -222,3 +222,10 @@ def _texts(entry):
 
 def test_a_rule_says_which_way_it_points():
     assert {rule.fits for rule in rules.RULES.values()} <= {rules.FROM, rules.UP_TO, rules.SET, rules.CLEAR}
+
+
+def test_every_kind_of_entry_in_the_log_has_words():
+    told = re.compile(r'\b(?:log|chain)\.add\(\s*session, "([a-z_.]+)"')
+    used = {kind for path in (ROOT / "server").rglob("*.py") for kind in told.findall(path.read_text())}
+
+    assert len(used) > 40 and used <= log_words.KINDS.keys(), used - log_words.KINDS.keys()
