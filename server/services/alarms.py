@@ -56,7 +56,9 @@ class Rate(namedtuple("Rate", ("what", *_COUNTS))):
         return (self.alarms * 100 + self.inspections // 2) // self.inspections if self.inspections else None
 
 
-# by_model, by_version, by_site: lists of Rate, the most alarms first
+MOST_SITES = 200
+
+# by_model, by_version, by_site: lists of Rate, the most alarms first; by_site has the first MOST_SITES
 Rates = namedtuple("Rates", ("total", "by_model", "by_version", "by_site"))
 
 
@@ -84,10 +86,11 @@ def false_alarm_rates(session: Session, user, since_s: int, until_s: int) -> Rat
         _add(total, {"inspections": number})
     names = {}
     if by_site:
-        with_alarms = [key for key, numbers in by_site.items() if numbers["alarms"]]
-        for start in range(0, len(with_alarms), 500):
-            part = select(Facility).where(Facility.id.in_(with_alarms[start : start + 500]))
-            names.update({one.id: one for one in session.scalars(part)})
+        with_alarms = sorted(
+            (key for key in by_site if by_site[key]["alarms"]), key=lambda key: -by_site[key]["alarms"]
+        )
+        named = select(Facility).where(Facility.id.in_(with_alarms[:MOST_SITES]))
+        names = {one.id: one for one in session.scalars(named)}
     return Rates(
         Rate(None, **total),
         _sorted(by_model),

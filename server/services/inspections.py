@@ -35,7 +35,7 @@ from server.services import (
     taking_part,
 )
 from server.services.errors import NotFound, Refused
-from server.services.sensors import last_selftest
+from server.services.sensors import busy, last_selftest
 
 # A sensor with a Wi-Fi uplink listens between uploads and hears a command only then; see `upload_every_s`
 # in ansim/settings.py, whose default is a minute.
@@ -58,11 +58,11 @@ def start(session: Session, room: Restroom, user, sensors=(), people=()) -> Insp
     if room.running_inspection_id is not None:
         raise Refused("already_running")
     now_s = clock.now_s()
-    busy = busy_sensors(session)
+    taken = busy_sensors(session)
     for sensor in sensors:
         if sensor.revoked_s is not None:
             raise Refused("sensor_revoked", sensor=sensor.name)
-        if sensor.id in busy:
+        if sensor.id in taken:
             raise Refused("sensor_busy", sensor=sensor.name)
     started = begin(session, room, user, now_s)
     for person in people:
@@ -127,8 +127,9 @@ def inspection(session: Session, public_id: str) -> Inspection:
 
 def running(session: Session, user, limit: int = 20) -> list[Inspection]:
     """Inspections that run at a person's places: their own first, then the newest."""
-    wanted = select(Inspection).join(Restroom, Restroom.id == Inspection.restroom_id)
-    wanted = access.within(wanted.where(Inspection.result.is_(None)), user, Restroom.facility_id)
+    # By the restrooms, of which few are being inspected: a log has a million inspections that are over.
+    wanted = select(Inspection).join(Restroom, Restroom.running_inspection_id == Inspection.id)
+    wanted = access.within(wanted, user, Restroom.facility_id)
     mine = Inspection.started_by_id == (user.id if user else None)
     wanted = wanted.order_by(mine.desc(), Inspection.id.desc()).limit(limit)
     return list(session.scalars(wanted.options(joinedload(Inspection.restroom).joinedload(Restroom.facility))))
@@ -239,8 +240,7 @@ def blocking_findings(session: Session, one: Inspection) -> int:
 
 def busy_sensors(session: Session) -> set[int]:
     """Row numbers of the sensors that take part in a running inspection."""
-    wanted = select(InspectionSensor.sensor_id).join(Inspection).where(Inspection.result.is_(None))
-    return set(session.scalars(wanted))
+    return set(session.scalars(busy()))
 
 
 def _add_result(session, one, user, result, reason, note):

@@ -60,8 +60,8 @@ def inspections(
     if facility:
         wanted = wanted.where(Restroom.facility_id.in_(_facility(facility)))
     if result:
-        running = result == "running"
-        wanted = wanted.where(Inspection.result.is_(None) if running else Inspection.result == result)
+        running = Inspection.id == Restroom.running_inspection_id
+        wanted = wanted.where(running if result == "running" else Inspection.result == result)
     if since_s is not None:
         wanted = wanted.where(Inspection.started_s >= since_s)
     if until_s is not None:

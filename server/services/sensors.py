@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from ansim import envelope, report, topics
 from server import clock
-from server.models.inspections import Inspection, InspectionSensor
+from server.models.inspections import InspectionSensor
 from server.models.people import User
 from server.models.places import Restroom
 from server.models.reports import Selftest, SensorBoot, Tally
@@ -61,10 +61,15 @@ def _may(session, user, right, one):
 
 def available(session: Session, user=None) -> list[Sensor]:
     """Sensors that a person can choose for an inspection, the ones heard last first."""
-    busy = select(InspectionSensor.sensor_id).join(Inspection).where(Inspection.result.is_(None))
-    wanted = select(Sensor).where(Sensor.revoked_s.is_(None), Sensor.id.not_in(busy))
+    wanted = select(Sensor).where(Sensor.revoked_s.is_(None), Sensor.id.not_in(busy()))
     wanted = visible(wanted, user).options(joinedload(Sensor.restroom))
     return list(session.scalars(wanted.order_by(func.coalesce(Sensor.last_seen_s, 0).desc(), Sensor.name)))
+
+
+def busy():
+    """The row numbers of the sensors that take part in a running inspection, as a query."""
+    wanted = select(InspectionSensor.sensor_id)
+    return wanted.join(Restroom, Restroom.running_inspection_id == InspectionSensor.inspection_id)
 
 
 def status(one: Sensor, now_s: int, silent_after_s: int) -> str:
