@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, joinedload
 from server import clock
 from server.models.findings import Finding
 from server.models.inspections import Inspection, InspectionSensor, SweepAssignment
-from server.models.places import Facility, Restroom
+from server.models.places import Restroom
 from server.models.reports import Sweep
 from server.models.sensors import Sensor
 from server.services import access, coverage, inspections, log, people
