@@ -42,6 +42,7 @@ def init(app) -> None:
     manager.init_app(app)
     csrf.init_app(app)
     limiter.init_app(app)
+    app.before_request(_check_text)
     app.before_request(_check_access)
 
 
@@ -117,6 +118,13 @@ def sign_out() -> None:
 def _load_user(session_id):
     with current_app.extensions["sessions"]() as store:
         return people.by_session_id(store, session_id)
+
+
+def _check_text():
+    # PostgreSQL stores no such character; it would be an error of ours deep inside.
+    given = [value for part in (request.args, request.form) for _, values in part.lists() for value in values]
+    if "\0" in request.path or any("\0" in value for value in given):
+        abort(400)
 
 
 def _check_access():

@@ -44,6 +44,12 @@ def check_organisation(session, user, right: str, organisation_id: int) -> None:
         raise NotFound("organisation")
 
 
+def check_inside(session, user, organisation_id: int) -> None:
+    """Raise NotFound unless the person may see anything of an organisation."""
+    if not (_everywhere(user) or organisation_id in set(session.scalars(organisations(user)))):
+        raise NotFound("organisation")
+
+
 def organisations(user):
     """The row numbers of the organisations in which a person has a place, as a query."""
     user_id = getattr(user, "id", None)

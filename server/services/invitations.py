@@ -84,22 +84,21 @@ def accept(session: Session, code: str, login: str, name: str, password: str) ->
     """Make the account; return it. Raises Refused: invitation_bad, and people.add_user()'s."""
     found = waiting(session, code)
     by = session.get(User, found.created_by_id)
-    # Who was disabled, or lost the right, cannot let anybody in any more.
-    if not people.may(by, people.ADMINISTER):
+    # Who was disabled, or lost the right or one of the places, cannot let anybody in any more.
+    places = _places(session, found)
+    if not people.may(by, people.ADMINISTER) or not scopes.gives(session, by, found.everywhere, places):
         raise Refused("invitation_bad")
     added, _ = people.add_user(session, login, name, found.role, password, by=by, everywhere=found.everywhere)
     if not found.everywhere:
-        scopes.set_places(session, added, False, _places(session, found), by)
+        scopes.set_places(session, added, False, places, by)
     found.ended_s, found.user_id = clock.now_s(), added.id
     session.flush()
     return added
 
 
-def forget_names(session: Session, before_s: int) -> int:
-    """Clear the names of invitations that ended or expired before a time; return how many."""
-    old = or_(Invitation.ended_s < before_s, Invitation.expires_s < before_s)
-    done = session.execute(Invitation.__table__.update().where(old, Invitation.name != "").values(name=""))
-    return done.rowcount
+def named_before(before_s: int) -> list:
+    """The conditions for invitations that ended or expired before a time and still hold a name."""
+    return [or_(Invitation.ended_s < before_s, Invitation.expires_s < before_s), Invitation.name != ""]
 
 
 def _places(session, found):

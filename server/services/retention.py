@@ -36,6 +36,7 @@ from server.models.inspections import (
 )
 from server.models.log import LogEntry, LogPersonal
 from server.models.outside import Delivery, KeptAnswer, Notice
+from server.models.people import Invitation
 from server.models.photos import HoleEvent, Photo
 from server.models.privacy import AccessEvent
 from server.models.reports import Proximity, Report, Selftest, Sweep, Tally
@@ -74,7 +75,15 @@ def run(sessions, settings, dry_run: bool = False, now_s: int | None = None) -> 
     if not dry_run and any(one.rows for one in done):
         with sessions.begin() as session:
             log.add(session, "retention.ran", "log", {one.rule: one.rows for one in done if one.rows})
+        _leave_nothing(sessions)
     return done
+
+
+def _leave_nothing(sessions):
+    """SQLite's write-ahead log holds pages as they were before: move it into the database and cut it off."""
+    if sessions.engine.dialect.name == "sqlite":
+        with sessions.engine.connect() as connection:
+            connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _raw(sessions, now_s, kept, dry_run):
@@ -251,10 +260,9 @@ def _log_names(sessions, now_s, kept, dry_run):
 
 
 def _invitations(sessions, now_s, kept, dry_run):
-    if dry_run:
-        return 0
-    with sessions.begin() as session:
-        return invitations.forget_names(session, now_s - kept.features * DAY_S)
+    """The names in invitations that have ended."""
+    old = invitations.named_before(now_s - kept.features * DAY_S)
+    return _empty(sessions, Invitation, old, {"name": ""}, dry_run)
 
 
 # In this order: a case whose time is over is a settled finding for the rules after it.

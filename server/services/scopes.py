@@ -121,6 +121,13 @@ def person(session: Session, public_id: str, by: User) -> User:
     return found
 
 
+def gives(session: Session, by: User, everywhere: bool, places) -> bool:
+    """True if a person could give somebody a role that holds everywhere, or at these Places, now."""
+    if everywhere:
+        return by.everywhere
+    return all(_gives(session, by, place) for place in places)
+
+
 def _gives(session, by, place):
     if by.everywhere:
         return True

@@ -27,7 +27,7 @@ Line = namedtuple("Line", ("entry", "title", "details", "by"))
 def index():
     """The whole log, newest first; ?kind= the beginning of a kind, ?subject= a public id, ?before= an entry's number."""
     kind, subject = request.args.get("kind", "")[:64], request.args.get("subject", "").strip()[:64]
-    before = request.args.get("before", type=int)
+    before = page.row_number(request.args.get("before"))
     with page.store()() as session:
         rows = log.entries(session, [subject] if subject else None, kind, before, page.PER_PAGE + 1)
     page.seen(access_log.SAW_LOG, subject or "log")

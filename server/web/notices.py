@@ -101,7 +101,7 @@ def end(public_id):
     return redirect(url_for("notices.index"))
 
 
-@bp.post("/notices/deliveries/<int:number>/again")
+@bp.post("/notices/deliveries/<int(max=9223372036854775807):number>/again")
 @security.needs(people.MANAGE)
 def again(number):
     """Try a delivery that was given up once more."""

@@ -102,11 +102,10 @@ def organisation(organisation):
     search = request.args.get("search", "").strip()[:100]
     with page.store()() as session:
         one = placing.organisation(session, organisation)
+        access.check_inside(session, page.user(), one.id)
         after = request.args.get("after")
         after = placing.facility(session, after) if after else None
         rows = placing.facilities(session, page.user(), one, search, after, page.PER_PAGE + 1)
-        if not rows and not search and after is None:
-            raise errors.NotFound("organisation")
         rows, more = rows[: page.PER_PAGE], len(rows) > page.PER_PAGE
         older = None
         if more:

@@ -56,7 +56,7 @@ def change_sign(public_id):
 def accesses():
     """Who saw or exported what; ?person= and ?subject= public ids, ?before= for older ones."""
     who, subject = request.args.get("person", ""), request.args.get("subject", "").strip()[:64]
-    before = request.args.get("before", type=int)
+    before = page.row_number(request.args.get("before"))
     with page.store()() as session:
         person = people.user(session, who) if who else None
         rows = access_log.events(session, person, subject, before, page.PER_PAGE + 1)

@@ -25,7 +25,17 @@ from server.models import (
     Tally,
     User,
 )
-from server.services import access_log, findings, inspections, log_check, people, retention, sensors, subjects
+from server.services import (
+    access_log,
+    findings,
+    inspections,
+    invitations,
+    log_check,
+    people,
+    retention,
+    sensors,
+    subjects,
+)
 from server.services import places as places_
 from tests.conftest import ROOT
 from tests.unit.server.said import NOW_S, Voice, heard
@@ -188,7 +198,20 @@ def test_a_case_is_kept_for_ten_years_and_then_its_address_goes(day):
         assert log_check.check(session).problem is None
 
 
+def test_what_was_erased_is_not_in_the_database_s_files_either(day, settings):
+    def in_files(address):
+        return [path.name for path in settings.data.glob("ansim.db*") if address.encode() in path.read_bytes()]
+
+    after(day, 8)
+    assert in_files(POLICE) and not in_files(CAMERA) and not in_files(PASSER)
+    after(day, 3654)
+    assert not in_files(POLICE)
+
+
 def test_a_dry_run_counts_the_same_and_deletes_nothing(day):
+    with day.begin() as session:
+        boss, _ = people.add_user(session, "boss", "Boss", "admin")
+        invitations.invite(session, boss, "Somebody", "viewer", True)
     before = {table.name: counted(day, table) for table in Base.metadata.sorted_tables}
     later = NOW_S + 4000 * DAY_S
 

@@ -145,6 +145,19 @@ def test_who_lost_the_right_to_invite_lets_nobody_in(session, boss):
     assert refusal(invitations.accept, session, code, "new", "New", PASSWORD) == "invitation_bad"
 
 
+def test_who_lost_a_place_lets_nobody_into_it(session, boss, city):
+    lee, _ = people.add_user(session, "lee", "Lee", "admin")
+    _, everywhere = invited(session, lee)
+    limited(session, lee, city["A"])
+    _, there = invitations.invite(session, lee, "New", "viewer", False, [scopes.Place("facility", city["A1"])])
+    limited(session, lee, city["B"])
+
+    assert refusal(invitations.accept, session, everywhere, "new", "New", PASSWORD) == "invitation_bad"
+    assert refusal(invitations.accept, session, there, "new", "New", PASSWORD) == "invitation_bad"
+    limited(session, lee, city["A1"])
+    assert invitations.accept(session, there, "new", "New", PASSWORD).role == "viewer"
+
+
 def test_the_database_holds_no_code_that_lets_anybody_in(session, boss, vault, kim):
     one, code = invited(session, boss)
     token, shown = tokens.make(session, kim, "x", ["see"], 1)

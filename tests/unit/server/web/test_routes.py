@@ -1,12 +1,16 @@
 """Every route there is, also the ones that will be added: who gets in, and what a change needs."""
 
+import inspect
+import re
+
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from server import headers
-from server.models import Facility, User
+from server.models import Facility, LogEntry, User
 from server.models.people import ROLES
 from server.services import people, places, scopes
+from tests.conftest import ROOT
 from tests.unit.server.web import route_samples
 
 CHANGES = {"POST", "PUT", "PATCH", "DELETE"}
@@ -48,6 +52,18 @@ FORMS = {
     "campaigns.change": {"do": "team"},
     "people.erase": {"really": "yes"},
     "sensors.revoke": {"really": "yes"},
+}
+# What a change whose address names nothing has in its form (or behind ?), naming the city hall; None: it names no place.
+# A new one has to be told here.
+BODIES = {
+    "campaigns.new": None,
+    "emitters.add": {"facility": "{facility}", "address": "c0:ff:ee:00:00:02", "kind": "neighbour", "why": "seen"},
+    "imports.index": None,  # for those whose role holds everywhere
+    "notices.new": {"place": "{facility}", "name": "x", "kinds": "finding_new", "way": "webhook", "pace": "at_once"},
+    "people.invite": {"places": "{facility}", "name": "x", "role": "viewer"},
+    "places.new": {"facility": "{facility}", "name": "x", "block": "women", "stalls": "1"},
+    "plans.intervals": {"?facility": "{facility}", "eye": "30"},
+    "sensors.claim": None,
 }
 WHEN_SIGNED_IN = 200, 204, 302
 
@@ -120,6 +136,32 @@ def test_somebody_of_another_facility_gets_to_nothing_of_this_one(app, addresses
         form = FORMS.get(endpoint)
         answer = client.get(address) if method == "GET" else post(client, address, form, page="/me", follow=False)
         assert answer.status_code in (403, 404), (endpoint, method, answer.status_code)
+
+
+@pytest.mark.parametrize("role", ["admin", "manager"])
+def test_a_form_that_names_a_place_of_somebody_else_changes_nothing(app, addresses, stranger_to_the_hall, post, role):
+    client, names = stranger_to_the_hall(role), {"facility": addresses["placing.building", "GET"].rpartition("/")[2]}
+    plain = {
+        endpoint
+        for endpoint, method in addresses
+        if method in CHANGES and endpoint not in NO_PLACE and not has_arguments(app, endpoint)
+    }
+    assert plain == set(BODIES)
+
+    for endpoint in sorted(name for name in plain if BODIES[name]):
+        before = entries(app)
+        body = {name: value.format(**names) for name, value in BODIES[endpoint].items()}
+        address = addresses[endpoint, "POST"]
+        for name in [name for name in body if name.startswith("?")]:
+            address += f"{name}={body.pop(name)}"
+        answer = post(client, address, body, page="/me", follow=False)
+        assert answer.status_code in (200, 403, 404, 422), (endpoint, answer.status_code)
+        assert entries(app) == before, endpoint
+
+
+def entries(app):
+    with app.extensions["sessions"]() as session:
+        return session.scalar(select(func.max(LogEntry.n)))
 
 
 def test_the_lists_of_somebody_of_another_facility_show_nothing_of_this_one(app, addresses, stranger_to_the_hall):
@@ -242,3 +284,40 @@ def test_a_broken_server_says_so_in_both_languages_and_shows_no_inner_part(app, 
 
 def _fails():
     raise RuntimeError("a secret of ours")
+
+
+# What somebody could type into an address instead of what belongs there.
+RUBBISH = ("9" * 30, "-1", "a\0b", "'\"<script>", "한" * 300)
+ASKED = re.compile(r'request\.(?:args|values)\.(?:get|getlist)\(\s*"(\w+)"')
+
+
+def test_no_page_breaks_on_rubbish_in_its_address(app, addresses, sign_in):
+    client = sign_in("admin")
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    tried = 0
+
+    for (endpoint, method), address in addresses.items():
+        source = inspect.getsource(inspect.getmodule(inspect.unwrap(app.view_functions[endpoint])))
+        for name in sorted(set(ASKED.findall(source))) if method == "GET" else ():
+            for rubbish in RUBBISH:
+                answer = client.get(address, query_string={name: rubbish})
+                assert answer.status_code < 500, (endpoint, name, rubbish)
+                assert b"'\"<script>" not in answer.data, endpoint
+                tried += 1
+    assert tried > 300
+
+
+def test_no_form_breaks_on_rubbish_in_its_fields(app, addresses, sign_in, post):
+    client = sign_in("admin")
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    pages = "".join(path.read_text() for path in (ROOT / "server/templates").rglob("*.html"))
+    names = set(re.findall(r' name="(\w+)"', pages)) - {"csrf_token"}
+    assert len(names) > 60
+
+    for (endpoint, method), address in addresses.items():
+        if method != "POST" or endpoint == "account.logout":
+            continue
+        for rubbish in (*RUBBISH, "yes", ""):
+            form = {**dict.fromkeys(names, rubbish), **FORMS.get(endpoint, {})}
+            answer = post(client, address, form, page="/me", follow=False)
+            assert answer.status_code < 500, (endpoint, rubbish)
