@@ -61,7 +61,7 @@ def tick(app) -> int:
     if error:
         log.warning("notice not sent", subscription=taken[0].subscription.public_id, why=error)
     with sessions.begin() as session:
-        notices.settle(session, taken, error)
+        notices.settle(session, taken, error, ZoneInfo(settings.time_zone))
     return len(taken)
 
 

@@ -5,6 +5,7 @@ The ways notices go: our own signed webhook, and Apprise for mail and chat servi
     send(way, target, secret, message, private_targets)     # raises CannotSend
 """
 
+import contextlib
 import json
 import logging
 from collections import namedtuple
@@ -12,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from server import clock
 from server.models.outside import WEBHOOK
-from server.services import webhooks
+from server.services import outward, webhooks
 from server.services.errors import Refused
 from server.services.webhooks import BadTarget, CannotSend
 
@@ -61,7 +62,8 @@ def send(way: str, target: str, secret: str | None, message: Message, private: b
             webhooks.post(target, body, headers, private)
         else:
             _check_apprise(target, private)
-            _apprise(target, message)
+            with contextlib.nullcontext() if private else outward.public_only():
+                _apprise(target, message)
     except BadTarget:
         raise CannotSend("the address may not be sent to") from None
 
@@ -70,7 +72,7 @@ def _apprise(target, message):
     import apprise  # a quarter of a second, and most installations' first minute has nothing to send
 
     logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it writes addresses with their passwords into its lines
-    sender = apprise.Apprise()
+    sender = apprise.Apprise(asset=apprise.AppriseAsset(http_redirects=False))  # no answer, as with webhooks
     if not sender.add(target):
         raise CannotSend("Apprise does not understand the address")
     if not sender.notify(title=message.title, body=message.text, body_format=apprise.NotifyFormat.TEXT):

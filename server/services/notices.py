@@ -227,8 +227,8 @@ def claim(session: Session) -> list[Delivery]:
     return taken
 
 
-def settle(session: Session, taken: list[Delivery], error: str = "") -> None:
-    """Note that a claimed batch was sent, or why not."""
+def settle(session: Session, taken: list[Delivery], error: str = "", zone: ZoneInfo | None = None) -> None:
+    """Note that a claimed batch was sent, or why not. zone: the site's, so that it is not tried in quiet hours."""
     now_s = clock.now_s()
     for one in session.scalars(select(Delivery).where(Delivery.id.in_([row.id for row in taken]))):
         if one.ended_s is not None:
@@ -240,6 +240,8 @@ def settle(session: Session, taken: list[Delivery], error: str = "") -> None:
             one.ended_s = now_s
         else:
             one.due_s = now_s + PAUSES_S[one.tries - 1]
+            if zone is not None:
+                one.due_s = _after_quiet(one.subscription, _local(one.due_s, zone), zone)
 
 
 def forget(session: Session) -> int:
@@ -260,12 +262,21 @@ def counts(session: Session) -> dict:
 
 def due_s(one: Subscription, at_s: int, zone: ZoneInfo) -> int:
     """When a notice of `at_s` goes to a subscription: at its pace, and not in its quiet hours."""
-    local = datetime.fromtimestamp(at_s, UTC).astimezone(zone)
+    local = _local(at_s, zone)
     if one.pace == HOURLY:
         local = local.replace(minute=0, second=0) + timedelta(hours=1)
     elif one.pace == DAILY:
         morning = datetime.combine(local.date(), time(DIGEST_HOUR), zone)
         local = morning if local <= morning else datetime.combine(local.date() + timedelta(1), time(DIGEST_HOUR), zone)
+    return _after_quiet(one, local, zone)
+
+
+def _local(at_s, zone):
+    return datetime.fromtimestamp(at_s, UTC).astimezone(zone)
+
+
+def _after_quiet(one, local, zone):
+    """A time of the site's, or the end of the quiet hours it lies in, as seconds."""
     if one.quiet_from is not None:
         minute = local.hour * 60 + local.minute
         if (minute - one.quiet_from) % 1440 < (one.quiet_to - one.quiet_from) % 1440:

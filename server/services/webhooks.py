@@ -9,15 +9,19 @@ the second time (DNS rebinding). Redirects are not followed: they would lead pas
     X-Ansim-Signature: t=1800000000,v1=<hex HMAC-SHA256(key, "1800000000." + body)>
 """
 
+import contextlib
 import hmac
 import http.client
-import ipaddress
 import socket
 import ssl
+import threading
 from urllib.parse import urlsplit
+
+from server.services import outward
 
 CONNECT_S = 10
 ANSWER_S = 20
+WHOLE_S = 45  # an answer that comes byte by byte would hold up all notices behind it; less than notices.LEASE_S
 SIGNATURE_HEADER = "X-Ansim-Signature"
 
 
@@ -59,25 +63,13 @@ def split(url: str):
     return https, host, port or (443 if https else 80), path
 
 
-def is_public(address: str) -> bool:
-    """True for an IP address that lies in the public internet."""
-    one = ipaddress.ip_address(address.partition("%")[0])
-    # An IPv4 address can hide in an IPv6 one: mapped, 6to4, NAT64.
-    inner = getattr(one, "ipv4_mapped", None) or getattr(one, "sixtofour", None)
-    if one.version == 6 and one in ipaddress.ip_network("64:ff9b::/96"):
-        inner = ipaddress.ip_address(int(one) & 0xFFFFFFFF)
-    if inner is not None:
-        return is_public(str(inner))
-    return one.is_global and not one.is_multicast
-
-
 def addresses(host: str, port: int, private: bool) -> list[str]:
     """The IP addresses of a host. Raises BadTarget (target_private) if one is not public, CannotSend if there is none."""
     try:
         found = [row[4][0] for row in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     except (OSError, UnicodeError):
         raise CannotSend("the name of the host is not known") from None
-    if not private and not all(is_public(address) for address in found):
+    if not private and not all(outward.is_public(address) for address in found):
         raise BadTarget("target_private")
     return found
 
@@ -86,15 +78,22 @@ def post(url: str, body: bytes, headers: dict, private: bool = False) -> int:
     """Send; return the status, 200..299. Raises CannotSend, BadTarget. `private`: any address will do."""
     https, host, port, path = split(url)
     connection = _Pinned(host, port, addresses(host, port, private), https)
+    too_long = threading.Timer(WHOLE_S, connection.cut)
+    too_long.daemon = True
+    too_long.start()
     try:
         connection.request("POST", path, body, headers)
         answer = connection.getresponse()
         answer.read(1000)  # enough to be polite; what it says does not matter
+        if connection.was_cut:
+            raise TimeoutError
     except ssl.SSLError as error:
         raise CannotSend(f"TLS: {error.reason or 'failed'}") from None
     except (OSError, http.client.HTTPException) as error:
-        raise CannotSend("no answer in time" if isinstance(error, TimeoutError) else "no connection") from None
+        late = isinstance(error, TimeoutError) or connection.was_cut
+        raise CannotSend("no answer in time" if late else "no connection") from None
     finally:
+        too_long.cancel()
         connection.close()
     if not 200 <= answer.status < 300:
         raise CannotSend(f"answered {answer.status}")
@@ -108,7 +107,14 @@ class _Pinned(http.client.HTTPConnection):
         super().__init__(host, port, timeout=ANSWER_S)
         self._found = found
         self._https = https
+        self.was_cut = False
         self.default_port = 443 if https else 80
+
+    def cut(self):
+        """End it from another thread, whatever it waits for."""
+        self.was_cut = True
+        with contextlib.suppress(OSError, AttributeError):
+            self.sock.shutdown(socket.SHUT_RDWR)
 
     def connect(self):
         failed = None

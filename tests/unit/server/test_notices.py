@@ -142,6 +142,18 @@ def test_a_try_that_fails_is_made_again_later_and_at_last_given_up(session, subs
     assert notices.counts(session) == {"waiting": 0, "dead": 1}
 
 
+def test_a_try_that_fails_is_not_made_again_in_quiet_hours(session, subscribe, stopped):
+    one = subscribe()
+    notices.tell(session, "finding_new", None, "f1")
+    notices.spread(session, SEOUL)
+    taken = notices.claim(session)
+    minute = (clock.now_s() + 9 * 3600) % 86400 // 60
+    one.quiet_from, one.quiet_to = minute, (minute + 60) % 1440
+    notices.settle(session, taken, "answered 503", SEOUL)
+
+    assert taken[0].due_s > clock.now_s() + 58 * 60
+
+
 def test_what_was_given_up_can_be_tried_again_by_hand(session, subscribe, stopped, kim):
     subscribe()
     notices.tell(session, "finding_new", None, "f1")
