@@ -29,7 +29,7 @@ HALFWAY_S = 300  # how long a right password waits for the code
 csrf = CSRFProtect()
 # Counted in this process's memory: with several web workers a guesser gets so many times as many tries, which
 # argon2's 50 ms a try and the limit per login name still keep hopeless.
-limiter = Limiter(get_remote_address, storage_uri="memory://", default_limits=[], headers_enabled=True)
+limiter = Limiter(get_remote_address, storage_uri="memory://", default_limits=[])
 
 
 def init(app) -> None:
@@ -83,6 +83,12 @@ def limit_code(view):
     posts = {"methods": ["POST"]}
     view = limiter.limit("10 per minute; 100 per hour", **posts)(view)
     return limiter.limit("5 per minute; 30 per hour", key_func=name, **posts)(view)
+
+
+def retry_after_s() -> int:
+    """How many seconds somebody who was throttled has to wait."""
+    limit = limiter.current_limit
+    return max(1, int(limit.reset_at) - clock.now_s()) if limit else 60
 
 
 def sign_in_halfway(user) -> None:

@@ -4,13 +4,13 @@ Pages for what can go wrong, each with what to do next; problem documents for pr
 The 500 page needs neither database nor session.
 """
 
-from flask import Flask, render_template, request
+from flask import Flask, make_response, render_template, request
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from server import problems
+from server import problems, security
 from server.services.errors import NotFound
 
 # code -> (heading, advice, icon)
@@ -58,6 +58,10 @@ def init(app: Flask) -> None:
 
 
 def _known(error):
+    if error.code == 429:
+        answer = make_response(_answer(429, *PAGES[429]))
+        answer.headers["Retry-After"] = str(security.retry_after_s())
+        return answer
     if problems.wanted() and error.code >= 400:
         return problems.of_http(error)
     return _answer(error.code, *PAGES[error.code]) if error.code in PAGES else error

@@ -1,10 +1,14 @@
 """The OpenAPI document, tried by schemathesis: whatever is sent, no answer is a broken server's."""
 
+import re
+
+import jsonschema_rs
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
+from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from tests.unit.server.api.conftest import BASE
 
@@ -26,6 +30,25 @@ def test_it_is_openapi_3_1_and_every_reference_leads_somewhere(document):
         assert name.removeprefix("#/components/schemas/") in schemas, name
     ids = [one["operationId"] for path in document["paths"].values() for one in path.values()]
     assert len(ids) == len(set(ids))
+
+
+def test_it_is_valid_by_the_specification_s_own_schema(document):
+    OPENAPI_31_VALIDATOR.validate(document)  # raises and says where
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            assert jsonschema_rs.meta.is_valid(_schema_of(operation, document)), (method, path)
+            given = set(re.findall(r"{(\w+)}", path))
+            told = {one["name"] for one in operation.get("parameters", []) if one["in"] == "path"}
+            assert given == told, (method, path)
+
+
+def _schema_of(operation, document):
+    """A schema of what an operation takes and answers, references and all."""
+    taken = [one["schema"] for one in operation.get("parameters", [])]
+    bodies = [operation["requestBody"]] if "requestBody" in operation else []
+    for one in [*bodies, *operation["responses"].values()]:
+        taken += [content["schema"] for content in one.get("content", {}).values()]
+    return {"allOf": taken, "components": document["components"]}
 
 
 def references(part):
