@@ -1,0 +1,53 @@
+"""Several processes add to the log at once, as web workers, ingest and commands do: the chain does not fork."""
+
+import subprocess
+import sys
+
+import pytest
+
+from server import db, migrations, vault
+from server.config import Settings
+from server.services import log_check, log_heads
+from tests.conftest import ROOT
+from tests.integration import postgresql
+
+PROCESSES, ENTRIES = 8, 20
+WRITER = f"""
+import sys
+from server import db
+from server.services import log
+sessions = db.open_sessions(sys.argv[1])
+sys.stdin.readline()
+for turn in range({ENTRIES}):
+    with sessions.begin() as session:
+        log.add(session, "test.wrote", sys.argv[2], {{"turn": turn}}, None, {{"name": "Kim"}})
+"""
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def settings(request, tmp_path):
+    if request.param == "sqlite":
+        yield Settings(data=tmp_path)
+    else:
+        with postgresql.server() as database:
+            yield Settings(data=tmp_path, database_url=database())
+
+
+def test_eight_processes_that_write_at_once_make_one_chain(settings):
+    migrations.upgrade(settings)
+    command = [sys.executable, "-c", WRITER, settings.url()]
+    writers = [
+        subprocess.Popen([*command, f"w{number}"], cwd=ROOT, stdin=subprocess.PIPE) for number in range(PROCESSES)
+    ]
+    for one in writers:
+        one.stdin.write(b"\n")
+        one.stdin.close()
+    assert [one.wait(100) for one in writers] == [0] * PROCESSES
+
+    sessions = db.open_sessions(settings.url())
+    with sessions.begin() as session:
+        log_heads.sign(session, log_heads.open_key(vault.open_vault(settings)))
+    with sessions() as session:
+        report = log_check.check(session)
+    assert (report.problem, report.entries, report.heads) == (None, PROCESSES * ENTRIES + 1, 1)
+    sessions.engine.dispose()
