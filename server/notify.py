@@ -22,7 +22,12 @@ TICK_S = 2
 HOUR_S = 3600
 CHECK_LOG_S = 86400
 # A page of its own for each kind of notice.
-_PAGES = {"finding_new": "/findings/{}", "inspection_overdue": "/plan", "sensor_silent": "/sensors/{}"}
+_PAGES = {
+    "finding_new": "/findings/{}",
+    "inspection_overdue": "/plan",
+    "inspection_asked": "/restrooms/{}",
+    "sensor_silent": "/sensors/{}",
+}
 
 log = structlog.get_logger()
 

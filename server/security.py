@@ -91,6 +91,11 @@ def retry_after_s() -> int:
     return max(1, int(limit.reset_at) - clock.now_s()) if limit else 60
 
 
+def limit_strangers(view):
+    """Throttle, per address, what people without an account may send."""
+    return limiter.limit("5 per hour; 20 per day", methods=["POST"])(view)
+
+
 def sign_in_halfway(user) -> None:
     """Remember that the password was right; the code of the second factor is still to come."""
     session["halfway"] = [user.get_id(), clock.now_s()]

@@ -44,6 +44,7 @@ from server.models.places import (
 from server.models.plans import Policy
 from server.models.privacy import AccessEvent, SiteNotice
 from server.models.reports import DroppedRange, Proximity, Report, Selftest, SensorBoot, Sweep, Tally
+from server.models.requests import InspectionRequest
 from server.models.sensors import Command, Sensor
 
 __all__ = [
@@ -71,6 +72,7 @@ __all__ = [
     "HoleEvent",
     "Inspection",
     "InspectionPerson",
+    "InspectionRequest",
     "InspectionResult",
     "InspectionSensor",
     "InspectionStep",

@@ -8,13 +8,14 @@ from server.models.base import Base, Count, Id, Json, Name, PublicId, TimeS, Wor
 from server.models.places import Facility, Organisation
 
 # What people can be told of.
-FINDING_NEW, INSPECTION_OVERDUE, SENSOR_SILENT, CHAIN_BROKEN = (
+FINDING_NEW, INSPECTION_OVERDUE, INSPECTION_ASKED, SENSOR_SILENT, CHAIN_BROKEN = (
     "finding_new",
     "inspection_overdue",
+    "inspection_asked",
     "sensor_silent",
     "chain_broken",
 )
-KINDS = (FINDING_NEW, INSPECTION_OVERDUE, SENSOR_SILENT, CHAIN_BROKEN)
+KINDS = (FINDING_NEW, INSPECTION_OVERDUE, INSPECTION_ASKED, SENSOR_SILENT, CHAIN_BROKEN)
 
 WEBHOOK, APPRISE = "webhook", "apprise"
 WAYS = (WEBHOOK, APPRISE)

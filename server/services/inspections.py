@@ -10,6 +10,7 @@ from server.models.inspections import (
     EYE,
     METHODS,
     NONE_FOUND,
+    NOT_COMPLETED,
     OUTCOMES,
     RESULTS,
     RF,
@@ -24,6 +25,7 @@ from server.models.inspections import (
 from server.models.places import Facility, Restroom
 from server.services import (
     access,
+    asking,
     campaigns,
     checklists,
     commands,
@@ -205,6 +207,8 @@ def finish(session: Session, one: Inspection, user, result: str, reason: str = "
     room.last_inspection_id = one.id
     room.last_inspected_s = added.at_s
     room.last_result = result
+    if result != NOT_COMPLETED:
+        asking.answer(session, one)
     session.flush()
     plans.refresh(session, [room.id])
     for chosen in session.scalars(select(InspectionSensor).where(InspectionSensor.inspection_id == one.id)):

@@ -8,7 +8,7 @@ from flask_babel import gettext
 from wtforms.fields.choices import SelectChoice
 
 from server import clock, i18n, security
-from server.services import access, errors, findings, inspections, people, places, placing, plans
+from server.services import access, asking, errors, findings, inspections, people, places, placing, plans
 from server.web import facts, forms, page, reach
 
 bp = Blueprint("places", __name__)
@@ -100,6 +100,7 @@ def show(public_id):
             due=facts.due(room, now_s),
             plan=plans.due_of(room, plans.Intervals(session), bool(fixed), now_s),
             fixed=fixed,
+            wish=asking.open_one(session, room),
             sources=placing.sources_of(session, room.facility),
             older=url_for("places.show", public_id=room.public_id, before=older) if older else None,
         )

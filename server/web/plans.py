@@ -7,12 +7,12 @@ from flask_babel import gettext
 
 from server import clock, security
 from server.models.places import BLOCKS
-from server.services import access, errors, people, places, placing, plans, routes
+from server.services import access, asking, errors, people, places, placing, plans, routes
 from server.web import facts, forms, page
 
 bp = Blueprint("plans", __name__)
 
-OVERDUE, SOON = "overdue", "soon"
+OVERDUE, SOON, ASKED = SHOWN = "overdue", "soon", "asked"
 SOON_S = 28 * plans.DAY_S
 DAY_CHOICES = (7, 14, 30, 61, 91, plans.LEGAL_DAYS)
 
@@ -23,13 +23,18 @@ Scope = namedtuple("Scope", ("title", "organisation", "facility", "room"))
 
 @bp.get("/plan")
 def index():
-    """What is overdue, longest first; ?show=soon adds four weeks; ?block= one kind of room; ?after= for the next page."""
-    show = SOON if request.args.get("show") == SOON else OVERDUE
+    """
+    What is overdue, longest first; ?show=soon adds four weeks; ?show=asked is what visitors ask for.
+
+    ?block= one kind of room, ?after= for the next page
+    """
+    show = request.args.get("show") if request.args.get("show") in SHOWN else OVERDUE
     block = request.args.get("block")
     block = block if block in BLOCKS else None
     within_s = SOON_S if show == SOON else 0
     now_s = clock.now_s()
     with page.store()() as session:
+        wishes = asking.open_ones(session, page.user()) if show == ASKED else []
         after = _after(session)
         rooms = plans.overdue(session, page.user(), now_s, within_s, after, page.PER_PAGE + 1, block)
         rooms, more = rooms[: page.PER_PAGE], len(rooms) > page.PER_PAGE
@@ -45,6 +50,8 @@ def index():
             total=total,
             weeks=weeks,
             most=most or 1,
+            wishes=wishes,
+            asked=asking.count_open(session, page.user()),
             show=show,
             block=block,
             older=older,

@@ -2,16 +2,17 @@
 What the code on a door leads to: when this restroom was last inspected, by whom and how, and where to get help.
 
 Whoever put up a camera can read it too. So it shows the day and the methods of inspections, and
-neither results nor findings nor anything a sensor heard.
+neither results nor findings nor anything a sensor heard. Whoever stands there can ask for an inspection.
 """
 
 from collections import namedtuple
 
-from flask import Blueprint, render_template
+from flask import Blueprint, redirect, render_template, url_for
+from flask_babel import gettext
 
 from server import security
 from server.models.inspections import NONE_FOUND, REFERRED
-from server.services import places
+from server.services import asking, errors, places
 from server.web import page
 
 bp = Blueprint("public", __name__)
@@ -36,4 +37,20 @@ def restroom(public_id):
             for row in places.log(session, room, LOG_ROWS)
             if row.result and row.result.result in (NONE_FOUND, REFERRED) and row.result.methods
         ]
-        return render_template("public/restroom.html", room=room, visits=visits[:SHOWN], plain_page=True)
+        wish = asking.open_one(session, room)
+        return render_template("public/restroom.html", room=room, visits=visits[:SHOWN], wish=wish, plain_page=True)
+
+
+@bp.post("/r/<public_id>/ask")
+@security.public
+@security.limit_strangers
+def ask(public_id):
+    """Somebody at the door asks for an inspection. Nothing is kept of who it was."""
+    try:
+        with page.store().begin() as session:
+            asking.ask(session, places.restroom(session, public_id))
+    except errors.Refused as refused:
+        page.failed(page.refused(refused))
+    else:
+        page.said(gettext("Thank you. Whoever looks after this restroom has been told."))
+    return redirect(url_for("public.restroom", public_id=public_id))

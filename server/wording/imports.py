@@ -2,6 +2,10 @@
 
 from flask_babel import lazy_gettext as _
 
+from server.wording import words
+
+MOST_SHOWN = 60  # characters of a value
+
 KINDS = {
     "new": _("new"),
     "changed": _("changed"),
@@ -26,6 +30,8 @@ PROBLEMS = {
     "not_toilets": _('is "%(text)s", not a toilet'),
     "same_as": _("the same as line %(line)s"),
     "old_key": _("was %(key)s"),
+    "back": _("in use again"),
+    "differs": _("%(field)s: %(old)s → %(new)s"),
     # what a person should look at
     "no_rooms": _("the file does not say which rooms there are"),
     "no_address": _("neither an address nor a position"),
@@ -41,12 +47,26 @@ PROBLEMS = {
     "unmapped": _("No column is mapped to %(field)s."),
     "no_place": _("No column is mapped to an address or a position, so places could not be told apart."),
     # why a file is not taken over
+    "columns_gone": _("Columns that such files have are missing: %(fields)s."),
     "no_rows": _("The file has no rows."),
     "all_bad": _("Not one row can be used."),
     "vanished": _(
         "%(count)s of %(of)s known places would vanish, more than %(most)s %%. Is it the whole file, and of this area?"
     ),
     "changed": _("%(count)s of %(of)s known places would change, more than %(most)s %%. Is it the right file?"),
+}
+
+# What a row says of a place, and how it is called when it says it differently: services.imports.layouts.SAID.
+SAID = {
+    "name": _("name"),
+    "address": _("road address"),
+    "lot_address": _("lot address"),
+    "owner": _("who runs it"),
+    "opening_hours": _("opening hours"),
+    "access_notes": _("how to get in"),
+    "latitude": _("degrees north"),
+    "longitude": _("degrees east"),
+    "rooms": _("rooms"),
 }
 
 # What a column of a file can hold: services.imports.FIELDS.
@@ -92,7 +112,19 @@ LAYOUTS = {
 def problem(one) -> str:
     """Return a (code, values) in words."""
     code, values = one
+    if code == "differs":
+        values = {"field": SAID[values["field"]], "old": _value(values["old"]), "new": _value(values["new"])}
+    if code == "columns_gone":
+        values = {"fields": ", ".join(str(FIELDS[field]) for field in values["fields"])}
     return str(PROBLEMS[code]) % values
+
+
+def _value(value):
+    """What a row said, short: rooms as their kinds with the number of stalls."""
+    if isinstance(value, list):
+        value = " ".join(f"{words.BLOCKS[block]} {stalls}" for block, stalls in value)
+    text = "–" if value in (None, "") else str(value)
+    return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 1] + "…"
 
 
 def problems(several) -> str:

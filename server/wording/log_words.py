@@ -49,6 +49,7 @@ KINDS = {
     "photo.taken": _("Photo kept"),
     "plan.set": _("Plan changed"),
     "restroom.added": _("Restroom added"),
+    "restroom.asked": _("Inspection asked for by a visitor"),
     "restroom.back": _("Restroom in use again"),
     "restroom.changed": _("Restroom changed"),
     "restroom.retired": _("Restroom given up"),

@@ -9,6 +9,7 @@ from server.wording import finding_title
 KINDS = {
     "finding_new": _("A sensor reports a camera-like transmission"),
     "inspection_overdue": _("Inspections are overdue"),
+    "inspection_asked": _("A visitor asks for an inspection"),
     "sensor_silent": _("A sensor has fallen silent"),
     "chain_broken": _("The log is not as it was written"),
 }
@@ -44,6 +45,8 @@ def sentence(kind: str, subject: str, facts: dict, place: str) -> str:
         return ngettext(
             "%(where)s: %(num)s restroom is overdue.", "%(where)s: %(num)s restrooms are overdue.", count, where=where
         )
+    if kind == "inspection_asked":
+        return gettext("%(where)s: a visitor asks for an inspection.", where=where)
     if kind == "sensor_silent":
         return gettext("%(where)s: the sensor %(sensor)s has not been heard for a while.", where=where, sensor=subject)
     if kind == "chain_broken":

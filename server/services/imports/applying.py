@@ -161,7 +161,7 @@ def _change(session, changed, intervals):
         key, place = changed[source.id]
         facility, rooms = facilities[source.facility_id], of_source[source.id]
         said = layouts.said(place)
-        differs = {field for field in layouts.SAID if _plain(said[field]) != _plain(source.said.get(field))}
+        differs = {one["field"] for one in layouts.differences(source.said, place)}
         if "name" in differs:
             facility.name = place.name
         if differs & {"address", "lot_address"}:
@@ -205,11 +205,6 @@ def _change_rooms(session, source, rooms, place, key, now_s, back):
     return added
 
 
-def _plain(value):
-    """As it comes back from JSON."""
-    return [list(one) for one in value] if isinstance(value, list | tuple) else value
-
-
 def _retire(session, source_ids):
     now_s = clock.now_s()
     session.execute(update(FacilitySource).where(FacilitySource.id.in_(source_ids)).values(gone_s=now_s))
@@ -221,7 +216,8 @@ def _record(session, path, looked, user, prepared):
     now_s = clock.now_s()
     record = session.merge(prepared) if prepared else RestroomImport(file_name=path.name[:200], made_s=now_s)
     record.sha256, record.applied_s, record.by_id = looked.sha256, now_s, user.id if user else None
-    record.options = {**vars(looked.options), "source": looked.source}
+    read_as = {"source": looked.source, "layout": looked.layout, "fields": sorted(looked.columns)}
+    record.options = {**vars(looked.options), **read_as}
     record.counts = dict(looked.counts)
     session.add(record)
     session.flush()

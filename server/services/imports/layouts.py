@@ -67,6 +67,13 @@ MARKS = {
     SEOUL_2021: ("Contents_ID", "Contents_name", "경도", "위도"),
     SEOUL_2025: ("연번", "건물명", "x 좌표", "y 좌표"),
 }
+# layout -> fields that every file of it has, beside what it is known by; a position may be missing since 2025
+EXPECTED = {
+    NATIONAL: (
+        *("address", "lot_address", "men", "urinals", "women", "accessible_men", "accessible_women"),
+        *("owner", "opening"),
+    )
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,6 +210,20 @@ def read_feature(row) -> Place:
 def said(place: Place) -> dict:
     """What is remembered of a row, and compared next time."""
     return {field: getattr(place, field) for field in SAID}
+
+
+def differences(before: dict, place: Place) -> list[dict]:
+    """What a row says differently from last time: [{"field", "old", "new"}, ...], fields as in SAID."""
+    now = {field: _as_json(value) for field, value in said(place).items()}
+    return [
+        {"field": field, "old": before.get(field), "new": now[field]}
+        for field in SAID
+        if before.get(field) != now[field]
+    ]
+
+
+def _as_json(value):
+    return [list(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def digest(place: Place) -> str:

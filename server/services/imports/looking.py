@@ -10,7 +10,7 @@ from statistics import median
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from server.models.places import Facility, FacilitySource, Organisation
+from server.models.places import Facility, FacilitySource, Organisation, RestroomImport
 from server.services.imports import layouts, mapping, reading
 from server.services.imports.fixtures import BadRow
 from server.services.imports.layouts import FAR, NO_ROOMS, OSM, SAME_NAME, SOURCES, Options
@@ -28,6 +28,7 @@ NEW, CHANGED, REKEYED, SAME, VANISHED, WITHDRAWN, DUPLICATE, SUSPICIOUS, BAD = K
 )
 MOST_VANISHED_PERCENT, MOST_CHANGED_PERCENT = 10, 30
 KEPT = 200  # rows of each kind that are kept to be shown
+IMPORTS_ASKED = 100  # earlier imports among which the last of the same family is looked for
 LEAST_FOR_MIDDLE = 10  # places of a district before its middle says anything
 FAR_KM, FAR_TIMES = 10, 6
 
@@ -113,6 +114,7 @@ def look(session: Session, path: Path, options: Options, progress=None) -> Looke
     known = _known(session, source)
     by_match = {row.match: key for key, row in known.items() if row.gone_s is None}
     lines, matches, spots, unmatched, owners = {}, {}, defaultdict(list), {}, set()
+    differing = {}  # FacilitySource.id -> Place, of the changed rows that are shown
     for row, place, wrong in places(path, layout, columns, progress):
         looked.counts["rows"] += 1
         if place is None:
@@ -149,11 +151,15 @@ def look(session: Session, path: Path, options: Options, progress=None) -> Looke
         elif there.digest != content or there.gone_s is not None:
             looked.counts[CHANGED] += 1
             looked.actions[place.line] = (CHANGED, key, there.id)
-            looked.show(CHANGED, place.line, key, place.name, place.address or place.lot_address)
+            if len(differing) < KEPT:
+                differing[there.id] = place
         else:
             looked.counts[SAME] += 1
+    _show_changes(session, looked, differing)
     _settle(looked, known, lines, unmatched, owners)
+    _show_vanished(session, looked)
     _find_far(looked, spots)
+    _miss_columns(session, looked)
     _judge(looked, sum(row.gone_s is None for row in known.values()) - looked.counts["elsewhere"])
     return looked
 
@@ -204,13 +210,32 @@ def _settle(looked, known, lines, unmatched, owners):
         looked.counts[REKEYED] += 1
         looked.actions[line] = (REKEYED, key, row.id)
         looked.show(REKEYED, line, key, name, address, [("old_key", {"key": old})])
-    for key, row in missing.items():
+    for row in missing.values():
         if row.owner not in owners:  # a file of one district says nothing of the others
             looked.counts["elsewhere"] += 1
             continue
         looked.counts[VANISHED] += 1
         looked.gone.append(row.id)
-        looked.show(VANISHED, None, key, "", "")
+
+
+def _show_changes(session, looked, differing):
+    """What exactly a changed row says differently from last time."""
+    wanted = select(FacilitySource).where(FacilitySource.id.in_(differing))
+    sources = {row.id: row for row in session.scalars(wanted)}
+    for source_id, place in differing.items():
+        source = sources[source_id]
+        detail = [("back", {})] if source.gone_s is not None else []
+        detail += [("differs", one) for one in layouts.differences(source.said, place)]
+        key = looked.actions[place.line][1]
+        looked.show(CHANGED, place.line, key, place.name, place.address or place.lot_address, detail)
+
+
+def _show_vanished(session, looked):
+    """The places that the file no longer has, by their names here."""
+    wanted = select(FacilitySource.key, Facility.name, Facility.address).join(Facility)
+    wanted = wanted.where(FacilitySource.id.in_(looked.gone[:KEPT])).order_by(FacilitySource.id)
+    for key, name, address in session.execute(wanted):
+        looked.show(VANISHED, None, key, name, address)
 
 
 def _find_far(looked, spots):
@@ -226,6 +251,19 @@ def _find_far(looked, spots):
                 looked.counts[SUSPICIOUS] += 1
                 looked.doubts[FAR] += 1
                 looked.show(SUSPICIOUS, line, key, name, "", [(FAR, {"km": round(distance)})])
+
+
+def _miss_columns(session, looked):
+    """Stop if the file lacks what files of its layout have, or had last time: else their rooms would silently change."""
+    wanted = select(RestroomImport.options).where(RestroomImport.applied_s.is_not(None))
+    had = set(layouts.EXPECTED.get(looked.layout, ()))
+    for options in session.scalars(wanted.order_by(RestroomImport.id.desc()).limit(IMPORTS_ASKED)):
+        if (options.get("source"), options.get("layout")) == (looked.source, looked.layout):
+            had |= set(options.get("fields", ()))
+            break
+    missing = [field for field in mapping.FIELDS if field in had and field not in looked.columns]
+    if missing and not looked.options.despite:
+        looked.stops.append(("columns_gone", {"fields": missing}))
 
 
 def _judge(looked, alive):

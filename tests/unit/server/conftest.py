@@ -1,5 +1,6 @@
 """An installation's database for each test, made once and copied."""
 
+import csv
 import shutil
 
 import pytest
@@ -9,8 +10,9 @@ from server import db, migrations
 from server import vault as vault_
 from server.config import Settings
 from server.models import User
-from server.services import places, sensors
+from server.services import imports, places, sensors
 from server.services.pseudonyms import Pseudonyms
+from tests.unit.server import restroom_files
 
 
 @pytest.fixture(scope="session")
@@ -78,3 +80,31 @@ def kim(session, hashed):
 @pytest.fixture
 def sensor(session, vault):
     return sensors.enrol(session, vault, "hall-1", "First")[0]
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A function that writes rows as a national file and returns its path."""
+
+    def write(rows=restroom_files.ROWS, encoding="cp949", columns=restroom_files.NATIONAL, name="file.csv"):
+        path = tmp_path / name
+        with path.open("w", encoding=encoding, newline="", errors="surrogateescape") as file:
+            writer = csv.DictWriter(file, columns, restval="", extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(rows)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def take(sessions):
+    """A function that looks at a file and applies it; returns what it looked like."""
+
+    def run(path, **options):
+        with sessions() as session:
+            looked = imports.look(session, path, imports.Options(**options))
+        imports.apply(sessions, path, looked, None)
+        return looked
+
+    return run

@@ -1,6 +1,5 @@
 """Files of restrooms: which rooms they become, what a second file changes, and what is refused."""
 
-import csv
 import json
 from collections import Counter
 
@@ -12,80 +11,7 @@ from server.services import imports, places
 from server.services.errors import Refused
 from server.services.imports import fixtures
 from tests.conftest import SHARED
-
-NATIONAL = [
-    "개방자치단체코드",
-    "관리번호",
-    "구분명",
-    "화장실명",
-    "소재지도로명주소",
-    "소재지지번주소",
-    "남성용-대변기수",
-    "남성용-소변기수",
-    "남성용-장애인용대변기수",
-    "여성용-대변기수",
-    "여성용-장애인용대변기수",
-    "여성용-어린이용대변기수",
-    "관리기관명",
-    "개방시간",
-    "개방시간상세",
-    "WGS84위도",
-    "WGS84경도",
-    "데이터갱신구분",
-]
-ROWS = [
-    {
-        "개방자치단체코드": "3000000",
-        "관리번호": f"K{number}",
-        "화장실명": f"화장실 {number}",
-        "소재지도로명주소": f"서울특별시 종로구 가상로 {number}",
-        "남성용-대변기수": "2",
-        "남성용-소변기수": "3",
-        "여성용-대변기수": "4",
-        "여성용-장애인용대변기수": "1",
-        "여성용-어린이용대변기수": "1",
-        "개방시간": "정시",
-        "개방시간상세": "09:00~18:00",
-        "WGS84위도": "37.57",
-        "WGS84경도": "126.97",
-        "관리기관명": "종로구청",
-        "데이터갱신구분": "I",
-    }
-    for number in range(1, 13)
-]
-
-
-@pytest.fixture
-def table(tmp_path):
-    """A function that writes rows as a national file and returns its path."""
-
-    def write(rows=ROWS, encoding="cp949", columns=NATIONAL, name="file.csv"):
-        path = tmp_path / name
-        with path.open("w", encoding=encoding, newline="", errors="surrogateescape") as file:
-            writer = csv.DictWriter(file, columns, restval="", extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows(rows)
-        return path
-
-    return write
-
-
-@pytest.fixture
-def take(sessions):
-    """A function that looks at a file and applies it; returns what it looked like."""
-
-    def run(path, **options):
-        with sessions() as session:
-            looked = imports.look(session, path, imports.Options(**options))
-        imports.apply(sessions, path, looked, None)
-        return looked
-
-    return run
-
-
-def changed(number, **fields):
-    """ROWS with one row changed."""
-    return [{**row, **fields} if at == number else row for at, row in enumerate(ROWS)]
+from tests.unit.server.restroom_files import NATIONAL, ROWS, changed
 
 
 def rooms(sessions, name):

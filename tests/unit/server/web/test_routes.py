@@ -28,6 +28,7 @@ PUBLIC = {
     "offline.worker",
     "people.accept",
     "privacy.index",
+    "public.ask",
     "public.restroom",
     "static",
 }
