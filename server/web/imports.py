@@ -70,7 +70,16 @@ def show(upload):
         if request.method == "POST":
             return _apply(path, looked, one)
     except imports.UnknownLayout as unknown:
-        return render_template("imports/mapping.html", one=one, unknown=unknown, words=words, fields=imports.FIELDS)
+        asked = [field for field in imports.FIELDS if field in {*imports.ASKED, *options.mapping, *unknown.guessed}]
+        return render_template(
+            "imports/mapping.html",
+            one=one,
+            unknown=unknown,
+            words=words,
+            asked=asked,
+            rare=[field for field in imports.FIELDS if field not in asked],
+            samples=imports.samples(path),
+        )
     except errors.Refused as error:
         flash(page.refused(error), "warn")
         return redirect(url_for("imports.index"))

@@ -20,6 +20,7 @@ from server.services.imports.applying import apply
 from server.services.imports.layouts import Options, Place
 from server.services.imports.looking import KINDS, Looked, look, recognise
 from server.services.imports.mapping import ASKED, FIELDS, UnknownLayout, explain, parse
+from server.services.imports.reading import samples
 
 __all__ = [
     "ASKED",
@@ -34,4 +35,5 @@ __all__ = [
     "look",
     "parse",
     "recognise",
+    "samples",
 ]

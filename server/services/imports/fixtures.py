@@ -9,6 +9,7 @@ YES = {"y", "yes", "유", "있음", "o", "1", "true", "t", "예", "설치"}
 MOST = 500  # fixtures in one room; more is a slip of the pen
 
 _BOWLS = re.compile(r"대변기\s*:?\s*(\d+)")
+_UNIT = re.compile(r"(\.0+)?\s*(개|칸|기|조|대|개소|곳)?$")  # "3개", "3칸", and how spreadsheets write whole numbers
 _FIGURE = re.compile(r"\d+")
 
 
@@ -34,7 +35,7 @@ def count(text: str, column: str) -> int:
     text = text.strip().replace(",", "")
     if is_none(text):
         return 0
-    digits = text.removesuffix(".0").removesuffix("개")
+    digits = _UNIT.sub("", text)
     if not digits.isdecimal() or not 0 <= int(digits) <= 99_999:
         raise BadRow("not_a_number", column=column, text=text[:20])
     return int(digits)

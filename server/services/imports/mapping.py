@@ -6,20 +6,32 @@ from server.services.imports import layouts
 
 # field -> (what it is, column names it goes by; compared without blanks, case and punctuation)
 FIELDS = {
-    "name": ("the toilet's or building's name", ("화장실명", "건물명", "Contents_name", "명칭", "시설명", "name")),
+    "name": (
+        "the toilet's or building's name",
+        ("화장실명", "화장실명칭", "화장실이름", "건물명", "Contents_name", "명칭", "시설명", "시설명칭", "name"),
+    ),
     "key": (
         "a key that stays the same between files",
         ("관리번호", "화장실관리번호", "Contents_ID", "고유번호", "id", "key"),
     ),
-    "address": ("road address", ("소재지도로명주소", "도로명주소", "주소", "address")),
+    "address": ("road address", ("소재지도로명주소", "도로명주소", "소재지주소", "주소", "소재지", "위치", "address")),
     "lot_address": ("lot address", ("소재지지번주소", "지번주소")),
-    "latitude": ("degrees north", ("WGS84위도", "위도", "위도_WGS84좌표_", "y 좌표", "latitude", "lat")),
-    "longitude": ("degrees east", ("WGS84경도", "경도", "경도_WGS84좌표_", "x 좌표", "longitude", "lon", "lng")),
-    "women": ("women's bowls", ("여성용-대변기수", "여성 대변기 수", "대변기수(여)", "여자대변기수", "women")),
+    "latitude": ("degrees north", ("WGS84위도", "위도", "위도_WGS84좌표_", "위도(WGS84)", "y 좌표", "latitude", "lat")),
+    "longitude": (
+        "degrees east",
+        ("WGS84경도", "경도", "경도_WGS84좌표_", "경도(WGS84)", "x 좌표", "longitude", "lon", "lng"),
+    ),
+    "women": (
+        "women's bowls",
+        ("여성용-대변기수", "여성 대변기 수", "대변기수(여)", "여자대변기수", "여성 대변기", "여자 대변기", "women"),
+    ),
     "women_children": ("children's bowls in the women's room", ("여성용-어린이용대변기수",)),
-    "men": ("men's bowls", ("남성용-대변기수", "남성 대변기 수", "대변기수(남)", "남자대변기수", "men")),
+    "men": (
+        "men's bowls",
+        ("남성용-대변기수", "남성 대변기 수", "대변기수(남)", "남자대변기수", "남성 대변기", "남자 대변기", "men"),
+    ),
     "men_children": ("children's bowls in the men's room", ("남성용-어린이용대변기수",)),
-    "urinals": ("urinals", ("남성용-소변기수", "남성 소변기 수", "소변기수", "urinals")),
+    "urinals": ("urinals", ("남성용-소변기수", "남성 소변기 수", "소변기수", "남성 소변기", "남자 소변기", "urinals")),
     "urinals_children": ("children's urinals", ("남성용-어린이용소변기수",)),
     "accessible": ("accessible bowls", ("장애인용대변기수", "accessible")),
     "accessible_men": ("accessible bowls, men", ("남성용-장애인용대변기수", "남성 장애인 대변기 수")),
@@ -29,8 +41,8 @@ FIELDS = {
     "family": ("family rooms", ("가족화장실수", "family")),
     "unisex": ("one room for all: Y or N", ("남녀공용화장실여부", "남녀공용", "unisex")),
     "fixtures": ("fixtures in words", ("변기현황", "화장실 현황", "fixtures")),
-    "owner": ("who runs it", ("관리기관명", "관리기관", "관리주체", "operator", "owner")),
-    "opening": ("opening hours", ("개방시간", "이용시간", "opening_hours", "hours")),
+    "owner": ("who runs it", ("관리기관명", "관리기관", "관리주체", "관리부서", "operator", "owner")),
+    "opening": ("opening hours", ("개방시간", "이용시간", "운영시간", "opening_hours", "hours")),
     "opening_detail": ("opening hours, more exactly", ("개방시간상세", "개방시간(상세)")),
     "access_notes": ("how to get in", ("이용안내", "비고", "access", "notes")),
     "organisation": ("the municipality that answers for it", ("구명", "자치구명", "자치구")),

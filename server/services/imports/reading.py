@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import itertools
 import json
 import os
 from collections import namedtuple
@@ -12,6 +13,8 @@ from server.services.errors import Refused
 CHUNK_BYTES = 1 << 18
 ENCODINGS = ("utf-8", "cp949")
 MOST_COLUMNS = 500
+SAMPLED, SAMPLE_LENGTH = 20, 80  # rows looked at, and characters told, for samples
+MOST_ABOVE = 10  # lines of title above a header
 
 # line   where the row begins, from 1; for GeoJSON the number of the feature
 # cells  list of texts, blanks at the ends removed; for GeoJSON the feature as a dict
@@ -38,19 +41,18 @@ def encoding_of(path: Path) -> str:
 
 def rows(path: Path):
     """
-    Yield the rows of a table, header first. A row that cannot be read is yielded with `bad` and no cells.
+    Yield the rows of a table, header first, without a title above it. A row that cannot be read is yielded with `bad` and no cells.
 
     Commas, tabs and semicolons are told apart by the header. Raises Refused: import_empty, import_no_table.
     """
     with path.open("rb") as raw:
         text = codecs.getreader(encoding_of(path))(raw, errors="replace")
         lines = _lines(text)
-        first = next(lines, "").strip("\ufeff")
+        above, first, rest = _header(lines)
         if not first.strip():
             raise Refused("import_empty")
-        delimiter = max(",\t;|", key=first.count)
-        reader = csv.reader(_chain(first, lines), delimiter=delimiter)
-        begins = 1
+        reader = csv.reader(itertools.chain([first], rest), delimiter=_delimiter(first))
+        begins = header = above + 1
         while True:
             bad, cells = None, []
             try:
@@ -61,11 +63,11 @@ def rows(path: Path):
                 bad = ("quotation", {})
             if any("\ufffd" in cell for cell in cells):
                 bad = ("encoding", {})
-            if begins == 1 and (bad or len(cells) > MOST_COLUMNS):
+            if begins == header and (bad or len(cells) > MOST_COLUMNS):
                 raise Refused("import_no_table")
             if bad or any(cells):  # empty lines are no rows
                 yield Row(begins, cells, bad, raw.tell())
-            begins = reader.line_num + 1
+            begins = above + reader.line_num + 1
 
 
 def features(path: Path):
@@ -101,6 +103,17 @@ def features(path: Path):
             buffer = buffer[end:]
 
 
+def samples(path: Path, most: int = 2) -> dict:
+    """{column: the first values in it, in one text}, so that a person sees what a column holds."""
+    table = rows(path)
+    found = {column: [] for column in next(table).cells}
+    for row in itertools.islice(table, SAMPLED):
+        for column, cell in zip(found, row.cells, strict=False):
+            if cell and cell not in found[column] and len(found[column]) < most:
+                found[column].append(cell)
+    return {column: ", ".join(cells)[:SAMPLE_LENGTH] for column, cells in found.items()}
+
+
 def size(path: Path) -> int:
     """The file's length in bytes, for a progress bar."""
     return os.path.getsize(path)
@@ -121,6 +134,19 @@ def _lines(text):
         yield line
 
 
-def _chain(first, rest):
-    yield first
-    yield from rest
+def _header(lines):
+    """
+    (how many lines stand above the header, the header, the lines below it).
+
+    Offices write titles and dates above their tables; a header has two names or more, or goes on in the next line.
+    """
+    top = [line.strip("\ufeff") for line in itertools.islice(lines, MOST_ABOVE + 1)]
+    for above, line in enumerate(top):
+        names = [name for name in line.split(_delimiter(line)) if name.strip(' "\r\n')]
+        if len(names) > 1 or line.count('"') % 2:
+            return above, line, itertools.chain(top[above + 1 :], lines)
+    return 0, next((line for line in top if line.strip()), ""), itertools.chain(top[1:], lines)
+
+
+def _delimiter(line):
+    return max(",\t;|", key=line.count)

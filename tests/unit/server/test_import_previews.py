@@ -46,3 +46,25 @@ def test_what_changed_and_what_vanished_is_shown_in_words(sessions, table, take)
     )
     (gone,) = looked.kept("vanished")
     assert (gone.name, gone.address) == ("화장실 12", "서울특별시 종로구 가상로 12")
+
+
+def test_an_office_s_table_with_a_title_above_and_units_in_its_cells_is_taken(sessions, tmp_path, take):
+    path = tmp_path / "office.csv"
+    lines = [
+        "2026년 공중화장실 현황,,,,",
+        "기준일: 2026-11-01,,,,",
+        "",
+        "순번,시설,소재지,남자 변기,여자 변기",
+        "1,가람시장,예시도 가람시 시장길 1,2칸,3칸",
+        "2,가람역,예시도 가람시 역로 2,두 칸,4.0",
+    ]
+    path.write_bytes("\r\n".join(lines).encode("cp949"))
+    with pytest.raises(imports.UnknownLayout) as refused:
+        take(path)
+
+    looked = take(path, mapping={"name": "시설", "men": "남자 변기", "women": "여자 변기"}, source="garam")
+
+    assert refused.value.columns == ["순번", "시설", "소재지", "남자 변기", "여자 변기"]
+    assert refused.value.guessed == {"address": "소재지"}
+    assert imports.samples(path)["여자 변기"] == "3칸, 4.0"
+    assert (looked.counts["new"], looked.kept("bad")[0].line, looked.restrooms) == (1, 6, 2)

@@ -8,7 +8,7 @@ from pypdf import PdfReader
 from sqlalchemy import select
 
 from server.models import AccessEvent, Inspection, Restroom
-from server.services import inspections, pdf
+from server.services import inspections, pdf, signatures
 
 FORBIDDEN = ("safe", "안전", "camera-free", "no camera ", "카메라 없음")
 
@@ -100,6 +100,17 @@ def test_the_certificate_says_what_was_not_done(sign_in, finished):
 
     assert "Not done: Eye." in page and "Not done: RF sensor." in page and "Not signed." in page
     assert "about no time after it" in page and page.count("data:image/svg") == 1
+
+
+def test_a_signature_that_is_missing_is_told_beside_the_others(sign_in, finished, app):
+    with app.extensions["sessions"].begin() as session:
+        one = inspections.inspection(session, finished)
+        strokes = [[100, 100, 200, 200, 300, 120, 400, 220], [450, 100, 500, 300, 520, 310, 600, 90]]
+        signatures.sign_drawn(session, one, one.people[0], one.started_by, strokes)
+
+    page = sign_in("viewer").get(f"/inspections/{finished}/certificate").text
+
+    assert page.count("paper-strokes") == 1 and page.count("Not signed") == 1
 
 
 def test_a_corrected_inspection_s_certificate_is_the_correction_s(sign_in, finished, app):
