@@ -23,21 +23,27 @@ class BadEnvelope(Exception):
     """The message is not signed by the device's key, or not an envelope at all."""
 
 
-def hmac_sha256(key: bytes, message: bytes) -> bytes:
-    """Return the 32 bytes of HMAC-SHA256."""
+def hmac_sha256(key: bytes, *parts) -> bytes:
+    """Return the 32 bytes of HMAC-SHA256 of what the parts (bytes) are together; a copy of them is never made."""
     if len(key) > _BLOCK_BYTES:
         key = hashlib.sha256(key).digest()
     key = key + bytes(_BLOCK_BYTES - len(key))
-    inner = hashlib.sha256(bytes([byte ^ 0x36 for byte in key]))
-    inner.update(message)
-    outer = hashlib.sha256(bytes([byte ^ 0x5C for byte in key]))
+    padded = bytearray(key)
+    for at in range(_BLOCK_BYTES):
+        padded[at] ^= 0x36
+    inner = hashlib.sha256(padded)
+    for part in parts:
+        inner.update(part)
+    for at in range(_BLOCK_BYTES):
+        padded[at] ^= 0x36 ^ 0x5C
+    outer = hashlib.sha256(padded)
     outer.update(inner.digest())
     return outer.digest()
 
 
 def seal(key: bytes, topic: str, body: bytes) -> bytes:
     """Return `body` with its signature, ready to be published on `topic`."""
-    return body + b"\n" + _signature(key, topic, body)
+    return b"\n".join((body, _signature(key, topic, body)))
 
 
 def unseal(key: bytes, topic: str, message: bytes) -> bytes:
@@ -78,4 +84,4 @@ def same(a: bytes, b: bytes) -> bool:
 
 
 def _signature(key, topic, body):
-    return binascii.hexlify(hmac_sha256(key, topic.encode() + b"\n" + body))
+    return binascii.hexlify(hmac_sha256(key, topic.encode(), b"\n", body))

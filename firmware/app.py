@@ -19,7 +19,7 @@ from ansim import VERSION, report
 from ansim.detect import engine as engines
 from ansim.finding import CLEARED, RAISED
 from ansim.settings import key_bytes
-from firmware import boards, uplink
+from firmware import boards, rare, uplink
 from firmware.asked import Asked
 from firmware.clock import Clock
 from firmware.commands import Commands
@@ -192,6 +192,7 @@ class App:
         self._panel.cover(body["channels"])
         self._swept_ms = now_ms
         self._report(report.SWEEP, body)
+        rare.unload()
 
     def _report(self, kind, body):
         try:

@@ -228,7 +228,10 @@ class Link:
 
     def _tls_context(self):
         settings = self._settings
-        return mqtt.tls_context(settings["ca"], settings["client_cert"], settings["client_key"])
+        context = mqtt.tls_context(settings["ca"], settings["client_cert"], settings["client_key"])
+        for name in ("ca", "client_cert", "client_key"):  # up to 12 kB of text that nobody reads again in this start
+            settings[name] = ""
+        return context
 
     async def _close(self, word):
         session, self._session = self._session, None

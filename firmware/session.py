@@ -241,6 +241,7 @@ class Session:
             waiting = cursor.next() if len(marks) < MARKS and self._probes != 0 else None
             if waiting:
                 boot, seq, data = waiting
+                waiting = None  # or the report would be there three times while it is sent
                 data = envelope.seal(self._key, topic, data)
                 await self._client.publish(topic, data, qos=1, wait=False)
                 newest = max(newest, (boot, seq))

@@ -27,7 +27,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ansim import signatures
-from tools import errors, payload, sim_lib
+from tools import errors, inline, payload, sim_lib
 from tools.errors import ToolError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -103,6 +103,10 @@ def _stage(tree: Path, parts) -> Path:
                 target = tree / place / (f"{SIM_BOOT}.py" if (part, name.name) == ("tools/sim", "boot.py") else name)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, target)
+    for path, text in inline.inlined(
+        {file.relative_to(tree).as_posix(): file.read_text() for file in tree.rglob("*.py")}
+    ).items():
+        (tree / path).write_text(text)
     folder = ROOT / "ansim" / "signatures"
     tables = {name: signatures.read(str(folder / f"{name}.bin"), number) for number, name in signatures.NAMES.items()}
     rows = [f"    {name!r}: {table!r},\n" for name, table in tables.items()]

@@ -57,7 +57,7 @@ def silent(last_ms: int, now_ms: int, gone_ms: int) -> list:
     return [Evidence("silent_s", min(MOST_SILENT_S, (now_ms - last_ms) // 1000), gone_ms // 1000, 0)]
 
 
-def fingerprint(address: bytes, told: bytes) -> int:
+def fingerprint(address: bytes, told: bytes = b"") -> int:
     """Return 30 bits that stand for what an address has told; MicroPython's hash() has only 8 or 16, too few."""
     return binascii.crc32(told, binascii.crc32(address)) & 0x3FFFFFFF
 

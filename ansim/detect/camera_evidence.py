@@ -206,6 +206,23 @@ def told(rule, values):
     return Evidence(RULES[rule[0]], shown(rule[0], values), limit, points(rule, values))
 
 
+def keep(rows: list):
+    """Return a list of Evidence of RULES packed, in a sixth of its room; kept() gives it back."""
+    packed = array("i")
+    for one in rows:
+        packed.append(RULES.index(one.rule))
+        for number in one[1:]:
+            packed.append(number)
+    return packed
+
+
+def kept(packed) -> list:
+    """Return what keep() has packed."""
+    return [
+        Evidence(RULES[packed[at]], packed[at + 1], packed[at + 2], packed[at + 3]) for at in range(0, len(packed), 4)
+    ]
+
+
 def threshold(rule) -> int:
     """Return the value where a rule turns from speaking against to speaking for a camera, or the other way round."""
     steps = rule[1]

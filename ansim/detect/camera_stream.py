@@ -17,7 +17,7 @@ from array import array
 
 from ansim.detect import camera_evidence as evidence
 from ansim.detect import innocent, weights
-from ansim.detect.alarm import strongest_first
+from ansim.detect.alarm import fingerprint, strongest_first
 from ansim.detect.camera_evidence import RSSI_ZERO, UNKNOWN
 from ansim.detect.periodicity import LEAST_BINS, periodicity
 from ansim.detect.station_layout import (
@@ -66,24 +66,21 @@ MOST_NETWORKS = 64
 class Suspect:
     """What is remembered of a transmitter beyond its counts."""
 
-    # In the class, so that they take room in those suspects only for which something else is noted.
+    # In the class, so that they take room in those suspects only for which something else is noted. A crowd has
+    # dozens of suspects and few that are ever told of; up to 12 names in one take 192 bytes there, half on a board.
     silent_ms = 0  # listened to since its stretch of sending ended
     low_times = 0  # judgements in a row below CLEAR_SCORE
     raised = False
-    score = 0
-    told_score = 0
-    told_ms = 0
-    series = 0
-    gop = UNKNOWN
-    gop_period_ms = UNKNOWN
-    variation = UNKNOWN
+    score = told_score = told_ms = 0
+    series = gop_ms = 0  # gop_ms: when gop, gop_period_ms and variation were last worked out
+    gop = gop_period_ms = variation = UNKNOWN
     rssi_top = 0  # dBm + RSSI_ZERO, as the table has it
     rssi_low = 2 * RSSI_ZERO
     channel = 0
     bssid = b""
     number = NONE  # its place in the table when it was last judged
     urgency = 0
-    evidence = ()
+    evidence = None  # what was told last, packed; see camera_evidence.keep()
     considered = ()
 
     def __init__(self, now_ms, first_ms):
@@ -91,7 +88,6 @@ class Suspect:
         self.made_ms = now_ms
         self.since_ms = now_ms  # it has been sending like this since
         self.heard_ms = now_ms
-        self.gop_ms = now_ms  # when gop, gop_period_ms and variation were last worked out
 
 
 class CameraStream:
@@ -125,7 +121,7 @@ class CameraStream:
     def _reset(self):
         self._suspects = {}  # address -> Suspect
         self._paused = {}  # address that was told of and stopped -> (Suspect.made_ms, heard_ms)
-        self._open_networks = {}  # BSSID -> 1 open, 0 not
+        self._open_networks = {}  # fingerprint of the BSSID -> 1 open, 0 not
         self._hints = {}  # channel -> when answers to something unheard were heard there
         self._own_streams = []
 
@@ -147,7 +143,7 @@ class CameraStream:
         """Remember which networks are open."""
         self._undecodable.access_points(found)
         for one in found:
-            bssid = bytes(one.bssid)
+            bssid = fingerprint(one.bssid)
             if len(self._open_networks) < MOST_NETWORKS or bssid in self._open_networks:
                 self._open_networks[bssid] = 1 if one.security == 0 else 0
 
@@ -200,7 +196,7 @@ class CameraStream:
             self._hint(table.field(number, F_HOME))
         if values[evidence.OWN_SOURCE] != UNKNOWN:
             address = table.address(number)
-            values[evidence.OPEN_NETWORK] = self._open_networks.get(address, UNKNOWN)
+            values[evidence.OPEN_NETWORK] = self._open_networks.get(fingerprint(address), UNKNOWN)
             if shape >= CANDIDATE_SCORE:
                 clients = 1 if values[evidence.SINGLE_CLIENT] >= 900 else 2
                 self._own_streams.append((address, values[evidence.UPLINK_KBPS], clients))
@@ -221,8 +217,10 @@ class CameraStream:
             self._follow(suspect, number)
             score = shape + self._points(self._amount) + self._points(self._second)
             suspect.score = max(0, min(100, score))
-            suspect.silent_ms = 0
-            suspect.low_times = suspect.low_times + 1 if suspect.score < CLEAR_SCORE else 0
+            if suspect.silent_ms:
+                suspect.silent_ms = 0
+            if suspect.score < CLEAR_SCORE or suspect.low_times:
+                suspect.low_times = suspect.low_times + 1 if suspect.score < CLEAR_SCORE else 0
         else:
             suspect.since_ms = self._now_ms
             suspect.silent_ms += table.spent_ms
@@ -246,7 +244,6 @@ class CameraStream:
         """Bring what is remembered of a suspect up to date, and add it to the values."""
         values, table, now_ms = self.values, self.table, self._now_ms
         own = table.field(number, F_FLAGS) & FLAG_OWN
-        suspect.bssid = table.address(number) if own else table.address(number, F_BSSID)
         suspect.heard_ms = now_ms
         rssi = table.field(number, F_RSSI)
         suspect.rssi_top = max(suspect.rssi_top, rssi)
@@ -297,15 +294,18 @@ class CameraStream:
         if event == CLEARED and silent:
             # What it sent is what was told last; the counts of its silence say nothing about it.
             suspect.score = suspect.told_score
-            suspect.evidence = suspect.evidence[: MOST_EVIDENCE - 1]
-            suspect.evidence.insert(0, Evidence("silent_ms", suspect.silent_ms, SILENT_MS, 0))
+            rows = [Evidence("silent_ms", suspect.silent_ms, SILENT_MS, 0)]
+            rows += evidence.kept(suspect.evidence)[: MOST_EVIDENCE - 1]
         else:
-            suspect.evidence = self._evidence()
+            rows = self._evidence()
+            suspect.evidence = evidence.keep(rows)
             suspect.considered = innocent.weigh(self.values)
+            own = self.table.field(suspect.number, F_FLAGS) & FLAG_OWN
+            suspect.bssid = address if own else self.table.address(suspect.number, F_BSSID)
         suspect.told_score, suspect.told_ms = suspect.score, now_ms
-        findings.append(self._finding(event, suspect, address))
+        findings.append(self._finding(event, suspect, address, rows))
 
-    def _finding(self, event, suspect, address):
+    def _finding(self, event, suspect, address, rows):
         return Finding(
             event,
             self.name,
@@ -316,7 +316,7 @@ class CameraStream:
             suspect.channel,
             suspect.rssi_top - RSSI_ZERO,
             address_text(suspect.bssid),
-            suspect.evidence,
+            rows,
             suspect.considered,
             "",
         )
@@ -356,8 +356,8 @@ class CameraStream:
                 continue
             if suspect.raised:
                 suspect.score = 0
-                suspect.evidence = [Evidence("silent_ms", self._now_ms - suspect.heard_ms, LOST_MS, 0)]
-                findings.append(self._finding(CLEARED, suspect, address))
+                rows = [Evidence("silent_ms", self._now_ms - suspect.heard_ms, LOST_MS, 0)]
+                findings.append(self._finding(CLEARED, suspect, address, rows))
             self._drop(address)
 
     def _drop(self, address):

@@ -14,7 +14,7 @@ each busy router would be told; their names and addresses are judged by camera_a
 Legitimate causes: every laptop and phone with two antennas that uploads or calls.
 """
 
-from ansim.detect.alarm import strongest_first
+from ansim.detect.alarm import fingerprint, strongest_first
 from ansim.detect.camera_evidence import ACKED_FRAMES, DECODED
 from ansim.detect.station_layout import (
     F_BSSID,
@@ -46,13 +46,13 @@ class Undecodable:
 
     def forget(self) -> None:
         self._told = {}  # address -> [heard_ms, channel, first_ms, looks]
-        self._access_points = set()
+        self._access_points = set()  # fingerprints
 
     def access_points(self, found: list) -> None:
         """These are access points (list of AccessPoint)."""
         for one in found:
             if len(self._access_points) < 64:
-                self._access_points.add(bytes(one.bssid))
+                self._access_points.add(fingerprint(one.bssid))
 
     def look(self, number: int, values, now_ms: int, findings: list) -> None:
         """Judge station `number`, whose measured values are given; append a Finding if there is news."""
@@ -95,7 +95,7 @@ class Undecodable:
         return [(told[1], URGENCY) for told in self._told.values()]
 
     def _is_access_point(self, address):
-        if address in self._access_points:
+        if fingerprint(address) in self._access_points:
             return True
         table = self._table
         return any(table.address(number, F_BSSID) == address for number in range(table.used()))

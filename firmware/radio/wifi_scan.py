@@ -24,10 +24,10 @@ def scan(wlan, now_ms: int) -> list:
         wlan.active(True)
     found = wlan.scan()
     found.sort(key=lambda one: -one[3])
-    return [
-        AccessPoint(now_ms, text(ssid), bytes(bssid), channel, rssi_dbm, security)
-        for ssid, bssid, channel, rssi_dbm, security, _ in found[:MOST]
-    ]
+    del found[MOST:]
+    for place, (ssid, bssid, channel, rssi_dbm, security, _) in enumerate(found):  # in place: a crowd is several kB
+        found[place] = AccessPoint(now_ms, text(ssid), bytes(bssid), channel, rssi_dbm, security)
+    return found
 
 
 def text(ssid: bytes) -> str:

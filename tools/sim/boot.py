@@ -168,6 +168,8 @@ _main = _arrange()
 _scale_time()
 if os.getenv("SIM_FROZEN"):
     _provision()
+    # A board has none of this, so it must not stay in the heap.
+    del _Image, _arrange, _flash, _provision, _run, _scale_time, _switch_on
     __import__("firmware.main")
 elif _main:
     _provision()

@@ -1,0 +1,27 @@
+"""
+Modules that are loaded for one occasion, and what they take of the heap given back.
+
+    rare.unload()        # now and then
+"""
+
+import sys
+
+_MODULES = (
+    "firmware.selftest",
+    "firmware.emitter",
+    "firmware.follow",
+    "firmware.watch",
+    "firmware.tables",
+    "ansim.detect.proximity",
+    "ansim.detect.stimulus",
+)
+
+
+def unload() -> None:
+    """Forget the modules of past occasions. What is in use stays: an object holds its class, and that its module."""
+    for name in _MODULES:
+        if name in sys.modules:
+            del sys.modules[name]
+            package, leaf = name.rsplit(".", 1)
+            if hasattr(sys.modules[package], leaf):
+                delattr(sys.modules[package], leaf)
