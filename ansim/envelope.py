@@ -23,6 +23,11 @@ class BadEnvelope(Exception):
     """The message is not signed by the device's key, or not an envelope at all."""
 
 
+def key_bytes(settings: dict) -> bytes:
+    """Return the device key of a sensor's settings as 32 bytes."""
+    return binascii.unhexlify(settings["key"])
+
+
 def hmac_sha256(key: bytes, *parts) -> bytes:
     """Return the 32 bytes of HMAC-SHA256 of what the parts (bytes) are together; a copy of them is never made."""
     if len(key) > _BLOCK_BYTES:

@@ -6,7 +6,6 @@ The sensor's settings: one JSON file, checked as a whole before anything starts.
 Written by tools/provision.py, read by firmware/main.py. Values never appear in a problem.
 """
 
-import binascii
 import json
 
 from ansim import topics
@@ -50,11 +49,6 @@ def load(path: str) -> dict:
     except ValueError:
         raise BadSettings("%s is not JSON; tools/provision.py writes it anew" % path)
     return checked(given)
-
-
-def key_bytes(settings: dict) -> bytes:
-    """Return the device key as 32 bytes."""
-    return binascii.unhexlify(settings["key"])
 
 
 def _fields():

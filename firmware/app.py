@@ -17,9 +17,9 @@ import network
 
 from ansim import VERSION, report
 from ansim.detect import engine as engines
+from ansim.envelope import key_bytes
 from ansim.finding import CLEARED, RAISED
-from ansim.settings import key_bytes
-from firmware import boards, rare, uplink
+from firmware import rare, uplink
 from firmware.asked import Asked
 from firmware.clock import Clock
 from firmware.commands import Commands
@@ -60,6 +60,8 @@ class App:
     """
 
     def __init__(self, settings: dict, health, on_trial=False):
+        from firmware import boards  # here, so that it can be given back
+
         self._settings = settings
         gc.collect()  # loading has left holes, and the engine's table wants 16 kB in one piece
         self._board = board = boards.load(settings["board"])
@@ -96,6 +98,7 @@ class App:
 
     async def run(self) -> None:
         """Listen and report for ever. Raises what nobody expected."""
+        rare.unload()
         machine.freq(self._board.CPU_HZ)
         self._health.watch()
         self._journal.open()

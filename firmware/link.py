@@ -17,7 +17,7 @@ import gc
 import random
 
 from ansim import report
-from ansim.settings import key_bytes
+from ansim.envelope import key_bytes
 from firmware import mqtt
 from firmware.mqtt import BrokerError, TimedOut
 from firmware.outbox import Outbox

@@ -157,7 +157,7 @@ class Client:
         else:
             streams = await asyncio.open_connection(host, port)
         self._reader, self._writer = streams
-        client_id, user, password = self._names
+        client_id, user, password = self._names  # pyright: ignore[reportGeneralTypeIssues]
         flags = 0xC2  # user name, password, clean session
         if self._will:
             flags |= 0x2C  # will, of QoS 1, retained
@@ -167,6 +167,7 @@ class Client:
             parts.append(struct.pack("!H", len(data)))
             parts.append(data)
         await self._send(CONNECT << 4, *parts)
+        self._names = self._will = parts = None  # said, and not needed again
         answer = await self._reader.readexactly(4)
         if answer[:2] != b"\x20\x02":
             raise BrokerError("this is no MQTT broker")

@@ -1,5 +1,5 @@
 """
-Modules that are loaded for one occasion, and what they take of the heap given back.
+Modules that are loaded for one occasion, the start being one, and what they take of the heap given back.
 
     rare.unload()        # now and then
 """
@@ -7,6 +7,9 @@ Modules that are loaded for one occasion, and what they take of the heap given b
 import sys
 
 _MODULES = (
+    "ansim.settings",
+    "firmware.boards",
+    "firmware.trial",
     "firmware.selftest",
     "firmware.emitter",
     "firmware.follow",

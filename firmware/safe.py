@@ -13,7 +13,7 @@ import machine
 import network
 
 from ansim import VERSION, report
-from ansim.settings import key_bytes
+from ansim.envelope import key_bytes
 from firmware import boards, uplink
 from firmware.clock import Clock
 from firmware.commands import Commands

@@ -50,9 +50,7 @@ class Session:
         self._commands = commands
         self._inform = inform
         self._live = live
-        self._topics = {}
-        for leaf in topics.FROM_SENSOR + topics.TO_SENSOR:
-            self._topics[leaf] = topics.topic(device, leaf)
+        self._device = device
         will = self._sealed(topics.STATE, report.state(journal.boot, report.LOST, ""))
         self._client = Client(device, device, envelope.broker_password(key), will, settings["keepalive_s"])
         self._nonce = ""
@@ -74,7 +72,7 @@ class Session:
         await client.connect(self._settings["broker"], self._settings["port"], tls)
         self._start(self._listen())
         for leaf in (topics.CMD, topics.STORED):
-            await client.subscribe(self._topics[leaf])
+            await client.subscribe(self._topic(leaf))
         self._nonce = binascii.hexlify(os.urandom(8)).decode()
         self._clock.nonce = self._nonce
         # A retained `stored` comes with the subscription, so before the first report is sent.
@@ -116,7 +114,7 @@ class Session:
         Raises BrokerError if the connection ends.
         """
         if not self._parts_come:
-            await self._client.subscribe(self._topics[topics.PART])
+            await self._client.subscribe(self._topic(topics.PART))
             self._parts_come = True
         self._part = None
         await self._publish(topics.WANT, report.want(self._journal.boot, sha256, offset))
@@ -170,11 +168,11 @@ class Session:
     async def _listen(self):
         while True:
             topic, payload = await self._client.receive()  # pyright: ignore[reportGeneralTypeIssues]
-            if topic == self._topics[topics.STORED]:
+            if topic == self._topic(topics.STORED):
                 self._take_stored(payload)
-            elif topic == self._topics[topics.CMD]:
+            elif topic == self._topic(topics.CMD):
                 await self._obey(payload)
-            elif topic == self._topics[topics.PART]:
+            elif topic == self._topic(topics.PART):
                 self._take_part(payload)
             topic = payload = None  # not kept through the wait
             self._stirred.set()
@@ -182,7 +180,7 @@ class Session:
     def _take_stored(self, payload):
         """Free what the server holds. A message that is not signed by our key does nothing."""
         try:
-            body = envelope.unseal(self._key, self._topics[topics.STORED], payload)
+            body = envelope.unseal(self._key, self._topic(topics.STORED), payload)
             rows = report.decode(topics.STORED, body)["upto"]
         except (envelope.BadEnvelope, report.BadMessage) as error:
             self._commands.refused += 1
@@ -202,7 +200,7 @@ class Session:
 
     def _take_part(self, payload):
         try:
-            body = envelope.unseal(self._key, self._topics[topics.PART], payload)
+            body = envelope.unseal(self._key, self._topic(topics.PART), payload)
             self._part = report.decode(topics.PART, body)
         except (envelope.BadEnvelope, report.BadMessage) as error:
             self._commands.refused += 1
@@ -233,7 +231,7 @@ class Session:
             self._journal.append(report.CLOCK, self._clock.body())
 
     async def _deliver(self):
-        journal, topic = self._journal, self._topics[topics.REPORT]
+        journal, topic = self._journal, self._topic(topics.REPORT)
         cursor, marks, sent, newest = journal.cursor(), [], 0, (0, 0)
         while True:
             marks = [mark for mark in marks if not journal.is_confirmed(mark[0], mark[1])]
@@ -307,8 +305,11 @@ class Session:
 
     # Publishing
 
+    def _topic(self, leaf):
+        return topics.topic(self._device, leaf)
+
     def _sealed(self, leaf, message):
-        topic = self._topics[leaf]
+        topic = self._topic(leaf)
         return topic, envelope.seal(self._key, topic, report.encode(message))
 
     async def _say(self, word):
@@ -316,4 +317,5 @@ class Session:
 
     async def _publish(self, leaf, message, qos=1, retain=False, wait=True):
         topic, data = self._sealed(leaf, message)
+        message = None  # not kept through the wait
         await self._client.publish(topic, data, qos, retain, wait)

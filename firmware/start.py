@@ -15,8 +15,6 @@ import time
 import machine
 
 from ansim import VERSION
-from ansim.settings import BadSettings
-from firmware import boards, trial
 from firmware.health import Health
 from firmware.panel import signal
 from firmware.radio import sniffer
@@ -63,6 +61,9 @@ def main():
 
 def wait_for_settings():
     """Return (the checked settings, True if they are on trial), as soon as there are any."""
+    from ansim.settings import BadSettings  # here, so that it can be given back
+    from firmware import boards, trial
+
     while True:
         try:
             settings, on_trial = trial.current()

@@ -12,8 +12,8 @@ Used by the app and by safe mode. What only some sensors need now and then is im
 import asyncio
 
 from ansim import report
-from ansim.settings import key_bytes
-from firmware import slots, trial
+from ansim.envelope import key_bytes
+from firmware import slots
 
 TABLES = "/signatures"
 UPDATE_WINDOW_MS = 60_000  # of an upload while an update is fetched: less than the watchdog's patience
@@ -69,6 +69,8 @@ class Upkeep:
 
     async def prove(self, link, hurry) -> None:
         """Wait for the broker, calling hurry() each second; restart when the time for it is over."""
+        from firmware import trial
+
         seconds = trial.TRIAL_S if self._settings_on_trial else slots.TRIAL_S
         until_ms = self._clock.now_ms() + seconds * 1000
         while self.on_trial:
@@ -107,6 +109,8 @@ class Upkeep:
         self._task = asyncio.create_task(work())
 
     def _settings(self, args, command_id):
+        from firmware import trial
+
         return trial.propose(args["changes"]) or self._restart
 
     def _order(self, args, command_id):

@@ -7,7 +7,7 @@ A name at the top of a module takes heap on a board: 16 bytes where it is define
 that imports it (half of that with 32 bits), and the program has some hundred numbers and words of that kind.
 mpy-cross leaves out only what is called _NAME and wrapped in const(), and only within one module.
 
-Replaced is a name in capitals that is given a number or a text once, at the top of a module, wherever it
+Replaced is a name in capitals that is given a number, a text or a short tuple of them once, at the top of a module, wherever it
 is used by its bare name or as module.NAME. A definition goes when nobody is left who could ask for it; it stays
 when it is asked for in a way that cannot be followed, as boards' pins are (`board.LED`). Lines keep their
 numbers, so what a crash says still points into the source.
@@ -17,6 +17,7 @@ import ast
 import re
 from pathlib import PurePosixPath
 
+_LONGEST_TUPLE = 200  # characters: it comes again wherever it is used, though in the flash only
 _NAME = re.compile(r"_?[A-Z][A-Z0-9_]*$")
 _OPERATORS = {
     ast.Add: lambda a, b: a + b,
@@ -135,6 +136,11 @@ def _values(node, module, modules):
 def _value(node, module, modules):
     if isinstance(node, ast.Constant) and type(node.value) in (int, str):
         return node.value
+    if isinstance(node, ast.Tuple):
+        values = tuple(_value(one, module, modules) for one in node.elts)
+        if len(repr(values)) <= _LONGEST_TUPLE:
+            return values
+        raise _Unknown
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return -_number(node.operand, module, modules)
     if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:

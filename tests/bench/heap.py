@@ -12,8 +12,10 @@ It fails if the firmware restarts (a MemoryError is one), if fewer reports arriv
 must bring, or if the free heap of the last quarter lies more than FLAT_BYTES below that of the
 second quarter. In the first everything is set up.
 
-With --stations 70 the scene gets so many transmitters, more than the station table has places for, and the
-last two are cameras.
+With --stations 72 the scene gets so many transmitters, more than the station table has places for, and the
+last two are cameras. With --panel everything that a board can have on its panel is fitted. With --day the server
+orders one thing after the other, as on an inspector's day: an inspection, to follow a signal, the movement
+test, a self-test.
 
 A pointer takes 8 bytes here and 4 on the board: objects are about twice the size. The simulated
 hardware is in the same heap. With --code image the program is frozen into the interpreter, which
@@ -37,17 +39,34 @@ from tools.sim_sensor import IN_FILES, IN_IMAGE, IN_ROM, VirtualSensor
 from tools.simulate import scene_path, settings_for
 
 WEIGH_S = 60
+PANEL = ("led", "button", "buzzer", "oled", "battery")
 FLAT_BYTES = 2048
 STEP_K = 8
 LEAST_HOURS = 0.2
 
 
-def measure(scene, heap, hours, speed, uplink="wifi", code=IN_ROM, tls=False, stations=0, say=lambda _: None) -> dict:
+def measure(
+    scene,
+    heap,
+    hours,
+    speed,
+    uplink="wifi",
+    code=IN_ROM,
+    tls=False,
+    stations=0,
+    panel=False,
+    day=False,
+    say=lambda _: None,
+) -> dict:
     """
-    Run one virtual sensor for some hours of scene time. stations: how many transmitters the scene gets, 0: its own.
+    Run one virtual sensor for some hours of scene time.
+
+    stations   how many transmitters the scene gets, 0: its own
+    panel      PANEL is fitted; else what the board is sold with
+    day        the server orders what ORDERS has, one after the other
 
     Returns rows [(scene_s, before, after, free)], restarts, reports (how many arrived), findings
-    (kinds and events), took_s, and what the sensor said.
+    (kinds and events), acks ((order, "" or why it was refused)), took_s, and what the sensor said.
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -57,6 +76,7 @@ def measure(scene, heap, hours, speed, uplink="wifi", code=IN_ROM, tls=False, st
         server = TinyServer(broker.port, ca=ca).start()
         said = []
         host = {"broker": "localhost", "ca": ca.read_text()} if ca else {}
+        host |= {"fitted": list(PANEL)} if panel else {}
         settings = settings_for(DEVICE, KEY, port=broker.port, uplink=uplink, upload_every_s=60, **host)
         sensor = VirtualSensor(
             settings,
@@ -70,8 +90,12 @@ def measure(scene, heap, hours, speed, uplink="wifi", code=IN_ROM, tls=False, st
         )
         began_s = time.monotonic()
         sensor.start()
+        if panel:
+            (sensor.world / "oled").touch()
+            (sensor.world / "battery_mv").write_text("1950")
+        orders = Orders(server) if day else None
         try:
-            rows = _watch(sensor, hours * 3600, say)
+            rows = _watch(sensor, hours * 3600, say, orders)
         finally:
             sensor.stop()
             server.stop()
@@ -82,6 +106,7 @@ def measure(scene, heap, hours, speed, uplink="wifi", code=IN_ROM, tls=False, st
             "restarts": sensor.starts - 1,
             "reports": len(server.order),
             "findings": sorted({(one["detector"], one["event"]) for one in findings}),
+            "acks": orders.answers() if orders else [],
             "took_s": time.monotonic() - began_s,
             "said": said,
         }
@@ -105,7 +130,50 @@ def _authority(folder):
     return folder / "ca.pem"
 
 
-def _watch(sensor, scene_s, say):
+class Orders:
+    """Gives the server's orders, one in each EVERY_S of scene time, when the sensor has just said that it is ready."""
+
+    EVERY_S = 120
+
+    def __init__(self, server):
+        self._server = server
+        self._given = []  # (name, id of the command)
+        self._seen = 0
+        self._next_s = self.EVERY_S
+
+    def look(self, scene_s):
+        """Give the next order if it is time."""
+        ready = [one for one in self._server.states if one["state"] == report.READY]
+        fresh = len(ready) > self._seen or (ready and self._server.states[-1]["state"] == report.READY)
+        self._seen = len(ready)
+        order = self._order(len(self._given)) if fresh and scene_s >= self._next_s else None
+        if order:
+            self._given.append((order[0], self._server.command(*order, expires_in_s=10_000_000)))
+            self._next_s = scene_s + self.EVERY_S
+
+    def _order(self, number):
+        """Return (name, arguments) of an order, None if there are no more or nothing was found yet."""
+        found = [one["body"] for one in self._server.reports.values() if one["kind"] == report.FINDING]
+        if number > 5 or not found:
+            return None
+        subject = {"subject": found[0]["subject"], "channel": found[0]["channel"]}
+        slots = [[start_ms, 4000, start_ms // 4000 % 2] for start_ms in range(0, 48_000, 4000)]
+        return (
+            (report.INSPECTION_START, {"inspection": "K7Q2", "known": []}),
+            (report.LOCATE, subject | {"seconds": 60}),
+            (report.SLOTS, subject | {"slots": slots}),
+            (report.DWELL, {"channel": subject["channel"], "seconds": 20}),
+            (report.INSPECTION_STOP, {"inspection": "K7Q2"}),
+            (report.RUN_SELFTEST, {}),
+        )[number]
+
+    def answers(self) -> list:
+        """[(order, why it was refused; "" if it was done; None without an answer), ...]"""
+        acks = [(name, self._server.ack_of(command_id)) for name, command_id in self._given]
+        return [(name, ack and ack["error"]) for name, ack in acks]
+
+
+def _watch(sensor, scene_s, say, orders=None):
     file = sensor.world / "heap.csv"
     last = None
     changed_s = time.monotonic()
@@ -115,6 +183,8 @@ def _watch(sensor, scene_s, say):
         if rows and rows[-1] != last:
             last, changed_s = rows[-1], time.monotonic()
             say(f"{last[0] / 60:6.0f} min  {last[3]} bytes free")
+        if orders and rows:
+            orders.look(rows[-1][0])
         if sensor.starts > 1 or (rows and rows[-1][0] >= scene_s):
             return rows
         if not sensor.is_on() or time.monotonic() - changed_s > 60:
@@ -137,6 +207,7 @@ def problems(found: dict, hours: float) -> list:
     if not rows or rows[-1][0] < hours * 3600:
         wrong.append(f"it ended after {rows[-1][0] if rows else 0} s of scene time")
         return wrong
+    wrong += [f"{name}: {error or 'no answer'}" for name, error in found.get("acks", []) if error != ""]
     if found["reports"] < hours * 30:
         wrong.append(f"only {found['reports']} reports arrived")
     second, last = quarters(rows)
@@ -172,8 +243,9 @@ def main(arguments=None) -> int:
     if given.hours * 3600 < 8 * WEIGH_S:
         raise ToolError(f"--hours {given.hours} is too short; give {8 * WEIGH_S / 3600} or more")
     scene = scene_path(given.scene)
-    how = (given.speed, given.uplink, given.code, given.tls, given.stations)
-    words = f"{given.scene}, {given.stations or 'its own'} stations, {given.uplink}, TLS {'on' if given.tls else 'off'}, code in {given.code}"
+    how = (given.speed, given.uplink, given.code, given.tls, given.stations, given.panel, given.day)
+    words = f"{given.scene}, {given.stations or 'its own'} stations, {given.uplink}, TLS {'on' if given.tls else 'off'}"
+    words += f"{', panel' if given.panel else ''}{', a day of orders' if given.day else ''}, code in {given.code}"
     if given.least:
         print(f"least heap: {least_heap(lambda heap: measure(scene, heap, LEAST_HOURS, *how))}k ({words})")
         return 0
@@ -189,6 +261,8 @@ def main(arguments=None) -> int:
             f"free: {min(row[3] for row in found['rows'])} bytes at the least, {second} in the second quarter, {last} in the last"
         )
         print(f"reports that arrived: {found['reports']}; findings: {found['findings'] or 'none'}")
+        if given.day:
+            print(f"orders: {found['acks']}")
     for problem in wrong:
         print("FAILED:", problem, file=sys.stderr)
     return 1 if wrong else 0
@@ -205,6 +279,8 @@ def _parser():
     parser.add_argument(
         "--stations", type=int, default=0, help="how many transmitters are heard (default: the scene's)"
     )
+    parser.add_argument("--panel", action="store_true", help="everything a panel can have is fitted")
+    parser.add_argument("--day", action="store_true", help="the server gives an inspector's orders")
     parser.add_argument("--tls", action="store_true", help="the connection to the broker is encrypted")
     parser.add_argument("--csv", type=Path)
     parser.add_argument("--least", action="store_true", help="search the smallest heap that is enough")

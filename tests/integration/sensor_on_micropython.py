@@ -23,7 +23,8 @@ import time
 from report_bodies import BODIES  # beside this file
 
 from ansim import report
-from ansim.settings import checked, key_bytes
+from ansim.envelope import key_bytes
+from ansim.settings import checked
 from firmware.clock import Clock
 from firmware.commands import Commands
 from firmware.journal import Journal

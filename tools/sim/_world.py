@@ -213,13 +213,15 @@ class Air:
 
     def rows(self, kind: str):
         """Yield the rows of the scene's "access_points" or "ble", as tools/sim_air.py packs them."""
-        count, at, form = (
-            (self._aps, self._aps_at, AP_ROW) if kind == "access_points" else (self._beacons, self._beacons_at, BLE_ROW)
-        )
+        for number in range(self._aps if kind == "access_points" else self._beacons):
+            yield self.row(kind, number)
+
+    def row(self, kind: str, number: int):
+        """Return one of these rows."""
+        at, form = (self._aps_at, AP_ROW) if kind == "access_points" else (self._beacons_at, BLE_ROW)
         size = struct.calcsize(form)
-        for number in range(count):
-            self._file.seek(at + number * size)
-            yield struct.unpack(form, self._file.read(size))
+        self._file.seek(at + number * size)
+        return struct.unpack(form, self._file.read(size))
 
 
 AP_ROW = "<32sB6sBbB"  # ssid and its length, bssid, channel, rssi_dbm, security

@@ -61,7 +61,8 @@ class BLE:
         now_us = _world.now_us()
         self._until_us = now_us + _duration_ms * 1000 if _duration_ms else 1 << 60
         self._heard_percent = 100 * _window_us // _interval_us
-        self._advertisers = [[now_us + random.randrange(row[5]) * 1000, row] for row in _world.air().rows("ble")]
+        # When each is due; the rows stay in the file, because they would take the sensor's heap.
+        self._advertisers = [now_us + random.randrange(row[5]) * 1000 for row in _world.air().rows("ble")]
         if self._pump not in _world.pumps:
             _world.pumps.append(self._pump)
 
@@ -73,10 +74,10 @@ class BLE:
 
     def _pump(self):
         now_us = _world.now_us()
-        for one in self._advertisers:
-            address, address_type, rssi_dbm, length, payload, interval_ms = one[1]
-            while self._advertisers is not None and one[0] <= min(now_us, self._until_us):
-                one[0] += interval_ms * 1000 + random.randrange(10000)
+        for number in range(len(self._advertisers)):
+            while self._advertisers is not None and self._advertisers[number] <= min(now_us, self._until_us):
+                address, address_type, rssi_dbm, length, payload, interval_ms = _world.air().row("ble", number)
+                self._advertisers[number] += interval_ms * 1000 + random.randrange(10000)
                 if random.randrange(100) < self._heard_percent:
                     self._address[:] = address
                     self._payload[:] = payload

@@ -21,15 +21,14 @@ DEEPSLEEP_RESET = 4
 SOFT_RESET = 5
 
 # A crash of the chip and machine.reset() look the same from here, as on the real port.
-_CAUSES = {
+_cause = {
     "PWRON": PWRON_RESET,
     "HARD": HARD_RESET,
     "PANIC": HARD_RESET,
     "WDT": WDT_RESET,
     "DEEPSLEEP": DEEPSLEEP_RESET,
     "SOFT": SOFT_RESET,
-}
-_cause = _CAUSES[os.getenv("SIM_CAUSE") or "PWRON"]
+}[os.getenv("SIM_CAUSE") or "PWRON"]
 _clock_hz = 160000000
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ansim import settings
+from ansim import envelope, settings
 
 CA = "-----BEGIN CERTIFICATE-----\n..."
 GOOD = {
@@ -22,7 +22,7 @@ def test_what_is_not_given_takes_its_default():
     assert checked["port"] == 8883
     assert checked["tls"] is True
     assert checked["channels"] == list(range(1, 14))
-    assert settings.key_bytes(checked) == b"\xab" * 32
+    assert envelope.key_bytes(checked) == b"\xab" * 32
 
 
 def test_every_problem_is_told_at_once():
