@@ -28,8 +28,8 @@ def key_bytes(settings: dict) -> bytes:
     return binascii.unhexlify(settings["key"])
 
 
-def hmac_sha256(key: bytes, *parts) -> bytes:
-    """Return the 32 bytes of HMAC-SHA256 of what the parts (bytes) are together; a copy of them is never made."""
+def hmac_sha256(key: bytes, *pieces) -> bytes:
+    """Return the 32 bytes of HMAC-SHA256 of what the pieces (bytes) are together; a copy of them is never made."""
     if len(key) > _BLOCK_BYTES:
         key = hashlib.sha256(key).digest()
     key = key + bytes(_BLOCK_BYTES - len(key))
@@ -37,8 +37,8 @@ def hmac_sha256(key: bytes, *parts) -> bytes:
     for at in range(_BLOCK_BYTES):
         padded[at] ^= 0x36
     inner = hashlib.sha256(padded)
-    for part in parts:
-        inner.update(part)
+    for piece in pieces:
+        inner.update(piece)
     for at in range(_BLOCK_BYTES):
         padded[at] ^= 0x36 ^ 0x5C
     outer = hashlib.sha256(padded)
@@ -48,7 +48,12 @@ def hmac_sha256(key: bytes, *parts) -> bytes:
 
 def seal(key: bytes, topic: str, body: bytes) -> bytes:
     """Return `body` with its signature, ready to be published on `topic`."""
-    return b"\n".join((body, _signature(key, topic, body)))
+    return b"".join(parts(key, topic, body))
+
+
+def parts(key: bytes, topic: str, body: bytes) -> tuple:
+    """Return what seal() returns in parts, for who puts it into something larger anyway."""
+    return body, b"\n", _signature(key, topic, body)
 
 
 def unseal(key: bytes, topic: str, message: bytes) -> bytes:

@@ -99,6 +99,7 @@ class App:
     async def run(self) -> None:
         """Listen and report for ever. Raises what nobody expected."""
         rare.unload()
+        self._link.prepare()
         machine.freq(self._board.CPU_HZ)
         self._health.watch()
         self._journal.open()

@@ -76,6 +76,18 @@ class Link:
         self._ended = asyncio.Event()
         self._ended.set()
 
+    def prepare(self) -> None:
+        """Make ready what stays for the whole run, while the heap is still in one piece. What fails is tried again later."""
+        for name in ("open_connection", "Lock", "Event", "wait_for"):  # asyncio loads its parts when they are asked for
+            getattr(asyncio, name)
+        from ansim import downlink_rules  # noqa: F401
+
+        try:
+            if self._settings["tls"]:
+                self._tls = self._tls_context()
+        except ValueError:
+            pass
+
     @property
     def connected(self) -> bool:
         return self._session is not None and self._session.ready_ms is not None

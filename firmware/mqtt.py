@@ -91,9 +91,9 @@ class Client:
             raise BrokerError(self.problem)
         self._tasks = [asyncio.create_task(self._guarded(self._read())), asyncio.create_task(self._watch())]
 
-    async def publish(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False, wait: bool = True) -> None:
+    async def publish(self, topic: str, payload, qos: int = 0, retain: bool = False, wait: bool = True) -> None:
         """
-        Publish. With QoS 1 return once it is acknowledged, or with wait=False once it is sent.
+        Publish bytes, or a tuple of their parts. With QoS 1 return once it is acknowledged, or with wait=False once it is sent.
 
         Waits while WINDOW publishes are on the way. Raises BrokerError.
         """
@@ -104,7 +104,10 @@ class Client:
                 await self._change()
             packet_id = self._new_id()
         id_bytes = struct.pack("!H", packet_id) if qos else b""
-        await self._send(PUBLISH << 4 | qos << 1 | retain, struct.pack("!H", len(name)), name, id_bytes, payload)
+        head = (struct.pack("!H", len(name)), name, id_bytes)
+        payload = payload if isinstance(payload, tuple) else (payload,)
+        await self._send(PUBLISH << 4 | qos << 1 | retain, *(head + payload))
+        payload = None  # not kept through the wait
         while wait and packet_id in self._on_the_way:
             await self._change()
 

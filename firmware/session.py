@@ -51,7 +51,8 @@ class Session:
         self._inform = inform
         self._live = live
         self._device = device
-        will = self._sealed(topics.STATE, report.state(journal.boot, report.LOST, ""))
+        topic, last_words = self._sealed(topics.STATE, report.state(journal.boot, report.LOST, ""))
+        will = topic, b"".join(last_words)
         self._client = Client(device, device, envelope.broker_password(key), will, settings["keepalive_s"])
         self._nonce = ""
         self._tasks = []
@@ -240,8 +241,8 @@ class Session:
             if waiting:
                 boot, seq, data = waiting
                 waiting = None  # or the report would be there three times while it is sent
-                data = envelope.seal(self._key, topic, data)
-                await self._client.publish(topic, data, qos=1, wait=False)
+                await self._client.publish(topic, envelope.parts(self._key, topic, data), qos=1, wait=False)
+                data = None  # not kept while the next is read
                 newest = max(newest, (boot, seq))
                 sent += 1
                 if self._probes:
@@ -310,7 +311,7 @@ class Session:
 
     def _sealed(self, leaf, message):
         topic = self._topic(leaf)
-        return topic, envelope.seal(self._key, topic, report.encode(message))
+        return topic, envelope.parts(self._key, topic, report.encode(message))
 
     async def _say(self, word):
         await self._publish(topics.STATE, report.state(self._journal.boot, word, self._nonce), retain=True)

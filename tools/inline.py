@@ -64,18 +64,19 @@ class _Module:
                     self.taken[local] = (node.module, one.name)
 
 
-def inlined(sources: dict[str, str]) -> dict[str, str]:
+def inlined(sources: dict[str, str], asked: tuple = ()) -> dict[str, str]:
     """
     Return the sources with constants in place of their names.
 
     sources  {path below the import root, with slashes: text} of everything that may ask for a constant
+    asked    names that others ask for as well, so that their definitions stay
     """
     modules = {_dotted(path): _Module(path, text) for path, text in sources.items()}
     for one in modules.values():
         one.import_from(modules)
     while any(_define(one, modules) for one in modules.values()):  # constants may be made of others' constants
         pass
-    wanted = _asked_elsewhere(modules)
+    wanted = _asked_elsewhere(modules) | set(asked)
     return {path: _rewritten(modules[_dotted(path)], modules, wanted) for path in sources}
 
 

@@ -57,6 +57,7 @@ SIMULATED = (("tools/sim", ""), ("firmware/native/host", ""))
 NOT_FROZEN = ("native", "source", "__pycache__")
 WHICH = "ansim_image.py"  # tools/flash.py asks the board for it
 SIM_BOOT = "sim_boot"
+ASKED = ("VERSION",)  # by whoever is at the prompt
 MANIFEST = 'include("{base}")\nfreeze("{tree}")\n'
 SANITIZE_OPTIONS = ("STRIP=", "CFLAGS_EXTRA=-fsanitize=thread -g", "LDFLAGS_EXTRA=-fsanitize=thread")
 
@@ -103,9 +104,8 @@ def _stage(tree: Path, parts) -> Path:
                 target = tree / place / (f"{SIM_BOOT}.py" if (part, name.name) == ("tools/sim", "boot.py") else name)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, target)
-    for path, text in inline.inlined(
-        {file.relative_to(tree).as_posix(): file.read_text() for file in tree.rglob("*.py")}
-    ).items():
+    sources = {file.relative_to(tree).as_posix(): file.read_text() for file in tree.rglob("*.py")}
+    for path, text in inline.inlined(sources, ASKED).items():
         (tree / path).write_text(text)
     folder = ROOT / "ansim" / "signatures"
     tables = {name: signatures.read(str(folder / f"{name}.bin"), number) for number, name in signatures.NAMES.items()}

@@ -21,11 +21,11 @@ client and video from the BSSID itself: reverse engineering of A9, X5 and HDWiFi
 from ansim.detect.alarm import Alarm, distance_verdict, fingerprint, make_room, silent, strongest_first, total
 from ansim.finding import ALARM_SCORE, Evidence, Finding
 from ansim.frame_header import address_text, is_local
-from ansim.signatures import BRAND, CAMERA, WEAK, Tables
+from ansim.signatures import CAMERA, Tables
 
 # Points. A strong name is enough by itself; a camera maker's address is, with an open network or a weak name.
-NAME_POINTS = {CAMERA: 65, BRAND: 35, WEAK: 15}
-NAME_RULES = {CAMERA: "name_camera", BRAND: "name_brand", WEAK: "name_weak"}
+NAME_POINTS = (0, 15, 35, 65)  # by tier: HARMLESS, which never comes here, WEAK, BRAND, CAMERA
+NAME_RULES = ("", "name_weak", "name_brand", "name_camera")
 OUI_CAMERA_POINTS = 45
 OUI_MODULE_POINTS = 8
 OPEN_POINTS = 15  # mini cameras are open by default; so are many set-up and public networks: only beside another sign

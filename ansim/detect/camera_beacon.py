@@ -20,13 +20,14 @@ from ansim.ble_fields import advertised
 from ansim.detect.alarm import Alarm, distance_verdict, fingerprint, make_room, silent, strongest_first, total
 from ansim.finding import ALARM_SCORE, Evidence, Finding
 from ansim.frame_header import address_text
-from ansim.signatures import BRAND, CAMERA, WEAK, Tables
+from ansim.signatures import CAMERA, Tables
 
-NAME_POINTS = {CAMERA: 65, BRAND: 35, WEAK: 15}
-NAME_RULES = {CAMERA: "beacon_name_camera", BRAND: "beacon_name_brand", WEAK: "beacon_name_weak"}
-CODE_POINTS = {CAMERA: 50, BRAND: 30, WEAK: 10}  # a service or maker: told by more than cameras of that brand
-SERVICE_RULES = {CAMERA: "beacon_service_brand", BRAND: "beacon_service_brand", WEAK: "beacon_service_weak"}
-MAKER_RULES = {CAMERA: "beacon_maker_brand", BRAND: "beacon_maker_brand", WEAK: "beacon_maker_weak"}
+# By tier: HARMLESS, which never comes here, WEAK, BRAND, CAMERA.
+NAME_POINTS = (0, 15, 35, 65)
+NAME_RULES = ("", "beacon_name_weak", "beacon_name_brand", "beacon_name_camera")
+CODE_POINTS = (0, 10, 30, 50)  # a service or maker: told by more than cameras of that brand
+SERVICE_RULES = ("", "beacon_service_weak", "beacon_service_brand", "beacon_service_brand")
+MAKER_RULES = ("", "beacon_maker_weak", "beacon_maker_brand", "beacon_maker_brand")
 AGAIN_POINTS = 5  # a second sign of the same kind of thing
 OUI_CAMERA_POINTS = 30
 OUI_MODULE_POINTS = 5

@@ -92,7 +92,6 @@ def measure(
         sensor.start()
         if panel:
             (sensor.world / "oled").touch()
-            (sensor.world / "battery_mv").write_text("1950")
         orders = Orders(server) if day else None
         try:
             rows = _watch(sensor, hours * 3600, say, orders)

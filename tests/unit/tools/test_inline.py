@@ -37,6 +37,10 @@ def test_a_name_that_something_asks_for_in_another_way_stays():
     assert one == "LED = 2\n"
 
 
+def test_a_name_that_is_asked_for_at_the_prompt_stays():
+    assert inlined({"a.py": "ONE = 1\nTWO = 2\n"}, ("ONE",)) == {"a.py": "ONE = 1\npass\n"}
+
+
 def test_a_name_with_two_values_stays():
     sources = "try:\n    ONE = 1\nexcept OSError:\n    ONE = 2\n", "TWO = 1\ndef f(TWO):\n    return TWO\n"
 
