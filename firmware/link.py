@@ -113,7 +113,8 @@ class Link:
                 self._live_refused += 1
                 return
             self._kept_ms = now_ms
-        self._live.put(report.live(self._journal.boot, now_ms, subject, rssi_dbm, smoothed_dbm, sigma_db, trend))
+        # Not the message yet, which takes four times the room.
+        self._live.put((self._journal.boot, now_ms, subject, rssi_dbm, smoothed_dbm, sigma_db, trend))
 
     def announce(self) -> None:
         """Send a fresh info message soon."""

@@ -36,7 +36,7 @@ class Session:
     """
     settings   as ansim/settings.py; key: its 32 bytes
     inform     inform() returns the fields of the info message
-    live       an Outbox of live messages
+    live       an Outbox of the fields of live messages, as report.live() takes them
     """
 
     def __init__(self, settings, key, journal, clock, commands, inform, live):
@@ -301,8 +301,8 @@ class Session:
                 await self._publish(topics.INFO, report.info(self._inform()), retain=True)
 
     async def _send_live(self):
-        async for message in self._live:
-            await self._publish(topics.LIVE, message, qos=0)
+        async for fields in self._live:
+            await self._publish(topics.LIVE, report.live(*fields), qos=0)
 
     # Publishing
 

@@ -117,6 +117,11 @@ class VirtualSensor:
         """True until it is stopped, or its main.py ends: also in the moment between two starts."""
         return self._thread is not None and self._thread.is_alive()
 
+    @property
+    def pid(self) -> int:
+        """The number of its process, 0 if it has none."""
+        return self._process.pid if self._process else 0
+
     def _kill(self):
         if self.is_running():
             self._process.kill()

@@ -71,7 +71,7 @@ def measure(
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         scene = packed(scene, stations, folder / "packed.json") if stations else scene
-        ca = _authority(folder) if tls else None
+        ca = authority(folder) if tls else None
         broker = brokers.mosquitto(folder, brokers.free_port(22900, 22990), tls="broker" if tls else "").start()
         server = TinyServer(broker.port, ca=ca).start()
         said = []
@@ -123,7 +123,7 @@ def packed(scene, stations: int, file: Path) -> Path:
     return file
 
 
-def _authority(folder):
+def authority(folder):
     """Make a certificate for the broker; return the file of the authority it comes from."""
     brokers.certificate(folder, "broker", brokers.certificate(folder, "ca"), host="localhost")
     return folder / "ca.pem"

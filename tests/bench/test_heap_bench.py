@@ -31,11 +31,12 @@ def test_a_restart_a_short_run_and_missing_reports_are_told():
 @pytest.mark.long
 @pytest.mark.build
 @pytest.mark.mosquitto
-@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
-def test_the_whole_firmware_in_an_image_runs_an_hour_in_160_kb(tls):
-    made = heap.measure(scene_path("crowded"), "160k", 1, 80, code=IN_IMAGE, tls=tls)
+@pytest.mark.parametrize("uplink", ["wifi", "ethernet"])
+def test_the_whole_firmware_in_an_image_works_through_a_day_in_a_crowd_in_160_kb(uplink):
+    made = heap.measure(scene_path("crowded"), "160k", 0.5, 80, uplink, IN_IMAGE, tls=True, stations=72, day=True)
 
-    assert heap.problems(made, 1) == []
+    assert heap.problems(made, 0.5) == []
+    assert len(made["acks"]) == 6
 
 
 @pytest.mark.long

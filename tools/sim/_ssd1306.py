@@ -1,12 +1,14 @@
 """
 An SSD1306 behind I2C that takes only what its data sheet has, and shows it in the file /.world/screen.
 
-The file has 1,024 bytes, page by page as the chip's memory; none while the display is off.
+The file has 1,024 bytes, page by page as the chip's memory; none while the display is off. The memory itself is
+a file too, because it would take the sensor's heap.
 """
 
 import os
 
 import _world
+import vfs
 
 # command -> how many bytes of argument follow
 _ARGUMENTS = {0x20: 1, 0x81: 1, 0x8D: 1, 0xA8: 1, 0xD3: 1, 0xD5: 1, 0xD9: 1, 0xDA: 1, 0xDB: 1}
@@ -15,7 +17,8 @@ _ALONE = (0xA0, 0xA1, 0xA4, 0xA5, 0xA6, 0xA7, 0xAE, 0xAF, 0xC0, 0xC8, 0xE3)
 
 class Chip:
     def __init__(self):
-        self._memory = bytearray(1024)
+        _world.note("screen.memory", bytes(1024))
+        self._memory = open(_world.HERE + "screen.memory", "r+b")  # noqa: SIM115 - stays open
         self._page = self._column = 0
         self._is_on = self._has_power = False
         self._by_page = False
@@ -29,13 +32,23 @@ class Chip:
         else:
             raise ValueError("SSD1306: control byte 0x%02x" % control)
         if self._is_on and self._has_power:
-            _world.note("screen", self._memory)
+            self._show()
+
+    def _show(self):
+        """In one step, because somebody may be looking."""
+        self._memory.seek(0)
+        with open(_world.HERE + "screen.new", "wb") as file:
+            for _ in range(8):
+                file.write(self._memory.read(128))
+        world = os.getenv("SIM_WORLD")
+        vfs.VfsPosix().rename(world + "/screen.new", world + "/screen")  # with a root it renames a file to itself
 
     def _write(self, data):
         if not self._by_page:
             raise ValueError("SSD1306: data while the memory is not addressed page by page")
         for byte in data:
-            self._memory[self._page * 128 + self._column] = byte
+            self._memory.seek(self._page * 128 + self._column)
+            self._memory.write(bytes((byte,)))
             self._column = (self._column + 1) % 128  # stays in its page
 
     def _obey(self, data):

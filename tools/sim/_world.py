@@ -14,6 +14,7 @@ Three places, mounted by boot.py:
 
 Files in /.world: scene.air (the compiled scene, see tools/sim_air.py), elapsed (scene
 time in ms when the last run ended), cause (of the coming start), rtc (RTC memory), nvs.json,
+listening (scene time in ms when the sniffer first ran),
 no_wifi and no_lan (while they exist, no network can be joined), pin<n> (the level of an input),
 battery_mv, oled (there is a display; screen is what it shows, a byte for eight pixels), nrf24.json (there
 is such a chip, see _nrf24.py), heap.csv (with SIM_WEIGH_S=n, every

@@ -49,6 +49,8 @@ def start(_channel, _filter):
     _waiting = _pushed = _dropped = 0
     _running = True
     _tune(_channel)
+    if not _world.exists("listening"):
+        _world.note("listening", str(_world.now_us() // 1000))
 
 
 def channel(_number):
