@@ -121,6 +121,9 @@ def measure(table, number: int, out, values):
         lengths += t[k]
         k += 1
     v[7] = t[b + _F_MAX_COUNT] * 1000 // lengths if lengths else _UNKNOWN
+    # Lengths are counted of frames that are no A-MSDU; those are long.
+    if t[b + _F_SUM_UP] > lengths:
+        lengths = t[b + _F_SUM_UP]
     v[8] = t[b + _F_LENGTHS] * 1000 // lengths if lengths else _UNKNOWN
     v[9] = time * 16
     v[10] = o[6]

@@ -34,6 +34,7 @@ from ansim.detect.station_layout import (
     SERIES_COUNT,
 )
 from ansim.detect.station_table import StationTable
+from ansim.detect.suspect import Suspect
 from ansim.detect.undecodable import Undecodable
 from ansim.finding import ALARM_SCORE, CLEARED, RAISED, UPDATED, Evidence, Finding
 from ansim.frame_header import address_text
@@ -50,7 +51,8 @@ LOST_MS = 180_000  # not heard for so long while the radio was elsewhere: nothin
 GOP_EVERY_MS = 5000
 GOP_MOST_LOSS = 300  # permille; with more the rhythm is lost too, and its absence proves nothing
 NO_RHYTHM = 300  # permille
-SECOND_STAGE_MS = 20_000  # a made-up address and full-size frames count after so long
+# A made-up address and full-size frames count after so long, of which so much was listened to: not before a dwell is over.
+SECOND_STAGE_MS, LISTENED_MS = 20_000, 9000
 KEPT_MS, MOST_PAUSED = 60_000, 16  # who was told of is remembered so long after it stopped: photos come one by one
 TOLD_AGAIN_MS = 15_000  # at most so often an emitter that is raised is told again
 TOLD_CHANGE = 8  # points
@@ -61,33 +63,6 @@ HINT_DWELL_MS = 5000  # listened to for so long, it has had what it hinted at
 HINT_EVERY_MS = 60_000  # at most so often
 MOST_EVIDENCE = 12
 MOST_NETWORKS = 64
-
-
-class Suspect:
-    """What is remembered of a transmitter beyond its counts."""
-
-    # In the class, so that they take room in those suspects only for which something else is noted. A crowd has
-    # dozens of suspects and few that are ever told of; up to 12 names in one take 192 bytes there, half on a board.
-    silent_ms = 0  # listened to since its stretch of sending ended
-    low_times = 0  # judgements in a row below CLEAR_SCORE
-    raised = False
-    score = told_score = told_ms = 0
-    series = gop_ms = 0  # gop_ms: when gop, gop_period_ms and variation were last worked out
-    gop = gop_period_ms = variation = UNKNOWN
-    rssi_top = 0  # dBm + RSSI_ZERO, as the table has it
-    rssi_low = 2 * RSSI_ZERO
-    channel = 0
-    bssid = b""
-    number = NONE  # its place in the table when it was last judged
-    urgency = 0
-    evidence = None  # what was told last, packed; see camera_evidence.keep()
-    considered = ()
-
-    def __init__(self, now_ms, first_ms):
-        self.first_ms = first_ms
-        self.made_ms = now_ms
-        self.since_ms = now_ms  # it has been sending like this since
-        self.heard_ms = now_ms
 
 
 class CameraStream:
@@ -120,7 +95,7 @@ class CameraStream:
 
     def _reset(self):
         self._suspects = {}  # address -> Suspect
-        self._paused = {}  # address that was told of and stopped -> (Suspect.made_ms, heard_ms)
+        self._paused = {}  # address that was told of and stopped -> (Suspect.made_ms, heard_ms, listened_ms)
         self._open_networks = {}  # fingerprint of the BSSID -> 1 open, 0 not
         self._hints = {}  # channel -> when answers to something unheard were heard there
         self._own_streams = []
@@ -134,6 +109,10 @@ class CameraStream:
     def take(self, records, count: int) -> None:
         """Count frame headers; allocates nothing."""
         self.table.take(records, count)
+
+    def is_quiet(self) -> bool:
+        """True if nobody was heard since the last judgement."""
+        return self.table.is_quiet()
 
     def know(self, addresses: list) -> None:
         """These emitters (six bytes each) are known: no dwell for them. The engine drops what is said of them."""
@@ -209,9 +188,9 @@ class CameraStream:
             if shape < CANDIDATE_SCORE:
                 return
             suspect = self._suspects[address] = Suspect(self._now_ms, table.first_ms(number))
-            made_ms, heard_ms = self._paused.pop(address, (0, -KEPT_MS))
+            made_ms, heard_ms, listened_ms = self._paused.pop(address, (0, -KEPT_MS, 0))
             if self._now_ms - heard_ms < KEPT_MS:
-                suspect.made_ms, suspect.told_ms = made_ms, heard_ms
+                suspect.made_ms, suspect.told_ms, suspect.listened_ms = made_ms, heard_ms, listened_ms
         suspect.number, suspect.channel = number, table.field(number, F_HOME)
         if table.out[O_ACTIVE]:
             self._follow(suspect, number)
@@ -257,7 +236,8 @@ class CameraStream:
         values[evidence.GOP] = suspect.gop
         values[evidence.GOP_PERIOD] = suspect.gop_period_ms
         values[evidence.VARIATION] = suspect.variation
-        late = now_ms - suspect.made_ms >= SECOND_STAGE_MS
+        suspect.listened_ms += table.spent_ms
+        late = now_ms - suspect.made_ms >= SECOND_STAGE_MS and suspect.listened_ms >= LISTENED_MS
         values[evidence.LATE_LOCAL] = values[evidence.LOCAL_ADDRESS] if late and not own else UNKNOWN
         values[evidence.LATE_FULL] = values[evidence.MAX_LENGTH_SHARE] if late else UNKNOWN
 
@@ -364,7 +344,7 @@ class CameraStream:
         suspect = self._suspects.pop(address)
         if suspect.told_ms:
             self._paused = self._paused if len(self._paused) < MOST_PAUSED else {}
-            self._paused[address] = suspect.made_ms, suspect.heard_ms
+            self._paused[address] = suspect.made_ms, suspect.heard_ms, suspect.listened_ms
         if self.table.is_at(suspect.number, address):
             self.table.set_field(suspect.number, F_RANK, 0)
             self.table.end_series(suspect.number)

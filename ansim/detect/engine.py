@@ -13,6 +13,7 @@ tune(channel, now_ms), take(records, count), lost(undecodable, dropped),
 access_points(list of AccessPoint, now_ms), advertisement(Advertisement), spectrum(Spectrum),
 judge(now_ms) -> list of Finding, candidates(now_ms) -> list of (channel, urgency),
 stations() -> (heard since the last call, table was full), know(list of six bytes), forget(),
+is_quiet() -> nobody was heard since the last judgement,
 own_streams() -> list of (BSSID, kbit/s, clients) that traffic(BSSID, now_ms, kbit/s, clients)
 of the others is told.
 
@@ -110,6 +111,10 @@ class Engine:
             for bssid, kbps, clients in source.own_streams():
                 for detector in self._traffickers:
                     detector.traffic(bssid, now_ms, kbps, clients)
+
+    def is_quiet(self) -> bool:
+        """True if all detectors that take frames say that they heard nobody since the last judgement."""
+        return all(hasattr(detector, "is_quiet") and detector.is_quiet() for detector in self._takers)
 
     def candidates(self, now_ms: int) -> list:
         """Return [(channel, urgency 0..100), ...], most urgent first: where listening longer would help."""

@@ -64,8 +64,9 @@ _O_FINE = const(7)
 _O_ANSWERED = const(8)
 
 _FORGET_S = const(60)  # rows are dropped when the channel was not listened to for so long
-_PAUSE_ROWS = const(3)  # so many rows of silence end a stretch of sending
+_PAUSE_HALVES = const(6)  # so many half rows of silence end a stretch of sending
 _SHORT = const(16)  # 256 ms: a shorter row does not tell whether a station was active
+_QUIET = const(6)  # 96 ms: silence for so long is half as much as a row's, see QUIET_MS of firmware/radio/plan.py
 _LEAST_KBPS = const(12)  # uplink below which a station is not looked at: 60 kbit/s with 80 % lost
 _LEAST_ACKED = const(16)
 _LEAST_ANSWERS = const(6)
@@ -190,6 +191,20 @@ def fold(table):
 
 
 @micropython.viper
+def is_quiet(table) -> int:
+    """Return 1 if nobody was heard since the last fold, else 0."""
+    t = ptr16(table)
+    b = _FIRST
+    end = _FIRST + t[_S_USED] * _STRIDE
+    heard = 0
+    while b < end and heard == 0:
+        heard = t[b + _F_UP_RECORDS] | t[b + _F_DOWN_FRAMES] | t[b + _F_ACKED_UP] | t[b + _F_ACKED_DOWN]
+        heard |= t[b + _F_ASKED] | t[b + _F_RELAYED] | t[b + _F_RETRIES]
+        b += _STRIDE
+    return 0 if heard else 1
+
+
+@micropython.viper
 def scan(table, start: int, out) -> int:
     """
     Find the next station of this channel, from number `start` on, that is worth judging; return its number, or 255.
@@ -232,13 +247,13 @@ def scan(table, start: int, out) -> int:
                 active = 0
                 length = 0
                 k = 0
-                # The newest row first, back to where it began to send: to _PAUSE_ROWS rows of silence.
+                # The newest row first, back to where it began to send: to three rows of silence.
                 time = 0
                 up = 0
                 down = 0
-                idle = 0  # rows of silence passed, not yet known to be a pause within
+                idle = 0  # half rows of silence passed, not yet known to be a pause within
                 k = 0
-                while k < rows and idle < _PAUSE_ROWS:
+                while k < rows and idle < _PAUSE_HALVES:
                     row = t[b + _F_HEAD] - k
                     if row < 0:
                         row += _ROWS
@@ -252,6 +267,8 @@ def scan(table, start: int, out) -> int:
                         length = k + 1
                         idle = 0
                     elif spent >= _SHORT:
+                        idle += 2
+                    elif spent >= _QUIET:
                         idle += 1
                     k += 1
                 if length == 0:

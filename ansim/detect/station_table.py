@@ -18,7 +18,7 @@ import sys
 from array import array
 
 from ansim.detect import station_layout as layout
-from ansim.detect.station_fold import fold, scan
+from ansim.detect.station_fold import fold, is_quiet, scan
 from ansim.detect.station_layout import FIRST, NONE, STRIDE
 
 ROW_MS = 1000  # a row is closed when it has lasted so long
@@ -81,6 +81,12 @@ class StationTable:
         self._set(layout.S_ROW_TIME, min(255, (self._row_ms + layout.MS_STEP // 2) // layout.MS_STEP))
         self._tell_time()
         fold(self.table)
+
+    def is_quiet(self) -> bool:
+        """True if nobody was heard since the last settlement."""
+        if self._counter:
+            self._counter.flush()
+        return is_quiet(self.table) == 1
 
     def next(self, start: int) -> int:
         """Return the number of the next station from `start` on that is worth judging, NONE if there is no more."""

@@ -78,6 +78,7 @@ def history(seed, addresses, table=None) -> list:
         for _ in range(1 + chance.below(3)):
             records = batch(chance, chance.below(120), addresses, time_us)
             table.take(records, len(records) // RECORD_BYTES)
+            told.append(table.is_quiet())
             now_ms += chance.below(1500)
             table.settle(now_ms)
             table.set_field(chance.below(12), layout.F_SERIES, chance.below(layout.SERIES_COUNT + 1))

@@ -225,13 +225,13 @@ def test_the_rhythm_of_key_frames_is_found_in_a_dwell():
 
 
 def test_an_access_point_needs_more_than_a_station():
-    closed = about_cameras(play(listening(), OWN_STREAM, 5))
+    closed = about_cameras(play(listening(), OWN_STREAM, 4))
     opened = listening()
     opened.access_points([AccessPoint(0, "x", access_point(), CHANNEL, -50, 0)], 0)
 
-    assert about_cameras(play(listening(), [[0, DAY_MS, 20_000, "up", PPPP], [4, DAY_MS, 160_000, "down", [94]]], 5))
+    assert about_cameras(play(listening(), [[0, DAY_MS, 20_000, "up", PPPP], [4, DAY_MS, 160_000, "down", [94]]], 4))
     assert closed == []
-    assert [one.subject for one in about_cameras(play(opened, OWN_STREAM, 5))] == [address_text(access_point())]
+    assert [one.subject for one in about_cameras(play(opened, OWN_STREAM, 4))] == [address_text(access_point())]
 
 
 @pytest.mark.parametrize(("security", "worth"), [(0, 8), (3, -5), (None, None)])

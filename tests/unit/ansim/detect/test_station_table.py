@@ -186,6 +186,18 @@ def test_the_parts_of_an_aggregated_msdu_count_as_frames():
     assert row(table, STATION)[3] == 6
 
 
+def test_it_is_quiet_until_somebody_is_heard_and_again_after_the_next_settlement():
+    table = heard()
+    quiet = [table.is_quiet()]
+    for one in (record(TO_DS, UP), record(FROM_DS, DOWN), record(FROM_DS, (GROUP, ACCESS_POINT, ROUTER))):
+        table.take(one, 1)
+        quiet.append(table.is_quiet())
+        table.settle(table._since_ms + 100)
+
+    assert quiet == [True, False, False, True]
+    assert table.is_quiet()
+
+
 def test_a_station_is_counted_on_the_channel_where_it_is_heard_best():
     table = heard(*(record(TO_DS, UP, 640, one) for one in range(20)))
     table.tune(7, 1000)
