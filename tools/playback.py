@@ -189,6 +189,12 @@ class _Sensor:
     def _listen(self, step):
         end_ms = self._now_ms + step.duration_ms
         from_us = self._now_ms * 1000 + SETTLE_US
+        if step.phase == planning.SNIFF:
+            self._now_ms += self._plan.quiet_ms()
+            self._pass(step.channel, from_us)
+            if self._heard.is_quiet(self._tally):
+                end_ms = self._now_ms
+                yield from self._told(self._heard.judge(self._sensor_ms(), self._tally))
         while self._now_ms < end_ms and not self._ended():
             self._now_ms = min(end_ms, self._now_ms + JUDGE_MS)
             self._pass(step.channel, from_us)
@@ -298,6 +304,11 @@ class _Ear:
             self._undecodable += 1
         if at == (BATCH - 1) * RECORD_BYTES:
             self._hand_over(tally)
+
+    def is_quiet(self, tally):
+        """Hand over what was heard; True if that was nobody."""
+        self._hand_over(tally)
+        return not self._undecodable and self.engine.is_quiet()
 
     def judge(self, now_ms, tally):
         """Hand over what was heard; return what the engine makes of it."""

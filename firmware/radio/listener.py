@@ -114,10 +114,17 @@ class Listener:
         began_ms = now_ms = judged_ms = self._clock.now_ms()
         self._engine.tune(step.channel, began_ms)
         watched_ms = began_ms
+        may_be_quiet = step.phase == phases.SNIFF
         while now_ms - began_ms < step.duration_ms:
             await asyncio.sleep_ms(min(DRAIN_MS, step.duration_ms - (now_ms - began_ms)))
-            self._engine.lost(*self._sniffer.drain(self._take))
+            undecodable, dropped = self._sniffer.drain(self._take)
+            self._engine.lost(undecodable, dropped)
             now_ms = self._clock.now_ms()
+            may_be_quiet = may_be_quiet and not undecodable
+            if may_be_quiet and now_ms - began_ms >= self._plan.quiet_ms():
+                if self._engine.is_quiet():
+                    break
+                may_be_quiet = False
             if self._follower is not None and not self._follower.tick(now_ms):
                 self._follower = None
             if self._watched is not None:

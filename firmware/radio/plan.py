@@ -4,6 +4,7 @@ Who has the antenna when. Pure logic: no clock, no radio.
     plan = Plan(settings["channels"], capabilities, 60_000, "wifi")
     step = plan.next(now_ms, engine.candidates(now_ms))     # as soon as the last step has ended
     if plan.leaves(now_ms, engine.candidates(now_ms)): ...  # each second of a DWELL: it may end early
+    if heard_nobody_for_ms >= plan.quiet_ms(): ...          # a SNIFF may end early
 
 One radio does one thing at a time (sniffing and Bluetooth together are unstable, and
 a connected station cannot change its channel), so the steps follow each other:
@@ -22,7 +23,8 @@ within 10 s: 25 s; a dwell that is prolonged makes it 29.6 s. Three rules keep i
 
 1. One whole hop lies between two other steps, and two while nobody is a candidate. So hopping never starves.
 2. A channel that is a candidate for the first time in a while breaks into the hop, once
-   a hop, and goes before everything but another such channel.
+   a hop, and goes before everything but another such channel; and so does one on which
+   somebody much stronger is heard than the one that its last dwell was for.
 3. A dwell that brought nothing rests its channel for one hop or more, and channels that
    wait grow more important with time. So one stubborn candidate cannot hold the antenna.
 """
@@ -39,6 +41,9 @@ SNIFF, DWELL, SCAN, BLE, SPECTRUM, UPLOAD = "sniff", "dwell", "scan", "ble", "sp
 Step = namedtuple("Step", ("phase", "channel", "duration_ms"))
 
 VISIT_MS = 350  # 13 of them make a hop of 4.55 s
+# A visit ends so early if nobody was heard, one hop after the other: shorter hops, each channel's share of the time stays the
+# same. They differ so that no camera that sends once or twice a second can be out of step with them for long.
+QUIET_MS = (100, 160, 120, 180, 140)
 DWELL_MS = 10_000  # the window in which published rules tell a camera from the rest
 LONGER_MS = 5_000  # added once when the decision is near and nobody else is waiting
 SHORTEST_DWELL_MS = 3_000  # below this a pause between two key frames looks like silence
@@ -55,7 +60,9 @@ MAX_REST_MS = 12_000  # and after several; 12 s of rest + 4.55 s + a dwell stay 
 IDLE_REST_MS = 60_000  # the same where little is to be gained, as with an emitter that is raised already
 WORTH_HASTE = 50  # urgency below which little is to be gained
 FRESH_MS = 60_000  # no candidate for so long: counts as one for the first time again
-NEWS = 20  # urgency must have grown by so much for a resting channel to be woken
+STRONG = 65  # urgency from which a camera is likelier than not: it breaks into any hop,
+MOST_FRESH = 3  # and so many such dwells go before another step that is due
+NEWS = 15  # urgency must have grown by so much for a resting channel to be woken
 FRESH_FIRST = 1 << 20  # more than any waiting can bring
 PATIENCE = 2  # urgency points per second of waiting
 
@@ -92,16 +99,20 @@ class Plan:
         self._hurry = False  # the first upload is due at once, but a fresh candidate goes before it
         self._next_channel = 0
         self._visits = 0  # since the last step that was no visit
+        self._hops = 0  # begun
+        # Who hears management frames only cannot tell that nobody sends.
+        self._quiet_ms = QUIET_MS if report.SNIFF in capabilities else (VISIT_MS,)
         self._broke_in = False  # a fresh candidate has broken into this hop already
         self._was_dwell = False  # the last step that was no visit
         self._dwells_turn = True  # dwells and the other steps take turns; uploads do not count
-        self._was_fresh = False  # the last dwell was on a fresh candidate
+        self._fresh_dwells = 0  # on fresh candidates, since the last other step
         self._last = None  # the step that is running
         self._began_ms = 0
         self._began_urgency = 0
         self._longer = False
         self._rests = {}  # channel -> [until_ms, rest_ms, urgency when it began]
         self._stale_ms = {}  # channel -> when it last was a candidate, if it has had its dwell
+        self._dealt = {}  # channel -> the urgency that its last dwell was for
         self._waits_ms = {}  # channel -> since when it has been a candidate
         self._asked_channel = 0
         self._asked_until_ms = 0
@@ -154,13 +165,17 @@ class Plan:
         urgency = max([urgency for channel, urgency in candidates if channel == self._last.channel], default=0)
         return urgency <= self._began_urgency // 2
 
+    def quiet_ms(self) -> int:
+        """Return after how long the SNIFF that is running may end if nobody was heard."""
+        return self._quiet_ms[self._hops % len(self._quiet_ms)]
+
     def _note_candidates(self, now_ms, candidates):
         urgencies = {}
         for channel, urgency in candidates:
             if self._sniffs and channel in self._channels:
                 urgencies[channel] = max(urgency, urgencies.get(channel, 0))
                 self._waits_ms.setdefault(channel, now_ms)
-                if channel in self._stale_ms:
+                if not self._is_fresh(now_ms, channel, urgency):
                     self._stale_ms[channel] = now_ms
         for channel in list(self._waits_ms):
             if channel not in urgencies:
@@ -182,10 +197,11 @@ class Plan:
         channel = last.channel
         urgency = urgencies.get(channel)
         self._stale_ms[channel] = now_ms
+        self._dealt[channel] = max(self._began_urgency, urgency or 0)
         if urgency is None:  # decided
             self._rests.pop(channel, None)
             return None
-        alone = all(other == channel or not self._is_fresh(now_ms, other) for other in urgencies)
+        alone = all(other == channel or not self._is_fresh(now_ms, other, urgencies[other]) for other in urgencies)
         if urgency >= NEAR_DECISION and alone and not self._longer:
             self._longer = True
             return Step(DWELL, channel, LONGER_MS)
@@ -212,9 +228,9 @@ class Plan:
         """Return the step that breaks into the hop here, or None."""
         whole_hop = not self._sniffs or self._visits >= len(self._channels)
         channel = self._best(now_ms, urgencies)
-        fresh = channel != 0 and self._is_fresh(now_ms, channel)
+        fresh = channel != 0 and self._is_fresh(now_ms, channel, urgencies[channel])
         if not whole_hop:
-            if fresh and not self._broke_in and self._was_dwell:
+            if fresh and not self._broke_in and (self._was_dwell or urgencies[channel] >= STRONG):
                 self._broke_in = True
                 return self._dwell(channel, urgencies, fresh)
             return None
@@ -224,7 +240,11 @@ class Plan:
         due = [other for other in self._others if now_ms >= other[3]]
         if self._sniffs and not channel and not self._was_dwell and self._visits < 2 * len(self._channels):
             due = []  # while nobody is a candidate, two hops: a visit falls into a camera's pauses, or its frames are lost
-        if channel and (not due or self._dwells_turn or (fresh and not self._was_fresh)):
+        if channel and (
+            not due
+            or self._dwells_turn
+            or (fresh and self._fresh_dwells < (MOST_FRESH if urgencies[channel] >= STRONG else 1))
+        ):
             return self._dwell(channel, urgencies, fresh)
         return self._other(now_ms, min(due, key=lambda other: other[3])) if due else None
 
@@ -247,25 +267,28 @@ class Plan:
             if rest and now_ms < rest[0] and urgency < rest[2] + NEWS:
                 continue
             worth = urgency + PATIENCE * (now_ms - self._waits_ms[channel]) // 1000
-            if self._is_fresh(now_ms, channel):
-                worth += FRESH_FIRST
+            if self._is_fresh(now_ms, channel, urgency):
+                worth = FRESH_FIRST + urgency
             if worth > best_worth:
                 best, best_worth = channel, worth
         return best
 
-    def _is_fresh(self, now_ms, channel):
-        return now_ms - self._stale_ms.get(channel, -FRESH_MS) >= FRESH_MS
+    def _is_fresh(self, now_ms, channel, urgency):
+        if now_ms - self._stale_ms.get(channel, -FRESH_MS) >= FRESH_MS:
+            return True
+        return urgency >= self._dealt.get(channel, 0) + NEWS  # somebody else than the one its last dwell was for
 
     def _dwell(self, channel, urgencies, fresh):
         self._longer = False
         self._began_urgency = urgencies[channel]
-        self._was_fresh = fresh
+        self._fresh_dwells = self._fresh_dwells + 1 if fresh else 0
         self._dwells_turn = False
         return self._interrupt(Step(DWELL, channel, DWELL_MS), True)
 
     def _other(self, now_ms, other):
         other[3] = now_ms + other[1] + other[2]
         self._dwells_turn = True
+        self._fresh_dwells = 0
         return self._interrupt(Step(other[0], 0, other[1]), False)
 
     def _interrupt(self, step, is_dwell):
@@ -277,6 +300,8 @@ class Plan:
         if not self._sniffs:
             return None
         channel = self._channels[self._next_channel]
+        if self._next_channel == 0:
+            self._hops += 1
         self._next_channel = (self._next_channel + 1) % len(self._channels)
         self._visits += 1
         return Step(SNIFF, channel, VISIT_MS)

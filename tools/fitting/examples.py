@@ -157,6 +157,9 @@ class Round:
         self._next += 1
         return self._STEPS[(self._next - 1) % len(self._STEPS)]
 
+    def quiet_ms(self):
+        return planning.QUIET_MS[self._next // 13 % len(planning.QUIET_MS)]
+
     def leaves(self, now_ms, candidates):
         return False
 

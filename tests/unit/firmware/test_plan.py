@@ -179,6 +179,60 @@ def test_several_candidates_take_turns():
     assert all(dwells.count(channel) >= 2 for channel, _ in many)
 
 
+def test_somebody_much_stronger_on_a_channel_that_had_its_dwell_goes_before_weak_new_ones():
+    plan = Plan(ALL, EVERYTHING, 60000, "ethernet")
+    before = run(plan, 17000, lambda now_ms: [(6, 52)])
+    after_ms = before[-1][0] + before[-1][1].duration_ms
+
+    later = run(plan, after_ms + 20000, lambda now_ms: [(6, 78), (2, 55), (9, 50)], after_ms)
+
+    assert next(step.channel for _, step in before if step.phase == DWELL) == 6
+    assert next(step.channel for _, step in later if step.phase == DWELL) == 6
+
+
+def test_the_same_weak_candidate_is_no_news():
+    plan = Plan(ALL, EVERYTHING, 60000, "ethernet")
+    before = run(plan, 17000, lambda now_ms: [(6, 60)])
+    after_ms = before[-1][0] + before[-1][1].duration_ms
+
+    later = run(plan, after_ms + 20000, lambda now_ms: [(6, 70), (2, 55)], after_ms)
+
+    assert next(step.channel for _, step in later if step.phase == DWELL) == 2
+
+
+def test_a_strong_candidate_breaks_into_a_hop_whatever_the_step_before_it_was():
+    def break_in_after_ms(urgency):
+        plan = Plan(ALL, EVERYTHING, 60000, "ethernet")
+        began_ms, other = [(at_ms, step) for at_ms, step in run(plan, 20000) if step.phase in (SCAN, BLE)][-1]
+        plan = Plan(ALL, EVERYTHING, 60000, "ethernet")
+        run(plan, began_ms + other.duration_ms)
+        steps = run(plan, began_ms + 30000, lambda now_ms: [(6, urgency)], began_ms + other.duration_ms)
+        return next(at_ms for at_ms, step in steps if step.phase == DWELL) - began_ms - other.duration_ms
+
+    assert break_in_after_ms(plans.STRONG) <= plans.VISIT_MS
+    assert break_in_after_ms(plans.STRONG - 1) >= HOP_MS
+
+
+def test_visits_in_which_nobody_is_heard_are_short_and_differ_from_hop_to_hop():
+    plan = Plan(ALL, EVERYTHING, 60000, "ethernet")
+    lasted = []
+    for _ in range(5 * len(ALL)):
+        while plan.next(0, []).phase != SNIFF:
+            pass
+        lasted.append(plan.quiet_ms())
+
+    assert all(len(set(lasted[at : at + 13])) == 1 for at in range(0, len(lasted), 13))
+    assert sorted(set(lasted)) == sorted(plans.QUIET_MS)
+    assert max(lasted) < plans.VISIT_MS
+
+
+def test_who_hears_management_frames_only_ends_no_visit_early():
+    plan = Plan(ALL, ["scan", "sniff_management"], 60000)
+    plan.next(0, [])
+
+    assert plan.quiet_ms() == plans.VISIT_MS
+
+
 def test_hopping_scan_and_upload_never_starve_among_many_candidates():
     steps = run(Plan(ALL, EVERYTHING, 60000), 600000, lambda now_ms: [(channel, 70) for channel in ALL])
     last = dict.fromkeys(ALL, 0)

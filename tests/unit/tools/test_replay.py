@@ -1,6 +1,7 @@
 """What the replay prints, and how it fails."""
 
 import gzip
+import itertools
 import json
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 
 from ansim.detect import engine as detection
 from ansim.finding import CLEARED, RAISED, UPDATED, Evidence, Finding
+from firmware.radio import plan as planning
 from tests.conftest import ROOT
 from tests.unit.tools import made_captures as made
 from tools import patterns, playback, replay, streams
@@ -232,6 +234,32 @@ def test_hopping_hears_only_the_channel_it_is_tuned_to():
         at_ms = int.from_bytes(record[:4], "little") / 1000
         channel = [one for one, since_ms in notebook.tuned if since_ms <= at_ms][-1]
         assert channel == record[11]
+
+
+class _QuietNotebook(_Notebook):
+    """Says that nobody was heard, truly."""
+
+    def __init__(self):
+        super().__init__()
+        self.told = 0
+
+    def is_quiet(self):
+        told, self.told = self.told, len(self.records)
+        return told == len(self.records)
+
+
+def test_a_visit_ends_early_where_nobody_is_heard():
+    notebook = _QuietNotebook()
+    played = playback.of_scene(Scene({"duration_s": 20, "emitters": [{**CAMERA, "channel": 5}]}))
+    tally = playback.Tally()
+
+    list(playback.hop(played, detection.Engine([notebook]), playback.firmware_plan(played), tally))
+
+    visits = {}
+    for (channel, since_ms), (_, until_ms) in itertools.pairwise(notebook.tuned):
+        visits.setdefault(channel, []).append(until_ms - since_ms)
+    assert set(visits[4]) <= set(planning.QUIET_MS)
+    assert max(visits[5]) == planning.VISIT_MS
 
 
 def test_the_other_radios_hear_their_part_of_a_scene():
