@@ -25,6 +25,7 @@ from tools import bootstrap
 from tools.processes import GaveUp, InUse, Program, Programs, take_folder, wait_listening, why_not_free
 
 ROOT = bootstrap.ROOT
+LOOPBACK = "127.0.0.1"
 LOGS = "logs"  # in the data folder
 STAMP = ".prepared"  # in the data folder: what the last _prepare() was for
 
@@ -34,7 +35,7 @@ def main() -> None:
     options = _options()
     began_s = time.monotonic()
     bootstrap.enter("requirements.txt")
-    for host, port, flag in ((options.host, options.port, "--port"), ("127.0.0.1", options.mqtt_port, "--mqtt-port")):
+    for host, port, flag in ((options.host, options.port, "--port"), (_mqtt_bind(), options.mqtt_port, "--mqtt-port")):
         why_not = why_not_free(host, port)
         if why_not:
             sys.exit(f"error: port {port} {why_not}; choose another with {flag}")
@@ -84,7 +85,7 @@ def _port(text):
 def _options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--demo", action="store_true", help="sample restrooms and three virtual sensors")
-    parser.add_argument("--host", default="127.0.0.1", help="address the web server listens on (default %(default)s)")
+    parser.add_argument("--host", default=LOOPBACK, help="address the web server listens on (default %(default)s)")
     parser.add_argument("--port", type=_port, default=8000, help="of the web server (default %(default)s)")
     parser.add_argument("--mqtt-port", type=_port, default=1883, help="of the embedded broker (default %(default)s)")
     parser.add_argument(
@@ -112,7 +113,7 @@ def _run(options, programs, began_s):
     web = start("web", *_web_server(options))
     if is_prepared and _is_unclaimed(options, environ):
         admin = _prepare(options, environ)
-    wait_listening("127.0.0.1", options.mqtt_port, broker)
+    wait_listening(_reachable(_mqtt_bind()), options.mqtt_port, broker)
     wait_listening(_reachable(options.host), options.port, web)
     if ingest.process.poll() is not None:
         raise GaveUp(ingest)
@@ -200,7 +201,12 @@ def _virtual_sensors(options):
 
 
 def _reachable(host):
-    return "127.0.0.1" if host in ("0.0.0.0", "") else host
+    return LOOPBACK if host in ("0.0.0.0", "") else host
+
+
+def _mqtt_bind():
+    """Where the broker listens: what the person has set, else what server/config.py has."""
+    return os.environ.get("ANSIM_MQTT_BIND", LOOPBACK)
 
 
 def _welcome(options, admin, took_s):
@@ -209,7 +215,8 @@ def _welcome(options, admin, took_s):
     if admin:
         print(f"  sign in   {admin[0]}   one-time password: {admin[1]}   (you choose your own at the first sign-in)")
     print(f"  data      {options.data}   (logs in logs/)")
-    print(f"  sensors   connect to port {options.mqtt_port}", flush=True)
+    where = "" if _mqtt_bind() != LOOPBACK else "; on this machine only, docs/server.md says how others reach it"
+    print(f"  sensors   connect to port {options.mqtt_port}{where}", flush=True)
 
 
 if __name__ == "__main__":

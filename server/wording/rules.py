@@ -118,7 +118,7 @@ STREAM = {
         "permille",
     ),
     "gop_period_ms": Rule(
-        _("Rhythm of key frames"),
+        _("Time between key frames"),
         _("The rhythm repeats every %(value)s. Cameras have 0.5 to 4 seconds."),
         None,
         "ms",
