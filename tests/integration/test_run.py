@@ -1,0 +1,103 @@
+"""tools/run.py as a person uses it: it starts, refuses what cannot be, and ends cleanly."""
+
+import contextlib
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.integration.server_kit import free_port, is_open, wait_for
+
+# The tests' own environment stands for the one that it would make.
+PROGRAM = "from tools import bootstrap, run; bootstrap.enter = lambda _name: None; run.main()"
+
+
+class Run:
+    """One run of it on a data folder, its output in a file."""
+
+    def __init__(self, data, log, *more):
+        self.port, self.mqtt_port = free_port(), free_port()
+        self._log = log
+        options = ["--data", data, "--port", self.port, "--mqtt-port", self.mqtt_port, *more]
+        with log.open("wb") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", PROGRAM, *[str(one) for one in options]],
+                cwd=ROOT,
+                env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+                stdout=file,
+                stderr=file,
+            )
+
+    @property
+    def output(self):
+        return self._log.read_text()
+
+    def ready(self):
+        wait_for(lambda: "Stop with Ctrl-C." in self.output or self.process.poll() is not None, 90)
+        return self
+
+    def interrupt(self):
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(60)
+
+    def password(self):
+        return re.search(r"one-time password: (\S+)", self.output)[1]
+
+
+@pytest.fixture
+def run(tmp_path):
+    runs = []
+
+    def start(*more):
+        runs.append(Run(tmp_path / "data", tmp_path / f"{len(runs)}.log", *more))
+        return runs[-1]
+
+    yield start
+    for one in runs:
+        if one.process.poll() is None:
+            one.process.kill()
+            one.process.wait(10)
+
+
+def test_it_runs_once_a_folder_ends_cleanly_and_starts_again_with_another_password(run):
+    first = run().ready()
+    assert is_open(first.port) and is_open(first.mqtt_port)
+
+    second = run().ready()
+    assert second.process.wait(30) == 1
+    assert re.fullmatch(r"error: \S+ is in use by process \d+; stop that one first, .* --data\n", second.output)
+
+    assert first.interrupt() == 0
+    assert first.output.endswith("Stopped.\n") and "Traceback" not in first.output
+    assert not is_open(first.port) and not is_open(first.mqtt_port)
+
+    third = run().ready()
+    assert third.password() != first.password()
+    assert third.interrupt() == 0
+
+
+def test_ctrl_c_while_it_starts_leaves_nothing_running(run):
+    starting = run()
+    wait_for(lambda: is_open(starting.mqtt_port), 60)
+
+    assert starting.interrupt() == 0
+
+    assert starting.output.endswith("Stopped.\n") and "Traceback" not in starting.output
+    assert not is_open(starting.port) and not is_open(starting.mqtt_port)
+
+
+@pytest.mark.long
+def test_the_demo_comes_to_a_camera_like_finding_in_a_restroom_by_itself(run, tmp_path):
+    demo = run("--demo").ready()
+
+    def findings():
+        with contextlib.closing(sqlite3.connect(tmp_path / "data" / "ansim.db")) as database:
+            return database.execute("SELECT detector FROM finding WHERE restroom_id IS NOT NULL").fetchall()
+
+    assert wait_for(findings, 180, 0.5) == [("camera_stream",)]
+    assert demo.interrupt() == 0
