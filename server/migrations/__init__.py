@@ -7,7 +7,7 @@ The database's form and how it came about (Alembic).
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import create_engine, event, inspect, text
 
 HEAD = "0008"  # the newest file in versions/; a test keeps the two together
 
@@ -21,7 +21,7 @@ def upgrade(settings) -> bool:
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Several processes may start at once; one of them does it.
     with _alone(settings.data / ".upgrade.lock"):
-        engine = create_engine(settings.url())
+        engine = _engine(settings.url())
         try:
             if current(engine) == HEAD:
                 return False
@@ -29,6 +29,15 @@ def upgrade(settings) -> bool:
             return True
         finally:
             engine.dispose()
+
+
+def _engine(url):
+    """Python's sqlite3 commits before each change of a table; here a step that is interrupted must leave nothing."""
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", lambda connection, _record: setattr(connection, "isolation_level", None))
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return engine
 
 
 def current(engine) -> str | None:

@@ -10,6 +10,7 @@ context.configure(
     target_metadata=Base.metadata,
     render_as_batch=True,  # SQLite changes a table by building it anew
     transaction_per_migration=True,
+    transactional_ddl=True,  # SQLite can, though Alembic takes it that it cannot
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -1,9 +1,11 @@
+import itertools
 import json
 import stat
 import subprocess
 import sys
 
 import pytest
+from alembic import op
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -34,6 +36,24 @@ def test_the_migrations_make_what_the_models_say(settings):
 
 
 def test_a_second_upgrade_does_nothing(settings):
+    assert migrations.upgrade(settings) is False
+
+
+@pytest.mark.parametrize("after", [1, 20, 50])
+def test_an_upgrade_that_was_interrupted_goes_on_at_the_next_start(tmp_path, monkeypatch, after):
+    calls = itertools.count()
+
+    def interrupted(*arguments, **options):
+        if next(calls) == after:
+            raise KeyboardInterrupt
+        return create_table(*arguments, **options)
+
+    create_table, settings = op.create_table, Settings(data=tmp_path)
+    monkeypatch.setattr(op, "create_table", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        migrations.upgrade(settings)
+
+    assert migrations.upgrade(settings) is True
     assert migrations.upgrade(settings) is False
 
 
