@@ -1,5 +1,6 @@
 """What the delivery tests share: the sensor's process, and a server that keeps to the protocol in memory."""
 
+import base64
 import json
 import queue
 import subprocess
@@ -16,6 +17,7 @@ from tools import payload
 
 KEY = bytes(range(32))
 DEVICE = "hall-1"
+PART_BYTES = 1024
 _ENDED = object()
 SCRIPT = str(ROOT / "tests/integration/sensor_on_micropython.py")
 
@@ -108,6 +110,7 @@ class TinyServer:
     silent     True: it takes and keeps everything but confirms nothing
     deaf       True: it does not even take reports
     away       True: silent, and it does not tell the time either
+    files      {SHA-256: bytes} that sensors may ask for
     """
 
     def __init__(self, port: int, time_s: int = 1767225600, key: bytes = KEY, ca: Path | None = None):
@@ -116,6 +119,7 @@ class TinyServer:
         self.states, self.infos, self.acks, self.lives = [], [], [], []
         self.silent = self.deaf = self.away = False
         self.time_s = time_s
+        self.files = {}
         self._told = {}  # boot -> every seq up to here is accounted for
         self._accounted = {}
         self._key = key
@@ -174,9 +178,15 @@ class TinyServer:
             self.states.append(decoded)
             if not self.away and decoded["nonce"] and decoded["state"] in (report.INIT, report.READY):
                 self.command(report.TIME, {"time_s": self.time_s, "nonce": decoded["nonce"]})
+        elif leaf == topics.WANT:
+            self._hand_out(decoded["sha256"], decoded["offset"])
         kept = {topics.INFO: self.infos, topics.ACK: self.acks, topics.LIVE: self.lives}.get(leaf)
         if kept is not None:
             kept.append(decoded)
+
+    def _hand_out(self, sha256, offset):
+        data = self.files.get(sha256, b"")[offset : offset + PART_BYTES]
+        self.publish(topics.PART, report.part(sha256, offset, base64.b64encode(data).decode()))
 
     def _keep(self, message):
         boot, seq = place = message["boot"], message["seq"]

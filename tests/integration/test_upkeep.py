@@ -1,10 +1,11 @@
 """New settings, tables, the stimulus, the wipe and safe mode, on the whole firmware with a real broker."""
 
 import json
+from hashlib import sha256
 
 import pytest
 
-from ansim import report
+from ansim import envelope, report
 from tests.integration import test_sensor
 from tests.integration.delivery import DEVICE, KEY, eventually
 from tests.integration.test_sensor import LONG, SILENCE, reports
@@ -117,7 +118,9 @@ def test_a_wiped_sensor_keeps_its_program_and_nothing_else(sensor, server):
     assert not any(KEY.hex() in line for line in one.said)
 
 
-def test_after_many_crashes_it_only_delivers_and_obeys(sensor, server, tmp_path):
+@pytest.fixture
+def in_safe_mode(sensor, server, tmp_path):
+    """A sensor that has crashed too often, and what it said of itself then."""
     world = tmp_path / "sensor" / "world"
     world.mkdir(parents=True)
     (world / "broken.py").write_text(
@@ -130,7 +133,11 @@ def test_after_many_crashes_it_only_delivers_and_obeys(sensor, server, tmp_path)
     )
     one = sensor(SILENCE, "ethernet", speed=40, environ={"SIM_MAIN": "/.world/broken.py"})
 
-    safe = eventually(lambda: [info for info in server.infos if info.get("safe")], 60)[0]
+    return one, world, eventually(lambda: [info for info in server.infos if info.get("safe")], 60)[0]
+
+
+def test_after_many_crashes_it_only_delivers_and_obeys(server, in_safe_mode):
+    one, world, safe = in_safe_mode
     (world / "broken.py").write_text("import firmware.main\n")  # as an update would
     command_id = server.command(report.RESTART, {}, LONG)
 
@@ -138,3 +145,23 @@ def test_after_many_crashes_it_only_delivers_and_obeys(sensor, server, tmp_path)
     assert server.ack_of(command_id)["ok"] and one.is_on()
     assert safe["capabilities"] == [] and safe["crashes"] >= 5
     assert "safe" not in server.infos[-1]
+
+
+def test_safe_mode_takes_an_update(server, in_safe_mode):
+    one, _, _ = in_safe_mode
+    program = {"ansim/__init__.py": b'VERSION = "9.0.0"\n', "firmware/start.py": b"# mended\n" * 300}
+    lines = [f"{sha256(data).hexdigest()} {len(data)} {path}" for path, data in program.items()]
+    manifest = "".join(line + "\n" for line in lines).encode()
+    server.files = {sha256(data).hexdigest(): data for data in (manifest, *program.values())}
+    digest = sha256(manifest).hexdigest()
+
+    server.command(
+        report.UPDATE,
+        {"version": "9.0.0", "bytes": len(manifest), "sha256": digest, "hmac": envelope.manifest_hmac(KEY, digest)},
+        LONG,
+    )
+
+    slots = one.flash / "slots.json"
+    eventually(slots.exists, 30)
+    assert (json.loads(slots.read_text())["slot"], json.loads(slots.read_text())["update"]) == ("a", digest)
+    assert {path: (one.flash / "a" / path).read_bytes() for path in program} == program
