@@ -35,6 +35,7 @@ BLOCK_BYTES = 4096  # of the board's flash: what a small file costs
 SPARE_BYTES = 64 << 10  # of flash that an installation leaves free
 BOOT_S = 20
 ONLINE_S = 120
+SWITCH_TIMES = 10
 
 # port     the board's
 # copied   files that were copied, and their bytes
@@ -104,7 +105,8 @@ def install(board, source: bool, root: Path, advance=lambda done, total, doing: 
     wrong = [path for path, content in coming.items() if there.get(path) != payload.hash_of(content)]
     if wrong:
         raise ToolError(f"{len(wrong)} files came broken to the board on {board.port}; check the cable and try again")
-    if board.call("switch") is not True:
+    # rshell lets go of a board that is silent for a second, and the next call interrupts what it does.
+    if not any(board.call("switch") is True for _ in range(SWITCH_TIMES)):
         raise ToolError(f"the board on {board.port} did not switch over; restart it, then try again")
     return changed, removed
 

@@ -68,6 +68,7 @@ def unpack():
                         raise OSError("the bundle ends too early")
                     file.write(view[:count])
                     left -= count
+            _is_alive()
     os.remove(BUNDLE)
 
 
@@ -79,11 +80,12 @@ def check():
 
 
 def switch():
-    """Make what has come the version that counts."""
+    """Make what has come the version that counts; called again it goes on where it was interrupted."""
     boot = INCOMING + BOOT
     if _kind(boot):
         os.rename(boot, BOOT)  # it does the rest, so it must be there first
-    os.rename(INCOMING, READY)
+    if _kind(INCOMING):
+        os.rename(INCOMING, READY)
     _run(BOOT)
     _tell(not _kind(READY))
 
@@ -236,6 +238,12 @@ def _hash_all(path, files):
             _hash_all(path + "/" + entry[0], files)
     elif mode:
         files[path] = _hash(path)
+        _is_alive()
+
+
+def _is_alive():
+    """Say something: rshell lets go of a board that is silent for a second."""
+    sys.stdout.write(".")
 
 
 def _hash(path):
