@@ -96,7 +96,7 @@ def test_the_watchdog_does_not_bite_who_works_at_the_prompt(board):
     import time
     health.watch()
     health.attend()
-    time.sleep(600)
+    time.sleep(200)
     print("still there")
     """
     )
@@ -105,7 +105,7 @@ def test_the_watchdog_does_not_bite_who_works_at_the_prompt(board):
 
 
 def test_the_watchdog_bites_otherwise(board):
-    said = board.run(BEGIN + "    import time\n    health.watch()\n    time.sleep(600)\n    print('still there')\n")
+    said = board.run(BEGIN + "    import time\n    health.watch()\n    time.sleep(200)\n    print('still there')\n")
 
     assert said[1:] == []
     assert board.cause() == "WDT"
