@@ -81,8 +81,11 @@ STREAM = {
     "small_up_permille": Rule(
         _("Small packets"),
         _("%(value)s of the packets it sends are small."),
-        None,
+        _(
+            "%(value)s of the packets it sends are small, as with voice. Video fills larger ones; at most %(limit)s are small."
+        ),
         "permille",
+        UP_TO,
     ),
     "full_frames_permille": Rule(
         _("Full packets"),
