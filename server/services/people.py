@@ -154,15 +154,20 @@ def create_first_admin(session: Session) -> tuple[str, str] | None:
     return added.login, once
 
 
-def change_password(session: Session, user: User, old: str, new: str) -> None:
-    """Set a new password and end every session of this person. Raises Refused: wrong_password and check_password's."""
+def check_present(user: User, password: str) -> None:
+    """Raises Refused: wrong_password, if this is not the person's password: asked again before what a thief would do."""
     from argon2.exceptions import VerificationError
 
-    user = session.get(User, user.id)
     try:
-        _hasher().verify(user.password_hash, old[:MOST_PASSWORD])
+        _hasher().verify(user.password_hash, password[:MOST_PASSWORD])
     except VerificationError:
         raise Refused("wrong_password") from None
+
+
+def change_password(session: Session, user: User, old: str, new: str) -> None:
+    """Set a new password and end every session of this person. Raises Refused: wrong_password and check_password's."""
+    user = session.get(User, user.id)
+    check_present(user, old)
     if old == new:
         raise Refused("same_password")
     check_password(new, user.login)

@@ -105,8 +105,13 @@ def _sign_in_again(person):
 
 
 @bp.route("/me/second-factor", methods=["GET", "POST"], endpoint="second_factor")
+@security.limit_code
 def set_up_second_factor():
-    """Set up the second factor, or another one: scan, confirm with a code, keep the recovery codes."""
+    """
+    Set up the second factor, or another one: scan, confirm with a code, keep the recovery codes.
+
+    Another one wants the password too: whoever finds an open session could otherwise lock its person out.
+    """
     import segno
 
     vault, person = current_app.extensions["vault"], page.user()
@@ -114,6 +119,8 @@ def set_up_second_factor():
     if form.validate_on_submit() and "secret" in session:
         secret = vault.unseal(bytes.fromhex(session["secret"])).decode()
         try:
+            if person.totp_sealed:
+                people.check_present(person, request.form.get("old", ""))
             with page.store().begin() as store:
                 codes = second_factor.set_up(store, vault, person, secret, form.code.data)
         except errors.Refused as error:

@@ -107,12 +107,12 @@ def test_a_one_time_password_is_shown_once_and_has_to_be_changed(sign_in, strang
     assert post(stranger(), "/login", {"login": "viewer", "password": once}).request.path == "/password"
 
 
-def set_up(client, post):
+def set_up(client, post, **more):
     """Set the second factor up as a person does; return (secret, recovery codes)."""
     page = client.get("/me/second-factor").text
     secret = re.search(r'mono wrap-anywhere">([A-Z2-7 ]+)<', page).group(1).replace(" ", "")
     token = re.search(r'name="csrf_token" value="([^"]+)"', page).group(1)
-    answer = client.post("/me/second-factor", data={"code": pyotp.TOTP(secret).now(), "csrf_token": token})
+    answer = client.post("/me/second-factor", data={"code": pyotp.TOTP(secret).now(), "csrf_token": token, **more})
     return secret, re.findall(r"<li>(\w{4} \w{4} \w{4})</li>", answer.text)
 
 
@@ -130,6 +130,16 @@ def test_with_a_second_factor_the_password_alone_opens_nothing(sign_in, stranger
     page = post(other, "/login/code?next=/sensors", {"code": pyotp.TOTP(secret).at(later)})
 
     assert page.request.path == "/sensors"
+
+
+def test_another_second_factor_wants_the_password(sign_in, stored, post):
+    client = sign_in("viewer")
+    set_up(client, post)
+    first = person(stored, "viewer").totp_sealed
+
+    assert set_up(client, post)[1] == []
+    assert person(stored, "viewer").totp_sealed == first
+    assert len(set_up(client, post, old=PASSWORD)[1]) == 10
 
 
 def test_a_recovery_code_opens_once(sign_in, stranger, post):
