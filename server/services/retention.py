@@ -10,7 +10,7 @@ inspections' personal fields and finds have their times in the settings; docs/pr
 
 from collections import namedtuple
 
-from sqlalchemy import delete, func, null, or_, select, update
+from sqlalchemy import delete, func, inspect, null, or_, select, update
 
 from server import clock
 from server.models.campaigns import Campaign, CampaignAction, CampaignHandover, CampaignMember, CampaignTeam
@@ -292,13 +292,27 @@ def _delete(sessions, table, key, conditions, dry_run):
         with sessions() as session:
             return session.scalar(select(func.count()).select_from(table).where(*conditions))
     count = 0
-    while True:
+    for numbers in _batches(sessions, key, conditions):
         with sessions.begin() as session:
-            part = select(key).where(*conditions).limit(BATCH)
-            done = session.execute(delete(table).where(key.in_(part)).execution_options(synchronize_session=False))
-            count += done.rowcount
-        if done.rowcount < BATCH:
-            return count
+            done = delete(table).where(key.in_(numbers), *conditions).execution_options(synchronize_session=False)
+            count += session.execute(done).rowcount
+    return count
+
+
+def _batches(sessions, key, conditions):
+    """
+    Yield the row numbers that fit, BATCH at a time, in their order.
+
+    They are looked for before the lock is taken: on SQLite nobody else could write while a long table is read.
+    """
+    last = -1
+    while True:
+        with sessions() as session:
+            numbers = session.scalars(select(key).where(*conditions, key > last).order_by(key).limit(BATCH)).all()
+        if not numbers:
+            return
+        yield numbers
+        last = numbers[-1]
 
 
 def _empty(sessions, table, conditions, values, dry_run):
@@ -309,6 +323,9 @@ def _empty(sessions, table, conditions, values, dry_run):
     if dry_run:
         with sessions() as session:
             return session.scalar(select(func.count()).select_from(table).where(*conditions))
-    with sessions.begin() as session:
-        emptying = update(table).where(*conditions).values(values).execution_options(synchronize_session=False)
-        return session.execute(emptying).rowcount
+    key, count = inspect(table).primary_key[0], 0
+    for numbers in _batches(sessions, key, conditions):
+        with sessions.begin() as session:
+            emptying = update(table).where(key.in_(numbers), *conditions).values(values)
+            count += session.execute(emptying.execution_options(synchronize_session=False)).rowcount
+    return count
