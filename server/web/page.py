@@ -30,6 +30,7 @@ _SECTIONS = {
     "checklists": "places",
     "findings": "findings",
     "sensors": "sensors",
+    "reports": "reports",
     "updates": "sensors",
 }
 _LANGUAGE_NAMES = {"ko": "한국어", "en": "English"}

@@ -47,10 +47,10 @@ LOOK = """
   }
   const small = [];
   for (const one of document.querySelectorAll("button, input:not([type=hidden]), select, textarea, a.button, nav a")) {
-    const shown = one.closest("label.choice, label.tick") || one;
+    const shown = one.closest("label.choice, label.tick, label.really") || one;
     const box = shown.getBoundingClientRect();
     const seen = box.width && box.height && !one.closest(".skip") && !one.hidden;
-    if (seen && (box.height < 36 || box.width < 24)) small.push([one.outerHTML.slice(0, 60), box.width, box.height]);
+    if (seen && (box.height < 43.5 || box.width < 24)) small.push([one.outerHTML.slice(0, 60), box.width, box.height]);
   }
   const unnamed = [...document.querySelectorAll("input:not([type=hidden]):not([hidden]), select, textarea")]
     .filter((one) => !one.labels.length && !one.ariaLabel)

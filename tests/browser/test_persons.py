@@ -54,7 +54,7 @@ def running_site(site):
 
 
 @pytest.mark.parametrize(
-    "language, size", EVERY_WAY, ids=["Korean phone", "English phone", "Korean desk", "English desk"]
+    "language, size", EVERY_WAY, ids=["Korean_phone", "English_phone", "Korean_desk", "English_desk"]
 )
 def test_from_the_file_to_the_signed_certificate(running_site, visit, tmp_path, language, size):
     say, album = WORDS[language], persons.Album(language, size["width"])
