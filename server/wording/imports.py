@@ -120,9 +120,9 @@ def problem(one) -> str:
 
 
 def _value(value):
-    """What a row said, short: rooms as their kinds with the number of stalls."""
+    """What a row said, short: rooms as their kinds with the number of stalls, if it is known."""
     if isinstance(value, list):
-        value = " ".join(f"{words.BLOCKS[block]} {stalls}" for block, stalls in value)
+        value = ", ".join(f"{words.BLOCKS[block]} {stalls or ''}".strip() for block, stalls in value)
     text = "–" if value in (None, "") else str(value)
     return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 1] + "…"
 

@@ -42,7 +42,7 @@ def test_what_changed_and_what_vanished_is_shown_in_words(sessions, table, take)
     (row,) = looked.kept("changed")
     assert (
         words.problems(row.detail)
-        == "opening hours: 09:00~18:00 → 24시간; rooms: Women 5 Men 2 Accessible 1 → Women 10 Men 2 Accessible 1"
+        == "opening hours: 09:00~18:00 → 24시간; rooms: Women 5, Men 2, Accessible 1 → Women 10, Men 2, Accessible 1"
     )
     (gone,) = looked.kept("vanished")
     assert (gone.name, gone.address) == ("화장실 12", "서울특별시 종로구 가상로 12")
