@@ -69,9 +69,9 @@ def limit_login(view):
     def name():
         return "login:" + people.clean_login(request.form.get("login", ""))[:100]
 
-    posts = {"methods": ["POST"]}
-    view = limiter.limit("10 per minute; 100 per hour", **posts)(view)
-    return limiter.limit("5 per minute; 50 per hour", key_func=name, **posts)(view)
+    tries = {"methods": ["POST"], "deduct_when": _came_to_nothing}
+    view = limiter.limit("10 per minute; 100 per hour", **tries)(view)
+    return limiter.limit("5 per minute; 50 per hour", key_func=name, **tries)(view)
 
 
 def limit_code(view):
@@ -80,9 +80,14 @@ def limit_code(view):
     def name():
         return "code:" + str(session.get("halfway", [get_remote_address()])[0])[:100]
 
-    posts = {"methods": ["POST"]}
-    view = limiter.limit("10 per minute; 100 per hour", **posts)(view)
-    return limiter.limit("5 per minute; 30 per hour", key_func=name, **posts)(view)
+    tries = {"methods": ["POST"], "deduct_when": _came_to_nothing}
+    view = limiter.limit("10 per minute; 100 per hour", **tries)(view)
+    return limiter.limit("5 per minute; 30 per hour", key_func=name, **tries)(view)
+
+
+def _came_to_nothing(response):
+    # Whoever got in is sent on. A whole shift signs in from one address of an office; only failures are counted.
+    return response.status_code != 302
 
 
 def retry_after_s() -> int:

@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from server.models import Inspection, OfflineVisit, Restroom
 from server.services import checklists, people
+from tests.browser import persons
 from tests.browser.conftest import PASSWORD, PHONE, sign_in
 from tests.browser.test_pages import LOOK
 
@@ -53,6 +54,7 @@ def test_a_visit_without_a_network_is_handed_over_when_it_is_back(site, visit, r
             part.locator("summary").click()
         part.locator("label:has([data-rest])").click()
     page.locator('[name="lens"][value="none_found"]').check(force=True)
+    persons.Album(language, PHONE["width"]).keep(page, "inspector-offline")
     page.click(DONE)
     expect(page.locator("#waiting li")).to_have_count(1)
     page.reload()

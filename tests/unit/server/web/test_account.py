@@ -74,6 +74,14 @@ def test_after_some_wrong_passwords_the_page_says_to_wait(stranger, post, sign_i
     assert answers == [403] * 5 + [429]
 
 
+def test_a_whole_shift_signs_in_from_one_address(stranger, post, sign_in):
+    sign_in("viewer")
+
+    answers = [log_in(stranger(), post, "viewer", PASSWORD).status_code for _ in range(12)]
+
+    assert answers == [200] * 12  # the restrooms, where signing in leads
+
+
 def test_signing_in_leads_on_to_the_page_that_was_asked_for(stranger, post, sign_in):
     sign_in("viewer")
 
