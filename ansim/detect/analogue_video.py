@@ -124,6 +124,10 @@ class AnalogueVideo:
         if self._senders:
             self._frames += dropped
 
+    def is_quiet(self) -> bool:
+        """False while a plateau is followed: how busy Wi-Fi is there takes a whole visit to tell."""
+        return not self._senders
+
     def candidates(self, now_ms: int) -> list:
         """Return the Wi-Fi channels that must be listened to before a plateau can be judged."""
         wanted = []

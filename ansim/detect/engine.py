@@ -113,8 +113,9 @@ class Engine:
                     detector.traffic(bssid, now_ms, kbps, clients)
 
     def is_quiet(self) -> bool:
-        """True if all detectors that take frames say that they heard nobody since the last judgement."""
-        return all(hasattr(detector, "is_quiet") and detector.is_quiet() for detector in self._takers)
+        """True if the detectors that can tell say that nobody was heard since the last judgement."""
+        told = [detector.is_quiet() for detector in self._takers if hasattr(detector, "is_quiet")]
+        return bool(told) and all(told)
 
     def candidates(self, now_ms: int) -> list:
         """Return [(channel, urgency 0..100), ...], most urgent first: where listening longer would help."""

@@ -175,3 +175,16 @@ def test_an_access_point_that_streams_is_told_to_who_judges_access_points():
     assert (raised.event, raised.subject) == ("raised", "ac:de:48:01:00:01")
     assert "ap_streams_kbps" in {one.rule for one in raised.evidence}
     assert told(10, download) == []
+
+
+def test_it_is_quiet_while_nobody_is_heard_whoever_else_takes_frames():
+    whole = standard({})
+    whole.tune(6, 0)
+    before = whole.is_quiet()
+    record = made_air.records([[0, 1000, 100_000, "up", [1400]]], 0, 200, {})[0]
+
+    whole.take(bytearray(record), 1)
+
+    assert before
+    assert not whole.is_quiet()
+    assert not Engine([]).is_quiet()
