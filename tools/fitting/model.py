@@ -30,7 +30,7 @@ SHAPE = (
 )
 # Set by reason beside what is fitted of the shape: voice, telemetry and what a download acknowledges go in short frames,
 # a picture fills long ones whatever its rate. Of the cameras recorded at most 37 % are short, sound included.
-REASONED_SHAPE = ((evidence.SMALL_UP, ((0, 0), (800, -4), (850, -10), (930, -14))),)
+REASONED_SHAPE = ((evidence.SMALL_UP, ((0, 0), (800, -6), (840, -12), (930, -14))),)
 AMOUNT = (evidence.ACTIVE_ROWS, RISING, (2, 3, 4, 5, 6, 7, 8, 9))
 # Nothing is raised on less: sensors, plugs and speakers send bursts of up to three seconds.
 LEAST_ACTIVE_ROWS = 4
