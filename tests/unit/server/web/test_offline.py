@@ -3,7 +3,8 @@
 import pytest
 
 from server import clock
-from server.models import OfflineVisit
+from server.models import OfflineVisit, User
+from server.services import places, scopes
 
 KEY = "0190a8e0-0000-7000-8000-000000000001"
 
@@ -60,6 +61,18 @@ def test_refusals_say_why_and_nothing_is_stored(app, hand_over):
     assert "no such restroom" in hand_over(room="zzzzzzzz").json["why"]
     assert hand_over(answers={"1": {"hooks": ["na", ""]}}).status_code == 409
 
+    with app.extensions["sessions"]() as session:
+        assert session.query(OfflineVisit).count() == 0
+
+
+def test_a_visit_of_somebody_elses_place_is_refused(app, hand_over, sign_in):
+    sign_in("inspector")
+    with app.extensions["sessions"].begin() as session:
+        other = places.add_facility(session, places.add_organisation(session, "Others"), "Elsewhere")
+        user = session.query(User).filter_by(login="inspector").one()
+        scopes.set_places(session, user, False, [scopes.Place(scopes.FACILITY, other)])
+
+    assert hand_over().status_code == 404
     with app.extensions["sessions"]() as session:
         assert session.query(OfflineVisit).count() == 0
 
