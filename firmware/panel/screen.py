@@ -38,9 +38,9 @@ class Screen:
             line(3, _both("covered", "%d%%" % (permille // 10)), WIDTH * permille // 1000)
             line(4, "FAILED " + panel.failed[0] if panel.failed else "")
             line(5, _both("camera-like", "%d" % len(panel.found)))
-            line(6, "" if facts.connected else "offline")
-            if facts.waiting:
-                line(6, _both("" if facts.connected else "offline", "%d wait" % facts.waiting))
+            uplink = "" if facts.connected else "offline"
+            # In one call: cleared first, it would flicker twice a second.
+            line(6, _both(uplink, "%d wait" % facts.waiting) if facts.waiting else uplink)
         line(7, facts.hint)
 
     def _draw_reading(self, reading):

@@ -112,14 +112,14 @@ def test_a_line_that_has_not_changed_is_not_sent_again(board):
     sent = []
     send = oled._send
     oled._send = lambda page: (sent.append(page), send(page))
-    for hint in ("press: stop", "press: stop", "hold 1s: follow"):
-        screen.draw(Facts("hall-1", "Sweep", 192, [1, 6], True, 0, hint), panel)
+    for waiting, hint in ((0, "press: stop"), (0, "press: stop"), (0, "hold 1s"), (3, "hold 1s"), (3, "hold 1s")):
+        screen.draw(Facts("hall-1", "Sweep", 192, [1, 6], True, waiting, hint), panel)
         print(json.dumps(sent))
         sent.clear()
     """
     )
 
-    assert counts == [[0, 1, 3, 5, 7], [], [7]]
+    assert counts == [[0, 1, 3, 5, 7], [], [7], [6], []]
 
 
 def test_a_reading_gives_way_to_the_ordinary_lines_again(board):
