@@ -23,7 +23,7 @@ class I2C:
     def writeto(self, _addr, _buf, _stop=True):
         if _addr != 0x3C or not self._there():
             raise OSError(_ENODEV)
-        self._chip.take(bytes(_buf))
+        self._chip.take(memoryview(_buf))
         return len(_buf)
 
     def _there(self):

@@ -22,8 +22,10 @@ class Chip:
         self._page = self._column = 0
         self._is_on = self._has_power = False
         self._by_page = False
+        self._is_new = False  # something has changed since it was shown
 
     def take(self, data):
+        """Take what one transfer brings, as a memoryview."""
         control, data = data[0], data[1:]
         if control == 0x40:
             self._write(data)
@@ -31,7 +33,8 @@ class Chip:
             self._obey(data)
         else:
             raise ValueError("SSD1306: control byte 0x%02x" % control)
-        if self._is_on and self._has_power:
+        if self._is_new and self._is_on and self._has_power:
+            self._is_new = False
             self._show()
 
     def _show(self):
@@ -46,10 +49,13 @@ class Chip:
     def _write(self, data):
         if not self._by_page:
             raise ValueError("SSD1306: data while the memory is not addressed page by page")
-        for byte in data:
+        self._is_new = True
+        while len(data):
+            fits = min(len(data), 128 - self._column)
             self._memory.seek(self._page * 128 + self._column)
-            self._memory.write(bytes((byte,)))
-            self._column = (self._column + 1) % 128  # stays in its page
+            self._memory.write(data[:fits])
+            self._column = (self._column + fits) % 128  # stays in its page
+            data = data[fits:]
 
     def _obey(self, data):
         at = 0
@@ -77,10 +83,12 @@ class Chip:
             self._by_page = value == 2
         elif command == 0x8D:
             self._has_power = value == 0x14
+            self._is_new = True
 
     def _switch(self, command):
         if command in (0xAE, 0xAF):
             self._is_on = command == 0xAF
+            self._is_new = True
             if not self._is_on:
                 try:
                     os.remove(_world.HERE + "screen")

@@ -100,7 +100,8 @@ def wait_for_events(duration_ms: int, poll, any_socket: bool):
         if real_us >= 1000:
             poll(real_us // 1000)
         else:
-            utime.sleep_us(real_us)
+            if real_us >= 20:  # the shortest sleep takes longer than that
+                utime.sleep_us(real_us)
             poll(0)
         spent_us = utime.ticks_us() - began_us
         _ahead_us += max(spent_us, min(wanted_us, int(spent_us * pace))) - spent_us
@@ -128,11 +129,14 @@ def _weigh():
     global _weighed_us
     import gc
 
+    import micropython
+
     _weighed_us = now_us() + int(os.getenv("SIM_WEIGH_S")) * 1000000
     before = gc.mem_alloc()
     gc.collect()
     with open(HERE + "heap.csv", "a") as file:
         file.write("%d,%d,%d,%d\n" % (now_us() // 1000000, before, gc.mem_alloc(), gc.mem_free()))
+    micropython.mem_info()  # prints how long the longest free piece is
 
 
 def end(cause: str) -> None:

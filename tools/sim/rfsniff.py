@@ -138,7 +138,10 @@ def _fill():
     if _world.wifi_busy or _world.wifi_freed_us > _filled_us:
         _hear_from_now()
         return
-    _filled_us = _world.now_us()
+    now_us = _world.now_us()
+    if now_us // _world.SLOT_US == _filled_us // _world.SLOT_US:
+        return  # nothing can have come, and the file need not be asked
+    _filled_us = now_us
     loop, end = _reach(_filled_us)
     while _loop <= loop:
         sent = (end if _loop == loop else _tuned[2]) - _next
