@@ -6,7 +6,8 @@ How much heap the whole firmware needs, and whether that stays the same over hou
 
 One virtual sensor, a real mosquitto and a small server that confirms every report. Scene time
 runs faster than the clock while the firmware waits. Each minute of scene time the heap is
-collected and weighed; the CSV has scene_s, bytes in use before and after the collection, and free.
+collected and weighed; the CSV has scene_s, bytes in use before and after the collection, and free. What it
+says of pieces is the longest one that was free at each of these moments, at the least.
 
 It fails if the firmware restarts (a MemoryError is one), if fewer reports arrive than the hours
 must bring, or if the free heap of the last quarter lies more than FLAT_BYTES below that of the
@@ -25,6 +26,7 @@ a board's ROMFS, where its functions and names take heap; with --code files it i
 
 import argparse
 import json
+import re
 import statistics
 import sys
 import tempfile
@@ -42,6 +44,7 @@ WEIGH_S = 60
 PANEL = ("led", "button", "buzzer", "oled", "battery")
 FLAT_BYTES = 2048
 STEP_K = 8
+BLOCK_BYTES = 32
 LEAST_HOURS = 0.2
 
 
@@ -55,7 +58,8 @@ def measure(
     tls=False,
     stations=0,
     panel=False,
-    day=False,
+    orders=None,
+    upload_every_s=60,
     say=lambda _: None,
 ) -> dict:
     """
@@ -63,10 +67,11 @@ def measure(
 
     stations   how many transmitters the scene gets, 0: its own
     panel      PANEL is fitted; else what the board is sold with
-    day        the server orders what ORDERS has, one after the other
+    orders     Orders, or another class made with the server and the broker: gives the server's orders
 
-    Returns rows [(scene_s, before, after, free)], restarts, reports (how many arrived), findings
-    (kinds and events), acks ((order, "" or why it was refused)), took_s, and what the sensor said.
+    Returns rows [(scene_s, before, after, free)], piece (the longest free one, in bytes, at the least), restarts,
+    reports (how many arrived), findings (kinds and events), acks ((order, "" or why it was refused)), took_s, and
+    what the sensor said.
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -77,7 +82,7 @@ def measure(
         said = []
         host = {"broker": "localhost", "ca": ca.read_text()} if ca else {}
         host |= {"fitted": list(PANEL)} if panel else {}
-        settings = settings_for(DEVICE, KEY, port=broker.port, uplink=uplink, upload_every_s=60, **host)
+        settings = settings_for(DEVICE, KEY, port=broker.port, uplink=uplink, upload_every_s=upload_every_s, **host)
         sensor = VirtualSensor(
             settings,
             scene,
@@ -92,7 +97,7 @@ def measure(
         sensor.start()
         if panel:
             (sensor.world / "oled").touch()
-        orders = Orders(server) if day else None
+        orders = orders(server, broker) if orders else None
         try:
             rows = _watch(sensor, hours * 3600, say, orders)
         finally:
@@ -102,6 +107,7 @@ def measure(
         findings = [one["body"] for one in server.reports.values() if one["kind"] == report.FINDING]
         return {
             "rows": rows,
+            "piece": longest_piece(said),
             "restarts": sensor.starts - 1,
             "reports": len(server.order),
             "findings": sorted({(one["detector"], one["event"]) for one in findings}),
@@ -134,7 +140,7 @@ class Orders:
 
     EVERY_S = 120
 
-    def __init__(self, server):
+    def __init__(self, server, _broker):
         self._server = server
         self._given = []  # (name, id of the command)
         self._seen = 0
@@ -198,7 +204,13 @@ def _rows(file):
     return [tuple(int(part) for part in line.split(",")) for line in lines if line.count(",") == 3]
 
 
-def problems(found: dict, hours: float) -> list:
+def longest_piece(said) -> int:
+    """The least of what mem_info() said of the longest free piece, in bytes: it counts in blocks of four pointers."""
+    found = [re.search(r"max free sz: (\d+)", line) for line in said]
+    return min((int(one[1]) * BLOCK_BYTES for one in found if one), default=0)
+
+
+def problems(found: dict, hours: float, reports_an_hour=30) -> list:
     """Return what speaks against it, as sentences; empty if it is good."""
     rows, wrong = found["rows"], []
     if found["restarts"]:
@@ -207,12 +219,18 @@ def problems(found: dict, hours: float) -> list:
         wrong.append(f"it ended after {rows[-1][0] if rows else 0} s of scene time")
         return wrong
     wrong += [f"{name}: {error or 'no answer'}" for name, error in found.get("acks", []) if error != ""]
-    if found["reports"] < hours * 30:
+    if found["reports"] < hours * reports_an_hour:
         wrong.append(f"only {found['reports']} reports arrived")
     second, last = quarters(rows)
     if second - last > FLAT_BYTES:
         wrong.append(f"the free heap sank by {second - last} bytes from the second to the last quarter")
     return wrong
+
+
+def write(rows, file: Path) -> None:
+    """Write the rows as CSV."""
+    lines = [",".join(str(part) for part in row) for row in rows]
+    file.write_text("scene_s,used_before,used_after,free\n" + "\n".join(lines) + "\n")
 
 
 def quarters(rows) -> tuple:
@@ -242,7 +260,7 @@ def main(arguments=None) -> int:
     if given.hours * 3600 < 8 * WEIGH_S:
         raise ToolError(f"--hours {given.hours} is too short; give {8 * WEIGH_S / 3600} or more")
     scene = scene_path(given.scene)
-    how = (given.speed, given.uplink, given.code, given.tls, given.stations, given.panel, given.day)
+    how = (given.speed, given.uplink, given.code, given.tls, given.stations, given.panel, Orders if given.day else None)
     words = f"{given.scene}, {given.stations or 'its own'} stations, {given.uplink}, TLS {'on' if given.tls else 'off'}"
     words += f"{', panel' if given.panel else ''}{', a day of orders' if given.day else ''}, code in {given.code}"
     if given.least:
@@ -250,8 +268,7 @@ def main(arguments=None) -> int:
         return 0
     found = measure(scene, given.heap, given.hours, *how, say=print)
     if given.csv:
-        lines = [",".join(str(part) for part in row) for row in found["rows"]]
-        given.csv.write_text("scene_s,used_before,used_after,free\n" + "\n".join(lines) + "\n")
+        write(found["rows"], given.csv)
     wrong = problems(found, given.hours)
     if found["rows"]:
         second, last = quarters(found["rows"])
@@ -259,6 +276,7 @@ def main(arguments=None) -> int:
         print(
             f"free: {min(row[3] for row in found['rows'])} bytes at the least, {second} in the second quarter, {last} in the last"
         )
+        print(f"longest free piece: {found['piece']} bytes at the least")
         print(f"reports that arrived: {found['reports']}; findings: {found['findings'] or 'none'}")
         if given.day:
             print(f"orders: {found['acks']}")

@@ -16,6 +16,13 @@ def test_a_flat_curve_is_good_and_the_first_quarter_does_not_count():
     assert heap.problems(found([90000, 80000, 50000] + [40000, 41000] * 30), 1) == []
 
 
+def test_the_longest_free_piece_is_the_least_that_the_interpreter_said():
+    said = ["No. of 1-blocks: 9, 2-blocks: 4, max blk sz: 512, max free sz: 80", "link: ECONNRESET", "max free sz: 26"]
+
+    assert heap.longest_piece(said) == 26 * 32
+    assert heap.longest_piece([]) == 0
+
+
 def test_a_heap_that_sinks_is_told():
     (problem,) = heap.problems(found(range(90000, 30000, -1000)), 1)
 
@@ -32,8 +39,9 @@ def test_a_restart_a_short_run_and_missing_reports_are_told():
 @pytest.mark.build
 @pytest.mark.mosquitto
 @pytest.mark.parametrize("uplink", ["wifi", "ethernet"])
-def test_the_whole_firmware_in_an_image_works_through_a_day_in_a_crowd_in_160_kb(uplink):
-    made = heap.measure(scene_path("crowded"), "160k", 0.5, 80, uplink, IN_IMAGE, tls=True, stations=72, day=True)
+def test_the_whole_firmware_with_its_panel_works_through_a_day_in_a_crowd_in_160_kb(uplink):
+    how = {"tls": True, "stations": 72, "panel": True, "orders": heap.Orders}
+    made = heap.measure(scene_path("crowded"), "160k", 0.5, 80, uplink, IN_IMAGE, **how)
 
     assert heap.problems(made, 0.5) == []
     assert len(made["acks"]) == 6
