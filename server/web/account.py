@@ -73,9 +73,9 @@ def code():
 
 @bp.post("/logout")
 def logout():
-    """End the session."""
+    """End the session. The page that follows also makes the phone forget what it took along."""
     security.sign_out()
-    return redirect(url_for("account.login"))
+    return redirect(url_for("account.login", left=1))
 
 
 @bp.route("/password", methods=["GET", "POST"])

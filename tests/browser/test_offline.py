@@ -25,6 +25,9 @@ async () => {
 """
 
 
+WRITERS = "async () => (await Kept.visits()).map((one) => one.user)"
+
+
 @pytest.fixture
 def room(site):
     """The public id of a restroom with one stall; and somebody who inspects."""
@@ -106,5 +109,48 @@ def test_a_visit_of_somebody_else_waits_for_them(site, visit, room):
     sign_in(page, "manager")
 
     expect(page.locator("#offline")).to_contain_text("Somebody else wrote this on this phone")
+    page.evaluate(TAKEN_ALONG)
+    page.context.set_offline(True)
+    page.goto(f"/r/{room}")
+    expect(page.locator("#parts > details")).to_have_count(2)
+    assert page.locator("#parts :checked").count() == 0  # a visit of one's own
+    page.locator("#parts .segment-ok").first.click()
+    page.goto("/offline")
+    expect(page.locator("#waiting li")).to_have_count(2)
+    expect(page.locator("#waiting a[href]")).to_have_count(1)
+    assert len(set(page.evaluate(WRITERS))) == 2
     with site.server.sessions() as session:
         assert session.scalar(select(OfflineVisit)) is None
+
+
+def test_looking_and_searching_begin_no_visit(site, visit, room):
+    page = visit(site, "en", PHONE, may_complain=True)
+    take_along(page, site)
+    page.context.set_offline(True)
+
+    page.goto(f"/restrooms/{room}")
+    expect(page.locator("#parts > details")).to_have_count(2)
+    page.click("#later")
+    page.fill("#number", "concourse")
+    page.click("#find button")
+    expect(page.locator("#rooms li")).to_have_count(2)
+    page.fill("#number", room.replace("1", "l").replace("0", "O").upper())
+    page.click("#find button")
+    expect(page.locator("#parts > details")).to_have_count(2)
+
+    assert page.evaluate(WRITERS) == []
+
+
+def test_who_signs_out_takes_nothing_along(site, visit, room):
+    page = visit(site, "en", PHONE, may_complain=True)
+    take_along(page, site)
+
+    page.goto("/me")
+    page.click("form[action='/logout'] button")
+    page.wait_for_url("**/login*")
+    page.wait_for_function("async () => !(await Kept.kit())")
+    page.context.set_offline(True)
+    page.goto(f"/r/{room}")
+
+    expect(page.locator("#empty")).to_be_visible()
+    expect(page.locator("#visit")).to_be_hidden()

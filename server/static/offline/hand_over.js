@@ -12,6 +12,8 @@
   const KIT_AGE_S = 600;
   const token = here.dataset.token;
   const language = document.documentElement.lang;
+  const mine = (visit) => visit.user === here.dataset.user;
+  const pageOf = (visit) => here.dataset.shell + (mine(visit) ? "#" + visit.room : "");
 
   async function takeAlong() {
     const old = await Kept.kit();
@@ -31,9 +33,10 @@
     }
   }
 
-  function tell(kind, text, href) {
+  function tell(kind, visit, text, href) {
     const note = here.querySelector("[data-kind=" + kind + "]").content.firstElementChild.cloneNode(true);
     const said = note.querySelector("p");
+    said.prepend((names.get(visit.room) || visit.room) + ": ");
     if (text) {
       said.append(" ", text);
     }
@@ -56,20 +59,21 @@
     const said = answer.headers.get("Content-Type")?.includes("json") ? await answer.json() : {};
     if (answer.ok && said.href) {
       await Kept.dropVisit(visit);
-      tell("done", "", said.href);
+      tell("done", visit, "", said.href);
     } else {
-      tell("refused", said.why || "", here.dataset.shell + "#" + visit.room);
+      tell("refused", visit, said.why || "", pageOf(visit));
     }
   }
 
   await navigator.serviceWorker.register(here.dataset.worker);
   await takeAlong();
+  const names = new Map((await Kept.kit())?.rooms.map((room) => [room.id, room.name]));
   const visits = await Kept.visits();
   for (const visit of visits.filter((one) => one.ended_s)) {
     await handOver(visit);
   }
-  for (const visit of visits.filter((one) => !one.ended_s)) {
-    tell("open", "", here.dataset.shell + "#" + visit.room);
+  for (const visit of visits.filter((one) => !one.ended_s && mine(one))) {
+    tell("open", visit, "", pageOf(visit));
   }
 })().catch(() => {
   // No network again, or a browser that keeps nothing: what waits goes on waiting.

@@ -47,6 +47,7 @@ const Kept = (() => {
   return {
     key,
     kit: () => ask("kit", "readonly", (store) => store.get("kit")),
+    forgetKit: () => ask("kit", "readwrite", (store) => store.delete("kit")),
     keepKit: (kit) => ask("kit", "readwrite", (store) => store.put(kit, "kit")),
     visits: () => ask("visits", "readonly", (store) => store.getAll()),
     keepVisit: (visit) => ask("visits", "readwrite", (store) => store.put(visit)),

@@ -4,23 +4,37 @@
 (async () => {
   const by = (id) => document.getElementById(id);
   const says = by("sentences").dataset;
-  const NUMBER = /^[0-9a-z]{8,16}$/;
+  const NUMBER = /^[0-9a-hjkmnp-tv-z]{10}$/; // as server/ids.py makes them
   const time = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hour12: false });
   const nowS = () => Math.floor(Date.now() / 1000);
   const kit = (await Kept.kit()) || { rooms: [], lists: {}, standard: "", user: "" };
   const rooms = new Map(kit.rooms.map((room) => [room.id, room]));
   let visit = null;
 
+  const mine = (one) => one.user === kit.user;
+  // As ids.clean has it: what a person typed as the number that was meant.
+  const clean = (typed) => typed.replace(/[-\s]/g, "").replace(/o/g, "0").replace(/[il]/g, "1");
   const make = (id) => by(id).content.firstElementChild.cloneNode(true);
   const items = () => kit.lists[rooms.get(visit.room)?.list || kit.standard] || [];
   const nameOf = (id) => rooms.get(id)?.name || says.unknown.replace("{number}", id);
 
   function row(href, name, about) {
     const made = make("t-row");
-    made.querySelector("a").href = href;
-    made.querySelector("a").textContent = name;
+    const link = made.querySelector("a");
+    link.textContent = name;
+    if (href) {
+      link.href = href;
+    } else {
+      link.removeAttribute("href");
+    }
     made.querySelector("p").textContent = about;
     return made;
+  }
+
+  function named(word) {
+    const words = word.toLowerCase().split(/\s+/).filter(Boolean);
+    const fits = (room) => words.every((one) => (room.name + " " + room.about + " " + room.id).toLowerCase().includes(one));
+    return kit.rooms.filter(fits);
   }
 
   async function choose(word = "") {
@@ -28,19 +42,18 @@
     by("visit").hidden = true;
     by("choose").hidden = by("about").hidden = false;
     by("title").textContent = document.title.split(" · ")[0];
-    const words = word.toLowerCase().split(/\s+/).filter(Boolean);
-    const fits = (room) => words.every((one) => (room.name + " " + room.about + " " + room.id).toLowerCase().includes(one));
-    const found = kit.rooms.filter(fits);
+    const found = named(word);
     const waiting = await Kept.visits();
     const sinceOf = (one) => says.since.replace("{time}", time.format(one.began_s * 1000));
+    const stateOf = (one) => (mine(one) ? (one.ended_s ? says.done : says.open) : says.other);
     by("waiting").hidden = !waiting.length;
     by("waiting").querySelector("ul").replaceChildren(
-      ...waiting.map((one) => row("#" + one.room, nameOf(one.room), sinceOf(one) + " · " + (one.ended_s ? says.done : says.open))),
+      ...waiting.map((one) => row(mine(one) ? "#" + one.room : "", nameOf(one.room), sinceOf(one) + " · " + stateOf(one))),
     );
     by("rooms").hidden = !found.length;
     by("rooms").querySelector("ul").replaceChildren(...found.slice(0, 100).map((room) => row("#" + room.id, room.name, room.about)));
     by("empty").hidden = kit.rooms.length > 0 || waiting.length > 0;
-    by("unknown").hidden = !words.length || found.length > 0;
+    by("unknown").hidden = !word || found.length > 0;
   }
 
   // As services/checklists.py has it: a room whose stalls nobody has counted is answered as a whole.
@@ -124,11 +137,9 @@
   }
 
   async function enter(id) {
-    visit = (await Kept.visits()).find((one) => one.room === id);
-    if (!visit) {
-      visit = { key: Kept.key(), user: kit.user, room: id, began_s: nowS(), answers: {} };
-      await Kept.keepVisit(visit); // it has begun, even if nothing is answered yet
-    }
+    // Kept from the first press on: a page that was only looked at is no visit.
+    const fresh = { key: Kept.key(), user: kit.user, room: id, began_s: nowS(), answers: {} };
+    visit = (await Kept.visits()).find((one) => one.room === id && mine(one)) || fresh;
     by("choose").hidden = by("about").hidden = true;
     by("title").textContent = nameOf(id);
     by("stalls-field").hidden = rooms.has(id);
@@ -171,8 +182,10 @@
     event.preventDefault();
     const typed = by("number").value.trim();
     const number = typed.split("/").pop().toLowerCase();
-    if (rooms.has(number) || (NUMBER.test(number) && kit.user)) {
-      location.hash = number;
+    if (rooms.has(clean(number))) {
+      location.hash = clean(number);
+    } else if (NUMBER.test(number) && kit.user && !named(typed).length) {
+      location.hash = number; // not taken along
     } else {
       choose(typed);
     }

@@ -48,6 +48,7 @@ def test_a_visit_is_taken_over_with_the_times_put_right(app, hand_over, sign_in)
         {"lens": "perhaps"},
         {"more": 1},
         {"began_s": -1},
+        {"note": "\0"},
     ],
 )
 def test_what_cannot_be_read_is_refused_in_words(hand_over, wrong):
