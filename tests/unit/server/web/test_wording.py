@@ -39,7 +39,7 @@ def rules_in_detect():
                 found.update(strings(node.args[0]))
             elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "").endswith("RULES"):
                 found.update(strings(node.value))
-    return found
+    return found - {""}  # the place in a table of a tier that has no rule
 
 
 def causes_in_detect():
