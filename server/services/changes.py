@@ -17,7 +17,10 @@ from server.models.sensors import Command, Sensor
 def inspection_mark(session: Session, one: Inspection) -> str:
     """Changes with the inspection's findings, sweeps, steps, results, and its sensors' states."""
     events = select(func.max(FindingEvent.id)).join(Finding).where(Finding.inspection_id == one.id)
-    judged = select(func.max(Disposition.id)).join(Finding).where(Finding.inspection_id == one.id)
+    here = (Finding.inspection_id == one.id) | (
+        Finding.restroom_id == one.restroom_id
+    )  # it shows what is open from before
+    judged = select(func.max(Disposition.id)).join(Finding).where(here)
     parts = [
         events.scalar_subquery(),
         judged.scalar_subquery(),

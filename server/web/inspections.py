@@ -7,6 +7,7 @@ from flask_babel import gettext
 
 from ansim import report
 from server import clock, security
+from server.models.findings import OPEN
 from server.models.inspections import EYE, METHODS, OUTCOMES, RESULTS, RF, STEP_NONE_FOUND, STEP_SUSPICIOUS
 from server.models.reports import Selftest
 from server.services import (
@@ -16,6 +17,7 @@ from server.services import (
     commands,
     coverage,
     errors,
+    findings,
     holes,
     inspections,
     people,
@@ -60,6 +62,9 @@ def start(public_id):
     with page.store()() as session:
         silent_after_s = _silent_after_s()
         room = reach.room(session, public_id, people.INSPECT)
+        running = inspections.running_in(session, room)
+        if running is not None and problem is None:
+            return redirect(url_for("inspections.show", public_id=running.public_id))
         choices = [facts.sensor(one, silent_after_s) for one in sensors.available(session, page.user())]
         choices.sort(key=lambda one: one.sensor.restroom_id != room.id)
         return render_template(
@@ -144,6 +149,7 @@ def _live(session, one):
         "since": mark,
         "alarms": [finding for finding in found if facts.is_alarm(finding)],
         "others": [finding for finding in found if not facts.is_alarm(finding)],
+        "earlier": _earlier(session, one),
         "coverage": covered,
         "steps": _steps(session, one, covered),
         "sensors": _listening(session, one),
@@ -151,6 +157,12 @@ def _live(session, one):
         "visits": visits.of_inspection(session, one),
         "selftests": _selftests(session, one),
     }
+
+
+def _earlier(session, one):
+    """What is open in the restroom and was not found by this inspection: by the one before, or a sensor between them."""
+    found = findings.list_findings(session, OPEN, one.restroom)
+    return [finding for finding in found if finding.inspection_id != one.id]
 
 
 def _selftests(session, one):
@@ -311,6 +323,7 @@ def _conclude(public_id, correcting):
             hindrance=_none_found_hindrance(session, one),
             steps=_steps(session, one, covered),
             coverage=covered,
+            earlier=_earlier(session, one),
             result=result,
             reason=reason,
             note_text=note,

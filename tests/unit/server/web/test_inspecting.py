@@ -61,11 +61,28 @@ def test_the_start_page_puts_the_rooms_own_sensor_first_and_picks_it_among_sever
 
 
 def test_a_second_inspection_of_the_same_restroom_is_refused_in_words(begin, sign_in, post, room):
-    begin("demo-1")
+    _client, running = begin("demo-1")
+    client = sign_in("manager")
 
-    page = post(sign_in("manager"), f"/restrooms/{room}/inspect")
+    page = post(client, f"/restrooms/{room}/inspect", page="/me")
 
     assert "An inspection of this restroom is already running." in page.text
+    assert client.get(f"/restrooms/{room}/inspect").location == f"/inspections/{running}"
+
+
+def test_what_is_open_from_before_stands_beside_what_this_inspection_finds(begin, say):
+    say.finding("demo-1", "")
+    client, running = begin("demo-1")
+
+    page = client.get(f"/inspections/{running}").text
+    mark = MARK.search(page)[1]
+    say.finding("demo-1", running)
+    news = client.get(f"/inspections/{running}/live?since={mark}").text
+
+    for text in (page, news):
+        assert text.partition('id="earlier"')[2].count('href="/findings/') == 1
+    assert "data-finding=" not in page and "data-finding=" in news
+    assert "1 finding from before is still open here." in client.get(f"/inspections/{running}/finish").text
 
 
 def test_the_live_part_answers_nothing_until_something_has_changed(begin, say):
