@@ -63,6 +63,17 @@ def emitter(session: Session, user, number: int) -> KnownEmitter:
     return found
 
 
+def listed(session: Session, facility_id: int, address: str, now_s: int) -> KnownEmitter | None:
+    """The valid entry of an address in a facility's list, if there is one."""
+    wanted = select(KnownEmitter).where(
+        KnownEmitter.facility_id == facility_id,
+        KnownEmitter.address == address,
+        KnownEmitter.withdrawn_s.is_(None),
+        or_(KnownEmitter.expires_s.is_(None), KnownEmitter.expires_s > now_s),
+    )
+    return session.scalar(wanted.order_by(KnownEmitter.id.desc()).limit(1))
+
+
 def add(
     session: Session,
     user,
@@ -91,13 +102,7 @@ def add(
         raise Refused("reason_needed")
     _check_days(days)
     now_s = clock.now_s()
-    there = select(KnownEmitter.id).where(
-        KnownEmitter.facility_id == facility.id,
-        KnownEmitter.address == address,
-        KnownEmitter.withdrawn_s.is_(None),
-        or_(KnownEmitter.expires_s.is_(None), KnownEmitter.expires_s > now_s),
-    )
-    if session.scalar(there.limit(1)):
+    if listed(session, facility.id, address, now_s):
         raise Refused("emitter_there")
     added = KnownEmitter(
         facility_id=facility.id,

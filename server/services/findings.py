@@ -23,7 +23,7 @@ from server.models.findings import (
 )
 from server.models.inspections import Inspection
 from server.models.places import KnownEmitter, Restroom
-from server.services import access, log, people
+from server.services import access, emitters, log, people
 from server.services.errors import NotFound, Refused
 
 KNOWN_FOR_S = 365 * 86400  # an approved emitter is asked about again after a year
@@ -226,6 +226,8 @@ def close(session: Session, one: Finding) -> None:
 
 def _approve(session, one, user, kind, now_s):
     facility_id = session.scalar(select(Restroom.facility_id).where(Restroom.id == one.restroom_id))
+    if there := emitters.listed(session, facility_id, one.address, now_s):
+        return there  # from another finding of the same device
     added = KnownEmitter(
         facility_id=facility_id,
         address=one.address,

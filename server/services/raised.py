@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from ansim import finding as words
 from server import clock
 from server.models.findings import CLOSED, NOTED, OPEN, WITH_ADDRESS, Disposition, Finding, FindingEvent
-from server.models.places import KnownEmitter, Restroom
+from server.models.places import Restroom
 from server.models.sensors import Sensor
-from server.services import findings, log, notices
+from server.services import emitters, findings, log, notices
 from server.services.pseudonyms import Pseudonyms, is_local, maker
 
 ON_THE_LIST = "on the facility's list of known emitters"
@@ -150,14 +150,8 @@ def _recognise(session, found, address, now_s):
     """Close a finding at once if its emitter is on the facility's list."""
     if found.restroom_id is None:
         return
-    facility_id = select(Restroom.facility_id).where(Restroom.id == found.restroom_id).scalar_subquery()
-    wanted = select(KnownEmitter).where(
-        KnownEmitter.facility_id == facility_id,
-        KnownEmitter.address == address,
-        KnownEmitter.withdrawn_s.is_(None),
-        (KnownEmitter.expires_s.is_(None)) | (KnownEmitter.expires_s > now_s),
-    )
-    known = session.scalar(wanted.order_by(KnownEmitter.id.desc()).limit(1))
+    facility_id = session.scalar(select(Restroom.facility_id).where(Restroom.id == found.restroom_id))
+    known = emitters.listed(session, facility_id, address, now_s)
     if known is None:
         return
     found.known_emitter_id = known.id

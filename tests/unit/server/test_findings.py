@@ -188,6 +188,19 @@ def test_a_known_emitter_is_recognised_next_time(session, pseudonyms, inspected,
     assert not inspections.blocking_findings(session, again)
 
 
+def test_two_findings_of_one_device_are_one_entry_of_the_list(session, pseudonyms, inspected, voice, kim, hall):
+    heard(session, pseudonyms, voice.finds(subject=ADDRESS))
+    voice.inspection = ""
+    heard(session, pseudonyms, voice.finds(subject=ADDRESS))
+
+    for one in session.scalars(select(Finding)).all():
+        one.restroom_id = hall.id
+        findings.dispose(session, one, kim, KNOWN, "the entrance's camera, seen")
+
+    entry = session.scalars(select(KnownEmitter)).one()
+    assert [one.known_emitter_id for one in session.scalars(select(Finding))] == [entry.id, entry.id]
+
+
 def test_an_inspector_judges_but_does_not_fill_the_facilitys_list(session, pseudonyms, inspected, voice):
     lee, _ = people.add_user(session, "lee", "Lee", "inspector", "correct horse battery")
     heard(session, pseudonyms, voice.finds())
