@@ -1,6 +1,6 @@
 """What a template needs that no service gives in that form: sums, sentences, and what follows from them."""
 
-from collections import namedtuple
+from collections import Counter, namedtuple
 from datetime import UTC, datetime
 
 from flask_babel import format_date, gettext, ngettext
@@ -8,7 +8,7 @@ from flask_babel import format_date, gettext, ngettext
 from ansim import report
 from ansim.finding import ALARM_SCORE
 from server import clock, i18n
-from server.models.findings import CLOSED
+from server.models.findings import CLOSED, DISPOSITIONS
 from server.models.inspections import METHODS, NONE_FOUND, NOT_COMPLETED, REFERRED, RF, STEP_NONE_FOUND
 from server.services import coverage as coverage_service
 from server.services import plans as plans_service
@@ -144,17 +144,33 @@ def result_sentence(row) -> str:
     return gettext("Referred to police") if result.result == REFERRED else result.result
 
 
-def step_statement(step, covered: Coverage | None) -> str:
-    """Return the RF step as a sentence that claims no more than was done; "" for the other steps."""
+def step_statement(step, covered: Coverage | None, found) -> str:
+    """
+    Return the RF step as a sentence that claims no more than was done; "" for the other steps.
+
+    found  the inspection's findings: what was heard and settled is named
+    """
     if step is None or step.method != RF or step.outcome != STEP_NONE_FOUND or covered is None:
         return ""
+    given = {
+        "time": i18n.when(step.at_s),
+        "reached": covered.reached,
+        "all": len(covered.channels),
+        "listened": i18n.duration(covered.listened_s),
+    }
+    settled = Counter(one.disposition for one in found if one.status == CLOSED and one.disposition)
+    if not settled:
+        return gettext(
+            "No camera-like transmission found by RF at %(time)s, with %(reached)s of %(all)s channels of 2.4 GHz"
+            " listened to long enough (%(listened)s in all).",
+            **given,
+        )
+    kinds = ", ".join(f"{words.DISPOSITIONS[kind].short}: {settled[kind]}" for kind in DISPOSITIONS if settled[kind])
     return gettext(
-        "No camera-like transmission found by RF at %(time)s, with %(reached)s of %(all)s channels of 2.4 GHz"
-        " listened to long enough (%(listened)s in all).",
-        time=i18n.when(step.at_s),
-        reached=covered.reached,
-        all=len(covered.channels),
-        listened=i18n.duration(covered.listened_s),
+        "Apart from what was heard and settled (%(settled)s), no camera-like transmission found by RF at %(time)s,"
+        " with %(reached)s of %(all)s channels of 2.4 GHz listened to long enough (%(listened)s in all).",
+        settled=kinds,
+        **given,
     )
 
 

@@ -211,13 +211,13 @@ def _starts(command, one):
 
 
 def _steps(session, one, covered):
-    rows = []
+    rows, found = [], inspections.findings_of(session, one)
     for method, step in inspections.current_steps(one).items():
         hindrance = ""
         if one.result is None:
             hindrance = _hindrance(session, one, covered) if method == RF else _eye_hindrance(session, one, method)
         outcome, note = (step.outcome, step.note) if step else (None, "")
-        rows.append(Step(method, outcome, note, hindrance, facts.step_statement(step, covered)))
+        rows.append(Step(method, outcome, note, hindrance, facts.step_statement(step, covered, found)))
     return rows
 
 

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, current_app, redirect, render_template, r
 from flask_babel import gettext
 
 from server import clock
-from server.services import access_log, certificates, errors, pdf, reports_out, signatures, tables
+from server.services import access_log, certificates, errors, inspections, pdf, reports_out, signatures, tables
 from server.web import facts, page, places, reach
 from server.wording import reports as wording
 from server.wording import words
@@ -138,7 +138,7 @@ def certificate(public_id):
             "room": one.restroom,
             "covered": covered,
             "sentence": facts.result_sentence(paper.result),
-            "statement": facts.step_statement(paper.steps["rf"], covered),
+            "statement": facts.step_statement(paper.steps["rf"], covered, inspections.findings_of(session, one)),
             "not_covered": wording.not_covered(paper, covered),
             "address": places.public_address(one.restroom),
             "qr": _qr(places.public_address(one.restroom)),

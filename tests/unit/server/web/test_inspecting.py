@@ -5,7 +5,7 @@ import re
 import pytest
 from sqlalchemy import select
 
-from server.models import Command, Sensor
+from server.models import Command, Finding, Sensor
 from server.services import inspections
 
 MARK = re.compile(r'since=([^"]+)"')
@@ -161,6 +161,24 @@ def test_a_step_that_was_not_done_needs_a_reason(begin, post, one):
 
     assert inspections.current_steps(one(running))["lens"].note == "No lens finder at hand"
     assert "No lens finder at hand" in client.get(f"/inspections/{running}").text
+
+
+def test_what_was_heard_and_settled_is_named_where_nothing_else_was_found(app, begin, say, post, look):
+    client, running = begin("demo-1")
+    say.sweep("demo-1", running)
+    say.finding("demo-1", running)
+    with app.extensions["sessions"]() as session:
+        found = session.scalar(select(Finding.public_id))
+    post(client, f"/findings/{found}", {"kind": "neighbour", "reason": "the shop next door, seen"})
+    post(client, f"/inspections/{running}/steps/rf", {"outcome": "none_found"})
+    last = client.get(f"/inspections/{running}/finish").text
+    post(client, f"/inspections/{running}/finish", {"result": "none_found"})
+
+    for page in ("", "/certificate"):
+        text = client.get(f"/inspections/{running}{page}").text
+        assert "Apart from what was heard and settled (Neighbour&#39;s device: 1), no camera-like transmission" in text
+        assert "No camera-like transmission found by RF" not in text
+    assert f"/inspections/{running}/steps/eye" in last and f"/inspections/{running}/steps/rf" not in last
 
 
 def test_a_finished_inspection_says_what_was_looked_for_and_claims_no_more(begin, say, post, room, look):
