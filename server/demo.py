@@ -90,7 +90,6 @@ def _add_places(session):
                     latitude=position[0],
                     longitude=position[1],
                     opening_hours="00:00-24:00",
-                    owner=name,
                 )
             )
     return found

@@ -3,7 +3,7 @@
 from collections import namedtuple
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
-from flask_babel import gettext
+from flask_babel import gettext, ngettext
 
 from server import security
 from server.services import access_log, people, retention, signs
@@ -13,7 +13,7 @@ bp = Blueprint("privacy", __name__)
 
 TEXT_LENGTH = 2000
 
-# days  how long, by the settings
+# How long, by the settings: keys in days, the others in words
 Kept = namedtuple("Kept", ("raw", "features", "inspections", "finds", "keys"))
 
 
@@ -27,7 +27,15 @@ def index():
 def _kept():
     settings = current_app.extensions["settings"]
     days = retention.days(settings)
-    return Kept(days.raw, days.features, days.inspections, days.finds, days.keys)
+    return Kept(*(_span(kept) for kept in (days.raw, days.features, days.inspections, days.finds)), days.keys)
+
+
+def _span(days):
+    """A time in whole years if it is some (1095 days and 1096 are three), else in days."""
+    years = round(days / 365.25)
+    if years and abs(days - years * 365.25) <= years:
+        return ngettext("%(num)s year", "%(num)s years", years)
+    return ngettext("%(num)s day", "%(num)s days", days)
 
 
 @bp.get("/facilities/<public_id>/privacy-sign")

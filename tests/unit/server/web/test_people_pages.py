@@ -290,4 +290,4 @@ def test_a_site_has_its_privacy_sign_with_what_its_manager_adds(sign_in, post, s
 def test_the_privacy_page_says_how_long_things_are_kept(stranger):
     page = stranger().get("/privacy")
 
-    assert "raw reports 7 days" in page.text and "cases for the police 3653 days" in page.text
+    assert "raw reports 7 days" in page.text and "cases for the police 10 years" in page.text
