@@ -36,6 +36,7 @@ def test_a_restart_a_short_run_and_missing_reports_are_told():
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1500)  # minutes, and more of them on a busy machine
 @pytest.mark.build
 @pytest.mark.mosquitto
 @pytest.mark.parametrize("uplink", ["wifi", "ethernet"])
@@ -48,6 +49,7 @@ def test_the_whole_firmware_with_its_panel_works_through_a_day_in_a_crowd_in_160
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1500)  # minutes, and more of them on a busy machine
 @pytest.mark.mosquitto
 @pytest.mark.parametrize("uplink", ["wifi", "ethernet"])
 def test_an_hour_in_a_crowd_leaves_the_heap_as_it_was(uplink):
