@@ -30,7 +30,7 @@ SHAPE = (
 )
 # Set by reason beside what is fitted of the shape: voice, telemetry and what a download acknowledges go in short frames,
 # a picture fills long ones whatever its rate. Of the cameras recorded at most 37 % are short, sound included.
-REASONED_SHAPE = ((evidence.SMALL_UP, ((0, 0), (800, -6), (840, -12), (930, -14))),)
+REASONED_SHAPE = ((evidence.SMALL_UP, ((0, 0), (800, -6), (850, -12), (930, -14))),)
 AMOUNT = (evidence.ACTIVE_ROWS, RISING, (2, 3, 4, 5, 6, 7, 8, 9))
 # Nothing is raised on less: sensors, plugs and speakers send bursts of up to three seconds.
 LEAST_ACTIVE_ROWS = 4
@@ -175,7 +175,7 @@ def fit(sources, found, second=None, leave_out=None):
     weight = balanced(sources, found)
     columns, directions = design(found.values, (*SHAPE, AMOUNT))
     slopes, intercept, means = regress(columns, directions, found.camera, weight)
-    shape = staircases(SHAPE, slopes, means) + REASONED_SHAPE
+    shape = staircases(SHAPE, slopes, means)
     even = round(float(intercept) * POINTS_PER_NAT)
     recorded = np.array([one.origin != examples.MADE for one in sources])[found.source]
     others = recorded & ~found.camera
@@ -196,7 +196,8 @@ def fit(sources, found, second=None, leave_out=None):
             steps.append((least, int(last - alarm)))
     return types.SimpleNamespace(
         BASE=int(ALARM + even - last),
-        SHAPE=shape,
+        # What is set by reason comes on top: the others keep their distance from the alarm without it.
+        SHAPE=shape + REASONED_SHAPE,
         AMOUNT=((evidence.ACTIVE_ROWS, tuple(steps)),),
         SECOND=(*(second or ()), *REASONED),
         ACCESS_POINT=ACCESS_POINT,
