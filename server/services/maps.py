@@ -17,6 +17,7 @@ from server.services import access
 
 MOST_SINGLE = 300  # restrooms in view; more become groups
 ACROSS, DOWN = 12, 10  # groups at most, so that their numbers stand beside each other
+EDGE = 1e-9  # of a part: what lies on an edge of the view belongs to its outermost part
 
 # Degrees of latitude and longitude, WGS 84.
 Box = namedtuple("Box", ("south", "west", "north", "east"))
@@ -51,9 +52,9 @@ def spots(session: Session, user, box: Box) -> list[Spot] | None:
 def groups(session: Session, user, box: Box, now_s: int) -> list[Group]:
     """Return the restrooms in a box by part of it, each group in the middle of its own."""
     high, wide = (_step(box.south, box.north, DOWN), _step(box.west, box.east, ACROSS))
-    # round(x - 0.5) is floor(x) in both databases, whose casts to a whole number differ
-    row = func.round((Restroom.latitude - box.south) / high - 0.5)
-    column = func.round((Restroom.longitude - box.west) / wide - 0.5)
+    # round(x - 0.5) is floor(x) in both databases, whose casts to a whole number differ, and so do their halves
+    row = func.round((Restroom.latitude - box.south) / high - 0.5 + EDGE)
+    column = func.round((Restroom.longitude - box.west) / wide - 0.5 + EDGE)
     middle = func.avg(Restroom.latitude), func.avg(Restroom.longitude)
     numbers = func.count(), func.count(case((Restroom.due_s <= now_s, 1)))
     wanted = _within(select(row, column, *middle, *numbers), user, box).group_by(row, column)
@@ -66,7 +67,7 @@ def groups(session: Session, user, box: Box, now_s: int) -> list[Group]:
 
 
 def _step(low, high, parts):
-    return max(high - low, 1e-6) / parts
+    return max(high - low, 1e-6) * (1 + EDGE) / parts
 
 
 def _part(box, down, across, high, wide):

@@ -101,3 +101,13 @@ def test_a_view_of_one_point_is_no_division_by_nothing(session, hall):
     (group,) = maps.groups(session, None, maps.Box(36.5, 127.5, 36.5, 127.5), NOW_S)
 
     assert group.rooms == 1
+
+
+def test_what_lies_on_an_edge_of_the_view_belongs_to_its_outermost_part(session, hall):
+    for latitude, longitude in ((30, 120), (40, 130)):
+        add(session, hall, float(latitude), float(longitude))
+
+    low, high = sorted(maps.groups(session, None, HERE, NOW_S))
+
+    assert (low.box.south, low.box.west) == (30, 120)
+    assert (high.box.north, high.box.east) == pytest.approx((40, 130))
