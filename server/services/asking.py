@@ -24,10 +24,12 @@ def ask(session: Session, room: Restroom) -> InspectionRequest:
 
     Raises Refused: restroom_retired.
     """
+    # Locked, so that two who ask at the same moment are counted together.
+    room = session.get(Restroom, room.id, with_for_update=True, populate_existing=True)
     if room.retired_s is not None:
         raise Refused("restroom_retired")
     now_s = clock.now_s()
-    there = session.scalar(_open().where(InspectionRequest.restroom_id == room.id).with_for_update())
+    there = open_one(session, room)
     if there is not None:
         there.count += 1
         there.last_s = now_s
