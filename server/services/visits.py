@@ -124,7 +124,7 @@ def _answer(session, user, one, visit):
     lines = checklists.progress(session, one).lines
     suspicious = [line for line in lines if line.answer == SUSPICIOUS]
     if suspicious:
-        words = [f"{line.stall or '-'}: {line.item['text']}: {line.note}" for line in suspicious]
+        words = [(f"{line.stall}: " if line.stall else "") + f"{line.item['text']}: {line.note}" for line in suspicious]
         inspections.record_step(session, one, EYE, STEP_SUSPICIOUS, user, "\n".join([*words, visit.note])[:1000])
     elif visit.answers and lines and all(line.answer for line in lines):
         inspections.record_step(session, one, EYE, STEP_NONE_FOUND, user, visit.note)
