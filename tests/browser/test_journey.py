@@ -97,13 +97,14 @@ def test_an_inspection_with_the_real_firmware_from_sign_in_to_the_log(
     # The finding comes by itself: a mark left in the page would not outlive a reload.
     page.evaluate("window.sameDocument = true")
     expect(page.get_by_text(say["act"])).to_be_visible(timeout=90_000)
-    expect(page.get_by_role("link", name=say["title"])).to_be_visible()
+    found = page.locator("[data-finding]").get_by_role("link", name=say["title"])  # not what is open from before
+    expect(found).to_be_visible()
     expect(page.get_by_text(say["listens"])).to_be_visible()
     assert page.evaluate("window.sameDocument") is True
     assert page.locator("#announcer").text_content()
     assert page.title().startswith("(1) ")
 
-    page.get_by_role("link", name=say["title"]).click()
+    found.click()
     expect(page.get_by_role("heading", name=say["do"])).to_be_visible()
     expect(page.get_by_role("heading", name=say["why"])).to_be_visible()
     expect(page.get_by_text(say["sends"]).first).to_be_visible()
