@@ -69,6 +69,7 @@ class Journal:
         self._file_bytes = max(MIN_FILE_BYTES, max_bytes // FILES)
         self._file = None
         self._confirmed = {}  # boot -> seq
+        self._counted = (None, 0)  # when the waiting reports were counted, and how many they were
         self._unwritten = []  # boots whose confirmation is not in the flash yet
 
     def open(self) -> None:
@@ -169,13 +170,10 @@ class Journal:
     @property
     def reports(self) -> int:
         """How many reports are not confirmed yet."""
-        waiting = 0
-        for one in self.segments:
-            if self._confirmed.get(one.first_boot, 0) < one.first_seq and one.first_boot == one.last_boot:
-                waiting += one.reports
-            elif one.reports:
-                waiting += self._count_waiting(one)
-        return waiting
+        now = (self.boot, self.seq, self.generation, dict(self._confirmed))
+        if self._counted[0] != now:  # a display asks twice a second, and counting reads files
+            self._counted = (now, sum([self._count_waiting(one) for one in self.segments]))
+        return self._counted[1]
 
     def close(self) -> None:
         """Write down what is confirmed, before an orderly restart. open() may follow."""
@@ -297,11 +295,13 @@ class Journal:
         return self.boot
 
     def _count_waiting(self, one, enough=None):
-        """Count the reports of a file that are not confirmed; stop at `enough`."""
+        """Count the reports of a file that are not confirmed; it may stop at `enough`."""
+        if self._confirmed.get(one.first_boot, 0) < one.first_seq and one.first_boot == one.last_boot:
+            return one.reports
         waiting = 0
         if one.reports and not (one.first_boot == one.last_boot and self.is_confirmed(*_last(one))):
             with open(self.path(one.number), "rb") as file:
-                for record in segments.records(file):
+                for record in segments.records(file, bodies=False):
                     if record and record.kind <= STUB and not self.is_confirmed(record.boot, record.seq):
                         waiting += 1
                         if waiting == enough:

@@ -190,7 +190,7 @@ class Link:
 
     def _oldest(self):
         """Return (boot, seq) of the oldest report that is not confirmed; of none yet made if all are."""
-        waiting = self._journal.cursor().next()
+        waiting = self._journal.cursor().next(body=False)
         return waiting[:2] if waiting else (self._journal.boot + 1, 0)
 
     async def _connect_once(self):

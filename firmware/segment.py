@@ -30,6 +30,7 @@ _CRC = "<I"
 _MAGIC = 0xA51E
 _MAGIC_BYTES = b"\x1e\xa5"
 _SEARCH_BYTES = 256
+_piece = bytearray(_SEARCH_BYTES)
 
 # kind, boot, first, seq, body as above; end is the file offset behind the record
 Record = namedtuple("Record", ("kind", "boot", "first", "seq", "body", "end"))
@@ -84,9 +85,12 @@ def write(file, kind: int, boot: int, first: int, seq: int, body: bytes) -> Reco
     return Record(kind, boot, first, seq, body, 0)
 
 
-def records(file, start: int = 0):
+def records(file, start: int = 0, bodies: bool = True):
     """
     Yield the records of a file opened for reading, from the record at offset `start` on.
+
+    bodies   False: `body` is the body's length only. A body is checked all the same, but never held as a whole:
+             whoever only counts would fill the heap with pieces of a kB each.
 
     Yields None for each damaged or torn stretch, then goes on behind it. Never raises.
     """
@@ -96,7 +100,7 @@ def records(file, start: int = 0):
             header = file.read(HEADER_BYTES)
             if not header:
                 return
-            record = _record(file, header, start)
+            record = _record(file, header, start, bodies)
             if record is None:
                 start = _next_magic(file, start + 1)  # pyright: ignore[reportAssignmentType]
         except OSError:  # this block of the flash cannot be read any more
@@ -109,19 +113,35 @@ def records(file, start: int = 0):
             return
 
 
-def _record(file, header, start):
+def _record(file, header, start, bodies):
     """Return the record behind this header, None if it is not whole."""
     if len(header) < HEADER_BYTES:
         return None
     magic, kind, length, boot, first, seq = struct.unpack_from(_HEADER, header)
     if magic != _MAGIC or length > MAX_BODY_BYTES:
         return None
-    body = file.read(length)
-    if len(body) < length:
-        return None
-    if struct.unpack_from(_CRC, header, 17)[0] != crc32(body, crc32(header[:17])):
+    crc, body = crc32(header[:17]), length
+    if bodies:
+        body = file.read(length)
+        if len(body) < length:
+            return None
+        crc = crc32(body, crc)
+    else:
+        crc = _crc_of_rest(file, length, crc)
+    if struct.unpack_from(_CRC, header, 17)[0] != crc:
         return None
     return Record(kind, boot, first, seq, body, start + HEADER_BYTES + length)
+
+
+def _crc_of_rest(file, length, crc):
+    """Go on with a CRC over so many bytes of the file; -1 if it has fewer."""
+    while length:
+        got = file.readinto(memoryview(_piece)[: min(length, _SEARCH_BYTES)])
+        if not got:
+            return -1
+        crc = crc32(memoryview(_piece)[:got], crc)
+        length -= got
+    return crc
 
 
 def _next_magic(file, start):

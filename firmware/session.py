@@ -278,7 +278,7 @@ class Session:
 
     def _is_due(self, newest):
         """Return True if a report up to `newest` still waits to be confirmed; see to what is missing before it."""
-        oldest = self._journal.cursor().next()
+        oldest = self._journal.cursor().next(body=False)
         if oldest is None or oldest[:2] > newest:
             return False
         self._fruitless += 1

@@ -45,6 +45,7 @@ PANEL = ("led", "button", "buzzer", "oled", "battery")
 FLAT_BYTES = 2048
 STEP_K = 8
 BLOCK_BYTES = 32
+MEM_INFO = ("stack: ", "GC: total", "No. of 1-blocks")  # how the lines of micropython.mem_info() begin
 LEAST_HOURS = 0.2
 
 
@@ -79,7 +80,7 @@ def measure(
         ca = authority(folder) if tls else None
         broker = brokers.mosquitto(folder, brokers.free_port(22900, 22990), tls="broker" if tls else "").start()
         server = TinyServer(broker.port, ca=ca).start()
-        said = []
+        said, pieces = [], []
         host = {"broker": "localhost", "ca": ca.read_text()} if ca else {}
         host |= {"fitted": list(PANEL)} if panel else {}
         settings = settings_for(DEVICE, KEY, port=broker.port, uplink=uplink, upload_every_s=upload_every_s, **host)
@@ -90,7 +91,7 @@ def measure(
             speed,
             heap,
             code=code,
-            say=said.append,
+            say=lambda line: (pieces if line.lstrip().startswith(MEM_INFO) else said).append(line),
             environ={"SIM_WEIGH_S": str(WEIGH_S)},
         )
         began_s = time.monotonic()
@@ -107,7 +108,7 @@ def measure(
         findings = [one["body"] for one in server.reports.values() if one["kind"] == report.FINDING]
         return {
             "rows": rows,
-            "piece": longest_piece(said),
+            "piece": longest_piece(pieces),
             "restarts": sensor.starts - 1,
             "reports": len(server.order),
             "findings": sorted({(one["detector"], one["event"]) for one in findings}),

@@ -1,15 +1,18 @@
 """The journal: what is appended stays until the server confirms it, in order, within its room."""
 
+import io
 import json
 import os
 import random
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from ansim import report, topics
 from ansim.envelope import digest
 from firmware.journal import MAX_REPORT_BYTES, Journal
+from firmware.segment import records
 from tests.integration.report_bodies import BODIES, SWEEP_BODY
 
 ROOM = 64 << 10
@@ -126,6 +129,18 @@ def test_a_cursor_goes_on_with_what_is_appended_later(folder):
     assert cursor.next()[:2] == (1, 1) and cursor.next() is None
     append(journal, report.SWEEP)
     assert cursor.next()[:2] == (1, 2) and cursor.next() is None
+
+
+@pytest.mark.parametrize("damage_at", [0, 12, -12])
+def test_records_without_their_bodies_are_the_same_ones_with_their_lengths(folder, damage_at):
+    journal = opened(folder)
+    append(journal, report.RESET, *[report.SWEEP] * 3)
+    journal.close()
+    data = bytearray(Path(journal.path(1)).read_bytes())
+    data[damage_at] ^= damage_at != 0
+    whole = [one and one._replace(body=len(one.body)) for one in records(io.BytesIO(data))]
+
+    assert list(records(io.BytesIO(data), bodies=False)) == whole and (None in whole) == bool(damage_at)
 
 
 def test_a_cursor_finds_its_place_after_files_were_rewritten_and_freed(folder):
