@@ -42,7 +42,7 @@ from collections import namedtuple
 from ansim.frame_header import ADDR2, FLAG_RETRY, FLAGS, LENGTH, RECORD_BYTES, TIME_WRAPS_AT, address_bytes
 
 BIN_MS = 100
-MAX_BINS = 1200  # 120 s: 11 kB while it runs
+MAX_BINS = 1200  # 120 s: 6 kB at its end
 FEWEST_BINS = 300  # 30 s: 30 shifts
 HEARD_MS = 80  # a bin that was listened to for less is left out
 FEWEST_HEARD = 50  # bins of movement, and of stillness, that must have been heard
@@ -64,6 +64,8 @@ RESPONDS, NO_RESPONSE, UNCLEAR = "responds", "no_response", "unclear"
 # effect_permille  bytes per second in movement over those in stillness, minus one
 # heard_permille   share of the slots' time in which the sensor listened
 Result = namedtuple("Result", ("subject", "slots", "p_ppm", "effect_permille", "heard_permille"))
+
+_UNHEARD = 255  # more than any level
 
 
 class BadSlots(ValueError):
@@ -107,6 +109,8 @@ class Stimulus:
             raise BadSlots("slots take %d s, should be %d..%d" % (end // 1000, FEWEST_BINS // 10, MAX_BINS // 10))
         if not self._marks:
             raise BadSlots("no slot asks for movement")
+        self._bytes = array("H", range(self._bins))  # of a range, because that takes no second piece of the heap
+        self._heard_ms = bytearray(self._bins)
         self.begin(0)
         self._begun = False
 
@@ -114,8 +118,8 @@ class Stimulus:
         """The first slot is announced now; forgets what was heard before."""
         self._begun = True
         self._begin_ms = at_ms
-        self._bytes = array("H", bytes(2 * self._bins))
-        self._heard_ms = bytearray(self._bins)
+        for place in range(self._bins):
+            self._bytes[place] = self._heard_ms[place] = 0
 
     def over(self, now_ms: int) -> bool:
         """True once the last slot has ended."""
@@ -150,65 +154,69 @@ class Stimulus:
 
     def result(self) -> Result:
         """
-        Return what was found. Takes about half a second and 10 kB on an ESP32, so ask when the test is over.
+        Return what was found. Takes about half a second and 3 kB on an ESP32, so ask when the test is over.
 
         p_ppm is 1000000 and the effect 0 if too little was heard of movement or of stillness.
         """
         heard = sum(self._heard_ms)
         heard_permille = heard * 1000 // (self._bins * BIN_MS)
-        levels, counts = self._prefix_sums()
-        true, lag = self._best(levels, counts, 0)
+        differences = self._differences(self._levels())
+        true, lag = _best(differences)
         moved, still = self._bytes_at(lag)
         if true is None or not still:
             return Result(self.subject, self._slots, 1000000, 0, heard_permille)
         shifts = self._bins // LAGS
         as_good = 1
-        for shift in range(1, shifts):
-            other, _ = self._best(levels, counts, shift * LAGS)
+        for _ in range(1, shifts):
+            other, _ = _best(differences)
             # A shift that cannot be judged counts against the response.
             if other is None or other >= true:
                 as_good += 1
         effect = max(-1000, min(100000, moved * 1000 // still - 1000))
         return Result(self.subject, self._slots, as_good * 1000000 // shifts, effect, heard_permille)
 
-    def _prefix_sums(self):
-        """Return (sums of the levels, numbers of bins) of the heard bins before each bin."""
-        levels = array("i", bytes(4 * (self._bins + 1)))
-        counts = array("H", bytes(2 * (self._bins + 1)))
+    def _levels(self):
+        """Return the level of each bin, _UNHEARD where too little was heard; in bytes, because a full heap has no large piece."""
+        levels = bytearray(self._bins)
         for place in range(self._bins):
             heard_ms = self._heard_ms[place]
             good = heard_ms >= HEARD_MS
-            level = _level(self._bytes[place] * BIN_MS // heard_ms) if good else 0
-            levels[place + 1] = levels[place] + level
-            counts[place + 1] = counts[place] + (1 if good else 0)
-        return levels, counts
+            levels[place] = _level(self._bytes[place] * BIN_MS // heard_ms) if good else _UNHEARD
+        return levels
 
-    def _difference(self, levels, counts, lag):
-        """Return 1,000 times the mean level in movement minus that in stillness, or None if one was hardly heard."""
+    def _differences(self, levels):
+        """
+        Yield 1,000 times the mean level in movement minus that in stillness for each lag, FIRST_LAG first and once around.
+
+        None where one of them was hardly heard.
+        """
         bins = self._bins
-        moved = number = 0
+        total = heard = moved = number = 0
+        for level in levels:
+            if level != _UNHEARD:
+                total += level
+                heard += 1
         for start, length in self._marks:
-            first = (start + lag) % bins
-            last = first + length
-            if last > bins:
-                moved += levels[bins]
-                number += counts[bins]
-                last -= bins
-            moved += levels[last] - levels[first]
-            number += counts[last] - counts[first]
-        others = counts[bins] - number
-        if number < FEWEST_HEARD or others < FEWEST_HEARD:
-            return None
-        return moved * 1000 // number - (levels[bins] - moved) * 1000 // others
-
-    def _best(self, levels, counts, shift):
-        """Return (the best difference, its lag) over the delays that are possible after a shift."""
-        best = best_lag = None
-        for lag in range(shift + FIRST_LAG, shift + FIRST_LAG + LAGS):
-            one = self._difference(levels, counts, lag)
-            if one is not None and (best is None or one > best):
-                best, best_lag = one, lag
-        return best, best_lag
+            for place in range(start + FIRST_LAG, start + FIRST_LAG + length):
+                level = levels[place % bins]
+                if level != _UNHEARD:
+                    moved += level
+                    number += 1
+        for lag in range(FIRST_LAG, FIRST_LAG + bins):
+            others = heard - number
+            if number < FEWEST_HEARD or others < FEWEST_HEARD:
+                yield None
+            else:
+                yield moved * 1000 // number - (total - moved) * 1000 // others
+            for start, length in self._marks:  # each goes on by one bin
+                level = levels[(start + lag) % bins]
+                if level != _UNHEARD:
+                    moved -= level
+                    number -= 1
+                level = levels[(start + lag + length) % bins]
+                if level != _UNHEARD:
+                    moved += level
+                    number += 1
 
     def _bytes_at(self, lag):
         """Return the mean bytes per bin, times 100, in movement and in stillness at this delay."""
@@ -225,6 +233,16 @@ class Stimulus:
                 sums[marked[place]] += self._bytes[place] * BIN_MS // heard_ms
                 numbers[marked[place]] += 1
         return [sums[mark] * 100 // (numbers[mark] or 1) for mark in (1, 0)]
+
+
+def _best(differences):
+    """Return (the best of the next LAGS differences, its lag) over the delays that are possible after a shift."""
+    best = best_lag = None
+    for lag in range(FIRST_LAG, FIRST_LAG + LAGS):
+        one = next(differences)
+        if one is not None and (best is None or one > best):
+            best, best_lag = one, lag
+    return best, best_lag
 
 
 def plan_slots(seed: int, seconds: int = 120) -> list:
