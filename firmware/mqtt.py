@@ -37,6 +37,7 @@ WINDOW = 16  # publishes on the way at once
 _MAX_TOPIC_BYTES = 128
 _MAX_OTHER_BYTES = 16  # no other packet from a broker is longer
 _CHUNK_BYTES = 256
+_packet = bytearray(1280)  # any report's packet fits; made once, because a full heap may have no such piece
 
 
 TimedOut = asyncio.TimeoutError  # MicroPython has no other
@@ -190,7 +191,8 @@ class Client:
                 raise BrokerError(self.problem)
             try:
                 # In one piece: a second small write would wait for the peer's delayed ACK (Nagle).
-                self._writer.write(b"".join((bytes(head),) + parts))
+                may_share = hasattr(self._writer, "out_buf")  # MicroPython: it copies what it cannot send at once
+                self._writer.write(_joined((bytes(head),) + parts, may_share))
                 if getattr(self._writer, "out_buf", True):
                     await asyncio.wait_for(self._writer.drain(), self._answer_s)
                 else:  # MicroPython: all is sent already; let others run
@@ -334,6 +336,18 @@ class Client:
         while length:
             length -= len(await self._reader.readexactly(min(length, _CHUNK_BYTES)))
         return None
+
+
+def _joined(parts, may_share):
+    """Return the parts in one piece, until the next call if it may be the shared one."""
+    length = sum([len(part) for part in parts])
+    if not may_share or length > len(_packet):
+        return b"".join(parts)
+    at = 0
+    for part in parts:
+        _packet[at : at + len(part)] = part
+        at += len(part)
+    return memoryview(_packet)[:length]
 
 
 def tls_context(ca_pem: str, client_cert_pem: str = "", client_key_pem: str = ""):
