@@ -15,6 +15,7 @@ runs ahead while the firmware waits, so a week takes as long as the computing fo
 
 import argparse
 import json
+import math
 import statistics
 import sys
 import tempfile
@@ -143,22 +144,23 @@ def main(arguments=None) -> int:
     if given.csv:
         heap.write(found["rows"], given.csv)
     print("day  free at the least  median")
-    for day, rows in enumerate(_by_day(found["rows"]), 1):
+    for day, rows in enumerate(_by_day(found["rows"], given.days), 1):
         free = [row[3] for row in rows]
         print(f"{day:3} {min(free):18} {statistics.median(free):8.0f}")
     print(f"longest free piece at the least: {found['piece']}; reports {found['reports']}; {found['findings']}")
-    print(f"orders {found['acks']}; {found['took_s']:.0f} s")
+    lost = sum(line.startswith("link: ") for line in found["said"])
+    print(f"the broker was missed {lost} times; orders {found['acks']}; {found['took_s']:.0f} s")
     wrong = heap.problems(found, given.days * 24, reports_an_hour=30)
     for problem in wrong:
         print("FAILED:", problem, file=sys.stderr)
     return 1 if wrong else 0
 
 
-def _by_day(rows):
-    days = {}
+def _by_day(rows, days):
+    last, found = math.ceil(days) - 1, {}
     for row in rows:
-        days.setdefault(row[0] // DAY_S, []).append(row)
-    return days.values()
+        found.setdefault(min(row[0] // DAY_S, last), []).append(row)
+    return found.values()
 
 
 if __name__ == "__main__":
