@@ -111,7 +111,7 @@ class Days:
         if connected and len(self._given) < due:
             self._ready = ready
             _, name, arguments = self.ORDERS[len(self._given) % 3]
-            self._given.append((name, self._server.command(name, arguments, expires_in_s=10_000_000)))
+            self._given.append((name, self._server.command(name, arguments, expires_in_s=DAY_S)))
 
     def answers(self) -> list:
         """As heap.Orders.answers()."""

@@ -115,6 +115,7 @@ def test_a_visit_of_somebody_else_waits_for_them(site, visit, room):
     expect(page.locator("#parts > details")).to_have_count(2)
     assert page.locator("#parts :checked").count() == 0  # a visit of one's own
     page.locator("#parts .segment-ok").first.click()
+    expect(page.locator("#parts summary").first).to_contain_text("1 / ")  # counted once it is kept
     page.goto("/offline")
     expect(page.locator("#waiting li")).to_have_count(2)
     expect(page.locator("#waiting a[href]")).to_have_count(1)

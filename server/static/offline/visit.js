@@ -104,9 +104,9 @@
         const chosen = radios.find((radio) => radio.checked);
         if (chosen) {
           (visit.answers[stall] ??= {})[line.key] = [chosen.value, note.value.trim()];
-          show();
         }
         await keep();
+        show(); // what is counted is kept
       });
       part.querySelector("ul").append(item);
     }
@@ -118,8 +118,8 @@
           const chosen = part.querySelector(`[name="answer-${stall}-${line.key}"][value="${visit.answers[stall][line.key][0]}"]`);
           chosen.checked = true;
         }
-        show();
         await keep();
+        show();
       }
     });
     show();
