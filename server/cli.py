@@ -65,10 +65,10 @@ def broker():
 @with_appcontext
 def create_admin():
     """Create the first administrator and print the one-time password."""
-    from server.services import people
+    from server.services.people import accounts
 
     with _extension("sessions").begin() as session:
-        made = people.create_first_admin(session)
+        made = accounts.create_first_admin(session)
     if made is None:
         _refuse("there are people already; ask an administrator for an account")
     click.echo(f"login {made[0]}, one-time password {made[1]}")
@@ -82,14 +82,14 @@ def reset_password(login):
     from sqlalchemy import select
 
     from server.models import User
-    from server.services import people
+    from server.services.people import accounts
 
     with _extension("sessions").begin() as session:
-        user = session.scalar(select(User).where(User.login == people.clean_login(login)))
-        once = people.reset_password(session, user) if user else None
+        user = session.scalar(select(User).where(User.login == accounts.clean_login(login)))
+        once = accounts.reset_password(session, user) if user else None
     if once is None:
         _refuse(f"nobody signs in as {login}")
-    click.echo(f"login {people.clean_login(login)}, one-time password {once}")
+    click.echo(f"login {accounts.clean_login(login)}, one-time password {once}")
 
 
 @click.command("enrol-sensor")
@@ -101,11 +101,11 @@ def enrol_sensor(name, label, key_file):
     """Enrol a sensor; its key goes into a file that only you can read, never on the screen."""
     import os
 
-    from server.services import sensors
+    from server.services.sensors import enrolment
 
     try:
         with _extension("sessions").begin() as session:
-            _, key = sensors.enrol(session, _extension("vault"), name, label)
+            _, key = enrolment.enrol(session, _extension("vault"), name, label)
             handle = os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "w") as file:
                 file.write(key.hex() + "\n")
@@ -121,12 +121,12 @@ def enrol_sensor(name, label, key_file):
 @with_appcontext
 def revoke_sensor(name):
     """Cut a sensor off for good."""
-    from server.services import sensors
     from server.services.errors import NotFound
+    from server.services.sensors import enrolment
 
     try:
         with _extension("sessions").begin() as session:
-            sensors.revoke(session, sensors.sensor(session, name))
+            enrolment.revoke(session, enrolment.sensor(session, name))
     except NotFound:
         _refuse(f"no sensor {name}; the sensors page lists them")
     click.echo(f"{name} is revoked")

@@ -41,14 +41,14 @@ def init(app) -> None:
 
 def signing_key():
     """The key that signs heads, of this application. Raises Refused: log_key_bad."""
-    from server.services import log_heads
+    from server.services.audit import heads as log_heads
 
     return log_heads.open_key(current_app.extensions["vault"], current_app.extensions["settings"].log_key)
 
 
 def stamper():
     """What asks the time stamp authority of the settings; None if none is set."""
-    from server.services import log_heads
+    from server.services.audit import heads as log_heads
 
     url = current_app.extensions["settings"].timestamp_url
     return (lambda signed: log_heads.timestamp(url, signed)) if url else None
@@ -65,7 +65,9 @@ def stamper():
 def verify_log(heads, older):
     """Go through the whole log; names the first entry that is not as it was written."""
     from server.models.outside import CHAIN_BROKEN
-    from server.services import log_check, log_heads, notices
+    from server.services.audit import heads as log_heads
+    from server.services.audit import verification
+    from server.services.outside import notifications
 
     def shown(count):
         if sys.stderr.isatty():
@@ -78,12 +80,12 @@ def verify_log(heads, older):
         keys = keys or None
     seen = _kept_heads(heads) if heads else []
     with current_app.extensions["sessions"]() as session:
-        report = log_check.check(session, shown, keys, seen)
+        report = verification.check(session, shown, keys, seen)
     if sys.stderr.isatty():
         click.echo("\r", nl=False, err=True)
     if report.problem:
         with current_app.extensions["sessions"].begin() as session:
-            notices.tell(session, CHAIN_BROKEN, None, "log", entry=report.problem.n)
+            notifications.tell(session, CHAIN_BROKEN, None, "log", entry=report.problem.n)
         sys.exit(f"error: the log is broken at entry {report.problem.n}: {WORDS[report.problem.what]}")
     counts = f"{report.entries} entries, {report.personal} with personal fields, {report.heads} signed heads"
     click.echo(f"the log is whole: {counts}; newest hash {report.hash}")
@@ -102,7 +104,7 @@ def _kept_heads(path):
 @with_appcontext
 def sign_head():
     """Sign the log as it is now (once a day, by a timer); does nothing if nothing has happened since the last time."""
-    from server.services import log_heads
+    from server.services.audit import heads as log_heads
 
     try:
         key, stamp = signing_key(), stamper()
@@ -120,7 +122,7 @@ def sign_head():
 @with_appcontext
 def log_key():
     """Print the public key that checks the log's heads: give it to those who will check, by another way."""
-    from server.services import log_heads
+    from server.services.audit import heads as log_heads
 
     try:
         click.echo(log_heads.public_key(signing_key()))
@@ -135,8 +137,8 @@ def log_key():
 @with_appcontext
 def export_proof(inspection, everything, without_names):
     """Print the proof of an inspection (its public id); tools/verify_proof.py checks it."""
-    from server import canonical
-    from server.services import inspections, log_proof
+    from server.services.audit import canonical, proofs
+    from server.services.inspecting import inspections
 
     if bool(inspection) == everything:
         sys.exit("error: give an inspection's id, or --all")
@@ -145,8 +147,8 @@ def export_proof(inspection, everything, without_names):
         with current_app.extensions["sessions"].begin() as session:
             subjects = []
             if inspection:
-                subjects = log_proof.subjects_of(session, inspections.inspection(session, inspection))
-            proof = log_proof.of_subjects(session, subjects, key, not without_names, stamp)
+                subjects = proofs.subjects_of(session, inspections.inspection(session, inspection))
+            proof = proofs.of_subjects(session, subjects, key, not without_names, stamp)
     except NotFound:
         sys.exit(f"error: there is no inspection {inspection}; its id stands in the address of its page")
     except Refused as refused:
@@ -159,7 +161,7 @@ def export_proof(inspection, everything, without_names):
 @with_appcontext
 def retention(dry_run):
     """Delete what is older than the settings allow (once a day, by a timer)."""
-    from server.services import retention as rules
+    from server.services.upkeep import retention as rules
 
     settings = current_app.extensions["settings"]
     for done in rules.run(current_app.extensions["sessions"], settings, dry_run):
@@ -172,14 +174,14 @@ def retention(dry_run):
 @with_appcontext
 def forget_name(name, dry_run):
     """Erase the name of somebody without an account, where it is written exactly so."""
-    from server.services import subjects
+    from server.services.people import data_subjects
 
     if dry_run:
         with current_app.extensions["sessions"]() as session:
-            rows, entries = (len(found) for found in subjects.named(session, name))
+            rows, entries = (len(found) for found in data_subjects.named(session, name))
     else:
         with current_app.extensions["sessions"].begin() as session:
-            rows, entries = subjects.forget_name(session, name)
+            rows, entries = data_subjects.forget_name(session, name)
     click.echo(f"{rows} times in inspections, {entries} entries of the log: {'found' if dry_run else 'erased'}")
 
 

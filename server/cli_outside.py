@@ -32,14 +32,15 @@ def notify():
 @with_appcontext
 def export(file):
     """Write everything as JSON Lines, without secrets and hardware addresses (docs/reports.md)."""
-    from server.services import access_log, exports
+    from server.services.people import access_log
+    from server.services.reporting import json_lines
 
     try:
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         sys.exit(f"error: cannot write {file}: {error.strerror}")
     with os.fdopen(handle, "wb") as out, _progress("exporting") as progress:
-        counts = exports.write(current_app.extensions["sessions"].engine, out, progress=progress)
+        counts = json_lines.write(current_app.extensions["sessions"].engine, out, progress=progress)
     with current_app.extensions["sessions"].begin() as session:
         access_log.add(session, None, access_log.EXPORTED, "everything")
     click.echo(f"{sum(counts.values())} rows of {len(counts)} tables are in {file}; it names people: keep it well")
@@ -53,7 +54,7 @@ def export(file):
 @with_appcontext
 def backup(file, with_secret):
     """Write the whole installation into FILE (tar.gz) while it runs."""
-    from server.services import backup as backups
+    from server.services.upkeep import backup as backups
 
     try:
         with _progress("backing up") as progress:
@@ -70,7 +71,7 @@ def backup(file, with_secret):
 @with_appcontext
 def restore(file, replace):
     """Bring back what `backup` wrote. Stop the broker, ingest, notify and web processes first."""
-    from server.services import backup as backups
+    from server.services.upkeep import backup as backups
 
     # This process has the old database open; on SQLite its file is about to be replaced.
     current_app.extensions["sessions"].engine.dispose()

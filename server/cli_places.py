@@ -23,8 +23,8 @@ SHOWN = 20  # rows of each kind on the screen
 @with_appcontext
 def import_restrooms(file, write, pairs, source, organisation, despite):
     """Take over restrooms from open data or any table; shows what would happen, writes only with --apply."""
-    from server.services import imports
     from server.services.errors import Refused
+    from server.services.places import imports
     from server.wording import imports as words
     from server.wording import refusal
 
@@ -59,16 +59,17 @@ def import_restrooms(file, write, pairs, source, organisation, despite):
 def remind():
     """Tell of what is overdue: once a building, again after a week. For a daily timer."""
     from server import clock
-    from server.services import notices, reminding
+    from server.services.outside import notifications
+    from server.services.places import reminders
 
     with current_app.extensions["sessions"].begin() as session:
-        told = reminding.remind(session, clock.now_s(), notices.tell)
+        told = reminders.remind(session, clock.now_s(), notifications.tell)
     click.echo(f"told of {told} buildings")
 
 
 def _mapping(file, pairs):
     """What people gave with --map; on a terminal they are asked for what cannot be guessed."""
-    from server.services import imports
+    from server.services.places import imports
 
     try:
         given = imports.parse(pairs)

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from server.models.places import ACCESSIBLE, FAMILY, MEN, UNISEX, WOMEN, ExternalId, Facility, Organisation, Restroom
 from server.models.sensors import Sensor
-from server.services import places, sensors
+from server.services.places import restrooms
+from server.services.sensors import enrolment
 from server.vault import Vault
 
 SOURCE = "demo"
@@ -68,17 +69,17 @@ def _add_places(session):
     found = []
     name, name_en = ORGANISATION
     city = session.scalar(select(Organisation).where(Organisation.name == name))
-    city = city or places.add_organisation(session, name, name_en)
+    city = city or restrooms.add_organisation(session, name, name_en)
     for number, (site, site_en, address, position, rooms) in enumerate(FACILITIES, 1):
         facility = session.scalar(
             select(Facility).where(Facility.name == site, Facility.organisation_id == city.id)
-        ) or places.add_facility(session, city, site, site_en, address)
+        ) or restrooms.add_facility(session, city, site, site_en, address)
         for row, (room, room_en, block, stalls, floor) in enumerate(rooms, 1):
             key = f"demo-{number}-{row}"
             there = select(Restroom).join(ExternalId).where(ExternalId.source == SOURCE, ExternalId.value == key)
             found.append(
                 session.scalar(there)
-                or places.add_restroom(
+                or restrooms.add_restroom(
                     session,
                     facility,
                     room,
@@ -100,5 +101,5 @@ def _sensor(session, vault, number, room):
     found = session.scalar(select(Sensor).where(Sensor.name == name))
     if found:
         return name, vault.unseal(found.key_sealed)
-    _, key = sensors.enrol(session, vault, name, f"Demo sensor {number} (virtual)", restroom_id=room.id)
+    _, key = enrolment.enrol(session, vault, name, f"Demo sensor {number} (virtual)", restroom_id=room.id)
     return name, key

@@ -49,7 +49,7 @@ def page():
     """The counters of this web process, and the database's tallies of today. 403 for strangers."""
     from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-    from server.services import tally
+    from server.services.intake import counters
 
     token = current_app.extensions["settings"].metrics_token.get_secret_value()
     if token:
@@ -59,5 +59,5 @@ def page():
         abort(403)
     lines = generate_latest(_registry()[0])
     with current_app.extensions["sessions"]() as session:
-        lines += tally.as_metrics(session).encode()
+        lines += counters.as_metrics(session).encode()
     return Response(lines, content_type=CONTENT_TYPE_LATEST)

@@ -15,7 +15,9 @@ from flask_babel import force_locale
 
 from server import clock
 from server.models.outside import CHAIN_BROKEN, WEBHOOK
-from server.services import channels, log_check, notices, reminding
+from server.services.audit import verification
+from server.services.outside import channels, notifications
+from server.services.places import reminders
 from server.vault import BadSeal
 
 TICK_S = 2
@@ -40,8 +42,8 @@ def run(app, stopping: threading.Event) -> None:
         if now_s >= next_hour_s:
             next_hour_s = now_s + HOUR_S
             with sessions.begin() as session:
-                notices.forget(session)
-                reminding.remind(session, now_s, notices.tell)
+                notifications.forget(session)
+                reminders.remind(session, now_s, notifications.tell)
         if now_s >= next_check_s:
             next_check_s = now_s + CHECK_LOG_S
             check_log(sessions)
@@ -54,19 +56,19 @@ def tick(app) -> int:
     """Give new notices to their subscriptions and send one batch; return how many deliveries it had."""
     sessions, settings = app.extensions["sessions"], app.extensions["settings"]
     with sessions() as session:
-        if not notices.has_work(session):
+        if not notifications.has_work(session):
             return 0
     with sessions.begin() as session:
-        notices.spread(session, ZoneInfo(settings.time_zone))
+        notifications.spread(session, ZoneInfo(settings.time_zone))
     with sessions.begin() as session:
-        taken = notices.claim(session)
+        taken = notifications.claim(session)
     if not taken:
         return 0
     error = _send(app, taken)
     if error:
         log.warning("notice not sent", subscription=taken[0].subscription.public_id, why=error)
     with sessions.begin() as session:
-        notices.settle(session, taken, error, ZoneInfo(settings.time_zone))
+        notifications.settle(session, taken, error, ZoneInfo(settings.time_zone))
     return len(taken)
 
 
@@ -123,13 +125,13 @@ def message(app, taken) -> channels.Message:
 def check_log(sessions) -> None:
     """Go through the whole log; tell if it is not as it was written."""
     with sessions() as session:
-        problem = log_check.check(session).problem
+        problem = verification.check(session).problem
     if problem is None:
         return
     log.error("the log is broken", entry=problem.n, what=problem.what)
     with sessions.begin() as session:
-        if not notices.told_lately(session, CHAIN_BROKEN, f"log-{problem.n}", CHECK_LOG_S):
-            notices.tell(session, CHAIN_BROKEN, None, f"log-{problem.n}", entry=problem.n, what=problem.what)
+        if not notifications.told_lately(session, CHAIN_BROKEN, f"log-{problem.n}", CHECK_LOG_S):
+            notifications.tell(session, CHAIN_BROKEN, None, f"log-{problem.n}", entry=problem.n, what=problem.what)
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFProtect
 
 from server import clock
-from server.services import people
+from server.services.people import accounts
 
 LOGIN_VIEW = "account.login"
 PASSWORD_VIEW = "account.password"
@@ -67,7 +67,7 @@ def limit_login(view):
     """Throttle a login view: per address, and per login name against guessing from many addresses."""
 
     def name():
-        return "login:" + people.clean_login(request.form.get("login", ""))[:100]
+        return "login:" + accounts.clean_login(request.form.get("login", ""))[:100]
 
     tries = {"methods": ["POST"], "deduct_when": _came_to_nothing}
     view = limiter.limit("10 per minute; 100 per hour", **tries)(view)
@@ -109,7 +109,7 @@ def sign_in_halfway(user) -> None:
 def halfway(store):
     """The person whose password was right a short time ago; None if there is none. `store` is a database session."""
     session_id, at_s = session.get("halfway", ("", 0))
-    return people.by_session_id(store, session_id) if clock.now_s() - at_s <= HALFWAY_S else None
+    return accounts.by_session_id(store, session_id) if clock.now_s() - at_s <= HALFWAY_S else None
 
 
 def sign_in(user) -> None:
@@ -133,7 +133,7 @@ def sign_out() -> None:
 
 def _load_user(session_id):
     with current_app.extensions["sessions"]() as store:
-        return people.by_session_id(store, session_id)
+        return accounts.by_session_id(store, session_id)
 
 
 def _check_text():
@@ -158,7 +158,7 @@ def _check_access():
     if lacks_second_factor(user) and request.endpoint not in _BEFORE_SECOND_FACTOR:
         return redirect(url_for(SECOND_FACTOR_VIEW))
     right = _mark(view, "right")
-    if not people.may(user, right or people.SEE) or (_mark(view, "everywhere") and not user.everywhere):
+    if not accounts.may(user, right or accounts.SEE) or (_mark(view, "everywhere") and not user.everywhere):
         abort(403)
     return None
 

@@ -28,12 +28,12 @@ def prepare(settings, demo: bool = False) -> tuple[str, str] | None:
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     keys = vault.open_vault(settings)
     migrations.upgrade(settings)
-    from server.services import people
+    from server.services.people import accounts
 
     sessions = db.open_sessions(settings.url())
     try:
         with sessions.begin() as session:
-            made = people.create_first_admin(session)
+            made = accounts.create_first_admin(session)
             if demo:
                 from server import demo as sample
 

@@ -217,19 +217,19 @@ def _database(data):
 
 def heard_since(data: Path, name: str, since_s: int) -> bool:
     """Has the server heard this sensor at or after a time (seconds UTC)? Raises ToolError."""
-    from server.services import sensors
+    from server.services.sensors import enrolment
 
     with _database(data) as (sessions, _), sessions() as session:
-        return (sensors.sensor(session, name).last_seen_s or 0) >= since_s
+        return (enrolment.sensor(session, name).last_seen_s or 0) >= since_s
 
 
 def _check_free(sessions, name, new_key):
-    from server.services import sensors
     from server.services.errors import NotFound
+    from server.services.sensors import enrolment
 
     with sessions() as session:
         try:
-            sensors.sensor(session, name)
+            enrolment.sensor(session, name)
         except NotFound:
             if new_key:
                 raise ToolError(f"there is no sensor {name} that could get a new key") from None
@@ -239,16 +239,16 @@ def _check_free(sessions, name, new_key):
 
 
 def _enrol(name, key, options):
-    from server.services import sensors
     from server.services.errors import Refused
+    from server.services.sensors import enrolment
 
     with _database(options.data) as (sessions, vault):
         try:
             with sessions.begin() as session:
                 if options.new_key:
-                    sensors.sensor(session, name).key_sealed = vault.seal(key)
+                    enrolment.sensor(session, name).key_sealed = vault.seal(key)
                 else:
-                    sensors.enrol(session, vault, name, options.label, key)
+                    enrolment.enrol(session, vault, name, options.label, key)
         except Refused as error:
             raise ToolError(f"the server refused {name} ({error.code}); take another name") from error
 

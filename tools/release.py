@@ -33,8 +33,8 @@ def files_of(arch: str = "", root: Path = payload.ROOT) -> dict[str, bytes]:
 def add(data: Path, version: str, files: dict, boards: list[str]):
     """Add a version to a server's database; return (bytes, SHA-256 of its manifest). Raises ToolError."""
     from server import config, db, migrations
-    from server.services import rollout
     from server.services.errors import Refused
+    from server.services.sensors import rollout
 
     try:
         settings = config.from_environment({**os.environ, "ANSIM_DATA": str(data)})

@@ -36,7 +36,7 @@ from server.models import (
     Sweep,
     User,
 )
-from server.services.places import sort_key
+from server.services.places.restrooms import sort_key
 from tools.bulk import Bulk
 from tools.errors import ToolError, run
 

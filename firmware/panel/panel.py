@@ -20,7 +20,7 @@ LED, BUZZER, BUTTON, BATTERY, OLED, NRF24 = "led", "buzzer", "button", "battery"
 DRAW_MS = 500
 WEIGH_MS = 60_000
 LOW_PERCENT = 10
-COVERED_MS = 3000  # on one channel: as the server asks of an inspection (server/services/coverage.py)
+COVERED_MS = 3000  # on one channel: as the server asks of an inspection (server/services/inspecting/coverage.py)
 MOST_FOUND = 6
 
 # device      the sensor's name

@@ -9,7 +9,7 @@ Who asks: a bearer token. Its scopes, its person's role, and the person's places
 from flask import current_app, g, request
 
 from server.api.answers import Problem
-from server.services import people, tokens
+from server.services.people import accounts, tokens
 
 SCHEME = "bearer "
 OPEN = {"openapi.spec"}  # asks for no token
@@ -52,10 +52,10 @@ def _check():
     if token.user.must_change_password:
         raise Problem(403, "password_to_change", "The person has a one-time password and must choose their own first.")
     # An operation without a mark is a mistake of ours: it is then the administrators' alone.
-    right = getattr(current_app.view_functions[request.endpoint], "right", people.ADMINISTER)
+    right = getattr(current_app.view_functions[request.endpoint], "right", accounts.ADMINISTER)
     if right not in token.scopes:
         raise Problem(403, "scope_missing", f"The token has no scope `{right}`.", {"scope": right})
-    if not people.may(token.user, right):
+    if not accounts.may(token.user, right):
         raise Problem(403, "right_missing", f"The person's role does not include `{right}`.", {"scope": right})
     g.token = token
 

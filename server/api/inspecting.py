@@ -5,8 +5,13 @@ import json
 from apiflask import APIBlueprint
 
 from server.api import PREFIX, access, answers, models
-from server.services import access as rights
-from server.services import access_log, checklists, inspections, listings, log_proof, people, places, sensors
+from server.services import listings
+from server.services.audit import proofs
+from server.services.inspecting import checklists, inspections
+from server.services.people import access as rights
+from server.services.people import access_log, accounts
+from server.services.places import restrooms
+from server.services.sensors import enrolment
 
 bp = APIBlueprint("inspections", __name__, url_prefix=PREFIX)
 
@@ -14,7 +19,7 @@ bp = APIBlueprint("inspections", __name__, url_prefix=PREFIX)
 @bp.get("/inspections")
 @bp.input(models.InspectionQuery, location="query")
 @bp.output(models.InspectionPage)
-@access.needs(people.SEE)
+@access.needs(accounts.SEE)
 def index(query_data):
     """Inspections, oldest first."""
     asked = query_data.model_dump(exclude={"cursor"})
@@ -28,15 +33,15 @@ def index(query_data):
 @bp.post("/inspections")
 @bp.input(models.Start)
 @bp.output(models.InspectionOut, status_code=201)
-@access.needs(people.INSPECT)
+@access.needs(accounts.INSPECT)
 def start(json_data):
     """Start an inspection; its sensors are told."""
 
     def work(session):
-        room = places.restroom(session, json_data.restroom)
-        rights.check(session, access.user(), people.INSPECT, room.facility_id)
+        room = restrooms.restroom(session, json_data.restroom)
+        rights.check(session, access.user(), accounts.INSPECT, room.facility_id)
         names = dict.fromkeys(json_data.sensors)
-        chosen = [sensors.sensor(session, name, access.user(), people.INSPECT) for name in names]
+        chosen = [enrolment.sensor(session, name, access.user(), accounts.INSPECT) for name in names]
         others = [one.model_dump() for one in json_data.people]
         begun = inspections.start(session, room, access.user(), chosen, others)
         return _shown(session, begun.public_id), 201, f"{PREFIX}/inspections/{begun.public_id}"
@@ -46,11 +51,11 @@ def start(json_data):
 
 @bp.get("/inspections/<public_id>")
 @bp.output(models.InspectionOut)
-@access.needs(people.SEE)
+@access.needs(accounts.SEE)
 def show(public_id):
     """One inspection with its steps, results and findings. That it was looked at is written down."""
     with access.store()() as session:
-        _mine(session, public_id, people.SEE)
+        _mine(session, public_id, accounts.SEE)
         answer = _shown(session, public_id)
     access_log.note(access.store(), access.user(), access_log.SAW_INSPECTION, answer.id)
     return answer
@@ -58,22 +63,22 @@ def show(public_id):
 
 @bp.get("/inspections/<public_id>/checklist")
 @bp.output(models.ChecklistOut)
-@access.needs(people.SEE)
+@access.needs(accounts.SEE)
 def checklist(public_id):
     """What the eye step looks at, place by place, and what is answered so far."""
     with access.store()() as session:
-        return _answers(session, _mine(session, public_id, people.SEE))
+        return _answers(session, _mine(session, public_id, accounts.SEE))
 
 
 @bp.post("/inspections/<public_id>/answers")
 @bp.input(models.AnswersIn)
 @bp.output(models.ChecklistOut, status_code=201)
-@access.needs(people.INSPECT)
+@access.needs(accounts.INSPECT)
 def answer(public_id, json_data):
     """Answer points of the checklist at one place."""
 
     def work(session):
-        one = _mine(session, public_id, people.INSPECT)
+        one = _mine(session, public_id, accounts.INSPECT)
         given = {key: (row.answer, row.note) for key, row in json_data.answers.items()}
         checklists.answer(session, one, access.user(), json_data.stall, given)
         return _answers(session, one), 201, ""
@@ -84,12 +89,12 @@ def answer(public_id, json_data):
 @bp.post("/inspections/<public_id>/steps")
 @bp.input(models.StepIn)
 @bp.output(models.InspectionOut, status_code=201)
-@access.needs(people.INSPECT)
+@access.needs(accounts.INSPECT)
 def step(public_id, json_data):
     """Record what one method came to."""
 
     def work(session):
-        one = _mine(session, public_id, people.INSPECT)
+        one = _mine(session, public_id, accounts.INSPECT)
         inspections.record_step(session, one, json_data.method, json_data.outcome, access.user(), note=json_data.note)
         return _shown(session, public_id), 201, ""
 
@@ -99,7 +104,7 @@ def step(public_id, json_data):
 @bp.post("/inspections/<public_id>/finish")
 @bp.input(models.ResultIn)
 @bp.output(models.InspectionOut, status_code=201)
-@access.needs(people.INSPECT)
+@access.needs(accounts.INSPECT)
 def finish(public_id, json_data):
     """Record the result; it ends the inspection."""
     return _conclude(public_id, json_data, inspections.finish)
@@ -108,7 +113,7 @@ def finish(public_id, json_data):
 @bp.post("/inspections/<public_id>/corrections")
 @bp.input(models.ResultIn)
 @bp.output(models.InspectionOut, status_code=201)
-@access.needs(people.INSPECT)
+@access.needs(accounts.INSPECT)
 def correct(public_id, json_data):
     """Add a result that counts instead of the one before."""
     return _conclude(public_id, json_data, inspections.correct)
@@ -116,13 +121,13 @@ def correct(public_id, json_data):
 
 @bp.get("/inspections/<public_id>/log")
 @bp.output(models.LogPage)
-@access.needs(people.SEE)
+@access.needs(accounts.SEE)
 def entries(public_id):
     """What the log says about an inspection and its findings, oldest first; not cut into pages."""
     with access.store()() as session:
-        one = _mine(session, public_id, people.SEE)
+        one = _mine(session, public_id, accounts.SEE)
         rows = []
-        for subject in log_proof.subjects_of(session, one):
+        for subject in proofs.subjects_of(session, one):
             rows += listings.log_entries(session, subject=subject, limit=1000)
         return {"items": [entry_out(row) for row in sorted(rows, key=lambda row: row.n)], "next": None}
 
@@ -150,7 +155,7 @@ def row_out(one) -> dict:
 
 def _conclude(public_id, given, decide):
     def work(session):
-        one = _mine(session, public_id, people.INSPECT)
+        one = _mine(session, public_id, accounts.INSPECT)
         decide(session, one, access.user(), given.result, reason=given.reason, note=given.note)
         return _shown(session, public_id), 201, ""
 

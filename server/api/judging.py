@@ -3,8 +3,10 @@
 from apiflask import APIBlueprint
 
 from server.api import PREFIX, access, answers, models
-from server.services import access_log, findings, listings, people
+from server.services import listings
 from server.services.errors import NotFound
+from server.services.findings import judging
+from server.services.people import access_log, accounts
 
 bp = APIBlueprint("findings", __name__, url_prefix=PREFIX)
 
@@ -17,7 +19,7 @@ _SAME = (
 @bp.get("/findings")
 @bp.input(models.FindingQuery, location="query")
 @bp.output(models.FindingPage)
-@access.needs(people.SEE)
+@access.needs(accounts.SEE)
 def index(query_data):
     """Findings, oldest first. Hardware addresses do not leave by the API."""
     asked = query_data.model_dump(exclude={"cursor"})
@@ -30,11 +32,11 @@ def index(query_data):
 
 @bp.get("/findings/<public_id>")
 @bp.output(models.FindingOut)
-@access.needs(people.SEE)
+@access.needs(accounts.SEE)
 def show(public_id):
     """One finding with its evidence and dispositions. That it was looked at is written down."""
     with access.store()() as session:
-        answer = _shown(session, _mine(session, public_id, people.SEE))
+        answer = _shown(session, _mine(session, public_id, accounts.SEE))
     access_log.note(access.store(), access.user(), access_log.SAW_FINDING, answer.id)
     return answer
 
@@ -42,16 +44,16 @@ def show(public_id):
 @bp.post("/findings/<public_id>/dispositions")
 @bp.input(models.DispositionIn)
 @bp.output(models.FindingOut, status_code=201)
-@access.needs(people.DISPOSE)
+@access.needs(accounts.DISPOSE)
 def dispose(public_id, json_data):
     """Record what a person made of a finding."""
 
     def work(session):
-        one = _mine(session, public_id, people.DISPOSE)
+        one = _mine(session, public_id, accounts.DISPOSE)
         police = json_data.police.model_dump() if json_data.police else None
-        findings.dispose(session, one, access.user(), json_data.kind, json_data.reason, police)
+        judging.dispose(session, one, access.user(), json_data.kind, json_data.reason, police)
         session.expire_all()
-        return _shown(session, findings.finding(session, public_id)), 201, ""
+        return _shown(session, judging.finding(session, public_id)), 201, ""
 
     return answers.once(access.user(), work)
 
@@ -68,14 +70,14 @@ def row_out(one) -> dict:
 
 
 def _mine(session, public_id, right):
-    one = findings.finding(session, public_id)
-    if not findings.may(session, access.user(), right, one):
+    one = judging.finding(session, public_id)
+    if not judging.may(session, access.user(), right, one):
         raise NotFound("finding")
     return one
 
 
 def _shown(session, one):
-    detail = findings.detail(session, one, access.user())
+    detail = judging.detail(session, one, access.user())
     return models.FindingOut(
         **row_out(one),
         evidence=[list(row) for row in detail.evidence],

@@ -4,15 +4,18 @@ from apiflask import APIBlueprint
 from flask import g
 
 from server.api import PREFIX, access, answers, models
-from server.services import access as rights
-from server.services import listings, people, places, placing
+from server.services import listings
+from server.services.people import access as rights
+from server.services.people import accounts
+from server.services.places import editing
+from server.services.places import restrooms as places
 
 bp = APIBlueprint("places", __name__, url_prefix=PREFIX)
 
 
 @bp.get("/me")
 @bp.output(models.MeOut)
-@access.needs(people.SEE)
+@access.needs(accounts.SEE)
 def me():
     """Whose token this is, and what it may do."""
     token = g.token
@@ -28,7 +31,7 @@ def me():
 @bp.get("/facilities")
 @bp.input(models.FacilityQuery, location="query")
 @bp.output(models.FacilityPage)
-@access.needs(people.SEE)
+@access.needs(accounts.SEE)
 def facilities(query_data):
     """Facilities."""
     after = answers.cursor(query_data.cursor)
@@ -41,19 +44,19 @@ def facilities(query_data):
 
 @bp.get("/facilities/<public_id>")
 @bp.output(models.FacilityOut)
-@access.needs(people.SEE)
+@access.needs(accounts.SEE)
 def facility(public_id):
     """One facility."""
     with access.store()() as session:
-        found = placing.facility(session, public_id)
-        rights.check(session, access.user(), people.SEE, found.id)
+        found = editing.facility(session, public_id)
+        rights.check(session, access.user(), accounts.SEE, found.id)
         return facility_out(found)
 
 
 @bp.get("/restrooms")
 @bp.input(models.RestroomQuery, location="query")
 @bp.output(models.RestroomPage)
-@access.needs(people.SEE)
+@access.needs(accounts.SEE)
 def restrooms(query_data):
     """Restrooms; `due_before_s` = now gives the overdue ones."""
     asked = query_data.model_dump(exclude={"cursor"})
@@ -66,12 +69,12 @@ def restrooms(query_data):
 
 @bp.get("/restrooms/<public_id>")
 @bp.output(models.RestroomOut)
-@access.needs(people.SEE)
+@access.needs(accounts.SEE)
 def restroom(public_id):
     """One restroom."""
     with access.store()() as session:
         found = places.restroom(session, public_id)
-        rights.check(session, access.user(), people.SEE, found.facility_id)
+        rights.check(session, access.user(), accounts.SEE, found.facility_id)
         return restroom_out(found)
 
 

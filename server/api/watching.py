@@ -8,7 +8,10 @@ from flask import current_app
 from server import clock
 from server.api import PREFIX, access, answers, models
 from server.api.inspecting import entry_out
-from server.services import listings, people, reports_out, sensors
+from server.services import listings
+from server.services.people import accounts
+from server.services.reporting import half_years
+from server.services.sensors import enrolment
 
 bp = APIBlueprint("sensors", __name__, url_prefix=PREFIX)
 
@@ -16,7 +19,7 @@ bp = APIBlueprint("sensors", __name__, url_prefix=PREFIX)
 @bp.get("/sensors")
 @bp.input(models.Page, location="query")
 @bp.output(models.SensorPage)
-@access.needs(people.SEE)
+@access.needs(accounts.SEE)
 def index(query_data):
     """Sensors: those fixed in the person's places, and carried ones."""
     after = answers.cursor(query_data.cursor)
@@ -27,17 +30,17 @@ def index(query_data):
 
 @bp.get("/sensors/<name>")
 @bp.output(models.SensorOut)
-@access.needs(people.SEE)
+@access.needs(accounts.SEE)
 def show(name):
     """One sensor."""
     with access.store()() as session:
-        return sensor_out(sensors.sensor(session, name, access.user()))
+        return sensor_out(enrolment.sensor(session, name, access.user()))
 
 
 @bp.get("/log")
 @bp.input(models.LogQuery, location="query")
 @bp.output(models.LogPage)
-@access.needs(people.ADMINISTER)
+@access.needs(accounts.ADMINISTER)
 def log(query_data):
     """The whole log, oldest first, without personal fields: for administrators whose role holds everywhere."""
     if not access.user().everywhere:
@@ -51,14 +54,14 @@ def log(query_data):
 @bp.get("/reports")
 @bp.input(models.ReportQuery, location="query")
 @bp.output(models.ReportOut)
-@access.needs(people.SEE)
+@access.needs(accounts.SEE)
 def report(query_data):
     """The counts of half a year, or of a year: by organisation, facility or restroom."""
     zone = ZoneInfo(current_app.extensions["settings"].time_zone)
-    span = reports_out.half_year(query_data.year, query_data.half, zone)
+    span = half_years.half_year(query_data.year, query_data.half, zone)
     with access.store()() as session:
-        scope = reports_out.find(session, access.user(), query_data.of)
-        made = reports_out.report_of(session, access.user(), span, scope)
+        scope = half_years.find(session, access.user(), query_data.of)
+        made = half_years.report_of(session, access.user(), span, scope)
     rows = [{"id": row.what.public_id, "name": row.what.name, **_counts(row)} for row in made.rows]
     told = {"since_s": span.since_s, "until_s": span.until_s, "made_s": made.made_s, "by": made.by}
     return {**told, "total": _counts(made.total), "rows": rows}
@@ -78,7 +81,7 @@ def sensor_out(one) -> dict:
     return {
         "name": one.name,
         "label": one.label,
-        "status": sensors.status(one, clock.now_s(), silent_after_s),
+        "status": enrolment.status(one, clock.now_s(), silent_after_s),
         "restroom": one.restroom.public_id if one.restroom else None,
         "last_seen_s": one.last_seen_s,
         "version": info.get("version", ""),

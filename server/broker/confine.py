@@ -6,7 +6,7 @@ from amqtt.contexts import Action
 from amqtt.plugins.base import BaseAuthPlugin, BaseTopicPlugin
 
 from server.broker import rules
-from server.services import tally
+from server.services.intake import counters
 
 PLUGIN = f"{__name__}.Confine"
 MOST_WAITING = 10_000  # messages kept for ingest while it is away; the sensors send again what is dropped
@@ -32,7 +32,7 @@ class Confine(BaseAuthPlugin, BaseTopicPlugin):
         else:
             allowed = rules.may_read(session.username, topic)
         if not allowed and action != Action.RECEIVE:
-            self.gate.refuse(session.username, tally.REFUSED_TOPIC, f"may not {action.value} there")
+            self.gate.refuse(session.username, counters.REFUSED_TOPIC, f"may not {action.value} there")
         return allowed
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from ansim import envelope
 from server.broker import rules
 from server.models.sensors import Sensor
-from server.services import tally
+from server.services.intake import counters
 from server.vault import Vault
 
 _OVERLAP_S = 60  # of two questions for revoked sensors: another process's clock may be late
@@ -40,7 +40,7 @@ class Doorman:
             for (name, what), count in counts.items():
                 key = (name if name in enrolled else "", what)
                 known[key] = known.get(key, 0) + count
-            tally.add(session, known)
+            counters.add(session, known)
 
     def _password_of(self, name):
         with self._sessions() as session:

@@ -21,7 +21,7 @@ from ansim.envelope import MAX_MESSAGE_BYTES
 from server import clock
 from server.broker import rules
 from server.ingest.refusals import Refusals
-from server.services import tally
+from server.services.intake import counters
 
 LISTENER = "default"
 MOST_CONNECT_BYTES = 4096
@@ -129,7 +129,7 @@ class Gate:
                 first = await _first_packet(reader)
                 packet = await _parse(first) if first else None
                 if packet is None:
-                    self.refuse("", tally.REFUSED_LOGIN, "the first packet is not an MQTT CONNECT")
+                    self.refuse("", counters.REFUSED_LOGIN, "the first packet is not an MQTT CONNECT")
                     return None
                 problem = await self._problem(packet)
         except (TimeoutError, asyncio.IncompleteReadError, ConnectionError):
@@ -137,7 +137,7 @@ class Gate:
         finally:
             self._strangers -= 1
         if problem:
-            self.refuse(packet.username or "", tally.REFUSED_LOGIN, problem)
+            self.refuse(packet.username or "", counters.REFUSED_LOGIN, problem)
             writer.write(_NOT_AUTHORISED)
             await writer.drain()
             return None
@@ -195,7 +195,7 @@ class Visit(ReaderAdapter):
         part = self._buffer[self._at : self._at + n]
         self._at += n
         if not self._header.follow(part):
-            self._gate.refuse(self.user, tally.TOO_LARGE, f"a packet of more than {MOST_PACKET_BYTES} bytes")
+            self._gate.refuse(self.user, counters.TOO_LARGE, f"a packet of more than {MOST_PACKET_BYTES} bytes")
             self._writer.transport.abort()
             return b""
         return part

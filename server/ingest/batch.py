@@ -3,8 +3,10 @@
 from collections import Counter, namedtuple
 
 from ansim import report, topics
-from server.services import commands, health, progress, reports, rollout, tally
-from server.services.pseudonyms import Pseudonyms
+from server.services.findings.pseudonyms import Pseudonyms
+from server.services.intake import completeness, counters
+from server.services.intake import store as reports
+from server.services.sensors import commands, health, rollout
 
 # What to do once the transaction has committed.
 # confirm    {sensor name: (Entry, {boot: upto})}: tell these sensors what is stored
@@ -51,7 +53,7 @@ class Store:
                 self._write_tallies(session, now_s)
 
     def _write_tallies(self, session, now_s):
-        tally.add(session, self._tallies, now_s)
+        counters.add(session, self._tallies, now_s)
         self._tallies = Counter()
         self._tallied_s = now_s
 
@@ -69,14 +71,14 @@ def _reports(session, pseudonyms, letters, now_s, done):
     sensors = {letter.sensor.id: letter.sensor for letter in letters}
     recorded = reports.record(session, pseudonyms, letters, now_s)
     for what, found in (
-        (tally.STORED, recorded.stored),
-        (tally.DUPLICATE, recorded.duplicates),
-        (tally.CONFLICT, recorded.conflicts),
+        (counters.STORED, recorded.stored),
+        (counters.DUPLICATE, recorded.duplicates),
+        (counters.CONFLICT, recorded.conflicts),
     ):
         for one in found:
-            unreadable = what == tally.STORED and one.message["kind"] == reports.UNREADABLE
-            done.counts[one.sensor.name, tally.MALFORMED if unreadable else what] += 1
-    for what, found in ((tally.CHAIN_BROKEN, recorded.chain_broken), (tally.DROPPED, recorded.dropped)):
+            unreadable = what == counters.STORED and one.message["kind"] == reports.UNREADABLE
+            done.counts[one.sensor.name, counters.MALFORMED if unreadable else what] += 1
+    for what, found in ((counters.CHAIN_BROKEN, recorded.chain_broken), (counters.DROPPED, recorded.dropped)):
         for sensor_id, count in found.items():
             done.counts[sensors[sensor_id].name, what] += count
     for sensor_id, upto in recorded.confirm.items():
@@ -86,7 +88,7 @@ def _reports(session, pseudonyms, letters, now_s, done):
 
 def _other(session, letter, retained, now_s, done):
     sensor, message = letter.sensor, letter.message
-    done.counts[sensor.name, tally.TAKEN] += 1
+    done.counts[sensor.name, counters.TAKEN] += 1
     if letter.leaf == topics.STATE:
         health.take_state(session, sensor.id, message, now_s, retained)
         if message["nonce"] and health.is_connected(message["state"]):
@@ -104,7 +106,7 @@ def _other(session, letter, retained, now_s, done):
 def _greet(session, sensor, message, now_s, done):
     """A sensor has connected: tell it the time, what is stored, and, once it is ready, what it should do."""
     done.connected.append((sensor, message["nonce"]))
-    upto = dict(progress.confirmation_of(session, sensor.id))
+    upto = dict(completeness.confirmation_of(session, sensor.id))
     if upto:
         earlier = done.confirm.get(sensor.name, (sensor, {}))[1]
         done.confirm[sensor.name] = (sensor, {**earlier, **upto})

@@ -14,7 +14,7 @@ from ansim.envelope import BadEnvelope
 from server import seals
 from server.ingest import quick
 from server.ingest.keyring import Keyring
-from server.services import reports, tally
+from server.services.intake import counters, store
 
 
 class Letter(namedtuple("Letter", ("sensor", "leaf", "message", "body"))):
@@ -54,27 +54,27 @@ def read(keyring: Keyring, topic: str, payload: bytes, now_s: int) -> Letter:
     try:
         name, leaf = _parse(topic)
     except topics.BadTopic:
-        raise Bad(tally.BAD_TOPIC, "", "not a topic of ours") from None
+        raise Bad(counters.BAD_TOPIC, "", "not a topic of ours") from None
     if leaf not in topics.FROM_SENSOR:
-        raise Bad(tally.BAD_TOPIC, "", "a topic that only the server writes")
+        raise Bad(counters.BAD_TOPIC, "", "a topic that only the server writes")
     sensor = keyring.find(name, now_s)
     if sensor is None:
-        raise Bad(tally.UNKNOWN_SENSOR, "", "no sensor of that name is enrolled")
+        raise Bad(counters.UNKNOWN_SENSOR, "", "no sensor of that name is enrolled")
     if sensor.revoked:
-        raise Bad(tally.REVOKED, name, "the sensor is revoked")
+        raise Bad(counters.REVOKED, name, "the sensor is revoked")
     body = _unseal(keyring, sensor, topic, payload, now_s)
     try:
         message = (quick.decode(body) if leaf == topics.REPORT else None) or report.decode(leaf, body)
     except report.UnknownVersion as error:
-        raise Bad(tally.UNKNOWN_VERSION, name, str(error)) from None
+        raise Bad(counters.UNKNOWN_VERSION, name, str(error)) from None
     except report.BadMessage as error:
         message = _unreadable(body) if leaf == topics.REPORT else None
         if message is None:
-            raise Bad(tally.MALFORMED, name, str(error)) from None
+            raise Bad(counters.MALFORMED, name, str(error)) from None
     if b"\\u" in body and not _storable(message):
         message = _unreadable(body) if leaf == topics.REPORT else None
         if message is None:
-            raise Bad(tally.MALFORMED, name, "text that is not Unicode")
+            raise Bad(counters.MALFORMED, name, "text that is not Unicode")
     return Letter(sensor, leaf, message, body)
 
 
@@ -86,14 +86,14 @@ def _unseal(keyring, sensor, topic, payload, now_s):
     try:
         return sensor.signer.unseal(topic, payload)
     except seals.TooLarge as error:
-        raise Bad(tally.TOO_LARGE, sensor.name, str(error)) from None
+        raise Bad(counters.TOO_LARGE, sensor.name, str(error)) from None
     except BadEnvelope as error:
         # Perhaps the sensor has been given a new key since its entry was read.
         if sensor.read_s < now_s:
             again = keyring.reread(sensor.name, now_s)
             if again and not again.revoked and again.signer.key != sensor.signer.key:
                 return _unseal(keyring, again, topic, payload, now_s)
-        raise Bad(tally.BAD_SIGNATURE, sensor.name, str(error)) from None
+        raise Bad(counters.BAD_SIGNATURE, sensor.name, str(error)) from None
 
 
 def _unreadable(body):
@@ -109,7 +109,7 @@ def _unreadable(body):
         return None
     if not all(type(one) is int and 1 <= one <= MAX_COUNT for one in numbers):
         return None
-    return report.report(*numbers, "", 0, None, "", reports.UNREADABLE, {})
+    return report.report(*numbers, "", 0, None, "", store.UNREADABLE, {})
 
 
 def _storable(message):

@@ -23,8 +23,9 @@ from server.broker import rules
 from server.ingest import batch, letters, outgoing, wire
 from server.ingest.keyring import Keyring
 from server.ingest.refusals import Refusals
-from server.services import commands, health, progress, rollout, sensors, tally
-from server.services.pseudonyms import Pseudonyms
+from server.services.findings.pseudonyms import Pseudonyms
+from server.services.intake import completeness, counters
+from server.services.sensors import commands, enrolment, health, rollout
 
 LEADER = "1"  # the worker that, beside reports, takes what comes on unshared topics and sends commands
 KEEPALIVE_S = 30
@@ -199,7 +200,7 @@ class Ingest:
         done = self._store.store(filled, refused, clock.now_s())
         for (name, what), count in done.counts.items():
             self.totals[what] += count
-            if what == tally.CONFLICT:
+            if what == counters.CONFLICT:
                 self._refusals.say(what, name, "another report has this number", clock.now_s())
         self._answer(done, mids)
 
@@ -218,7 +219,7 @@ class Ingest:
     def _confirm(self, sensor, upto):
         if not self._confirmations.knows(sensor.name):
             with self._sessions() as session:
-                upto = {**dict(progress.confirmation_of(session, sensor.id)), **upto}
+                upto = {**dict(completeness.confirmation_of(session, sensor.id)), **upto}
         self._confirmations.add(sensor, upto)
 
     def _send(self, mids, messages):
@@ -271,7 +272,7 @@ class Ingest:
     def _watch(self):
         now_s = clock.now_s()
         with self._sessions.begin() as session:
-            silent = sensors.watch(session, now_s, self._settings.silent_after_s)
+            silent = enrolment.watch(session, now_s, self._settings.silent_after_s)
             commands.expire(session, now_s)
             health.forget_proximity(session, health.now_ms())
             stopped = [one.why for one in rollout.tick(session, self._vault, now_s)]

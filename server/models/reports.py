@@ -143,7 +143,7 @@ class Tally(Base):
     How many messages of one sensor came to the same end on one day.
 
     sensor  its name, or "" when the message named no sensor that is enrolled
-    what    see server/services/tally.py
+    what    see server/services/intake/counters.py
     """
 
     __tablename__ = "tally"

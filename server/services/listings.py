@@ -9,8 +9,8 @@ from server.models.inspections import Inspection, InspectionResult
 from server.models.log import LogEntry
 from server.models.places import Facility, Organisation, Restroom
 from server.models.sensors import Sensor
-from server.services import access
-from server.services.sensors import visible
+from server.services.people import access
+from server.services.sensors.enrolment import visible
 
 
 def facilities(session: Session, user, search="", organisation="", after=None, limit=50) -> list[Facility]:

@@ -5,7 +5,8 @@ from flask_babel import gettext
 
 from server import i18n, security
 from server.models.people import User
-from server.services import access_log, errors, people, second_factor, tokens
+from server.services import errors
+from server.services.people import access_log, accounts, second_factor, tokens
 from server.web import forms, page
 
 bp = Blueprint("account", __name__)
@@ -38,8 +39,8 @@ def _authenticate(login, password):
     # The failed try is counted too, so the transaction must end well in both cases.
     with page.store().begin() as store:
         try:
-            person = people.authenticate(store, login, password)
-        except people.BadLogin as bad:
+            person = accounts.authenticate(store, login, password)
+        except accounts.BadLogin as bad:
             if bad.user_id is not None:
                 access_log.add(store, bad.user_id, access_log.SIGN_IN_FAILED, "password")
             return None
@@ -87,7 +88,7 @@ def password():
     if form.validate_on_submit():
         try:
             with page.store().begin() as store:
-                people.change_password(store, person, form.old.data, form.new.data)
+                accounts.change_password(store, person, form.old.data, form.new.data)
         except errors.Refused as error:
             problem = page.refused(error)
         else:
@@ -95,7 +96,7 @@ def password():
             _sign_in_again(person)
             page.said(gettext("The new password is set. Other sessions of yours have ended."))
             return redirect(url_for("places.index"))
-    least = people.LEAST_PASSWORD
+    least = accounts.LEAST_PASSWORD
     return render_template("account/password.html", form=form, problem=problem, forced=forced, least=least)
 
 
@@ -120,7 +121,7 @@ def set_up_second_factor():
         secret = vault.unseal(bytes.fromhex(session["secret"])).decode()
         try:
             if person.totp_sealed:
-                people.check_present(person, request.form.get("old", ""))
+                accounts.check_present(person, request.form.get("old", ""))
             with page.store().begin() as store:
                 codes = second_factor.set_up(store, vault, person, secret, form.code.data)
         except errors.Refused as error:
@@ -154,7 +155,7 @@ def me():
 
 
 def _scopes(person):
-    return [scope for scope in tokens.SCOPES if people.may(person, scope)]
+    return [scope for scope in tokens.SCOPES if accounts.may(person, scope)]
 
 
 @bp.post("/me/tokens")

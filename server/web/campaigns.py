@@ -8,9 +8,12 @@ from flask_babel import gettext
 from server import clock, security
 from server.models.campaigns import FOOT, PARTNERS, STAFF, WAYS
 from server.models.photos import AFTER, BEFORE
-from server.services import campaign_board as boards
-from server.services import campaigns, errors, people, photos, placing, taking_part
+from server.services import errors
 from server.services.errors import NotFound, Refused
+from server.services.inspecting import campaign_board as boards
+from server.services.inspecting import campaigns, participants, photos
+from server.services.people import accounts
+from server.services.places import editing
 from server.web import forms, page, reach
 from server.web.photos import folder
 
@@ -27,7 +30,7 @@ def index():
 
 
 @bp.route("/campaigns/new", methods=["GET", "POST"])
-@security.needs(people.MANAGE)
+@security.needs(accounts.MANAGE)
 def new():
     """Plan one."""
     problem = None
@@ -83,29 +86,29 @@ def _board(session, one):
 
 
 @bp.get("/campaigns/<campaign>/plan")
-@security.needs(people.MANAGE)
+@security.needs(accounts.MANAGE)
 def plan(campaign):
     """Teams, people and buildings; ?search= words for a building."""
     search = request.args.get("search", "").strip()[:100]
     with page.store()() as session:
-        one = campaigns.campaign(session, campaign, page.user(), people.MANAGE)
+        one = campaigns.campaign(session, campaign, page.user(), accounts.MANAGE)
         if one.closed_s is not None:
             return redirect(url_for("campaigns.show", campaign=one.public_id))
         there = {stop.facility_id for stop in one.stops}
-        sites = placing.facilities(session, page.user(), search=search, limit=SITES_SHOWN)
+        sites = editing.facilities(session, page.user(), search=search, limit=SITES_SHOWN)
         return render_template(
             "campaigns/plan.html",
             campaign=one,
             ways=WAYS,
             partners=PARTNERS,
-            colleagues=taking_part.candidates(session, page.user(), others_only=False),
+            colleagues=participants.candidates(session, page.user(), others_only=False),
             sites=[row.facility for row in sites if row.facility.id not in there],
             search=search,
         )
 
 
 @bp.post("/campaigns/<campaign>/plan")
-@security.needs(people.MANAGE)
+@security.needs(accounts.MANAGE)
 def change(campaign):
     """One change of the plan; `do` says which."""
     back = url_for("campaigns.plan", campaign=campaign, _anchor=request.form.get("do", ""))
@@ -115,7 +118,7 @@ def change(campaign):
         return redirect(back)
     try:
         with page.store().begin() as session:
-            one = campaigns.campaign(session, campaign, page.user(), people.MANAGE)
+            one = campaigns.campaign(session, campaign, page.user(), accounts.MANAGE)
             back = doing(session, one, request.form) or back
     except errors.Refused as error:
         page.failed(page.refused(error))
@@ -130,7 +133,7 @@ def _add_team(session, one, form):
 def _add_member(session, one, form):
     team = campaigns.team(session, one, form.get("team", ""))
     known = {
-        colleague.public_id: colleague for colleague in taking_part.candidates(session, page.user(), others_only=False)
+        colleague.public_id: colleague for colleague in participants.candidates(session, page.user(), others_only=False)
     }
     account = known.get(form.get("colleague", ""))
     person = {"name": form.get("name", ""), "agency": form.get("agency", "")}
@@ -143,7 +146,7 @@ def _add_member(session, one, form):
 def _add_stops(session, one, form):
     team = campaigns.team(session, one, form["team"]) if form.get("team") else None
     for public_id in form.getlist("facility"):
-        campaigns.add_stop(session, one, page.user(), placing.facility(session, public_id), team)
+        campaigns.add_stop(session, one, page.user(), editing.facility(session, public_id), team)
 
 
 def _move(session, one, form):
@@ -171,14 +174,14 @@ _CHANGES = {
 
 
 @bp.route("/campaigns/<campaign>/stops/<facility>", methods=["GET", "POST"])
-@security.needs(people.INSPECT)
+@security.needs(accounts.INSPECT)
 def stop(campaign, facility):
     """One building of a campaign: its restrooms, handing it over, and what was put right there."""
     problem = None
     if request.method == "POST":
         try:
             with page.store().begin() as session:
-                one = campaigns.campaign(session, campaign, page.user(), people.INSPECT)
+                one = campaigns.campaign(session, campaign, page.user(), accounts.INSPECT)
                 _at_stop(session, one, campaigns.stop(session, one, facility))
         except Refused as error:
             problem = page.refused(error)
@@ -207,7 +210,7 @@ def _at_stop(session, one, which):
         return
     if form.get("do") != "act":
         raise NotFound("action")
-    room = reach.room(session, form.get("room", ""), people.INSPECT)
+    room = reach.room(session, form.get("room", ""), accounts.INSPECT)
     if room.facility_id != which.facility_id:
         raise NotFound("restroom")
     action = campaigns.act(session, one, page.user(), room, form.get("text", ""))

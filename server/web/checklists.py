@@ -7,8 +7,10 @@ from sqlalchemy import select
 from server import security
 from server.models.checklists import WHERES, Checklist
 from server.models.places import Facility, Organisation
-from server.services import access, checklists, errors, people
+from server.services import errors
 from server.services.errors import NotFound
+from server.services.inspecting import checklists
+from server.services.people import access, accounts
 from server.web import page
 
 bp = Blueprint("checklists", __name__)
@@ -17,7 +19,7 @@ EMPTY_LINES = 3  # to write new points into
 
 
 @bp.get("/checklists")
-@security.needs(people.MANAGE)
+@security.needs(accounts.MANAGE)
 def index():
     """The lists the signed-in person may change: their organisations' and those of buildings with one of their own."""
     with page.store()() as session:
@@ -31,14 +33,14 @@ def index():
 
 
 @bp.route("/checklists/organisation/<organisation>", methods=["GET", "POST"])
-@security.needs(people.MANAGE)
+@security.needs(accounts.MANAGE)
 def of_organisation(organisation):
     """The list of an organisation."""
     return _edit(Organisation, organisation)
 
 
 @bp.route("/checklists/facility/<facility>", methods=["GET", "POST"])
-@security.needs(people.MANAGE)
+@security.needs(accounts.MANAGE)
 def of_facility(facility):
     """The list of one building, if it has its own."""
     return _edit(Facility, facility)

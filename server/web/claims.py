@@ -3,7 +3,8 @@
 from flask import Blueprint, current_app, jsonify, request
 
 from server import problems, security
-from server.services import claims, errors
+from server.services import errors
+from server.services.sensors import claims
 from server.web import page
 
 bp = Blueprint("claims", __name__)

@@ -4,7 +4,9 @@ from flask import Blueprint, redirect, render_template, request, url_for
 
 from server import security
 from server.models.checklists import ANSWERS
-from server.services import checklists, errors, people
+from server.services import errors
+from server.services.inspecting import checklists
+from server.services.people import accounts
 from server.web import page, reach
 
 bp = Blueprint("eye", __name__)
@@ -13,7 +15,7 @@ NOTE_LENGTH = 1000
 
 
 @bp.route("/inspections/<inspection>/eye", methods=["GET", "POST"])
-@security.needs(people.INSPECT)
+@security.needs(accounts.INSPECT)
 def part(inspection):
     """The list for one stall, ?stall= its number, 0 for the room itself. POST records answers and goes on."""
     problem, stall = None, request.values.get("stall", type=int)
@@ -22,7 +24,7 @@ def part(inspection):
         if problem is None:
             return redirect(_next(inspection, stall or 0))
     with page.store()() as session:
-        one = reach.inspection(session, inspection, people.INSPECT)
+        one = reach.inspection(session, inspection, accounts.INSPECT)
         at = checklists.progress(session, one)
         if one.result is not None or not at.parts:
             return redirect(url_for("inspections.show", public_id=one.public_id))
@@ -51,7 +53,7 @@ def _typed():
 def _answer(inspection, stall):
     try:
         with page.store().begin() as session:
-            one = reach.inspection(session, inspection, people.INSPECT)
+            one = reach.inspection(session, inspection, accounts.INSPECT)
             checklists.answer(session, one, page.user(), stall, _typed())
             if request.form.get("rest"):
                 checklists.answer_rest(session, one, page.user(), stall)
@@ -63,7 +65,7 @@ def _answer(inspection, stall):
 def _next(inspection, stall):
     """The next place with something open; the inspection when there is none."""
     with page.store()() as session:
-        at = checklists.progress(session, reach.inspection(session, inspection, people.INSPECT))
+        at = checklists.progress(session, reach.inspection(session, inspection, accounts.INSPECT))
     waiting = [part.stall for part in at.parts if part.open]
     if not waiting:
         return url_for("inspections.show", public_id=inspection, _anchor="live-steps")

@@ -10,9 +10,9 @@ from ansim.finding import ALARM_SCORE
 from server import clock, i18n
 from server.models.findings import CLOSED, DISPOSITIONS
 from server.models.inspections import METHODS, NONE_FOUND, NOT_COMPLETED, REFERRED, RF, STEP_NONE_FOUND
-from server.services import coverage as coverage_service
-from server.services import plans as plans_service
-from server.services import sensors as sensors_service
+from server.services.inspecting import coverage as coverage_service
+from server.services.places import plans as plans_service
+from server.services.sensors import enrolment as sensors_service
 from server.wording import words
 
 UNDECODABLE_PERMILLE = coverage_service.UNDECODABLE_PERMILLE

@@ -9,10 +9,13 @@ from ansim.detect.stimulus import verdict
 from ansim.finding import ALARM_SCORE
 from server import clock, wording
 from server.models.findings import OPEN, STATUSES
-from server.services import access_log, changes, coverage, errors, findings, people, photos
-from server.services import alarms as alarms_service
-from server.services.pseudonyms import Pseudonyms
-from server.services.raised import ON_THE_LIST
+from server.services import errors, freshness
+from server.services.findings import false_alarms as alarms_service
+from server.services.findings import judging
+from server.services.findings.pseudonyms import Pseudonyms
+from server.services.inspecting import coverage, photos
+from server.services.intake.finding_events import ON_THE_LIST
+from server.services.people import access_log, accounts
 from server.web import facts, forms, page, reach
 
 bp = Blueprint("findings", __name__)
@@ -34,11 +37,11 @@ def index():
     with page.store()() as session:
         before = request.args.get("before")
         before_id = reach.finding(session, before).id if before else None
-        rows = findings.list_findings(session, status, limit=page.PER_PAGE + 1, before_id=before_id, user=page.user())
+        rows = judging.list_findings(session, status, limit=page.PER_PAGE + 1, before_id=before_id, user=page.user())
         rows, more = rows[: page.PER_PAGE], len(rows) > page.PER_PAGE
         older = url_for("findings.index", status=status, before=rows[-1].public_id) if more else None
         # Older pages stay as they are; only the first one asks for news.
-        mark = changes.findings_mark(session)
+        mark = freshness.findings_mark(session)
         poll = None if before else url_for("findings.news", status=status, since=mark)
         return render_template("findings/index.html", rows=rows, status=status, older=older, poll=poll)
 
@@ -48,10 +51,10 @@ def news():
     """The first page's list alone, or 204 if nothing has changed since the mark ?since=."""
     status = _status()
     with page.store()() as session:
-        mark = changes.findings_mark(session)
+        mark = freshness.findings_mark(session)
         if request.args.get("since") == mark:
             return Response(status=204)
-        rows = findings.list_findings(session, status, limit=page.PER_PAGE, user=page.user())
+        rows = judging.list_findings(session, status, limit=page.PER_PAGE, user=page.user())
         poll = url_for("findings.news", status=status, since=mark)
         return render_template("findings/_list.html", rows=rows, status=status, poll=poll)
 
@@ -66,7 +69,7 @@ def show(public_id):
     """One finding. POST records what a person made of it."""
     form, problem = forms.DispositionForm(), None
     if request.method == "POST":
-        if not page.may(people.DISPOSE):
+        if not page.may(accounts.DISPOSE):
             abort(403)
         if form.validate():
             problem = _dispose(public_id, form)
@@ -77,7 +80,7 @@ def show(public_id):
         form.call_now()
     with page.store()() as session:
         one = reach.finding(session, public_id)
-        detail = findings.detail(session, one, page.user(), Pseudonyms(current_app.extensions["vault"]))
+        detail = judging.detail(session, one, page.user(), Pseudonyms(current_app.extensions["vault"]))
         page.seen(access_log.SAW_FINDING, one.public_id)
         heard = facts.coverage(coverage.of_inspection(session, one.inspection).summary()) if one.inspection else None
         return render_template(
@@ -96,7 +99,7 @@ def show(public_id):
             form=form,
             problem=problem,
             photos=photos.photos_of(session, finding_id=one.id),
-            may_judge=findings.may(session, page.user(), people.DISPOSE, one),
+            may_judge=judging.may(session, page.user(), accounts.DISPOSE, one),
         )
 
 
@@ -153,8 +156,8 @@ def _answer(test):
 def _dispose(public_id, form):
     try:
         with page.store().begin() as session:
-            one = reach.finding(session, public_id, people.DISPOSE)
-            findings.dispose(session, one, page.user(), form.kind.data, form.reason.data, form.police())
+            one = reach.finding(session, public_id, accounts.DISPOSE)
+            judging.dispose(session, one, page.user(), form.kind.data, form.reason.data, form.police())
     except errors.Refused as error:
         return page.refused(error)
     return None

@@ -23,7 +23,7 @@ from wtforms.widgets import TextInput
 from server import clock
 from server.models.findings import DISPOSITIONS, REFERRED
 from server.models.places import BLOCKS
-from server.services.people import LEAST_PASSWORD, MOST_PASSWORD
+from server.services.people.accounts import LEAST_PASSWORD, MOST_PASSWORD
 from server.wording import words
 
 NEW_FACILITY = "new"

@@ -5,7 +5,9 @@ from flask_babel import gettext
 
 from server import security
 from server.models.photos import CLOSED, HOLE, REMARK, STICKER, TICKET
-from server.services import errors, holes, people, photos
+from server.services import errors
+from server.services.inspecting import holes, photos
+from server.services.people import accounts
 from server.web import page, reach
 from server.web.photos import folder, sent
 
@@ -36,7 +38,7 @@ def show(hole):
 
 
 @bp.post("/holes/<hole>")
-@security.needs(people.INSPECT)
+@security.needs(accounts.INSPECT)
 def note(hole):
     """Record what was done about a hole."""
     kind, text = request.form.get("kind"), request.form.get("text", "")
@@ -44,7 +46,7 @@ def note(hole):
         return _shown(hole, gettext("Please choose one."))
     try:
         with page.store().begin() as session:
-            holes.note(session, reach.hole(session, hole, people.INSPECT), page.user(), kind, text)
+            holes.note(session, reach.hole(session, hole, accounts.INSPECT), page.user(), kind, text)
     except errors.Refused as error:
         return _shown(hole, page.refused(error))
     page.said(gettext("Recorded in the log."))
@@ -61,13 +63,13 @@ def _shown(hole, problem):
 
 
 @bp.post("/inspections/<inspection>/holes")
-@security.needs(people.INSPECT)
+@security.needs(accounts.INSPECT)
 def add(inspection):
     """Record a hole that was found during an inspection, with its photo if one came along."""
     stall, place = request.form.get("stall", 0, type=int), request.form.get("place", "")
     try:
         with page.store().begin() as session:
-            one = reach.inspection(session, inspection, people.INSPECT)
+            one = reach.inspection(session, inspection, accounts.INSPECT)
             hole = holes.add(session, one.restroom, page.user(), stall, place, inspection=one)
             data = sent()
             if data:

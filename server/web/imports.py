@@ -10,7 +10,9 @@ from sqlalchemy import select
 
 from server import clock, ids, security
 from server.models.places import RestroomImport
-from server.services import errors, imports, people, placing
+from server.services import errors
+from server.services.people import accounts
+from server.services.places import editing, imports
 from server.web import page, place_forms
 from server.wording import imports as words
 
@@ -25,22 +27,22 @@ NEWEST = 20
 @bp.url_value_preprocessor
 def _larger_uploads(_endpoint, _values):
     # A country's file is larger than any other form may be; this runs before the form is read.
-    if request.method == "POST" and page.may(people.MANAGE):
+    if request.method == "POST" and page.may(accounts.MANAGE):
         request.max_content_length = MOST_BYTES
 
 
 @bp.before_request
 def _for_those_who_speak_for_all():
     """A file may name any municipality, so it is for people whose role holds everywhere."""
-    if not page.may(people.MANAGE):
+    if not page.may(accounts.MANAGE):
         abort(403)
     with page.store()() as session:
-        if not placing.speaks_for(session, page.user(), None):
+        if not editing.speaks_for(session, page.user(), None):
             abort(403)
 
 
 @bp.route("/imports", methods=["GET", "POST"])
-@security.needs(people.MANAGE)
+@security.needs(accounts.MANAGE)
 def index():
     """Upload a file; the imports there were."""
     form = place_forms.ImportForm()
@@ -53,7 +55,7 @@ def index():
 
 
 @bp.route("/imports/<upload>", methods=["GET", "POST"])
-@security.needs(people.MANAGE)
+@security.needs(accounts.MANAGE)
 def show(upload):
     """What an uploaded file would do. POST: map its columns, or (apply) take it over."""
     one, path = _upload(upload)

@@ -10,23 +10,20 @@ from server import clock, security
 from server.models.findings import OPEN
 from server.models.inspections import EYE, METHODS, OUTCOMES, RESULTS, RF, STEP_NONE_FOUND, STEP_SUSPICIOUS
 from server.models.reports import Selftest
-from server.services import (
-    access_log,
-    changes,
+from server.services import errors, freshness
+from server.services.findings import judging
+from server.services.inspecting import (
     checklists,
-    commands,
     coverage,
-    errors,
-    findings,
     holes,
     inspections,
-    people,
+    offline_visits,
+    participants,
     photos,
-    sensors,
     signatures,
-    taking_part,
-    visits,
 )
+from server.services.people import access_log, accounts
+from server.services.sensors import commands, enrolment
 from server.web import facts, page, reach
 from server.web.signing import typed_people
 from server.wording import refusal, words
@@ -45,14 +42,14 @@ Listening = namedtuple("Listening", (*facts.SensorFacts._fields, "doing"))
 
 
 @bp.route("/restrooms/<public_id>/inspect", methods=["GET", "POST"])
-@security.needs(people.INSPECT)
+@security.needs(accounts.INSPECT)
 def start(public_id):
     """Choose sensors and people, and start."""
     problem = None
     if request.method == "POST":
         try:
             with page.store().begin() as session:
-                room = reach.room(session, public_id, people.INSPECT)
+                room = reach.room(session, public_id, accounts.INSPECT)
                 others = typed_people(session)
                 begun = inspections.start(session, room, page.user(), _chosen(session), others)
         except errors.Refused as error:
@@ -61,16 +58,16 @@ def start(public_id):
             return redirect(url_for("inspections.show", public_id=begun.public_id))
     with page.store()() as session:
         silent_after_s = _silent_after_s()
-        room = reach.room(session, public_id, people.INSPECT)
+        room = reach.room(session, public_id, accounts.INSPECT)
         running = inspections.running_in(session, room)
         if running is not None and problem is None:
             return redirect(url_for("inspections.show", public_id=running.public_id))
-        choices = [facts.sensor(one, silent_after_s) for one in sensors.available(session, page.user())]
+        choices = [facts.sensor(one, silent_after_s) for one in enrolment.available(session, page.user())]
         choices.sort(key=lambda one: one.sensor.restroom_id != room.id)
         return render_template(
             "inspections/start.html",
             room=room,
-            colleagues=taking_part.candidates(session, page.user()),
+            colleagues=participants.candidates(session, page.user()),
             colleague=_typed("colleague", 40),
             choices=choices,
             chosen=request.form.getlist("sensors") if request.method == "POST" else _likely(choices, room),
@@ -82,12 +79,12 @@ def start(public_id):
 
 def _chosen(session):
     names = dict.fromkeys(request.form.getlist("sensors"))
-    return [sensors.sensor(session, name, page.user(), people.INSPECT) for name in names]
+    return [enrolment.sensor(session, name, page.user(), accounts.INSPECT) for name in names]
 
 
 def _likely(choices, room):
     # The sensors that hang in this room; else who has one sensor means that one, and who has several has to choose.
-    online = [one.sensor for one in choices if one.state in (sensors.ONLINE, sensors.SLEEPING)]
+    online = [one.sensor for one in choices if one.state in (enrolment.ONLINE, enrolment.SLEEPING)]
     here = [one.name for one in online if one.restroom_id == room.id]
     return here or ([online[0].name] if len(online) == 1 else [])
 
@@ -102,7 +99,7 @@ def show(public_id):
                 "inspections/running.html",
                 photos=photos.photos_of(session, inspection_id=one.id),
                 holes=holes.of_inspection(session, one),
-                colleagues=taking_part.candidates(session, page.user()),
+                colleagues=participants.candidates(session, page.user()),
                 **_live(session, one),
             )
         page.seen(access_log.SAW_INSPECTION, one.public_id)
@@ -116,7 +113,7 @@ def show(public_id):
             coverage=covered,
             findings=inspections.findings_of(session, one),
             progress=checklists.progress(session, one),
-            visits=visits.of_inspection(session, one),
+            visits=offline_visits.of_inspection(session, one),
             photos=photos.photos_of(session, inspection_id=one.id),
             holes=holes.of_inspection(session, one),
             signatures=_signatures(session, one, newest),
@@ -135,13 +132,13 @@ def live(public_id):
         one = reach.inspection(session, public_id)
         if one.result is not None:
             return Response(headers={"HX-Refresh": "true"})
-        if request.args.get("since") == changes.inspection_mark(session, one):
+        if request.args.get("since") == freshness.inspection_mark(session, one):
             return Response(status=204)
         return render_template("inspections/live.html", swap=True, **_live(session, one))
 
 
 def _live(session, one):
-    mark = changes.inspection_mark(session, one)
+    mark = freshness.inspection_mark(session, one)
     found = inspections.findings_of(session, one)
     covered = facts.coverage(coverage.of_inspection(session, one).summary()) if one.sensors else None
     return {
@@ -154,14 +151,14 @@ def _live(session, one):
         "steps": _steps(session, one, covered),
         "sensors": _listening(session, one),
         "progress": checklists.progress(session, one),
-        "visits": visits.of_inspection(session, one),
+        "visits": offline_visits.of_inspection(session, one),
         "selftests": _selftests(session, one),
     }
 
 
 def _earlier(session, one):
     """What is open in the restroom and was not found by this inspection: by the one before, or a sensor between them."""
-    found = findings.list_findings(session, OPEN, one.restroom)
+    found = judging.list_findings(session, OPEN, one.restroom)
     return [finding for finding in found if finding.inspection_id != one.id]
 
 
@@ -182,7 +179,7 @@ def _listening(session, one):
     rows = []
     for used in one.sensors:
         known = facts.sensor(used.sensor, _silent_after_s())
-        doing = _was_doing(used) if known.state in (sensors.OFFLINE, sensors.SILENT) else _doing(session, one, used)
+        doing = _was_doing(used) if known.state in (enrolment.OFFLINE, enrolment.SILENT) else _doing(session, one, used)
         rows.append(Listening(*known, doing))
     return rows
 
@@ -243,7 +240,7 @@ def _hindrance(session, one, covered):
 
 
 @bp.route("/inspections/<public_id>/steps/<method>", methods=["GET", "POST"])
-@security.needs(people.INSPECT)
+@security.needs(accounts.INSPECT)
 def step(public_id, method):
     """Record what one step came to."""
     if method not in METHODS:
@@ -283,14 +280,14 @@ def _record(public_id, method, outcome, note):
 
 
 @bp.route("/inspections/<public_id>/finish", methods=["GET", "POST"])
-@security.needs(people.INSPECT)
+@security.needs(accounts.INSPECT)
 def finish(public_id):
     """Record the result."""
     return _conclude(public_id, correcting=False)
 
 
 @bp.route("/inspections/<public_id>/correct", methods=["GET", "POST"])
-@security.needs(people.INSPECT)
+@security.needs(accounts.INSPECT)
 def correct(public_id):
     """Add an entry that counts instead of the one before."""
     return _conclude(public_id, correcting=True)
@@ -337,7 +334,7 @@ def _decide(public_id, correcting, result, reason, note):
     decide = inspections.correct if correcting else inspections.finish
     try:
         with page.store().begin() as session:
-            decide(session, reach.inspection(session, public_id, people.INSPECT), page.user(), result, reason, note)
+            decide(session, reach.inspection(session, public_id, accounts.INSPECT), page.user(), result, reason, note)
     except errors.Refused as error:
         return page.refused(error)
     return None

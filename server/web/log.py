@@ -6,8 +6,11 @@ from collections import namedtuple
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask_babel import gettext
 
-from server import canonical, cli_log, security
-from server.services import access_log, errors, log, log_heads, log_proof, people
+from server import cli_log, security
+from server.services import errors
+from server.services.audit import canonical, log, proofs
+from server.services.audit import heads as log_heads
+from server.services.people import access_log, accounts
 from server.web import page, reach
 from server.wording import log_words
 
@@ -23,7 +26,7 @@ Line = namedtuple("Line", ("entry", "title", "details", "by"))
 
 
 @bp.get("/log")
-@security.needs(people.ADMINISTER, everywhere=True)
+@security.needs(accounts.ADMINISTER, everywhere=True)
 def index():
     """The whole log, newest first; ?kind= the beginning of a kind, ?subject= a public id, ?before= an entry's number."""
     kind, subject = request.args.get("kind", "")[:64], request.args.get("subject", "").strip()[:64]
@@ -43,22 +46,22 @@ def inspection(public_id):
     """What the log tells of one inspection and its findings, oldest first."""
     with page.store()() as session:
         one = reach.inspection(session, public_id)
-        rows = log.entries(session, log_proof.subjects_of(session, one), limit=500)
+        rows = log.entries(session, proofs.subjects_of(session, one), limit=500)
         page.seen(access_log.SAW_INSPECTION, one.public_id)
         lines = [_line(*row) for row in reversed(rows)]
         return render_template("log/inspection.html", inspection=one, lines=lines)
 
 
 @bp.post("/inspections/<public_id>/proof")
-@security.needs(people.INSPECT)
+@security.needs(accounts.INSPECT)
 def proof(public_id):
     """The proof of an inspection, as a file for outsiders; signs the log if the newest entry is not signed yet."""
     with_names = request.form.get("names") == "yes"
     try:
         key, stamp = cli_log.signing_key(), cli_log.stamper()
         with page.store().begin() as session:
-            one = reach.inspection(session, public_id, people.INSPECT)
-            made = log_proof.of_inspection(session, one, key, with_names, stamp)
+            one = reach.inspection(session, public_id, accounts.INSPECT)
+            made = proofs.of_inspection(session, one, key, with_names, stamp)
             access_log.add(session, page.user().id, access_log.EXPORTED, "proof " + one.public_id)
     except errors.Refused as error:
         page.warned(page.refused(error))

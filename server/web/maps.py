@@ -6,7 +6,7 @@ from flask import Blueprint, abort, current_app, jsonify, make_response, render_
 from flask_babel import gettext, ngettext
 
 from server import clock, headers, i18n
-from server.services import maps
+from server.services.places import maps
 from server.web import facts, page
 from server.wording import words
 

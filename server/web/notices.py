@@ -7,7 +7,9 @@ from flask_babel import gettext
 
 from server import security
 from server.models.outside import KINDS, PACES, WAYS
-from server.services import errors, notices, people, scopes
+from server.services import errors
+from server.services.outside import notifications
+from server.services.people import accounts, scopes
 from server.web import page
 from server.wording import notices as told
 
@@ -18,20 +20,20 @@ _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 
 
 @bp.get("/notices")
-@security.needs(people.MANAGE)
+@security.needs(accounts.MANAGE)
 def index():
     """The subscriptions this person manages, and the deliveries that failed."""
     with page.store()() as session:
         return render_template(
             "notices/index.html",
-            rows=notices.subscriptions(session, page.user()),
-            failed=notices.deliveries(session, page.user(), page.PER_PAGE, failed=True),
+            rows=notifications.subscriptions(session, page.user()),
+            failed=notifications.deliveries(session, page.user(), page.PER_PAGE, failed=True),
             told=told,
         )
 
 
 @bp.route("/notices/new", methods=["GET", "POST"])
-@security.needs(people.MANAGE)
+@security.needs(accounts.MANAGE)
 def new():
     """Add a subscription. A webhook's signing key is shown once, in the answer."""
     problem = None
@@ -65,7 +67,7 @@ def _subscribe(session):
     chosen = scopes.choose(session, page.user(), [form["place"]]) if form.get("place") else []
     if form.get("way") not in WAYS or form.get("pace") not in PACES:
         raise errors.Refused("target_bad")
-    return notices.subscribe(
+    return notifications.subscribe(
         session,
         current_app.extensions["vault"],
         page.user(),
@@ -92,20 +94,20 @@ def _quiet(start, end):
 
 
 @bp.post("/notices/<public_id>/end")
-@security.needs(people.MANAGE)
+@security.needs(accounts.MANAGE)
 def end(public_id):
     """End a subscription."""
     with page.store().begin() as session:
-        notices.end(session, page.user(), public_id)
+        notifications.end(session, page.user(), public_id)
     page.said(gettext("Nothing more is told there."))
     return redirect(url_for("notices.index"))
 
 
 @bp.post("/notices/deliveries/<int(max=9223372036854775807):number>/again")
-@security.needs(people.MANAGE)
+@security.needs(accounts.MANAGE)
 def again(number):
     """Try a delivery that was given up once more."""
     with page.store().begin() as session:
-        notices.again(session, page.user(), number)
+        notifications.again(session, page.user(), number)
     page.said(gettext("It will be tried again within seconds."))
     return redirect(url_for("notices.index"))

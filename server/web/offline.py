@@ -14,7 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ansim import VERSION
 from server import clock, i18n, security
-from server.services import errors, people, visits
+from server.services import errors
+from server.services.inspecting import offline_visits
+from server.services.people import accounts
 from server.web import page
 from server.wording import words
 
@@ -47,7 +49,7 @@ def worker():
 
 
 @bp.get("/offline/kit")
-@security.needs(people.INSPECT)
+@security.needs(accounts.INSPECT)
 def kit():
     """
     What a phone takes along, as JSON; ?also= public ids of restrooms, by commas, of the page it looks at.
@@ -57,7 +59,7 @@ def kit():
     """
     also = request.args.get("also", "").split(",")
     with page.store().begin() as session:  # a new program's list is written down when it is first asked for
-        found = visits.kit(session, page.user(), also)
+        found = offline_visits.kit(session, page.user(), also)
         used = {one.public_id: one for one in (found.standard, *found.lists.values())}
         rooms = [
             {
@@ -103,7 +105,7 @@ class VisitForm(BaseModel):
 
 
 @bp.post("/offline/visits")
-@security.needs(people.INSPECT)
+@security.needs(accounts.INSPECT)
 def hand_over():
     """Take a visit over: 200 {"href"} of its inspection, or 4xx {"why"}; the phone then keeps it and says why."""
     sent = request.get_data(cache=False)
@@ -117,7 +119,7 @@ def hand_over():
         return _not_taken(409, gettext("Somebody else wrote this on this phone. It waits until they sign in here."))
     now_s = clock.now_s()
     ahead_s = form.sent_s - now_s  # a phone's clock may be wrong; how long ago it was is not
-    visit = visits.Visit(
+    visit = offline_visits.Visit(
         form.key,
         form.room,
         form.began_s - ahead_s,
@@ -129,7 +131,7 @@ def hand_over():
     )
     try:
         with page.store().begin() as session:
-            one = visits.take(session, page.user(), visit, now_s)
+            one = offline_visits.take(session, page.user(), visit, now_s)
             href = url_for("inspections.show", public_id=one.public_id)
     except errors.Refused as error:
         return _not_taken(409, page.refused(error))

@@ -8,7 +8,9 @@ from flask import current_app, flash, request, url_for
 from flask_babel import format_datetime, get_locale, gettext
 
 from server import clock, i18n, wording
-from server.services import access_log, errors, findings, people
+from server.services import errors
+from server.services.findings import judging
+from server.services.people import access_log, accounts
 from server.web import facts
 
 PER_PAGE = 50
@@ -79,7 +81,7 @@ def user():
 
 def may(right: str) -> bool:
     """True if the signed-in person has this right; see services.people."""
-    return people.may(flask_login.current_user, right)
+    return accounts.may(flask_login.current_user, right)
 
 
 def refused(error: errors.Refused) -> str:
@@ -178,5 +180,5 @@ def _context():
     }
     if signed_in and not request.headers.get("HX-Request"):
         with store()() as session:
-            context["open_findings"] = findings.count_open(session, flask_login.current_user)
+            context["open_findings"] = judging.count_open(session, flask_login.current_user)
     return context

@@ -7,7 +7,8 @@ from flask_babel import gettext
 
 from server import security
 from server.models.people import ROLES
-from server.services import access_log, errors, invitations, people, scopes, subjects
+from server.services import errors
+from server.services.people import access_log, accounts, data_subjects, invitations, scopes
 from server.web import forms, page
 
 bp = Blueprint("people", __name__)
@@ -19,7 +20,7 @@ Choice = namedtuple("Choice", ("places", "ticked", "words"))
 
 
 @bp.get("/people")
-@security.needs(people.ADMINISTER)
+@security.needs(accounts.ADMINISTER)
 def index():
     """Everybody whom this administrator looks after, and the invitations that wait."""
     with page.store()() as session:
@@ -29,7 +30,7 @@ def index():
 
 
 @bp.get("/people/<public_id>")
-@security.needs(people.ADMINISTER)
+@security.needs(accounts.ADMINISTER)
 def show(public_id):
     """One person: role, places, and what can be done for or about them; ?place= words to find a place by."""
     with page.store()() as session:
@@ -48,7 +49,7 @@ def _choice(session, chosen):
 
 
 @bp.post("/people/<public_id>/scope")
-@security.needs(people.ADMINISTER)
+@security.needs(accounts.ADMINISTER)
 def scope(public_id):
     """Change a person's role and where it holds."""
 
@@ -57,55 +58,57 @@ def scope(public_id):
         chosen = [] if everywhere else scopes.choose(session, page.user(), request.form.getlist("places"))
         if not everywhere and not chosen and not page.user().everywhere:
             raise errors.Refused("scope_empty")
-        people.set_role(session, person, request.form.get("role", ""), page.user())
+        accounts.set_role(session, person, request.form.get("role", ""), page.user())
         scopes.set_places(session, person, everywhere, chosen, page.user())
 
     return _do(public_id, change, gettext("Changed. It counts from their next click on."))
 
 
 @bp.post("/people/<public_id>/disable")
-@security.needs(people.ADMINISTER)
+@security.needs(accounts.ADMINISTER)
 def disable(public_id):
     """End an account and its sessions."""
     done = gettext("The account is closed and its sessions have ended.")
-    return _do(public_id, lambda session, person: people.disable(session, person, page.user()), done)
+    return _do(public_id, lambda session, person: accounts.disable(session, person, page.user()), done)
 
 
 @bp.post("/people/<public_id>/enable")
-@security.needs(people.ADMINISTER)
+@security.needs(accounts.ADMINISTER)
 def enable(public_id):
     """Open a closed account again."""
     done = gettext("The account is open again.")
-    return _do(public_id, lambda session, person: people.enable(session, person, page.user()), done)
+    return _do(public_id, lambda session, person: accounts.enable(session, person, page.user()), done)
 
 
 @bp.post("/people/<public_id>/second-factor")
-@security.needs(people.ADMINISTER)
+@security.needs(accounts.ADMINISTER)
 def reset_second_factor(public_id):
     """Take a lost second factor away."""
     done = gettext("The second factor is off. They can set up another one after they sign in.")
-    return _do(public_id, lambda session, person: people.reset_second_factor(session, person, page.user()), done)
+    return _do(public_id, lambda session, person: accounts.reset_second_factor(session, person, page.user()), done)
 
 
 @bp.post("/people/<public_id>/password")
-@security.needs(people.ADMINISTER)
+@security.needs(accounts.ADMINISTER)
 def reset_password(public_id):
     """Give a person a one-time password; it is shown once."""
     with page.store().begin() as session:
         person = scopes.person(session, public_id, page.user())
-        once = people.reset_password(session, person, page.user())
+        once = accounts.reset_password(session, person, page.user())
         return render_template("people/once.html", person=person, once=once)
 
 
 @bp.post("/people/<public_id>/erase")
-@security.needs(people.ADMINISTER)
+@security.needs(accounts.ADMINISTER)
 def erase(public_id):
     """Erase a person's data for good."""
     if request.form.get("really") != "yes":
         page.warned(gettext("Nothing was done: tick the box to erase the person's data."))
         return redirect(url_for("people.show", public_id=public_id))
     done = gettext("The personal data is erased. The records remain, without the name.")
-    return _do(public_id, lambda session, person: subjects.erase(session, person, page.user()), done, "people.index")
+    return _do(
+        public_id, lambda session, person: data_subjects.erase(session, person, page.user()), done, "people.index"
+    )
 
 
 def _do(public_id, change, done, onward="people.show"):
@@ -120,7 +123,7 @@ def _do(public_id, change, done, onward="people.show"):
 
 
 @bp.route("/people/invite", methods=["GET", "POST"])
-@security.needs(people.ADMINISTER)
+@security.needs(accounts.ADMINISTER)
 def invite():
     """Invite somebody: POST shows the link, once."""
     name, role = request.form.get("name", "").strip()[:200], request.form.get("role", "inspector")
@@ -152,7 +155,7 @@ def invite():
 
 
 @bp.post("/people/invitations/<public_id>/withdraw")
-@security.needs(people.ADMINISTER)
+@security.needs(accounts.ADMINISTER)
 def withdraw(public_id):
     """End an invitation that waits."""
     with page.store().begin() as session:
@@ -181,4 +184,4 @@ def accept():
     elif request.method == "POST" and not form.errors:
         abort(400)
     status = 403 if problem else 200
-    return render_template("account/invitation.html", form=form, problem=problem, least=people.LEAST_PASSWORD), status
+    return render_template("account/invitation.html", form=form, problem=problem, least=accounts.LEAST_PASSWORD), status

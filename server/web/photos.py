@@ -5,7 +5,9 @@ from flask_babel import gettext
 
 from server import security
 from server.models.photos import EYE, FINDING, HOLE
-from server.services import errors, people, photos
+from server.services import errors
+from server.services.inspecting import photos
+from server.services.people import accounts
 from server.web import page, reach
 
 bp = Blueprint("photos", __name__)
@@ -29,13 +31,13 @@ def _note():
 
 
 @bp.post("/inspections/<inspection>/photos")
-@security.needs(people.INSPECT)
+@security.needs(accounts.INSPECT)
 def of_inspection(inspection):
     """Add a photo to a running inspection."""
     back = url_for("inspections.show", public_id=inspection, _anchor="photos")
 
     def take(session):
-        one = reach.inspection(session, inspection, people.INSPECT)
+        one = reach.inspection(session, inspection, accounts.INSPECT)
         where = one.restroom.facility_id
         photos.take(session, folder(), sent(), page.user(), EYE, where, _note(), inspection=one)
 
@@ -43,24 +45,24 @@ def of_inspection(inspection):
 
 
 @bp.post("/holes/<hole>/photos")
-@security.needs(people.INSPECT)
+@security.needs(accounts.INSPECT)
 def of_hole(hole):
     """Add a photo to a hole."""
 
     def take(session):
-        one = reach.hole(session, hole, people.INSPECT)
+        one = reach.hole(session, hole, accounts.INSPECT)
         photos.take(session, folder(), sent(), page.user(), HOLE, one.restroom.facility_id, _note(), hole=one)
 
     return _taken(take, url_for("holes.show", hole=hole))
 
 
 @bp.post("/findings/<finding>/photos")
-@security.needs(people.DISPOSE)
+@security.needs(accounts.DISPOSE)
 def of_finding(finding):
     """Add a photo to a finding."""
 
     def take(session):
-        one = reach.finding(session, finding, people.DISPOSE)
+        one = reach.finding(session, finding, accounts.DISPOSE)
         if one.restroom is None:
             abort(404)
         photos.take(session, folder(), sent(), page.user(), FINDING, one.restroom.facility_id, _note(), finding=one)
@@ -89,11 +91,11 @@ def served(photo):
 
 
 @bp.get("/photos/<photo>/original")
-@security.needs(people.MANAGE)
+@security.needs(accounts.MANAGE)
 def original(photo):
     """The file as it was received, with everything the camera wrote into it: evidence, so for managers only."""
     with page.store()() as session:
-        one = reach.photo(session, photo, people.MANAGE)
+        one = reach.photo(session, photo, accounts.MANAGE)
         path = photos.original(folder(), one)
         name = f"{one.public_id}.{SUFFIXES[one.media_type]}"
     return send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=name)

@@ -8,18 +8,22 @@ from flask_babel import gettext
 from wtforms.fields.choices import SelectChoice
 
 from server import clock, i18n, security
-from server.services import access, asking, errors, findings, inspections, people, places, placing, plans
+from server.services import errors
+from server.services.findings import judging
+from server.services.inspecting import inspections
+from server.services.people import access, accounts
+from server.services.places import editing, plans, restrooms, visitor_requests
 from server.web import facts, forms, page, reach
 
 bp = Blueprint("places", __name__)
 
-STATES = (places.RUNNING, places.NEVER, places.WITH_FINDINGS)
+STATES = (restrooms.RUNNING, restrooms.NEVER, restrooms.WITH_FINDINGS)
 LOG_ROWS = 30
 OPEN_FINDINGS_SHOWN = 10
 SITES_SHOWN = 100  # buildings to choose from; a country has tens of thousands
 
 # A services.places.RestroomRow, and when the next inspection is due.
-Row = namedtuple("Row", (*places.RestroomRow._fields, "due"))
+Row = namedtuple("Row", (*restrooms.RestroomRow._fields, "due"))
 
 
 @bp.get("/")
@@ -36,13 +40,13 @@ def index():
         asked = {"search": search, "state": state}
         total = None
         if search:
-            only = places.find(session, **asked, user=page.user())
+            only = restrooms.find(session, **asked, user=page.user())
             if only is not None:
                 asked, total = {"only": only}, len(only)
         else:
-            total = places.count_restrooms(session, state=state, user=page.user())
+            total = restrooms.count_restrooms(session, state=state, user=page.user())
         after, before = (_mark(session, request.args.get(name)) for name in ("after", "before"))
-        found = places.list_restrooms(
+        found = restrooms.list_restrooms(
             session, **asked, limit=page.PER_PAGE + 1, user=page.user(), after=after, before=before
         )
         more = len(found) > page.PER_PAGE
@@ -60,7 +64,7 @@ def index():
             "places/index.html",
             rows=rows,
             total=total,
-            most=places.MOST_FOUND,
+            most=restrooms.MOST_FOUND,
             search=search,
             state=state,
             newer=at(before=rows[0].restroom.public_id) if back else None,
@@ -71,7 +75,7 @@ def index():
 def _mark(session, public_id):
     """The restroom a page begins behind or ends ahead of; None if it is not there."""
     try:
-        return places.restroom(session, public_id) if public_id else None
+        return restrooms.restroom(session, public_id) if public_id else None
     except errors.NotFound:
         return None
 
@@ -80,13 +84,13 @@ def _mark(session, public_id):
 def show(public_id):
     """One restroom: its log, newest first, and its open findings; ?before= an inspection for older ones."""
     with page.store()() as session:
-        room = places.restroom(session, public_id)
-        access.check(session, page.user(), people.SEE, room.facility_id)
+        room = restrooms.restroom(session, public_id)
+        access.check(session, page.user(), accounts.SEE, room.facility_id)
         before = request.args.get("before")
         before_id = inspections.inspection(session, before).id if before else None
-        log = places.log(session, room, LOG_ROWS + 1, before_id)
+        log = restrooms.log(session, room, LOG_ROWS + 1, before_id)
         log, more = log[:LOG_ROWS], len(log) > LOG_ROWS
-        still_open = findings.list_findings(session, restroom=room, limit=OPEN_FINDINGS_SHOWN)
+        still_open = judging.list_findings(session, restroom=room, limit=OPEN_FINDINGS_SHOWN)
         running = next((row.inspection for row in log if row.inspection.id == room.running_inspection_id), None)
         older = log[-1].inspection.public_id if more else None
         now_s = clock.now_s()
@@ -100,25 +104,25 @@ def show(public_id):
             due=facts.due(room, now_s),
             plan=plans.due_of(room, plans.Intervals(session), bool(fixed), now_s),
             fixed=fixed,
-            wish=asking.open_one(session, room),
-            sources=placing.sources_of(session, room.facility),
+            wish=visitor_requests.open_one(session, room),
+            sources=editing.sources_of(session, room.facility),
             older=url_for("places.show", public_id=room.public_id, before=older) if older else None,
         )
 
 
 @bp.route("/restrooms/new", methods=["GET", "POST"])
-@security.needs(people.MANAGE)
+@security.needs(accounts.MANAGE)
 def new():
     """Add a restroom, in a building that is there or a new one; ?building= words to find it by."""
     form = forms.RestroomForm()
     words = request.args.get("building", "").strip()[:100]
     with page.store()() as session:
-        found = placing.facilities(session, page.user(), search=words, limit=SITES_SHOWN + 1)
+        found = editing.facilities(session, page.user(), search=words, limit=SITES_SHOWN + 1)
         sites = [row.facility for row in found[:SITES_SHOWN]]
         chosen = request.form.get("facility") or request.args.get("facility") or ""
         if chosen and chosen != forms.NEW_FACILITY and chosen not in {site.public_id for site in sites}:
-            site = placing.facility(session, chosen)
-            access.check(session, page.user(), people.MANAGE, site.id)
+            site = editing.facility(session, chosen)
+            access.check(session, page.user(), accounts.MANAGE, site.id)
             sites.insert(0, site)
         form.facility.choices = [SelectChoice(site.public_id, i18n.local_name(site)) for site in sites]
     form.facility.choices.append(SelectChoice(forms.NEW_FACILITY, gettext("A new building or site")))
@@ -136,19 +140,19 @@ def new():
 def _add(session, form):
     if form.facility.data == forms.NEW_FACILITY:
         name, address = form.facility_name.data.strip(), (form.facility_address.data or "").strip()
-        own = placing.facilities(session, page.user(), limit=1)
-        owner = own[0].facility.organisation if own else places.add_organisation(session, name)
-        site = places.add_facility(session, owner, name, address=address)
+        own = editing.facilities(session, page.user(), limit=1)
+        owner = own[0].facility.organisation if own else restrooms.add_organisation(session, name)
+        site = restrooms.add_facility(session, owner, name, address=address)
     else:
-        site = placing.facility(session, form.facility.data)
-        access.check(session, page.user(), people.MANAGE, site.id)
+        site = editing.facility(session, form.facility.data)
+        access.check(session, page.user(), accounts.MANAGE, site.id)
     fields = {
         "name_en": (form.name_en.data or "").strip(),
         "block": form.block.data,
         "floor": (form.floor.data or "").strip(),
         "stalls": form.stalls.data or 0,
     }
-    return places.add_restroom(session, site, form.name.data.strip(), by=page.user(), **fields)
+    return restrooms.add_restroom(session, site, form.name.data.strip(), by=page.user(), **fields)
 
 
 @bp.get("/restrooms/<public_id>/sign")

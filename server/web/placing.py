@@ -4,30 +4,32 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext
 
 from server import security
-from server.services import access, errors, people, places, placing
+from server.services import errors
+from server.services.people import access, accounts
+from server.services.places import editing, restrooms
 from server.web import page, place_forms
 
 bp = Blueprint("placing", __name__)
 
 
 @bp.route("/restrooms/<public_id>/edit", methods=["GET", "POST"])
-@security.needs(people.MANAGE)
+@security.needs(accounts.MANAGE)
 def restroom(public_id):
     """Change what is known of a restroom."""
     problem = None
     with page.store()() as session:
-        room = places.restroom(session, public_id)
-        access.check(session, page.user(), people.MANAGE, room.facility_id)
+        room = restrooms.restroom(session, public_id)
+        access.check(session, page.user(), accounts.MANAGE, room.facility_id)
         form = place_forms.RestroomEdit(obj=None if request.method == "POST" else room)
         if request.method == "GET":
             form.external_ids.data = "\n".join(f"{known.source}: {known.value}" for known in room.external_ids)
     if form.validate_on_submit():
         try:
             with page.store().begin() as session:
-                room = places.restroom(session, public_id)
-                access.check(session, page.user(), people.MANAGE, room.facility_id)
-                placing.change_restroom(session, page.user(), room, **form.fields())
-                placing.set_external_ids(session, page.user(), room, form.pairs())
+                room = restrooms.restroom(session, public_id)
+                access.check(session, page.user(), accounts.MANAGE, room.facility_id)
+                editing.change_restroom(session, page.user(), room, **form.fields())
+                editing.set_external_ids(session, page.user(), room, form.pairs())
             page.said(gettext("Saved."))
             return redirect(url_for("places.show", public_id=public_id))
         except errors.Refused as error:
@@ -36,18 +38,18 @@ def restroom(public_id):
 
 
 @bp.post("/restrooms/<public_id>/retire")
-@security.needs(people.MANAGE)
+@security.needs(accounts.MANAGE)
 def retire(public_id):
     """Take a restroom out of use, with the reason; or bring it back (?back)."""
     try:
         with page.store().begin() as session:
-            room = places.restroom(session, public_id)
-            access.check(session, page.user(), people.MANAGE, room.facility_id)
+            room = restrooms.restroom(session, public_id)
+            access.check(session, page.user(), accounts.MANAGE, room.facility_id)
             if request.form.get("back"):
-                placing.bring_back(session, page.user(), room)
+                editing.bring_back(session, page.user(), room)
                 page.said(gettext("The restroom is in use again."))
             else:
-                placing.retire(session, page.user(), room, request.form.get("reason", ""))
+                editing.retire(session, page.user(), room, request.form.get("reason", ""))
                 page.said(gettext("The restroom is out of use. Its log is kept."))
     except errors.Refused as error:
         flash(page.refused(error), "warn")
@@ -59,30 +61,30 @@ def retire(public_id):
 def building(facility):
     """One building with its restrooms."""
     with page.store()() as session:
-        one = placing.facility(session, facility)
-        access.check(session, page.user(), people.SEE, one.id)
+        one = editing.facility(session, facility)
+        access.check(session, page.user(), accounts.SEE, one.id)
         return render_template(
             "places/building.html",
             facility=one,
-            rooms=placing.rooms_of(session, one),
-            sources=placing.sources_of(session, one),
+            rooms=editing.rooms_of(session, one),
+            sources=editing.sources_of(session, one),
         )
 
 
 @bp.route("/buildings/<facility>/edit", methods=["GET", "POST"])
-@security.needs(people.MANAGE)
+@security.needs(accounts.MANAGE)
 def edit_building(facility):
     """Change a building's name and address."""
     with page.store()() as session:
-        one = placing.facility(session, facility)
-        access.check(session, page.user(), people.MANAGE, one.id)
+        one = editing.facility(session, facility)
+        access.check(session, page.user(), accounts.MANAGE, one.id)
     form = place_forms.PlaceEdit(obj=one)
     if form.validate_on_submit():
         with page.store().begin() as session:
-            one = placing.facility(session, facility)
-            access.check(session, page.user(), people.MANAGE, one.id)
+            one = editing.facility(session, facility)
+            access.check(session, page.user(), accounts.MANAGE, one.id)
             texts = [" ".join((field.data or "").split()) for field in (form.name, form.name_en, form.address)]
-            placing.change_facility(session, page.user(), one, *texts)
+            editing.change_facility(session, page.user(), one, *texts)
         page.said(gettext("Saved."))
         return redirect(url_for("placing.building", facility=facility))
     back = url_for("placing.building", facility=facility)
@@ -93,7 +95,7 @@ def edit_building(facility):
 def organisations():
     """Who answers for how many buildings and restrooms."""
     with page.store()() as session:
-        return render_template("places/organisations.html", rows=placing.organisations(session, page.user()))
+        return render_template("places/organisations.html", rows=editing.organisations(session, page.user()))
 
 
 @bp.get("/organisations/<organisation>")
@@ -101,11 +103,11 @@ def organisation(organisation):
     """An organisation's buildings by name; ?search= words, ?after= a building for the next page."""
     search = request.args.get("search", "").strip()[:100]
     with page.store()() as session:
-        one = placing.organisation(session, organisation)
+        one = editing.organisation(session, organisation)
         access.check_inside(session, page.user(), one.id)
         after = request.args.get("after")
-        after = placing.facility(session, after) if after else None
-        rows = placing.facilities(session, page.user(), one, search, after, page.PER_PAGE + 1)
+        after = editing.facility(session, after) if after else None
+        rows = editing.facilities(session, page.user(), one, search, after, page.PER_PAGE + 1)
         rows, more = rows[: page.PER_PAGE], len(rows) > page.PER_PAGE
         older = None
         if more:
@@ -115,20 +117,20 @@ def organisation(organisation):
 
 
 @bp.route("/organisations/<organisation>/edit", methods=["GET", "POST"])
-@security.needs(people.ADMINISTER)
+@security.needs(accounts.ADMINISTER)
 def edit_organisation(organisation):
     """Change an organisation's name."""
     with page.store()() as session:
-        one = placing.organisation(session, organisation)
-        access.check_organisation(session, page.user(), people.ADMINISTER, one.id)
+        one = editing.organisation(session, organisation)
+        access.check_organisation(session, page.user(), accounts.ADMINISTER, one.id)
     form = place_forms.PlaceEdit(obj=one)
     del form.address
     if form.validate_on_submit():
         with page.store().begin() as session:
-            one = placing.organisation(session, organisation)
-            access.check_organisation(session, page.user(), people.ADMINISTER, one.id)
+            one = editing.organisation(session, organisation)
+            access.check_organisation(session, page.user(), accounts.ADMINISTER, one.id)
             texts = [" ".join((field.data or "").split()) for field in (form.name, form.name_en)]
-            placing.change_organisation(session, page.user(), one, *texts)
+            editing.change_organisation(session, page.user(), one, *texts)
         page.said(gettext("Saved."))
         return redirect(url_for("placing.organisation", organisation=organisation))
     back = url_for("placing.organisation", organisation=organisation)

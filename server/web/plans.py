@@ -7,7 +7,9 @@ from flask_babel import gettext
 
 from server import clock, security
 from server.models.places import BLOCKS
-from server.services import access, asking, errors, people, places, placing, plans, routes
+from server.services import errors
+from server.services.people import access, accounts
+from server.services.places import editing, plans, restrooms, routes, visitor_requests
 from server.web import facts, forms, page
 
 bp = Blueprint("plans", __name__)
@@ -34,7 +36,7 @@ def index():
     within_s = SOON_S if show == SOON else 0
     now_s = clock.now_s()
     with page.store()() as session:
-        wishes = asking.open_ones(session, page.user()) if show == ASKED else []
+        wishes = visitor_requests.open_ones(session, page.user()) if show == ASKED else []
         after = _after(session)
         rooms = plans.overdue(session, page.user(), now_s, within_s, after, page.PER_PAGE + 1, block)
         rooms, more = rooms[: page.PER_PAGE], len(rooms) > page.PER_PAGE
@@ -51,7 +53,7 @@ def index():
             weeks=weeks,
             most=most or 1,
             wishes=wishes,
-            asked=asking.count_open(session, page.user()),
+            asked=visitor_requests.count_open(session, page.user()),
             show=show,
             block=block,
             older=older,
@@ -61,7 +63,7 @@ def index():
 def _after(session):
     try:
         mark = request.args.get("after")
-        room = places.restroom(session, mark) if mark else None
+        room = restrooms.restroom(session, mark) if mark else None
     except errors.NotFound:
         return None
     return (room.due_s, room.id) if room and room.due_s is not None else None
@@ -91,7 +93,7 @@ def _position(text):
 
 
 @bp.route("/plan/intervals", methods=["GET", "POST"])
-@security.needs(people.MANAGE)
+@security.needs(accounts.MANAGE)
 def intervals():
     """How often what: for everything, or ?organisation=, ?facility= or ?restroom=."""
     with page.store()() as session:
@@ -130,18 +132,18 @@ def _scope(session):
     """What the intervals are for. Raises NotFound for what is somebody else's."""
     user = page.user()
     if name := request.args.get("restroom"):
-        room = places.restroom(session, name)
-        access.check(session, user, people.MANAGE, room.facility_id)
+        room = restrooms.restroom(session, name)
+        access.check(session, user, accounts.MANAGE, room.facility_id)
         return Scope(room, room.facility.organisation, room.facility, room)
     if name := request.args.get("facility"):
-        one = placing.facility(session, name)
-        access.check(session, user, people.MANAGE, one.id)
+        one = editing.facility(session, name)
+        access.check(session, user, accounts.MANAGE, one.id)
         return Scope(one, one.organisation, one, None)
     if name := request.args.get("organisation"):
-        one = placing.organisation(session, name)
-        if not placing.speaks_for(session, user, one.id):
+        one = editing.organisation(session, name)
+        if not editing.speaks_for(session, user, one.id):
             raise errors.NotFound("organisation")
         return Scope(one, one, None, None)
-    if not placing.speaks_for(session, user, None):
+    if not editing.speaks_for(session, user, None):
         raise errors.NotFound("organisation")
     return Scope(None, None, None, None)

@@ -6,7 +6,9 @@ from flask import Blueprint, current_app, redirect, render_template, request, ur
 from flask_babel import gettext, ngettext
 
 from server import security
-from server.services import access_log, people, retention, signs
+from server.services.people import access_log, accounts
+from server.services.places import privacy_signs
+from server.services.upkeep import retention
 from server.web import page
 
 bp = Blueprint("privacy", __name__)
@@ -42,31 +44,31 @@ def _span(days):
 def sign(public_id):
     """The privacy sign of one site, to be printed and put up where sensors listen."""
     with page.store()() as session:
-        site = signs.facility(session, public_id, page.user())
-        notice = signs.newest(session, site)
+        site = privacy_signs.facility(session, public_id, page.user())
+        notice = privacy_signs.newest(session, site)
         return render_template("privacy/sign.html", site=site, notice=notice, kept=_kept())
 
 
 @bp.post("/facilities/<public_id>/privacy-sign")
-@security.needs(people.MANAGE)
+@security.needs(accounts.MANAGE)
 def change_sign(public_id):
     """Change what a site's sign adds: who is responsible and how to reach them."""
     text, text_en = (request.form.get(name, "").strip()[:TEXT_LENGTH] for name in ("text", "text_en"))
     with page.store().begin() as session:
-        site = signs.facility(session, public_id, page.user(), people.MANAGE)
-        signs.change(session, site, text, text_en, page.user())
+        site = privacy_signs.facility(session, public_id, page.user(), accounts.MANAGE)
+        privacy_signs.change(session, site, text, text_en, page.user())
     page.said(gettext("The sign is changed. Print it again."))
     return redirect(url_for("privacy.sign", public_id=public_id))
 
 
 @bp.get("/privacy/accesses")
-@security.needs(people.ADMINISTER, everywhere=True)
+@security.needs(accounts.ADMINISTER, everywhere=True)
 def accesses():
     """Who saw or exported what; ?person= and ?subject= public ids, ?before= for older ones."""
     who, subject = request.args.get("person", ""), request.args.get("subject", "").strip()[:64]
     before = page.row_number(request.args.get("before"))
     with page.store()() as session:
-        person = people.user(session, who) if who else None
+        person = accounts.user(session, who) if who else None
         rows = access_log.events(session, person, subject, before, page.PER_PAGE + 1)
     rows, more = rows[: page.PER_PAGE], len(rows) > page.PER_PAGE
     address = {"person": who or None, "subject": subject or None}

@@ -12,7 +12,8 @@ from flask_babel import gettext
 
 from server import security
 from server.models.inspections import NONE_FOUND, REFERRED
-from server.services import asking, errors, places
+from server.services import errors
+from server.services.places import restrooms, visitor_requests
 from server.web import page
 
 bp = Blueprint("public", __name__)
@@ -30,14 +31,14 @@ Visit = namedtuple("Visit", ("at_s", "methods"))
 def restroom(public_id):
     """The public page of a restroom."""
     with page.store()() as session:
-        room = places.restroom(session, public_id)
+        room = restrooms.restroom(session, public_id)
         # An inspection that was not completed is not shown as one.
         visits = [
             Visit(row.inspection.finished_s, row.result.methods)
-            for row in places.log(session, room, LOG_ROWS)
+            for row in restrooms.log(session, room, LOG_ROWS)
             if row.result and row.result.result in (NONE_FOUND, REFERRED) and row.result.methods
         ]
-        wish = asking.open_one(session, room)
+        wish = visitor_requests.open_one(session, room)
         return render_template("public/restroom.html", room=room, visits=visits[:SHOWN], wish=wish, plain_page=True)
 
 
@@ -48,7 +49,7 @@ def ask(public_id):
     """Somebody at the door asks for an inspection. Nothing is kept of who it was."""
     try:
         with page.store().begin() as session:
-            asking.ask(session, places.restroom(session, public_id))
+            visitor_requests.ask(session, restrooms.restroom(session, public_id))
     except errors.Refused as refused:
         page.failed(page.refused(refused))
     else:

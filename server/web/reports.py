@@ -7,7 +7,10 @@ from flask import Blueprint, Response, current_app, redirect, render_template, r
 from flask_babel import gettext
 
 from server import clock
-from server.services import access_log, certificates, errors, inspections, pdf, reports_out, signatures, tables
+from server.services import errors
+from server.services.inspecting import certificates, inspections, signatures
+from server.services.people import access_log
+from server.services.reporting import half_years, pdf, spreadsheets
 from server.web import facts, page, places, reach
 from server.wording import reports as wording
 from server.wording import words
@@ -28,15 +31,15 @@ YEARS = 6
 def index():
     """A report; ?of= an organisation, facility or restroom, ?year=, ?half= 0, 1 or 2, ?as= csv, xlsx, pdf or print."""
     zone = ZoneInfo(current_app.extensions["settings"].time_zone)
-    this_year, this_half = reports_out.current_half(zone)
+    this_year, this_half = half_years.current_half(zone)
     year = request.args.get("year", this_year, type=int)
     half = request.args.get("half", this_half, type=int)
     year = min(max(year, 2000), this_year + 1)
-    span = reports_out.half_year(year, half if half in (0, 1, 2) else this_half, zone)
+    span = half_years.half_year(year, half if half in (0, 1, 2) else this_half, zone)
     kind = request.args.get("as", "")
     with page.store()() as session:
-        scope = reports_out.find(session, page.user(), request.args.get("of", "").strip()[:40])
-        report = reports_out.report_of(session, page.user(), span, scope)
+        scope = half_years.find(session, page.user(), request.args.get("of", "").strip()[:40])
+        report = half_years.report_of(session, page.user(), span, scope)
         asked = {"of": _id(scope), "year": year, "half": span.half}
         if kind in TYPES:
             page.seen(access_log.EXPORTED, f"report:{kind}:{_id(scope) or 'all'}")
@@ -50,7 +53,7 @@ def index():
             "reports/index.html",
             asked=asked,
             years=range(this_year, this_year - YEARS, -1),
-            organisations=reports_out.organisations(session, page.user()),
+            organisations=half_years.organisations(session, page.user()),
             up=_up(scope),
             **_shown(report),
         )
@@ -83,7 +86,7 @@ def _shown(report):
 
 
 def _file(kind, title, header, rows):
-    data = tables.csv_bytes(header, rows) if kind == CSV else tables.xlsx_bytes(title, header, rows)
+    data = spreadsheets.csv_bytes(header, rows) if kind == CSV else spreadsheets.xlsx_bytes(title, header, rows)
     return _download(data, kind, "ansim-report")
 
 

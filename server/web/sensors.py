@@ -7,8 +7,11 @@ from flask_babel import gettext
 
 from ansim import report
 from server import clock, ids, security
-from server.services import access, changes, claims, commands, errors, people, places, sensors
-from server.services import fleet as fleet_service
+from server.services import errors, freshness
+from server.services.people import access, accounts
+from server.services.places import restrooms
+from server.services.sensors import claims, commands, enrolment
+from server.services.sensors import fleet as fleet_service
 from server.web import facts, page
 from server.wording import selftest as selftest_words
 
@@ -58,7 +61,7 @@ def _fleet(session):
 
 def _mark(session):
     # A sensor turns silent by time alone, and that should show without anything having come.
-    return f"{changes.sensors_mark(session)}.{clock.now_s() // SHOWN_AGAIN_S}"
+    return f"{freshness.sensors_mark(session)}.{clock.now_s() // SHOWN_AGAIN_S}"
 
 
 @bp.get("/sensors/<name>")
@@ -66,23 +69,23 @@ def show(name):
     """One sensor: health, last self-test, messages, commands, place and key."""
     now_s = clock.now_s()
     with page.store()() as session:
-        one = sensors.sensor(session, name, page.user())
-        tested = sensors.last_selftest(session, one)
+        one = enrolment.sensor(session, name, page.user())
+        tested = enrolment.last_selftest(session, one)
         return render_template(
             "sensors/show.html",
             one=facts.sensor(one, _silent_after_s()),
             info=one.info or {},
             selftest=tested,
             selftest_rows=selftest_words.rows(tested.checks) if tested else [],
-            tallies=sensors.tallies(session, one),
-            gaps=sensors.gaps(session, one)[:GAPS_SHOWN],
-            clock_error_s=sensors.clock_error_s(session, one),
+            tallies=enrolment.tallies(session, one),
+            gaps=enrolment.gaps(session, one)[:GAPS_SHOWN],
+            clock_error_s=enrolment.clock_error_s(session, one),
             commands=[(row, commands.waits_s(row, now_s)) for row in commands.recent(session, one, COMMANDS_SHOWN)],
         )
 
 
 @bp.post("/sensors/<name>/selftest")
-@security.needs(people.INSPECT)
+@security.needs(accounts.INSPECT)
 def selftest(name):
     """Ask a sensor to test itself, and to find the test signal of another one if its address is given."""
     given = request.form.get("emitter", "").strip().lower().replace("-", "").replace(":", "")
@@ -91,37 +94,37 @@ def selftest(name):
         return redirect(url_for("sensors.show", name=name))
     args = {"emitter": ":".join(given[at : at + 2] for at in range(0, 12, 2))} if given else {}
     with page.store().begin() as session:
-        one = sensors.sensor(session, name, page.user(), people.INSPECT)
+        one = enrolment.sensor(session, name, page.user(), accounts.INSPECT)
         commands.send(session, one, report.RUN_SELFTEST, args, page.user(), SELFTEST_LIFETIME_S)
     page.said(gettext("The sensor will test itself when it hears this; the result appears here."))
     return redirect(url_for("sensors.show", name=name))
 
 
 @bp.post("/sensors/<name>/restart")
-@security.needs(people.MANAGE)
+@security.needs(accounts.MANAGE)
 def restart(name):
     """Ask a sensor to start anew."""
     with page.store().begin() as session:
-        one = sensors.sensor(session, name, page.user(), people.MANAGE)
+        one = enrolment.sensor(session, name, page.user(), accounts.MANAGE)
         commands.send(session, one, report.RESTART, {}, page.user(), SELFTEST_LIFETIME_S)
     page.said(gettext("The sensor will restart when it hears this."))
     return redirect(url_for("sensors.show", name=name))
 
 
 @bp.post("/sensors/<name>/place")
-@security.needs(people.MANAGE)
+@security.needs(accounts.MANAGE)
 def place(name):
     """Fix a sensor in a restroom, named by the code on its door; no code: it is carried."""
     code = ids.clean(request.form.get("restroom", "").rpartition("/")[2])
     with page.store()() as session:
-        sensors.sensor(session, name, page.user(), people.MANAGE)  # a sensor of somebody else's is no wrong code
+        enrolment.sensor(session, name, page.user(), accounts.MANAGE)  # a sensor of somebody else's is no wrong code
     try:
         with page.store().begin() as session:
-            one = sensors.sensor(session, name, page.user(), people.MANAGE)
-            room = places.restroom(session, code) if code else None
+            one = enrolment.sensor(session, name, page.user(), accounts.MANAGE)
+            room = restrooms.restroom(session, code) if code else None
             if room is not None:
-                access.check(session, page.user(), people.MANAGE, room.facility_id)
-            sensors.place(session, one, room, page.user())
+                access.check(session, page.user(), accounts.MANAGE, room.facility_id)
+            enrolment.place(session, one, room, page.user())
     except errors.NotFound:
         flash(gettext("No restroom has this code. It is on the door sign, under the QR code."), "warn")
     except errors.Refused as error:
@@ -132,25 +135,25 @@ def place(name):
 
 
 @bp.post("/sensors/<name>/revoke")
-@security.needs(people.MANAGE)
+@security.needs(accounts.MANAGE)
 def revoke(name):
     """Cut a sensor off for good."""
     if request.form.get("really") != "yes":
         flash(gettext("Nothing was done: tick the box to withdraw the sensor."), "warn")
         return redirect(url_for("sensors.show", name=name))
     with page.store().begin() as session:
-        sensors.revoke(session, sensors.sensor(session, name, page.user(), people.MANAGE), page.user())
+        enrolment.revoke(session, enrolment.sensor(session, name, page.user(), accounts.MANAGE), page.user())
     page.said(gettext("The sensor is withdrawn: nothing is taken from it any more."))
     return redirect(url_for("sensors.show", name=name))
 
 
 @bp.post("/sensors/<name>/claim")
-@security.needs(people.MANAGE)
+@security.needs(accounts.MANAGE)
 def rekey(name):
     """Show a claim code that gives this sensor another key."""
     try:
         with page.store().begin() as session:
-            one = sensors.sensor(session, name, page.user(), people.MANAGE)
+            one = enrolment.sensor(session, name, page.user(), accounts.MANAGE)
             return _show_code(claims.make(session, page.user(), one), one)
     except errors.Refused as error:
         flash(page.refused(error), "warn")
@@ -158,7 +161,7 @@ def rekey(name):
 
 
 @bp.post("/sensors/claims")
-@security.needs(people.MANAGE)
+@security.needs(accounts.MANAGE)
 def claim():
     """Show a claim code for a new sensor."""
     with page.store().begin() as session:

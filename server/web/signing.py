@@ -6,7 +6,9 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext
 
 from server import security
-from server.services import errors, people, signatures, taking_part
+from server.services import errors
+from server.services.inspecting import participants, signatures
+from server.services.people import accounts
 from server.web import page, reach
 
 bp = Blueprint("signing", __name__)
@@ -18,7 +20,7 @@ def _name():
 
 
 @bp.route("/inspections/<inspection>/sign", methods=["GET", "POST"])
-@security.needs(people.INSPECT)
+@security.needs(accounts.INSPECT)
 @security.limiter.limit("30 per hour", methods=["POST"], key_func=_name)
 def sign(inspection):
     """Everybody who took part signs the result, one after the other, on this device."""
@@ -29,7 +31,7 @@ def sign(inspection):
             page.said(gettext("Signed."))
             return redirect(url_for("signing.sign", inspection=inspection))
     with page.store()() as session:
-        one = reach.inspection(session, inspection, people.INSPECT)
+        one = reach.inspection(session, inspection, accounts.INSPECT)
         if one.result is None:
             return redirect(url_for("inspections.show", public_id=one.public_id))
         newest = one.results[-1]
@@ -53,7 +55,7 @@ def sign(inspection):
 def _signed(inspection, person_id):
     try:
         with page.store().begin() as session:
-            one = reach.inspection(session, inspection, people.INSPECT)
+            one = reach.inspection(session, inspection, accounts.INSPECT)
             person = signatures.person(session, one, person_id or 0)
             if request.form.get("password"):
                 name, password = request.form.get("name", ""), request.form["password"]
@@ -73,14 +75,14 @@ def _strokes():
 
 
 @bp.post("/inspections/<inspection>/people")
-@security.needs(people.INSPECT)
+@security.needs(accounts.INSPECT)
 def join(inspection):
     """Add somebody who takes part."""
     try:
         with page.store().begin() as session:
-            one = reach.inspection(session, inspection, people.INSPECT)
+            one = reach.inspection(session, inspection, accounts.INSPECT)
             for person in typed_people(session):
-                taking_part.join(session, one, page.user(), person)
+                participants.join(session, one, page.user(), person)
     except errors.Refused as error:
         page.failed(page.refused(error))
     return redirect(url_for("inspections.show", public_id=inspection, _anchor="people"))
@@ -91,7 +93,7 @@ def typed_people(session) -> list[dict]:
     found = []
     colleague = request.form.get("colleague", "")
     if colleague:
-        known = {one.public_id: one for one in taking_part.candidates(session, page.user())}
+        known = {one.public_id: one for one in participants.candidates(session, page.user())}
         if colleague in known:
             found.append({"user": known[colleague]})
     name = request.form.get("partner", "").strip()[:100]

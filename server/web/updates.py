@@ -4,7 +4,9 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext
 
 from server import security
-from server.services import errors, people, rollout, sensors
+from server.services import errors
+from server.services.people import accounts
+from server.services.sensors import enrolment, rollout
 from server.web import page
 
 bp = Blueprint("updates", __name__)
@@ -13,7 +15,7 @@ MOST_CANARIES = 1000
 
 
 @bp.get("/updates")
-@security.needs(people.MANAGE)
+@security.needs(accounts.MANAGE)
 def index():
     """Versions, and their roll-outs."""
     with page.store()() as session:
@@ -30,14 +32,14 @@ def index():
 
 
 @bp.post("/updates/<public_id>/begin")
-@security.needs(people.ADMINISTER, everywhere=True)
+@security.needs(accounts.ADMINISTER, everywhere=True)
 def begin(public_id):
     """Roll a version out to all sensors."""
     canaries = max(1, min(request.form.get("canaries", 1, type=int), MOST_CANARIES))
     failures = max(0, min(request.form.get("failures", 1, type=int), MOST_CANARIES))
     try:
         with page.store().begin() as session:
-            chosen = sensors.list_sensors(session, page.user())
+            chosen = enrolment.list_sensors(session, page.user())
             rollout.begin(session, rollout.release(session, public_id), chosen, canaries, failures, page.user())
     except errors.Refused as error:
         flash(page.refused(error), "warn")
@@ -47,7 +49,7 @@ def begin(public_id):
 
 
 @bp.post("/updates/<public_id>/stop")
-@security.needs(people.ADMINISTER, everywhere=True)
+@security.needs(accounts.ADMINISTER, everywhere=True)
 def stop(public_id):
     """Stop a roll-out."""
     with page.store().begin() as session:

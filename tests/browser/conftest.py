@@ -8,7 +8,7 @@ from playwright.sync_api import expect, sync_playwright
 from werkzeug.serving import make_server
 
 from server import create_app, demo
-from server.services import people
+from server.services.people import accounts
 from tests.integration.server_kit import Server, free_port
 
 PASSWORD = "correct horse battery"
@@ -38,8 +38,8 @@ class Site:
         self.app = create_app(self.server.settings)
         with self.server.sessions.begin() as session:
             self.keys = dict(demo.fill(session, self.server.vault, 3))
-            people.add_user(session, "manager", "Kim Mina", people.MANAGER, PASSWORD)
-            self.first = people.add_user(session, "admin", "Admin", people.ADMIN)[1]
+            accounts.add_user(session, "manager", "Kim Mina", accounts.MANAGER, PASSWORD)
+            self.first = accounts.add_user(session, "admin", "Admin", accounts.ADMIN)[1]
         port = free_port()
         self.address = f"http://127.0.0.1:{port}"
         self._web = make_server("127.0.0.1", port, self.app, threaded=True)

@@ -5,7 +5,8 @@ from playwright.sync_api import expect
 from sqlalchemy import select
 
 from server.models import Inspection, OfflineVisit, Restroom
-from server.services import checklists, people
+from server.services.inspecting import checklists
+from server.services.people import accounts
 from tests.browser import persons
 from tests.browser.conftest import PASSWORD, PHONE, sign_in
 from tests.browser.test_pages import LOOK
@@ -32,7 +33,7 @@ WRITERS = "async () => (await Kept.visits()).map((one) => one.user)"
 def room(site):
     """The public id of a restroom with one stall; and somebody who inspects."""
     with site.server.sessions.begin() as session:
-        people.add_user(session, "inspector", "Park Jihun", people.INSPECTOR, PASSWORD)
+        accounts.add_user(session, "inspector", "Park Jihun", accounts.INSPECTOR, PASSWORD)
         return session.scalar(select(Restroom.public_id).where(Restroom.name == "가족화장실"))
 
 

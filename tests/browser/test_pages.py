@@ -6,7 +6,9 @@ from sqlalchemy import select
 
 from server import clock, ids
 from server.models import Finding, RestroomImport
-from server.services import findings, inspections, places
+from server.services.findings import judging
+from server.services.inspecting import inspections
+from server.services.places import restrooms
 from tests.browser.conftest import DESK, PHONE, sign_in
 from tests.unit.server.web.sensors_say import SensorsSay
 
@@ -83,7 +85,7 @@ def pages(site):
     say.state("demo-2", "lost")
     say.selftest("demo-1")
     with site.server.sessions.begin() as session:
-        rooms = [row.restroom for row in places.list_restrooms(session)]
+        rooms = [row.restroom for row in restrooms.list_restrooms(session)]
         site_of_them = rooms[1].facility
         building, organisation = site_of_them.public_id, site_of_them.organisation.public_id
         done = inspections.start(session, rooms[0], None, [], [{"name": "Lee"}])
@@ -97,8 +99,8 @@ def pages(site):
     say.finding("demo-1", running.public_id, subject="00:bc:99:00:00:03", score=30, detector="undecodable_source")
     with site.server.sessions.begin() as session:
         found = {one.detector: one.public_id for one in session.scalars(select(Finding))}
-        second = findings.finding(session, found["camera_stream"])
-        findings.dispose(session, second, None, "neighbour", "The shop's own camera, seen there")
+        second = judging.finding(session, found["camera_stream"])
+        judging.dispose(session, second, None, "neighbour", "The shop's own camera, seen there")
     room, finding = rooms[1].public_id, "/findings/" + found["camera_access_point"]
     return [
         "/",
@@ -160,9 +162,9 @@ def _uploaded(site, header):
 
 
 def _sensor(session, name):
-    from server.services import sensors
+    from server.services.sensors import enrolment
 
-    return sensors.sensor(session, name)
+    return enrolment.sensor(session, name)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pypdf import PdfReader
 from sqlalchemy import select
 
 from server.models import Facility, Hole, Inspection, Photo, Restroom
-from server.services import log_check
+from server.services.audit import verification
 from tests.browser import persons
 from tests.browser.conftest import DESK, PHONE, sign_in
 
@@ -149,4 +149,4 @@ def _everything_is_kept(site, inspection):
         assert sorted(person.name for person in one.people) == sorted([persons.INSPECTOR, persons.PARTNER])
         assert session.scalar(select(Hole).where(Hole.inspection_id == one.id)).ticket == "2026-77"
         assert session.scalar(select(Photo).where(Photo.inspection_id == one.id)).note == "환풍구"
-        assert log_check.check(session).problem is None
+        assert verification.check(session).problem is None

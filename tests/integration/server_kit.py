@@ -19,7 +19,7 @@ from server.broker import rules
 from server.config import Settings
 from server.ingest import main as ingest_main
 from server.models import Report, Sensor, SensorBoot, Tally
-from server.services import sensors
+from server.services.sensors import enrolment
 from tests.conftest import ROOT
 
 
@@ -201,7 +201,7 @@ class Server:
     def enrol(self, name: str, **fields) -> bytes:
         """Enrol a sensor; return its key."""
         with self.sessions.begin() as session:
-            return sensors.enrol(session, self.vault, name, **fields)[1]
+            return enrolment.enrol(session, self.vault, name, **fields)[1]
 
     def service_password(self) -> str:
         return self.vault.service_password(rules.SERVICE)

@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 
 from ansim import envelope, topics
 from server.broker import main as broker_main
-from server.services import sensors as fleet
-from server.services import tally
+from server.services.intake import counters
+from server.services.sensors import enrolment as fleet
 from tests.integration.certificates import make
 from tests.integration.server_kit import Server, is_open, wait_for
 
@@ -128,9 +128,9 @@ def test_nobody_else_gets_in(broker, connect, client_id, user, password):
 
     with capture_logs() as lines:
         assert connect(client_id, user=user, password=password).refused()
-        wait_for(lambda: broker.tally(tally.REFUSED_LOGIN) == 1)
+        wait_for(lambda: broker.tally(counters.REFUSED_LOGIN) == 1)
 
-    assert [line["why"] for line in lines if line["event"] == "message dropped"] == [tally.REFUSED_LOGIN]
+    assert [line["why"] for line in lines if line["event"] == "message dropped"] == [counters.REFUSED_LOGIN]
     assert "0" * 64 not in str(lines)
 
 
@@ -160,8 +160,8 @@ def test_a_sensor_writes_on_its_own_topics_only(broker, connect, ingest):
         wait_for(lambda: ingest.received)
 
     assert ingest.received == [("ansim/1/hall/report", b"own")]
-    wait_for(lambda: broker.tally(tally.REFUSED_TOPIC, "hall") == 6)
-    assert [line["why"] for line in lines] == [tally.REFUSED_TOPIC]
+    wait_for(lambda: broker.tally(counters.REFUSED_TOPIC, "hall") == 6)
+    assert [line["why"] for line in lines] == [counters.REFUSED_TOPIC]
 
 
 def test_a_sensor_reads_its_own_topics_only(broker, connect, ingest):
@@ -240,7 +240,7 @@ def test_a_message_that_is_too_large_ends_the_connection_and_is_counted(broker, 
     hall.publish("ansim/1/hall/report", b"x" * 1_000_000)
 
     wait_for(lambda: hall.ended)
-    wait_for(lambda: broker.tally(tally.TOO_LARGE, "hall") == 1)
+    wait_for(lambda: broker.tally(counters.TOO_LARGE, "hall") == 1)
     assert len(ingest.received) == 1
 
 
@@ -265,7 +265,7 @@ def test_whoever_speaks_no_mqtt_is_sent_away_and_the_broker_goes_on(broker, conn
             assert stranger.recv(100) in (b"", b"\x20\x02\x00\x05")
 
     connect("hall").connected()
-    wait_for(lambda: broker.tally(tally.REFUSED_LOGIN) == 1)
+    wait_for(lambda: broker.tally(counters.REFUSED_LOGIN) == 1)
 
 
 def test_a_packet_that_lies_about_its_inside_harms_only_its_own_connection(broker, connect, ingest):

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from server.models import Finding, Sweep
-from server.services import findings
+from server.services.findings import judging
 from tests.integration.delivery import eventually
 from tests.integration.server_kit import Server
 from tests.unit.server.test_privacy import ANY_ADDRESS, everything
@@ -88,8 +88,8 @@ def test_a_crowd_passes_and_none_of_its_addresses_stays(server, air, listening):
         assert told <= OPEN_FINDING, told
 
     with server.sessions.begin() as session:
-        for one in findings.list_findings(session, "open", limit=99):
-            findings.dispose(session, one, None, "false", "looked at it")
+        for one in judging.list_findings(session, "open", limit=99):
+            judging.dispose(session, one, None, "false", "looked at it")
     with server.sessions() as session:
         assert {name for name, value in everything(session) if ANY_ADDRESS.search(value)} == set()
         assert columns_with(session, crowd | raised) == set()

@@ -11,8 +11,12 @@ from ansim import report, topics
 from server import seals
 from server.ingest import main as ingest_main
 from server.models import Finding, Inspection, Report
-from server.services import commands, findings, inspections, places, tally
-from server.services import sensors as fleet
+from server.services.findings import judging
+from server.services.inspecting import inspections
+from server.services.intake import counters
+from server.services.places import restrooms
+from server.services.sensors import commands
+from server.services.sensors import enrolment as fleet
 from tests.integration.paho_sensor import finding_body
 from tests.integration.server_kit import Inside, ingest_inside, is_open, wait_for
 
@@ -36,7 +40,7 @@ def test_reports_are_stored_and_confirmed(running, hall):
     wait_for(lambda: not hall.journal)
 
     assert running.reports_by_sensor() == {"hall": [(1, seq) for seq in range(1, 51)]}
-    assert running.tally(tally.CHAIN_BROKEN) == 0
+    assert running.tally(counters.CHAIN_BROKEN) == 0
     wait_for(lambda: hall.stored[-1] == [[1, 50]])
 
 
@@ -86,8 +90,8 @@ def test_a_command_waits_for_a_sensor_that_is_away(running, sensors):
 
 def test_an_inspection_collects_what_its_sensor_reports(running, hall, sensors):
     with running.sessions.begin() as session:
-        facility = places.add_facility(session, places.add_organisation(session, "City"), "Hall")
-        room = places.add_restroom(session, facility, "Women's")
+        facility = restrooms.add_facility(session, restrooms.add_organisation(session, "City"), "Hall")
+        room = restrooms.add_restroom(session, facility, "Women's")
         one = inspections.start(session, room, None, [fleet.sensor(session, "hall")])
     wait_for(lambda: report.INSPECTION_START in [command["name"] for command in hall.commands])
     hall.inspection = next(c for c in hall.commands if c["name"] == report.INSPECTION_START)["args"]["inspection"]
@@ -97,7 +101,7 @@ def test_an_inspection_collects_what_its_sensor_reports(running, hall, sensors):
     wait_for(lambda: not hall.journal)
 
     with running.sessions() as session:
-        found = findings.list_findings(session)[0]
+        found = judging.list_findings(session)[0]
         assert found.inspection.public_id == one.public_id
         assert found.restroom.name == "Women's"
         inspections_of = select(Inspection.id).where(Inspection.public_id == hall.inspection)
@@ -114,15 +118,15 @@ def bad_messages(hall):
 
     other_version = report.encode({**good, "v": 2})
     return [
-        (tally.BAD_SIGNATURE, topic, report.encode(good) + b"\n" + b"0" * 64),
-        (tally.BAD_SIGNATURE, topic, report.encode(good)),
-        (tally.UNKNOWN_SENSOR, "ansim/1/nobody/report", signed(report.encode(good), "ansim/1/nobody/report")),
-        (tally.BAD_SIGNATURE, "ansim/1/other/report", signed(report.encode(good), "ansim/1/other/report")),
-        (tally.MALFORMED, topic, signed(b'{"v":1,"boot":')),
-        (tally.MALFORMED, topic, signed(b'{"v":1,"x":' + b"[" * 5000 + b"]" * 5000 + b"}")),
-        (tally.UNKNOWN_VERSION, topic, signed(other_version)),
-        (tally.TOO_LARGE, topic, b"\x00rubbish" * 125_000),
-        (tally.BAD_TOPIC, "ansim/1/Hall!/report", b"x"),
+        (counters.BAD_SIGNATURE, topic, report.encode(good) + b"\n" + b"0" * 64),
+        (counters.BAD_SIGNATURE, topic, report.encode(good)),
+        (counters.UNKNOWN_SENSOR, "ansim/1/nobody/report", signed(report.encode(good), "ansim/1/nobody/report")),
+        (counters.BAD_SIGNATURE, "ansim/1/other/report", signed(report.encode(good), "ansim/1/other/report")),
+        (counters.MALFORMED, topic, signed(b'{"v":1,"boot":')),
+        (counters.MALFORMED, topic, signed(b'{"v":1,"x":' + b"[" * 5000 + b"]" * 5000 + b"}")),
+        (counters.UNKNOWN_VERSION, topic, signed(other_version)),
+        (counters.TOO_LARGE, topic, b"\x00rubbish" * 125_000),
+        (counters.BAD_TOPIC, "ansim/1/Hall!/report", b"x"),
     ]
 
 
@@ -153,12 +157,12 @@ def test_a_replayed_number_with_another_content_is_a_conflict(running, hall):
     with capture_logs() as lines:
         hall.publish_raw(topic, seals.seal(hall.key, topic, first))
         hall.publish_raw(topic, seals.seal(hall.key, topic, first.replace(b'"tick_ms":1000', b'"tick_ms":1001')))
-        wait_for(lambda: running.tally(tally.CONFLICT, "hall") == 1)
+        wait_for(lambda: running.tally(counters.CONFLICT, "hall") == 1)
 
-    wait_for(lambda: running.tally(tally.DUPLICATE, "hall") == 1)
+    wait_for(lambda: running.tally(counters.DUPLICATE, "hall") == 1)
     with running.sessions() as session:
         assert session.scalars(select(Report.content)).all() == [first]
-    assert [line["why"] for line in lines if line["event"] == "message dropped"] == [tally.CONFLICT]
+    assert [line["why"] for line in lines if line["event"] == "message dropped"] == [counters.CONFLICT]
 
 
 def test_a_revoked_sensor_is_heard_no_more(running, hall):
@@ -169,12 +173,12 @@ def test_a_revoked_sensor_is_heard_no_more(running, hall):
 
     def is_refused():
         hall.append()
-        return running.tally(tally.REVOKED, "hall")
+        return running.tally(counters.REVOKED, "hall")
 
     wait_for(is_refused, every=0.1)  # ingest asks for revocations every two seconds
     stored = running.count()
     hall.append()
-    wait_for(lambda: running.tally(tally.REVOKED, "hall") >= 2)
+    wait_for(lambda: running.tally(counters.REVOKED, "hall") >= 2)
     assert running.count() == stored
 
 
@@ -230,7 +234,7 @@ def test_an_account_that_the_broker_refuses_is_told_and_tried_again_not_too_ofte
     worker = ingest_main.Ingest(server.settings.model_copy(update={"mqtt_password": SecretStr("wrong")}))
     with capture_logs() as lines:
         inside = Inside(worker.run, worker.stop)
-        wait_for(lambda: server.tally(tally.REFUSED_LOGIN) >= 2)
+        wait_for(lambda: server.tally(counters.REFUSED_LOGIN) >= 2)
         inside.end()
 
     assert not worker.ready and inside.error is None
@@ -256,7 +260,7 @@ def test_two_workers_share_the_work(server, sensors):
         wait_for(lambda: not any(sensor.journal for sensor in made), 30)
 
         assert server.count() == 600
-        wait_for(lambda: server.tally(tally.STORED) == 600)
+        wait_for(lambda: server.tally(counters.STORED) == 600)
         assert [worker.error for worker in workers] == [None, None]
     finally:
         for worker in workers:

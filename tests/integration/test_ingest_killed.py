@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from server.services import tally
+from server.services.intake import counters
 from tests.integration.delivery import SensorProcess, compiled, settings
 from tests.integration.server_kit import wait_for
 
@@ -38,7 +38,7 @@ def test_ingest_and_then_the_broker_are_killed_in_the_middle_of_5000_reports(ser
         f"hall-{number}": [(1, seq) for seq in range(1, REPORTS + 1)] for number in range(SENSORS)
     }
     assert all(server.upto(sensor.name, 1) == REPORTS for sensor in made)
-    assert server.tally(tally.CHAIN_BROKEN) == server.tally(tally.CONFLICT) == 0
+    assert server.tally(counters.CHAIN_BROKEN) == server.tally(counters.CONFLICT) == 0
 
 
 def test_the_real_firmwares_reports_survive_it_too(server, tmp_path, micropython):
@@ -73,7 +73,7 @@ def test_the_real_firmwares_reports_survive_it_too(server, tmp_path, micropython
             assert look["seq"] > REPORTS and look["dropped"] == look["refused"] == 0  # CLOCK reports came on top
             assert stored[name] == [(1, seq) for seq in range(1, look["seq"] + 1)]
             assert server.upto(name, 1) == look["seq"]
-        assert server.tally(tally.CHAIN_BROKEN) == server.tally(tally.CONFLICT) == 0
+        assert server.tally(counters.CHAIN_BROKEN) == server.tally(counters.CONFLICT) == 0
     finally:
         for sensor in made.values():
             sensor.kill()

@@ -9,7 +9,8 @@ import pytest
 from flask_login import FlaskLoginClient
 
 from server import create_app
-from server.services import people, sensors
+from server.services.people import accounts
+from server.services.sensors import enrolment
 from tests.integration import brokers
 from tests.integration.board_kit import tool
 from tests.integration.server_kit import Server
@@ -55,13 +56,13 @@ def sensors_page(server):
     app = create_app(server.settings)
     app.test_client_class = FlaskLoginClient
     with server.sessions.begin() as session:
-        viewer, _ = people.add_user(session, "viewer", "Viewer", people.ADMIN, password=PASSWORD)
+        viewer, _ = accounts.add_user(session, "viewer", "Viewer", accounts.ADMIN, password=PASSWORD)
     return app.test_client(user=viewer).get("/sensors").text
 
 
 def secrets_of(server):
     with server.sessions() as session:
-        key = server.vault.unseal(sensors.sensor(session, "hall-1").key_sealed)
+        key = server.vault.unseal(enrolment.sensor(session, "hall-1").key_sealed)
     return [key.hex(), PASSWORD]
 
 
@@ -74,8 +75,8 @@ def test_one_command_brings_a_fresh_board_online(server, board, command, via):
     page = sensors_page(server)
     assert "hall-1" in page and "Hall" in page
     with server.sessions() as session:
-        one = sensors.sensor(session, "hall-1")
-        assert sensors.status(one, one.last_seen_s, 300) in (sensors.ONLINE, sensors.SLEEPING)
+        one = enrolment.sensor(session, "hall-1")
+        assert enrolment.status(one, one.last_seen_s, 300) in (enrolment.ONLINE, enrolment.SLEEPING)
         assert one.info["board"] == "esp32_devkit"
 
     report = tool("diagnose", "--via", via, "--no-listen", "--port", board.port).stdout

@@ -6,9 +6,13 @@ from sqlalchemy import func, select
 from server import db, migrations, vault
 from server.config import Settings
 from server.models import Delivery, KeptAnswer, Restroom, Sensor
-from server.services import backup, idempotency, log_check, notices, sensors
+from server.services import idempotency
+from server.services.audit import verification
 from server.services.errors import Refused
-from server.services.pseudonyms import Pseudonyms
+from server.services.findings.pseudonyms import Pseudonyms
+from server.services.outside import notifications
+from server.services.sensors import enrolment
+from server.services.upkeep import backup
 from tests.integration import postgresql
 from tests.unit.server import test_backup, test_notices, test_reports_out
 from tests.unit.server.conftest import empty_database, hall, hashed, kim  # noqa: F401
@@ -57,7 +61,7 @@ def pseudonyms(vault):
 
 @pytest.fixture
 def sensor(session, vault):
-    return sensors.enrol(session, vault, "hall-1", "First")[0]
+    return enrolment.enrol(session, vault, "hall-1", "First")[0]
 
 
 test_inspections = test_reports_out.test_inspections_are_counted_by_method_and_by_the_result_that_counts
@@ -72,17 +76,17 @@ test_tries = test_notices.test_a_try_that_fails_is_made_again_later_and_at_last_
 def test_two_notifying_processes_take_different_notices(sessions, vault, hashed):  # noqa: F811
     with sessions.begin() as session:
         for name in ("one", "two"):
-            notices.subscribe(
+            notifications.subscribe(
                 session, vault, None, name, ["finding_new"], "webhook", "https://192.0.2.1/", private_targets=True
             )
-        notices.tell(session, "finding_new", None, "f1")
-        notices.spread(session, test_notices.SEOUL)
+        notifications.tell(session, "finding_new", None, "f1")
+        notifications.spread(session, test_notices.SEOUL)
 
     with sessions.begin() as first, sessions.begin() as second:
-        taken = [one.subscription_id for one in notices.claim(first)]
-        assert notices.claim(second) == []  # what is left to it is locked; the next look gets it
+        taken = [one.subscription_id for one in notifications.claim(first)]
+        assert notifications.claim(second) == []  # what is left to it is locked; the next look gets it
     with sessions.begin() as session:
-        then = [one.subscription_id for one in notices.claim(session)]
+        then = [one.subscription_id for one in notifications.claim(session)]
         assert len(taken) == len(then) == 1 and taken != then
         assert session.scalar(select(func.count(Delivery.id))) == 2
 
@@ -116,7 +120,7 @@ def test_an_installation_moves_from_one_database_to_the_other_and_back(lived_in,
         # Row numbers go on behind those that came.
         session.add(Restroom(facility_id=session.scalar(select(Restroom.facility_id)), name="New", created_s=1))
         session.flush()
-        sensors.enrol(session, vault.open_vault(to_postgresql), "new-1")
+        enrolment.enrol(session, vault.open_vault(to_postgresql), "new-1")
         assert session.scalar(select(func.count(Sensor.id))) == 4
-        assert log_check.check(session).problem is None
+        assert verification.check(session).problem is None
     sessions.engine.dispose()

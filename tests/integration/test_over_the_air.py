@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from server.services import rollout, sensors
+from server.services.sensors import enrolment, rollout
 from tests.conftest import ROOT
 from tests.integration.board_kit import tool
 from tests.integration.server_kit import Server, wait_for
@@ -49,7 +49,7 @@ def release(server, folder, version, **changed):
 
 def roll_out(server, public_id):
     with server.sessions.begin() as session:
-        made = rollout.begin(session, rollout.release(session, public_id), sensors.list_sensors(session))
+        made = rollout.begin(session, rollout.release(session, public_id), enrolment.list_sensors(session))
         return made.public_id
 
 
@@ -57,7 +57,7 @@ def ended(server, public_id):
     """The rollout once it has ended, as (stopped, why, info of the sensor)."""
     with server.sessions() as session:
         one = rollout.rollout(session, public_id)
-        return one.ended_s and (one.stopped, one.why, sensors.sensor(session, NAME).info)
+        return one.ended_s and (one.stopped, one.why, enrolment.sensor(session, NAME).info)
 
 
 @pytest.mark.long  # two minutes: three starts with their pauses
@@ -82,4 +82,4 @@ def test_old_new_broken_and_rolled_back(server, board, tmp_path):
 
 def parts_asked(server):
     with server.sessions() as session:
-        return sensors.tallies(session, sensors.sensor(session, NAME)).get("taken", 0)
+        return enrolment.tallies(session, enrolment.sensor(session, NAME)).get("taken", 0)

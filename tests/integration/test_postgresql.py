@@ -11,25 +11,15 @@ from ansim import report
 from server import clock, db, migrations, vault
 from server.config import Settings
 from server.models import Finding, Report, SensorBoot, Sweep
-from server.services import (
-    coverage,
-    findings,
-    imports,
-    inspections,
-    log,
-    log_check,
-    log_heads,
-    notices,
-    people,
-    places,
-    plans,
-    reminding,
-    reports,
-    routes,
-    sensors,
-    tally,
-)
-from server.services.pseudonyms import Pseudonyms
+from server.services.audit import heads, log, verification
+from server.services.findings import judging
+from server.services.findings.pseudonyms import Pseudonyms
+from server.services.inspecting import coverage, inspections
+from server.services.intake import counters, store
+from server.services.outside import notifications
+from server.services.people import accounts
+from server.services.places import imports, plans, reminders, restrooms, routes
+from server.services.sensors import enrolment
 from tests.integration import postgresql
 from tests.integration.paho_sensor import finding_body
 from tests.unit.server.said import NOW_S, Voice, heard
@@ -69,30 +59,30 @@ def test_the_migrations_run_and_a_second_time_do_nothing(settings):
 def test_an_inspection_from_start_to_log(sessions, keys):
     names = Pseudonyms(keys)
     with sessions.begin() as session:
-        kim, _ = people.add_user(session, "kim", "Kim", "manager", "correct horse battery")
-        hall, _ = sensors.enrol(session, keys, "hall-1")
-        facility = places.add_facility(session, places.add_organisation(session, "City"), "Hall")
-        room = places.add_restroom(session, facility, "여자화장실", [("national", "2026-1")], block="women")
+        kim, _ = accounts.add_user(session, "kim", "Kim", "manager", "correct horse battery")
+        hall, _ = enrolment.enrol(session, keys, "hall-1")
+        facility = restrooms.add_facility(session, restrooms.add_organisation(session, "City"), "Hall")
+        room = restrooms.add_restroom(session, facility, "여자화장실", [("national", "2026-1")], block="women")
         one = inspections.start(session, room, kim, [hall])
     voice = Voice(hall)
     voice.inspection = one.public_id
     with sessions.begin() as session:
         said = [voice.says(), voice.finds(), voice.says(report.CLOCK, clock_body())]
         recorded = heard(session, names, *said, said[0])
-        tally.add(session, {("hall-1", tally.STORED): 3, ("hall-1", tally.DUPLICATE): 1})
+        counters.add(session, {("hall-1", counters.STORED): 3, ("hall-1", counters.DUPLICATE): 1})
     assert recorded.confirm == {hall.id: [[1, 3]]} and len(recorded.duplicates) == 1
     with sessions.begin() as session:
         assert coverage.of_inspection(session, one).enough
-        found = findings.list_findings(session)[0]
-        findings.dispose(session, found, kim, "known_emitter", "the entrance's camera")
+        found = judging.list_findings(session)[0]
+        judging.dispose(session, found, kim, "known_emitter", "the entrance's camera")
         inspections.record_step(session, one, "rf", "none_found", kim)
         inspections.finish(session, one, kim, "none_found")
     with sessions() as session:
-        row = places.list_restrooms(session, search="여자 2026-1")[0]
+        row = restrooms.list_restrooms(session, search="여자 2026-1")[0]
         assert (row.restroom.last_result, row.methods, row.running) == ("none_found", ["rf"], None)
         assert session.scalars(select(Report.at_s).order_by(Report.seq)).all()[0] == NOW_S - 9
         assert session.scalar(select(Finding.address)) is None
-        assert sensors.tallies(session, hall) or tally.as_metrics(session)
+        assert enrolment.tallies(session, hall) or counters.as_metrics(session)
 
 
 def test_a_file_of_restrooms_is_imported_planned_and_walked(sessions, tmp_path):
@@ -110,12 +100,12 @@ def test_a_file_of_restrooms_is_imported_planned_and_walked(sessions, tmp_path):
         assert plans.workload(session, None, clock.now_s())[0].restrooms == 40
         route = routes.next_route(session, None, clock.now_s(), UTC, start=(37.5, 127.0), blocks=("women",))
         assert [stop.facility.name for stop in route.stops[:3]] == ["화장실 00", "화장실 01", "화장실 02"]
-        first = places.list_restrooms(session, limit=15)
-        second = places.list_restrooms(session, limit=15, after=first[-1].restroom)
-        back = places.list_restrooms(session, limit=15, before=second[0].restroom)
+        first = restrooms.list_restrooms(session, limit=15)
+        second = restrooms.list_restrooms(session, limit=15, after=first[-1].restroom)
+        back = restrooms.list_restrooms(session, limit=15, before=second[0].restroom)
         assert [row.restroom.id for row in back] == [row.restroom.id for row in first]
-        assert len(places.find(session, "여자화장실 중구")) == 20
-        assert reminding.remind(session, clock.now_s(), notices.tell) == 20
+        assert len(restrooms.find(session, "여자화장실 중구")) == 20
+        assert reminders.remind(session, clock.now_s(), notifications.tell) == 20
     path.write_text(header + "화장실 00,예시시 중구 0,1,2,37.5,127.0\n")
     with sessions() as session:
         stopped = imports.look(session, path, imports.Options())
@@ -123,7 +113,7 @@ def test_a_file_of_restrooms_is_imported_planned_and_walked(sessions, tmp_path):
     imports.apply(sessions, path, despite, None)
     assert stopped.stops[0][0] == "vanished"
     with sessions() as session:
-        assert places.count_restrooms(session) == 2
+        assert restrooms.count_restrooms(session) == 2
 
 
 def clock_body():
@@ -133,7 +123,7 @@ def clock_body():
 def test_workers_that_store_the_same_reports_at_once_store_each_once(sessions, keys):
     names = Pseudonyms(keys)
     with sessions.begin() as session:
-        voices = [Voice(sensors.enrol(session, keys, f"hall-{number}")[0]) for number in range(4)]
+        voices = [Voice(enrolment.enrol(session, keys, f"hall-{number}")[0]) for number in range(4)]
     said = [voice.says() for _ in range(60) for voice in voices]
     said.append(voices[0].says(report.FINDING, finding_body(), NOW_S))
     failures = []
@@ -143,7 +133,7 @@ def test_workers_that_store_the_same_reports_at_once_store_each_once(sessions, k
             for start in range(seed * 7, len(said) + seed * 7, 20):
                 part = [said[place % len(said)] for place in range(start, start + 40)]
                 with sessions.begin() as session:
-                    reports.record(session, names, part, NOW_S)
+                    store.record(session, names, part, NOW_S)
         except Exception as error:
             failures.append(error)
 
@@ -177,11 +167,11 @@ def test_the_database_refuses_to_change_the_log_and_writers_do_not_fork_it(sessi
     for worker in workers:
         worker.join()
     with sessions.begin() as session:
-        log_heads.sign(session, log_heads.open_key(keys))
+        heads.sign(session, heads.open_key(keys))
 
     assert failures == []
     with sessions() as session:
-        report = log_check.check(session)
+        report = verification.check(session)
         assert (report.problem, report.entries, report.personal, report.heads) == (None, 101, 100, 1)
     for change in (
         "UPDATE log_entry SET at_s = 1",

@@ -5,23 +5,13 @@ import pytest
 from server import clock, db, migrations, vault
 from server.config import Settings
 from server.models import KnownEmitter, Restroom
-from server.services import (
-    alarms,
-    campaigns,
-    checklists,
-    emitters,
-    findings,
-    holes,
-    inspections,
-    people,
-    places,
-    scopes,
-    sensors,
-    signatures,
-    unassigned,
-)
-from server.services import campaign_board as boards
-from server.services.pseudonyms import Pseudonyms
+from server.services.findings import false_alarms, judging, known_emitters
+from server.services.findings.pseudonyms import Pseudonyms
+from server.services.inspecting import button_sweeps, campaigns, checklists, holes, inspections, signatures
+from server.services.inspecting import campaign_board as boards
+from server.services.people import accounts, scopes
+from server.services.places import restrooms
+from server.services.sensors import enrolment
 from tests.integration import postgresql
 from tests.unit.server.said import Voice, heard
 
@@ -44,12 +34,12 @@ def sessions(tmp_path_factory):
 def test_a_day_of_inspecting(sessions):
     names, now_s = Pseudonyms(sessions.vault), clock.now_s()
     with sessions.begin() as session:
-        kim, _ = people.add_user(session, "kim", "Kim", "manager", "correct horse battery")
-        hall, _ = sensors.enrol(session, sessions.vault, "hall-1")
+        kim, _ = accounts.add_user(session, "kim", "Kim", "manager", "correct horse battery")
+        hall, _ = enrolment.enrol(session, sessions.vault, "hall-1")
         hall.info = {"board": "esp32_devkit", "version": "0.1.0"}
-        facility = places.add_facility(session, places.add_organisation(session, "City"), "Hall")
-        room = places.add_restroom(session, facility, "Women's", stalls=2)
-        other = places.add_restroom(session, facility, "Men's", stalls=1)
+        facility = restrooms.add_facility(session, restrooms.add_organisation(session, "City"), "Hall")
+        room = restrooms.add_restroom(session, facility, "Women's", stalls=2)
+        other = restrooms.add_restroom(session, facility, "Men's", stalls=1)
         day = campaigns.add(session, kim, "Sweep", now_s)
         campaigns.add_stop(session, day, kim, facility, campaigns.add_team(session, day, kim, "North", "foot"))
         campaigns.begin(session, campaigns.campaign(session, day.public_id, kim), kim)
@@ -59,27 +49,27 @@ def test_a_day_of_inspecting(sessions):
         voice.inspection = "u1-1"
         heard(session, names, voice.says(at_s=now_s), voice.finds(at_s=now_s, subject=ADDRESS), now_s=now_s)
         room = session.get(Restroom, room.id)
-        waiting = unassigned.waiting(session, None)[0]
-        assert unassigned.suggestions(session, kim, waiting)
-        one = unassigned.assign(session, waiting, kim, room)
+        waiting = button_sweeps.waiting(session, None)[0]
+        assert button_sweeps.suggestions(session, kim, waiting)
+        one = button_sweeps.assign(session, waiting, kim, room)
         found = inspections.findings_of(session, one)[0]
-        findings.dispose(session, found, kim, "false", "a baby monitor")
+        judging.dispose(session, found, kim, "false", "a baby monitor")
         checklists.answer_rest(session, one, kim)
         for method in ("eye", "rf", "lens"):
             inspections.record_step(session, one, method, "none_found", kim)
         holes.add(session, room, kim, 1, "door", one)
         inspections.finish(session, one, kim, "none_found")
         inspections.start(session, session.get(Restroom, other.id), kim)
-        emitters.add(session, kim, facility, ADDRESS, "CCTV", "neighbour", "seen")
+        known_emitters.add(session, kim, facility, ADDRESS, "CCTV", "neighbour", "seen")
     with sessions.begin() as session:
         one = inspections.inspection(session, one.public_id)
         signatures.sign_drawn(session, one, one.people[0], kim, SIGNATURE)
 
-        assert unassigned.waiting(session, kim) == [] and len(holes.list_holes(session, kim)) == 1
-        assert [row[0] for row in emitters.list_emitters(session, kim)] == session.query(KnownEmitter).all()
-        total = alarms.false_alarm_rates(session, kim, now_s - 9, now_s + 999).total
+        assert button_sweeps.waiting(session, kim) == [] and len(holes.list_holes(session, kim)) == 1
+        assert [row[0] for row in known_emitters.list_emitters(session, kim)] == session.query(KnownEmitter).all()
+        total = false_alarms.false_alarm_rates(session, kim, now_s - 9, now_s + 999).total
         assert (total.alarms, total.false, total.false_permille) == (1, 1, 1000)
-        detail = findings.detail(session, findings.finding(session, found.public_id), kim, names)
+        detail = judging.detail(session, judging.finding(session, found.public_id), kim, names)
         assert [visit.found.id for visit in detail.visits] == [found.id]
         day = campaigns.campaign(session, day.public_id, kim)
         board = boards.board(session, day)

@@ -7,7 +7,7 @@ import pytest
 from server import db, migrations
 from server import vault as vaults
 from server.config import Settings
-from server.services import sensors
+from server.services.sensors import enrolment
 from tests.integration.board_kit import mpremote, tool
 from tools import device, provision
 from tools.board import Board
@@ -54,7 +54,7 @@ def key_in(data, name):
     settings = Settings(data=data)
     sessions = db.open_sessions(settings.url())
     with sessions() as session:
-        found = vaults.open_vault(settings).unseal(sensors.sensor(session, name).key_sealed).hex()
+        found = vaults.open_vault(settings).unseal(enrolment.sensor(session, name).key_sealed).hex()
     sessions.engine.dispose()
     return found
 

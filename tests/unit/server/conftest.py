@@ -10,8 +10,9 @@ from server import db, migrations
 from server import vault as vault_
 from server.config import Settings
 from server.models import User
-from server.services import imports, places, sensors
-from server.services.pseudonyms import Pseudonyms
+from server.services.findings.pseudonyms import Pseudonyms
+from server.services.places import imports, restrooms
+from server.services.sensors import enrolment
 from tests.unit.server import restroom_files
 
 
@@ -56,8 +57,8 @@ def pseudonyms(vault):
 @pytest.fixture
 def hall(session):
     """A restroom."""
-    facility = places.add_facility(session, places.add_organisation(session, "City"), "Hall", "Hall", "1 Road")
-    return places.add_restroom(session, facility, "Women's", name_en="Women's", block="women", stalls=4)
+    facility = restrooms.add_facility(session, restrooms.add_organisation(session, "City"), "Hall", "Hall", "1 Road")
+    return restrooms.add_restroom(session, facility, "Women's", name_en="Women's", block="women", stalls=4)
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +80,7 @@ def kim(session, hashed):
 
 @pytest.fixture
 def sensor(session, vault):
-    return sensors.enrol(session, vault, "hall-1", "First")[0]
+    return enrolment.enrol(session, vault, "hall-1", "First")[0]
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Reports as a sensor makes them, for tests of what the server does with them."""
 
 from ansim import envelope, report
-from server.services import reports
+from server.services.intake import store
 from tests.integration.paho_sensor import finding_body, sweep_body
 
 NOW_S = 1_800_000_000
@@ -32,7 +32,7 @@ class Voice:
         )
         data = report.encode(message)
         self.prev = envelope.digest(data)
-        return reports.Incoming(self.sensor.id, message, data)
+        return store.Incoming(self.sensor.id, message, data)
 
     def finds(self, at_s=NOW_S, **body):
         """A FINDING report."""
@@ -41,4 +41,4 @@ class Voice:
 
 def heard(session, pseudonyms, *incoming, now_s=NOW_S):
     """Store reports; return reports.Recorded."""
-    return reports.record(session, pseudonyms, list(incoming), now_s)
+    return store.record(session, pseudonyms, list(incoming), now_s)

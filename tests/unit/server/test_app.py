@@ -6,8 +6,8 @@ from flask import current_app, render_template_string, request
 from server import clock, create_app, i18n, security
 from server.config import Settings
 from server.models import Restroom, User
-from server.services import people
 from server.services.errors import NotFound
+from server.services.people import accounts
 
 AT_S = 1_800_000_000  # 2027-01-15 08:00 UTC, 17:00 in Seoul
 
@@ -16,7 +16,7 @@ AT_S = 1_800_000_000  # 2027-01-15 08:00 UTC, 17:00 in Seoul
 @security.limit_login
 def login():
     with current_app.extensions["sessions"].begin() as session:
-        user = people.authenticate(session, request.form["login"], request.form["password"])
+        user = accounts.authenticate(session, request.form["login"], request.form["password"])
     security.sign_in(user)
     return "in"
 
@@ -32,12 +32,12 @@ def app(settings, sessions, hashed):
         return "plain"
 
     @made.get("/t/inspect")
-    @security.needs(people.INSPECT)
+    @security.needs(accounts.INSPECT)
     def inspect():
         return "inspect"
 
     @made.get("/t/admin")
-    @security.needs(people.ADMINISTER)
+    @security.needs(accounts.ADMINISTER)
     def administer():
         return "admin"
 
@@ -77,7 +77,7 @@ def app(settings, sessions, hashed):
 def sign_in(app, who):
     client = app.test_client()
     with client.session_transaction() as session, app.extensions["sessions"]() as store:
-        user = next(one for one in people.users(store) if one.login == who)
+        user = next(one for one in accounts.users(store) if one.login == who)
         session["_user_id"], session["_fresh"] = user.get_id(), True
     return client
 
@@ -112,14 +112,14 @@ def test_a_session_ends_when_the_person_is_disabled(app, sessions):
     assert client.get("/t/plain").status_code == 200
 
     with sessions.begin() as session:
-        people.disable(session, people.authenticate(session, "viewer", "correct horse battery"))
+        accounts.disable(session, accounts.authenticate(session, "viewer", "correct horse battery"))
 
     assert client.get("/t/plain").status_code == 302
 
 
 def test_a_one_time_password_leads_to_choosing_another_and_nowhere_else(app, sessions):
     with sessions.begin() as session:
-        people.reset_password(session, people.authenticate(session, "viewer", "correct horse battery"))
+        accounts.reset_password(session, accounts.authenticate(session, "viewer", "correct horse battery"))
 
     answer = sign_in(app, "viewer").get("/t/plain")
 

@@ -13,7 +13,13 @@ from server import create_app, db, demo, migrations
 from server import vault as vault_
 from server.config import Settings
 from server.models import Base, Finding, Restroom, Sensor, User
-from server.services import backup, exports, inspections, log_check, notices, people, sensors
+from server.services.audit import verification
+from server.services.inspecting import inspections
+from server.services.outside import notifications
+from server.services.people import accounts
+from server.services.reporting import json_lines
+from server.services.sensors import enrolment
+from server.services.upkeep import backup
 from tests.unit.server.said import Voice, heard
 
 ADDRESS = "c0:ff:ee"
@@ -24,13 +30,13 @@ def lived_in(settings, sessions, vault, pseudonyms):
     """An installation in which something of everything has happened; returns its settings."""
     with sessions.begin() as session:
         demo.fill(session, vault)
-        user, _ = people.add_user(session, "kim", "Kim", "manager", "correct horse battery")
+        user, _ = accounts.add_user(session, "kim", "Kim", "manager", "correct horse battery")
         room = session.scalar(select(Restroom))
-        one = inspections.start(session, room, user, [sensors.sensor(session, "demo-1")], [{"name": "Park"}])
-        voice = Voice(sensors.sensor(session, "demo-1"))
+        one = inspections.start(session, room, user, [enrolment.sensor(session, "demo-1")], [{"name": "Park"}])
+        voice = Voice(enrolment.sensor(session, "demo-1"))
         voice.inspection = one.public_id
         heard(session, pseudonyms, voice.says(), voice.finds())
-        notices.subscribe(
+        notifications.subscribe(
             session, vault, user, "Duty", ["finding_new"], "webhook", "https://192.0.2.1/", private_targets=True
         )
     photos = settings.data / "photos" / "ab"
@@ -43,7 +49,7 @@ def rows_of(settings):
     """{table: sorted rows} of a whole database."""
     engine = db.open_sessions(settings.url()).engine
     out = io.BytesIO()
-    exports.write(engine, out, whole=True)
+    json_lines.write(engine, out, whole=True)
     engine.dispose()
     lines = [json.loads(line) for line in out.getvalue().splitlines()]
     return [{**lines[0], "made_s": 0}, *lines[1:]]
@@ -52,7 +58,7 @@ def rows_of(settings):
 def exported(settings):
     engine = db.open_sessions(settings.url()).engine
     out = io.BytesIO()
-    exports.write(engine, out)
+    json_lines.write(engine, out)
     engine.dispose()
     return out.getvalue().decode()
 
@@ -60,7 +66,7 @@ def exported(settings):
 def test_an_export_has_every_table_and_says_where_it_ends(lived_in):
     lines = [json.loads(line) for line in exported(lived_in).splitlines()]
 
-    tables = set(Base.metadata.tables) - set(exports.SECRET_TABLES)
+    tables = set(Base.metadata.tables) - set(json_lines.SECRET_TABLES)
     assert lines[0]["form"] == migrations.HEAD and not lines[0]["whole"]
     assert set(lines[-1]["rows"]) == tables and sum(lines[-1]["rows"].values()) == len(lines) - 2
     assert [line["row"]["name"] for line in lines if line.get("table") == "sensor"] == ["demo-1", "demo-2", "demo-3"]
@@ -74,7 +80,7 @@ def test_an_export_holds_no_secret_and_no_hardware_address(lived_in, sessions, v
     assert found.address and found.address not in text
     assert user.password_hash not in text and user.session_word not in text and "argon2" not in text
     for line in map(json.loads, text.splitlines()):
-        hidden = exports.SECRET_COLUMNS.get(line.get("table"), ())
+        hidden = json_lines.SECRET_COLUMNS.get(line.get("table"), ())
         assert not set(line.get("row", ())) & set(hidden)
 
 
@@ -99,11 +105,11 @@ def test_every_column_that_could_be_secret_has_been_thought_about():
     }
     words = ("hash", "secret", "sealed", "password", "word", "token", "address", "bssid", "key_", "exact")
     for table in Base.metadata.sorted_tables:
-        if table.name in exports.SECRET_TABLES:
+        if table.name in json_lines.SECRET_TABLES:
             continue
         for column in table.columns:
             doubtful = isinstance(column.type, LargeBinary) or any(word in column.name for word in words)
-            left_out = column.name in exports.SECRET_COLUMNS.get(table.name, ())
+            left_out = column.name in json_lines.SECRET_COLUMNS.get(table.name, ())
             name = f"{table.name}.{column.name}"
             assert not doubtful or left_out or name in harmless, f"{name}: is it to be exported?"
 
@@ -127,18 +133,18 @@ def test_rows_come_back_from_json_lines_too_and_numbers_go_on(lived_in, tmp_path
     before = rows_of(lived_in)
     engine = db.open_sessions(lived_in.url()).engine
     out = io.BytesIO()
-    exports.write(engine, out, whole=True)
+    json_lines.write(engine, out, whole=True)
     engine.dispose()
     other = Settings(data=tmp_path / "new")
     other.data.mkdir()
     shutil.copy(empty_database, other.data / "ansim.db")
     sessions = db.open_sessions(other.url())
 
-    exports.read(sessions.engine, io.BytesIO(out.getvalue()))
+    json_lines.read(sessions.engine, io.BytesIO(out.getvalue()))
 
     assert rows_of(other) == before
     with sessions.begin() as session:
-        assert log_check.check(session).problem is None
+        assert verification.check(session).problem is None
         highest = session.scalar(select(func.max(Restroom.id)))
         added = Restroom(facility_id=session.scalar(select(Restroom.facility_id)), name="New", created_s=1)
         session.add(added)
@@ -166,15 +172,15 @@ def test_rows_come_back_from_json_lines_too_and_numbers_go_on(lived_in, tmp_path
 def test_a_spoilt_export_changes_nothing(lived_in, tmp_path, empty_database, spoil, words):
     engine = db.open_sessions(lived_in.url()).engine
     out = io.BytesIO()
-    exports.write(engine, out, whole=True)
+    json_lines.write(engine, out, whole=True)
     engine.dispose()
     shutil.copy(empty_database, tmp_path / "other.db")
     other = db.open_sessions(f"sqlite:///{tmp_path / 'other.db'}").engine
 
-    with pytest.raises(exports.BadExport, match=words):
-        exports.read(other, io.BytesIO(b"\n".join(spoil(out.getvalue().splitlines()))))
+    with pytest.raises(json_lines.BadExport, match=words):
+        json_lines.read(other, io.BytesIO(b"\n".join(spoil(out.getvalue().splitlines()))))
 
-    assert exports.is_empty(other)
+    assert json_lines.is_empty(other)
     other.dispose()
 
 

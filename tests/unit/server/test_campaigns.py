@@ -2,9 +2,11 @@ import pytest
 
 from server import clock
 from server.models import LogEntry
-from server.services import campaign_board as boards
-from server.services import campaigns, inspections, people, photos, places
 from server.services.errors import NotFound, Refused
+from server.services.inspecting import campaign_board as boards
+from server.services.inspecting import campaigns, inspections, photos
+from server.services.people import accounts
+from server.services.places import restrooms
 from tests.unit.server.pictures import jpeg
 from tests.unit.server.said import Voice, heard
 
@@ -17,14 +19,14 @@ def refusal(call, *arguments, **named):
 
 @pytest.fixture
 def station(session, hall):
-    made = places.add_facility(session, hall.facility.organisation, "Station")
-    places.add_restroom(session, made, "Concourse")
+    made = restrooms.add_facility(session, hall.facility.organisation, "Station")
+    restrooms.add_restroom(session, made, "Concourse")
     return made
 
 
 @pytest.fixture
 def mens(session, hall):
-    return places.add_restroom(session, hall.facility, "Men's", stalls=2)
+    return restrooms.add_restroom(session, hall.facility, "Men's", stalls=2)
 
 
 @pytest.fixture
@@ -59,7 +61,7 @@ def test_a_campaign_has_teams_partners_and_buildings_in_order(session, day, kim)
 
 
 def test_an_inspection_belongs_to_the_campaign_that_runs_there_and_to_the_persons_team(session, running, hall, kim):
-    lee, _ = people.add_user(session, "lee", "Lee", "inspector", "correct horse battery")
+    lee, _ = accounts.add_user(session, "lee", "Lee", "inspector", "correct horse battery")
     south = running.teams[1]
     campaigns.add_member(session, running, south, kim, {"user": lee})
 
@@ -173,7 +175,7 @@ def test_doubles_and_blanks_are_refused(session, day, hall, kim):
 
 
 def test_who_has_nothing_to_do_with_it_does_not_see_it(session, day, hall, kim):
-    lee, _ = people.add_user(session, "lee", "Lee", "manager", "correct horse battery")
+    lee, _ = accounts.add_user(session, "lee", "Lee", "manager", "correct horse battery")
     lee.everywhere = False
     session.flush()
 

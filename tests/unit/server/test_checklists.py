@@ -2,8 +2,9 @@ import pytest
 
 from server.models import LogEntry
 from server.models.places import Facility
-from server.services import checklists, inspections, places
 from server.services.errors import NotFound, Refused
+from server.services.inspecting import checklists, inspections
+from server.services.places import restrooms
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_an_inspection_asks_for_the_room_and_for_every_stall(session, running):
 
 
 def test_a_room_whose_stalls_nobody_has_counted_is_answered_as_a_whole(session, hall, kim):
-    other = places.add_restroom(session, hall.facility, "Men's")
+    other = restrooms.add_restroom(session, hall.facility, "Men's")
 
     at = checklists.progress(session, inspections.start(session, other, kim))
 

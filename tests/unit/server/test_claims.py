@@ -2,7 +2,8 @@ import pytest
 
 from server import clock
 from server.models import Claim
-from server.services import claims, errors, sensors
+from server.services import errors
+from server.services.sensors import claims, enrolment
 
 
 def refused(session, vault, *arguments):
@@ -63,7 +64,7 @@ def test_a_code_for_a_sensor_gives_that_sensor_another_key_and_no_other(session,
 
 def test_a_revoked_sensor_gets_no_key(session, vault, kim, sensor):
     code = claims.make(session, kim, sensor=sensor)
-    sensors.revoke(session, sensor)
+    enrolment.revoke(session, sensor)
 
     assert refused(session, vault, code, sensor.name) == "claim_bad"
     with pytest.raises(errors.Refused):

@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 
 from server import cli_places, create_app
 from server.models import Facility, Notice, Restroom
-from server.services import imports, places
+from server.services.places import imports, restrooms
 
 OWN = "Ort;Strasse;Damen\nMarkt;Markt 1;3\n"
 
@@ -93,9 +93,9 @@ def test_every_field_has_words_for_the_page():
 
 def test_remind_writes_a_notice_a_building(app, flask):
     with app.extensions["sessions"].begin() as session:
-        city = places.add_organisation(session, "City")
+        city = restrooms.add_organisation(session, "City")
         for name in ("Hall", "Park"):
-            places.add_restroom(session, places.add_facility(session, city, name), "Women's")
+            restrooms.add_restroom(session, restrooms.add_facility(session, city, name), "Women's")
 
     told = flask("remind")
 

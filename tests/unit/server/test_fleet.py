@@ -5,12 +5,15 @@ from sqlalchemy import event
 
 from server import clock
 from server.models import Restroom, Selftest, SensorBoot, User
-from server.services import claims, fleet, inspections, people, places, rollout, scopes, sensors, unassigned
 from server.services.errors import NotFound
+from server.services.inspecting import button_sweeps, inspections
+from server.services.people import accounts, scopes
+from server.services.places import restrooms
+from server.services.sensors import claims, enrolment, fleet, rollout
 from tests.unit.server.said import NOW_S
 
 SILENT_AFTER_S = 300
-RIGHTS = people.RIGHTS["manager"]
+RIGHTS = accounts.RIGHTS["manager"]
 
 
 @pytest.fixture
@@ -19,8 +22,10 @@ def two_cities(session, vault, hashed, monkeypatch):
     monkeypatch.setattr(clock, "now_s", lambda: NOW_S)
     found = {}
     for name, login in (("A", "kim"), ("B", "lee")):
-        city = places.add_organisation(session, name)
-        found[name] = places.add_restroom(session, places.add_facility(session, city, "Hall " + name), "Room " + name)
+        city = restrooms.add_organisation(session, name)
+        found[name] = restrooms.add_restroom(
+            session, restrooms.add_facility(session, city, "Hall " + name), "Room " + name
+        )
         person = User(
             login=login, name=login, role="manager", password_hash=hashed, session_word="0" * 32, created_s=NOW_S
         )
@@ -28,10 +33,10 @@ def two_cities(session, vault, hashed, monkeypatch):
         session.flush()
         scopes.set_places(session, person, False, [scopes.Place(scopes.ORGANISATION, city)])
         found[login] = person
-    boss = found["boss"] = people.add_user(session, "boss", "Boss", "manager")[0]
+    boss = found["boss"] = accounts.add_user(session, "boss", "Boss", "manager")[0]
     for name, by in (("carried-a", found["kim"]), ("carried-b", found["lee"]), ("pool", boss)):
         found[name] = claims.redeem(session, vault, claims.make(session, by), name)[0]
-    found["fixed-a"] = sensors.enrol(session, vault, "fixed-a", restroom_id=found["A"].id)[0]
+    found["fixed-a"] = enrolment.enrol(session, vault, "fixed-a", restroom_id=found["A"].id)[0]
     return found
 
 
@@ -39,7 +44,7 @@ def rights(session, user, name):
     allowed = []
     for right in RIGHTS:
         try:
-            sensors.sensor(session, name, user, right)
+            enrolment.sensor(session, name, user, right)
         except NotFound:
             continue
         allowed.append(right)
@@ -58,14 +63,14 @@ def test_a_carried_sensor_is_its_organisation_s_and_a_fixed_one_its_place_s(sess
 def test_lists_show_what_may_be_seen_and_no_more(session, two_cities):
     lee = two_cities["lee"]
 
-    for found in (sensors.list_sensors(session, lee), sensors.available(session, lee), _page(session, lee)):
+    for found in (enrolment.list_sensors(session, lee), enrolment.available(session, lee), _page(session, lee)):
         assert sorted(one.name for one in found) == ["carried-b", "pool"]
-    assert unassigned.waiting(session, lee) == []
+    assert button_sweeps.waiting(session, lee) == []
 
 
 def test_a_sensor_that_was_fixed_stays_with_that_organisation(session, two_cities):
-    sensors.place(session, two_cities["pool"], two_cities["A"], two_cities["boss"])
-    sensors.place(session, two_cities["pool"], None, two_cities["boss"])
+    enrolment.place(session, two_cities["pool"], two_cities["A"], two_cities["boss"])
+    enrolment.place(session, two_cities["pool"], None, two_cities["boss"])
 
     assert rights(session, two_cities["kim"], "pool") == RIGHTS
     assert rights(session, two_cities["lee"], "pool") == ()
@@ -82,7 +87,7 @@ def test_an_inspection_is_not_started_with_somebody_else_s_sensor(app_of, two_ci
 @pytest.fixture
 def app_of(session):
     def start(user, room, name):
-        chosen = [sensors.sensor(session, name, user, people.INSPECT)]
+        chosen = [enrolment.sensor(session, name, user, accounts.INSPECT)]
         begun = inspections.start(session, room, user, chosen)
         session.expire_all()
         return inspections.inspection(session, begun.public_id)
@@ -101,8 +106,8 @@ def test_the_page_has_the_same_states_as_each_sensor(session, two_cities):
     session.flush()
 
     assert fleet.counts(session, None, NOW_S, SILENT_AFTER_S) == {"silent": 1, "offline": 1, "never": 1, "sleeping": 1}
-    for one in sensors.list_sensors(session):
-        state = sensors.status(one, NOW_S, SILENT_AFTER_S)
+    for one in enrolment.list_sensors(session):
+        state = enrolment.status(one, NOW_S, SILENT_AFTER_S)
         assert one in _page(session, which=state)
     assert [one.name for one in _page(session, search="hall a ROOM")] == ["fixed-a"]
     assert [one.name for one in _page(session, after="carried-b", limit=1)] == ["fixed-a"]
@@ -110,7 +115,7 @@ def test_the_page_has_the_same_states_as_each_sensor(session, two_cities):
 
 def test_health_is_told_in_the_same_few_questions_however_many_there_are(session, vault, two_cities):
     for number in range(30):
-        one = sensors.enrol(session, vault, f"more-{number:02}")[0]
+        one = enrolment.enrol(session, vault, f"more-{number:02}")[0]
         one.info, one.info_s = {"boot": 2, "up_s": 60, "clock": "ntp"}, NOW_S
         session.add(SensorBoot(sensor_id=one.id, boot=1, upto=3, highest=7, first_received_s=1))
         session.add(SensorBoot(sensor_id=one.id, boot=2, upto=5, highest=5, zero_s=NOW_S - 58, first_received_s=1))
@@ -130,13 +135,13 @@ def test_health_is_told_in_the_same_few_questions_however_many_there_are(session
     assert len(asked) == 4
     one = told[found[0].id]
     assert (one.gaps, one.selftest.passed, one.clock_error_s) == (1, True, 2)
-    assert told[found[0].id].clock_error_s == sensors.clock_error_s(session, found[0])
+    assert told[found[0].id].clock_error_s == enrolment.clock_error_s(session, found[0])
 
 
 def test_a_roll_out_and_a_moved_sensor_stand_in_the_log(session, two_cities):
-    from server.services import log
+    from server.services.audit import log
 
-    sensors.place(session, two_cities["carried-a"], session.get(Restroom, two_cities["A"].id), two_cities["kim"])
+    enrolment.place(session, two_cities["carried-a"], session.get(Restroom, two_cities["A"].id), two_cities["kim"])
     release = rollout.add_release(session, "1.2.3", {"firmware/start.mpy": b"x"})
     made = rollout.begin(session, release, [two_cities["fixed-a"]], user=two_cities["boss"])
     rollout.stop(session, made, user=two_cities["boss"])

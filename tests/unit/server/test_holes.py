@@ -1,8 +1,8 @@
 import pytest
 
 from server.models import LogEntry
-from server.services import holes
 from server.services.errors import NotFound, Refused
+from server.services.inspecting import holes
 
 
 def refusal(call, *arguments, **named):

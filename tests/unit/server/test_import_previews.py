@@ -2,8 +2,8 @@
 
 import pytest
 
-from server.services import imports
 from server.services.errors import Refused
+from server.services.places import imports
 from server.wording import imports as words
 from tests.unit.server.restroom_files import NATIONAL, changed
 

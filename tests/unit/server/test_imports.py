@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import func, select
 
 from server.models import Facility, FacilitySource, Organisation, Restroom
-from server.services import imports, places
 from server.services.errors import Refused
-from server.services.imports import fixtures
+from server.services.places import imports
+from server.services.places import restrooms as places
+from server.services.places.imports import fixtures
 from tests.conftest import SHARED
 from tests.unit.server.restroom_files import NATIONAL, ROWS, changed
 

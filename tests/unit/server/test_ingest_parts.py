@@ -10,7 +10,8 @@ from ansim import envelope, report, topics
 from server import seals
 from server.ingest import letters, outgoing, refusals, wire
 from server.ingest.keyring import Entry, Keyring
-from server.services import reports, sensors, tally
+from server.services.intake import counters, store
+from server.services.sensors import enrolment
 from tests.integration.paho_sensor import finding_body, sweep_body
 from tests.unit.server.said import NOW_S
 
@@ -70,25 +71,25 @@ def deep(levels):
 @pytest.mark.parametrize(
     ("topic", "payload", "reason"),
     [
-        ("elsewhere", b"", tally.BAD_TOPIC),
-        ("ansim/1/hall/cmd", sealed(sweep(), "ansim/1/hall/cmd"), tally.BAD_TOPIC),
-        ("ansim/1/HALL/report", b"", tally.BAD_TOPIC),
-        ("ansim/1/nobody/report", sealed(sweep()), tally.UNKNOWN_SENSOR),
-        ("ansim/1/gone/report", sealed(sweep(), "ansim/1/gone/report"), tally.REVOKED),
-        (TOPIC, b"", tally.BAD_SIGNATURE),
-        (TOPIC, report.encode(sweep()), tally.BAD_SIGNATURE),
-        (TOPIC, sealed(sweep(), key=b"x" * 32), tally.BAD_SIGNATURE),
-        (TOPIC, sealed(sweep(), "ansim/1/other/report"), tally.BAD_SIGNATURE),
-        (TOPIC, sealed(sweep())[:-1] + b"\xff", tally.BAD_SIGNATURE),
-        (TOPIC, b"x" * 1_000_000, tally.TOO_LARGE),
-        (TOPIC, sealed(b"{not json"), tally.MALFORMED),
-        (TOPIC, sealed(b"[1, 2]"), tally.MALFORMED),
-        (TOPIC, sealed(b"\xff\xfe\x00"), tally.MALFORMED),
-        (TOPIC, sealed(deep(7000)), tally.MALFORMED),
-        (TOPIC, sealed(deep(20)), tally.MALFORMED),
-        (TOPIC, sealed(b'{"v":1,"boot":' + b"9" * 9000 + b"}"), tally.MALFORMED),
-        (TOPIC, sealed(sweep(v=2)), tally.UNKNOWN_VERSION),
-        (TOPIC, sealed(sweep(seq=0)), tally.MALFORMED),
+        ("elsewhere", b"", counters.BAD_TOPIC),
+        ("ansim/1/hall/cmd", sealed(sweep(), "ansim/1/hall/cmd"), counters.BAD_TOPIC),
+        ("ansim/1/HALL/report", b"", counters.BAD_TOPIC),
+        ("ansim/1/nobody/report", sealed(sweep()), counters.UNKNOWN_SENSOR),
+        ("ansim/1/gone/report", sealed(sweep(), "ansim/1/gone/report"), counters.REVOKED),
+        (TOPIC, b"", counters.BAD_SIGNATURE),
+        (TOPIC, report.encode(sweep()), counters.BAD_SIGNATURE),
+        (TOPIC, sealed(sweep(), key=b"x" * 32), counters.BAD_SIGNATURE),
+        (TOPIC, sealed(sweep(), "ansim/1/other/report"), counters.BAD_SIGNATURE),
+        (TOPIC, sealed(sweep())[:-1] + b"\xff", counters.BAD_SIGNATURE),
+        (TOPIC, b"x" * 1_000_000, counters.TOO_LARGE),
+        (TOPIC, sealed(b"{not json"), counters.MALFORMED),
+        (TOPIC, sealed(b"[1, 2]"), counters.MALFORMED),
+        (TOPIC, sealed(b"\xff\xfe\x00"), counters.MALFORMED),
+        (TOPIC, sealed(deep(7000)), counters.MALFORMED),
+        (TOPIC, sealed(deep(20)), counters.MALFORMED),
+        (TOPIC, sealed(b'{"v":1,"boot":' + b"9" * 9000 + b"}"), counters.MALFORMED),
+        (TOPIC, sealed(sweep(v=2)), counters.UNKNOWN_VERSION),
+        (TOPIC, sealed(sweep(seq=0)), counters.MALFORMED),
     ],
     ids=lambda value: value if isinstance(value, str) else len(value),
 )
@@ -111,7 +112,7 @@ def test_a_bad_message_is_told_by_its_reason(topic, payload, reason):
 def test_a_signed_report_that_is_not_of_this_format_keeps_its_number_and_nothing_else(odd):
     letter = letters.read(Ring(), TOPIC, sealed(sweep(seq=7, **odd)), NOW_S)
 
-    assert letter.message == report.report(1, 7, "", 0, None, "", reports.UNREADABLE, {})
+    assert letter.message == report.report(1, 7, "", 0, None, "", store.UNREADABLE, {})
 
 
 @given(st.binary(max_size=300))
@@ -145,12 +146,12 @@ def test_no_odd_report_breaks_the_reader(data):
     try:
         letters.read(Ring(), TOPIC, sealed(odd), NOW_S)
     except letters.Bad as bad:
-        assert bad.why in tally.BAD
+        assert bad.why in counters.BAD
 
 
 def test_the_keyring_notices_new_keys_and_revocations(sessions, vault):
     with sessions.begin() as session:
-        first, key = sensors.enrol(session, vault, "hall")
+        first, key = enrolment.enrol(session, vault, "hall")
     ring = Keyring(sessions, vault)
     assert ring.find("hall", NOW_S).signer.key == key and ring.find("nobody", NOW_S) is None
 
@@ -159,7 +160,7 @@ def test_the_keyring_notices_new_keys_and_revocations(sessions, vault):
     assert letters.read(ring, TOPIC, sealed(sweep()), NOW_S + 1).body == report.encode(sweep())
 
     with sessions.begin() as session:
-        sensors.revoke(session, sensors.sensor(session, "hall"))
+        enrolment.revoke(session, enrolment.sensor(session, "hall"))
     with pytest.raises(letters.Bad, match="revoked"):
         letters.read(ring, TOPIC, sealed(sweep()), NOW_S + 10**9)
 
@@ -169,11 +170,11 @@ def test_each_refusal_is_counted_and_logged_once_a_minute():
 
     with capture_logs() as lines:
         for second in range(61):
-            refused.add(tally.MALFORMED, "hall", "not JSON", NOW_S + second)
-        refused.add(tally.MALFORMED, "other", "not JSON", NOW_S)
+            refused.add(counters.MALFORMED, "hall", "not JSON", NOW_S + second)
+        refused.add(counters.MALFORMED, "other", "not JSON", NOW_S)
 
     assert [(line["sensor"], line["unlogged"]) for line in lines] == [("hall", 0), ("hall", 59), ("other", 0)]
-    assert refused.take_counts() == {("hall", tally.MALFORMED): 61, ("other", tally.MALFORMED): 1}
+    assert refused.take_counts() == {("hall", counters.MALFORMED): 61, ("other", counters.MALFORMED): 1}
     assert not refused.take_counts()
 
 
@@ -182,7 +183,7 @@ def test_refusals_do_not_fill_the_memory():
 
     with capture_logs():
         for number in range(refusals.MOST_REMEMBERED + 10):
-            refused.say(tally.BAD_TOPIC, str(number), "", NOW_S)
+            refused.say(counters.BAD_TOPIC, str(number), "", NOW_S)
 
     assert len(refused._logged) == 10
 

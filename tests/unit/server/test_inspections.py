@@ -3,8 +3,12 @@ from sqlalchemy import select
 
 from ansim import report
 from server.models import Command, InspectionSensor, Sweep
-from server.services import changes, checklists, commands, coverage, findings, inspections, places, sensors
+from server.services import freshness
 from server.services.errors import NotFound, Refused
+from server.services.findings import judging
+from server.services.inspecting import checklists, coverage, inspections
+from server.services.places import restrooms
+from server.services.sensors import commands, enrolment
 from tests.integration.paho_sensor import sweep_body
 from tests.unit.server.said import NOW_S, Voice, heard
 
@@ -41,16 +45,16 @@ def test_one_restroom_has_one_running_inspection(session, running, hall, kim):
 
 
 def test_a_sensor_is_in_one_running_inspection(session, running, hall, kim, sensor):
-    other = places.add_restroom(session, hall.facility, "Men's")
+    other = restrooms.add_restroom(session, hall.facility, "Men's")
 
     refused = refusal(inspections.start, session, other, kim, [sensor])
 
     assert (refused.code, refused.values) == ("sensor_busy", {"sensor": "hall-1"})
-    assert sensors.available(session) == []
+    assert enrolment.available(session) == []
 
 
 def test_a_revoked_sensor_cannot_be_chosen(session, hall, kim, sensor):
-    sensors.revoke(session, sensor)
+    enrolment.revoke(session, sensor)
 
     assert refusal(inspections.start, session, hall, kim, [sensor]).code == "sensor_revoked"
 
@@ -110,7 +114,7 @@ def test_an_open_finding_forbids_to_say_that_none_was_found(session, pseudonyms,
     refused = refusal(inspections.finish, session, covered, kim, "none_found")
     assert (refused.code, refused.values) == ("open_findings", {"count": 1})
 
-    findings.dispose(session, inspections.findings_of(session, covered)[0], kim, "false", "a phone")
+    judging.dispose(session, inspections.findings_of(session, covered)[0], kim, "false", "a phone")
     assert inspections.finish(session, covered, kim, "none_found").methods == ["eye"]
 
 
@@ -122,7 +126,7 @@ def test_a_finding_that_nobody_could_explain_forbids_it_too(session, pseudonyms,
     voice.inspection = covered.public_id
     heard(session, pseudonyms, voice.finds())
     found = inspections.findings_of(session, covered)[0]
-    findings.dispose(session, found, kim, kind, "unclear", {"station": "Jungbu"})
+    judging.dispose(session, found, kim, kind, "unclear", {"station": "Jungbu"})
 
     assert refusal(inspections.finish, session, covered, kim, "none_found").code == "open_findings"
 
@@ -144,15 +148,15 @@ def test_finishing_frees_the_restroom_and_the_sensor_and_fills_the_log(session, 
     session.expire_all()
 
     assert hall.running_inspection_id is None and hall.last_result == "none_found"
-    assert sensors.available(session) == [sensor]
-    row = places.log(session, hall)[0]
+    assert enrolment.available(session) == [sensor]
+    row = restrooms.log(session, hall)[0]
     assert (row.people, row.sensors, row.findings, row.result.result) == (
         ["Kim", "Officer Park"],
         ["hall-1"],
         0,
         "none_found",
     )
-    assert places.list_restrooms(session)[0].methods == ["rf"]
+    assert restrooms.list_restrooms(session)[0].methods == ["rf"]
 
 
 def test_the_sensor_is_told_that_it_is_over_and_not_any_more_that_it_begins(session, covered, kim, sensor):
@@ -238,24 +242,24 @@ def test_the_sensors_own_words_say_when_it_listened(session, pseudonyms, running
 def test_a_mark_changes_with_what_the_page_shows_and_only_then(session, pseudonyms, running, kim, sensor, hall):
     voice = Voice(sensor)
     voice.inspection = running.public_id
-    marks = [changes.inspection_mark(session, running)]
-    assert changes.inspection_mark(session, running) == marks[0]
-    room_before = changes.restroom_mark(session, hall)
-    findings_before = changes.findings_mark(session)
+    marks = [freshness.inspection_mark(session, running)]
+    assert freshness.inspection_mark(session, running) == marks[0]
+    room_before = freshness.restroom_mark(session, hall)
+    findings_before = freshness.findings_mark(session)
 
     for incoming in (voice.says(), voice.finds()):
         heard(session, pseudonyms, incoming)
-        marks.append(changes.inspection_mark(session, running))
+        marks.append(freshness.inspection_mark(session, running))
     checklists.answer_rest(session, running, kim)
     inspections.record_step(session, running, "eye", "none_found", kim)
-    marks.append(changes.inspection_mark(session, running))
-    findings.dispose(session, inspections.findings_of(session, running)[0], kim, "false", "a phone")
-    marks.append(changes.inspection_mark(session, running))
+    marks.append(freshness.inspection_mark(session, running))
+    judging.dispose(session, inspections.findings_of(session, running)[0], kim, "false", "a phone")
+    marks.append(freshness.inspection_mark(session, running))
 
     assert len(set(marks)) == 5
-    assert changes.restroom_mark(session, hall) != room_before
-    assert changes.findings_mark(session) != findings_before
-    assert changes.sensors_mark(session)
+    assert freshness.restroom_mark(session, hall) != room_before
+    assert freshness.findings_mark(session) != findings_before
+    assert freshness.sensors_mark(session)
 
 
 def test_an_id_is_found_as_people_type_it(session, running):

@@ -10,9 +10,8 @@ import pytest
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import DatabaseError
 
-from server import canonical
 from server.models import LogEntry, LogHead, LogPersonal, LogTip
-from server.services import log, log_check, log_heads, log_proof
+from server.services.audit import canonical, heads, log, proofs, verification
 from tests.conftest import ROOT
 from tools import verify_proof
 
@@ -21,7 +20,7 @@ TABLES = (LogEntry, LogHead, LogPersonal, LogTip)
 
 @pytest.fixture
 def key(vault):
-    return log_heads.open_key(vault)
+    return heads.open_key(vault)
 
 
 @pytest.fixture
@@ -29,11 +28,11 @@ def told(session, kim, key):
     """A session with ten entries, two heads and one forgotten entry."""
     for number in range(4):
         log.add(session, "inspection.started", f"insp{number}", {"room": "r1", "note": 'ü"\\\n한'}, kim)
-    log_heads.sign(session, key)
+    heads.sign(session, key)
     log.add(session, "retention.ran", "log", {"rows": 5})
     log.forget(session, [2], kim)
     log.add(session, "inspection.finished", "insp1", {"result": "none_found"}, kim, {"partners": ["박"]})
-    log_heads.sign(session, key)
+    heads.sign(session, key)
     log.add(session, "finding.raised", "f1", {"score": 70, "late": None, "alarm": True})
     return session
 
@@ -45,22 +44,22 @@ def unlocked(session):
 
 
 def test_a_log_that_nobody_touched_is_whole(told):
-    report = log_check.check(told)
+    report = verification.check(told)
 
     assert report.problem is None
     assert (report.entries, report.personal, report.heads) == (10, 5, 2)
 
 
 def test_an_empty_log_is_whole_and_has_nothing_to_sign(session, key):
-    assert log_check.check(session).problem is None
-    assert log_heads.sign(session, key) is None
+    assert verification.check(session).problem is None
+    assert heads.sign(session, key) is None
 
 
 def test_signing_again_without_news_does_nothing(session, kim, key):
     log.add(session, "a.b", "x", {}, kim)
 
-    assert log_heads.sign(session, key).n == 1
-    assert log_heads.sign(session, key) is None
+    assert heads.sign(session, key).n == 1
+    assert heads.sign(session, key) is None
 
 
 @pytest.mark.parametrize("table", [LogEntry, LogHead])
@@ -131,26 +130,26 @@ def test_one_change_of_any_column_of_any_row_is_found_and_named(told, seed):
             continue
         told.expire_all()
 
-        problem = log_check.check(told).problem
+        problem = verification.check(told).problem
 
         assert problem is not None, (table.__tablename__, column.name, row, value)
         if table is LogEntry and column is not first:
-            assert problem == (row[0], log_check.CHANGED)
+            assert problem == (row[0], verification.CHANGED)
         nested.rollback()
         told.expire_all()
         tried += 1
     assert tried > 80
-    assert log_check.check(told).problem is None
+    assert verification.check(told).problem is None
 
 
 @pytest.mark.parametrize(
     ("statement", "problem"),
     [
-        (delete(LogEntry).where(LogEntry.n == 3), (3, log_check.MISSING)),
-        (delete(LogEntry).where(LogEntry.n == 10), (10, log_check.MISSING)),
-        (delete(LogEntry).where(LogEntry.n >= 9), (9, log_check.MISSING)),
-        (delete(LogPersonal).where(LogPersonal.n == 3), (3, log_check.PERSONAL_GONE)),
-        (delete(LogHead).where(LogHead.n == 4), (4, log_check.HEAD_GONE)),
+        (delete(LogEntry).where(LogEntry.n == 3), (3, verification.MISSING)),
+        (delete(LogEntry).where(LogEntry.n == 10), (10, verification.MISSING)),
+        (delete(LogEntry).where(LogEntry.n >= 9), (9, verification.MISSING)),
+        (delete(LogPersonal).where(LogPersonal.n == 3), (3, verification.PERSONAL_GONE)),
+        (delete(LogHead).where(LogHead.n == 4), (4, verification.HEAD_GONE)),
     ],
 )
 def test_what_is_taken_out_is_missed(told, statement, problem):
@@ -158,7 +157,7 @@ def test_what_is_taken_out_is_missed(told, statement, problem):
     told.execute(statement.execution_options(synchronize_session=False))
     told.expire_all()
 
-    assert log_check.check(told).problem == problem
+    assert verification.check(told).problem == problem
 
 
 def test_a_log_that_was_computed_anew_does_not_fit_the_heads(told):
@@ -173,20 +172,20 @@ def test_a_log_that_was_computed_anew_does_not_fit_the_heads(told):
     told.execute(update(LogTip).values(hash=previous.hex()))
     told.expire_all()
 
-    assert log_check.check(told).problem == (4, log_check.HEAD_DIFFERS)
+    assert verification.check(told).problem == (4, verification.HEAD_DIFFERS)
 
 
 def test_heads_that_others_kept_tell_of_a_log_that_was_cut_or_computed_anew(told):
     kept = [{"n": 4, "hash": told.get(LogHead, 4).hash}, {"n": 10, "hash": "0" * 64}, {"n": 12, "hash": "0" * 64}]
 
-    assert log_check.check(told, seen=kept[:1]).problem is None
-    assert log_check.check(told, seen=kept[:2]).problem == (10, log_check.UNKNOWN)
-    assert log_check.check(told, seen=kept[2:]).problem == (11, log_check.MISSING)
+    assert verification.check(told, seen=kept[:1]).problem is None
+    assert verification.check(told, seen=kept[:2]).problem == (10, verification.UNKNOWN)
+    assert verification.check(told, seen=kept[2:]).problem == (11, verification.MISSING)
 
 
 def test_a_head_of_a_stranger_s_key_is_found(told, key):
-    assert log_check.check(told, keys={log_heads.public_key(key)}).problem is None
-    assert log_check.check(told, keys={"00" * 32}).problem == (4, log_check.FOREIGN_KEY)
+    assert verification.check(told, keys={heads.public_key(key)}).problem is None
+    assert verification.check(told, keys={"00" * 32}).problem == (4, verification.FOREIGN_KEY)
 
 
 def test_bytes_changed_in_the_file_itself_are_found_and_named(sessions, settings):
@@ -209,7 +208,7 @@ def test_bytes_changed_in_the_file_itself_are_found_and_named(sessions, settings
         for place in chance.sample(written, 60):
             path.write_bytes(good[:place] + bytes([good[place] ^ 1 << chance.randrange(8)]) + good[place + 1 :])
             with sessions() as session:
-                problem = log_check.check(session).problem
+                problem = verification.check(session).problem
             sessions.engine.dispose()
             assert problem and 1 <= problem.n <= 13, place
             named.add(problem.n)
@@ -242,7 +241,7 @@ def test_names_are_beside_the_chain_and_can_be_forgotten_without_breaking_it(tol
 
     assert gone == 5
     assert all("Kim" not in one for one in told.scalars(select(LogPersonal.content)))
-    assert log_check.check(told).problem is None
+    assert verification.check(told).problem is None
 
 
 def test_entries_are_listed_newest_first_with_who_did_it(told):
@@ -254,11 +253,11 @@ def test_entries_are_listed_newest_first_with_who_did_it(told):
 
 
 def proof_of(session, key, *subjects, **options):
-    return canonical.text(log_proof.of_subjects(session, subjects, key, **options))
+    return canonical.text(proofs.of_subjects(session, subjects, key, **options))
 
 
 def test_an_outsider_can_check_a_proof(told, key):
-    shown = verify_proof.check(proof_of(told, key, "insp1"), log_heads.public_key(key))
+    shown = verify_proof.check(proof_of(told, key, "insp1"), heads.public_key(key))
 
     assert [one["kind"] for one in shown] == ["inspection.started", "inspection.finished"]
     assert shown[1]["body"] == {"result": "none_found"}
@@ -269,15 +268,15 @@ def test_a_proof_shows_nothing_of_other_entries_and_no_names_if_so_wanted(told, 
     proof = proof_of(told, key, "insp1", with_names=False)
 
     assert "insp2" not in proof and "Kim" not in proof
-    assert verify_proof.check(proof, log_heads.public_key(key))[1]["personal"] is None
+    assert verify_proof.check(proof, heads.public_key(key))[1]["personal"] is None
 
 
 def test_an_entry_without_a_head_gets_one_when_it_is_proven(told, key):
-    assert [one["n"] for one in verify_proof.check(proof_of(told, key, "f1"), log_heads.public_key(key))] == [10]
+    assert [one["n"] for one in verify_proof.check(proof_of(told, key, "f1"), heads.public_key(key))] == [10]
 
 
 def test_the_whole_log_is_a_proof_too(told, key):
-    assert len(verify_proof.check(proof_of(told, key), log_heads.public_key(key))) == 10
+    assert len(verify_proof.check(proof_of(told, key), heads.public_key(key))) == 10
 
 
 def test_another_key_proves_nothing(told, key):
@@ -286,7 +285,7 @@ def test_another_key_proves_nothing(told, key):
 
 
 def test_one_changed_byte_anywhere_in_a_proof_is_found(told, key):
-    proof, public = proof_of(told, key, "insp1", "f1").encode(), log_heads.public_key(key)
+    proof, public = proof_of(told, key, "insp1", "f1").encode(), heads.public_key(key)
     chance = random.Random(7)
 
     for place in range(len(proof)):
@@ -303,7 +302,7 @@ def test_a_changed_entry_of_a_proof_is_named(told, key):
     proof = proof_of(told, key, "insp1").replace("none_found", "nine_found")
 
     with pytest.raises(ValueError, match="entry 8 is not as it was written"):
-        verify_proof.check(proof, log_heads.public_key(key))
+        verify_proof.check(proof, heads.public_key(key))
 
 
 def test_the_outside_verifier_runs_alone_and_is_short_enough_to_read(told, key, tmp_path):
@@ -315,7 +314,7 @@ def test_the_outside_verifier_runs_alone_and_is_short_enough_to_read(told, key, 
         command = [sys.executable, "-I", script, tmp_path / "proof.json", public]
         return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
 
-    good, bad = run(log_heads.public_key(key)), run("11" * 32)
+    good, bad = run(heads.public_key(key)), run("11" * 32)
 
     assert len(script.read_text().splitlines()) <= 60
     assert good.returncode == 0 and "inspection.finished insp1" in good.stdout and "proven" in good.stdout
@@ -326,5 +325,5 @@ def test_the_key_comes_from_the_secret_or_from_a_file(vault, tmp_path, key):
     file = tmp_path / "key"
     file.write_text("ab" * 32 + "\n")
 
-    assert log_heads.public_key(log_heads.open_key(vault)) == log_heads.public_key(key)
-    assert log_heads.public_key(log_heads.open_key(vault, file)) != log_heads.public_key(key)
+    assert heads.public_key(heads.open_key(vault)) == heads.public_key(key)
+    assert heads.public_key(heads.open_key(vault, file)) != heads.public_key(key)

@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 
 from server import create_app
 from server.models import LogEntry, LogHead, Notice
-from server.services import log, log_heads
+from server.services.audit import heads, log
 from server.services.errors import Refused
 from tools import verify_proof
 
@@ -77,12 +77,12 @@ def test_heads_that_somebody_kept_are_compared(app, flask, tmp_path):
 
 def test_a_head_signed_with_another_key_needs_that_key_told(app, flask, tmp_path):
     (tmp_path / "other").write_text("ab" * 32)
-    old = log_heads.open_key(app.extensions["vault"], tmp_path / "other")
+    old = heads.open_key(app.extensions["vault"], tmp_path / "other")
     with app.extensions["sessions"].begin() as session:
-        log_heads.sign(session, old)
+        heads.sign(session, old)
 
     assert "entry 2: its head is signed with another key" in flask("verify-log").output
-    assert flask("verify-log", "--key", log_heads.public_key(old)).exit_code == 0
+    assert flask("verify-log", "--key", heads.public_key(old)).exit_code == 0
 
 
 def test_the_heads_are_shown_where_the_key_cannot_be_read(app, flask, tmp_path):
@@ -171,8 +171,8 @@ def test_a_head_gets_a_time_stamp_about_what_was_signed(app, flask, authority):
 
     with app.extensions["sessions"]() as session:
         head = session.scalar(select(LogHead))
-        assert log_heads.stamped(head.token, log_heads.signed_bytes(head))
-        assert not log_heads.stamped(head.token, b"other")
+        assert heads.stamped(head.token, heads.signed_bytes(head))
+        assert not heads.stamped(head.token, b"other")
     assert flask("verify-log").exit_code == 0
 
 
@@ -188,4 +188,4 @@ def test_a_bad_answer_of_the_authority_signs_nothing(app, flask, authority, path
 
 def test_an_authority_that_is_not_there_is_told():
     with pytest.raises(Refused, match="timestamp_failed"):
-        log_heads.timestamp("http://127.0.0.1:9/", b"x")
+        heads.timestamp("http://127.0.0.1:9/", b"x")

@@ -4,7 +4,8 @@ import pytest
 from sqlalchemy import update
 
 from server.models import Finding, Restroom
-from server.services import maps, places, sensors
+from server.services.places import maps, restrooms
+from server.services.sensors import enrolment
 
 NOW_S = 1_800_000_000
 HERE = maps.Box(30, 120, 40, 130)
@@ -12,20 +13,20 @@ HERE = maps.Box(30, 120, 40, 130)
 
 @pytest.fixture
 def city(session):
-    return places.add_organisation(session, "City")
+    return restrooms.add_organisation(session, "City")
 
 
 @pytest.fixture
 def hall(session, city):
-    return places.add_facility(session, city, "Hall")
+    return restrooms.add_facility(session, city, "Hall")
 
 
 def add(session, hall, latitude, longitude, **fields):
-    return places.add_restroom(session, hall, "Room", latitude=latitude, longitude=longitude, **fields)
+    return restrooms.add_restroom(session, hall, "Room", latitude=latitude, longitude=longitude, **fields)
 
 
 def _finding(session, vault, room):
-    sensor, _ = sensors.enrol(session, vault, "s-1", "", restroom_id=room.id)
+    sensor, _ = enrolment.enrol(session, vault, "s-1", "", restroom_id=room.id)
     return Finding(
         sensor_id=sensor.id,
         inspection_ref="",
@@ -54,7 +55,7 @@ def test_rooms_at_one_position_are_one_spot(session, hall):
     men = add(session, hall, 36.5, 127.5, block="men")
     add(session, hall, 36.6, 127.5)
     add(session, hall, 50.0, 127.5)
-    places.add_restroom(session, hall, "Nowhere")
+    restrooms.add_restroom(session, hall, "Nowhere")
 
     found = maps.spots(session, None, HERE)
 

@@ -8,8 +8,10 @@ from sqlalchemy import select
 
 from server import clock
 from server.models import Delivery, LogEntry, Notice, Subscription, UserPlace
-from server.services import notices, places, sensors
 from server.services.errors import NotFound, Refused
+from server.services.outside import notifications
+from server.services.places import restrooms
+from server.services.sensors import enrolment
 from tests.unit.server.said import Voice, heard
 
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -26,7 +28,9 @@ def subscribe(session, vault, kim):
 
     def make(kinds=("finding_new",), target=HOOK, by=kim, **options):
         way = options.pop("way", "webhook")
-        return notices.subscribe(session, vault, by, "Duty", kinds, way, target, private_targets=True, **options)[0]
+        return notifications.subscribe(session, vault, by, "Duty", kinds, way, target, private_targets=True, **options)[
+            0
+        ]
 
     return make
 
@@ -62,7 +66,7 @@ def test_a_sensor_that_falls_silent_is_told_once(session, sensor, hall):
     session.flush()
 
     for now_s in (1_800_000_299, 1_800_000_300, 1_800_000_400):
-        sensors.watch(session, now_s, 300)
+        enrolment.watch(session, now_s, 300)
     session.flush()
 
     told = session.scalars(select(Notice)).all()
@@ -73,7 +77,7 @@ def test_a_sensor_that_falls_silent_is_told_once(session, sensor, hall):
 
 def test_what_is_rolled_back_is_not_told(sessions):
     with pytest.raises(RuntimeError), sessions.begin() as session:
-        notices.tell(session, "finding_new", None, "x")
+        notifications.tell(session, "finding_new", None, "x")
         raise RuntimeError
     with sessions() as session:
         assert session.scalars(select(Notice)).all() == []
@@ -81,11 +85,11 @@ def test_what_is_rolled_back_is_not_told(sessions):
 
 def test_an_unknown_kind_is_our_own_mistake(session):
     with pytest.raises(ValueError, match="weather"):
-        notices.tell(session, "weather", None, "x")
+        notifications.tell(session, "weather", None, "x")
 
 
 def test_a_notice_goes_to_those_it_concerns_and_once(session, subscribe, hall):
-    other = places.add_facility(session, places.add_organisation(session, "Elsewhere"), "Depot")
+    other = restrooms.add_facility(session, restrooms.add_organisation(session, "Elsewhere"), "Depot")
     concerned = [
         subscribe(),
         subscribe(place=hall.facility),
@@ -94,10 +98,10 @@ def test_a_notice_goes_to_those_it_concerns_and_once(session, subscribe, hall):
     subscribe(place=other)
     subscribe(place=other.organisation)
     subscribe(kinds=("sensor_silent",))
-    notices.tell(session, "finding_new", hall.facility_id, "f1")
+    notifications.tell(session, "finding_new", hall.facility_id, "f1")
 
-    notices.spread(session, SEOUL)
-    notices.spread(session, SEOUL)
+    notifications.spread(session, SEOUL)
+    notifications.spread(session, SEOUL)
 
     assert sorted(session.scalars(select(Delivery.subscription_id))) == [one.id for one in concerned]
 
@@ -120,76 +124,76 @@ def test_a_notice_goes_to_those_it_concerns_and_once(session, subscribe, hall):
 def test_it_goes_at_its_pace_and_not_in_quiet_hours(pace, quiet, told, goes):
     one = Subscription(pace=pace, quiet_from=quiet and quiet[0], quiet_to=quiet and quiet[1])
 
-    assert notices.due_s(one, at(told), SEOUL) == at(goes)
+    assert notifications.due_s(one, at(told), SEOUL) == at(goes)
 
 
 def test_a_try_that_fails_is_made_again_later_and_at_last_given_up(session, subscribe, stopped):
     subscribe()
-    notices.tell(session, "finding_new", None, "f1")
-    notices.spread(session, SEOUL)
+    notifications.tell(session, "finding_new", None, "f1")
+    notifications.spread(session, SEOUL)
     waits = []
-    while taken := notices.claim(session):
-        notices.settle(session, taken, "answered 503")
+    while taken := notifications.claim(session):
+        notifications.settle(session, taken, "answered 503")
         session.flush()
         if taken[0].ended_s is None:
             waits.append(taken[0].due_s - clock.now_s())
-            assert notices.claim(session) == []
+            assert notifications.claim(session) == []
             stopped(waits[-1])
 
     one = session.scalar(select(Delivery))
-    assert waits == list(notices.PAUSES_S)
-    assert (one.sent, one.error, one.tries) == (0, "answered 503", len(notices.PAUSES_S) + 1)
-    assert notices.counts(session) == {"waiting": 0, "dead": 1}
+    assert waits == list(notifications.PAUSES_S)
+    assert (one.sent, one.error, one.tries) == (0, "answered 503", len(notifications.PAUSES_S) + 1)
+    assert notifications.counts(session) == {"waiting": 0, "dead": 1}
 
 
 def test_a_try_that_fails_is_not_made_again_in_quiet_hours(session, subscribe, stopped):
     one = subscribe()
-    notices.tell(session, "finding_new", None, "f1")
-    notices.spread(session, SEOUL)
-    taken = notices.claim(session)
+    notifications.tell(session, "finding_new", None, "f1")
+    notifications.spread(session, SEOUL)
+    taken = notifications.claim(session)
     minute = (clock.now_s() + 9 * 3600) % 86400 // 60
     one.quiet_from, one.quiet_to = minute, (minute + 60) % 1440
-    notices.settle(session, taken, "answered 503", SEOUL)
+    notifications.settle(session, taken, "answered 503", SEOUL)
 
     assert taken[0].due_s > clock.now_s() + 58 * 60
 
 
 def test_what_was_given_up_can_be_tried_again_by_hand(session, subscribe, stopped, kim):
     subscribe()
-    notices.tell(session, "finding_new", None, "f1")
-    notices.spread(session, SEOUL)
+    notifications.tell(session, "finding_new", None, "f1")
+    notifications.spread(session, SEOUL)
     one = session.scalar(select(Delivery))
     one.ended_s = clock.now_s()
 
-    notices.again(session, kim, one.id)
+    notifications.again(session, kim, one.id)
 
-    assert notices.claim(session) == [one]
+    assert notifications.claim(session) == [one]
 
 
 def test_a_process_that_dies_while_sending_leaves_it_to_be_sent_again(session, subscribe, stopped):
     subscribe()
-    notices.tell(session, "finding_new", None, "f1")
-    notices.spread(session, SEOUL)
+    notifications.tell(session, "finding_new", None, "f1")
+    notifications.spread(session, SEOUL)
 
-    first = notices.claim(session)
-    assert notices.claim(session) == []
-    stopped(notices.LEASE_S)
+    first = notifications.claim(session)
+    assert notifications.claim(session) == []
+    stopped(notifications.LEASE_S)
 
-    assert notices.claim(session) == first
+    assert notifications.claim(session) == first
 
 
 def test_several_notices_go_together_and_of_one_subscription_only(session, subscribe, stopped):
     subscribe(kinds=("finding_new", "sensor_silent"))
     subscribe()
     for n in range(3):
-        notices.tell(session, "finding_new", None, f"f{n}")
-    notices.spread(session, SEOUL)
+        notifications.tell(session, "finding_new", None, f"f{n}")
+    notifications.spread(session, SEOUL)
 
-    assert [len(notices.claim(session)) for _ in range(3)] == [3, 3, 0]
+    assert [len(notifications.claim(session)) for _ in range(3)] == [3, 3, 0]
 
 
 def test_the_address_is_sealed_and_only_its_host_is_shown(session, vault, kim):
-    made, secret = notices.subscribe(
+    made, secret = notifications.subscribe(
         session,
         vault,
         kim,
@@ -240,7 +244,7 @@ def test_the_address_is_sealed_and_only_its_host_is_shown(session, vault, kim):
 )
 def test_addresses_inside_and_addresses_of_other_kinds_are_refused(session, vault, kim, way, target, code):
     with pytest.raises(Refused) as refused:
-        notices.subscribe(session, vault, kim, "Duty", ["finding_new"], way, target)
+        notifications.subscribe(session, vault, kim, "Duty", ["finding_new"], way, target)
 
     assert refused.value.code == code
 
@@ -256,27 +260,27 @@ def test_who_manages_one_building_subscribes_to_that_and_to_nothing_else(session
         with pytest.raises(NotFound):
             subscribe(place=place)
 
-    assert notices.subscriptions(session, kim) == [mine]
+    assert notifications.subscriptions(session, kim) == [mine]
     with pytest.raises(NotFound):
-        notices.end(session, kim, alien.public_id)
+        notifications.end(session, kim, alien.public_id)
 
 
 def test_what_waits_for_a_subscription_that_ended_is_not_sent(session, subscribe, kim):
     one = subscribe()
-    notices.tell(session, "finding_new", None, "f1")
-    notices.spread(session, SEOUL)
+    notifications.tell(session, "finding_new", None, "f1")
+    notifications.spread(session, SEOUL)
 
-    notices.end(session, kim, one.public_id)
+    notifications.end(session, kim, one.public_id)
     session.flush()
 
-    assert notices.claim(session) == []
+    assert notifications.claim(session) == []
 
 
 def test_old_notices_are_forgotten(session, subscribe, stopped):
     subscribe()
-    notices.tell(session, "finding_new", None, "f1")
-    notices.spread(session, SEOUL)
-    stopped(notices.KEPT_S + 1)
+    notifications.tell(session, "finding_new", None, "f1")
+    notifications.spread(session, SEOUL)
+    stopped(notifications.KEPT_S + 1)
 
-    assert notices.forget(session) == 1
+    assert notifications.forget(session) == 1
     assert session.scalars(select(Delivery)).all() == []

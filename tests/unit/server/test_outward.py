@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from server.services import channels, outward, webhooks
+from server.services.outside import channels, private_networks, webhooks
 from tests.unit.server.test_webhooks import receiver  # noqa: F401
 
 MESSAGE = channels.Message("Title", "Text", {})
@@ -29,13 +29,13 @@ MESSAGE = channels.Message("Title", "Text", {})
     ],
 )
 def test_an_address_is_public_or_not_in_every_spelling(address, public):
-    assert outward.is_public(address) is public
+    assert private_networks.is_public(address) is public
 
 
 def test_a_connection_inside_is_refused_within_the_block_and_only_there(receiver):  # noqa: F811
     where = ("127.0.0.1", receiver.server_port)
 
-    with outward.public_only(), pytest.raises(outward.NotPublic):
+    with private_networks.public_only(), pytest.raises(private_networks.NotPublic):
         socket.create_connection(where, 5)
     socket.create_connection(where, 5).close()
 

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from server.models import LogEntry, Photo
-from server.services import holes, inspections, photos
 from server.services.errors import NotFound, Refused
+from server.services.inspecting import holes, inspections, photos
 from tests.unit.server.pictures import jpeg
 
 

@@ -8,8 +8,9 @@ from sqlalchemy import select
 from server import clock
 from server.models import Facility, Inspection, InspectionResult, Restroom
 from server.models.reports import Selftest
-from server.services import opening, places, placing, plans, reminding, routes, sensors
 from server.services.errors import Refused
+from server.services.places import editing, opening_hours, plans, reminders, restrooms, routes
+from server.services.sensors import enrolment
 
 NOW_S = 1_800_000_000  # 2027-01-15 17:00 in Seoul, a Friday
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -95,7 +96,7 @@ def test_an_interval_that_cannot_be_is_refused(session, days):
 
 def test_the_self_test_is_asked_for_where_a_sensor_hangs(session, hall, sensor, inspected):
     inspected(hall, 1)
-    sensors.place(session, sensor, hall)
+    enrolment.place(session, sensor, hall)
     missing = hall.due_method
     session.add(
         Selftest(report_id=1, sensor_id=sensor.id, at_s=NOW_S - DAY_S, received_s=NOW_S, passed=True, checks=[])
@@ -108,7 +109,7 @@ def test_the_self_test_is_asked_for_where_a_sensor_hangs(session, hall, sensor, 
 
 
 def test_overdue_is_longest_first_page_after_page(session, hall, inspected):
-    rooms = [places.add_restroom(session, hall.facility, f"Room {number}", block="men") for number in range(5)]
+    rooms = [restrooms.add_restroom(session, hall.facility, f"Room {number}", block="men") for number in range(5)]
     for number, room in enumerate(rooms):
         inspected(room, 200 + number)
 
@@ -121,7 +122,7 @@ def test_overdue_is_longest_first_page_after_page(session, hall, inspected):
 
 def test_work_is_counted_by_the_week_it_becomes_due(session, hall, inspected):
     inspected(hall, 183 - 8)
-    room = places.add_restroom(session, hall.facility, "Late")
+    room = restrooms.add_restroom(session, hall.facility, "Late")
 
     weeks = plans.workload(session, None, NOW_S, weeks=3)
 
@@ -130,9 +131,9 @@ def test_work_is_counted_by_the_week_it_becomes_due(session, hall, inspected):
 
 
 def test_a_retired_restroom_leaves_plan_and_list_and_comes_back(session, hall, kim):
-    placing.retire(session, kim, hall, "torn down")
-    gone = plans.overdue(session, None, NOW_S), places.list_restrooms(session)
-    placing.bring_back(session, kim, hall)
+    editing.retire(session, kim, hall, "torn down")
+    gone = plans.overdue(session, None, NOW_S), restrooms.list_restrooms(session)
+    editing.bring_back(session, kim, hall)
 
     assert gone == ([], [])
     assert plans.overdue(session, None, NOW_S) == [hall]
@@ -140,35 +141,35 @@ def test_a_retired_restroom_leaves_plan_and_list_and_comes_back(session, hall, k
 
 def test_a_restroom_is_not_retired_without_a_reason(session, hall, kim):
     with pytest.raises(Refused, match="reason_needed"):
-        placing.retire(session, kim, hall, " ")
+        editing.retire(session, kim, hall, " ")
 
 
 def test_a_new_name_of_the_building_moves_its_rooms_in_search_and_order(session, hall, kim):
-    placing.change_facility(session, kim, hall.facility, "Zoo", "", "2 Road")
+    editing.change_facility(session, kim, hall.facility, "Zoo", "", "2 Road")
 
     assert hall.sort_key == "zoo / women's"
-    assert places.count_restrooms(session, search="zoo 2") == 1
+    assert restrooms.count_restrooms(session, search="zoo 2") == 1
 
 
 def test_external_ids_are_each_for_one_restroom(session, hall, kim):
-    other = places.add_restroom(session, hall.facility, "Men's")
-    placing.set_external_ids(session, kim, hall, [("own", "1"), ("own", "2")])
-    placing.set_external_ids(session, kim, hall, [("own", "2")])
+    other = restrooms.add_restroom(session, hall.facility, "Men's")
+    editing.set_external_ids(session, kim, hall, [("own", "1"), ("own", "2")])
+    editing.set_external_ids(session, kim, hall, [("own", "2")])
 
     with pytest.raises(Refused, match="external_id_taken"):
-        placing.set_external_ids(session, kim, other, [("own", "2")])
+        editing.set_external_ids(session, kim, other, [("own", "2")])
     assert [known.value for known in hall.external_ids] == ["2"]
-    assert places.count_restrooms(session, search="women's 2") >= 1
+    assert restrooms.count_restrooms(session, search="women's 2") >= 1
 
 
 def test_people_are_told_once_a_building_and_again_after_a_week(session, hall):
-    places.add_restroom(session, hall.facility, "Men's")
+    restrooms.add_restroom(session, hall.facility, "Men's")
     told = []
 
     def tell(_session, kind, facility_id, subject, **values):
         told.append((kind, facility_id, subject, values))
 
-    counts = [reminding.remind(session, NOW_S + days * DAY_S, tell) for days in (0, 1, 7)]
+    counts = [reminders.remind(session, NOW_S + days * DAY_S, tell) for days in (0, 1, 7)]
 
     assert counts == [1, 0, 1]
     name = {"name": "Hall", "count": 2}
@@ -181,10 +182,10 @@ def town(session, hall):
     """Four buildings in a row, 1 km apart; the third opens at 18:00, the fourth has no position."""
     hall.latitude, hall.longitude, hall.opening_hours = 37.50, 127.0, "24시간"
     for number, hours in ((1, "09:00~18:30"), (2, "18:00~20:00"), (3, "")):
-        facility = places.add_facility(session, hall.facility.organisation, f"B{number}")
+        facility = restrooms.add_facility(session, hall.facility.organisation, f"B{number}")
         at = {} if number == 3 else {"latitude": 37.5 + number * 0.009, "longitude": 127.0}
         for block in ("women", "men"):
-            places.add_restroom(session, facility, block, block=block, opening_hours=hours, **at)
+            restrooms.add_restroom(session, facility, block, block=block, opening_hours=hours, **at)
     session.flush()
 
 
@@ -248,4 +249,4 @@ def test_without_any_position_the_route_is_by_time_alone(session, hall):
 def test_opening_hours_as_people_write_them(text, weekday, time, expected):
     hour, minute = time.split(":")
 
-    assert opening.is_open(text, weekday, int(hour) * 60 + int(minute)) is expected
+    assert opening_hours.is_open(text, weekday, int(hour) * 60 + int(minute)) is expected

@@ -25,18 +25,13 @@ from server.models import (
     Tally,
     User,
 )
-from server.services import (
-    access_log,
-    findings,
-    inspections,
-    invitations,
-    log_check,
-    people,
-    retention,
-    sensors,
-    subjects,
-)
-from server.services import places as places_
+from server.services.audit import verification
+from server.services.findings import judging
+from server.services.inspecting import inspections
+from server.services.people import access_log, accounts, data_subjects, invitations
+from server.services.places import restrooms as places_
+from server.services.sensors import enrolment
+from server.services.upkeep import retention
 from tests.conftest import ROOT
 from tests.unit.server.said import NOW_S, Voice, heard
 
@@ -60,16 +55,16 @@ def day(sessions, vault, pseudonyms, hashed, monkeypatch):
         session.add(kim)
         facility = places_.add_facility(session, places_.add_organisation(session, "City"), "Hall")
         room = places_.add_restroom(session, facility, "Women's")
-        hall, _ = sensors.enrol(session, vault, "hall-1", restroom_id=room.id)
+        hall, _ = enrolment.enrol(session, vault, "hall-1", restroom_id=room.id)
         one = inspections.start(session, room, kim, [hall], [{"name": "Park Ji-su", "agency": "Police"}])
         voice = Voice(hall)
         voice.inspection = one.public_id
         heard(session, pseudonyms, voice.says(at_s=NOW_S), voice.finds(subject=CAMERA))
         heard(session, pseudonyms, *(voice.finds(subject=address) for address in (PASSER, NEIGHBOUR, POLICE)))
         ends = {CAMERA: "false", PASSER: "false", NEIGHBOUR: "neighbour", POLICE: "referred"}
-        for found in findings.list_findings(session, "all"):
+        for found in judging.list_findings(session, "all"):
             police = {"called_s": NOW_S, "station": "Station", "receipt": "1", "custody": ""}
-            findings.dispose(session, found, kim, ends[found.address], "looked at it", police)
+            judging.dispose(session, found, kim, ends[found.address], "looked at it", police)
         inspections.record_step(session, one, "eye", "suspicious", kim, "a hole, says Kim")
         inspections.finish(session, one, kim, "referred", "112 was called")
         access_log.add(session, kim.id, access_log.SAW_FINDING, "f1")
@@ -183,7 +178,7 @@ def test_names_and_notes_of_inspections_go_after_three_years_and_the_inspection_
         assert kept == ["looked at it"]
         assert session.scalar(select(func.count(LogPersonal.n))) == 1
         assert not [value for name, value in everything(session) if b"Park" in value]
-        assert log_check.check(session).problem is None
+        assert verification.check(session).problem is None
 
 
 def test_a_case_is_kept_for_ten_years_and_then_its_address_goes(day):
@@ -195,7 +190,7 @@ def test_a_case_is_kept_for_ten_years_and_then_its_address_goes(day):
     with day() as session:
         assert where(session, POLICE) == set()
         assert session.scalar(select(func.count(Finding.id)).where(Finding.status == "case")) == 0
-        assert log_check.check(session).problem is None
+        assert verification.check(session).problem is None
 
 
 def test_what_was_erased_is_not_in_the_database_s_files_either(day, settings):
@@ -210,7 +205,7 @@ def test_what_was_erased_is_not_in_the_database_s_files_either(day, settings):
 
 def test_a_dry_run_counts_the_same_and_deletes_nothing(day):
     with day.begin() as session:
-        boss, _ = people.add_user(session, "boss", "Boss", "admin")
+        boss, _ = accounts.add_user(session, "boss", "Boss", "admin")
         invitations.invite(session, boss, "Somebody", "viewer", True)
     before = {table.name: counted(day, table) for table in Base.metadata.sorted_tables}
     later = NOW_S + 4000 * DAY_S
@@ -247,27 +242,27 @@ def test_a_destroyed_key_never_comes_back(day, vault, pseudonyms):
 
 def test_a_name_without_an_account_is_erased_where_it_stands(day):
     with day.begin() as session:
-        rows, entries = subjects.named(session, "Park Ji-su")
+        rows, entries = data_subjects.named(session, "Park Ji-su")
         assert (len(rows), len(entries)) == (1, 1)
 
-        assert subjects.forget_name(session, "Park Ji-su") == (1, 1)
+        assert data_subjects.forget_name(session, "Park Ji-su") == (1, 1)
 
         assert not [value for _, value in everything(session) if b"Park" in value]
-        assert log_check.check(session).problem is None
+        assert verification.check(session).problem is None
 
 
 def test_erasing_a_person_leaves_nothing_of_them(day):
     with day.begin() as session:
         kim = session.scalar(select(User).where(User.login == "kim"))
-        people.add_user(session, "boss", "Boss", "admin")
-        known = subjects.known(session, kim)
+        accounts.add_user(session, "boss", "Boss", "admin")
+        known = data_subjects.known(session, kim)
         assert len(known.inspections) == 1 and known.entries and len(known.accesses) == 1
 
-        subjects.erase(session, kim)
+        data_subjects.erase(session, kim)
 
         named = {name for name, value in everything(session) if re.search(rb"(?i)\bkim\b", value)}
         assert named <= {"inspection_step.note"}  # free words of others; they go with the inspection's
-        assert log_check.check(session).problem is None
+        assert verification.check(session).problem is None
 
 
 def test_the_data_map_names_every_column_with_what_for_and_how_long():

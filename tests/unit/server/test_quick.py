@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ansim import report, topics, uplink_rules
 from server.ingest import quick
 from server.models import Report, SensorBoot, Sweep
-from server.services import bulk
+from server.services.intake import statements
 from tests.integration.paho_sensor import finding_body, sweep_body
 
 BODIES = {
@@ -86,9 +86,9 @@ def test_every_kind_has_a_body_here():
 @pytest.mark.parametrize(
     ("columns", "table", "left_out"),
     [
-        (bulk.REPORT, Report, set()),
-        (bulk.SWEEP, Sweep, set()),
-        (bulk.BOOT, SensorBoot, {"first_received_s"}),
+        (statements.REPORT, Report, set()),
+        (statements.SWEEP, Sweep, set()),
+        (statements.BOOT, SensorBoot, {"first_received_s"}),
     ],
 )
 def test_the_drivers_own_statements_name_every_column(columns, table, left_out):

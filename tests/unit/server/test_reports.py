@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 
 from ansim import report
 from server.models import DroppedRange, Report, Selftest, SensorBoot, Sweep
-from server.services import progress, reports
+from server.services.intake import completeness, store
 from tests.unit.server.said import NOW_S, Voice, heard
 
 
@@ -115,7 +115,7 @@ def test_a_gap_is_listed(session, pseudonyms, sensor):
     voice.seq = 3
     heard(session, pseudonyms, voice.says())
 
-    assert progress.gaps(session, sensor.id) == [(1, 1, 4)]
+    assert completeness.gaps(session, sensor.id) == [(1, 1, 4)]
 
 
 def test_a_chain_that_holds_is_not_counted(session, pseudonyms, sensor):
@@ -153,7 +153,7 @@ def test_newest_boots_are_confirmed_and_not_more_than_fit(session, pseudonyms, s
     for boot in range(1, 12):
         heard(session, pseudonyms, Voice(sensor, boot).says())
 
-    told = progress.confirmation_of(session, sensor.id)
+    told = completeness.confirmation_of(session, sensor.id)
 
     assert told == [[boot, 1] for boot in range(4, 12)]
 
@@ -207,7 +207,7 @@ def test_dropped_reports_count_although_the_number_of_their_report_was_delivered
     assert recorded.conflicts == [told] and recorded.dropped == {sensor.id: 4}
     assert recorded.confirm == {sensor.id: [[1, 6]]}
     assert session.scalar(select(SensorBoot.upto)) == 6
-    assert not progress.gaps(session, sensor.id)
+    assert not completeness.gaps(session, sensor.id)
 
 
 def test_such_a_range_is_noted_once_however_often_it_comes(session, pseudonyms, sensor):
@@ -237,11 +237,11 @@ def test_a_range_that_comes_before_the_report_with_its_number_is_no_conflict(ses
 def test_a_report_nobody_can_read_does_not_hold_up_those_after_it(session, pseudonyms, sensor):
     voice = Voice(sensor)
     one, two, three = (voice.says() for _ in range(3))
-    odd = two._replace(message=report.report(1, 2, "", 0, None, "", reports.UNREADABLE, {}))
+    odd = two._replace(message=report.report(1, 2, "", 0, None, "", store.UNREADABLE, {}))
 
     recorded = heard(session, pseudonyms, one, odd, three)
 
     assert recorded.confirm == {sensor.id: [[1, 3]]} and not recorded.conflicts
     kept = session.scalar(select(Report).where(Report.seq == 2))
-    assert (kept.kind, kept.content) == (reports.UNREADABLE, b"{}")
+    assert (kept.kind, kept.content) == (store.UNREADABLE, b"{}")
     assert len(heard(session, pseudonyms, odd).duplicates) == 1

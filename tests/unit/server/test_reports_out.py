@@ -10,13 +10,14 @@ from sqlalchemy import event
 
 from server import clock
 from server.models import Disposition, Finding, Inspection, InspectionResult, KnownEmitter, User, UserPlace
-from server.services import pdf, places, reports_out, tables
 from server.services.errors import NotFound
-from server.services.reports_out import Scope
+from server.services.places import restrooms
+from server.services.reporting import half_years, pdf, spreadsheets
+from server.services.reporting.half_years import Scope
 
 SEOUL = ZoneInfo("Asia/Seoul")
-H1 = reports_out.half_year(2026, 1, SEOUL)
-H2 = reports_out.half_year(2026, 2, SEOUL)
+H1 = half_years.half_year(2026, 1, SEOUL)
+H2 = half_years.half_year(2026, 2, SEOUL)
 
 
 def inspected(session, room, at_s, result="none_found", methods=("eye",), percent=None, then=None):
@@ -72,14 +73,14 @@ def found(session, room, sensor, at_s, kind=None, by=None, score=80, listed=Fals
 
 @pytest.fixture
 def mens(session, hall):
-    return places.add_restroom(session, hall.facility, "Men's", block="men")
+    return restrooms.add_restroom(session, hall.facility, "Men's", block="men")
 
 
 @pytest.fixture
 def depot(session):
     """A restroom of another organisation."""
-    facility = places.add_facility(session, places.add_organisation(session, "Elsewhere"), "Depot")
-    return places.add_restroom(session, facility, "Only")
+    facility = restrooms.add_facility(session, restrooms.add_organisation(session, "Elsewhere"), "Depot")
+    return restrooms.add_restroom(session, facility, "Only")
 
 
 def test_inspections_are_counted_by_method_and_by_the_result_that_counts(session, hall, mens):
@@ -90,7 +91,7 @@ def test_inspections_are_counted_by_method_and_by_the_result_that_counts(session
     inspected(session, hall, H2.since_s - 1)
     inspected(session, hall, H2.until_s)
 
-    one = reports_out.report_of(session, None, H2, Scope()).total
+    one = half_years.report_of(session, None, H2, Scope()).total
 
     assert (one.inspections, one.none_found, one.not_completed, one.referred) == (4, 2, 1, 1)
     assert (one.eye, one.rf, one.lens, one.corrected) == (4, 2, 2, 1)
@@ -104,7 +105,7 @@ def test_what_was_not_completed_and_what_is_retired_does_not_count_as_inspected(
     mens.retired_s = clock.now_s()
     session.flush()
 
-    one = reports_out.report_of(session, None, H2, Scope()).total
+    one = half_years.report_of(session, None, H2, Scope()).total
 
     assert (one.restrooms, one.inspected, one.not_inspected, one.inspections) == (1, 0, 1, 2)
 
@@ -113,9 +114,9 @@ def test_the_law_asks_for_two_a_year_so_one_in_half_a_year(session, hall, mens):
     inspected(session, hall, H1.since_s)
     inspected(session, hall, H2.since_s)
     inspected(session, mens, H2.since_s)
-    year = reports_out.half_year(2026, 0, SEOUL)
+    year = half_years.half_year(2026, 0, SEOUL)
 
-    assert [reports_out.report_of(session, None, span, Scope()).total.enough_times for span in (H1, H2, year)] == [
+    assert [half_years.report_of(session, None, span, Scope()).total.enough_times for span in (H1, H2, year)] == [
         1,
         2,
         1,
@@ -130,7 +131,7 @@ def test_alarms_are_counted_by_what_people_made_of_them(session, hall, sensor, k
     found(session, hall, sensor, H2.since_s, score=10)
     found(session, hall, sensor, H2.until_s, "false", kim)
 
-    one = reports_out.report_of(session, None, H2, Scope()).total
+    one = half_years.report_of(session, None, H2, Scope()).total
 
     assert (one.alarms, one.open, one.listed, one.as_false, one.as_neighbour, one.as_referred) == (6, 1, 1, 2, 1, 1)
     assert (one.judged, one.false_permille) == (4, 500)
@@ -140,7 +141,7 @@ def test_the_rows_go_one_step_deeper_each_time(session, hall, mens, depot):
     inspected(session, hall, H2.since_s)
 
     def names(**scope):
-        report = reports_out.report_of(session, None, H2, Scope(**scope))
+        report = half_years.report_of(session, None, H2, Scope(**scope))
         return report.by, [(row.what.name, row.restrooms, row.inspected) for row in report.rows]
 
     assert names() == ("organisation", [("City", 2, 1), ("Elsewhere", 1, 0)])
@@ -159,14 +160,14 @@ def test_a_person_s_report_holds_their_places_and_no_others(session, hall, depot
     session.flush()
     inspected(session, hall, H2.since_s)
 
-    report = reports_out.report_of(session, user, H2, Scope())
+    report = half_years.report_of(session, user, H2, Scope())
 
     assert [row.what.name for row in report.rows] == ["Elsewhere"] and report.total.inspections == 0
-    assert reports_out.find(session, user, depot.public_id).restroom is depot
-    assert [one.name for one in reports_out.organisations(session, user)] == ["Elsewhere"]
+    assert half_years.find(session, user, depot.public_id).restroom is depot
+    assert [one.name for one in half_years.organisations(session, user)] == ["Elsewhere"]
     for place in (hall, hall.facility, hall.facility.organisation):
         with pytest.raises(NotFound):
-            reports_out.find(session, user, place.public_id)
+            half_years.find(session, user, place.public_id)
 
 
 def test_the_database_counts_however_many_rows_there_are(session, hall, mens, sensor):
@@ -176,14 +177,14 @@ def test_the_database_counts_however_many_rows_there_are(session, hall, mens, se
     asked = []
     event.listen(session.get_bind(), "before_cursor_execute", lambda *a: asked.append(a[2]))
 
-    reports_out.report_of(session, None, H2, Scope(facility=hall.facility))
+    half_years.report_of(session, None, H2, Scope(facility=hall.facility))
 
     assert len([one for one in asked if one.startswith("SELECT")]) <= 6
 
 
 def test_half_years_meet_in_the_site_s_own_midnight():
     assert H1.until_s == H2.since_s and H1.since_s == 1767193200  # 2025-12-31T15:00Z
-    assert reports_out.half_year(2026, 0, SEOUL)[2:] == (H1.since_s, H2.until_s)
+    assert half_years.half_year(2026, 0, SEOUL)[2:] == (H1.since_s, H2.until_s)
 
 
 # Files
@@ -193,14 +194,14 @@ NASTY = ["=1+1", "+82", "-1", "@SUM(A1)", "\t=1", "  =1", "|cmd", "%0A", '=HYPER
 
 @pytest.mark.parametrize("text", NASTY)
 def test_a_text_that_looks_like_a_formula_is_none_in_csv(text):
-    written = tables.csv_bytes(["a"], [[text]]).decode("utf-8-sig")
+    written = spreadsheets.csv_bytes(["a"], [[text]]).decode("utf-8-sig")
     cell = list(csv.reader(io.StringIO(written)))[1][0]
 
     assert cell.startswith("'") and cell.endswith(text)
 
 
 def test_csv_opens_in_excel_and_keeps_numbers(session):
-    written = tables.csv_bytes(["이름", "수"], [["시청, 본관", 3], ['a"b\nc', None], ["x", -1.5]])
+    written = spreadsheets.csv_bytes(["이름", "수"], [["시청, 본관", 3], ['a"b\nc', None], ["x", -1.5]])
 
     assert written.startswith(b"\xef\xbb\xbf") and b"\r\n" in written
     rows = list(csv.reader(io.StringIO(written.decode("utf-8-sig"), newline="")))
@@ -208,7 +209,7 @@ def test_csv_opens_in_excel_and_keeps_numbers(session):
 
 
 def test_xlsx_holds_texts_and_numbers_and_no_formula():
-    written = tables.xlsx_bytes(
+    written = spreadsheets.xlsx_bytes(
         "a/b:c" * 20, ["이름", "수"], [[text, 1] for text in [*NASTY, "a\x00b\ud800", "x" * 40_000]]
     )
     sheet = load_workbook(io.BytesIO(written)).active

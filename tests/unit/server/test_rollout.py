@@ -7,7 +7,8 @@ import pytest
 
 from ansim import envelope, report
 from server.models import Command
-from server.services import commands, errors, rollout, sensors
+from server.services import errors
+from server.services.sensors import commands, enrolment, rollout
 
 NOW_S = 1_800_000_000
 FILES = {"ansim/__init__.py": b"VERSION = '2'", "firmware/start.mpy": b"\x00" * 5000, "firmware/empty.py": b""}
@@ -17,7 +18,7 @@ FILES = {"ansim/__init__.py": b"VERSION = '2'", "firmware/start.mpy": b"\x00" * 
 def fleet(session, vault):
     made = []
     for number in range(5):
-        one = sensors.enrol(session, vault, f"hall-{number}")[0]
+        one = enrolment.enrol(session, vault, f"hall-{number}")[0]
         one.info, one.info_s, one.last_seen_s = {"board": "esp32_devkit", "boot": 1}, NOW_S, NOW_S + number
         made.append(one)
     return made
@@ -144,7 +145,7 @@ def test_only_one_runs_at_a_time_and_it_can_be_stopped(session, vault, fleet, re
 def test_sensors_that_have_it_revoked_ones_and_other_boards_are_left_out(session, fleet):
     release = rollout.add_release(session, "2", FILES, boards=["esp32_devkit"])
     runs(fleet[0], release)
-    sensors.revoke(session, fleet[1])
+    enrolment.revoke(session, fleet[1])
     fleet[2].info = {**fleet[2].info, "board": "esp32_c3_mini"}
 
     made = rollout.begin(session, release, fleet)

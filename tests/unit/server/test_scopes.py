@@ -6,8 +6,9 @@ from sqlalchemy import select
 
 from server import clock
 from server.models import AccessEvent, Facility, Restroom, User
-from server.services import access, access_log, invitations, people, places, scopes, second_factor, tokens
 from server.services.errors import NotFound, Refused
+from server.services.people import access, access_log, accounts, invitations, scopes, second_factor, tokens
+from server.services.places import restrooms
 
 PASSWORD = "correct horse battery"
 
@@ -25,10 +26,10 @@ def city(session):
     """{name: row}: two organisations, A with two facilities and B with one, a restroom in each."""
     found = {}
     for name, sites in (("A", ("A1", "A2")), ("B", ("B1",))):
-        found[name] = places.add_organisation(session, name)
+        found[name] = restrooms.add_organisation(session, name)
         for site in sites:
-            found[site] = places.add_facility(session, found[name], site)
-            places.add_restroom(session, found[site], "Room of " + site)
+            found[site] = restrooms.add_facility(session, found[name], site)
+            restrooms.add_restroom(session, found[site], "Room of " + site)
     return found
 
 
@@ -63,21 +64,21 @@ def test_a_limited_role_holds_in_its_organisations_and_facilities_only(session, 
 def test_one_thing_of_a_place_of_somebody_elses_does_not_exist(session, kim, city):
     limited(session, kim, city["A1"])
 
-    access.check(session, kim, people.MANAGE, city["A1"].id)
-    assert not access.may(session, kim, people.ADMINISTER, city["A1"].id)
+    access.check(session, kim, accounts.MANAGE, city["A1"].id)
+    assert not access.may(session, kim, accounts.ADMINISTER, city["A1"].id)
     with pytest.raises(NotFound):
-        access.check(session, kim, people.SEE, city["A2"].id)
+        access.check(session, kim, accounts.SEE, city["A2"].id)
 
 
 def test_what_belongs_to_no_place_needs_the_role_only(session, kim, city):
     limited(session, kim, city["A1"])
 
-    assert access.may(session, kim, people.MANAGE, None)
-    assert not access.may(session, kim, people.ADMINISTER, None)
+    assert access.may(session, kim, accounts.MANAGE, None)
+    assert not access.may(session, kim, accounts.ADMINISTER, None)
 
 
 def test_an_administrator_of_some_places_looks_after_their_people_only(session, boss, kim, city):
-    lee, _ = people.add_user(session, "lee", "Lee", "admin")
+    lee, _ = accounts.add_user(session, "lee", "Lee", "admin")
     limited(session, lee, city["A"])
     assert scopes.users(session, lee) == [lee]
 
@@ -92,7 +93,7 @@ def test_an_administrator_of_some_places_looks_after_their_people_only(session, 
 
 
 def test_nobody_gives_places_away_that_are_not_theirs(session, boss, kim, city):
-    lee, _ = people.add_user(session, "lee", "Lee", "admin")
+    lee, _ = accounts.add_user(session, "lee", "Lee", "admin")
     limited(session, lee, city["A"])
 
     assert [place.row.name for place in scopes.choose(session, lee, [city["A2"].public_id])] == ["A2"]
@@ -105,8 +106,8 @@ def test_nobody_gives_places_away_that_are_not_theirs(session, boss, kim, city):
 
 def test_the_last_administrator_of_everything_stays_one(session, boss, city):
     assert refusal(scopes.set_places, session, boss, False, []) == "last_admin"
-    assert refusal(people.set_role, session, boss, "viewer") == "last_admin"
-    assert refusal(people.disable, session, boss) == "last_admin"
+    assert refusal(accounts.set_role, session, boss, "viewer") == "last_admin"
+    assert refusal(accounts.disable, session, boss) == "last_admin"
 
 
 def invited(session, by, role="inspector", **options):
@@ -119,7 +120,7 @@ def test_an_invitation_makes_one_account_with_the_role_and_places_that_were_chos
 
     made = invitations.accept(session, code.upper(), "new", "New One", PASSWORD)
 
-    assert people.authenticate(session, "new", PASSWORD) is made
+    assert accounts.authenticate(session, "new", PASSWORD) is made
     assert (made.role, made.everywhere, seen(session, made)) == ("inspector", False, ["A1", "A2"])
     assert refusal(invitations.accept, session, code, "other", "Other", PASSWORD) == "invitation_bad"
 
@@ -138,15 +139,15 @@ def test_an_invitation_ends(session, boss, monkeypatch):
 
 
 def test_who_lost_the_right_to_invite_lets_nobody_in(session, boss):
-    lee, _ = people.add_user(session, "lee", "Lee", "admin")
+    lee, _ = accounts.add_user(session, "lee", "Lee", "admin")
     _, code = invited(session, lee)
-    people.disable(session, lee)
+    accounts.disable(session, lee)
 
     assert refusal(invitations.accept, session, code, "new", "New", PASSWORD) == "invitation_bad"
 
 
 def test_who_lost_a_place_lets_nobody_into_it(session, boss, city):
-    lee, _ = people.add_user(session, "lee", "Lee", "admin")
+    lee, _ = accounts.add_user(session, "lee", "Lee", "admin")
     _, everywhere = invited(session, lee)
     limited(session, lee, city["A"])
     _, there = invitations.invite(session, lee, "New", "viewer", False, [scopes.Place("facility", city["A1"])])
@@ -205,10 +206,10 @@ def test_a_lost_second_factor_is_taken_away_with_its_sessions(session, vault, ki
     codes = second_factor.set_up(session, vault, kim, secret, code_at(secret, 1_800_000_015))
     before = kim.get_id()
 
-    people.reset_second_factor(session, kim)
+    accounts.reset_second_factor(session, kim)
 
     assert kim.totp_sealed is None and second_factor.codes_left(session, kim) == 0 and codes
-    assert people.by_session_id(session, before) is None
+    assert accounts.by_session_id(session, before) is None
 
 
 def test_a_token_opens_what_its_scopes_and_its_person_may(session, kim):
@@ -235,9 +236,9 @@ def test_a_token_that_does_not_count_is_none(session, kim, monkeypatch):
     ):
         assert tokens.check(session, wrong) is None, wrong
 
-    people.disable(session, kim)
+    accounts.disable(session, kim)
     assert tokens.check(session, shown) is None
-    people.enable(session, kim)
+    accounts.enable(session, kim)
     assert tokens.check(session, shown) is token
     monkeypatch.setattr(clock, "now_s", lambda: token.expires_s)
     assert tokens.check(session, shown) is None

@@ -3,8 +3,10 @@ from sqlalchemy import func, select
 
 from ansim import report
 from server.models import Command, Proximity, SensorBoot, Tally
-from server.services import commands, health, places, sensors, tally
 from server.services.errors import NotFound, Refused
+from server.services.intake import counters
+from server.services.places import restrooms
+from server.services.sensors import commands, enrolment, health
 from tests.unit.server.said import NOW_S
 
 
@@ -13,7 +15,7 @@ def state(word, nonce="0011223344556677", boot=1):
 
 
 def test_the_key_is_sealed_in_the_database(session, vault):
-    added, key = sensors.enrol(session, vault, "hall-2")
+    added, key = enrolment.enrol(session, vault, "hall-2")
 
     assert len(key) == 32 and key not in added.key_sealed
     assert vault.unseal(added.key_sealed) == key
@@ -22,50 +24,50 @@ def test_the_key_is_sealed_in_the_database(session, vault):
 @pytest.mark.parametrize("name", ["", "Hall", "hall_1", "h" * 33, "_ingest", "hall/1", "hall+"])
 def test_a_name_that_is_no_topic_is_refused(session, vault, name):
     with pytest.raises(Refused, match="sensor_name_bad"):
-        sensors.enrol(session, vault, name)
+        enrolment.enrol(session, vault, name)
 
 
 def test_a_name_is_used_once(session, vault, sensor):
     with pytest.raises(Refused, match="sensor_exists"):
-        sensors.enrol(session, vault, sensor.name)
+        enrolment.enrol(session, vault, sensor.name)
 
 
 def test_a_sensor_goes_through_its_states(session, sensor):
     at = 1000
 
     def status(now_s=at):
-        return sensors.status(sensor, now_s, 300)
+        return enrolment.status(sensor, now_s, 300)
 
-    assert status() == sensors.NEVER
+    assert status() == enrolment.NEVER
     health.take_state(session, sensor.id, state("ready"), at, retained=False)
     health.heard(session, {sensor.id}, at)
     session.refresh(sensor)
-    assert status() == sensors.ONLINE
-    assert status(at + 301) == sensors.SILENT
+    assert status() == enrolment.ONLINE
+    assert status(at + 301) == enrolment.SILENT
     health.take_state(session, sensor.id, state("sleeping"), at, retained=False)
-    assert status() == sensors.SLEEPING
+    assert status() == enrolment.SLEEPING
     health.take_state(session, sensor.id, state("lost", ""), at, retained=False)
-    assert status() == sensors.OFFLINE
-    sensors.revoke(session, sensor)
-    assert status() == sensors.REVOKED
+    assert status() == enrolment.OFFLINE
+    enrolment.revoke(session, sensor)
+    assert status() == enrolment.REVOKED
 
 
 def test_a_sensor_that_falls_silent_is_noticed_once_until_it_is_heard_again(session, sensor):
     health.take_state(session, sensor.id, state("ready"), 1000, retained=False)
     health.heard(session, {sensor.id}, 1000)
 
-    assert sensors.watch(session, 1299, 300) == []
-    assert sensors.watch(session, 1300, 300) == ["hall-1"]
-    assert sensors.watch(session, 1400, 300) == []
+    assert enrolment.watch(session, 1299, 300) == []
+    assert enrolment.watch(session, 1300, 300) == ["hall-1"]
+    assert enrolment.watch(session, 1400, 300) == []
     health.heard(session, {sensor.id}, 1500)
-    assert sensors.watch(session, 1900, 300) == ["hall-1"]
+    assert enrolment.watch(session, 1900, 300) == ["hall-1"]
 
 
 def test_a_sensor_that_said_good_bye_is_not_silent(session, sensor):
     health.heard(session, {sensor.id}, 1000)
     health.take_state(session, sensor.id, state("disconnected"), 1000, retained=False)
 
-    assert sensors.watch(session, 9000, 300) == []
+    assert enrolment.watch(session, 9000, 300) == []
 
 
 def test_info_is_kept_whole(session, sensor):
@@ -131,7 +133,7 @@ def test_a_command_that_came_before_the_time_stays_open_and_is_sent_again(sessio
 
 
 def test_an_answer_counts_once_and_for_its_own_sensor(session, sensor, vault):
-    other = sensors.enrol(session, vault, "hall-2")[0]
+    other = enrolment.enrol(session, vault, "hall-2")[0]
     command = commands.send(session, sensor, report.RESTART, {})
 
     assert not commands.answered(session, other.id, command.public_id, True, "", NOW_S)
@@ -176,38 +178,40 @@ def test_a_command_that_no_sensor_would_take_is_our_own_mistake(session, sensor,
 def test_a_revoked_sensor_gets_no_commands(session, sensor):
     sensor.state = "ready"
     commands.send(session, sensor, report.RESTART, {})
-    sensors.revoke(session, sensor)
+    enrolment.revoke(session, sensor)
 
     assert commands.due(session, 0) == []
 
 
 def test_tallies_add_up_by_day_sensor_and_word(session, sensor):
-    tally.add(session, {("hall-1", tally.STORED): 3, ("", tally.BAD_TOPIC): 1})
-    tally.add(session, {("hall-1", tally.STORED): 4, ("hall-1", tally.DUPLICATE): 0})
-    tally.add(session, {("hall-1", tally.STORED): 9}, now_s=86400)
+    counters.add(session, {("hall-1", counters.STORED): 3, ("", counters.BAD_TOPIC): 1})
+    counters.add(session, {("hall-1", counters.STORED): 4, ("hall-1", counters.DUPLICATE): 0})
+    counters.add(session, {("hall-1", counters.STORED): 9}, now_s=86400)
 
-    assert sensors.tallies(session, sensor) == {tally.STORED: 7}
-    assert tally.today(session) == [("", tally.BAD_TOPIC, 1), ("hall-1", tally.STORED, 7)]
+    assert enrolment.tallies(session, sensor) == {counters.STORED: 7}
+    assert counters.today(session) == [("", counters.BAD_TOPIC, 1), ("hall-1", counters.STORED, 7)]
     assert session.scalar(select(func.count(Tally.id))) == 3
-    assert 'ansim_messages_total{what="stored"} 16\n' in tally.as_metrics(session)
+    assert 'ansim_messages_total{what="stored"} 16\n' in counters.as_metrics(session)
 
 
 def test_lists_are_by_name_and_by_who_was_heard_last(session, vault, sensor, hall):
-    second = sensors.enrol(session, vault, "hall-0", restroom_id=hall.id)[0]
+    second = enrolment.enrol(session, vault, "hall-0", restroom_id=hall.id)[0]
     health.heard(session, {sensor.id}, 50)
 
-    assert sensors.list_sensors(session) == [second, sensor]
-    assert sensors.available(session) == [sensor, second]
-    assert sensors.sensor(session, "hall-0").restroom is hall
+    assert enrolment.list_sensors(session) == [second, sensor]
+    assert enrolment.available(session) == [sensor, second]
+    assert enrolment.sensor(session, "hall-0").restroom is hall
     with pytest.raises(NotFound):
-        sensors.sensor(session, "nobody")
+        enrolment.sensor(session, "nobody")
 
 
 def test_the_list_of_restrooms_is_searched_by_all_words(session, hall):
-    places.add_restroom(session, hall.facility, "남자화장실", [("national", "2026-17")], name_en="Men's", block="men")
+    restrooms.add_restroom(
+        session, hall.facility, "남자화장실", [("national", "2026-17")], name_en="Men's", block="men"
+    )
 
     def found(**asked):
-        return [row.restroom.name for row in places.list_restrooms(session, **asked)]
+        return [row.restroom.name for row in restrooms.list_restrooms(session, **asked)]
 
     assert found() == ["Women's", "남자화장실"]
     assert found(search="HALL 남자") == ["남자화장실"]
@@ -217,4 +221,4 @@ def test_the_list_of_restrooms_is_searched_by_all_words(session, hall):
     assert found(block="men") == ["남자화장실"]
     assert found(state="running") == [] and len(found(state="never")) == 2
     assert found(limit=1, offset=1) == ["남자화장실"]
-    assert places.count_restrooms(session, search="road") == 2
+    assert restrooms.count_restrooms(session, search="road") == 2

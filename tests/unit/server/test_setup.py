@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, func, select, text
 from server import db, migrations, setup
 from server.config import Settings
 from server.models import Base, Restroom, Sensor, User
-from server.services import people
+from server.services.people import accounts
 from tests.conftest import ROOT
 
 
@@ -84,7 +84,7 @@ def test_setting_up_twice_changes_nothing(tmp_path):
     login, password = setup.prepare(settings, demo=True)
     first = (tmp_path / "new" / "sensors.json").read_text()
     with db.open_sessions(settings.url()).begin() as session:
-        people.authenticate(session, login, password)
+        accounts.authenticate(session, login, password)
     again = setup.prepare(settings, demo=True)
 
     assert login == "admin" and again is None
@@ -103,9 +103,9 @@ def test_a_one_time_password_that_nobody_has_used_is_replaced(tmp_path):
 
     assert same == login
     with db.open_sessions(settings.url()).begin() as session:
-        with pytest.raises(people.BadLogin):
-            people.authenticate(session, login, lost)
-        assert people.authenticate(session, login, password).must_change_password
+        with pytest.raises(accounts.BadLogin):
+            accounts.authenticate(session, login, lost)
+        assert accounts.authenticate(session, login, password).must_change_password
 
 
 def test_the_demo_sensors_file_is_for_its_owner_and_names_scenes_that_exist(tmp_path):

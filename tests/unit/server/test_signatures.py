@@ -3,8 +3,9 @@ import json
 import pytest
 
 from server.models import InspectionPerson, LogEntry, Signature
-from server.services import checklists, inspections, people, signatures
 from server.services.errors import NotFound, Refused
+from server.services.inspecting import checklists, inspections, signatures
+from server.services.people import accounts
 
 SIGNATURE = [[100, 100, 200, 200, 300, 120, 400, 220], [450, 100, 500, 300, 520, 310, 600, 90]]
 
@@ -17,7 +18,7 @@ def refusal(call, *arguments, **named):
 
 @pytest.fixture
 def lee(session):
-    return people.add_user(session, "lee", "Lee Seojun", "inspector", "correct horse battery")[0]
+    return accounts.add_user(session, "lee", "Lee Seojun", "inspector", "correct horse battery")[0]
 
 
 @pytest.fixture

@@ -3,8 +3,9 @@ import pytest
 from server import clock
 from server.models import Finding, InspectionSensor, LogEntry, Sweep
 from server.models.places import Restroom
-from server.services import inspections, places, unassigned
 from server.services.errors import NotFound, Refused
+from server.services.inspecting import button_sweeps, inspections
+from server.services.places import restrooms
 from tests.unit.server.said import NOW_S, Voice, heard
 
 BUTTON = "u7-1"  # as firmware/by_hand.py names them
@@ -24,7 +25,7 @@ def at_now(monkeypatch):
 
 @pytest.fixture
 def mens(session, hall):
-    return places.add_restroom(session, hall.facility, "Men's", block="men", stalls=2)
+    return restrooms.add_restroom(session, hall.facility, "Men's", block="men", stalls=2)
 
 
 def swept(session, pseudonyms, voice, finding=True):
@@ -34,45 +35,45 @@ def swept(session, pseudonyms, voice, finding=True):
 def test_a_sweep_by_button_waits_with_its_coverage_and_findings(session, pseudonyms, voice, kim, sensor):
     swept(session, pseudonyms, voice)
 
-    one = unassigned.waiting(session, kim)[0]
+    one = button_sweeps.waiting(session, kim)[0]
 
     assert (one.sensor.id, one.ref, one.sweeps, one.findings) == (sensor.id, BUTTON, 1, 1)
     assert one.coverage.enough and one.from_s <= one.to_s == NOW_S
-    assert unassigned.sweep(session, kim, "hall-1", BUTTON).ref == BUTTON
+    assert button_sweeps.sweep(session, kim, "hall-1", BUTTON).ref == BUTTON
 
 
 def test_what_a_fixed_sensor_hears_all_day_does_not_wait_for_anybody(session, pseudonyms, voice, kim):
     voice.inspection = ""
     swept(session, pseudonyms, voice)
 
-    assert unassigned.waiting(session, kim) == []
+    assert button_sweeps.waiting(session, kim) == []
 
 
 def test_it_becomes_an_inspection_of_the_room_a_person_names(session, pseudonyms, voice, kim, hall, sensor):
     swept(session, pseudonyms, voice)
 
-    one = unassigned.assign(session, unassigned.waiting(session, kim)[0], kim, hall)
+    one = button_sweeps.assign(session, button_sweeps.waiting(session, kim)[0], kim, hall)
 
     assert one.started_s <= NOW_S and one.result is None
     assert session.query(Finding).one().restroom_id == hall.id
     assert session.query(Sweep).one().inspection_id == one.id
     assert session.query(InspectionSensor).one().sensor_id == sensor.id
     assert session.get(Restroom, hall.id).running_inspection_id == one.id
-    assert unassigned.waiting(session, kim) == []
+    assert button_sweeps.waiting(session, kim) == []
     assert session.query(LogEntry).filter_by(kind="inspection.sweep_assigned").one().subject == one.public_id
 
 
 def test_its_rf_step_counts_after_that(session, pseudonyms, voice, kim, hall):
     swept(session, pseudonyms, voice, finding=False)
 
-    one = unassigned.assign(session, unassigned.waiting(session, kim)[0], kim, hall)
+    one = button_sweeps.assign(session, button_sweeps.waiting(session, kim)[0], kim, hall)
 
     assert inspections.record_step(session, one, "rf", "none_found", kim).outcome == "none_found"
 
 
 def test_what_the_sensor_says_later_finds_its_inspection(session, pseudonyms, voice, kim, hall):
     swept(session, pseudonyms, voice, finding=False)
-    one = unassigned.assign(session, unassigned.waiting(session, kim)[0], kim, hall)
+    one = button_sweeps.assign(session, button_sweeps.waiting(session, kim)[0], kim, hall)
 
     heard(session, pseudonyms, voice.says(at_s=NOW_S + 30), voice.finds())
 
@@ -85,25 +86,25 @@ def test_it_joins_the_inspection_that_runs_there(session, pseudonyms, voice, kim
     running = inspections.start(session, hall, kim)
     swept(session, pseudonyms, voice)
 
-    assert unassigned.assign(session, unassigned.waiting(session, kim)[0], kim, hall).id == running.id
+    assert button_sweeps.assign(session, button_sweeps.waiting(session, kim)[0], kim, hall).id == running.id
 
 
 def test_it_is_assigned_once(session, pseudonyms, voice, kim, hall, mens):
     swept(session, pseudonyms, voice)
-    one = unassigned.waiting(session, kim)[0]
-    unassigned.assign(session, one, kim, hall)
+    one = button_sweeps.waiting(session, kim)[0]
+    button_sweeps.assign(session, one, kim, hall)
 
     with pytest.raises(Refused, match="sweep_assigned"):
-        unassigned.assign(session, one, kim, mens)
+        button_sweeps.assign(session, one, kim, mens)
     with pytest.raises(Refused, match="sweep_assigned"):
-        unassigned.sweep(session, kim, "hall-1", BUTTON)
+        button_sweeps.sweep(session, kim, "hall-1", BUTTON)
     with pytest.raises(NotFound):
-        unassigned.sweep(session, kim, "hall-1", "u9-9")
+        button_sweeps.sweep(session, kim, "hall-1", "u9-9")
 
 
 def test_the_route_says_where_it_was_likely_made(session, pseudonyms, voice, kim, hall, mens, monkeypatch):
-    far = places.add_facility(session, hall.facility.organisation, "Station")
-    places.add_restroom(session, far, "Concourse")
+    far = restrooms.add_facility(session, hall.facility.organisation, "Station")
+    restrooms.add_restroom(session, far, "Concourse")
     monkeypatch.setattr(clock, "now_s", lambda: NOW_S - 1800)
     before = inspections.start(session, hall, kim)
     monkeypatch.setattr(clock, "now_s", lambda: NOW_S - 900)
@@ -111,7 +112,7 @@ def test_the_route_says_where_it_was_likely_made(session, pseudonyms, voice, kim
     monkeypatch.setattr(clock, "now_s", lambda: NOW_S + 600)
     swept(session, pseudonyms, voice)
 
-    found = unassigned.suggestions(session, kim, unassigned.waiting(session, kim)[0])
+    found = button_sweeps.suggestions(session, kim, button_sweeps.waiting(session, kim)[0])
 
     assert (found[0].room.id, found[0].why) == (mens.id, "same_building")
     assert {one.why for one in found[1:]} <= {"due"}
@@ -125,7 +126,7 @@ def test_the_inspection_that_ran_at_the_time_is_suggested_first(
     monkeypatch.setattr(clock, "now_s", lambda: NOW_S + 600)
     swept(session, pseudonyms, voice)
 
-    found = unassigned.suggestions(session, kim, unassigned.waiting(session, kim)[0])
+    found = button_sweeps.suggestions(session, kim, button_sweeps.waiting(session, kim)[0])
 
     assert (found[0].room.id, found[0].why) == (mens.id, "running")
 
@@ -134,14 +135,14 @@ def test_a_fixed_sensors_place_is_suggested(session, pseudonyms, voice, kim, sen
     sensor.restroom_id = mens.id
     swept(session, pseudonyms, voice)
 
-    assert unassigned.suggestions(session, kim, unassigned.waiting(session, kim)[0])[0].why == "fixed"
+    assert button_sweeps.suggestions(session, kim, button_sweeps.waiting(session, kim)[0])[0].why == "fixed"
 
 
 def test_somebody_of_another_place_can_assign_nothing_here(session, pseudonyms, voice, kim, hall):
     swept(session, pseudonyms, voice)
-    one = unassigned.waiting(session, kim)[0]
+    one = button_sweeps.waiting(session, kim)[0]
     kim.everywhere = False
     session.flush()
 
     with pytest.raises(NotFound):
-        unassigned.assign(session, one, kim, hall)
+        button_sweeps.assign(session, one, kim, hall)

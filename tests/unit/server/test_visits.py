@@ -5,8 +5,9 @@ import pytest
 from server import clock
 from server.models import ChecklistAnswer, LogEntry, OfflineVisit
 from server.models.places import Restroom
-from server.services import checklists, inspections, places, visits
 from server.services.errors import NotFound, Refused
+from server.services.inspecting import checklists, inspections, offline_visits
+from server.services.places import restrooms
 
 NOW_S = 1_800_000_000
 KEY = "0190a8e0-0000-7000-8000-000000000001"
@@ -19,7 +20,7 @@ def at_now(monkeypatch):
 
 def a_visit(room, **other):
     asked = {"began_s": NOW_S - 3600, "ended_s": NOW_S - 3000, "answers": {}, "lens": "", "lens_note": "", "note": ""}
-    return visits.Visit(**{"key": KEY, "room": room.public_id, **asked, **other})
+    return offline_visits.Visit(**{"key": KEY, "room": room.public_id, **asked, **other})
 
 
 def everything_fine(session, room):
@@ -34,13 +35,13 @@ def everything_fine(session, room):
 def test_a_visit_becomes_an_inspection_that_began_when_it_did(session, kim, hall):
     visit = a_visit(hall, answers=everything_fine(session, hall), lens="none_found", note="quiet")
 
-    one = visits.take(session, kim, visit, NOW_S)
+    one = offline_visits.take(session, kim, visit, NOW_S)
 
     assert (one.started_s, one.result, one.started_by_id) == (NOW_S - 3600, None, kim.id)
     session.refresh(one)
     steps = inspections.current_steps(one)
     assert [steps[method].outcome if steps[method] else None for method in steps] == ["none_found", None, "none_found"]
-    assert [visit.key for visit in visits.of_inspection(session, one)] == [KEY]
+    assert [visit.key for visit in offline_visits.of_inspection(session, one)] == [KEY]
     kinds = [entry.kind for entry in session.query(LogEntry).filter_by(subject=one.public_id)]
     assert kinds[:2] == ["inspection.started", "inspection.offline"]
 
@@ -48,9 +49,9 @@ def test_a_visit_becomes_an_inspection_that_began_when_it_did(session, kim, hall
 def test_handed_over_twice_it_is_there_once(session, kim, hall):
     visit = a_visit(hall, answers=everything_fine(session, hall))
 
-    first = visits.take(session, kim, visit, NOW_S)
+    first = offline_visits.take(session, kim, visit, NOW_S)
     count = session.query(ChecklistAnswer).count()
-    again = visits.take(session, kim, visit, NOW_S + 86400 * 30)
+    again = offline_visits.take(session, kim, visit, NOW_S + 86400 * 30)
 
     assert again.id == first.id and session.query(OfflineVisit).count() == 1
     assert session.query(ChecklistAnswer).count() == count
@@ -59,7 +60,7 @@ def test_handed_over_twice_it_is_there_once(session, kim, hall):
 def test_it_joins_the_inspection_that_runs_there(session, kim, hall):
     running = inspections.start(session, hall, None)
 
-    one = visits.take(session, kim, a_visit(hall), NOW_S)
+    one = offline_visits.take(session, kim, a_visit(hall), NOW_S)
 
     assert one.id == running.id and one.started_s == NOW_S - 3600
     session.refresh(one)
@@ -69,7 +70,7 @@ def test_it_joins_the_inspection_that_runs_there(session, kim, hall):
 def test_something_suspicious_decides_the_eye_step_and_is_told(session, kim, hall):
     visit = a_visit(hall, answers={2: {"hooks": ("suspicious", "a hole behind it")}})
 
-    one = visits.take(session, kim, visit, NOW_S)
+    one = offline_visits.take(session, kim, visit, NOW_S)
 
     session.refresh(one)
     step = inspections.current_steps(one)["eye"]
@@ -77,7 +78,7 @@ def test_something_suspicious_decides_the_eye_step_and_is_told(session, kim, hal
 
 
 def test_a_list_that_is_not_answered_to_the_end_decides_nothing(session, kim, hall):
-    one = visits.take(session, kim, a_visit(hall, answers={1: {"hooks": ("ok", "")}}), NOW_S)
+    one = offline_visits.take(session, kim, a_visit(hall, answers={1: {"hooks": ("ok", "")}}), NOW_S)
 
     session.refresh(one)
     assert inspections.current_steps(one)["eye"] is None
@@ -87,7 +88,7 @@ def test_a_list_that_is_not_answered_to_the_end_decides_nothing(session, kim, ha
 def test_items_that_the_list_does_not_have_are_left_out(session, kim, hall):
     answers = {0: {"hooks": ("ok", ""), "basins": ("ok", "")}, 99: {"hooks": ("ok", "")}, 1: {"none": ("ok", "")}}
 
-    one = visits.take(session, kim, a_visit(hall, answers=answers), NOW_S)
+    one = offline_visits.take(session, kim, a_visit(hall, answers=answers), NOW_S)
 
     assert checklists.progress(session, one).done == 1  # the basins
 
@@ -99,38 +100,38 @@ def test_items_that_the_list_does_not_have_are_left_out(session, kim, hall):
 )
 def test_times_that_cannot_be_right_are_refused(session, kim, hall, times):
     with pytest.raises(Refused, match="visit_times"):
-        visits.take(session, kim, a_visit(hall, began_s=times[0], ended_s=times[1]), NOW_S)
+        offline_visits.take(session, kim, a_visit(hall, began_s=times[0], ended_s=times[1]), NOW_S)
 
 
 def test_what_needs_words_is_refused_without_them(session, kim, hall):
     with pytest.raises(Refused, match="answer_reason_needed"):
-        visits.take(session, kim, a_visit(hall, answers={1: {"hooks": ("na", "")}}), NOW_S)
+        offline_visits.take(session, kim, a_visit(hall, answers={1: {"hooks": ("na", "")}}), NOW_S)
     with pytest.raises(Refused, match="reason_needed"):
-        visits.take(session, kim, a_visit(hall, key=KEY.replace("1", "2"), lens="suspicious"), NOW_S)
+        offline_visits.take(session, kim, a_visit(hall, key=KEY.replace("1", "2"), lens="suspicious"), NOW_S)
 
 
 def test_words_and_keys_that_are_none_are_errors(session, kim, hall):
     for other in ({"key": "1"}, {"lens": "maybe"}, {"answers": {1: {"hooks": ("perhaps", "")}}}):
         with pytest.raises(ValueError):
-            visits.take(session, kim, a_visit(hall, **other), NOW_S)
+            offline_visits.take(session, kim, a_visit(hall, **other), NOW_S)
 
 
 def test_an_unknown_or_retired_room_is_none(session, kim, hall):
     with pytest.raises(NotFound):
-        visits.take(session, kim, a_visit(hall)._replace(room="zzzzzzzz"), NOW_S)
+        offline_visits.take(session, kim, a_visit(hall)._replace(room="zzzzzzzz"), NOW_S)
     hall.retired_s = NOW_S
     with pytest.raises(Refused, match="restroom_retired"):
-        visits.take(session, kim, a_visit(hall), NOW_S)
+        offline_visits.take(session, kim, a_visit(hall), NOW_S)
 
 
 def test_the_kit_has_what_is_due_and_what_was_asked_for(session, kim, hall):
-    later = places.add_restroom(session, hall.facility, "Not due", block="men", stalls=1)
+    later = restrooms.add_restroom(session, hall.facility, "Not due", block="men", stalls=1)
     session.get(Restroom, later.id).due_s = None
     own = [{"key": "", "where": "room", "text": "창고", "text_en": "Store room"}]
     kim.role = "manager"
     listed = checklists.save(session, kim, own, facility=hall.facility)
 
-    plain, asked = visits.kit(session, kim), visits.kit(session, kim, [later.public_id])
+    plain, asked = offline_visits.kit(session, kim), offline_visits.kit(session, kim, [later.public_id])
 
     assert [room.id for room in plain.rooms] == [hall.id]
     assert {room.id for room in asked.rooms} == {hall.id, later.id}
@@ -146,14 +147,14 @@ def test_the_kit_takes_the_same_number_of_queries_for_many_buildings(session, ki
     def queries():
         session.flush()
         counted.clear()
-        visits.kit(session, kim)
+        offline_visits.kit(session, kim)
         return len(counted)
 
-    visits.kit(session, kim)
+    offline_visits.kit(session, kim)
     few = queries()
     for number in range(20):
-        site = places.add_facility(session, hall.facility.organisation, f"Site {number}")
-        places.add_restroom(session, site, "Women's", block="women", stalls=1)
+        site = restrooms.add_facility(session, hall.facility.organisation, f"Site {number}")
+        restrooms.add_restroom(session, site, "Women's", block="women", stalls=1)
     session.expire_all()
 
     assert queries() <= few + 2  # what has expired is read again

@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from server import create_app, notify
 from server.models import Delivery, Facility, Subscription
-from server.services import notices, places, webhooks
+from server.services.outside import notifications, webhooks
+from server.services.places import restrooms
 
 
 class _Receiver(http.server.BaseHTTPRequestHandler):
@@ -50,11 +51,11 @@ def app(settings):
 def hooked(app, receiver):
     """The secret of a subscription to the receiver."""
     with app.extensions["sessions"].begin() as session:
-        places.add_facility(session, places.add_organisation(session, "City"), "시청", "City Hall")
+        restrooms.add_facility(session, restrooms.add_organisation(session, "City"), "시청", "City Hall")
         target = f"http://127.0.0.1:{receiver.server_port}/hook?x=1"
         kinds = ("finding_new", "inspection_overdue", "sensor_silent", "chain_broken")
         vault = app.extensions["vault"]
-        _, secret = notices.subscribe(
+        _, secret = notifications.subscribe(
             session, vault, None, "Duty", kinds, "webhook", target, language="en", private_targets=True
         )
     return secret
@@ -64,7 +65,7 @@ def told(app, *rows):
     with app.extensions["sessions"].begin() as session:
         facility = session.scalar(select(Facility))
         for kind, facts in rows:
-            notices.tell(session, kind, facility.id, "abc", **facts)
+            notifications.tell(session, kind, facility.id, "abc", **facts)
 
 
 def test_a_webhook_is_signed_and_says_what_happened(app, receiver, hooked):

@@ -13,7 +13,7 @@ from ansim.envelope import KEY_BYTES
 from server import db, migrations
 from server import vault as vaults
 from server.config import Settings
-from server.services import sensors
+from server.services.sensors import enrolment
 from tools import provision
 from tools.errors import ToolError
 
@@ -61,7 +61,7 @@ def key_of(data, name):
     sessions = db.open_sessions(settings.url())
     try:
         with sessions() as session:
-            return vaults.open_vault(settings).unseal(sensors.sensor(session, name).key_sealed)
+            return vaults.open_vault(settings).unseal(enrolment.sensor(session, name).key_sealed)
     finally:
         sessions.engine.dispose()
 

@@ -4,7 +4,7 @@ import pytest
 
 from server import db, migrations, vault
 from server.config import Settings
-from server.services import rollout
+from server.services.sensors import rollout
 from tests.conftest import ROOT
 from tools import release
 from tools.errors import ToolError

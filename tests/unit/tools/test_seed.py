@@ -6,7 +6,7 @@ from sqlalchemy import event, func, select
 from server import create_app, db, migrations
 from server.config import Settings
 from server.models import Facility, Finding, Inspection, InspectionStep, Organisation, Restroom, Sweep, User
-from server.services import plans
+from server.services.places import plans
 from tools import seed
 from tools.errors import ToolError
 

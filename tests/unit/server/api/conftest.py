@@ -4,7 +4,8 @@ import pytest
 from sqlalchemy import select
 
 from server.models import Facility, User, UserPlace
-from server.services import people, places, tokens
+from server.services.people import accounts, tokens
+from server.services.places import restrooms
 from tests.unit.server.web.conftest import app, compiled_templates, room, say  # noqa: F401
 
 BASE = "/api/v1"
@@ -35,12 +36,12 @@ def person(app, hashed):  # noqa: F811
         login = f"{role}-api" + "-elsewhere" * elsewhere
         found = session.scalar(select(User).where(User.login == login))
         if found is None:
-            found, _ = people.add_user(session, login, role.title(), role)
+            found, _ = accounts.add_user(session, login, role.title(), role)
             found.must_change_password = False
             if elsewhere:
                 other = session.scalar(select(Facility).where(Facility.name == "Elsewhere"))
                 if other is None:
-                    other = places.add_facility(session, places.add_organisation(session, "Others"), "Elsewhere")
+                    other = restrooms.add_facility(session, restrooms.add_organisation(session, "Others"), "Elsewhere")
                 found.everywhere = False
                 session.add(UserPlace(user_id=found.id, facility_id=other.id))
         return found
@@ -55,7 +56,7 @@ def program(app, person):  # noqa: F811
     def make(role="manager", wanted=None, elsewhere=False):
         with app.extensions["sessions"].begin() as session:
             user = person(session, role, elsewhere)
-            _, shown = tokens.make(session, user, "test", wanted or people.RIGHTS[role], 1)
+            _, shown = tokens.make(session, user, "test", wanted or accounts.RIGHTS[role], 1)
         return Program(app, shown)
 
     return make

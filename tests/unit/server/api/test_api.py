@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 
 from server import clock
 from server.models import Finding, Inspection, KeptAnswer, Token, User
-from server.services import claims
+from server.services.sensors import claims
 
 PROBLEM = "application/problem+json"
 

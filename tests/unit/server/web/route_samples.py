@@ -21,7 +21,10 @@ from server.models import (
     SiteNotice,
     User,
 )
-from server.services import campaigns, emitters, holes, invitations, notices, people, photos, tokens
+from server.services.findings import known_emitters
+from server.services.inspecting import campaigns, holes, photos
+from server.services.outside import notifications
+from server.services.people import accounts, invitations, tokens
 from tests.unit.server import pictures
 
 # Arguments whose name is the same in every route.
@@ -62,7 +65,7 @@ def _things(session, app, running, room):
     hall = session.get(Facility, place.facility_id)
     finding = session.scalar(select(Finding.public_id).where(Finding.inspection_id == one.id))
     by = session.get(User, one.started_by_id)
-    admin, _ = people.add_user(session, "samples-admin", "Sample", "admin")
+    admin, _ = accounts.add_user(session, "samples-admin", "Sample", "admin")
     invitation, _ = invitations.invite(session, admin, "Sample", "viewer", True)
     token, _ = tokens.make(session, admin, "Sample", ["see"], 1)
     session.add(SiteNotice(facility_id=hall.id, text="", text_en="", at_s=clock.now_s(), by_id=admin.id))
@@ -78,7 +81,7 @@ def _things(session, app, running, room):
         "hole": holes.add(session, place, by, 0, "door", one).public_id,
         "photo": _photo(session, app, hall, one, by),
         "campaign": _campaign(session, admin, hall),
-        "emitter": emitters.add(session, admin, hall, "c0:ff:ee:00:00:01", "CCTV", "neighbour", "seen").id,
+        "emitter": known_emitters.add(session, admin, hall, "c0:ff:ee:00:00:01", "CCTV", "neighbour", "seen").id,
         "upload": _upload(session, app),
         "inspections:public_id": running,
         "inspections.start:public_id": room,
@@ -120,7 +123,7 @@ def _upload(session, app):
 def _subscription(session, app, admin, hall):
     target = "https://192.0.2.1/hook"
     vault = app.extensions["vault"]
-    made, _ = notices.subscribe(
+    made, _ = notifications.subscribe(
         session, vault, admin, "Sample", ["finding_new"], "webhook", target, hall, private_targets=True
     )
     session.add(Notice(kind="finding_new", facility_id=hall.id, subject="x", facts={}, at_s=clock.now_s()))

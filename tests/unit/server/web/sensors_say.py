@@ -12,8 +12,9 @@ from sqlalchemy import select
 from ansim import report, topics
 from server import clock
 from server.models import Sensor
-from server.services import health, reports
-from server.services.pseudonyms import Pseudonyms
+from server.services.findings.pseudonyms import Pseudonyms
+from server.services.intake import store
+from server.services.sensors import health
 
 CAMERA = "00:bc:99:12:34:56"
 EVIDENCE = (
@@ -122,8 +123,8 @@ class SensorsSay:
         data = report.encode(message)
         message = report.decode(topics.REPORT, data)
         with self._sessions.begin() as session:
-            incoming = [reports.Incoming(_sensor(session, name).id, message, data)]
-            reports.record(session, Pseudonyms(self._vault), incoming, now_s)
+            incoming = [store.Incoming(_sensor(session, name).id, message, data)]
+            store.record(session, Pseudonyms(self._vault), incoming, now_s)
 
 
 def _sensor(session, name):

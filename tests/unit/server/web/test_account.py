@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from server.models import User
-from server.services import people
+from server.services.people import accounts
 from tests.unit.server.web.conftest import PASSWORD, csrf_token
 
 
@@ -12,7 +12,7 @@ from tests.unit.server.web.conftest import PASSWORD, csrf_token
 def once(app):
     """(login, one-time password) of the first administrator."""
     with app.extensions["sessions"].begin() as session:
-        return people.create_first_admin(session)
+        return accounts.create_first_admin(session)
 
 
 def log_in(client, post, login, password, address="/login"):
@@ -137,6 +137,6 @@ def test_the_language_switch_keeps_the_page_and_what_it_was_asked(sign_in, post)
 def test_a_disabled_person_is_out_at_once(app, sign_in):
     client = sign_in("viewer")
     with app.extensions["sessions"].begin() as session:
-        people.disable(session, session.scalar(select(User).where(User.login == "viewer")))
+        accounts.disable(session, session.scalar(select(User).where(User.login == "viewer")))
 
     assert client.get("/").location.startswith("/login")

@@ -2,7 +2,7 @@ import pytest
 
 from server import security
 from server.models import Sensor
-from server.services import claims
+from server.services.sensors import claims
 
 ADDRESS = "/api/v1/claims"
 ENGLISH = {"Accept-Language": "en"}

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from server.models import Command, Finding, Sensor
-from server.services import inspections
+from server.services.inspecting import inspections
 
 MARK = re.compile(r'since=([^"]+)"')
 

@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from server import create_app
 from server.models import Delivery, Notice, Subscription
-from server.services import notices
+from server.services.outside import notifications
 
 GOOD = {
     "name": "Duty",
@@ -83,7 +83,7 @@ def test_what_was_not_delivered_is_shown_with_its_reason_and_can_be_tried_again(
     client = sign_in("manager")
     post(client, "/notices/new", GOOD)
     with app.extensions["sessions"].begin() as session:
-        told = notices.tell(session, "finding_new", None, "x", detector="camera_stream")
+        told = notifications.tell(session, "finding_new", None, "x", detector="camera_stream")
         session.flush()
         one = Delivery(
             notice_id=told.id,

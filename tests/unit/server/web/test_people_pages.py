@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from server import clock
 from server.models import AccessEvent, Facility, InspectionPerson, LogPersonal, Restroom, User
-from server.services import log_check, second_factor, tokens
+from server.services.audit import verification
+from server.services.people import second_factor, tokens
 from tests.unit.server.web.conftest import PASSWORD
 from tools import verify_proof
 
@@ -271,7 +272,7 @@ def test_an_erased_person_is_gone_and_the_log_still_verifies(app, begin, sign_in
     assert stored.get(User, inspector.id).name == "–"
     assert stored.scalar(select(InspectionPerson.name)) == "–"
     assert not [one for one in stored.scalars(select(LogPersonal.content)) if "Inspector" in one]
-    assert log_check.check(stored).problem is None
+    assert verification.check(stored).problem is None
     assert admin.get(f"/inspections/{running}").status_code == 200
     assert "forgotten" in admin.get(f"/inspections/{running}/log").text
 

@@ -9,7 +9,8 @@ from sqlalchemy import event, select
 
 from server import clock
 from server.models import Facility, Restroom
-from server.services import checklists, inspections, places, plans
+from server.services.inspecting import checklists, inspections
+from server.services.places import plans, restrooms
 
 DAY_S = 86400
 
@@ -112,7 +113,7 @@ def test_the_list_runs_as_many_queries_for_fifty_rows_as_for_ten(app, sign_in):
     with app.extensions["sessions"].begin() as session:
         facility = session.scalar(select(Facility))
         for number in range(60):
-            places.add_restroom(session, facility, f"Room {number}")
+            restrooms.add_restroom(session, facility, f"Room {number}")
 
     assert _queries(app, lambda: client.get("/")) == few
 
@@ -121,7 +122,7 @@ def test_sixty_restrooms_are_two_pages(app, sign_in):
     with app.extensions["sessions"].begin() as session:
         facility = session.scalar(select(Facility))
         for number in range(50):
-            places.add_restroom(session, facility, f"Room {number:02}")
+            restrooms.add_restroom(session, facility, f"Room {number:02}")
     client = sign_in()
 
     first = client.get("/")

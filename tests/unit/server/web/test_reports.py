@@ -8,7 +8,8 @@ from pypdf import PdfReader
 from sqlalchemy import select
 
 from server.models import AccessEvent, Inspection, Restroom
-from server.services import inspections, pdf, signatures
+from server.services.inspecting import inspections, signatures
+from server.services.reporting import pdf
 
 FORBIDDEN = ("safe", "안전", "camera-free", "no camera ", "카메라 없음")
 
@@ -86,7 +87,7 @@ def test_the_certificate_is_a_pdf_with_its_font_and_its_proof(sign_in, finished,
     text, fonts = text_of(answer)
     joined = text.replace("\n", "").replace(" ", "")
     with app.extensions["sessions"]() as session:
-        from server.services import certificates
+        from server.services.inspecting import certificates
 
         paper = certificates.paper_of(session, inspections.inspection(session, finished))
     assert answer.mimetype == "application/pdf" and all("Ansim" in name for name in fonts)
@@ -172,11 +173,12 @@ def test_the_report_is_a_pdf(sign_in, finished, has_fonts):
 
 def test_somebody_of_elsewhere_gets_no_certificate(app, sign_in, finished):
     from server.models import User
-    from server.services import places, scopes
+    from server.services.people import scopes
+    from server.services.places import restrooms
 
     client = sign_in("manager")
     with app.extensions["sessions"].begin() as session:
-        other = places.add_facility(session, places.add_organisation(session, "Others"), "Elsewhere")
+        other = restrooms.add_facility(session, restrooms.add_organisation(session, "Others"), "Elsewhere")
         user = session.scalar(select(User).where(User.login == "manager"))
         scopes.set_places(session, user, False, [scopes.Place(scopes.FACILITY, other)])
         assert session.scalar(select(Inspection.public_id)) == finished

@@ -9,7 +9,8 @@ from sqlalchemy import func, select
 from server import headers
 from server.models import Facility, LogEntry, User
 from server.models.people import ROLES
-from server.services import people, places, scopes
+from server.services.people import accounts, scopes
+from server.services.places import restrooms
 from tests.conftest import ROOT
 from tests.unit.server.web import route_samples
 
@@ -88,7 +89,7 @@ def stranger_to_the_hall(app, sign_in):
         with app.extensions["sessions"].begin() as session:
             other = session.scalar(select(Facility).where(Facility.name == "Elsewhere"))
             if other is None:
-                other = places.add_facility(session, places.add_organisation(session, "Others"), "Elsewhere")
+                other = restrooms.add_facility(session, restrooms.add_organisation(session, "Others"), "Elsewhere")
             user = session.scalar(select(User).where(User.login == role))
             scopes.set_places(session, user, False, [scopes.Place(scopes.FACILITY, other)])
         return client
@@ -115,7 +116,7 @@ def test_what_is_public_is_told_twice(app):
 def test_what_changes_something_says_which_right_it_needs(app, addresses):
     for endpoint, method in addresses:
         if method in CHANGES and endpoint not in PUBLIC | OWN | RIGHT_INSIDE:
-            assert rights(app, endpoint)[1] in people.RIGHTS["admin"], f"{endpoint}: @security.needs(...) is missing"
+            assert rights(app, endpoint)[1] in accounts.RIGHTS["admin"], f"{endpoint}: @security.needs(...) is missing"
 
 
 def test_a_role_without_the_right_is_refused(app, addresses, sign_in, post):
@@ -123,7 +124,7 @@ def test_a_role_without_the_right_is_refused(app, addresses, sign_in, post):
         client = sign_in(role)
         for (endpoint, method), address in addresses.items():
             right = rights(app, endpoint)[1]
-            if right and right not in people.RIGHTS[role]:
+            if right and right not in accounts.RIGHTS[role]:
                 answer = client.get(address) if method == "GET" else post(client, address, page="/me", follow=False)
                 assert answer.status_code == 403, (role, endpoint, method)
 

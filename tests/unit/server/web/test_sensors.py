@@ -3,7 +3,7 @@
 from sqlalchemy import select
 
 from server.models import Command
-from server.services import rollout
+from server.services.sensors import rollout
 
 
 def test_the_list_says_how_each_sensor_is(sign_in, say):

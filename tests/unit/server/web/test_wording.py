@@ -11,7 +11,8 @@ from ansim import report, signatures
 from ansim.finding import EVENTS
 from server import i18n, wording
 from server.models import findings, inspections, people, places
-from server.services import sensors, tally
+from server.services.intake import counters
+from server.services.sensors import enrolment
 from server.wording import log_words, refusals, rules, words
 from server.wording.causes import VERDICTS
 from tests.conftest import ROOT
@@ -23,7 +24,7 @@ PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]")
 
 
 def sources(folder):
-    return [ast.parse(path.read_text()) for path in sorted((ROOT / folder).glob("*.py"))]
+    return [ast.parse(path.read_text()) for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
 def strings(node):
@@ -127,10 +128,17 @@ def test_every_word_the_database_and_the_sensors_use_has_a_text():
         "events": (words.EVENTS, EVENTS),
         "capabilities": (words.CAPABILITIES, report.CAPABILITIES),
         "commands": (words.COMMANDS, report.COMMANDS),
-        "tallies": (words.TALLIES, (*tally.BAD, tally.STORED, tally.DUPLICATE, tally.TAKEN)),
+        "tallies": (words.TALLIES, (*counters.BAD, counters.STORED, counters.DUPLICATE, counters.TAKEN)),
         "sensor states": (
             words.SENSOR_STATES,
-            (sensors.NEVER, sensors.ONLINE, sensors.SLEEPING, sensors.SILENT, sensors.OFFLINE, sensors.REVOKED),
+            (
+                enrolment.NEVER,
+                enrolment.ONLINE,
+                enrolment.SLEEPING,
+                enrolment.SILENT,
+                enrolment.OFFLINE,
+                enrolment.REVOKED,
+            ),
         ),
     }
     for name, (table, wanted) in tables.items():

@@ -1,0 +1,1 @@
+"""The log: a hash chain of what happened, its signed heads and proofs."""

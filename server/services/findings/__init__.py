@@ -1,0 +1,1 @@
+"""Findings as people judge them, known emitters, false alarms."""

@@ -1,0 +1,1 @@
+"""Inspections, from their start to the certificate."""

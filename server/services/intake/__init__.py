@@ -1,0 +1,1 @@
+"""What reports from sensors become in the database."""

@@ -1,0 +1,1 @@
+"""What leaves the installation: notifications, webhooks, and which addresses they may reach."""

@@ -1,0 +1,1 @@
+"""Accounts, rights and places, invitations, second factor, tokens, and what is known about a person."""

@@ -1,0 +1,1 @@
+"""Half-year reports, exports, PDF and spreadsheets."""

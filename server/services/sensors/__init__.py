@@ -1,0 +1,1 @@
+"""Sensors: enrolment, state, commands, new versions."""
