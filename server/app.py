@@ -3,7 +3,8 @@
 from flask import Flask
 from sqlalchemy import text
 
-from server import api, cli, cli_log, cli_outside, db, headers, i18n, metrics, security, vault, web
+from server import api, cli, db, i18n, metrics, response_headers, security, vault, web
+from server.cli import audit, outside
 from server.config import Settings
 from server.web.assets import WebApp
 
@@ -36,11 +37,11 @@ def create(settings: Settings) -> Flask:
 
     security.init(app)
     i18n.init(app)
-    headers.init(app)
+    response_headers.init(app)
     metrics.init(app)
     cli.init(app)
-    cli_log.init(app)
-    cli_outside.init(app)
+    audit.init(app)
+    outside.init(app)
     app.add_url_rule("/healthz", view_func=health)
     web.register(app)
     api.register(app)

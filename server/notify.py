@@ -136,11 +136,11 @@ def check_log(sessions) -> None:
 
 def main() -> None:
     """The process: run until SIGTERM or SIGINT. Brings the database up to date first."""
-    from server import config, create_app, logs, migrations
+    from server import config, create_app, logging_setup, migrations
 
     app = create_app()
     settings: config.Settings = app.extensions["settings"]
-    logs.configure(settings.log_format)
+    logging_setup.configure(settings.log_format)
     migrations.upgrade(settings)
     stopping = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):

@@ -59,7 +59,7 @@ def application(app):
         with _making:
             made = app.extensions.get("api")
             if made is None:
-                from server.api import making
+                from server.api import api_app
 
-                made = app.extensions["api"] = making.create(app)
+                made = app.extensions["api"] = api_app.create(app)
     return made

@@ -4,7 +4,7 @@ import json
 
 from apiflask import APIBlueprint
 
-from server.api import PREFIX, access, answers, models
+from server.api import PREFIX, authentication, responses, schemas
 from server.services import listings
 from server.services.audit import proofs
 from server.services.inspecting import checklists, inspections
@@ -17,114 +17,116 @@ bp = APIBlueprint("inspections", __name__, url_prefix=PREFIX)
 
 
 @bp.get("/inspections")
-@bp.input(models.InspectionQuery, location="query")
-@bp.output(models.InspectionPage)
-@access.needs(accounts.SEE)
+@bp.input(schemas.InspectionQuery, location="query")
+@bp.output(schemas.InspectionPage)
+@authentication.needs(accounts.SEE)
 def index(query_data):
     """Inspections, oldest first."""
     asked = query_data.model_dump(exclude={"cursor"})
     asked["result"] = asked["result"] or ""
-    after = answers.cursor(query_data.cursor)
-    with access.store()() as session:
-        rows = listings.inspections(session, access.user(), after=after, **asked)
-        return answers.page(rows, query_data.limit, row_out)
+    after = responses.cursor(query_data.cursor)
+    with authentication.store()() as session:
+        rows = listings.inspections(session, authentication.user(), after=after, **asked)
+        return responses.page(rows, query_data.limit, row_out)
 
 
 @bp.post("/inspections")
-@bp.input(models.Start)
-@bp.output(models.InspectionOut, status_code=201)
-@access.needs(accounts.INSPECT)
+@bp.input(schemas.Start)
+@bp.output(schemas.InspectionOut, status_code=201)
+@authentication.needs(accounts.INSPECT)
 def start(json_data):
     """Start an inspection; its sensors are told."""
 
     def work(session):
         room = restrooms.restroom(session, json_data.restroom)
-        rights.check(session, access.user(), accounts.INSPECT, room.facility_id)
+        rights.check(session, authentication.user(), accounts.INSPECT, room.facility_id)
         names = dict.fromkeys(json_data.sensors)
-        chosen = [enrolment.sensor(session, name, access.user(), accounts.INSPECT) for name in names]
+        chosen = [enrolment.sensor(session, name, authentication.user(), accounts.INSPECT) for name in names]
         others = [one.model_dump() for one in json_data.people]
-        begun = inspections.start(session, room, access.user(), chosen, others)
+        begun = inspections.start(session, room, authentication.user(), chosen, others)
         return _shown(session, begun.public_id), 201, f"{PREFIX}/inspections/{begun.public_id}"
 
-    return answers.once(access.user(), work)
+    return responses.once(authentication.user(), work)
 
 
 @bp.get("/inspections/<public_id>")
-@bp.output(models.InspectionOut)
-@access.needs(accounts.SEE)
+@bp.output(schemas.InspectionOut)
+@authentication.needs(accounts.SEE)
 def show(public_id):
     """One inspection with its steps, results and findings. That it was looked at is written down."""
-    with access.store()() as session:
+    with authentication.store()() as session:
         _mine(session, public_id, accounts.SEE)
         answer = _shown(session, public_id)
-    access_log.note(access.store(), access.user(), access_log.SAW_INSPECTION, answer.id)
+    access_log.note(authentication.store(), authentication.user(), access_log.SAW_INSPECTION, answer.id)
     return answer
 
 
 @bp.get("/inspections/<public_id>/checklist")
-@bp.output(models.ChecklistOut)
-@access.needs(accounts.SEE)
+@bp.output(schemas.ChecklistOut)
+@authentication.needs(accounts.SEE)
 def checklist(public_id):
     """What the eye step looks at, place by place, and what is answered so far."""
-    with access.store()() as session:
+    with authentication.store()() as session:
         return _answers(session, _mine(session, public_id, accounts.SEE))
 
 
 @bp.post("/inspections/<public_id>/answers")
-@bp.input(models.AnswersIn)
-@bp.output(models.ChecklistOut, status_code=201)
-@access.needs(accounts.INSPECT)
+@bp.input(schemas.AnswersIn)
+@bp.output(schemas.ChecklistOut, status_code=201)
+@authentication.needs(accounts.INSPECT)
 def answer(public_id, json_data):
     """Answer points of the checklist at one place."""
 
     def work(session):
         one = _mine(session, public_id, accounts.INSPECT)
         given = {key: (row.answer, row.note) for key, row in json_data.answers.items()}
-        checklists.answer(session, one, access.user(), json_data.stall, given)
+        checklists.answer(session, one, authentication.user(), json_data.stall, given)
         return _answers(session, one), 201, ""
 
-    return answers.once(access.user(), work)
+    return responses.once(authentication.user(), work)
 
 
 @bp.post("/inspections/<public_id>/steps")
-@bp.input(models.StepIn)
-@bp.output(models.InspectionOut, status_code=201)
-@access.needs(accounts.INSPECT)
+@bp.input(schemas.StepIn)
+@bp.output(schemas.InspectionOut, status_code=201)
+@authentication.needs(accounts.INSPECT)
 def step(public_id, json_data):
     """Record what one method came to."""
 
     def work(session):
         one = _mine(session, public_id, accounts.INSPECT)
-        inspections.record_step(session, one, json_data.method, json_data.outcome, access.user(), note=json_data.note)
+        inspections.record_step(
+            session, one, json_data.method, json_data.outcome, authentication.user(), note=json_data.note
+        )
         return _shown(session, public_id), 201, ""
 
-    return answers.once(access.user(), work)
+    return responses.once(authentication.user(), work)
 
 
 @bp.post("/inspections/<public_id>/finish")
-@bp.input(models.ResultIn)
-@bp.output(models.InspectionOut, status_code=201)
-@access.needs(accounts.INSPECT)
+@bp.input(schemas.ResultIn)
+@bp.output(schemas.InspectionOut, status_code=201)
+@authentication.needs(accounts.INSPECT)
 def finish(public_id, json_data):
     """Record the result; it ends the inspection."""
     return _conclude(public_id, json_data, inspections.finish)
 
 
 @bp.post("/inspections/<public_id>/corrections")
-@bp.input(models.ResultIn)
-@bp.output(models.InspectionOut, status_code=201)
-@access.needs(accounts.INSPECT)
+@bp.input(schemas.ResultIn)
+@bp.output(schemas.InspectionOut, status_code=201)
+@authentication.needs(accounts.INSPECT)
 def correct(public_id, json_data):
     """Add a result that counts instead of the one before."""
     return _conclude(public_id, json_data, inspections.correct)
 
 
 @bp.get("/inspections/<public_id>/log")
-@bp.output(models.LogPage)
-@access.needs(accounts.SEE)
+@bp.output(schemas.LogPage)
+@authentication.needs(accounts.SEE)
 def entries(public_id):
     """What the log says about an inspection and its findings, oldest first; not cut into pages."""
-    with access.store()() as session:
+    with authentication.store()() as session:
         one = _mine(session, public_id, accounts.SEE)
         rows = []
         for subject in proofs.subjects_of(session, one):
@@ -156,22 +158,22 @@ def row_out(one) -> dict:
 def _conclude(public_id, given, decide):
     def work(session):
         one = _mine(session, public_id, accounts.INSPECT)
-        decide(session, one, access.user(), given.result, reason=given.reason, note=given.note)
+        decide(session, one, authentication.user(), given.result, reason=given.reason, note=given.note)
         return _shown(session, public_id), 201, ""
 
-    return answers.once(access.user(), work)
+    return responses.once(authentication.user(), work)
 
 
 def _mine(session, public_id, right):
     one = inspections.inspection(session, public_id)
-    rights.check(session, access.user(), right, one.restroom.facility_id)
+    rights.check(session, authentication.user(), right, one.restroom.facility_id)
     return one
 
 
 def _shown(session, public_id):
     session.expire_all()  # so that what was just added is read with the rest
     one = inspections.inspection(session, public_id)
-    return models.InspectionOut(
+    return schemas.InspectionOut(
         **row_out(one),
         people=[{"name": person.name, "agency": person.agency} for person in one.people],
         sensors=[used.sensor.name for used in one.sensors],
@@ -202,7 +204,7 @@ def _answers(session, one):
         }
         for part in at.parts
     ]
-    return models.ChecklistOut(version=at.checklist.version if at.checklist else None, parts=parts)
+    return schemas.ChecklistOut(version=at.checklist.version if at.checklist else None, parts=parts)
 
 
 def _told(row):

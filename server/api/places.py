@@ -3,7 +3,7 @@
 from apiflask import APIBlueprint
 from flask import g
 
-from server.api import PREFIX, access, answers, models
+from server.api import PREFIX, authentication, responses, schemas
 from server.services import listings
 from server.services.people import access as rights
 from server.services.people import accounts
@@ -14,8 +14,8 @@ bp = APIBlueprint("places", __name__, url_prefix=PREFIX)
 
 
 @bp.get("/me")
-@bp.output(models.MeOut)
-@access.needs(accounts.SEE)
+@bp.output(schemas.MeOut)
+@authentication.needs(accounts.SEE)
 def me():
     """Whose token this is, and what it may do."""
     token = g.token
@@ -29,52 +29,52 @@ def me():
 
 
 @bp.get("/facilities")
-@bp.input(models.FacilityQuery, location="query")
-@bp.output(models.FacilityPage)
-@access.needs(accounts.SEE)
+@bp.input(schemas.FacilityQuery, location="query")
+@bp.output(schemas.FacilityPage)
+@authentication.needs(accounts.SEE)
 def facilities(query_data):
     """Facilities."""
-    after = answers.cursor(query_data.cursor)
-    with access.store()() as session:
+    after = responses.cursor(query_data.cursor)
+    with authentication.store()() as session:
         rows = listings.facilities(
-            session, access.user(), query_data.search, query_data.organisation, after, query_data.limit
+            session, authentication.user(), query_data.search, query_data.organisation, after, query_data.limit
         )
-        return answers.page(rows, query_data.limit, facility_out)
+        return responses.page(rows, query_data.limit, facility_out)
 
 
 @bp.get("/facilities/<public_id>")
-@bp.output(models.FacilityOut)
-@access.needs(accounts.SEE)
+@bp.output(schemas.FacilityOut)
+@authentication.needs(accounts.SEE)
 def facility(public_id):
     """One facility."""
-    with access.store()() as session:
+    with authentication.store()() as session:
         found = editing.facility(session, public_id)
-        rights.check(session, access.user(), accounts.SEE, found.id)
+        rights.check(session, authentication.user(), accounts.SEE, found.id)
         return facility_out(found)
 
 
 @bp.get("/restrooms")
-@bp.input(models.RestroomQuery, location="query")
-@bp.output(models.RestroomPage)
-@access.needs(accounts.SEE)
+@bp.input(schemas.RestroomQuery, location="query")
+@bp.output(schemas.RestroomPage)
+@authentication.needs(accounts.SEE)
 def restrooms(query_data):
     """Restrooms; `due_before_s` = now gives the overdue ones."""
     asked = query_data.model_dump(exclude={"cursor"})
     asked["block"] = asked["block"] or ""
-    after = answers.cursor(query_data.cursor)
-    with access.store()() as session:
-        rows = listings.restrooms(session, access.user(), after=after, **asked)
-        return answers.page(rows, query_data.limit, restroom_out)
+    after = responses.cursor(query_data.cursor)
+    with authentication.store()() as session:
+        rows = listings.restrooms(session, authentication.user(), after=after, **asked)
+        return responses.page(rows, query_data.limit, restroom_out)
 
 
 @bp.get("/restrooms/<public_id>")
-@bp.output(models.RestroomOut)
-@access.needs(accounts.SEE)
+@bp.output(schemas.RestroomOut)
+@authentication.needs(accounts.SEE)
 def restroom(public_id):
     """One restroom."""
-    with access.store()() as session:
+    with authentication.store()() as session:
         found = places.restroom(session, public_id)
-        rights.check(session, access.user(), accounts.SEE, found.facility_id)
+        rights.check(session, authentication.user(), accounts.SEE, found.facility_id)
         return restroom_out(found)
 
 

@@ -19,8 +19,8 @@ from amqtt.mqtt.connect import ConnectPacket
 
 from ansim.envelope import MAX_MESSAGE_BYTES
 from server import clock
-from server.broker import rules
-from server.ingest.refusals import Refusals
+from server.broker import topic_rules
+from server.ingest.rejections import Refusals
 from server.services.intake import counters
 
 LISTENER = "default"
@@ -156,9 +156,9 @@ class Gate:
         user, password = packet.username, packet.password
         if not user or password is None:
             return "no user name or password"
-        if not rules.client_id_fits(user, packet.client_id):
+        if not topic_rules.client_id_fits(user, packet.client_id):
             return "the client id is not the user's"
-        if packet.will_flag and not rules.may_write(user, packet.will_topic or ""):
+        if packet.will_flag and not topic_rules.may_write(user, packet.will_topic or ""):
             return "the will is for a topic of somebody else"
         if not await asyncio.to_thread(self._doorman.admits, user, password):
             return "wrong name or password, or revoked"

@@ -8,9 +8,9 @@ import ssl
 import structlog
 from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
 
-from server import db, logs, vault
-from server.broker import confine
-from server.broker.doorman import Doorman
+from server import db, logging_setup, vault
+from server.broker import amqtt_plugin
+from server.broker.authentication import Doorman
 from server.broker.gate import LISTENER, Gate
 
 log = structlog.get_logger()
@@ -30,8 +30,10 @@ async def serve(settings, started=None, stop: asyncio.Event | None = None) -> No
     gate = Gate(Doorman(db.open_sessions(settings.url()), vault.open_vault(settings)))
     # EXTERNAL: amqtt opens no port of its own; who wants to reach it comes through the gate.
     listener = ListenerConfig(type=ListenerType.EXTERNAL)
-    broker = confine.ConfinedBroker(BrokerConfig(listeners={LISTENER: listener}, plugins={confine.PLUGIN: {}}))
-    broker.plugins_manager.get_plugin(confine.Confine.__name__).gate = gate
+    broker = amqtt_plugin.ConfinedBroker(
+        BrokerConfig(listeners={LISTENER: listener}, plugins={amqtt_plugin.PLUGIN: {}})
+    )
+    broker.plugins_manager.get_plugin(amqtt_plugin.Confine.__name__).gate = gate
     await broker.start()
     try:
         await gate.start(broker, settings.mqtt_bind, settings.mqtt_port, _tls(settings))
@@ -68,7 +70,7 @@ def run(settings) -> None:
     """Serve until interrupted. Brings the database up to date first. Raises CannotListen."""
     from server import migrations
 
-    logs.configure(settings.log_format)
+    logging_setup.configure(settings.log_format)
     migrations.upgrade(settings)
     asyncio.run(_run(settings))
 

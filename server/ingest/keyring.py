@@ -4,8 +4,8 @@ from collections import namedtuple
 
 from sqlalchemy import select
 
+from server.envelope_signer import Signer
 from server.models.sensors import Sensor
-from server.seals import Signer
 from server.vault import Vault
 
 KEPT_S = 300  # an entry is read again after so long

@@ -18,11 +18,11 @@ import paho.mqtt.client as mqtt
 import structlog
 
 from ansim import topics
-from server import clock, db, logs, vault
-from server.broker import rules
-from server.ingest import batch, letters, outgoing, wire
+from server import clock, db, logging_setup, vault
+from server.broker import topic_rules
+from server.ingest import batch, decode, mqtt_client, outgoing
 from server.ingest.keyring import Keyring
-from server.ingest.refusals import Refusals
+from server.ingest.rejections import Refusals
 from server.services.findings.pseudonyms import Pseudonyms
 from server.services.intake import completeness, counters
 from server.services.sensors import commands, enrolment, health, rollout
@@ -55,7 +55,7 @@ class Ingest:
         self._vault = keys
         self._keyring = Keyring(self._sessions, keys)
         self._store = batch.Store(self._sessions, Pseudonyms(keys))
-        self._password = settings.mqtt_password.get_secret_value() or keys.service_password(rules.SERVICE)
+        self._password = settings.mqtt_password.get_secret_value() or keys.service_password(topic_rules.SERVICE)
         self._refusals = Refusals()
         self._confirmations = outgoing.Confirmations()
         self._greetings = outgoing.Greetings()
@@ -98,13 +98,13 @@ class Ingest:
 
     def _make_client(self):
         settings = self._settings
-        client = wire.Client(
+        client = mqtt_client.Client(
             mqtt.CallbackAPIVersion.VERSION2,
-            client_id=f"{rules.SERVICE}-{settings.worker}",
+            client_id=f"{topic_rules.SERVICE}-{settings.worker}",
             clean_session=False,
             manual_ack=True,
         )
-        client.username_pw_set(settings.mqtt_user or rules.SERVICE, self._password)
+        client.username_pw_set(settings.mqtt_user or topic_rules.SERVICE, self._password)
         client.max_inflight_messages_set(1000)
         client.max_queued_messages_set(10_000)
         if settings.mqtt_ca:
@@ -143,7 +143,9 @@ class Ingest:
 
     def _subscribed(self, _client, _data, _mid, reasons, _properties):
         if any(reason.is_failure for reason in reasons):
-            raise Refused(f"the broker does not let {rules.SERVICE} read what sensors write; check its access list")
+            raise Refused(
+                f"the broker does not let {topic_rules.SERVICE} read what sensors write; check its access list"
+            )
         self.ready = True
         log.info(
             "connected to the broker", worker=self._settings.worker, share_group=self._settings.share_group or None
@@ -186,8 +188,8 @@ class Ingest:
             if mid:
                 self._mids.append(mid)
             try:
-                self._letters.append((letters.read(self._keyring, topic, payload, now_s), retained))
-            except letters.Bad as bad:
+                self._letters.append((decode.read(self._keyring, topic, payload, now_s), retained))
+            except decode.Bad as bad:
                 self._refusals.add(bad.why, bad.sensor, bad.detail, now_s)
 
     def _flush(self):
@@ -298,14 +300,14 @@ def run(settings) -> None:
     """Store what sensors report until interrupted. Brings the database up to date first."""
     from server import migrations
 
-    logs.configure(settings.log_format)
+    logging_setup.configure(settings.log_format)
     migrations.upgrade(settings)
     calm_collector()
     process = Ingest(settings)
     signal.signal(signal.SIGTERM, process.stop)
     signal.signal(signal.SIGINT, process.stop)
     if settings.ingest_metrics_port:
-        from server.ingest import meters
+        from server.ingest import metrics
 
-        meters.serve(settings.ingest_metrics_port, process.totals)
+        metrics.serve(settings.ingest_metrics_port, process.totals)
     process.run()

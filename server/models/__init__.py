@@ -6,6 +6,7 @@ that points at it. The few fields that do change say "current" beside them; they
 what the newest of those rows says, so that lists need no search.
 """
 
+from server.models.audit import LogEntry, LogHead, LogPersonal, LogTip
 from server.models.base import Base
 from server.models.campaigns import (
     Campaign,
@@ -28,7 +29,7 @@ from server.models.inspections import (
     Signature,
     SweepAssignment,
 )
-from server.models.log import LogEntry, LogHead, LogPersonal, LogTip
+from server.models.intake import DroppedRange, Proximity, Report, Selftest, SensorBoot, Sweep, Tally
 from server.models.outside import Delivery, KeptAnswer, Notice, Subscription
 from server.models.people import Invitation, RecoveryCode, Token, User, UserPlace
 from server.models.photos import Hole, HoleEvent, Photo
@@ -43,7 +44,6 @@ from server.models.places import (
 )
 from server.models.plans import Policy
 from server.models.privacy import AccessEvent, SiteNotice
-from server.models.reports import DroppedRange, Proximity, Report, Selftest, SensorBoot, Sweep, Tally
 from server.models.requests import InspectionRequest
 from server.models.sensors import Command, Sensor
 

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from server.models.findings import Disposition, Finding, FindingEvent
 from server.models.inspections import Inspection, InspectionResult, InspectionSensor, InspectionStep
+from server.models.intake import Sweep
 from server.models.places import Restroom
-from server.models.reports import Sweep
 from server.models.sensors import Command, Sensor
 
 

@@ -4,9 +4,9 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from server import ids
+from server.models.audit import LogEntry
 from server.models.findings import Finding
 from server.models.inspections import Inspection, InspectionResult
-from server.models.log import LogEntry
 from server.models.places import Facility, Organisation, Restroom
 from server.models.sensors import Sensor
 from server.services.people import access

@@ -24,37 +24,26 @@ The pages. Each view reads the request, asks a service, and picks a template; se
     public       what the code on a door leads to; no account needed
 """
 
-from server.web import (
-    account,
-    assets,
+from server.web import assets, errors, page
+from server.web.audit import log
+from server.web.findings import judging, known_emitters
+from server.web.inspecting import (
     campaigns,
-    checkin,
+    check_in,
     checklists,
-    claims,
-    emitters,
-    errors,
-    eye,
-    findings,
+    eye_step,
     holes,
     inspections,
-    log,
-    maps,
-    notices,
-    offline,
-    page,
-    people,
+    offline_visits,
     photos,
-    places,
-    placing,
-    plans,
-    privacy,
-    public,
-    reports,
-    sensors,
     signing,
-    updates,
 )
-from server.web import imports as imports_
+from server.web.outside import notifications
+from server.web.people import accounts, own_account, privacy
+from server.web.places import editing, maps, plans, public_page, restrooms
+from server.web.places import imports as imports_
+from server.web.reporting import half_years
+from server.web.sensors import claims, fleet, rollout
 
 
 def register(app) -> None:
@@ -63,31 +52,31 @@ def register(app) -> None:
     page.init(app)
     errors.init(app)
     for room in (
-        account,
-        places,
+        own_account,
+        restrooms,
         maps,
-        placing,
+        editing,
         imports_,
         plans,
         inspections,
-        checkin,
-        offline,
-        eye,
+        check_in,
+        offline_visits,
+        eye_step,
         photos,
         holes,
         signing,
         checklists,
-        findings,
-        emitters,
+        judging,
+        known_emitters,
         campaigns,
-        sensors,
+        fleet,
         claims,
-        updates,
-        people,
+        rollout,
+        accounts,
         log,
-        notices,
-        reports,
+        notifications,
+        half_years,
         privacy,
-        public,
+        public_page,
     ):
         app.register_blueprint(room.bp)

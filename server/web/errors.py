@@ -10,7 +10,7 @@ from flask_babel import lazy_gettext as _
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from server import problems, security
+from server import problem_documents, security
 from server.services.errors import NotFound
 
 # code -> (heading, advice, icon)
@@ -62,21 +62,21 @@ def _known(error):
         answer = make_response(_answer(429, *PAGES[429]))
         answer.headers["Retry-After"] = str(security.retry_after_s())
         return answer
-    if problems.wanted() and error.code >= 400:
-        return problems.of_http(error)
+    if problem_documents.wanted() and error.code >= 400:
+        return problem_documents.of_http(error)
     return _answer(error.code, *PAGES[error.code]) if error.code in PAGES else error
 
 
 def _broken(_error):
-    if problems.wanted():
-        return problems.document(500, "broken", "Something is broken on this server.")
+    if problem_documents.wanted():
+        return problem_documents.document(500, "broken", "Something is broken on this server.")
     # The database may be what is broken, so this page asks neither who is signed in nor for the language.
     return render_template("broken.html"), 500
 
 
 def _answer(code, heading, advice, symbol):
-    if problems.wanted():
-        return problems.document(code, problems.CODES.get(code, "bad_request"), str(heading))
+    if problem_documents.wanted():
+        return problem_documents.document(code, problem_documents.CODES.get(code, "bad_request"), str(heading))
     if request.headers.get("HX-Request"):
         return gettext("Error %(code)s", code=code), code
     return render_template("error.html", code=code, heading=heading, advice=advice, symbol=symbol), code

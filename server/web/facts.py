@@ -13,7 +13,7 @@ from server.models.inspections import METHODS, NONE_FOUND, NOT_COMPLETED, REFERR
 from server.services.inspecting import coverage as coverage_service
 from server.services.places import plans as plans_service
 from server.services.sensors import enrolment as sensors_service
-from server.wording import words
+from server.wording import vocabulary
 
 UNDECODABLE_PERMILLE = coverage_service.UNDECODABLE_PERMILLE
 LOW_BATTERY_PERCENT = 20
@@ -42,9 +42,9 @@ def due(room, now_s: int) -> Due:
         return Due(room.due_s, False, gettext("By %(day)s", day=short_day(room.due_s)))
     done = {method: getattr(room, column) for method, column in plans_service.DONE_COLUMNS.items()}
     if done[room.due_method] is not None:
-        return Due(room.due_s, True, gettext("Overdue: %(method)s", method=words.PLANNED[room.due_method]))
+        return Due(room.due_s, True, gettext("Overdue: %(method)s", method=vocabulary.PLANNED[room.due_method]))
     if any(done.values()):
-        return Due(None, True, gettext("Due now: %(method)s", method=words.PLANNED[room.due_method]))
+        return Due(None, True, gettext("Due now: %(method)s", method=vocabulary.PLANNED[room.due_method]))
     return Due(None, True, gettext("Due now"))
 
 
@@ -125,7 +125,7 @@ def is_alarm(finding) -> bool:
 
 def methods_text(methods) -> str:
     """Return methods as they stand in a sentence: "eye, RF and lens"."""
-    names = [str(words.METHODS_BY[method]) for method in METHODS if method in methods]
+    names = [str(vocabulary.METHODS_BY[method]) for method in METHODS if method in methods]
     if len(names) < 2:
         return "".join(names)
     return gettext("%(first)s and %(last)s", first=", ".join(names[:-1]), last=names[-1])
@@ -165,7 +165,9 @@ def step_statement(step, covered: Coverage | None, found) -> str:
             " listened to long enough (%(listened)s in all).",
             **given,
         )
-    kinds = ", ".join(f"{words.DISPOSITIONS[kind].short}: {settled[kind]}" for kind in DISPOSITIONS if settled[kind])
+    kinds = ", ".join(
+        f"{vocabulary.DISPOSITIONS[kind].short}: {settled[kind]}" for kind in DISPOSITIONS if settled[kind]
+    )
     return gettext(
         "Apart from what was heard and settled (%(settled)s), no camera-like transmission found by RF at %(time)s,"
         " with %(reached)s of %(all)s channels of 2.4 GHz listened to long enough (%(listened)s in all).",
@@ -186,7 +188,7 @@ def sensor(one, silent_after_s: int) -> SensorFacts:
     info = one.info or {}
     state = sensors_service.status(one, clock.now_s(), silent_after_s)
     capabilities = info.get("capabilities", [])
-    hears = [str(words.CAPABILITIES.get(name, name)) for name in capabilities]
+    hears = [str(vocabulary.CAPABILITIES.get(name, name)) for name in capabilities]
     battery = info.get("battery_percent")
     return SensorFacts(one, state, battery, hears, _sensor_warning(state, battery, capabilities, info))
 

@@ -24,7 +24,7 @@ from server import clock
 from server.models.findings import DISPOSITIONS, REFERRED
 from server.models.places import BLOCKS
 from server.services.people.accounts import LEAST_PASSWORD, MOST_PASSWORD
-from server.wording import words
+from server.wording import vocabulary
 
 NEW_FACILITY = "new"
 CALL_CLOCK_SLACK_S = 300  # a phone's clock may run ahead of ours
@@ -89,7 +89,7 @@ class RestroomForm(FlaskForm):
     facility_address = StringField(_("Its address"), [_most(200)])
     name = StringField(_("Name of the restroom"), [_needed, _most(200)])
     name_en = StringField(_("Name in English"), [_most(200)])
-    block = SelectField(_("Who it is for"), choices=[SelectChoice(block, words.BLOCKS[block]) for block in BLOCKS])
+    block = SelectField(_("Who it is for"), choices=[SelectChoice(block, vocabulary.BLOCKS[block]) for block in BLOCKS])
     floor = StringField(_("Floor"), [_most(20)])
     stalls = IntegerField(
         _("Stalls"), [Optional(), NumberRange(0, 500, message=_("A number from %(min)d to %(max)d."))], default=0
@@ -105,7 +105,7 @@ class DispositionForm(FlaskForm):
     kind = RadioField(
         _("What is it?"),
         [InputRequired(_("Please choose one."))],
-        choices=[SelectChoice(kind, words.DISPOSITIONS[kind].title) for kind in DISPOSITIONS],
+        choices=[SelectChoice(kind, vocabulary.DISPOSITIONS[kind].title) for kind in DISPOSITIONS],
     )
     reason = TextAreaField(_("How was that found out?"), [_needed, _most(1000)])
     # Two fields, because a browser's own field for both shows 12 hours where its language does.

@@ -58,12 +58,12 @@ def init(app) -> None:
 
 
 class _Words:
-    """The tables of wording.words under lower-case names: words.methods is METHODS."""
+    """The tables of wording.vocabulary under lower-case names: words.methods is METHODS."""
 
-    answer = staticmethod(wording.words.answer)
+    answer = staticmethod(wording.vocabulary.answer)
 
     def __getattr__(self, name):
-        return getattr(wording.words, name.upper())
+        return getattr(wording.vocabulary, name.upper())
 
 
 WORDS = _Words()

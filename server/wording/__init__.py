@@ -12,7 +12,7 @@ from collections import namedtuple
 
 from flask_babel import gettext
 
-from server.wording import numbers, words
+from server.wording import numbers, vocabulary
 from server.wording.causes import CAUSES, VERDICTS
 from server.wording.refusals import refusal
 from server.wording.rules import CLEAR, RULES, SET, UP_TO
@@ -75,7 +75,7 @@ def considered(rows) -> list[CauseLine]:
 
 def finding_title(detector: str) -> str:
     """Return what a finding of this detector is called. Never "a camera": only a person confirms one."""
-    known = words.DETECTORS.get(detector)
+    known = vocabulary.DETECTORS.get(detector)
     return str(known.title) if known else gettext("Camera-like transmission (%(detector)s)", detector=detector)
 
 

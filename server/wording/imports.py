@@ -2,7 +2,7 @@
 
 from flask_babel import lazy_gettext as _
 
-from server.wording import words
+from server.wording import vocabulary
 
 MOST_SHOWN = 60  # characters of a value
 
@@ -122,7 +122,7 @@ def problem(one) -> str:
 def _value(value):
     """What a row said, short: rooms as their kinds with the number of stalls, if it is known."""
     if isinstance(value, list):
-        value = ", ".join(f"{words.BLOCKS[block]} {stalls or ''}".strip() for block, stalls in value)
+        value = ", ".join(f"{vocabulary.BLOCKS[block]} {stalls or ''}".strip() for block, stalls in value)
     text = "–" if value in (None, "") else str(value)
     return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 1] + "…"
 

@@ -7,7 +7,7 @@ How measured values are written: unit, rounding, and names where the value is a 
 
 from flask_babel import format_decimal, gettext
 
-from server.wording import signs
+from server.wording import signature_tables
 
 
 def _decimal(value, digits=0):
@@ -40,7 +40,7 @@ def _khz(value):
 
 def _named(table):
     def named(value):
-        return signs.named(table, value) or gettext("entry %(number)s of the list", number=value)
+        return signature_tables.named(table, value) or gettext("entry %(number)s of the list", number=value)
 
     return named
 

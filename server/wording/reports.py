@@ -4,7 +4,7 @@ from flask_babel import format_decimal, gettext
 from flask_babel import lazy_gettext as _
 
 from server import i18n
-from server.wording import words
+from server.wording import vocabulary
 
 # Column of a report -> its heading. The order is the order in the table.
 COLUMNS = {
@@ -110,7 +110,7 @@ def table(report) -> tuple[list[str], list[list]]:
 
 def not_covered(paper, coverage) -> list[str]:
     """What an inspection did not look at, in sentences. coverage: facts.Coverage or None."""
-    lines = [gettext("Not done: %(method)s.", method=words.METHODS[method]) for method in paper.not_done]
+    lines = [gettext("Not done: %(method)s.", method=vocabulary.METHODS[method]) for method in paper.not_done]
     if "rf" in paper.result.methods and coverage is not None:
         missing = [str(one.channel) for one in coverage.channels if not one.enough]
         if missing:

@@ -22,7 +22,7 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 
 from ansim import envelope, report, topics
-from server import seals
+from server import envelope_signer
 from server.ingest.main import Ingest, calm_collector
 from tests.conftest import ROOT
 from tests.integration.paho_sensor import sweep_body
@@ -175,7 +175,7 @@ def _publish(port, keys, messages):
         body = report.encode(message)
         prev[name] = envelope.digest(body)
         topic = topics.topic(name, topics.REPORT)
-        last = client.publish(topic, seals.seal(keys[name], topic, body), 1)
+        last = client.publish(topic, envelope_signer.seal(keys[name], topic, body), 1)
     last.wait_for_publish(120)
     client.disconnect()
     client.loop_stop()

@@ -17,7 +17,7 @@ from collections import OrderedDict
 import paho.mqtt.client as mqtt
 
 from ansim import envelope, report, topics
-from server import seals
+from server import envelope_signer
 
 AGAIN_AFTER_S = 1.5  # nothing confirmed for so long: begin anew (a real sensor: 10 s)
 AGAIN_MOST_S = 12
@@ -137,7 +137,7 @@ class PahoSensor:
 
     def _sealed(self, leaf, message):
         topic = topics.topic(self.name, leaf)
-        return topic, seals.seal(self.key, topic, report.encode(message))
+        return topic, envelope_signer.seal(self.key, topic, report.encode(message))
 
     def _run(self):
         client = self._client
@@ -185,7 +185,7 @@ class PahoSensor:
                     self._sent.add(key)
                     room -= 1
                     topic = topics.topic(self.name, topics.REPORT)
-                    self._client.publish(topic, seals.seal(self.key, topic, data), 1)
+                    self._client.publish(topic, envelope_signer.seal(self.key, topic, data), 1)
 
     def _begin_anew(self):
         self._sent.clear()

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 
 from server import db, migrations, vault
 from server.broker import main as broker_main
-from server.broker import rules
+from server.broker import topic_rules
 from server.config import Settings
 from server.ingest import main as ingest_main
 from server.models import Report, Sensor, SensorBoot, Tally
@@ -204,7 +204,7 @@ class Server:
             return enrolment.enrol(session, self.vault, name, **fields)[1]
 
     def service_password(self) -> str:
-        return self.vault.service_password(rules.SERVICE)
+        return self.vault.service_password(topic_rules.SERVICE)
 
     def count(self, table=Report) -> int:
         with self.sessions() as session:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from ansim import report, topics
-from server import seals
+from server import envelope_signer
 from server.ingest import main as ingest_main
 from server.models import Finding, Inspection, Report
 from server.services.findings import judging
@@ -114,7 +114,7 @@ def bad_messages(hall):
     good = report.report(9, 1, "", 5, None, "", report.RESTART, {})
 
     def signed(body, on=topic):
-        return seals.seal(hall.key, on, body)
+        return envelope_signer.seal(hall.key, on, body)
 
     other_version = report.encode({**good, "v": 2})
     return [
@@ -155,8 +155,10 @@ def test_a_replayed_number_with_another_content_is_a_conflict(running, hall):
     topic = topics.topic("hall", topics.REPORT)
 
     with capture_logs() as lines:
-        hall.publish_raw(topic, seals.seal(hall.key, topic, first))
-        hall.publish_raw(topic, seals.seal(hall.key, topic, first.replace(b'"tick_ms":1000', b'"tick_ms":1001')))
+        hall.publish_raw(topic, envelope_signer.seal(hall.key, topic, first))
+        hall.publish_raw(
+            topic, envelope_signer.seal(hall.key, topic, first.replace(b'"tick_ms":1000', b'"tick_ms":1001'))
+        )
         wait_for(lambda: running.tally(counters.CONFLICT, "hall") == 1)
 
     wait_for(lambda: running.tally(counters.DUPLICATE, "hall") == 1)

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server import clock
-from server.models.log import LogEntry, LogHead, LogTip
+from server.models.audit import LogEntry, LogHead, LogTip
 from server.services.audit import canonical, log
 from server.services.errors import Refused
 from server.vault import Vault

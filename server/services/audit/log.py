@@ -21,7 +21,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server import clock
-from server.models.log import LogEntry, LogPersonal, LogTip
+from server.models.audit import LogEntry, LogPersonal, LogTip
 from server.models.people import User
 from server.services.audit import canonical
 

@@ -14,9 +14,9 @@ Each part ends at the first head that covers its entries, so a proof stays as sh
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from server.models.audit import LogEntry, LogHead, LogPersonal
 from server.models.findings import Finding
 from server.models.inspections import Inspection
-from server.models.log import LogEntry, LogHead, LogPersonal
 from server.services.audit import heads as log_heads
 from server.services.audit import log
 from server.services.errors import Refused

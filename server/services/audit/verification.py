@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-from server.models.log import LogEntry, LogHead, LogPersonal, LogTip
+from server.models.audit import LogEntry, LogHead, LogPersonal, LogTip
 from server.services.audit import heads as log_heads
 from server.services.audit import log
 

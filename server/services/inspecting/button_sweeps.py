@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session, joinedload
 from server import clock
 from server.models.findings import Finding
 from server.models.inspections import Inspection, InspectionSensor, SweepAssignment
+from server.models.intake import Sweep
 from server.models.places import Restroom
-from server.models.reports import Sweep
 from server.models.sensors import Sensor
 from server.services.audit import log
 from server.services.errors import NotFound, Refused

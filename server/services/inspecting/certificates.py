@@ -12,9 +12,9 @@ from collections import namedtuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from server.models.audit import LogEntry
 from server.models.inspections import METHODS, STEP_NOT_DONE, Inspection
-from server.models.log import LogEntry
-from server.models.reports import Selftest
+from server.models.intake import Selftest
 from server.services.audit import heads
 from server.services.errors import Refused
 from server.services.inspecting import inspections, signatures

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server.models.inspections import Inspection
-from server.models.reports import Sweep
+from server.models.intake import Sweep
 
 CHANNELS = tuple(range(1, 14))  # 2.4 GHz Wi-Fi in Korea
 # Least time on each channel. A streaming camera sends in 60-100 % of seconds, and the windowed rule

@@ -25,10 +25,10 @@ from server.models.inspections import (
     InspectionStep,
     Signature,
 )
+from server.models.intake import Selftest
 from server.models.people import User
 from server.models.photos import Photo
 from server.models.places import Restroom
-from server.models.reports import Selftest
 from server.services.audit import canonical, log
 from server.services.errors import NotFound, Refused
 from server.services.inspecting import checklists

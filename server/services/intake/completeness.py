@@ -8,7 +8,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from ansim import report
-from server.models.reports import DroppedRange, Report, SensorBoot
+from server.models.intake import DroppedRange, Report, SensorBoot
 from server.services.intake import statements
 
 CONFIRMED_BOOTS = 8  # most rows of a `stored` message; see ansim/report.py

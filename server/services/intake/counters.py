@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from server import clock
 from server.db import insert
-from server.models.reports import Tally
+from server.models.intake import Tally
 
 STORED = "stored"  # a report, now in the database
 DUPLICATE = "duplicate"  # a report that was there already: normal with "at least once"

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from ansim import report
 from server.models.findings import Finding, FindingEvent, StimulusResult
-from server.models.reports import Report, Selftest, Sweep
+from server.models.intake import Report, Selftest, Sweep
 
 _REPORT = Report.__table__
 

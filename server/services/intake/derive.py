@@ -10,7 +10,7 @@ from ansim import report
 from server import clock
 from server.models.findings import Finding, StimulusResult
 from server.models.inspections import Inspection, InspectionSensor, SweepAssignment
-from server.models.reports import Selftest
+from server.models.intake import Selftest
 from server.models.sensors import Sensor
 from server.services.findings.pseudonyms import Pseudonyms
 from server.services.intake import finding_events, statements

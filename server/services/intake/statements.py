@@ -8,7 +8,7 @@ services is written with SQLAlchemy; who changes a column of these tables change
 
 from sqlalchemy.orm import Session
 
-from server.models.reports import Report, SensorBoot, Sweep
+from server.models.intake import Report, SensorBoot, Sweep
 
 REPORT = [
     "id",

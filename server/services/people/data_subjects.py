@@ -11,9 +11,9 @@ from sqlalchemy import delete, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from server import clock, ids
+from server.models.audit import LogPersonal
 from server.models.campaigns import CampaignMember
 from server.models.inspections import InspectionPerson, Signature
-from server.models.log import LogPersonal
 from server.models.outside import KeptAnswer
 from server.models.people import Invitation, RecoveryCode, Token, User, UserPlace
 from server.models.privacy import AccessEvent

@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session, joinedload
 
 from server import clock
 from server.models.inspections import EYE, LENS, NOT_COMPLETED, RF, Inspection, InspectionResult
+from server.models.intake import Selftest
 from server.models.places import Facility, Restroom
 from server.models.plans import PLANNED, SELFTEST, Policy
-from server.models.reports import Selftest
 from server.models.sensors import Sensor
 from server.services.audit import log
 from server.services.errors import Refused

@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session, joinedload
 from ansim import envelope, report, topics
 from server import clock
 from server.models.inspections import InspectionSensor
+from server.models.intake import Selftest, SensorBoot, Tally
 from server.models.people import User
 from server.models.places import Restroom
-from server.models.reports import Selftest, SensorBoot, Tally
 from server.models.sensors import Sensor
 from server.services.audit import log
 from server.services.errors import NotFound, Refused

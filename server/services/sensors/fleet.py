@@ -12,8 +12,8 @@ from sqlalchemy import case, func, select, tuple_
 from sqlalchemy.orm import Session, joinedload
 
 from ansim import report
+from server.models.intake import Selftest, SensorBoot
 from server.models.places import Facility, Restroom
-from server.models.reports import Selftest, SensorBoot
 from server.models.sensors import Sensor
 from server.services.sensors.enrolment import NEVER, OFFLINE, ONLINE, REVOKED, SILENT, SLEEPING, clock_error, visible
 

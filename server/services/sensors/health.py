@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from ansim import report
 from server.models.findings import Finding
-from server.models.reports import Proximity, SensorBoot
+from server.models.intake import Proximity, SensorBoot
 from server.models.sensors import Sensor
 
 SEEN_EVERY_S = 5  # how exact `last_seen_s` is; writing it for every message would double the work

@@ -13,6 +13,7 @@ from collections import namedtuple
 from sqlalchemy import delete, func, inspect, null, or_, select, update
 
 from server import clock
+from server.models.audit import LogEntry, LogPersonal
 from server.models.campaigns import Campaign, CampaignAction, CampaignHandover, CampaignMember, CampaignTeam
 from server.models.checklists import ChecklistAnswer
 from server.models.findings import (
@@ -34,12 +35,11 @@ from server.models.inspections import (
     Signature,
     SweepAssignment,
 )
-from server.models.log import LogEntry, LogPersonal
+from server.models.intake import Proximity, Report, Selftest, Sweep, Tally
 from server.models.outside import Delivery, KeptAnswer, Notice
 from server.models.people import Invitation
 from server.models.photos import HoleEvent, Photo
 from server.models.privacy import AccessEvent
-from server.models.reports import Proximity, Report, Selftest, Sweep, Tally
 from server.models.sensors import Command
 from server.services.audit import log
 from server.services.inspecting import photos

@@ -1,6 +1,6 @@
 import pytest
 
-from server.broker import confine, gate, rules
+from server.broker import amqtt_plugin, gate, topic_rules
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ from server.broker import confine, gate, rules
     ],
 )
 def test_a_client_id_belongs_to_its_user(user, client_id, fits):
-    assert rules.client_id_fits(user, client_id) is fits
+    assert topic_rules.client_id_fits(user, client_id) is fits
 
 
 @pytest.mark.parametrize(
@@ -37,11 +37,11 @@ def test_a_client_id_belongs_to_its_user(user, client_id, fits):
     ],
 )
 def test_who_writes_and_reads_what(user, topic, writes, reads):
-    assert (rules.may_write(user, topic), rules.may_read(user, topic)) == (writes, reads)
+    assert (topic_rules.may_write(user, topic), topic_rules.may_read(user, topic)) == (writes, reads)
 
 
 def test_a_steady_dictionary_may_change_while_somebody_goes_through_it():
-    steady = confine._Steady(a=1, b=2)
+    steady = amqtt_plugin._Steady(a=1, b=2)
 
     for key in steady:
         steady[key + "x"] = 0

@@ -3,7 +3,8 @@
 import pytest
 from sqlalchemy import func, select
 
-from server import cli_places, create_app
+from server import create_app
+from server.cli import places
 from server.models import Facility, Notice, Restroom
 from server.services.places import imports, restrooms
 
@@ -62,10 +63,10 @@ def test_a_slip_in_the_mapping_is_told(flask, own, pairs, words):
 
 def test_a_person_is_asked_what_cannot_be_guessed(app, own, monkeypatch):
     answers = {"name": "Ort", "address": "Strasse", "women": "Damen"}
-    monkeypatch.setattr(cli_places.sys.stdin, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr(cli_places.click, "prompt", lambda text, **_: answers.get(text.partition(":")[0], ""))
+    monkeypatch.setattr(places.sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(places.click, "prompt", lambda text, **_: answers.get(text.partition(":")[0], ""))
 
-    assert cli_places._mapping(own, ()) == answers
+    assert places._mapping(own, ()) == answers
 
 
 def test_what_stands_against_a_file_is_told_with_the_way_on(app, flask, tmp_path):

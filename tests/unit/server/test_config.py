@@ -2,7 +2,7 @@ import stat
 
 import pytest
 
-from server import ids, seals, vault
+from server import envelope_signer, ids, vault
 from server.config import BadSettings, Settings, from_environment
 
 
@@ -113,5 +113,5 @@ def test_ids_can_be_read_out_and_typed():
 
 
 def test_messages_larger_than_any_are_told_apart():
-    with pytest.raises(seals.TooLarge):
-        seals.unseal(b"k" * 32, "t", b"x" * 20_000)
+    with pytest.raises(envelope_signer.TooLarge):
+        envelope_signer.unseal(b"k" * 32, "t", b"x" * 20_000)

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from ansim import envelope, report, topics
-from server import seals
-from server.ingest import letters, outgoing, refusals, wire
+from server import envelope_signer
+from server.ingest import decode, mqtt_client, outgoing, rejections
 from server.ingest.keyring import Entry, Keyring
 from server.services.intake import counters, store
 from server.services.sensors import enrolment
@@ -17,7 +17,7 @@ from tests.unit.server.said import NOW_S
 
 KEY = bytes(range(32))
 TOPIC = "ansim/1/hall/report"
-HALL = Entry(1, "hall", seals.Signer(KEY), False, NOW_S)
+HALL = Entry(1, "hall", envelope_signer.Signer(KEY), False, NOW_S)
 
 
 class Ring:
@@ -42,8 +42,8 @@ def sealed(message, topic=TOPIC, key=KEY):
 
 
 def why(topic, payload):
-    with pytest.raises(letters.Bad) as bad:
-        letters.read(Ring(), topic, payload, NOW_S)
+    with pytest.raises(decode.Bad) as bad:
+        decode.read(Ring(), topic, payload, NOW_S)
     return bad.value.why
 
 
@@ -52,12 +52,16 @@ def why(topic, payload):
 def test_seals_are_those_of_the_sensor(body, key):
     there = envelope.seal(key, TOPIC, body)
 
-    assert seals.seal(key, TOPIC, body) == there
-    assert seals.unseal(key, TOPIC, there) == body == envelope.unseal(key, TOPIC, seals.seal(key, TOPIC, body))
+    assert envelope_signer.seal(key, TOPIC, body) == there
+    assert (
+        envelope_signer.unseal(key, TOPIC, there)
+        == body
+        == envelope.unseal(key, TOPIC, envelope_signer.seal(key, TOPIC, body))
+    )
 
 
 def test_a_good_message_is_read():
-    letter = letters.read(Ring(), TOPIC, sealed(sweep()), NOW_S)
+    letter = decode.read(Ring(), TOPIC, sealed(sweep()), NOW_S)
 
     assert (letter.sensor, letter.leaf) == (HALL, topics.REPORT)
     assert report.encode(letter.message).count(b"[") == letter.body.count(b"[")
@@ -110,7 +114,7 @@ def test_a_bad_message_is_told_by_its_reason(topic, payload, reason):
     ids=str,
 )
 def test_a_signed_report_that_is_not_of_this_format_keeps_its_number_and_nothing_else(odd):
-    letter = letters.read(Ring(), TOPIC, sealed(sweep(seq=7, **odd)), NOW_S)
+    letter = decode.read(Ring(), TOPIC, sealed(sweep(seq=7, **odd)), NOW_S)
 
     assert letter.message == report.report(1, 7, "", 0, None, "", store.UNREADABLE, {})
 
@@ -119,8 +123,8 @@ def test_a_signed_report_that_is_not_of_this_format_keeps_its_number_and_nothing
 @settings(max_examples=100, deadline=None)
 def test_no_signed_bytes_whatever_break_the_reader(body):
     try:
-        letters.read(Ring(), TOPIC, sealed(body), NOW_S)
-    except letters.Bad:
+        decode.read(Ring(), TOPIC, sealed(body), NOW_S)
+    except decode.Bad:
         pass
 
 
@@ -144,8 +148,8 @@ def test_no_odd_report_breaks_the_reader(data):
     )
     odd = json.dumps(mutations(base, data.draw)).encode()
     try:
-        letters.read(Ring(), TOPIC, sealed(odd), NOW_S)
-    except letters.Bad as bad:
+        decode.read(Ring(), TOPIC, sealed(odd), NOW_S)
+    except decode.Bad as bad:
         assert bad.why in counters.BAD
 
 
@@ -157,16 +161,16 @@ def test_the_keyring_notices_new_keys_and_revocations(sessions, vault):
 
     with sessions.begin() as session:
         session.merge(first).key_sealed = vault.seal(KEY)
-    assert letters.read(ring, TOPIC, sealed(sweep()), NOW_S + 1).body == report.encode(sweep())
+    assert decode.read(ring, TOPIC, sealed(sweep()), NOW_S + 1).body == report.encode(sweep())
 
     with sessions.begin() as session:
         enrolment.revoke(session, enrolment.sensor(session, "hall"))
-    with pytest.raises(letters.Bad, match="revoked"):
-        letters.read(ring, TOPIC, sealed(sweep()), NOW_S + 10**9)
+    with pytest.raises(decode.Bad, match="revoked"):
+        decode.read(ring, TOPIC, sealed(sweep()), NOW_S + 10**9)
 
 
 def test_each_refusal_is_counted_and_logged_once_a_minute():
-    refused = refusals.Refusals()
+    refused = rejections.Refusals()
 
     with capture_logs() as lines:
         for second in range(61):
@@ -179,10 +183,10 @@ def test_each_refusal_is_counted_and_logged_once_a_minute():
 
 
 def test_refusals_do_not_fill_the_memory():
-    refused = refusals.Refusals()
+    refused = rejections.Refusals()
 
     with capture_logs():
-        for number in range(refusals.MOST_REMEMBERED + 10):
+        for number in range(rejections.MOST_REMEMBERED + 10):
             refused.say(counters.BAD_TOPIC, str(number), "", NOW_S)
 
     assert len(refused._logged) == 10
@@ -230,7 +234,7 @@ def line():
     near, far = socket.socketpair()
     near.setblocking(False)
     with near, far:
-        yield wire.Wire(near), far
+        yield mqtt_client.Wire(near), far
 
 
 def publish(topic=b"ansim/1/hall/report", payload=b"{}", mid=7, retain=0):
@@ -264,7 +268,7 @@ def test_packets_are_whole_wherever_the_stream_is_cut(cuts, size):
     near.setblocking(False)
     stream = publish(payload=b"a" * size) + b"\xd0\x00" + publish(payload=b"b", mid=0) + publish(payload=b"c" * 200)
     with near, far:
-        line = wire.Wire(near)
+        line = mqtt_client.Wire(near)
         found, at = [], 0
         for cut in [*cuts, len(stream)]:
             far.sendall(stream[at : at + cut])
@@ -286,7 +290,7 @@ def test_of_a_packet_that_is_too_large_only_the_beginning_is_kept(line):
             stream = stream[far.send(stream) :]
         except BlockingIOError:
             found += near.deliveries()
-            assert len(near._raw) < 3 * wire.MOST_KEPT_BYTES
+            assert len(near._raw) < 3 * mqtt_client.MOST_KEPT_BYTES
     while len(found) < 2:
         found += near.deliveries()
 
@@ -300,7 +304,7 @@ def test_what_is_no_mqtt_is_told(line, rubbish):
     near, far = line
     far.sendall(rubbish)
 
-    with pytest.raises(wire.BadPacket):
+    with pytest.raises(mqtt_client.BadPacket):
         near.deliveries()
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from server import clock
 from server.models import Facility, Inspection, InspectionResult, Restroom
-from server.models.reports import Selftest
+from server.models.intake import Selftest
 from server.services.errors import Refused
 from server.services.places import editing, opening_hours, plans, reminders, restrooms, routes
 from server.services.sensors import enrolment

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansim import report, topics, uplink_rules
-from server.ingest import quick
+from server.ingest import fast_decode
 from server.models import Report, SensorBoot, Sweep
 from server.services.intake import statements
 from tests.integration.paho_sensor import finding_body, sweep_body
@@ -60,14 +60,14 @@ def changed(value, draw):
 def test_every_kind_is_understood_alike(kind):
     body = report.encode(message(kind))
 
-    assert as_lists(quick.decode(body)) == report.decode(topics.REPORT, body)
+    assert as_lists(fast_decode.decode(body)) == report.decode(topics.REPORT, body)
 
 
 @given(st.sampled_from(report.KINDS), st.data())
 @settings(max_examples=400, deadline=None)
 def test_it_accepts_nothing_that_the_sensors_own_rules_refuse(kind, data):
     body = json.dumps(changed(message(kind), data.draw)).encode()
-    found = quick.decode(body)
+    found = fast_decode.decode(body)
 
     if found is not None:
         assert as_lists(found) == report.decode(topics.REPORT, body)
@@ -76,7 +76,7 @@ def test_it_accepts_nothing_that_the_sensors_own_rules_refuse(kind, data):
 @given(st.binary(max_size=200))
 @settings(max_examples=100, deadline=None)
 def test_it_takes_no_rubbish(data):
-    assert quick.decode(data) is None
+    assert fast_decode.decode(data) is None
 
 
 def test_every_kind_has_a_body_here():

@@ -6,7 +6,7 @@ import re
 import pytest
 from sqlalchemy import func, select
 
-from server import headers
+from server import response_headers
 from server.models import Facility, LogEntry, User
 from server.models.people import ROLES
 from server.services.people import accounts, scopes
@@ -237,7 +237,7 @@ def test_every_answer_carries_the_headers(app, addresses, sign_in):
         if method != "GET":
             continue
         answer = client.get(address)
-        assert answer.headers["Content-Security-Policy"] == headers.CONTENT_SECURITY_POLICY, endpoint
+        assert answer.headers["Content-Security-Policy"] == response_headers.CONTENT_SECURITY_POLICY, endpoint
         assert answer.headers["X-Content-Type-Options"] == "nosniff", endpoint
 
 

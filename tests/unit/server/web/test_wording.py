@@ -13,7 +13,7 @@ from server import i18n, wording
 from server.models import findings, inspections, people, places
 from server.services.intake import counters
 from server.services.sensors import enrolment
-from server.wording import log_words, refusals, rules, words
+from server.wording import audit, refusals, rules, vocabulary
 from server.wording.causes import VERDICTS
 from tests.conftest import ROOT
 
@@ -117,20 +117,20 @@ def test_every_refusal_of_the_services_has_a_sentence():
 
 def test_every_word_the_database_and_the_sensors_use_has_a_text():
     tables = {
-        "methods": (words.METHODS, inspections.METHODS),
-        "methods by": (words.METHODS_BY, inspections.METHODS),
-        "help": (words.METHOD_HELP, inspections.METHODS),
-        "results": (words.RESULTS, inspections.RESULTS),
-        "outcomes": (words.OUTCOMES, inspections.OUTCOMES),
-        "dispositions": (words.DISPOSITIONS, findings.DISPOSITIONS),
-        "blocks": (words.BLOCKS, places.BLOCKS),
-        "roles": (words.ROLES, people.ROLES),
-        "events": (words.EVENTS, EVENTS),
-        "capabilities": (words.CAPABILITIES, report.CAPABILITIES),
-        "commands": (words.COMMANDS, report.COMMANDS),
-        "tallies": (words.TALLIES, (*counters.BAD, counters.STORED, counters.DUPLICATE, counters.TAKEN)),
+        "methods": (vocabulary.METHODS, inspections.METHODS),
+        "methods by": (vocabulary.METHODS_BY, inspections.METHODS),
+        "help": (vocabulary.METHOD_HELP, inspections.METHODS),
+        "results": (vocabulary.RESULTS, inspections.RESULTS),
+        "outcomes": (vocabulary.OUTCOMES, inspections.OUTCOMES),
+        "dispositions": (vocabulary.DISPOSITIONS, findings.DISPOSITIONS),
+        "blocks": (vocabulary.BLOCKS, places.BLOCKS),
+        "roles": (vocabulary.ROLES, people.ROLES),
+        "events": (vocabulary.EVENTS, EVENTS),
+        "capabilities": (vocabulary.CAPABILITIES, report.CAPABILITIES),
+        "commands": (vocabulary.COMMANDS, report.COMMANDS),
+        "tallies": (vocabulary.TALLIES, (*counters.BAD, counters.STORED, counters.DUPLICATE, counters.TAKEN)),
         "sensor states": (
-            words.SENSOR_STATES,
+            vocabulary.SENSOR_STATES,
             (
                 enrolment.NEVER,
                 enrolment.ONLINE,
@@ -236,4 +236,4 @@ def test_every_kind_of_entry_in_the_log_has_words():
     told = re.compile(r'\b(?:log|chain)\.add\(\s*session, "([a-z_.]+)"')
     used = {kind for path in (ROOT / "server").rglob("*.py") for kind in told.findall(path.read_text())}
 
-    assert len(used) > 40 and used <= log_words.KINDS.keys(), used - log_words.KINDS.keys()
+    assert len(used) > 40 and used <= audit.KINDS.keys(), used - audit.KINDS.keys()

@@ -1,0 +1,70 @@
+"""
+Who asks: a bearer token. Its scopes, its person's role, and the person's places all have to allow it.
+
+    @bp.get("/...")
+    @access.needs(people.SEE)
+    def view(): ... access.user() ...
+"""
+
+from flask import current_app, g, request
+
+from server.api.responses import Problem
+from server.services.people import accounts, tokens
+
+SCHEME = "bearer "
+OPEN = {"openapi.spec"}  # asks for no token
+
+
+def init(api) -> None:
+    """Ask for a token before every operation."""
+    api.before_request(_check)
+
+
+def needs(right: str):
+    """Mark an operation that a token needs this scope for, and its person's role this right."""
+
+    def mark(view):
+        view.right = right
+        return view
+
+    return mark
+
+
+def user():
+    """Whose token it is."""
+    return g.token.user
+
+
+def store():
+    """The session factory."""
+    return current_app.extensions["sessions"]
+
+
+def _check():
+    if request.endpoint is None or request.endpoint in OPEN:
+        return
+    presented = request.headers.get("Authorization", "")
+    token = None
+    if presented.lower().startswith(SCHEME):
+        token = _token(presented[len(SCHEME) :].strip())
+    if token is None:
+        raise Problem(401, "token_needed", "Show a token that is good now: Authorization: Bearer ansim_...")
+    if token.user.must_change_password:
+        raise Problem(403, "password_to_change", "The person has a one-time password and must choose their own first.")
+    # An operation without a mark is a mistake of ours: it is then the administrators' alone.
+    right = getattr(current_app.view_functions[request.endpoint], "right", accounts.ADMINISTER)
+    if right not in token.scopes:
+        raise Problem(403, "scope_missing", f"The token has no scope `{right}`.", {"scope": right})
+    if not accounts.may(token.user, right):
+        raise Problem(403, "right_missing", f"The person's role does not include `{right}`.", {"scope": right})
+    g.token = token
+
+
+def _token(presented):
+    with store()() as session:
+        token = tokens.check(session, presented)
+        used = bool(session.dirty)
+    if used:  # once an hour: then this has to be written
+        with store().begin() as session:
+            token = tokens.check(session, presented)
+    return token

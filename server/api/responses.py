@@ -1,0 +1,161 @@
+"""What all operations answer with: problem documents (RFC 9457), pages of a list, answers kept for a repeated POST."""
+
+import base64
+import hashlib
+
+from flask import current_app, make_response, request
+from flask_babel import force_locale
+from werkzeug.exceptions import HTTPException
+
+from server import problem_documents, wording
+from server.services import errors, idempotency
+
+KEY_HEADER = "Idempotency-Key"
+MOST_LIMIT = 200
+
+
+class Problem(Exception):
+    """An answer that is a problem document. `code` is stable, `detail` is for people, `values` for programs."""
+
+    def __init__(self, status: int, code: str, detail: str, values: dict | None = None):
+        super().__init__(code)
+        self.status, self.code, self.detail, self.values = status, code, detail, values or {}
+
+
+def init(api) -> None:
+    """Make every error of the application a problem document."""
+    api.before_request(_check_address)
+    api.error_processor(_invalid)  # first: it takes all HTTP errors for itself
+    # A body of a hundred thousand brackets.
+    api.register_error_handler(
+        RecursionError, lambda _one: problem_documents.document(400, "bad_request", "Nested too deeply.")
+    )
+    api.register_error_handler(
+        Problem, lambda one: problem_documents.document(one.status, one.code, one.detail, one.values)
+    )
+    api.register_error_handler(
+        errors.NotFound, lambda _one: problem_documents.document(404, "not_found", "There is no such thing here.")
+    )
+    api.register_error_handler(errors.Refused, _refused)
+    api.register_error_handler(HTTPException, problem_documents.of_http)
+    api.register_error_handler(
+        500, lambda _one: problem_documents.document(500, "broken", "Something is broken on this server.")
+    )
+
+
+def language() -> str:
+    """English unless the program asks for Korean."""
+    return request.accept_languages.best_match(("en", "ko")) or "en"
+
+
+def _check_address():
+    # PostgreSQL stores no such character; it would be an error of ours deep inside.
+    if "\0" in request.path or "%00" in request.query_string.decode("latin-1"):
+        raise Problem(400, "bad_request", "The address holds a character that cannot be stored.")
+
+
+def _refused(error):
+    with force_locale(language()):
+        detail = wording.refusal(error.code, error.values)
+    return problem_documents.document(409, error.code, detail, error.values)
+
+
+def _invalid(error):
+    """APIFlask's own errors: input that is not as the document says."""
+    detail = error.detail if isinstance(error.detail, dict) else {}
+    rows = [
+        {"in": place, "field": field, "problem": str(text)}
+        for place, fields in detail.items()
+        if isinstance(fields, dict)
+        for field, texts in fields.items()
+        for text in (texts if isinstance(texts, list) else [texts])
+    ]
+    return problem_documents.document(
+        error.status_code, "not_valid", str(error.message), {"errors": rows} if rows else {}
+    )
+
+
+def cursor(text: str | None) -> int | None:
+    """The row number that a cursor stands for; None without one. Raises Problem."""
+    if not text:
+        return None
+    try:
+        number = int(base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4)).decode().removeprefix("after:"))
+    except (ValueError, UnicodeError):
+        number = -1
+    if not 0 <= number < 1 << 63:
+        raise Problem(400, "cursor_bad", "This cursor did not come from a `next` of ours.")
+    return number
+
+
+def page(rows: list, limit: int, shown, number=lambda row: row.id) -> dict:
+    """A page of a list. `rows` has one more than `limit` if there are more; shown(row) is what goes out."""
+    more, rows = len(rows) > limit, rows[:limit]
+    following = base64.urlsafe_b64encode(f"after:{number(rows[-1])}".encode()).decode().rstrip("=") if more else None
+    return {"items": [shown(row) for row in rows], "next": following}
+
+
+def once(user, work):
+    """
+    Do a POST's work, or answer as the first time if it comes again with the same idempotency key.
+
+    work  takes a session that writes and returns (model, status, location or "")
+    """
+    key = request.headers.get(KEY_HEADER)
+    if key is not None and not (1 <= len(key) <= idempotency.MOST_KEY and key.isascii() and key.isprintable()):
+        raise Problem(400, "key_bad", f"{KEY_HEADER} has 1 to {idempotency.MOST_KEY} printable ASCII characters.")
+    told = f"{request.method} {request.path}\n".encode() + request.get_data(cache=True)
+    with current_app.extensions["sessions"].begin() as session:
+        kept = None
+        if key is not None:
+            kept = idempotency.begin(session, user, key, hashlib.sha256(told).hexdigest())
+            if kept.status:
+                return _answer(kept.body, kept.status, kept.location, again=True)
+        model, status, location = work(session)
+        body = model.model_dump_json().encode()
+        if kept is not None:
+            kept.status, kept.body, kept.location = status, body, location
+    return _answer(body, status, location)
+
+
+def _answer(body, status, location, again=False):
+    answer = make_response(body, status)
+    answer.content_type = "application/json"
+    if location:
+        answer.headers["Location"] = location
+    if again:
+        answer.headers["Idempotency-Replayed"] = "true"
+    return answer
+
+
+def complete_document(document: dict) -> dict:
+    """Add to the OpenAPI document what holds for every operation: the token, the problems, the idempotency key."""
+    problem = {
+        "description": "A problem document",
+        "content": {problem_documents.MEDIA_TYPE: {"schema": _ref("Problem")}},
+    }
+    document.setdefault("components", {}).setdefault("schemas", {})["Problem"] = {
+        "type": "object",
+        "required": ["type", "title", "status", "detail", "code", "values"],
+        "properties": {
+            **{name: {"type": "string"} for name in ("type", "title", "detail", "code")},
+            "status": {"type": "integer"},
+            "values": {"type": "object"},
+        },
+    }
+    document["security"] = [{"token": []}]
+    for operations in document.get("paths", {}).values():
+        for method, operation in operations.items():
+            codes = ["400", "401", "403", "404", "413", "422"] + ["409"] * (method == "post")
+            for code in codes:
+                operation["responses"][code] = problem
+            if method == "post":
+                operation["responses"].pop("200", None)
+                schema = {"type": "string", "minLength": 1, "maxLength": idempotency.MOST_KEY, "pattern": "^[!-~]+$"}
+                key = {"name": KEY_HEADER, "in": "header", "required": False, "schema": schema}
+                operation.setdefault("parameters", []).append(key)
+    return document
+
+
+def _ref(name):
+    return {"$ref": f"#/components/schemas/{name}"}

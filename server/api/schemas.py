@@ -1,0 +1,329 @@
+"""What goes in and out of the API. Times are whole seconds UTC; an `id` is a public id and never changes."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from server.api.responses import MOST_LIMIT
+from server.models.checklists import ANSWERS
+from server.models.findings import DISPOSITIONS, STATUSES
+from server.models.inspections import METHODS, OUTCOMES, RESULTS
+from server.models.places import BLOCKS
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("holds a character that cannot be stored")
+    return text
+
+
+Time = Annotated[int, Field(ge=0, le=1 << 40)]
+Short = Annotated[str, Field(max_length=200), AfterValidator(_storable)]
+Long = Annotated[str, Field(max_length=1000), AfterValidator(_storable)]
+Id = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_storable)]
+
+
+class _In(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Page(_In):
+    """Which part of a list."""
+
+    cursor: Annotated[str, Field(max_length=100)] = ""
+    limit: Annotated[int, Field(ge=1, le=MOST_LIMIT)] = 50
+
+
+class FacilityQuery(Page):
+    search: Short = ""
+    organisation: Short = ""
+
+
+class RestroomQuery(Page):
+    search: Short = ""
+    facility: Short = ""
+    block: Literal[BLOCKS] | None = None
+    due_before_s: Time | None = None
+    retired: bool = False
+
+
+class InspectionQuery(Page):
+    restroom: Short = ""
+    facility: Short = ""
+    result: Literal[*RESULTS, "running"] | None = None
+    since_s: Time | None = None
+    until_s: Time | None = None
+
+
+class FindingQuery(Page):
+    status: Literal[STATUSES] | None = None
+    restroom: Short = ""
+    facility: Short = ""
+    since_s: Time | None = None
+
+
+class LogQuery(Page):
+    kind: Short = ""
+    subject: Short = ""
+
+
+class ReportQuery(_In):
+    year: Annotated[int, Field(ge=2000, le=2200)]
+    half: Annotated[int, Field(ge=0, le=2)] = 0  # 0: the whole year
+    of: Short = ""  # the id of an organisation, a facility or a restroom; nothing: all places
+
+
+class Participant(_In):
+    name: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_storable)]
+    agency: Annotated[str, Field(max_length=100), AfterValidator(_storable)] = ""
+
+
+class Start(_In):
+    restroom: Id
+    sensors: Annotated[list[Id], Field(max_length=20)] = []
+    people: Annotated[list[Participant], Field(max_length=20)] = []
+
+
+class AnswerIn(_In):
+    answer: Literal[ANSWERS]
+    note: Long = ""  # needed for "suspicious" and "na"
+
+
+class AnswersIn(_In):
+    stall: Annotated[int, Field(ge=0, le=500)]  # 0: the room itself
+    answers: Annotated[dict[Id, AnswerIn], Field(min_length=1, max_length=100)]
+
+
+class StepIn(_In):
+    method: Literal[METHODS]
+    outcome: Literal[OUTCOMES]
+    note: Long = ""
+
+
+class ResultIn(_In):
+    result: Literal[RESULTS]
+    reason: Long = ""
+    note: Long = ""
+
+
+class Police(_In):
+    called_s: Time
+    station: Short
+    receipt: Short = ""
+    custody: Short = ""
+
+
+class DispositionIn(_In):
+    kind: Literal[DISPOSITIONS]
+    reason: Long
+    police: Police | None = None
+
+
+class OrganisationOut(BaseModel):
+    id: str
+    name: str
+    name_en: str
+
+
+class FacilityOut(BaseModel):
+    id: str
+    name: str
+    name_en: str
+    address: str
+    organisation: OrganisationOut
+
+
+class RestroomOut(BaseModel):
+    id: str
+    facility: str
+    facility_name: str
+    name: str
+    name_en: str
+    block: str
+    floor: str
+    stalls: int
+    address: str
+    latitude: float | None
+    longitude: float | None
+    opening_hours: str
+    owner: str
+    external_ids: list[list[str]]  # [[source, value], ...]
+    created_s: int
+    retired_s: int | None
+    running: bool
+    last_inspected_s: int | None
+    last_result: str | None
+    due_s: int | None
+    due_method: str | None
+
+
+class StepOut(BaseModel):
+    method: str
+    outcome: str
+    note: str
+    at_s: int
+    by: str | None
+
+
+class ResultOut(BaseModel):
+    result: str
+    methods: list[str]
+    reason: str
+    note: str
+    coverage: dict | None  # channels and seconds listened; see docs/api.md
+    at_s: int
+    by: str | None
+
+
+class InspectionRow(BaseModel):
+    id: str
+    restroom: str
+    facility: str
+    started_s: int
+    finished_s: int | None
+    result: str | None  # null while it runs
+    methods: list[str]
+    corrected: bool
+
+
+class InspectionOut(InspectionRow):
+    people: list[dict[str, str]]  # [{"name", "agency"}, ...]
+    sensors: list[str]
+    steps: list[StepOut]  # all of them, the newest of a method counts
+    results: list[ResultOut]  # all of them, the newest counts
+    findings: list[str]
+
+
+class AnswerOut(BaseModel):
+    item: str
+    text: str
+    answer: str | None
+    note: str
+
+
+class PartOut(BaseModel):
+    stall: int
+    lines: list[AnswerOut]
+
+
+class ChecklistOut(BaseModel):
+    version: int | None
+    parts: list[PartOut]
+
+
+class FindingRow(BaseModel):
+    id: str
+    status: str
+    detector: str
+    sensor: str
+    restroom: str | None
+    inspection: str | None
+    created_s: int
+    changed_s: int
+    first_at_s: int | None
+    last_at_s: int | None
+    score: int
+    score_max: int
+    rssi_dbm: int
+    channel: int
+    disposition: str | None
+
+
+class DispositionOut(BaseModel):
+    kind: str
+    reason: str
+    police: dict | None
+    at_s: int
+    by: str | None
+
+
+class FindingOut(FindingRow):
+    evidence: list[list]  # [[rule, value, threshold, weight], ...]
+    considered: list[list]  # [[cause, "for" | "against" | "open"], ...]
+    dispositions: list[DispositionOut]  # newest first
+
+
+class SensorOut(BaseModel):
+    name: str
+    label: str
+    status: str
+    restroom: str | None
+    last_seen_s: int | None
+    version: str
+    board: str
+    battery_percent: int | None
+    capabilities: list[str]
+    enrolled_s: int
+    revoked_s: int | None
+
+
+class LogEntryOut(BaseModel):
+    n: int
+    at_s: int
+    kind: str
+    subject: str
+    body: dict
+    personal: str | None  # digest of the fields that can be forgotten
+    hash: str
+
+
+class CountsOut(BaseModel):
+    """docs/reports.md says what each of them counts."""
+
+    restrooms: int
+    inspected: int
+    enough_times: int
+    overdue: int
+    inspections: int
+    none_found: int
+    not_completed: int
+    referred: int
+    eye: int
+    rf: int
+    lens: int
+    corrected: int
+    covered: int
+    coverage_percent: int | None
+    alarms: int
+    open: int
+    listed: int
+    as_known_emitter: int
+    as_neighbour: int
+    as_false: int
+    as_unresolved: int
+    as_referred: int
+    false_permille: int | None
+
+
+class ReportRowOut(CountsOut):
+    id: str
+    name: str
+
+
+class ReportOut(BaseModel):
+    since_s: int
+    until_s: int
+    made_s: int
+    by: str  # organisation, facility or restroom
+    total: CountsOut
+    rows: list[ReportRowOut]
+
+
+class MeOut(BaseModel):
+    user: str
+    role: str
+    everywhere: bool
+    scopes: list[str]
+    expires_s: int
+
+
+def _page(name, item):
+    return type(name, (BaseModel,), {"__annotations__": {"items": list[item], "next": str | None}})
+
+
+FacilityPage = _page("FacilityPage", FacilityOut)
+RestroomPage = _page("RestroomPage", RestroomOut)
+InspectionPage = _page("InspectionPage", InspectionRow)
+FindingPage = _page("FindingPage", FindingRow)
+SensorPage = _page("SensorPage", SensorOut)
+LogPage = _page("LogPage", LogEntryOut)

@@ -1,0 +1,1 @@
+"""Pages: inspections and what belongs to them."""

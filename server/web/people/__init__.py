@@ -1,0 +1,1 @@
+"""Pages: accounts, the own account, invitations, and privacy."""

@@ -1,0 +1,1 @@
+"""Pages: restrooms and buildings, plans, maps, imports, and the public page."""

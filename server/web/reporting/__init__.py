@@ -1,0 +1,1 @@
+"""Pages: half-year reports."""

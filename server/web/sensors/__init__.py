@@ -1,0 +1,1 @@
+"""Pages: sensors, claim codes and new versions."""
