@@ -3,7 +3,7 @@ What the radios hear, apart from frames (see frame_header.py for those).
 
 Radios make observations, detectors read them, nobody changes them. `at_ms` is the
 sensor's own monotonic clock in milliseconds since its start; it does not wrap and says
-nothing about the time of day (see firmware/clock.py for that). Addresses are six bytes.
+nothing about the time of day (see firmware/network/clock.py for that). Addresses are six bytes.
 """
 
 from collections import namedtuple

@@ -6,7 +6,7 @@ Only the server and the tools load this file.
 
 from ansim import topics
 from ansim.finding import EVENTS
-from ansim.report import (
+from ansim.messages import (
     CAPABILITIES,
     CLOCK,
     DROPPED,

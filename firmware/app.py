@@ -15,24 +15,25 @@ import sys
 import machine
 import network
 
-from ansim import VERSION, report
+from ansim import VERSION, messages
 from ansim.detect import engine as engines
 from ansim.envelope import key_bytes
 from ansim.finding import CLEARED, RAISED
-from firmware import rare, uplink
-from firmware.asked import Asked
-from firmware.clock import Clock
-from firmware.commands import Commands
-from firmware.inspection import Inspection
-from firmware.journal import Journal
-from firmware.link import Link
-from firmware.orders import Orders
+from firmware.inspecting.inspection import Inspection
+from firmware.inspecting.radio_jobs import Asked
+from firmware.inspecting.server_commands import Orders
+from firmware.journal.journal import Journal
+from firmware.maintenance import unload_modules
+from firmware.maintenance.upkeep import TABLES, UPDATE_WINDOW_MS, Upkeep
+from firmware.network import uplink
+from firmware.network.clock import Clock
+from firmware.network.commands import Commands
+from firmware.network.link import Link
 from firmware.panel import signal
 from firmware.panel.panel import BUTTON, NRF24, Facts, Panel
 from firmware.radio import ble, sniffer
 from firmware.radio.listener import Listener
 from firmware.radio.plan import Plan
-from firmware.upkeep import TABLES, UPDATE_WINDOW_MS, Upkeep
 
 JOURNAL_FOLDER = "/journal"
 COMMANDS_FILE = "/commands.json"
@@ -68,7 +69,7 @@ class App:
         self._panel = Panel(board, settings["fitted"] or board.FITTED, self._facts)
         self._spectrum = _spectrum(board, self._panel.fitted)
         self._capabilities = can = capabilities(health.level(), self._spectrum)
-        self._engine = engine = engines.standard(settings, TABLES, report.NRF24 in can)
+        self._engine = engine = engines.standard(settings, TABLES, messages.NRF24 in can)
         self._health = health
         self._wired = settings["uplink"] == "ethernet"
         self._swept_ms = 0
@@ -98,7 +99,7 @@ class App:
 
     async def run(self) -> None:
         """Listen and report for ever. Raises what nobody expected."""
-        rare.unload()
+        unload_modules.unload()
         self._link.prepare()
         machine.freq(self._board.CPU_HZ)
         self._health.watch()
@@ -107,7 +108,7 @@ class App:
         self._upkeep.begin()
         self._panel.begin()
         slot = {"version": VERSION, "slot": self._upkeep.fields()["slot"]}
-        self._report(report.RESET, dict(slot, cause=self._health.cause, crashes=self._health.crashes))
+        self._report(messages.RESET, dict(slot, cause=self._health.cause, crashes=self._health.crashes))
         for name, handler in self._orders.table() + self._upkeep.table():
             self._commands.on(name, handler)
         tasks = [self._listen(), self._panel.run()]
@@ -166,7 +167,7 @@ class App:
     def _found(self, finding):
         if self._asked.takes(finding):
             return
-        self._report(report.FINDING, report.finding_body(finding))
+        self._report(messages.FINDING, messages.finding_body(finding))
         self._panel.take(finding, finding.event != CLEARED)
         if finding.event == RAISED:
             self._shown_until_ms = self._clock.now_ms() + FOUND_SHOWN_MS
@@ -195,8 +196,8 @@ class App:
             self._spectrum_swept = self._spectrum.sweeps
         self._panel.cover(body["channels"])
         self._swept_ms = now_ms
-        self._report(report.SWEEP, body)
-        rare.unload()
+        self._report(messages.SWEEP, body)
+        unload_modules.unload()
 
     def _report(self, kind, body):
         try:
@@ -233,14 +234,14 @@ class App:
         )
 
     def _by_hand(self):
-        from firmware.by_hand import ByHand
+        from firmware.inspecting.button_actions import ByHand
 
         return ByHand(self._inspection, self._panel, self._orders, lambda: self._journal.boot, self._asked)
 
     async def _restart(self, last=None):
         """End this run on purpose; last() is called just before."""
         self._listener.stop()
-        await self._link.stop(report.DISCONNECTED)
+        await self._link.stop(messages.DISCONNECTED)
         self._journal.close()
         if last:
             last()
@@ -255,13 +256,13 @@ def capabilities(level: int, spectrum=None) -> list:
     level     what the sniffer may do after the crashes so far, see Health.level()
     spectrum  a radio.nrf24.Nrf24 that answers, None without one
     """
-    can = [report.SCAN]
+    can = [messages.SCAN]
     if sniffer.is_available() and level:
-        can.append(report.SNIFF if level == 2 else report.SNIFF_MANAGEMENT)
+        can.append(messages.SNIFF if level == 2 else messages.SNIFF_MANAGEMENT)
     if ble.is_available():
-        can.append(report.BLE)
+        can.append(messages.BLE)
     if spectrum:
-        can.append(report.NRF24)
+        can.append(messages.NRF24)
     return can
 
 
@@ -282,9 +283,9 @@ def _spectrum(board, fitted):
 
 
 def _ears(wlan, can):
-    if report.SNIFF in can:
+    if messages.SNIFF in can:
         return sniffer.Sniffer(wlan, sniffer.ALL_KINDS)
-    if report.SNIFF_MANAGEMENT in can:
+    if messages.SNIFF_MANAGEMENT in can:
         return sniffer.Sniffer(wlan, sniffer.MANAGEMENT_ONLY)
     return None
 

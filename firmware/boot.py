@@ -8,7 +8,7 @@ Duties that must not wait for the program itself:
   the power fails in between, the next start goes on. So there is always a whole program to run.
 - Updates over the air are in a slot, /a or /b, whose folder has to come first where modules are
   looked for. A new slot has few starts to reach the broker; then the one before it runs again
-  (firmware/slots.py has the form of SLOTS, firmware/update.py fills the slots).
+  (firmware/maintenance/slots.py has the form of SLOTS, firmware/maintenance/update.py fills the slots).
 - The program may be in the interpreter's image as well (firmware/native/README.md). What is in files
   is newer, or it would not be there, so it goes before the image.
 
@@ -22,7 +22,7 @@ import sys
 READY = "/ready"
 SLOTS = "/slots.json"
 ORDER = "/update.json"
-WATCHDOG_MS = 90000  # as in firmware/health.py
+WATCHDOG_MS = 90000  # as in firmware/maintenance/health.py
 OBSOLETE = READY + "/obsolete"  # paths to remove, one a line; a stale x.py would be taken instead of a new x.mpy
 
 

@@ -15,7 +15,7 @@ import time
 import machine
 
 from ansim import VERSION
-from firmware.health import Health
+from firmware.maintenance.health import Health
 from firmware.panel import signal
 from firmware.radio import sniffer
 
@@ -40,7 +40,7 @@ def main():
     try:
         if health.in_a_row >= SAFE_AFTER:
             print("Safe mode after %d crashes in a row" % health.in_a_row)
-            from firmware.safe import Safe
+            from firmware.safe_mode import Safe
 
             asyncio.run(Safe(settings, health, on_trial).run())
         else:
@@ -62,11 +62,12 @@ def main():
 def wait_for_settings():
     """Return (the checked settings, True if they are on trial), as soon as there are any."""
     from ansim.settings import BadSettings  # here, so that it can be given back
-    from firmware import boards, trial
+    from firmware import boards
+    from firmware.maintenance import settings_trial
 
     while True:
         try:
-            settings, on_trial = trial.current()
+            settings, on_trial = settings_trial.current()
             boards.load(settings["board"])
             return settings, on_trial
         except (BadSettings, boards.UnknownBoard) as error:
@@ -88,6 +89,6 @@ def _finish_wiping():
         os.stat(WIPING)
     except OSError:
         return
-    from firmware.wipe import wipe
+    from firmware.maintenance.wipe import wipe
 
     wipe()

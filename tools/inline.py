@@ -1,7 +1,7 @@
 """
 Constants put in place of their names, for code that is frozen into an interpreter's image.
 
-    sources = inlined({"firmware/clock.py": "...", ...})     # the same files, the same lines
+    sources = inlined({"firmware/network/clock.py": "...", ...})     # the same files, the same lines
 
 A name at the top of a module takes heap on a board: 16 bytes where it is defined and again in each module
 that imports it (half of that with 32 bits), and the program has some hundred numbers and words of that kind.

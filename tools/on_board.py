@@ -16,7 +16,7 @@ MARK = "ansim:"
 INCOMING = "/incoming"
 READY = "/ready"
 BOOT = "/boot.py"
-# Slots of updates over the air (firmware/slots.py) are never part of what is installed: what comes by cable is what runs.
+# Slots of updates over the air (firmware/maintenance/slots.py) are never part of what is installed: what comes by cable is what runs.
 OURS = ("/boot.py", "/main.py", "/lib/ansim", "/lib/firmware", "/slots.json", "/update.json", "/a", "/b")
 SECRETS = ("key", "ca", "client_cert", "client_key")  # of the settings: never leave the board
 BUNDLE = "/ansim_bundle"
@@ -131,7 +131,7 @@ def restart():
     for path in OWN:
         _forget(path)
     try:
-        from firmware.health import Health
+        from firmware.maintenance.health import Health
 
         Health().ends()  # or the sensor would count this as a crash
     except (ImportError, AttributeError, OSError):

@@ -12,7 +12,7 @@ as on the sensor. Where nobody sends for long, time is skipped.
 import random
 from collections import namedtuple
 
-from ansim import report
+from ansim import messages
 from ansim.detect import engine as detection
 from ansim.finding import RAISED
 from ansim.frame_header import CHANNEL, KIND, KIND_UNDECODABLE, RECORD_BYTES, address_bytes
@@ -239,9 +239,9 @@ class _Sensor:
 
 def firmware_plan(traffic, channels=tuple(range(1, 14)), uplink="wifi"):
     """The plan of a sensor with Wi-Fi and Bluetooth, and with an nRF24 if there is something for it to hear."""
-    capabilities = [report.SCAN, report.SNIFF, report.BLE]
+    capabilities = [messages.SCAN, messages.SNIFF, messages.BLE]
     if traffic.analogue:
-        capabilities.append(report.NRF24)
+        capabilities.append(messages.NRF24)
     return planning.Plan(list(channels), capabilities, UPLOAD_EVERY_MS, uplink)
 
 

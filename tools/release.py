@@ -24,7 +24,7 @@ LIB = "/lib/"
 
 
 def files_of(arch: str = "", root: Path = payload.ROOT) -> dict[str, bytes]:
-    """Return what goes into a slot (see firmware/update.py) as {path: content}. Raises ToolError."""
+    """Return what goes into a slot (see firmware/maintenance/update.py) as {path: content}. Raises ToolError."""
     found = payload.collect(arch, root=root)
     # /boot.py and /main.py stay as they came by cable: they bring a broken version back.
     return {path.removeprefix(LIB): content for path, content in found.items() if path.startswith(LIB)}

@@ -20,7 +20,7 @@ from ansim.detect import innocent, weights
 from ansim.detect.alarm import fingerprint, strongest_first
 from ansim.detect.camera_evidence import RSSI_ZERO, UNKNOWN
 from ansim.detect.periodicity import LEAST_BINS, periodicity
-from ansim.detect.station_layout import (
+from ansim.detect.stations.layout import (
     F_BSSID,
     F_FLAGS,
     F_HOME,
@@ -33,7 +33,7 @@ from ansim.detect.station_layout import (
     O_ANSWERED,
     SERIES_COUNT,
 )
-from ansim.detect.station_table import StationTable
+from ansim.detect.stations.table import StationTable
 from ansim.detect.suspect import Suspect
 from ansim.detect.undecodable import Undecodable
 from ansim.finding import ALARM_SCORE, CLEARED, RAISED, UPDATED, Evidence, Finding

@@ -14,7 +14,7 @@ Two neighbouring bins are added up first: frame rates that do not divide 100 ms 
 import sys
 from array import array
 
-from ansim.detect.station_layout import BIN_MS, SERIES_AT, SERIES_BINS
+from ansim.detect.stations.layout import BIN_MS, SERIES_AT, SERIES_BINS
 from ansim.detect.viper import const, micropython, ptr16
 
 LEAST_BINS = 90  # a dwell of 10 s: with less, three key frames need not be in it

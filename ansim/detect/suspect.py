@@ -3,7 +3,7 @@ A transmitter that sends what a camera sends: what camera_stream.py remembers of
 """
 
 from ansim.detect.camera_evidence import RSSI_ZERO, UNKNOWN
-from ansim.detect.station_layout import NONE
+from ansim.detect.stations.layout import NONE
 
 
 class Suspect:

@@ -16,13 +16,7 @@ Legitimate causes: every laptop and phone with two antennas that uploads or call
 
 from ansim.detect.alarm import fingerprint, strongest_first
 from ansim.detect.camera_evidence import ACKED_FRAMES, DECODED
-from ansim.detect.station_layout import (
-    F_BSSID,
-    F_HOME,
-    F_LAST_S,
-    F_SUM_ACKED_DOWN,
-    F_SUM_DOWN,
-)
+from ansim.detect.stations.layout import F_BSSID, F_HOME, F_LAST_S, F_SUM_ACKED_DOWN, F_SUM_DOWN
 from ansim.finding import CLEARED, RAISED, Evidence, Finding
 from ansim.frame_header import address_text
 

@@ -31,7 +31,7 @@ within 10 s: 25 s; a dwell that is prolonged makes it 29.6 s. Three rules keep i
 
 from collections import namedtuple
 
-from ansim import report
+from ansim import messages
 
 SNIFF, DWELL, SCAN, BLE, SPECTRUM, UPLOAD = "sniff", "dwell", "scan", "ble", "spectrum", "upload"
 
@@ -81,12 +81,12 @@ class Plan:
 
     def __init__(self, channels, capabilities, upload_every_ms, uplink="wifi"):
         self._channels = tuple(channels)
-        self._sniffs = report.SNIFF in capabilities or report.SNIFF_MANAGEMENT in capabilities
+        self._sniffs = messages.SNIFF in capabilities or messages.SNIFF_MANAGEMENT in capabilities
         self._others = []  # [phase, duration_ms, every_ms, due_ms]
         for capability, phase, duration_ms, every_ms in (
-            (report.SCAN, SCAN, SCAN_MS, SCAN_EVERY_MS),
-            (report.BLE, BLE, BLE_MS, BLE_EVERY_MS),
-            (report.NRF24, SPECTRUM, SPECTRUM_MS, SPECTRUM_EVERY_MS),
+            (messages.SCAN, SCAN, SCAN_MS, SCAN_EVERY_MS),
+            (messages.BLE, BLE, BLE_MS, BLE_EVERY_MS),
+            (messages.NRF24, SPECTRUM, SPECTRUM_MS, SPECTRUM_EVERY_MS),
         ):
             if capability in capabilities:
                 self._others.append([phase, duration_ms, every_ms, 0])
@@ -101,7 +101,7 @@ class Plan:
         self._visits = 0  # since the last step that was no visit
         self._hops = 0  # begun
         # Who hears management frames only cannot tell that nobody sends.
-        self._quiet_ms = QUIET_MS if report.SNIFF in capabilities else (VISIT_MS,)
+        self._quiet_ms = QUIET_MS if messages.SNIFF in capabilities else (VISIT_MS,)
         self._broke_in = False  # a fresh candidate has broken into this hop already
         self._was_dwell = False  # the last step that was no visit
         self._dwells_turn = True  # dwells and the other steps take turns; uploads do not count

@@ -2,7 +2,7 @@
 
 from collections import Counter, namedtuple
 
-from ansim import report, topics
+from ansim import messages, topics
 from server.services.findings.pseudonyms import Pseudonyms
 from server.services.intake import completeness, counters
 from server.services.intake import store as reports
@@ -110,7 +110,7 @@ def _greet(session, sensor, message, now_s, done):
     if upto:
         earlier = done.confirm.get(sensor.name, (sensor, {}))[1]
         done.confirm[sensor.name] = (sensor, {**earlier, **upto})
-    if message["state"] != report.READY:
+    if message["state"] != messages.READY:
         return
     for command in commands.waiting_for(session, sensor.id, now_s):
         commands.mark_sent(command, now_s)
@@ -132,4 +132,4 @@ def due_orders(sessions, now_s: int) -> list:
 
 def as_message(command) -> dict:
     """Return a Command as it travels."""
-    return report.cmd(command.public_id, command.name, command.args, command.expires_s)
+    return messages.cmd(command.public_id, command.name, command.args, command.expires_s)

@@ -8,7 +8,7 @@ import json
 from collections import namedtuple
 from functools import lru_cache
 
-from ansim import report, topics
+from ansim import messages, topics
 from ansim.downlink_rules import MAX_COUNT
 from ansim.envelope import BadEnvelope
 from server import envelope_signer
@@ -64,10 +64,10 @@ def read(keyring: Keyring, topic: str, payload: bytes, now_s: int) -> Letter:
         raise Bad(counters.REVOKED, name, "the sensor is revoked")
     body = _unseal(keyring, sensor, topic, payload, now_s)
     try:
-        message = (fast_decode.decode(body) if leaf == topics.REPORT else None) or report.decode(leaf, body)
-    except report.UnknownVersion as error:
+        message = (fast_decode.decode(body) if leaf == topics.REPORT else None) or messages.decode(leaf, body)
+    except messages.UnknownVersion as error:
         raise Bad(counters.UNKNOWN_VERSION, name, str(error)) from None
-    except report.BadMessage as error:
+    except messages.BadMessage as error:
         message = _unreadable(body) if leaf == topics.REPORT else None
         if message is None:
             raise Bad(counters.MALFORMED, name, str(error)) from None
@@ -109,7 +109,7 @@ def _unreadable(body):
         return None
     if not all(type(one) is int and 1 <= one <= MAX_COUNT for one in numbers):
         return None
-    return report.report(*numbers, "", 0, None, "", store.UNREADABLE, {})
+    return messages.report(*numbers, "", 0, None, "", store.UNREADABLE, {})
 
 
 def _storable(message):

@@ -2,10 +2,10 @@
 
 import secrets
 
-from ansim import report, topics
+from ansim import messages, topics
 
 CONFIRM_EVERY_MS = 200  # least time between two `stored` messages to one sensor
-MOST_BOOTS = 8  # rows of a `stored` message; see ansim/report.py
+MOST_BOOTS = 8  # rows of a `stored` message; see ansim/messages.py
 TIME_LIFETIME_S = 60
 ANSWERED_TWICE_S = 2  # "init" and "ready" carry the same nonce; one answer is enough
 
@@ -13,7 +13,7 @@ ANSWERED_TWICE_S = 2  # "init" and "ready" carry the same nonce; one answer is e
 def sealed(sensor, leaf: str, message: dict) -> tuple[str, bytes]:
     """Return (topic, payload) of a message to a sensor (keyring.Entry)."""
     topic = topics.topic(sensor.name, leaf)
-    return topic, sensor.signer.seal(topic, report.encode(message))
+    return topic, sensor.signer.seal(topic, messages.encode(message))
 
 
 class Confirmations:
@@ -44,7 +44,7 @@ class Confirmations:
             if now_ms - self._told_ms.get(name, -CONFIRM_EVERY_MS) >= CONFIRM_EVERY_MS:
                 del self._waiting[name]
                 self._told_ms[name] = now_ms
-                found.append((sensor, report.stored(sorted(self._upto[name].items()))))
+                found.append((sensor, messages.stored(sorted(self._upto[name].items()))))
         return found
 
     def is_waiting(self) -> bool:
@@ -65,4 +65,4 @@ class Greetings:
             return None
         self._answered[sensor.name] = (nonce, now_s)
         args = {"time_s": now_s, "nonce": nonce}
-        return report.cmd(secrets.token_hex(8), report.TIME, args, now_s + TIME_LIFETIME_S)
+        return messages.cmd(secrets.token_hex(8), messages.TIME, args, now_s + TIME_LIFETIME_S)

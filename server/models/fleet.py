@@ -24,7 +24,7 @@ class Claim(Base):
 
 
 class Release(Base):
-    """A version of the program for sensors: its manifest, text with a line a file (see firmware/update.py)."""
+    """A version of the program for sensors: its manifest, text with a line a file (see firmware/maintenance/update.py)."""
 
     __tablename__ = "firmware_release"
 

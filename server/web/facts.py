@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from flask_babel import format_date, gettext, ngettext
 
-from ansim import report
+from ansim import messages
 from ansim.finding import ALARM_SCORE
 from server import clock, i18n
 from server.models.findings import CLOSED, DISPOSITIONS
@@ -96,7 +96,7 @@ def _coverage_sentence(channels, least_ms):
 def _coverage_notes(summary):
     notes = []
     heard_with = summary["capabilities"]
-    if summary["sweeps"] and report.SNIFF not in heard_with:
+    if summary["sweeps"] and messages.SNIFF not in heard_with:
         notes.append(gettext("This sensor cannot listen to Wi-Fi traffic; it can only read the list of networks."))
     if summary["undecodable_permille"] > UNDECODABLE_PERMILLE:
         notes.append(
@@ -206,6 +206,6 @@ def _sensor_warning(state, battery, capabilities, info):
         )
     if battery is not None and battery < LOW_BATTERY_PERCENT:
         return gettext("Its battery is low.")
-    if capabilities and report.SNIFF not in capabilities:
+    if capabilities and messages.SNIFF not in capabilities:
         return gettext("It cannot listen to Wi-Fi traffic, so it finds fewer cameras.")
     return ""

@@ -1,5 +1,5 @@
 """
-What a sensor's self-test found, in words: firmware/selftest.py has the checks and what their figures are.
+What a sensor's self-test found, in words: firmware/inspecting/selftest.py has the checks and what their figures are.
 
     rows(checks)      [(text, passed, figure), ...]; figure is text, "" where it says nothing
 """

@@ -135,7 +135,7 @@ SENSOR_STATES = {
     "revoked": Status(_("Withdrawn"), "quiet", "close"),
 }
 
-# What it can hear with: ansim.report.CAPABILITIES
+# What it can hear with: ansim.messages.CAPABILITIES
 CAPABILITIES = {
     "sniff": _("Wi-Fi traffic"),
     "sniff_management": _("Wi-Fi announcements only"),
@@ -266,7 +266,7 @@ TALLIES = {
     "refused_topic": _("Topics refused"),
 }
 
-# Why a sensor did not do what it was told, in its own words (firmware/commands.py, orders.py); others stay as they are.
+# Why a sensor did not do what it was told, in its own words (firmware/network/commands.py, orders.py); others stay as they are.
 ANSWERS = {
     "interrupted by a restart": _("it restarted meanwhile"),
     "expired": _("it came too late"),

@@ -33,7 +33,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from ansim import report
+from ansim import messages
 from tests.integration import brokers
 from tests.integration.delivery import DEVICE, KEY, TinyServer
 from tools.errors import ToolError, run
@@ -105,7 +105,7 @@ def measure(
             sensor.stop()
             server.stop()
             broker.kill()
-        findings = [one["body"] for one in server.reports.values() if one["kind"] == report.FINDING]
+        findings = [one["body"] for one in server.reports.values() if one["kind"] == messages.FINDING]
         return {
             "rows": rows,
             "piece": longest_piece(pieces),
@@ -149,8 +149,8 @@ class Orders:
 
     def look(self, scene_s):
         """Give the next order if it is time."""
-        ready = [one for one in self._server.states if one["state"] == report.READY]
-        fresh = len(ready) > self._seen or (ready and self._server.states[-1]["state"] == report.READY)
+        ready = [one for one in self._server.states if one["state"] == messages.READY]
+        fresh = len(ready) > self._seen or (ready and self._server.states[-1]["state"] == messages.READY)
         self._seen = len(ready)
         order = self._order(len(self._given)) if fresh and scene_s >= self._next_s else None
         if order:
@@ -159,18 +159,18 @@ class Orders:
 
     def _order(self, number):
         """Return (name, arguments) of an order, None if there are no more or nothing was found yet."""
-        found = [one["body"] for one in self._server.reports.values() if one["kind"] == report.FINDING]
+        found = [one["body"] for one in self._server.reports.values() if one["kind"] == messages.FINDING]
         if number > 5 or not found:
             return None
         subject = {"subject": found[0]["subject"], "channel": found[0]["channel"]}
         slots = [[start_ms, 4000, start_ms // 4000 % 2] for start_ms in range(0, 48_000, 4000)]
         return (
-            (report.INSPECTION_START, {"inspection": "K7Q2", "known": []}),
-            (report.LOCATE, subject | {"seconds": 60}),
-            (report.SLOTS, subject | {"slots": slots}),
-            (report.DWELL, {"channel": subject["channel"], "seconds": 20}),
-            (report.INSPECTION_STOP, {"inspection": "K7Q2"}),
-            (report.RUN_SELFTEST, {}),
+            (messages.INSPECTION_START, {"inspection": "K7Q2", "known": []}),
+            (messages.LOCATE, subject | {"seconds": 60}),
+            (messages.SLOTS, subject | {"slots": slots}),
+            (messages.DWELL, {"channel": subject["channel"], "seconds": 20}),
+            (messages.INSPECTION_STOP, {"inspection": "K7Q2"}),
+            (messages.RUN_SELFTEST, {}),
         )[number]
 
     def answers(self) -> list:

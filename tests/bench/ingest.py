@@ -21,7 +21,8 @@ from pathlib import Path
 
 import paho.mqtt.client as mqtt
 
-from ansim import envelope, report, topics
+from ansim import envelope, topics
+from ansim import messages as report
 from server import envelope_signer
 from server.ingest.main import Ingest, calm_collector
 from tests.conftest import ROOT

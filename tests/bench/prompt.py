@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from ansim import report
+from ansim import messages
 from tests.bench.detect import ESP32_OVER_X86_BYTECODE
 from tests.bench.heap import authority
 from tests.integration import brokers
@@ -59,7 +59,7 @@ def measure() -> dict:
             sensor.start()
             computing_ms = _computing_ms(sensor)
             end_s = time.monotonic() + WAIT_S
-            while time.monotonic() < end_s and not any(kind == report.FINDING for _, kind in server.lags_ms):
+            while time.monotonic() < end_s and not any(kind == messages.FINDING for _, kind in server.lags_ms):
                 time.sleep(0.1)
         finally:
             sensor.stop()
@@ -67,7 +67,7 @@ def measure() -> dict:
             broker.kill()
         listening = sensor.world / "listening"
         fastest_ms = min([lag_ms for lag_ms, _ in server.lags_ms], default=0)
-        delays_ms = [lag_ms - fastest_ms for lag_ms, kind in server.lags_ms if kind == report.FINDING]
+        delays_ms = [lag_ms - fastest_ms for lag_ms, kind in server.lags_ms if kind == messages.FINDING]
         return {
             "listening": int(listening.read_text()) if listening.exists() else None,
             "computing": computing_ms and computing_ms * ESP32_OVER_X86_BYTECODE,

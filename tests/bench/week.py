@@ -21,7 +21,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ansim import report
+from ansim import messages
 from tests.bench import heap
 from tools.errors import run
 from tools.sim_sensor import IN_IMAGE
@@ -78,9 +78,9 @@ class Days:
     """Gives each day's orders, and takes the broker away twice a day."""
 
     ORDERS = (  # hour of the day, order
-        (8, report.INSPECTION_START, {"inspection": "K7Q2", "known": []}),
-        (9, report.INSPECTION_STOP, {"inspection": "K7Q2"}),
-        (10, report.RUN_SELFTEST, {}),
+        (8, messages.INSPECTION_START, {"inspection": "K7Q2", "known": []}),
+        (9, messages.INSPECTION_STOP, {"inspection": "K7Q2"}),
+        (10, messages.RUN_SELFTEST, {}),
     )
     AWAY_HOURS = (2, 14)
 
@@ -105,8 +105,8 @@ class Days:
             self._back_s = scene_s + AWAY_S
             return
         states = self._server.states
-        ready = sum(one["state"] == report.READY for one in states)
-        connected = ready > self._ready and states[-1]["state"] == report.READY
+        ready = sum(one["state"] == messages.READY for one in states)
+        connected = ready > self._ready and states[-1]["state"] == messages.READY
         due = 3 * day + sum(second >= 3600 * hour for hour, _, _ in self.ORDERS)
         if connected and len(self._given) < due:
             self._ready = ready

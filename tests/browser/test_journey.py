@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy import select
 
-from ansim import report, topics
+from ansim import messages, topics
 from server.models import Report
 from tests.browser.conftest import DESK, PHONE, sign_in
 from tests.integration.paho_sensor import PahoSensor, finding_body
@@ -72,7 +72,7 @@ def hears_a_camera(running_site, tmp_path):
 
     def knows_the_time():
         with running_site.server.sessions() as session:
-            return session.scalar(select(Report.id).where(Report.kind == report.CLOCK))
+            return session.scalar(select(Report.id).where(Report.kind == messages.CLOCK))
 
     try:
         wait_for(knows_the_time, 60, 0.1)
@@ -179,7 +179,7 @@ def test_a_second_window_sees_the_finding_too_and_the_end_of_the_inspection(runn
     sign_in(other)
     other.goto(f"/inspections/{sensor.inspection}")
 
-    sensor.append(report.FINDING, finding_body())
+    sensor.append(messages.FINDING, finding_body())
     expect(other.get_by_text(WORDS["ko"]["act"])).to_be_visible()
     page.goto(f"/inspections/{sensor.inspection}/finish")
     page.locator('input[value="referred"]').check()
@@ -198,8 +198,8 @@ def test_the_list_of_findings_and_the_list_of_sensors_keep_themselves_up_to_date
     other.goto("/sensors")
     expect(other.locator("#fleet").get_by_text("Connected", exact=True)).to_be_visible()
 
-    sensor.append(report.FINDING, finding_body())
-    sensor.publish(topics.STATE, report.state(sensor.boot, report.SLEEPING, ""), retain=True)
+    sensor.append(messages.FINDING, finding_body())
+    sensor.publish(topics.STATE, messages.state(sensor.boot, messages.SLEEPING, ""), retain=True)
 
     expect(page.get_by_role("link", name=WORDS["en"]["title"])).to_be_visible()
     expect(page.locator("#announcer")).to_have_text("1 finding")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import paho.mqtt.client as paho
 
-from ansim import envelope, report, topics
+from ansim import envelope, messages, topics
 from tests.conftest import ROOT
 from tools import payload
 
@@ -145,16 +145,16 @@ class TinyServer:
 
     def confirm(self):
         """Publish `stored` for the newest boots."""
-        self.publish(topics.STORED, report.stored(sorted(self._told.items())[-8:]), retain=True)
+        self.publish(topics.STORED, messages.stored(sorted(self._told.items())[-8:]), retain=True)
 
     def command(self, name, args, expires_in_s=60, command_id=None) -> str:
         command_id = command_id or f"c{next(self._ids)}"
-        self.publish(topics.CMD, report.cmd(command_id, name, args, self.time_s + expires_in_s))
+        self.publish(topics.CMD, messages.cmd(command_id, name, args, self.time_s + expires_in_s))
         return command_id
 
     def publish(self, leaf, message, retain=False, key=None):
         topic = topics.topic(DEVICE, leaf)
-        self._client.publish(topic, envelope.seal(key or self._key, topic, report.encode(message)), 1, retain)
+        self._client.publish(topic, envelope.seal(key or self._key, topic, messages.encode(message)), 1, retain)
 
     def publish_bytes(self, leaf, data: bytes):
         self._client.publish(topics.topic(DEVICE, leaf), data, 1)
@@ -171,13 +171,13 @@ class TinyServer:
         except envelope.BadEnvelope:
             self.unsigned += 1
             return
-        decoded = report.decode(leaf, body)
+        decoded = messages.decode(leaf, body)
         if leaf == topics.REPORT and not self.deaf:
             self._keep(decoded)
         elif leaf == topics.STATE:
             self.states.append(decoded)
-            if not self.away and decoded["nonce"] and decoded["state"] in (report.INIT, report.READY):
-                self.command(report.TIME, {"time_s": self.time_s, "nonce": decoded["nonce"]})
+            if not self.away and decoded["nonce"] and decoded["state"] in (messages.INIT, messages.READY):
+                self.command(messages.TIME, {"time_s": self.time_s, "nonce": decoded["nonce"]})
         elif leaf == topics.WANT:
             self._hand_out(decoded["sha256"], decoded["offset"])
         kept = {topics.INFO: self.infos, topics.ACK: self.acks, topics.LIVE: self.lives}.get(leaf)
@@ -186,7 +186,7 @@ class TinyServer:
 
     def _hand_out(self, sha256, offset):
         data = self.files.get(sha256, b"")[offset : offset + PART_BYTES]
-        self.publish(topics.PART, report.part(sha256, offset, base64.b64encode(data).decode()))
+        self.publish(topics.PART, messages.part(sha256, offset, base64.b64encode(data).decode()))
 
     def _keep(self, message):
         boot, seq = place = message["boot"], message["seq"]
@@ -197,7 +197,7 @@ class TinyServer:
         else:
             self.reports[place] = message
             self.order.append(place)
-        first = message["body"]["first"] if message["kind"] == report.DROPPED else seq
+        first = message["body"]["first"] if message["kind"] == messages.DROPPED else seq
         accounted = self._accounted.setdefault(boot, set())
         accounted.update(range(first, seq + 1))
         upto = self._told.get(boot, 0)

@@ -12,7 +12,7 @@ import json
 import sys
 import time
 
-from firmware import mqtt
+from firmware.network import mqtt
 
 
 async def echo(client, given):

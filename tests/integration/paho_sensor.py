@@ -1,8 +1,8 @@
 """
 A small model of the sensor's side of the protocol, on paho: what ingest and broker are tested with.
 
-It keeps what it reports until the server's `stored` covers it. Like the real thing (firmware/link.py
-and firmware/session.py) it sends one report and waits until the server shows itself, has a window, and
+It keeps what it reports until the server's `stored` covers it. Like the real thing (firmware/network/link.py
+and firmware/network/session.py) it sends one report and waits until the server shows itself, has a window, and
 begins anew, ever more rarely, when nothing is confirmed for a while: many sensors must not fill a broker
 whose server is away.
 """
@@ -16,7 +16,7 @@ from collections import OrderedDict
 
 import paho.mqtt.client as mqtt
 
-from ansim import envelope, report, topics
+from ansim import envelope, messages, topics
 from server import envelope_signer
 
 AGAIN_AFTER_S = 1.5  # nothing confirmed for so long: begin anew (a real sensor: 10 s)
@@ -86,14 +86,14 @@ class PahoSensor:
         self._client = None
         self._thread = None
 
-    def append(self, kind=report.SWEEP, body=None, at_s=None, tick_ms=None) -> bytes:
+    def append(self, kind=messages.SWEEP, body=None, at_s=None, tick_ms=None) -> bytes:
         """Make a report; return its JSON bytes."""
         with self._lock:
             self.seq += 1
             tick_ms = self.seq * 1000 if tick_ms is None else tick_ms
             body = sweep_body() if body is None else body
-            message = report.report(self.boot, self.seq, self.prev, tick_ms, at_s, self.inspection, kind, body)
-            data = report.encode(message)
+            message = messages.report(self.boot, self.seq, self.prev, tick_ms, at_s, self.inspection, kind, body)
+            data = messages.encode(message)
             self.prev = envelope.digest(data)
             self.journal[self.boot, self.seq] = data
             return data
@@ -102,7 +102,7 @@ class PahoSensor:
         """Connect and keep connected, from a thread of its own, until close()."""
         client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=self.name, clean_session=True)
         client.username_pw_set(self.name, password or envelope.broker_password(self.key))
-        client.will_set(*self._sealed(topics.STATE, report.state(self.boot, report.LOST, "")), qos=1, retain=True)
+        client.will_set(*self._sealed(topics.STATE, messages.state(self.boot, messages.LOST, "")), qos=1, retain=True)
         client.max_inflight_messages_set(WINDOW)
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
@@ -137,7 +137,7 @@ class PahoSensor:
 
     def _sealed(self, leaf, message):
         topic = topics.topic(self.name, leaf)
-        return topic, envelope_signer.seal(self.key, topic, report.encode(message))
+        return topic, envelope_signer.seal(self.key, topic, messages.encode(message))
 
     def _run(self):
         client = self._client
@@ -166,8 +166,8 @@ class PahoSensor:
             self._again_s = AGAIN_AFTER_S
             self.nonce = secrets.token_hex(8)
         client.subscribe([(topics.topic(self.name, leaf), 1) for leaf in topics.TO_SENSOR])
-        self.publish(topics.STATE, report.state(self.boot, report.INIT, self.nonce), retain=True)
-        self.publish(topics.STATE, report.state(self.boot, report.READY, self.nonce), retain=True)
+        self.publish(topics.STATE, messages.state(self.boot, messages.INIT, self.nonce), retain=True)
+        self.publish(topics.STATE, messages.state(self.boot, messages.READY, self.nonce), retain=True)
 
     def _disconnected(self, *_):
         self._ready = False
@@ -203,8 +203,8 @@ class PahoSensor:
             self._free(body["upto"])
         else:
             self.commands.append(body)
-            if self.acks and body["name"] != report.TIME:
-                self.publish(topics.ACK, report.ack(self.boot, body["id"]))
+            if self.acks and body["name"] != messages.TIME:
+                self.publish(topics.ACK, messages.ack(self.boot, body["id"]))
 
     def _free(self, upto):
         with self._lock:

@@ -1,6 +1,6 @@
 """Bodies of reports, as tests of the journal and of the delivery write them down; plain enough for MicroPython."""
 
-from ansim import report
+from ansim import messages
 
 SWEEP_BODY = {
     "from_ms": 0,
@@ -27,8 +27,8 @@ FINDING_BODY = {
     "considered": [["video_call", "open"]],
 }
 BODIES = {
-    report.SWEEP: SWEEP_BODY,
-    report.FINDING: FINDING_BODY,
-    report.SESSION: {"what": "started", "by": "cmd"},
-    report.RESET: {"cause": "power_on", "crashes": 0, "version": "0.1.0", "slot": "a"},
+    messages.SWEEP: SWEEP_BODY,
+    messages.FINDING: FINDING_BODY,
+    messages.SESSION: {"what": "started", "by": "cmd"},
+    messages.RESET: {"cause": "power_on", "crashes": 0, "version": "0.1.0", "slot": "a"},
 }

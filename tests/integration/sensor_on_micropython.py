@@ -22,14 +22,14 @@ import time
 
 from report_bodies import BODIES  # beside this file
 
-from ansim import report
+from ansim import messages
 from ansim.envelope import key_bytes
 from ansim.settings import checked
-from firmware.clock import Clock
-from firmware.commands import Commands
-from firmware.journal import Journal
-from firmware.link import Link
-from firmware.uplink import NoUplink
+from firmware.journal.journal import Journal
+from firmware.network.clock import Clock
+from firmware.network.commands import Commands
+from firmware.network.link import Link
+from firmware.network.uplink import NoUplink
 
 
 class Cable:
@@ -92,7 +92,7 @@ class Sensor:
         return self.stop_and_leave
 
     async def stop_and_leave(self):
-        await self.link.stop(report.DISCONNECTED)
+        await self.link.stop(messages.DISCONNECTED)
         self.journal.close()
         self.ordered.append(["left"])
 
@@ -108,7 +108,7 @@ class Sensor:
             return [journal.boot, journal.seq]
         if what == "fill":
             for index in range(order[1]):
-                journal.append(report.SWEEP, BODIES[report.SWEEP])
+                journal.append(messages.SWEEP, BODIES[messages.SWEEP])
                 if index % 50 == 49:
                     await asyncio.sleep(0)
             return [journal.boot, journal.seq]
@@ -165,7 +165,7 @@ class Sensor:
 async def main():
     with open(sys.argv[1]) as file:
         sensor = Sensor(json.load(file))
-    for name, handler in ((report.DWELL, sensor.dwell), (report.RESTART, sensor.restart)):
+    for name, handler in ((messages.DWELL, sensor.dwell), (messages.RESTART, sensor.restart)):
         sensor.commands.on(name, handler)
     sensor.journal.open()
     lines = asyncio.StreamReader(sys.stdin.buffer)

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from ansim import report
+from ansim import messages
 from tests.integration.delivery import eventually
 from tests.integration.test_sensor import LONG, broker, reports, sensor, server  # noqa: F401
 from tests.interpreter.sim_kit import CAMERA, SILENCE, SMALL_SCENE, Board
@@ -48,8 +48,8 @@ def emitted(tmp_path_factory):
             f"""
     import asyncio, network, time
     from firmware import emitter
-    from firmware.clock import Clock
-    from firmware.uplink import Wifi
+    from firmware.network.clock import Clock
+    from firmware.network.uplink import Wifi
     network.WLAN.ifconfig = lambda self: ("127.0.0.1",) * 4
     emitter.DISCARD_PORT = {line.getsockname()[1]}
     wlan = network.WLAN(network.WLAN.IF_STA)
@@ -105,8 +105,8 @@ def test_a_self_test_finds_the_emitter_within_30_s_and_reports_no_finding(sensor
     sensor(with_emitter(emitted), speed=8)
     eventually(lambda: len(server.order) >= 2)
 
-    command_id = server.command(report.RUN_SELFTEST, {"emitter": EMITTER}, LONG)
-    test = eventually(lambda: reports(server, report.SELFTEST), 40)[0]["body"]
+    command_id = server.command(messages.RUN_SELFTEST, {"emitter": EMITTER}, LONG)
+    test = eventually(lambda: reports(server, messages.SELFTEST), 40)[0]["body"]
     checks = {name: (passed, value) for name, passed, value in test["checks"]}
 
     assert server.ack_of(command_id)["ok"]
@@ -115,9 +115,11 @@ def test_a_self_test_finds_the_emitter_within_30_s_and_reports_no_finding(sensor
     assert checks["channel_6"][1] >= 3
     assert checks["channel_3"] == (True, 0)
     assert {"flash", "heap", "clock", "access_points", "beacons_heard", "ble"} <= set(checks)
-    ended_ms = eventually(lambda: reports(server, report.SELFTEST))[0]["tick_ms"]
+    ended_ms = eventually(lambda: reports(server, messages.SELFTEST))[0]["tick_ms"]
     assert not [
-        one for one in reports(server, report.FINDING) if ended_ms - test["took_ms"] < one["tick_ms"] <= ended_ms + 5000
+        one
+        for one in reports(server, messages.FINDING)
+        if ended_ms - test["took_ms"] < one["tick_ms"] <= ended_ms + 5000
     ], "the test signal alarms nobody"
 
 
@@ -126,8 +128,8 @@ def test_a_deaf_sniffer_fails_and_says_on_which_channel(sensor, server):  # noqa
     sensor({**QUIET_ROOM, "access_points": deaf, "ble": []}, speed=8)
     eventually(lambda: len(server.order) >= 2)
 
-    server.command(report.RUN_SELFTEST, {"emitter": EMITTER}, LONG)
-    test = eventually(lambda: reports(server, report.SELFTEST), 40)[0]["body"]
+    server.command(messages.RUN_SELFTEST, {"emitter": EMITTER}, LONG)
+    test = eventually(lambda: reports(server, messages.SELFTEST), 40)[0]["body"]
     failed = {name for name, passed, _ in test["checks"] if not passed}
 
     assert not test["passed"]
@@ -138,7 +140,7 @@ def test_a_deaf_sniffer_fails_and_says_on_which_channel(sensor, server):  # noqa
 def test_a_sensor_tests_itself_at_its_start_if_the_settings_say_so(sensor, server):  # noqa: F811
     sensor(QUIET_ROOM, speed=8, selftest_at_start=True)
 
-    test = eventually(lambda: reports(server, report.SELFTEST), 30)[0]["body"]
+    test = eventually(lambda: reports(server, messages.SELFTEST), 30)[0]["body"]
 
     assert [name for name, passed, _ in test["checks"] if not passed] == ["clock"], "nobody has told it the time yet"
 
@@ -153,17 +155,17 @@ def test_a_press_starts_a_sweep_of_its_own_without_a_network_and_another_ends_it
     press(offline)
     (offline.world / "no_wifi").unlink()
 
-    sessions = eventually(lambda: len(reports(server, report.SESSION)) == 2 and reports(server, report.SESSION), 60)
+    sessions = eventually(lambda: len(reports(server, messages.SESSION)) == 2 and reports(server, messages.SESSION), 60)
     started, stopped = sessions
     assert (started["body"], started["inspection"]) == ({"what": "started", "by": "button"}, "u1-1")
     assert (stopped["body"], stopped["inspection"]) == ({"what": "stopped", "by": "button"}, "u1-1")
-    sweeps = [one for one in reports(server, report.SWEEP) if one["inspection"] == "u1-1"]
+    sweeps = [one for one in reports(server, messages.SWEEP) if one["inspection"] == "u1-1"]
     assert sweeps, "what was listened to belongs to the sweep"
 
 
 def test_a_long_press_follows_what_was_found_and_a_wifi_sensor_shows_the_server_now_and_then(sensor, server):  # noqa: F811
     one = sensor(SMALL_SCENE, speed=SPEED, upload_every_s=600)
-    eventually(lambda: reports(server, report.FINDING), 40)
+    eventually(lambda: reports(server, messages.FINDING), 40)
     is_listening(one)
 
     press(one, 2)
@@ -182,7 +184,7 @@ def test_five_seconds_on_the_button_test_the_sensor(sensor, server):  # noqa: F8
 
     press(one, 7)
 
-    assert eventually(lambda: reports(server, report.SELFTEST), 40)[0]["body"]["passed"]
+    assert eventually(lambda: reports(server, messages.SELFTEST), 40)[0]["body"]["passed"]
 
 
 def test_ten_seconds_send_the_test_signal_and_a_press_ends_it(sensor, server):  # noqa: F811
@@ -219,11 +221,11 @@ def test_an_analogue_sender_is_found_by_the_nrf24_where_no_wifi_explains_it(sens
     (world / "nrf24.json").write_text(json.dumps(wiring))
     sensor(SILENCE, "ethernet", speed=8, fitted=["nrf24"], channels=[8, 9])
 
-    finding = eventually(lambda: reports(server, report.FINDING), 90)[0]["body"]
+    finding = eventually(lambda: reports(server, messages.FINDING), 90)[0]["body"]
 
     assert (finding["detector"], finding["subject"]) == ("analogue_video", "02:00:00:00:24:50")
     assert "nrf24" in server.infos[0]["capabilities"]
-    assert eventually(lambda: [one for one in reports(server, report.SWEEP) if one["body"]["spectrum_sweeps"]], 60)
+    assert eventually(lambda: [one for one in reports(server, messages.SWEEP) if one["body"]["spectrum_sweeps"]], 60)
 
 
 def test_an_nrf24_that_does_not_answer_is_said_and_left_out(sensor, server):  # noqa: F811

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from ansim import report, topics
+from ansim import messages, topics
 from server import envelope_signer
 from server.ingest import main as ingest_main
 from server.models import Finding, Inspection, Report
@@ -49,11 +49,11 @@ def test_a_sensor_that_connects_is_told_the_time_once(running, hall):
 
     told = hall.commands[0]
 
-    assert told["name"] == report.TIME and told["args"]["nonce"] == hall.nonce
+    assert told["name"] == messages.TIME and told["args"]["nonce"] == hall.nonce
     assert abs(told["args"]["time_s"] - time.time()) < 60
     hall.append()
     wait_for(lambda: not hall.journal)
-    assert [command["name"] for command in hall.commands] == [report.TIME]
+    assert [command["name"] for command in hall.commands] == [messages.TIME]
 
 
 def test_a_state_reaches_the_sensors_row(running, hall):
@@ -62,30 +62,30 @@ def test_a_state_reaches_the_sensors_row(running, hall):
             return fleet.sensor(session, "hall").state
 
     wait_for(lambda: state() == "ready")
-    hall.publish(topics.STATE, report.state(1, report.SLEEPING, ""), retain=True)
+    hall.publish(topics.STATE, messages.state(1, messages.SLEEPING, ""), retain=True)
     wait_for(lambda: state() == "sleeping")
 
 
 def test_a_command_reaches_the_sensor_and_its_answer_the_page(running, hall):
     with running.sessions.begin() as session:
-        command = commands.send(session, fleet.sensor(session, "hall"), report.DWELL, {"channel": 6, "seconds": 5})
+        command = commands.send(session, fleet.sensor(session, "hall"), messages.DWELL, {"channel": 6, "seconds": 5})
 
     def ended():
         with running.sessions() as session:
             return commands.recent(session, fleet.sensor(session, "hall"))[0].ok
 
     assert wait_for(ended) is True
-    assert {one["id"] for one in hall.commands if one["name"] == report.DWELL} == {command.public_id}
+    assert {one["id"] for one in hall.commands if one["name"] == messages.DWELL} == {command.public_id}
 
 
 def test_a_command_waits_for_a_sensor_that_is_away(running, sensors):
     away = sensors("hall")
     with running.sessions.begin() as session:
-        commands.send(session, fleet.sensor(session, "hall"), report.RESTART, {}, lifetime_s=600)
+        commands.send(session, fleet.sensor(session, "hall"), messages.RESTART, {}, lifetime_s=600)
 
     away.connect().wait_ready()
 
-    wait_for(lambda: report.RESTART in [one["name"] for one in away.commands])
+    wait_for(lambda: messages.RESTART in [one["name"] for one in away.commands])
 
 
 def test_an_inspection_collects_what_its_sensor_reports(running, hall, sensors):
@@ -93,11 +93,11 @@ def test_an_inspection_collects_what_its_sensor_reports(running, hall, sensors):
         facility = restrooms.add_facility(session, restrooms.add_organisation(session, "City"), "Hall")
         room = restrooms.add_restroom(session, facility, "Women's")
         one = inspections.start(session, room, None, [fleet.sensor(session, "hall")])
-    wait_for(lambda: report.INSPECTION_START in [command["name"] for command in hall.commands])
-    hall.inspection = next(c for c in hall.commands if c["name"] == report.INSPECTION_START)["args"]["inspection"]
+    wait_for(lambda: messages.INSPECTION_START in [command["name"] for command in hall.commands])
+    hall.inspection = next(c for c in hall.commands if c["name"] == messages.INSPECTION_START)["args"]["inspection"]
 
     hall.append()
-    hall.append(report.FINDING, finding_body())
+    hall.append(messages.FINDING, finding_body())
     wait_for(lambda: not hall.journal)
 
     with running.sessions() as session:
@@ -111,17 +111,17 @@ def test_an_inspection_collects_what_its_sensor_reports(running, hall, sensors):
 def bad_messages(hall):
     """[(reason, topic, payload)] of every kind of rubbish."""
     topic = topics.topic("hall", topics.REPORT)
-    good = report.report(9, 1, "", 5, None, "", report.RESTART, {})
+    good = messages.report(9, 1, "", 5, None, "", messages.RESTART, {})
 
     def signed(body, on=topic):
         return envelope_signer.seal(hall.key, on, body)
 
-    other_version = report.encode({**good, "v": 2})
+    other_version = messages.encode({**good, "v": 2})
     return [
-        (counters.BAD_SIGNATURE, topic, report.encode(good) + b"\n" + b"0" * 64),
-        (counters.BAD_SIGNATURE, topic, report.encode(good)),
-        (counters.UNKNOWN_SENSOR, "ansim/1/nobody/report", signed(report.encode(good), "ansim/1/nobody/report")),
-        (counters.BAD_SIGNATURE, "ansim/1/other/report", signed(report.encode(good), "ansim/1/other/report")),
+        (counters.BAD_SIGNATURE, topic, messages.encode(good) + b"\n" + b"0" * 64),
+        (counters.BAD_SIGNATURE, topic, messages.encode(good)),
+        (counters.UNKNOWN_SENSOR, "ansim/1/nobody/report", signed(messages.encode(good), "ansim/1/nobody/report")),
+        (counters.BAD_SIGNATURE, "ansim/1/other/report", signed(messages.encode(good), "ansim/1/other/report")),
         (counters.MALFORMED, topic, signed(b'{"v":1,"boot":')),
         (counters.MALFORMED, topic, signed(b'{"v":1,"x":' + b"[" * 5000 + b"]" * 5000 + b"}")),
         (counters.UNKNOWN_VERSION, topic, signed(other_version)),
@@ -186,8 +186,8 @@ def test_a_revoked_sensor_is_heard_no_more(running, hall):
 
 def test_reports_made_before_the_clock_was_known_are_dated(running, hall):
     hall.append(tick_ms=5000)
-    hall.append(report.FINDING, finding_body(), tick_ms=8000)
-    hall.append(report.CLOCK, {"at_tick_ms": 10_000, "time_s": 1_800_000_000, "source": "server"}, tick_ms=10_000)
+    hall.append(messages.FINDING, finding_body(), tick_ms=8000)
+    hall.append(messages.CLOCK, {"at_tick_ms": 10_000, "time_s": 1_800_000_000, "source": "server"}, tick_ms=10_000)
     wait_for(lambda: not hall.journal)
 
     with running.sessions() as session:

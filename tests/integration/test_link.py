@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from ansim import report, topics
+from ansim import messages, topics
 from tests.integration import brokers
 from tests.integration.delivery import SensorProcess, TinyServer, compiled, eventually, settings
 
@@ -224,7 +224,7 @@ def test_a_forged_confirmation_frees_nothing(start, server):
     sensor("stay")
     eventually(lambda: len(server.reports) >= 3)
 
-    server.publish(topics.STORED, report.stored([[1, 3]]), key=bytes(32))
+    server.publish(topics.STORED, messages.stored([[1, 3]]), key=bytes(32))
     server.publish_bytes(topics.STORED, b'{"v":1,"upto":[[1,3]]}')
     server.publish_bytes(topics.STORED, b"")
     eventually(lambda: sensor("look")["refused"] == 3)
@@ -238,7 +238,7 @@ def test_a_replayed_old_time_does_not_set_the_clock(start, server):
     eventually(lambda: sensor("look")["clock"] == "server")
     old = server.states[0]["nonce"]
     server.time_s -= 100000
-    command = server.command(report.TIME, {"time_s": server.time_s, "nonce": old}, expires_in_s=10**6)
+    command = server.command(messages.TIME, {"time_s": server.time_s, "nonce": old}, expires_in_s=10**6)
 
     ack = eventually(lambda: server.ack_of(command))
 
@@ -251,15 +251,15 @@ def test_commands_are_obeyed_once_and_answered(start, server):
     sensor("stay")
     eventually(lambda: sensor("look")["clock"] == "server")
 
-    good = server.command(report.DWELL, {"channel": 6, "seconds": 10})
+    good = server.command(messages.DWELL, {"channel": 6, "seconds": 10})
     eventually(lambda: server.ack_of(good))
-    server.command(report.DWELL, {"channel": 6, "seconds": 10}, command_id=good)
+    server.command(messages.DWELL, {"channel": 6, "seconds": 10}, command_id=good)
     eventually(lambda: [ack["id"] for ack in server.acks].count(good) == 2)
-    refused = server.command(report.DWELL, {"channel": 13, "seconds": 10})
-    bad = server.command(report.DWELL, {"channel": 99})
-    late = server.command(report.DWELL, {"channel": 1, "seconds": 10}, expires_in_s=-1)
+    refused = server.command(messages.DWELL, {"channel": 13, "seconds": 10})
+    bad = server.command(messages.DWELL, {"channel": 99})
+    late = server.command(messages.DWELL, {"channel": 1, "seconds": 10}, expires_in_s=-1)
     unknown = server.command("self_destruct", {})
-    server.publish(topics.CMD, report.cmd("f1", report.DWELL, {"channel": 3, "seconds": 9}, 1 << 33), key=bytes(32))
+    server.publish(topics.CMD, messages.cmd("f1", messages.DWELL, {"channel": 3, "seconds": 9}, 1 << 33), key=bytes(32))
     eventually(lambda: server.ack_of(unknown) and sensor("look")["refused"] == 1)
 
     errors = {name: server.ack_of(name)["error"] for name in (good, refused, bad, late, unknown)}
@@ -275,7 +275,7 @@ def test_a_command_is_answered_before_it_ends_the_program(start, server):
     sensor("stay")
     eventually(lambda: sensor("look")["clock"] == "server")
 
-    command = server.command(report.RESTART, {})
+    command = server.command(messages.RESTART, {})
 
     assert eventually(lambda: server.ack_of(command))["ok"] is True
     eventually(lambda: sensor("look")["ordered"] == [["restart"], ["left"]])

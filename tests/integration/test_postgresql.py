@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from ansim import report
+from ansim import messages
 from server import clock, db, migrations, vault
 from server.config import Settings
 from server.models import Finding, Report, SensorBoot, Sweep
@@ -67,7 +67,7 @@ def test_an_inspection_from_start_to_log(sessions, keys):
     voice = Voice(hall)
     voice.inspection = one.public_id
     with sessions.begin() as session:
-        said = [voice.says(), voice.finds(), voice.says(report.CLOCK, clock_body())]
+        said = [voice.says(), voice.finds(), voice.says(messages.CLOCK, clock_body())]
         recorded = heard(session, names, *said, said[0])
         counters.add(session, {("hall-1", counters.STORED): 3, ("hall-1", counters.DUPLICATE): 1})
     assert recorded.confirm == {hall.id: [[1, 3]]} and len(recorded.duplicates) == 1
@@ -125,7 +125,7 @@ def test_workers_that_store_the_same_reports_at_once_store_each_once(sessions, k
     with sessions.begin() as session:
         voices = [Voice(enrolment.enrol(session, keys, f"hall-{number}")[0]) for number in range(4)]
     said = [voice.says() for _ in range(60) for voice in voices]
-    said.append(voices[0].says(report.FINDING, finding_body(), NOW_S))
+    said.append(voices[0].says(messages.FINDING, finding_body(), NOW_S))
     failures = []
 
     def work(seed):

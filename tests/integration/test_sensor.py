@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ansim import report
+from ansim import messages
 from tests.integration import brokers
 from tests.integration.delivery import DEVICE, KEY, TinyServer, eventually
 from tests.interpreter.sim_kit import CAMERA, ROUTER, SILENCE, SMALL_SCENE
@@ -65,15 +65,15 @@ def test_the_first_report_says_why_it_started_and_the_second_dates_it(sensor, se
     eventually(lambda: len(server.order) >= 2)
 
     first, second = (server.reports[place] for place in server.order[:2])
-    assert (first["kind"], first["seq"], first["body"]["cause"]) == (report.RESET, 1, "power_on")
-    assert (second["kind"], second["body"]["time_s"]) == (report.CLOCK, server.time_s)
+    assert (first["kind"], first["seq"], first["body"]["cause"]) == (messages.RESET, 1, "power_on")
+    assert (second["kind"], second["body"]["time_s"]) == (messages.CLOCK, server.time_s)
     assert server.infos[0]["capabilities"] == ["scan", "sniff", "ble"]
 
 
 def test_a_camera_is_reported_within_30_s_of_its_start_by_a_sensor_that_hops(sensor, server):
     sensor(CAMERA_LATER)
 
-    finding = eventually(lambda: reports(server, report.FINDING), 20)[0]
+    finding = eventually(lambda: reports(server, messages.FINDING), 20)[0]
 
     assert finding["body"]["event"] == "raised"
     assert (finding["body"]["detector"], finding["body"]["subject"]) == ("camera_stream", CAMERA)
@@ -86,7 +86,7 @@ def test_ordinary_traffic_is_covered_and_not_raised(sensor, server):
     web = {"pattern": {"kind": "web"}, "channel": 1, "rssi_dbm": -60}
     sensor({**SMALL_SCENE, "emitters": [call, web]}, "ethernet", speed=40)
 
-    sweeps = eventually(lambda: len(reports(server, report.SWEEP)) >= 2 and reports(server, report.SWEEP), 30)
+    sweeps = eventually(lambda: len(reports(server, messages.SWEEP)) >= 2 and reports(server, messages.SWEEP), 30)
 
     for sweep in (one["body"] for one in sweeps):
         listened_ms = sum(row[1] for row in sweep["channels"])
@@ -95,54 +95,56 @@ def test_ordinary_traffic_is_covered_and_not_raised(sensor, server):
         assert listened_ms > 30_000
         assert sweep["stations"] >= 2
     assert sweeps[0]["body"]["to_ms"] == sweeps[1]["body"]["from_ms"]
-    assert not reports(server, report.FINDING)
+    assert not reports(server, messages.FINDING)
 
 
 def test_an_inspection_marks_its_reports_and_hears_the_camera_anew(sensor, server):
     sensor(SMALL_SCENE, "ethernet")
-    before = eventually(lambda: reports(server, report.FINDING), 20)[0]
+    before = eventually(lambda: reports(server, messages.FINDING), 20)[0]
 
-    server.command(report.INSPECTION_START, {"inspection": "K7Q2", "known": []}, LONG)
-    within = eventually(lambda: [one for one in reports(server, report.FINDING) if one["inspection"]], 20)[0]
-    server.command(report.INSPECTION_STOP, {"inspection": "K7Q2"}, LONG)
-    started, stopped = eventually(lambda: len(reports(server, report.SESSION)) == 2 and reports(server, report.SESSION))
+    server.command(messages.INSPECTION_START, {"inspection": "K7Q2", "known": []}, LONG)
+    within = eventually(lambda: [one for one in reports(server, messages.FINDING) if one["inspection"]], 20)[0]
+    server.command(messages.INSPECTION_STOP, {"inspection": "K7Q2"}, LONG)
+    started, stopped = eventually(
+        lambda: len(reports(server, messages.SESSION)) == 2 and reports(server, messages.SESSION)
+    )
 
     assert before["inspection"] == ""
     assert (within["inspection"], within["body"]["event"]) == ("K7Q2", "raised")
     assert [started["body"], stopped["body"]] == [{"what": "started", "by": "cmd"}, {"what": "stopped", "by": "cmd"}]
     assert started["inspection"] == stopped["inspection"] == "K7Q2"
     last = server.reports[stopped["boot"], stopped["seq"] - 1]
-    assert (last["kind"], last["inspection"]) == (report.SWEEP, "K7Q2")
+    assert (last["kind"], last["inspection"]) == (messages.SWEEP, "K7Q2")
 
 
 def test_a_known_emitter_is_not_reported_in_its_inspection(sensor, server):
     sensor(SMALL_SCENE, "ethernet", always_listen=False)
     eventually(lambda: server.infos)
 
-    server.command(report.INSPECTION_START, {"inspection": "K7Q2", "known": [CAMERA]}, LONG)
-    eventually(lambda: len(reports(server, report.SWEEP)) >= 3, 30)
+    server.command(messages.INSPECTION_START, {"inspection": "K7Q2", "known": [CAMERA]}, LONG)
+    eventually(lambda: len(reports(server, messages.SWEEP)) >= 3, 30)
 
-    assert not reports(server, report.FINDING)
+    assert not reports(server, messages.FINDING)
 
 
 def test_a_sensor_that_waits_for_an_inspection_does_not_listen(sensor, server):
     sensor(SMALL_SCENE, always_listen=False, upload_every_s=10)
 
-    eventually(lambda: len([one for one in server.states if one["state"] == report.READY]) >= 4, 20)
+    eventually(lambda: len([one for one in server.states if one["state"] == messages.READY]) >= 4, 20)
 
-    assert not reports(server, report.SWEEP)
-    assert not reports(server, report.FINDING)
+    assert not reports(server, messages.SWEEP)
+    assert not reports(server, messages.FINDING)
 
 
 def test_an_inspection_goes_on_after_a_power_cut(sensor, server):
     cut = sensor(SILENCE, "ethernet")
     eventually(lambda: server.infos)
-    server.command(report.INSPECTION_START, {"inspection": "K7Q2", "known": []}, LONG)
-    eventually(lambda: reports(server, report.SESSION))
+    server.command(messages.INSPECTION_START, {"inspection": "K7Q2", "known": []}, LONG)
+    eventually(lambda: reports(server, messages.SESSION))
 
     cut.power_cut()
 
-    again = eventually(lambda: [one for one in reports(server, report.RESET) if one["boot"] == 2])[0]
+    again = eventually(lambda: [one for one in reports(server, messages.RESET) if one["boot"] == 2])[0]
     assert (again["inspection"], again["body"]["cause"]) == ("K7Q2", "power_on")
 
 
@@ -150,7 +152,7 @@ def test_following_a_transmitter_tells_its_level(sensor, server):
     sensor(SMALL_SCENE, "ethernet", speed=4)
     eventually(lambda: server.infos)
 
-    server.command(report.LOCATE, {"subject": CAMERA, "channel": 6, "seconds": 20}, LONG)
+    server.command(messages.LOCATE, {"subject": CAMERA, "channel": 6, "seconds": 20}, LONG)
     heard = eventually(lambda: [one for one in server.lives if one["rssi_dbm"] > -100], 20)
 
     assert heard[0]["subject"] == CAMERA
@@ -161,12 +163,12 @@ def test_a_restart_is_obeyed_answered_and_no_crash(sensor, server):
     sensor(SILENCE, "ethernet")
     eventually(lambda: server.infos)
 
-    command_id = server.command(report.RESTART, {}, LONG)
-    again = eventually(lambda: [one for one in reports(server, report.RESET) if one["boot"] == 2])[0]
+    command_id = server.command(messages.RESTART, {}, LONG)
+    again = eventually(lambda: [one for one in reports(server, messages.RESET) if one["boot"] == 2])[0]
 
     assert server.ack_of(command_id)["ok"]
     assert (again["body"]["cause"], again["body"]["crashes"]) == ("restart", 0)
-    assert report.DISCONNECTED in [one["state"] for one in server.states]
+    assert messages.DISCONNECTED in [one["state"] for one in server.states]
 
 
 def test_commands_that_make_no_sense_are_refused_with_a_reason(sensor, server):
@@ -174,9 +176,9 @@ def test_commands_that_make_no_sense_are_refused_with_a_reason(sensor, server):
     eventually(lambda: server.infos)
 
     asked = [
-        server.command(report.WIPE, {"device": "another"}, LONG),
-        server.command(report.DWELL, {"channel": 77, "seconds": 1}, LONG),
-        server.command(report.INSPECTION_STOP, {"inspection": "other"}, LONG),
+        server.command(messages.WIPE, {"device": "another"}, LONG),
+        server.command(messages.DWELL, {"channel": 77, "seconds": 1}, LONG),
+        server.command(messages.INSPECTION_STOP, {"inspection": "other"}, LONG),
     ]
     answers = eventually(lambda: all(map(server.ack_of, asked)) and [server.ack_of(one) for one in asked])
 
@@ -192,7 +194,7 @@ def test_without_the_native_module_it_scans_and_says_so(sensor, server, tmp_path
     )
     sensor(SMALL_SCENE, environ={"SIM_MAIN": "/.world/stock.py"})
 
-    sweep = eventually(lambda: reports(server, report.SWEEP), 20)[0]["body"]
+    sweep = eventually(lambda: reports(server, messages.SWEEP), 20)[0]["body"]
 
     assert server.infos[0]["capabilities"] == ["scan", "ble"]
     assert sweep["capabilities"] == ["scan", "ble"]
@@ -202,15 +204,15 @@ def test_without_the_native_module_it_scans_and_says_so(sensor, server, tmp_path
 def test_a_sensor_that_keeps_crashing_while_it_sniffs_narrows_what_it_listens_to(sensor, server):
     crashing = sensor(SILENCE, "ethernet")
     for number in range(1, 4):
-        eventually(lambda n=number: len(reports(server, report.RESET)) >= n)
+        eventually(lambda n=number: len(reports(server, messages.RESET)) >= n)
         eventually(lambda: (crashing.world / "rtc").read_bytes()[3] == 2)  # it sniffs
         crashing.crash()
 
-    eventually(lambda: len(reports(server, report.RESET)) >= 4)
+    eventually(lambda: len(reports(server, messages.RESET)) >= 4)
     eventually(lambda: server.infos[-1]["crashes"] == 3)
 
     assert server.infos[-1]["capabilities"] == ["scan", "sniff_management", "ble"]
-    assert [one["body"]["cause"] for one in reports(server, report.RESET)][1:] == ["crash"] * 3
+    assert [one["body"]["cause"] for one in reports(server, messages.RESET)][1:] == ["crash"] * 3
 
 
 def test_bad_settings_are_waited_for_without_a_reset(sensor, server, broker, tmp_path):
@@ -239,7 +241,7 @@ def test_an_unexpected_error_is_kept_and_ends_in_a_restart(sensor, server, tmp_p
     )
     broken = sensor(SILENCE, "ethernet", environ={"SIM_MAIN": "/.world/broken.py"})
 
-    again = eventually(lambda: [one for one in reports(server, report.RESET) if one["body"]["crashes"]], 20)[0]
+    again = eventually(lambda: [one for one in reports(server, messages.RESET) if one["body"]["crashes"]], 20)[0]
 
     assert again["body"]["cause"] == "exception"
     assert "ValueError: a bug" in (broken.flash / "crash.txt").read_text()
@@ -251,11 +253,11 @@ def test_reports_made_offline_are_delivered_in_order_when_the_network_is_back(se
     eventually(lambda: len(server.order) >= 2)
     (offline.world / "no_wifi").touch()
     eventually(lambda: b'"kind":"finding"' in journal(offline).replace(b" ", b""), 20)
-    assert not reports(server, report.FINDING)
+    assert not reports(server, messages.FINDING)
 
     (offline.world / "no_wifi").unlink()
 
-    eventually(lambda: reports(server, report.FINDING), 20)
+    eventually(lambda: reports(server, messages.FINDING), 20)
     assert [seq for _, seq in server.order] == list(range(1, len(server.order) + 1))
 
 

@@ -5,7 +5,7 @@ from hashlib import sha256
 
 import pytest
 
-from ansim import envelope, report
+from ansim import envelope, messages
 from tests.integration import test_sensor
 from tests.integration.delivery import DEVICE, KEY, eventually
 from tests.integration.test_sensor import LONG, SILENCE, reports
@@ -21,14 +21,14 @@ def settings(one):
 
 
 def boots(server):
-    return {one["boot"] for one in reports(server, report.RESET)}
+    return {one["boot"] for one in reports(server, messages.RESET)}
 
 
 def test_new_settings_are_kept_once_the_broker_was_reached_with_them(sensor, server):
     one = sensor(SILENCE, "ethernet")
     eventually(lambda: server.infos)
 
-    command_id = server.command(report.SETTINGS, {"changes": {"upload_every_s": 33}}, LONG)
+    command_id = server.command(messages.SETTINGS, {"changes": {"upload_every_s": 33}}, LONG)
 
     eventually(lambda: settings(one)["upload_every_s"] == 33)
     assert server.ack_of(command_id)["ok"] and boots(server) == {1, 2}
@@ -39,13 +39,13 @@ def test_settings_that_do_not_reach_the_broker_are_taken_back_within_two_minutes
     one = sensor(SILENCE, "ethernet", speed=40)
     eventually(lambda: server.infos)
 
-    server.command(report.SETTINGS, {"changes": {"port": 1}}, LONG)
+    server.command(messages.SETTINGS, {"changes": {"port": 1}}, LONG)
 
     eventually(lambda: len(boots(server)) >= 2, 30)  # the one on trial is told of as well, afterwards
     assert settings(one)["port"] == broker.port
     eventually(lambda: max(boots(server)) == 3, 30)
     assert not (one.flash / "settings.new").exists()
-    causes = [row["body"]["cause"] for row in reports(server, report.RESET)]
+    causes = [row["body"]["cause"] for row in reports(server, messages.RESET)]
     assert causes == ["power_on", "restart", "restart"]
 
 
@@ -53,7 +53,7 @@ def test_a_power_cut_during_the_trial_brings_the_old_settings_back(sensor, serve
     one = sensor(SILENCE, "ethernet")
     eventually(lambda: server.infos)
 
-    server.command(report.SETTINGS, {"changes": {"port": 1}}, LONG)
+    server.command(messages.SETTINGS, {"changes": {"port": 1}}, LONG)
     eventually(lambda: (one.flash / "settings.tried").exists())
     one.power_cut()
 
@@ -67,13 +67,15 @@ def test_bad_settings_are_refused_whole_and_say_no_values(sensor, server):
     before = settings(one)
 
     asked = [
-        server.command(report.SETTINGS, {"changes": {"port": 99999, "upload_every_s": 30}}, LONG),
-        server.command(report.SETTINGS, {"changes": {"wifi": [{"ssid": "x", "password": 5}]}}, LONG),
-        server.command(report.SETTINGS, {"changes": "all"}, LONG),
-        server.command(report.UPDATE, {"version": "2", "bytes": 10, "sha256": "zz", "hmac": ""}, LONG),
-        server.command(report.SIGNATURES, {"table": "ssids"}, LONG),
-        server.command(report.SLOTS, {"subject": CAMERA, "channel": 6, "slots": [[0, 5000, 1], [5000, 5000, 0]]}, LONG),
-        server.command(report.WIPE, {}, LONG),
+        server.command(messages.SETTINGS, {"changes": {"port": 99999, "upload_every_s": 30}}, LONG),
+        server.command(messages.SETTINGS, {"changes": {"wifi": [{"ssid": "x", "password": 5}]}}, LONG),
+        server.command(messages.SETTINGS, {"changes": "all"}, LONG),
+        server.command(messages.UPDATE, {"version": "2", "bytes": 10, "sha256": "zz", "hmac": ""}, LONG),
+        server.command(messages.SIGNATURES, {"table": "ssids"}, LONG),
+        server.command(
+            messages.SLOTS, {"subject": CAMERA, "channel": 6, "slots": [[0, 5000, 1], [5000, 5000, 0]]}, LONG
+        ),
+        server.command(messages.WIPE, {}, LONG),
     ]
     answers = eventually(lambda: all(map(server.ack_of, asked)) and [server.ack_of(one) for one in asked])
 
@@ -86,7 +88,7 @@ def test_a_newer_table_is_taken_in_parts_and_used_after_the_restart(sensor, serv
     eventually(lambda: server.infos)
 
     for args in test_tables.parts(test_tables.table(test_tables.NEWER, KEY), 2000):
-        command_id = server.command(report.SIGNATURES, args, LONG)
+        command_id = server.command(messages.SIGNATURES, args, LONG)
         eventually(lambda asked=command_id: server.ack_of(asked))
         assert server.ack_of(command_id)["ok"]
 
@@ -99,9 +101,9 @@ def test_a_stimulus_is_answered_with_a_report(sensor, server):
     eventually(lambda: server.infos)
 
     slots = [[at * 4000, 4000, at % 2] for at in range(9)]
-    server.command(report.SLOTS, {"subject": CAMERA, "channel": 6, "slots": slots}, LONG)
+    server.command(messages.SLOTS, {"subject": CAMERA, "channel": 6, "slots": slots}, LONG)
 
-    told = eventually(lambda: reports(server, report.STIMULUS), 30)[0]["body"]
+    told = eventually(lambda: reports(server, messages.STIMULUS), 30)[0]["body"]
     assert (told["subject"], told["slots"]) == (CAMERA, 9)
     assert told["heard_permille"] > 900
 
@@ -110,7 +112,7 @@ def test_a_wiped_sensor_keeps_its_program_and_nothing_else(sensor, server):
     one = sensor(SILENCE, "ethernet")
     eventually(lambda: server.infos)
 
-    command_id = server.command(report.WIPE, {"device": DEVICE}, LONG)
+    command_id = server.command(messages.WIPE, {"device": DEVICE}, LONG)
 
     eventually(lambda: any("settings.json is missing" in line for line in one.said))
     assert server.ack_of(command_id)["ok"]
@@ -139,7 +141,7 @@ def in_safe_mode(sensor, server, tmp_path):
 def test_after_many_crashes_it_only_delivers_and_obeys(server, in_safe_mode):
     one, world, safe = in_safe_mode
     (world / "broken.py").write_text("import firmware.main\n")  # as an update would
-    command_id = server.command(report.RESTART, {}, LONG)
+    command_id = server.command(messages.RESTART, {}, LONG)
 
     eventually(lambda: server.infos[-1]["capabilities"], 30)
     assert server.ack_of(command_id)["ok"] and one.is_on()
@@ -156,7 +158,7 @@ def test_safe_mode_takes_an_update(server, in_safe_mode):
     digest = sha256(manifest).hexdigest()
 
     server.command(
-        report.UPDATE,
+        messages.UPDATE,
         {"version": "9.0.0", "bytes": len(manifest), "sha256": digest, "hmac": envelope.manifest_hmac(KEY, digest)},
         LONG,
     )

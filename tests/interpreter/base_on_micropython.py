@@ -3,7 +3,7 @@
 import json
 import sys
 
-from ansim import envelope, report, settings, topics
+from ansim import envelope, messages, settings, topics
 
 key = bytes(range(32))
 for line in sys.stdin:
@@ -11,16 +11,16 @@ for line in sys.stdin:
     answer = {}
     try:
         body = case["json"].encode()
-        message = report.decode(case["leaf"], body)
+        message = messages.decode(case["leaf"], body)
         topic = topics.topic("hall-1", case["leaf"])
         sealed = envelope.seal(key, topic, body)
         answer["sealed"] = sealed.decode()
         answer["digest"] = envelope.digest(body)
         answer["opened"] = envelope.unseal(key, topic, sealed) == body
-        answer["again"] = report.decode(case["leaf"], report.encode(message)) == message
+        answer["again"] = messages.decode(case["leaf"], messages.encode(message)) == message
         answer["version_2"] = "accepted"
-        report.decode(case["leaf"], b'{"v":2}')
-    except report.UnknownVersion:
+        messages.decode(case["leaf"], b'{"v":2}')
+    except messages.UnknownVersion:
         answer["version_2"] = "refused"
     print(json.dumps(answer))
 

@@ -4,8 +4,8 @@ import gc
 import json
 import sys
 
-from ansim import report
-from firmware.journal import Journal
+from ansim import messages
+from firmware.journal.journal import Journal
 from tests.interpreter.flash_image import FileImage, Flash, mounted
 
 
@@ -34,11 +34,11 @@ journal = Journal(folder, room, Clock())
 journal.open()
 told = {"empty": used() - before}
 while not journal.dropped:
-    journal.append(report.SWEEP, body)
+    journal.append(messages.SWEEP, body)
 told["full"] = used() - before
 full = used()
 for _ in range(100):
-    journal.append(report.SWEEP, body)
+    journal.append(messages.SWEEP, body)
 told["grown_by_100_appends"] = used() - full
 
 cursor, read, newest, most = journal.cursor(), 0, (0, 0), 0

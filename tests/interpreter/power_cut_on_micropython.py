@@ -12,8 +12,8 @@ import sys
 
 import vfs
 
-from ansim import envelope, report
-from firmware.journal import Journal
+from ansim import envelope, messages
+from firmware.journal.journal import Journal
 from tests.interpreter.flash_image import FileImage, Flash, RamImage, mounted
 
 ROOM = 16384
@@ -55,7 +55,7 @@ def contents(journal):
         if (boot, seq) <= before or message["boot"] != boot or message["seq"] != seq:
             raise Wrong(f"{boot}.{seq} after {before}")
         before = (boot, seq)
-        if message["kind"] == report.DROPPED:
+        if message["kind"] == messages.DROPPED:
             for lost in range(message["body"]["first"], seq + 1):
                 told.add((boot, lost))
         else:
@@ -84,7 +84,7 @@ def live(journal, chance, appended, held):
     while True:
         what = chance.random()
         if what < 0.94:
-            kind = chance.choice((report.SWEEP, report.SWEEP, report.SWEEP, report.SESSION, report.FINDING))
+            kind = chance.choice((messages.SWEEP, messages.SWEEP, messages.SWEEP, messages.SESSION, messages.FINDING))
             seq = journal.append(kind, BODY)
             appended[(journal.boot, seq)] = journal.prev
         elif what < 0.97:
@@ -159,7 +159,7 @@ def endless(path):
     found, told = contents(journal)
     print(json.dumps({"boot": journal.boot, "found": [[p[0], p[1], found[p]] for p in found], "told": list(told)}))
     while True:
-        kind = report.FINDING if journal.seq % 5 == 0 else report.SWEEP
+        kind = messages.FINDING if journal.seq % 5 == 0 else messages.SWEEP
         seq = journal.append(kind, BODY)
         print(json.dumps([journal.boot, seq, journal.prev]))
 

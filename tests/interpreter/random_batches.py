@@ -10,8 +10,8 @@ import binascii
 import hashlib
 import struct
 
-from ansim.detect import station_layout as layout
-from ansim.detect.station_table import StationTable
+from ansim.detect.stations import layout
+from ansim.detect.stations.table import StationTable
 from ansim.frame_header import RECORD_BYTES, RECORD_FORMAT
 
 # Data in all DS combinations, with and without retry, no-data, Block Ack, CTS, ACK, beacon.

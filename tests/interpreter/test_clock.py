@@ -10,7 +10,7 @@ from tests.unit.firmware.test_clock import NOW_S, answer_one, ntp_answer
 
 SCRIPT = """
 import asyncio, json
-from firmware.clock import Clock
+from firmware.network.clock import Clock
 clock = Clock()
 async def ask():
     return [await clock.ask_ntp("127.0.0.1", 100, {closed}), await clock.ask_ntp("127.0.0.1", 1000, {port})]

@@ -6,7 +6,7 @@ from tests.interpreter.sim_kit import SILENCE, Board
 
 BEGIN = """
     import json, machine
-    from firmware.health import Health
+    from firmware.maintenance.health import Health
     health = Health()
     health.begin()
     print(json.dumps([health.cause, health.crashes, health.in_a_row, health.level()]))

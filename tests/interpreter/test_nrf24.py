@@ -11,7 +11,7 @@ ALWAYS = [0, 1 << 40]
 VIDEO = [2432, 18, 1000, *ALWAYS]
 START = """
     import asyncio, json
-    from firmware.clock import Clock
+    from firmware.network.clock import Clock
     from firmware.radio.nrf24 import Nrf24
     clock = Clock()
     radio = Nrf24((18, 23, 19, 5, 4))

@@ -6,7 +6,7 @@ from tests.interpreter.sim_kit import SILENCE, SMALL_SCENE, Board
 
 START = """
     import asyncio, json, network
-    from firmware.clock import Clock
+    from firmware.network.clock import Clock
     from firmware.radio import ble, sniffer, wifi_scan
     wlan = network.WLAN(network.WLAN.IF_STA)
     clock = Clock()

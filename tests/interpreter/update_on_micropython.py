@@ -20,7 +20,7 @@ import sys
 import vfs
 
 from ansim.envelope import manifest_hmac
-from firmware import slots, update
+from firmware.maintenance import slots, update
 from tests.interpreter.flash_image import Flash, RamImage
 
 BLOCKS = 96

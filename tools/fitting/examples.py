@@ -17,7 +17,7 @@ import numpy as np
 from ansim.detect import camera_evidence as evidence
 from ansim.detect.camera_stream import CameraStream
 from ansim.detect.engine import Engine
-from ansim.detect.station_layout import O_ACTIVE
+from ansim.detect.stations.layout import O_ACTIVE
 from ansim.frame_header import EXTRA, EXTRA_AMSDU, KIND, KIND_DATA, LENGTH, address_bytes
 from firmware.radio import plan as planning
 from tools import air, patterns, playback, scene, streams

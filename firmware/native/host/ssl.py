@@ -1,5 +1,5 @@
 """
-`ssl` over MicroPython's own `tls`, as far as firmware/mqtt.py needs it.
+`ssl` over MicroPython's own `tls`, as far as firmware/network/mqtt.py needs it.
 
 Boards have the one of micropython-lib in their interpreter. Debian's source package of MicroPython
 leaves it out, so tools/native.py freezes this one into the interpreter for this computer.

@@ -3,7 +3,7 @@
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from ansim import report
+from ansim import messages
 from server import clock, ids
 from server.models.findings import OPEN, REFERRED, UNRESOLVED, Finding
 from server.models.inspections import (
@@ -74,7 +74,7 @@ def start(session: Session, room: Restroom, user, sensors=(), people=()) -> Insp
             )
         )
         args = {"inspection": started.public_id, "known": known}
-        commands.send(session, sensor, report.INSPECTION_START, args, user, START_LIFETIME_S)
+        commands.send(session, sensor, messages.INSPECTION_START, args, user, START_LIFETIME_S)
     session.flush()
     body = {"restroom": room.public_id, "sensors": [sensor.name for sensor in sensors]}
     others = participants.aside(session, started) if people else None
@@ -204,9 +204,9 @@ def finish(session: Session, one: Inspection, user, result: str, reason: str = "
     session.flush()
     plans.refresh(session, [room.id])
     for chosen in session.scalars(select(InspectionSensor).where(InspectionSensor.inspection_id == one.id)):
-        commands.withdraw(session, chosen.sensor, report.INSPECTION_START)
+        commands.withdraw(session, chosen.sensor, messages.INSPECTION_START)
         args = {"inspection": one.public_id}
-        commands.send(session, chosen.sensor, report.INSPECTION_STOP, args, user, STOP_LIFETIME_S)
+        commands.send(session, chosen.sensor, messages.INSPECTION_STOP, args, user, STOP_LIFETIME_S)
     _tell(session, "inspection.finished", one, added, user)
     return added
 

@@ -7,11 +7,11 @@ from collections import Counter
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
-from ansim import report
+from ansim import messages
 from server.models.intake import DroppedRange, Report, SensorBoot
 from server.services.intake import statements
 
-CONFIRMED_BOOTS = 8  # most rows of a `stored` message; see ansim/report.py
+CONFIRMED_BOOTS = 8  # most rows of a `stored` message; see ansim/messages.py
 _PREV_CHARS = 16
 _WALK_ROWS = 5000
 
@@ -26,7 +26,7 @@ def advance(session: Session, new: list, boots: dict, late: list = ()) -> Counte
     """
     dropped = Counter()
     seqs = {}
-    told = [(one.report_id, one.key, one.message["body"]) for one in new if one.message["kind"] == report.DROPPED]
+    told = [(one.report_id, one.key, one.message["body"]) for one in new if one.message["kind"] == messages.DROPPED]
     for one in new:
         seqs.setdefault(one.key[:2], []).append(one)
     told += _unknown_ranges(session, late)
@@ -50,7 +50,7 @@ def advance(session: Session, new: list, boots: dict, late: list = ()) -> Counte
         top = max(group, key=lambda one: one.key[2], default=None)
         if top and top.key[2] > boot.highest:
             boot.highest = top.key[2]
-            boot.highest_digest = "" if top.message["kind"] == report.DROPPED else top.digest[:_PREV_CHARS]
+            boot.highest_digest = "" if top.message["kind"] == messages.DROPPED else top.digest[:_PREV_CHARS]
         fresh = {one.key[2] for one in group}
         while boot.upto + 1 in fresh:
             boot.upto += 1
@@ -119,7 +119,7 @@ def check_chain(session: Session, new: list, boots: dict) -> Counter:
             unknown[(sensor_id, boot, seq + 1)] = one
     for row in _neighbours(session, unknown):
         one = unknown[(row.sensor_id, row.boot, row.seq)]
-        if _is_dropped(one) or row.kind == report.DROPPED:
+        if _is_dropped(one) or row.kind == messages.DROPPED:
             continue
         if row.seq < one.key[2]:
             broken[one.key[0]] += row.digest[:_PREV_CHARS] != one.message["prev"]
@@ -166,4 +166,4 @@ def _does_not_follow(before, one):
 
 def _is_dropped(one):
     # It stands for reports that are gone, whose digests nobody knows.
-    return one.message["kind"] == report.DROPPED
+    return one.message["kind"] == messages.DROPPED

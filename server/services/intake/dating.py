@@ -8,7 +8,7 @@ says what time one of these ticks was. That dates every report of the boot.
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
-from ansim import report
+from ansim import messages
 from server.models.findings import Finding, FindingEvent, StimulusResult
 from server.models.intake import Report, Selftest, Sweep
 
@@ -26,7 +26,7 @@ def learn(session: Session, new: list, boots: dict) -> None:
     """Take the time from CLOCK reports among `new` and date what is still undated of their boots."""
     learnt = {}
     for one in new:
-        if one.message["kind"] == report.CLOCK:
+        if one.message["kind"] == messages.CLOCK:
             body = one.message["body"]
             learnt[one.key[:2]] = body["time_s"] - body["at_tick_ms"] // 1000
     for key, zero_s in learnt.items():

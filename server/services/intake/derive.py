@@ -6,7 +6,7 @@ from pydantic_core import to_json
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ansim import report
+from ansim import messages
 from server import clock
 from server.models.findings import Finding, StimulusResult
 from server.models.inspections import Inspection, InspectionSensor, SweepAssignment
@@ -16,7 +16,7 @@ from server.services.findings.pseudonyms import Pseudonyms
 from server.services.intake import finding_events, statements
 
 # Kinds whose bodies name an address, and where.
-_ADDRESSES = {report.FINDING: ("subject", "bssid"), report.STIMULUS: ("subject",)}
+_ADDRESSES = {messages.FINDING: ("subject", "bssid"), messages.STIMULUS: ("subject",)}
 
 
 def record(session: Session, pseudonyms: Pseudonyms, new: list, now_s: int) -> None:
@@ -26,18 +26,18 @@ def record(session: Session, pseudonyms: Pseudonyms, new: list, now_s: int) -> N
     for one in new:
         kind = one.message["kind"]
         inspection_id, restroom_id = chosen.get((one.message["inspection"], one.key[0]), (None, None))
-        if kind == report.SWEEP:
+        if kind == messages.SWEEP:
             sweeps.append(_sweep(one, inspection_id))
-        elif kind == report.FINDING:
+        elif kind == messages.FINDING:
             if inspection_id is None:
                 # A fixed sensor reports for its place.
                 restroom_id = session.scalar(select(Sensor.restroom_id).where(Sensor.id == one.key[0]))
             finding_events.take(session, pseudonyms, one, (inspection_id, restroom_id), now_s)
-        elif kind == report.SELFTEST:
+        elif kind == messages.SELFTEST:
             _selftest(session, one, now_s)
-        elif kind == report.SESSION:
+        elif kind == messages.SESSION:
             _session(session, one, inspection_id, now_s)
-        elif kind == report.STIMULUS:
+        elif kind == messages.STIMULUS:
             _stimulus(session, one, now_s)
     statements.insert_sweeps(session, sweeps)
 
@@ -64,7 +64,7 @@ def _chosen(session, new):
 
 def without_addresses(session: Session, pseudonyms: Pseudonyms, message: dict, body: bytes, at_s: int) -> bytes:
     """Return a report's bytes as they may stay: as they are, or with pseudonyms if they name an address."""
-    if message["kind"] not in report.KINDS:  # reports.UNREADABLE
+    if message["kind"] not in messages.KINDS:  # reports.UNREADABLE
         return b"{}"
     named = _ADDRESSES.get(message["kind"])
     if named is None:

@@ -14,7 +14,7 @@ from hashlib import sha256
 
 from sqlalchemy.orm import Session
 
-from ansim import report
+from ansim import messages
 from server.services.findings.pseudonyms import Pseudonyms
 from server.services.intake import completeness, dating, derive, statements
 
@@ -58,7 +58,7 @@ def record(session: Session, pseudonyms: Pseudonyms, incoming: list, now_s: int)
     chain_broken = completeness.check_chain(session, new, boots)
     # A journal that gave up reports says so under the number of the last of them, which may have been delivered
     # before: the other content does not count, but the range that is missing before it does.
-    late = [one for one in conflicts if one.message["kind"] == report.DROPPED]
+    late = [one for one in conflicts if one.message["kind"] == messages.DROPPED]
     dropped = completeness.advance(session, new, boots, late)
     dating.learn(session, new, boots)
     if new or late:

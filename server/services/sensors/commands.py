@@ -8,7 +8,7 @@ once, so sending it twice is harmless.
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ansim import report
+from ansim import messages
 from server import clock
 from server.models.sensors import Command, Sensor
 
@@ -17,12 +17,12 @@ AGAIN_AFTER_S = 5  # a connected sensor answers within a second; the radio may b
 EXPIRED = "expired"
 WITHDRAWN = "withdrawn"
 # Arguments that hold hardware addresses.
-_WITH_ADDRESSES = {report.INSPECTION_START: "known", report.LOCATE: "subject", report.SLOTS: "subject"}
+_WITH_ADDRESSES = {messages.INSPECTION_START: "known", messages.LOCATE: "subject", messages.SLOTS: "subject"}
 
 
 def send(session: Session, sensor: Sensor, name: str, args: dict, user=None, lifetime_s: int = LIFETIME_S) -> Command:
     """Queue a command for a sensor. Raises ValueError if name or args do not fit ansim/downlink_rules.py."""
-    problems = report.arguments_problems(name, args)
+    problems = messages.arguments_problems(name, args)
     if problems is None or problems:
         raise ValueError(f"{name}: " + ("; ".join(problems) if problems else "no such command"))
     now_s = clock.now_s()
@@ -50,7 +50,7 @@ def due(session: Session, now_s: int, limit: int = 500) -> list[Command]:
     wanted = select(Command).join(Sensor).where(Command.ended_s.is_(None), Sensor.revoked_s.is_(None))
     wanted = wanted.where((Command.sent_s.is_(None)) | (Command.sent_s <= now_s - AGAIN_AFTER_S))
     # Who is not connected gets them when it says that it is; see waiting_for().
-    wanted = wanted.where(Sensor.state.in_((report.INIT, report.READY)), Command.expires_s > now_s)
+    wanted = wanted.where(Sensor.state.in_((messages.INIT, messages.READY)), Command.expires_s > now_s)
     return list(session.scalars(wanted.order_by(Command.id).limit(limit)))
 
 
@@ -71,7 +71,7 @@ def answered(session: Session, sensor_id: int, public_id: str, ok: bool, error: 
     found = session.scalar(select(Command).where(Command.public_id == public_id, Command.sensor_id == sensor_id))
     if found is None or found.ok is not None:
         return False
-    if error == report.NO_TIME:
+    if error == messages.NO_TIME:
         return True  # it has just connected and is told the time; due() sends the command again
     _end(found, now_s, ok, error)
     return True

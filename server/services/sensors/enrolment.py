@@ -10,7 +10,7 @@ import secrets
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, joinedload
 
-from ansim import envelope, report, topics
+from ansim import envelope, messages, topics
 from server import clock
 from server.models.inspections import InspectionSensor
 from server.models.intake import Selftest, SensorBoot, Tally
@@ -82,11 +82,11 @@ def status(one: Sensor, now_s: int, silent_after_s: int) -> str:
         return REVOKED
     if one.last_seen_s is None:
         return NEVER
-    if one.state in (report.DISCONNECTED, report.LOST):
+    if one.state in (messages.DISCONNECTED, messages.LOST):
         return OFFLINE
     if now_s - one.last_seen_s > silent_after_s:
         return SILENT
-    return SLEEPING if one.state == report.SLEEPING else ONLINE
+    return SLEEPING if one.state == messages.SLEEPING else ONLINE
 
 
 def last_selftest(session: Session, one: Sensor) -> Selftest | None:
@@ -199,7 +199,7 @@ def watch(session: Session, now_s: int, silent_after_s: int) -> list[str]:
         Sensor.silent_s.is_(None),
         Sensor.revoked_s.is_(None),
         Sensor.last_seen_s <= now_s - silent_after_s,
-        Sensor.state.not_in((report.DISCONNECTED, "")),
+        Sensor.state.not_in((messages.DISCONNECTED, "")),
     )
     where = select(Sensor.name, Restroom.facility_id, Restroom.name).outerjoin(
         Restroom, Restroom.id == Sensor.restroom_id

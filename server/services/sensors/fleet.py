@@ -11,7 +11,7 @@ from collections import namedtuple
 from sqlalchemy import case, func, select, tuple_
 from sqlalchemy.orm import Session, joinedload
 
-from ansim import report
+from ansim import messages
 from server.models.intake import Selftest, SensorBoot
 from server.models.places import Facility, Restroom
 from server.models.sensors import Sensor
@@ -76,8 +76,8 @@ def _state(now_s, silent_after_s):
     return case(
         (Sensor.revoked_s.is_not(None), REVOKED),
         (Sensor.last_seen_s.is_(None), NEVER),
-        (Sensor.state.in_((report.DISCONNECTED, report.LOST)), OFFLINE),
+        (Sensor.state.in_((messages.DISCONNECTED, messages.LOST)), OFFLINE),
         (Sensor.last_seen_s < now_s - silent_after_s, SILENT),
-        (Sensor.state == report.SLEEPING, SLEEPING),
+        (Sensor.state == messages.SLEEPING, SLEEPING),
         else_=ONLINE,
     )

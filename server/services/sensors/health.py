@@ -5,7 +5,7 @@ import time
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from ansim import report
+from ansim import messages
 from server.models.findings import Finding
 from server.models.intake import Proximity, SensorBoot
 from server.models.sensors import Sensor
@@ -87,7 +87,7 @@ def proximity(session: Session, sensor: Sensor, since_ms: int = 0, limit: int = 
 
 def is_connected(state: str) -> bool:
     """True for the states in which a sensor takes commands."""
-    return state in (report.INIT, report.READY)
+    return state in (messages.INIT, messages.READY)
 
 
 def now_ms() -> int:

@@ -16,7 +16,7 @@ from hashlib import sha256
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
-from ansim import envelope, report
+from ansim import envelope, messages
 from server import clock
 from server.models.fleet import Release, ReleaseFile, Rollout, RolloutSensor
 from server.models.sensors import Command, Sensor
@@ -146,7 +146,7 @@ def stop(session: Session, one: Rollout, why: str = BY_HAND, now_s: int | None =
     for row in sensors_of(session, one):
         if row.outcome == WAITING:
             if row.offered_s is not None:
-                commands.withdraw(session, row.sensor, report.UPDATE)
+                commands.withdraw(session, row.sensor, messages.UPDATE)
             row.outcome, row.ended_s = CANCELLED, now_s
     one.ended_s, one.stopped, one.why = now_s, True, why
     log.add(session, "rollout.stopped", one.public_id, {"why": why}, user)
@@ -179,7 +179,7 @@ def part(session: Session, digest: str, offset: int) -> dict:
     """Return the message that answers a sensor's `want`."""
     wanted = select(func.substr(ReleaseFile.content, offset + 1, PART_BYTES)).where(ReleaseFile.sha256 == digest)
     data = session.scalar(wanted) or b""
-    return report.part(digest, offset, base64.b64encode(data).decode())
+    return messages.part(digest, offset, base64.b64encode(data).decode())
 
 
 def tick(session: Session, vault: Vault, now_s: int) -> list[Rollout]:
@@ -209,7 +209,7 @@ def _note_outcomes(session, one, rows, now_s):
         if outcome != WAITING:
             row.outcome, row.ended_s = outcome, now_s
             if answers.get(row.command_id) is not None and answers[row.command_id].ended_s is None:
-                commands.withdraw(session, row.sensor, report.UPDATE)  # its answer was lost
+                commands.withdraw(session, row.sensor, messages.UPDATE)  # its answer was lost
 
 
 def _outcome(release_, row, command, now_s):
@@ -259,7 +259,7 @@ def _offer(session, vault, one, rows, now_s):
         digest = one.release.sha256
         args = {"version": one.release.version, "bytes": size, "sha256": digest}
         args["hmac"] = envelope.manifest_hmac(key, digest)
-        row.command_id = commands.send(session, row.sensor, report.UPDATE, args, lifetime_s=OFFER_S).id
+        row.command_id = commands.send(session, row.sensor, messages.UPDATE, args, lifetime_s=OFFER_S).id
         row.offered_s = now_s
 
 

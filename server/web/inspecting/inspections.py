@@ -5,7 +5,7 @@ from collections import namedtuple
 from flask import Blueprint, Response, abort, current_app, redirect, render_template, request, url_for
 from flask_babel import gettext
 
-from ansim import report
+from ansim import messages
 from server import clock, security
 from server.models.findings import OPEN
 from server.models.inspections import EYE, METHODS, OUTCOMES, RESULTS, RF, STEP_NONE_FOUND, STEP_SUSPICIOUS
@@ -204,7 +204,7 @@ def _doing(session, one, used):
 
 
 def _starts(command, one):
-    return command.args.get("inspection") == one.public_id and command.name == report.INSPECTION_START
+    return command.args.get("inspection") == one.public_id and command.name == messages.INSPECTION_START
 
 
 def _steps(session, one, covered):

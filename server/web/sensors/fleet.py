@@ -5,7 +5,7 @@ import re
 from flask import Blueprint, Response, current_app, flash, redirect, render_template, request, url_for
 from flask_babel import gettext
 
-from ansim import report
+from ansim import messages
 from server import clock, ids, security
 from server.services import errors, freshness
 from server.services.people import access, accounts
@@ -95,7 +95,7 @@ def selftest(name):
     args = {"emitter": ":".join(given[at : at + 2] for at in range(0, 12, 2))} if given else {}
     with page.store().begin() as session:
         one = enrolment.sensor(session, name, page.user(), accounts.INSPECT)
-        commands.send(session, one, report.RUN_SELFTEST, args, page.user(), SELFTEST_LIFETIME_S)
+        commands.send(session, one, messages.RUN_SELFTEST, args, page.user(), SELFTEST_LIFETIME_S)
     page.said(gettext("The sensor will test itself when it hears this; the result appears here."))
     return redirect(url_for("sensors.show", name=name))
 
@@ -106,7 +106,7 @@ def restart(name):
     """Ask a sensor to start anew."""
     with page.store().begin() as session:
         one = enrolment.sensor(session, name, page.user(), accounts.MANAGE)
-        commands.send(session, one, report.RESTART, {}, page.user(), SELFTEST_LIFETIME_S)
+        commands.send(session, one, messages.RESTART, {}, page.user(), SELFTEST_LIFETIME_S)
     page.said(gettext("The sensor will restart when it hears this."))
     return redirect(url_for("sensors.show", name=name))
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansim import report, topics
+from ansim import messages, topics
 from tests.conftest import ROOT
 
 EXAMPLES = [
@@ -24,29 +24,29 @@ ANY_JSON = st.recursive(
 
 @pytest.mark.parametrize(("leaf", "message"), EXAMPLES)
 def test_a_documented_example_passes_its_check(leaf, message):
-    assert report.decode(leaf, report.encode(message)) == message
+    assert messages.decode(leaf, messages.encode(message)) == message
 
 
 def test_every_leaf_kind_and_command_has_a_documented_example():
     assert {leaf for leaf, _ in EXAMPLES} == set(topics.FROM_SENSOR + topics.TO_SENSOR)
-    assert set(REPORTS) == set(report.KINDS)
+    assert set(REPORTS) == set(messages.KINDS)
     commands = {message["name"]: message["args"] for leaf, message in EXAMPLES if leaf == topics.CMD}
-    assert set(commands) == set(report.COMMANDS)
-    assert all(report.arguments_problems(name, args) == [] for name, args in commands.items())
+    assert set(commands) == set(messages.COMMANDS)
+    assert all(messages.arguments_problems(name, args) == [] for name, args in commands.items())
 
 
 def test_a_command_nobody_knows_has_no_arguments_to_check():
-    assert report.arguments_problems("dance", {}) is None
+    assert messages.arguments_problems("dance", {}) is None
 
 
-@pytest.mark.parametrize("kind", report.KINDS)
+@pytest.mark.parametrize("kind", messages.KINDS)
 def test_a_report_without_one_of_its_fields_is_refused_by_name(kind):
     message = REPORTS[kind]
     field = sorted(message["body"])[0]
     broken = dict(message, body={key: value for key, value in message["body"].items() if key != field})
 
-    with pytest.raises(report.BadMessage, match=f"body: {field} is missing"):
-        report.decode(topics.REPORT, report.encode(broken))
+    with pytest.raises(messages.BadMessage, match=f"body: {field} is missing"):
+        messages.decode(topics.REPORT, messages.encode(broken))
 
 
 @pytest.mark.parametrize(
@@ -62,27 +62,27 @@ def test_a_report_without_one_of_its_fields_is_refused_by_name(kind):
     ],
 )
 def test_a_wrong_field_is_named(change, complaint):
-    with pytest.raises(report.BadMessage, match=complaint):
-        report.decode(topics.REPORT, report.encode(dict(REPORTS[report.SWEEP], **change)))
+    with pytest.raises(messages.BadMessage, match=complaint):
+        messages.decode(topics.REPORT, messages.encode(dict(REPORTS[messages.SWEEP], **change)))
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"[]", b"null", b'{"v":', b"[" * 100_000])
 def test_what_is_not_a_json_object_is_refused(data):
-    with pytest.raises(report.BadMessage):
-        report.decode(topics.REPORT, data)
+    with pytest.raises(messages.BadMessage):
+        messages.decode(topics.REPORT, data)
 
 
 def test_a_newer_format_is_told_apart_from_rubbish():
-    with pytest.raises(report.UnknownVersion):
-        report.decode(topics.REPORT, b'{"v":2,"brand":"new"}')
+    with pytest.raises(messages.UnknownVersion):
+        messages.decode(topics.REPORT, b'{"v":2,"brand":"new"}')
 
 
 @given(st.sampled_from(topics.FROM_SENSOR + topics.TO_SENSOR), ANY_JSON)
 def test_no_json_whatever_gets_past_with_another_exception(leaf, value):
     data = json.dumps(dict(value, v=1) if isinstance(value, dict) else value).encode()
     try:
-        report.decode(leaf, data)
-    except report.BadMessage as error:
+        messages.decode(leaf, data)
+    except messages.BadMessage as error:
         assert "\n" not in str(error)
 
 
@@ -93,6 +93,6 @@ def test_a_mutated_example_is_good_or_refused_never_more(example, data):
     where = data.draw(st.sampled_from(sorted(message)))
     message[where] = data.draw(ANY_JSON)
     try:
-        report.decode(leaf, report.encode(message))
-    except report.BadMessage:
+        messages.decode(leaf, messages.encode(message))
+    except messages.BadMessage:
         pass

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from ansim import report, topics
-from firmware.clock import NTP, REPEAT_MS, SERVER, STEP_S, TICKS_PERIOD, UNKNOWN, Clock, StaleTime, ntp_time_s
+from ansim import messages, topics
+from firmware.network.clock import NTP, REPEAT_MS, SERVER, STEP_S, TICKS_PERIOD, UNKNOWN, Clock, StaleTime, ntp_time_s
 
 NOW_S = 1767225600
 NTP_1900_S = 2208988800
@@ -112,8 +112,8 @@ def test_its_report_dates_an_earlier_one(clock, ticks):
 
     body = clock.body()
 
-    message = report.report(1, 1, "", clock.now_ms(), clock.time_s(), "", report.CLOCK, body)
-    assert report.decode(topics.REPORT, report.encode(message)) == message
+    message = messages.report(1, 1, "", clock.now_ms(), clock.time_s(), "", messages.CLOCK, body)
+    assert messages.decode(topics.REPORT, messages.encode(message)) == message
     assert body == {"at_tick_ms": 600_000, "time_s": NOW_S, "source": "server"}
 
 

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from ansim import envelope, report, topics
-from firmware.clock import SERVER, Clock
-from firmware.commands import EXPIRED, INTERRUPTED, MAX_REMEMBERED, NOT_NOTED, Commands
+from ansim import envelope, messages, topics
+from firmware.network.clock import SERVER, Clock
+from firmware.network.commands import EXPIRED, INTERRUPTED, MAX_REMEMBERED, NOT_NOTED, Commands
 
 KEY = bytes(range(32))
 TOPIC = topics.topic("hall-1", topics.CMD)
@@ -34,14 +34,14 @@ def start(clock, done, tmp_path):
 
     def started(path=str(tmp_path / "commands.json"), the_clock=clock):
         commands = Commands("hall-1", KEY, the_clock, path)
-        commands.on(report.DWELL, lambda args, command_id: done.append((command_id, args["channel"])))
+        commands.on(messages.DWELL, lambda args, command_id: done.append((command_id, args["channel"])))
         return commands
 
     return started
 
 
-def signed(command_id="c1", name=report.DWELL, args=DWELL, expires_s=NOW_S + 60, key=KEY, topic=TOPIC):
-    return envelope.seal(key, topic, report.encode(report.cmd(command_id, name, args, expires_s)))
+def signed(command_id="c1", name=messages.DWELL, args=DWELL, expires_s=NOW_S + 60, key=KEY, topic=TOPIC):
+    return envelope.seal(key, topic, messages.encode(messages.cmd(command_id, name, args, expires_s)))
 
 
 def take(commands, payload):
@@ -80,7 +80,7 @@ def test_what_is_not_ours_is_counted_and_nobody_is_answered(start, done, payload
     [
         (signed(expires_s=NOW_S), EXPIRED),
         (signed(name="self_destruct"), "unknown command self_destruct"),
-        (signed(name=report.UPDATE, args={"manifest": {}}), "unknown command update"),
+        (signed(name=messages.UPDATE, args={"manifest": {}}), "unknown command update"),
         (signed(args={"channel": 14, "seconds": 1}), "channel should be 1..13"),
         (signed(args={}), "channel is missing; seconds is missing"),
         (signed(args=dict(DWELL, more=1)), "more is not known here"),
@@ -103,8 +103,8 @@ def test_the_same_id_is_carried_out_once_and_answered_again(start, done, clock):
 
 def test_a_refusal_of_the_handler_is_answered_and_remembered(start):
     commands = start()
-    commands.on(report.RESTART, lambda args, command_id: "not now")
-    restart = signed(name=report.RESTART, args={})
+    commands.on(messages.RESTART, lambda args, command_id: "not now")
+    restart = signed(name=messages.RESTART, args={})
 
     assert take(commands, restart) == ("c1", "not now", None)
     assert take(start(), restart) == ("c1", "not now", None)
@@ -115,7 +115,7 @@ def test_a_command_that_was_interrupted_is_not_carried_out_again(start, done):
         raise KeyboardInterrupt
 
     commands = start()
-    commands.on(report.DWELL, power_cut)
+    commands.on(messages.DWELL, power_cut)
     with pytest.raises(KeyboardInterrupt):
         take(commands, signed())
 
@@ -129,7 +129,7 @@ def test_an_async_handler_is_waited_for(start):
         return "later"
 
     commands = start()
-    commands.on(report.DWELL, handler)
+    commands.on(messages.DWELL, handler)
 
     assert take(commands, signed()) == ("c1", "later", None)
 
@@ -139,21 +139,21 @@ def test_a_function_is_handed_out_to_be_called_after_the_answer_and_only_once(st
         done.append("left")
 
     commands = start()
-    commands.on(report.RESTART, lambda args, command_id: leave)
+    commands.on(messages.RESTART, lambda args, command_id: leave)
 
-    answer = take(commands, signed(name=report.RESTART, args={}))
+    answer = take(commands, signed(name=messages.RESTART, args={}))
 
     assert answer == ("c1", "", leave) and done == []
-    assert take(start(), signed(name=report.RESTART, args={})) == ("c1", "", None), "or it would restart for ever"
+    assert take(start(), signed(name=messages.RESTART, args={})) == ("c1", "", None), "or it would restart for ever"
 
 
 def test_without_the_time_only_the_time_is_taken(start, done):
     clock = Clock(lambda: 0)
     clock.nonce = "0123456789abcdef"
     commands = start(the_clock=clock)
-    time = signed("t1", report.TIME, {"time_s": NOW_S, "nonce": "0123456789abcdef"}, 0)
+    time = signed("t1", messages.TIME, {"time_s": NOW_S, "nonce": "0123456789abcdef"}, 0)
 
-    assert take(commands, signed()) == ("c1", report.NO_TIME, None)
+    assert take(commands, signed()) == ("c1", messages.NO_TIME, None)
     assert take(commands, time) == ("t1", "", None)
     assert clock.time_s() == NOW_S and clock.take_news()
     assert take(commands, signed()) == ("c1", "", None), "what was refused for want of the time may come again"
@@ -163,14 +163,14 @@ def test_without_the_time_only_the_time_is_taken(start, done):
 def test_an_old_time_played_back_is_refused(start, clock, nonce):
     clock.nonce = "0123456789abcdef"
 
-    answer = take(start(), signed("t1", report.TIME, {"time_s": 5, "nonce": nonce}))
+    answer = take(start(), signed("t1", messages.TIME, {"time_s": 5, "nonce": nonce}))
 
     assert answer.error == "the nonce is not that of this connection"
     assert clock.time_s() == NOW_S
 
 
 def test_a_time_with_bad_arguments_is_refused(start, clock):
-    answer = take(start(), signed("t1", report.TIME, {"time_s": "5", "nonce": ""}))
+    answer = take(start(), signed("t1", messages.TIME, {"time_s": "5", "nonce": ""}))
 
     assert "time_s should be a whole number" in answer.error
 

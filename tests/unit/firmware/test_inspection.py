@@ -1,8 +1,8 @@
 import pytest
 
-from ansim import report
-from firmware import inspection as inspections
-from firmware.inspection import BUTTON, CMD, LIMIT, Inspection
+from ansim import messages
+from firmware.inspecting import inspection as inspections
+from firmware.inspecting.inspection import BUTTON, CMD, LIMIT, Inspection
 
 
 class Clock:
@@ -46,7 +46,7 @@ class Place:
         return Inspection(self.journal, self.engine, self.clock, ["aa:aa:aa:aa:aa:aa"], self.sweep)
 
     def sweep(self):
-        self.journal.append(report.SWEEP, {})
+        self.journal.append(messages.SWEEP, {})
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ STOPPED = {"what": "stopped", "by": "cmd"}
 def test_the_account_before_an_inspection_is_not_part_of_it(place):
     place.one.start("K7Q2", [])
 
-    assert place.journal.made == [("", report.SWEEP, {}), ("K7Q2", report.SESSION, STARTED)]
+    assert place.journal.made == [("", messages.SWEEP, {}), ("K7Q2", messages.SESSION, STARTED)]
     assert place.engine.forgot == 1
 
 
@@ -69,7 +69,7 @@ def test_the_account_up_to_its_end_is(place):
     place.one.start("K7Q2", [])
     place.one.stop(CMD)
 
-    assert place.journal.made[2:] == [("K7Q2", report.SWEEP, {}), ("K7Q2", report.SESSION, STOPPED)]
+    assert place.journal.made[2:] == [("K7Q2", messages.SWEEP, {}), ("K7Q2", messages.SESSION, STOPPED)]
     assert place.one.id == ""
 
 
@@ -88,7 +88,7 @@ def test_a_second_one_stops_the_first(place):
     place.one.start("K7Q2", [])
     place.one.start("M3XX", [])
 
-    sessions = [(inspection, body) for inspection, kind, body in place.journal.made if kind == report.SESSION]
+    sessions = [(inspection, body) for inspection, kind, body in place.journal.made if kind == messages.SESSION]
     assert sessions == [("K7Q2", STARTED), ("K7Q2", STOPPED), ("M3XX", STARTED)]
 
 
@@ -137,4 +137,4 @@ def test_one_that_is_forgotten_ends_by_itself(place):
     place.one.end_if_forgotten()
 
     assert place.one.id == ""
-    assert place.journal.made[-1] == ("K7Q2", report.SESSION, {"what": "stopped", "by": LIMIT})
+    assert place.journal.made[-1] == ("K7Q2", messages.SESSION, {"what": "stopped", "by": LIMIT})

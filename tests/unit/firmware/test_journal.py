@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from ansim import report, topics
+from ansim import messages as report
+from ansim import topics
 from ansim.envelope import digest
-from firmware.journal import MAX_REPORT_BYTES, Journal
-from firmware.segment import records
+from firmware.journal.journal import MAX_REPORT_BYTES, Journal
+from firmware.journal.segment import records
 from tests.integration.report_bodies import BODIES, SWEEP_BODY
 
 ROOM = 64 << 10

@@ -5,7 +5,7 @@ import errno
 
 import pytest
 
-from firmware.mqtt import ders, reason, tls_context
+from firmware.network.mqtt import ders, reason, tls_context
 
 PEM = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n"
 

@@ -1,7 +1,7 @@
-from ansim import report, uplink_rules
+from ansim import messages, uplink_rules
 from ansim.frame_header import address_bytes
 from ansim.schema import check
-from firmware.orders import Orders
+from firmware.inspecting.server_commands import Orders
 
 CAMERA = "c0:ff:ee:00:00:01"
 
@@ -60,16 +60,16 @@ def made(inspection=None):
 def test_every_order_of_the_table_is_one_of_the_messages():
     handlers, *_ = made()
 
-    assert all(report.arguments_problems(name, {}) is not None for name in handlers)
+    assert all(messages.arguments_problems(name, {}) is not None for name in handlers)
 
 
 def test_an_inspection_is_started_and_stopped():
     inspection = Inspection()
     handlers, *_ = made(inspection)
 
-    assert handlers[report.INSPECTION_START]({"inspection": "K7Q2", "known": [CAMERA]}, "c1") is None
+    assert handlers[messages.INSPECTION_START]({"inspection": "K7Q2", "known": [CAMERA]}, "c1") is None
     inspection.id = "K7Q2"
-    assert handlers[report.INSPECTION_STOP]({"inspection": "K7Q2"}, "c2") is None
+    assert handlers[messages.INSPECTION_STOP]({"inspection": "K7Q2"}, "c2") is None
 
     assert inspection.done == [("start", "K7Q2", [CAMERA]), ("stop", "cmd")]
 
@@ -78,21 +78,21 @@ def test_another_inspection_is_not_stopped():
     inspection = Inspection("K7Q2")
     handlers, *_ = made(inspection)
 
-    assert "another" in handlers[report.INSPECTION_STOP]({"inspection": "M3XX"}, "c1")
+    assert "another" in handlers[messages.INSPECTION_STOP]({"inspection": "M3XX"}, "c1")
     assert inspection.done == []
 
 
 def test_a_dwell_goes_to_the_plan():
     handlers, plan, *_ = made()
 
-    handlers[report.DWELL]({"channel": 6, "seconds": 30}, "c1")
+    handlers[messages.DWELL]({"channel": 6, "seconds": 30}, "c1")
 
     assert plan.asked == [(6, 30, 5000)]
 
 
 def test_locating_dwells_and_follows_until_the_time_is_over():
     handlers, plan, listener, told = made()
-    handlers[report.LOCATE]({"subject": CAMERA, "channel": 6, "seconds": 30}, "c1")
+    handlers[messages.LOCATE]({"subject": CAMERA, "channel": 6, "seconds": 30}, "c1")
     follower = listener.follower
     assert plan.asked == [(6, 30, 5000, 10000)], "a Wi-Fi sensor comes up for air meanwhile"
     assert follower.address == address_bytes(CAMERA)
@@ -110,17 +110,17 @@ def test_without_a_sniffer_following_is_refused():
     handlers, plan, listener, _ = made()
     listener.sniffs = False
 
-    assert "sniffer" in handlers[report.LOCATE]({"subject": CAMERA, "channel": 6, "seconds": 30}, "c1")
+    assert "sniffer" in handlers[messages.LOCATE]({"subject": CAMERA, "channel": 6, "seconds": 30}, "c1")
     assert not plan.asked
 
 
 def test_a_self_test_is_asked_for_unless_an_inspection_runs():
     handlers, _, _, told = made()
-    assert handlers[report.RUN_SELFTEST]({"emitter": CAMERA}, "c1") is None
+    assert handlers[messages.RUN_SELFTEST]({"emitter": CAMERA}, "c1") is None
     assert told == [{"emitter": CAMERA}]
 
     busy, *_, asked = made(Inspection("K7Q2"))
-    assert "inspection" in busy[report.RUN_SELFTEST]({}, "c2")
+    assert "inspection" in busy[messages.RUN_SELFTEST]({}, "c2")
     assert not asked
 
 
@@ -128,14 +128,14 @@ def test_a_stimulus_dwells_watches_and_reports():
     handlers, plan, listener, told = made()
     slots = [[at * 5000, 5000, at % 2] for at in range(8)]
 
-    assert handlers[report.SLOTS]({"subject": CAMERA, "channel": 6, "slots": slots}, "c1") is None
+    assert handlers[messages.SLOTS]({"subject": CAMERA, "channel": 6, "slots": slots}, "c1") is None
 
     assert plan.asked == [(6, 42, 5000)]
     assert listener.watched.tick(6, 5000, 20000)
     assert listener.watched.tick(1, 20000, 30000), "another channel counts as not listened to"
     assert not listener.watched.tick(6, 30000, 46000)
     (kind, body) = told[-1]
-    assert kind == report.STIMULUS
+    assert kind == messages.STIMULUS
     assert (body["subject"], body["slots"], body["heard_permille"]) == (CAMERA, 8, 750)
     assert not check(uplink_rules.body(kind), body)
 
@@ -143,7 +143,7 @@ def test_a_stimulus_dwells_watches_and_reports():
 def test_slots_that_overlap_are_refused():
     handlers, plan, *_ = made()
 
-    assert "overlap" in handlers[report.SLOTS](
+    assert "overlap" in handlers[messages.SLOTS](
         {"subject": CAMERA, "channel": 6, "slots": [[0, 9000, 1], [5000, 9000, 0]]}, "c"
     )
     assert not plan.asked

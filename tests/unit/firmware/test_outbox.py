@@ -2,7 +2,7 @@
 
 import asyncio
 
-from firmware.outbox import Outbox
+from firmware.network.outbox import Outbox
 
 
 def test_the_oldest_is_forgotten_and_counted():

@@ -3,9 +3,9 @@ from collections import namedtuple
 import pytest
 
 from firmware import boards
-from firmware.asked import EMITTER
-from firmware.by_hand import ByHand
-from firmware.inspection import BUTTON
+from firmware.inspecting.button_actions import ByHand
+from firmware.inspecting.inspection import BUTTON
+from firmware.inspecting.radio_jobs import EMITTER
 from firmware.panel import battery, signal
 from firmware.panel.button import LONG, LONGER, LONGEST, SHORT
 from firmware.panel.panel import MOST_FOUND, Panel

@@ -6,8 +6,8 @@ import struct
 
 import pytest
 
-from ansim import report, signatures
-from firmware import tables
+from ansim import messages, signatures
+from firmware.maintenance import signature_update
 
 KEY = bytes(range(32))
 OTHER_KEY = bytes(32)
@@ -34,7 +34,7 @@ NEWER = BUILT_IN.revision(signatures.SSIDS) + 1
 
 
 def take_all(folder, data, **more):
-    return [tables.take(args, KEY, folder) for args in parts(data, **more)]
+    return [signature_update.take(args, KEY, folder) for args in parts(data, **more)]
 
 
 def test_a_newer_table_is_used_from_the_next_start(tmp_path):
@@ -47,15 +47,17 @@ def test_a_newer_table_is_used_from_the_next_start(tmp_path):
 
 
 def test_every_part_fits_the_command(tmp_path):
-    assert not [one for args in parts(table(NEWER), 6000) for one in report.arguments_problems(report.SIGNATURES, args)]
+    assert not [
+        one for args in parts(table(NEWER), 6000) for one in messages.arguments_problems(messages.SIGNATURES, args)
+    ]
 
 
 def test_parts_may_come_twice_and_go_on_after_a_restart(tmp_path):
     folder = str(tmp_path)
     for args in parts(table(NEWER)):
-        first = tables.take(args, KEY, folder)
+        first = signature_update.take(args, KEY, folder)
         if args["offset"] + 1000 < args["bytes"]:
-            assert first == tables.take(args, KEY, folder) == ""
+            assert first == signature_update.take(args, KEY, folder) == ""
 
     assert first is None
 
@@ -87,19 +89,19 @@ def test_rubbish_is_refused(tmp_path):
         {"offset": 500},
         {"bytes": 10},
     ):
-        assert tables.take({**good, **change}, KEY, str(tmp_path)), change
+        assert signature_update.take({**good, **change}, KEY, str(tmp_path)), change
     assert not [one for one in tmp_path.iterdir() if one.stat().st_size]
 
 
 def test_a_broken_table_is_thrown_away(tmp_path):
-    answers = [tables.take({**args, "sha256": "0" * 64}, KEY, str(tmp_path)) for args in parts(table(NEWER))]
+    answers = [signature_update.take({**args, "sha256": "0" * 64}, KEY, str(tmp_path)) for args in parts(table(NEWER))]
 
     assert "broken" in answers[-1]
     assert not list(tmp_path.iterdir())
 
 
 def test_parts_that_never_became_whole_go_when_another_table_comes(tmp_path):
-    tables.take(next(parts(table(NEWER))), KEY, str(tmp_path))
+    signature_update.take(next(parts(table(NEWER))), KEY, str(tmp_path))
 
     take_all(str(tmp_path), table(NEWER + 1))
 

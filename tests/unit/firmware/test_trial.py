@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ansim.settings import BadSettings
-from firmware import trial
+from firmware.maintenance import settings_trial
 
 GOOD = {
     "device": "hall-1",
@@ -23,21 +23,21 @@ def place(tmp_path):
 
 
 def broker(place):
-    settings, on_trial = trial.current(place)
+    settings, on_trial = settings_trial.current(place)
     return settings["broker"], on_trial
 
 
 def test_new_settings_count_from_the_next_start_and_stay_when_the_broker_was_reached(place):
-    assert trial.propose({"broker": "new.example"}, place) == ""
+    assert settings_trial.propose({"broker": "new.example"}, place) == ""
 
     assert broker(place) == ("new.example", True)
-    trial.accept(place)
+    settings_trial.accept(place)
 
     assert broker(place) == ("new.example", False)
 
 
 def test_a_second_start_without_the_broker_brings_the_old_ones_back(place):
-    trial.propose({"broker": "new.example"}, place)
+    settings_trial.propose({"broker": "new.example"}, place)
 
     assert broker(place) == ("new.example", True)
     assert broker(place) == ("old.example", False)
@@ -45,12 +45,12 @@ def test_a_second_start_without_the_broker_brings_the_old_ones_back(place):
 
 
 def test_null_takes_a_setting_back_to_its_default(place):
-    trial.propose({"port": 1883}, place)
-    trial.current(place)
-    trial.accept(place)
-    trial.propose({"port": None}, place)
+    settings_trial.propose({"port": 1883}, place)
+    settings_trial.current(place)
+    settings_trial.accept(place)
+    settings_trial.propose({"port": None}, place)
 
-    settings, _ = trial.current(place)
+    settings, _ = settings_trial.current(place)
 
     assert settings["port"] == 8883
 
@@ -71,17 +71,17 @@ def test_null_takes_a_setting_back_to_its_default(place):
     ],
 )
 def test_settings_that_are_not_usable_as_a_whole_change_nothing(place, changes, word):
-    why = trial.propose(changes, place)
+    why = settings_trial.propose(changes, place)
 
     assert word in why and "secret-word" not in why
     assert broker(place) == ("old.example", False)
 
 
 def test_a_second_proposal_during_a_trial_gets_its_own_start(place):
-    trial.propose({"broker": "new.example"}, place)
-    trial.current(place)
+    settings_trial.propose({"broker": "new.example"}, place)
+    settings_trial.current(place)
 
-    trial.propose({"broker": "newer.example"}, place)
+    settings_trial.propose({"broker": "newer.example"}, place)
 
     assert broker(place) == ("newer.example", True)
     assert broker(place) == ("old.example", False)
@@ -97,12 +97,12 @@ def test_new_settings_that_the_flash_has_spoiled_are_passed_over(place, tmp_path
 def test_a_mark_alone_does_not_spoil_the_next_trial(place, tmp_path):
     (tmp_path / "settings.tried").touch()
 
-    trial.propose({"broker": "new.example"}, place)
+    settings_trial.propose({"broker": "new.example"}, place)
 
     assert broker(place) == ("new.example", True)
 
 
 def test_without_settings_there_is_nothing_to_try(tmp_path):
-    assert "cannot be read" in trial.propose({"port": 1}, str(tmp_path))
+    assert "cannot be read" in settings_trial.propose({"port": 1}, str(tmp_path))
     with pytest.raises(BadSettings):
-        trial.current(str(tmp_path))
+        settings_trial.current(str(tmp_path))

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from firmware import uplink
-from firmware.uplink import Ethernet, NoUplink, Wifi
+from firmware.network import uplink
+from firmware.network.uplink import Ethernet, NoUplink, Wifi
 
 HOME = {"ssid": "home", "password": "secret-1"}
 HALL = {"ssid": "hall", "password": "secret-2"}

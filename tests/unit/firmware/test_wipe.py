@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from firmware import wipe
+from firmware.maintenance import wipe
 
 SECRET = ("settings.json", "settings.new", "commands.json", "journal/1.log", "inspection.json", "crash.txt")
 

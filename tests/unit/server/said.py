@@ -1,6 +1,6 @@
 """Reports as a sensor makes them, for tests of what the server does with them."""
 
-from ansim import envelope, report
+from ansim import envelope, messages
 from server.services.intake import store
 from tests.integration.paho_sensor import finding_body, sweep_body
 
@@ -17,10 +17,10 @@ class Voice:
         self.prev = ""
         self.inspection = ""
 
-    def says(self, kind=report.SWEEP, body=None, at_s=None, tick_ms=None, seq=None, prev=None):
+    def says(self, kind=messages.SWEEP, body=None, at_s=None, tick_ms=None, seq=None, prev=None):
         """Make the next report; return it as reports.Incoming."""
         self.seq = self.seq + 1 if seq is None else seq
-        message = report.report(
+        message = messages.report(
             self.boot,
             self.seq,
             self.prev if prev is None else prev,
@@ -30,13 +30,13 @@ class Voice:
             kind,
             sweep_body() if body is None else body,
         )
-        data = report.encode(message)
+        data = messages.encode(message)
         self.prev = envelope.digest(data)
         return store.Incoming(self.sensor.id, message, data)
 
     def finds(self, at_s=NOW_S, **body):
         """A FINDING report."""
-        return self.says(report.FINDING, finding_body(**body), at_s)
+        return self.says(messages.FINDING, finding_body(**body), at_s)
 
 
 def heard(session, pseudonyms, *incoming, now_s=NOW_S):

@@ -3,7 +3,7 @@ import json
 import pytest
 from sqlalchemy import select
 
-from ansim import report
+from ansim import messages
 from server import clock
 from server.models import Finding, FindingEvent, KnownEmitter, Report, StimulusResult
 from server.models.findings import CASE, CLOSED, FALSE, KNOWN, NOTED, OPEN
@@ -116,7 +116,7 @@ def test_while_it_is_open_the_address_and_the_exact_report_are_kept(session, pse
 
 def test_once_it_is_judged_no_trace_of_the_address_is_left(session, pseudonyms, voice, kim):
     stimulus = {"subject": ADDRESS, "slots": 8, "p_ppm": 20, "effect_permille": 900, "heard_permille": 1000}
-    heard(session, pseudonyms, voice.finds(subject=ADDRESS, label="IPCAM-1"), voice.says(report.STIMULUS, stimulus))
+    heard(session, pseudonyms, voice.finds(subject=ADDRESS, label="IPCAM-1"), voice.says(messages.STIMULUS, stimulus))
 
     judging.dispose(session, only(session), kim, FALSE, "a phone on the sink")
     heard(session, pseudonyms, voice.finds(subject=ADDRESS, event="updated", label="IPCAM-1"))

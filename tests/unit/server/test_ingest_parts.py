@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from ansim import envelope, report, topics
+from ansim import envelope, messages, topics
 from server import envelope_signer
 from server.ingest import decode, mqtt_client, outgoing, rejections
 from server.ingest.keyring import Entry, Keyring
@@ -31,13 +31,13 @@ class Ring:
 
 
 def sweep(**changes):
-    message = report.report(1, 1, "", 5, None, "", report.SWEEP, sweep_body())
+    message = messages.report(1, 1, "", 5, None, "", messages.SWEEP, sweep_body())
     message.update(changes)
     return message
 
 
 def sealed(message, topic=TOPIC, key=KEY):
-    body = message if isinstance(message, bytes) else report.encode(message)
+    body = message if isinstance(message, bytes) else messages.encode(message)
     return envelope.seal(key, topic, body)
 
 
@@ -64,8 +64,8 @@ def test_a_good_message_is_read():
     letter = decode.read(Ring(), TOPIC, sealed(sweep()), NOW_S)
 
     assert (letter.sensor, letter.leaf) == (HALL, topics.REPORT)
-    assert report.encode(letter.message).count(b"[") == letter.body.count(b"[")
-    assert letter.body == report.encode(sweep())
+    assert messages.encode(letter.message).count(b"[") == letter.body.count(b"[")
+    assert letter.body == messages.encode(sweep())
 
 
 def deep(levels):
@@ -81,7 +81,7 @@ def deep(levels):
         ("ansim/1/nobody/report", sealed(sweep()), counters.UNKNOWN_SENSOR),
         ("ansim/1/gone/report", sealed(sweep(), "ansim/1/gone/report"), counters.REVOKED),
         (TOPIC, b"", counters.BAD_SIGNATURE),
-        (TOPIC, report.encode(sweep()), counters.BAD_SIGNATURE),
+        (TOPIC, messages.encode(sweep()), counters.BAD_SIGNATURE),
         (TOPIC, sealed(sweep(), key=b"x" * 32), counters.BAD_SIGNATURE),
         (TOPIC, sealed(sweep(), "ansim/1/other/report"), counters.BAD_SIGNATURE),
         (TOPIC, sealed(sweep())[:-1] + b"\xff", counters.BAD_SIGNATURE),
@@ -116,7 +116,7 @@ def test_a_bad_message_is_told_by_its_reason(topic, payload, reason):
 def test_a_signed_report_that_is_not_of_this_format_keeps_its_number_and_nothing_else(odd):
     letter = decode.read(Ring(), TOPIC, sealed(sweep(seq=7, **odd)), NOW_S)
 
-    assert letter.message == report.report(1, 7, "", 0, None, "", store.UNREADABLE, {})
+    assert letter.message == messages.report(1, 7, "", 0, None, "", store.UNREADABLE, {})
 
 
 @given(st.binary(max_size=300))
@@ -144,7 +144,8 @@ def mutations(value, draw):
 @settings(max_examples=200, deadline=None)
 def test_no_odd_report_breaks_the_reader(data):
     base = data.draw(
-        st.sampled_from([sweep(), report.report(1, 1, "", 5, 9, "", report.FINDING, finding_body())]), label="report"
+        st.sampled_from([sweep(), messages.report(1, 1, "", 5, 9, "", messages.FINDING, finding_body())]),
+        label="report",
     )
     odd = json.dumps(mutations(base, data.draw)).encode()
     try:
@@ -161,7 +162,7 @@ def test_the_keyring_notices_new_keys_and_revocations(sessions, vault):
 
     with sessions.begin() as session:
         session.merge(first).key_sealed = vault.seal(KEY)
-    assert decode.read(ring, TOPIC, sealed(sweep()), NOW_S + 1).body == report.encode(sweep())
+    assert decode.read(ring, TOPIC, sealed(sweep()), NOW_S + 1).body == messages.encode(sweep())
 
     with sessions.begin() as session:
         enrolment.revoke(session, enrolment.sensor(session, "hall"))
@@ -195,13 +196,13 @@ def test_refusals_do_not_fill_the_memory():
 def test_a_sensor_is_confirmed_at_once_and_then_not_too_often():
     confirmations = outgoing.Confirmations()
     confirmations.add(HALL, {1: 5})
-    assert confirmations.due(1000) == [(HALL, report.stored([[1, 5]]))]
+    assert confirmations.due(1000) == [(HALL, messages.stored([[1, 5]]))]
 
     confirmations.add(HALL, {1: 6})
     confirmations.add(HALL, {2: 1})
 
     assert confirmations.due(1100) == [] and confirmations.is_waiting()
-    assert confirmations.due(1200) == [(HALL, report.stored([[1, 6], [2, 1]]))]
+    assert confirmations.due(1200) == [(HALL, messages.stored([[1, 6], [2, 1]]))]
     assert confirmations.due(1500) == [] and not confirmations.is_waiting()
 
 
@@ -213,7 +214,7 @@ def test_the_newest_boots_and_the_one_just_delivered_fit_into_a_confirmation():
     [(_, message)] = confirmations.due(0)
 
     assert message["upto"] == [[1, 4]] + [[boot, 9] for boot in range(4, 11)]
-    report.decode(topics.STORED, report.encode(message))
+    messages.decode(topics.STORED, messages.encode(message))
 
 
 def test_the_time_is_told_once_a_connection():
@@ -222,7 +223,7 @@ def test_the_time_is_told_once_a_connection():
     first = greetings.time_for(HALL, "0" * 16, NOW_S)
 
     assert first["args"] == {"time_s": NOW_S, "nonce": "0" * 16}
-    assert report.arguments_problems(first["name"], first["args"]) == []
+    assert messages.arguments_problems(first["name"], first["args"]) == []
     assert greetings.time_for(HALL, "0" * 16, NOW_S + 1) is None
     assert greetings.time_for(HALL, "1" * 16, NOW_S + 1)
     assert greetings.time_for(HALL, "1" * 16, NOW_S + 9)

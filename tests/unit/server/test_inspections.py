@@ -1,7 +1,7 @@
 import pytest
 from sqlalchemy import select
 
-from ansim import report
+from ansim import messages
 from server.models import Command, InspectionSensor, Sweep
 from server.services import freshness
 from server.services.errors import NotFound, Refused
@@ -36,7 +36,7 @@ def covered(session, pseudonyms, running, sensor):
 def test_starting_tells_the_sensor_with_the_facilitys_known_emitters(session, running, sensor):
     command = session.scalars(select(Command)).one()
 
-    assert (command.name, command.sensor_id) == (report.INSPECTION_START, sensor.id)
+    assert (command.name, command.sensor_id) == (messages.INSPECTION_START, sensor.id)
     assert command.args == {"inspection": running.public_id, "known": []}
 
 
@@ -164,7 +164,7 @@ def test_the_sensor_is_told_that_it_is_over_and_not_any_more_that_it_begins(sess
 
     waiting = commands.waiting_for(session, sensor.id, 0)
 
-    assert [command.name for command in waiting] == [report.INSPECTION_STOP]
+    assert [command.name for command in waiting] == [messages.INSPECTION_STOP]
 
 
 @pytest.mark.parametrize("result", ["not_completed", "referred"])
@@ -229,9 +229,9 @@ def test_sweeps_outside_an_inspection_do_not_count_for_it(session, pseudonyms, r
 def test_the_sensors_own_words_say_when_it_listened(session, pseudonyms, running, sensor):
     voice = Voice(sensor)
     voice.inspection = running.public_id
-    heard(session, pseudonyms, voice.says(report.SESSION, {"what": "started", "by": "cmd"}, at_s=NOW_S))
+    heard(session, pseudonyms, voice.says(messages.SESSION, {"what": "started", "by": "cmd"}, at_s=NOW_S))
     assert sensor.inspection_ref == running.public_id
-    heard(session, pseudonyms, voice.says(report.SESSION, {"what": "stopped", "by": "cmd"}, at_s=NOW_S + 60))
+    heard(session, pseudonyms, voice.says(messages.SESSION, {"what": "stopped", "by": "cmd"}, at_s=NOW_S + 60))
 
     chosen = session.scalars(select(InspectionSensor)).one()
 

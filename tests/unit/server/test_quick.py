@@ -1,4 +1,4 @@
-"""The quick decoder accepts only what ansim/report.py accepts, and understands the same."""
+"""The quick decoder accepts only what ansim/messages.py accepts, and understands the same."""
 
 import json
 
@@ -6,21 +6,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansim import report, topics, uplink_rules
+from ansim import messages, topics, uplink_rules
 from server.ingest import fast_decode
 from server.models import Report, SensorBoot, Sweep
 from server.services.intake import statements
 from tests.integration.paho_sensor import finding_body, sweep_body
 
 BODIES = {
-    report.SWEEP: sweep_body(),
-    report.FINDING: finding_body(label="IPCAM"),
-    report.SELFTEST: {"passed": True, "checks": [["radio", False, -3]], "took_ms": 900},
-    report.CLOCK: {"at_tick_ms": 5, "time_s": 1_800_000_000, "source": "ntp"},
-    report.DROPPED: {"first": 1, "last": 4, "reports": 4},
-    report.RESET: {"cause": "power", "crashes": 0, "version": "0.1.0", "slot": "a"},
-    report.SESSION: {"what": "started", "by": "cmd"},
-    report.STIMULUS: {
+    messages.SWEEP: sweep_body(),
+    messages.FINDING: finding_body(label="IPCAM"),
+    messages.SELFTEST: {"passed": True, "checks": [["radio", False, -3]], "took_ms": 900},
+    messages.CLOCK: {"at_tick_ms": 5, "time_s": 1_800_000_000, "source": "ntp"},
+    messages.DROPPED: {"first": 1, "last": 4, "reports": 4},
+    messages.RESET: {"cause": "power", "crashes": 0, "version": "0.1.0", "slot": "a"},
+    messages.SESSION: {"what": "started", "by": "cmd"},
+    messages.STIMULUS: {
         "subject": "c0:ff:ee:00:00:01",
         "slots": 8,
         "p_ppm": 20,
@@ -32,7 +32,7 @@ JUNK = [None, True, False, 0, 1, -1, 1 << 31, 1 << 70, 1.0, 1.5, "", "ntp", "\ud
 
 
 def message(kind):
-    return report.report(3, 9, "0123456789abcdef", 5000, None, "", kind, BODIES[kind])
+    return messages.report(3, 9, "0123456789abcdef", 5000, None, "", kind, BODIES[kind])
 
 
 def as_lists(value):
@@ -56,21 +56,21 @@ def changed(value, draw):
     return draw(st.sampled_from(JUNK))
 
 
-@pytest.mark.parametrize("kind", report.KINDS)
+@pytest.mark.parametrize("kind", messages.KINDS)
 def test_every_kind_is_understood_alike(kind):
-    body = report.encode(message(kind))
+    body = messages.encode(message(kind))
 
-    assert as_lists(fast_decode.decode(body)) == report.decode(topics.REPORT, body)
+    assert as_lists(fast_decode.decode(body)) == messages.decode(topics.REPORT, body)
 
 
-@given(st.sampled_from(report.KINDS), st.data())
+@given(st.sampled_from(messages.KINDS), st.data())
 @settings(max_examples=400, deadline=None)
 def test_it_accepts_nothing_that_the_sensors_own_rules_refuse(kind, data):
     body = json.dumps(changed(message(kind), data.draw)).encode()
     found = fast_decode.decode(body)
 
     if found is not None:
-        assert as_lists(found) == report.decode(topics.REPORT, body)
+        assert as_lists(found) == messages.decode(topics.REPORT, body)
 
 
 @given(st.binary(max_size=200))
@@ -80,7 +80,7 @@ def test_it_takes_no_rubbish(data):
 
 
 def test_every_kind_has_a_body_here():
-    assert set(BODIES) == set(report.KINDS) == set(uplink_rules.BODIES)
+    assert set(BODIES) == set(messages.KINDS) == set(uplink_rules.BODIES)
 
 
 @pytest.mark.parametrize(

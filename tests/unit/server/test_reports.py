@@ -3,7 +3,7 @@ import random
 import pytest
 from sqlalchemy import func, select
 
-from ansim import report
+from ansim import messages
 from server.models import DroppedRange, Report, Selftest, SensorBoot, Sweep
 from server.services.intake import completeness, store
 from tests.unit.server.said import NOW_S, Voice, heard
@@ -82,7 +82,7 @@ def test_a_dropped_range_counts_as_accounted_for(session, pseudonyms, sensor):
     voice = Voice(sensor)
     one = voice.says()
     voice.seq = 4
-    dropped = voice.says(report.DROPPED, {"first": 2, "last": 5, "reports": 4})
+    dropped = voice.says(messages.DROPPED, {"first": 2, "last": 5, "reports": 4})
     six = voice.says()
 
     recorded = heard(session, pseudonyms, one, dropped, six)
@@ -98,14 +98,14 @@ def test_a_dropped_range_that_comes_late_closes_the_gap(session, pseudonyms, sen
     one = voice.says()
     voice.seq = 5
     six = voice.says()
-    late = Voice(sensor).says(report.DROPPED, {"first": 2, "last": 5, "reports": 4}, seq=5)
+    late = Voice(sensor).says(messages.DROPPED, {"first": 2, "last": 5, "reports": 4}, seq=5)
 
     assert heard(session, pseudonyms, one, six).confirm[sensor.id] == [[1, 1]]
     assert heard(session, pseudonyms, late).confirm[sensor.id] == [[1, 6]]
 
 
 def test_a_dropped_range_cannot_reach_beyond_its_own_number(session, pseudonyms, sensor):
-    liar = Voice(sensor).says(report.DROPPED, {"first": 1, "last": 900, "reports": 900}, seq=3)
+    liar = Voice(sensor).says(messages.DROPPED, {"first": 1, "last": 900, "reports": 900}, seq=3)
 
     assert heard(session, pseudonyms, liar).confirm[sensor.id] == [[1, 3]]
 
@@ -162,12 +162,12 @@ def test_a_clock_report_dates_what_came_before_it(session, pseudonyms, sensor):
     voice = Voice(sensor)
     early = voice.says(tick_ms=10_000)
     test = voice.says(
-        report.SELFTEST, {"passed": True, "checks": [["radio", True, 13]], "took_ms": 900}, tick_ms=20_000
+        messages.SELFTEST, {"passed": True, "checks": [["radio", True, 13]], "took_ms": 900}, tick_ms=20_000
     )
     heard(session, pseudonyms, early, test)
     assert session.scalars(select(Report.at_s)).all() == [None, None]
 
-    clock = voice.says(report.CLOCK, {"at_tick_ms": 60_000, "time_s": NOW_S, "source": "server"}, tick_ms=60_100)
+    clock = voice.says(messages.CLOCK, {"at_tick_ms": 60_000, "time_s": NOW_S, "source": "server"}, tick_ms=60_100)
     heard(session, pseudonyms, clock)
     later = heard(session, pseudonyms, voice.says(tick_ms=90_000))
 
@@ -182,7 +182,7 @@ def test_the_sensors_own_time_is_not_overruled(session, pseudonyms, sensor):
     voice = Voice(sensor)
     heard(session, pseudonyms, voice.says(at_s=NOW_S - 7))
 
-    heard(session, pseudonyms, voice.says(report.CLOCK, {"at_tick_ms": 0, "time_s": NOW_S, "source": "ntp"}))
+    heard(session, pseudonyms, voice.says(messages.CLOCK, {"at_tick_ms": 0, "time_s": NOW_S, "source": "ntp"}))
 
     assert session.scalars(select(Report.at_s).order_by(Report.seq)).all()[0] == NOW_S - 7
 
@@ -190,7 +190,7 @@ def test_the_sensors_own_time_is_not_overruled(session, pseudonyms, sensor):
 def test_a_clock_says_nothing_about_another_boot(session, pseudonyms, sensor):
     heard(session, pseudonyms, Voice(sensor, boot=1).says())
 
-    clock = Voice(sensor, boot=2).says(report.CLOCK, {"at_tick_ms": 0, "time_s": NOW_S, "source": "ntp"})
+    clock = Voice(sensor, boot=2).says(messages.CLOCK, {"at_tick_ms": 0, "time_s": NOW_S, "source": "ntp"})
     heard(session, pseudonyms, clock)
 
     assert session.scalar(select(Report.at_s).where(Report.boot == 1)) is None
@@ -200,7 +200,7 @@ def test_dropped_reports_count_although_the_number_of_their_report_was_delivered
     voice = Voice(sensor)
     said = [voice.says() for _ in range(6)]
     heard(session, pseudonyms, said[0], said[4], said[5])  # 2, 3, 4 were on their way when the journal was full
-    told = Voice(sensor).says(report.DROPPED, {"first": 2, "last": 5, "reports": 4}, seq=5)
+    told = Voice(sensor).says(messages.DROPPED, {"first": 2, "last": 5, "reports": 4}, seq=5)
 
     recorded = heard(session, pseudonyms, told)
 
@@ -214,7 +214,7 @@ def test_such_a_range_is_noted_once_however_often_it_comes(session, pseudonyms, 
     voice = Voice(sensor)
     said = [voice.says() for _ in range(3)]
     heard(session, pseudonyms, said[0], said[2])
-    told = Voice(sensor).says(report.DROPPED, {"first": 2, "last": 3, "reports": 2}, seq=3)
+    told = Voice(sensor).says(messages.DROPPED, {"first": 2, "last": 3, "reports": 2}, seq=3)
 
     heard(session, pseudonyms, told, told)
     again = heard(session, pseudonyms, told)
@@ -226,7 +226,7 @@ def test_such_a_range_is_noted_once_however_often_it_comes(session, pseudonyms, 
 def test_a_range_that_comes_before_the_report_with_its_number_is_no_conflict(session, pseudonyms, sensor):
     voice = Voice(sensor)
     said = [voice.says() for _ in range(3)]
-    told = Voice(sensor).says(report.DROPPED, {"first": 2, "last": 3, "reports": 2}, seq=3)
+    told = Voice(sensor).says(messages.DROPPED, {"first": 2, "last": 3, "reports": 2}, seq=3)
 
     heard(session, pseudonyms, said[0], told)
     recorded = heard(session, pseudonyms, said[2])
@@ -237,7 +237,7 @@ def test_a_range_that_comes_before_the_report_with_its_number_is_no_conflict(ses
 def test_a_report_nobody_can_read_does_not_hold_up_those_after_it(session, pseudonyms, sensor):
     voice = Voice(sensor)
     one, two, three = (voice.says() for _ in range(3))
-    odd = two._replace(message=report.report(1, 2, "", 0, None, "", store.UNREADABLE, {}))
+    odd = two._replace(message=messages.report(1, 2, "", 0, None, "", store.UNREADABLE, {}))
 
     recorded = heard(session, pseudonyms, one, odd, three)
 

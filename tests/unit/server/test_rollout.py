@@ -5,7 +5,7 @@ import hashlib
 
 import pytest
 
-from ansim import envelope, report
+from ansim import envelope, messages
 from server.models import Command
 from server.services import errors
 from server.services.sensors import commands, enrolment, rollout
@@ -31,7 +31,7 @@ def release(session):
 
 def offered(session):
     return {
-        command.sensor.name: command for command in session.query(Command).filter_by(name=report.UPDATE, ended_s=None)
+        command.sensor.name: command for command in session.query(Command).filter_by(name=messages.UPDATE, ended_s=None)
     }
 
 
@@ -162,7 +162,7 @@ def test_the_command_is_one_the_sensor_takes(session, vault, fleet, release):
 
     command = offered(session)["hall-4"]
 
-    assert report.arguments_problems(report.UPDATE, command.args) == []
+    assert messages.arguments_problems(messages.UPDATE, command.args) == []
     key = vault.unseal(fleet[4].key_sealed)
     assert command.args["hmac"] == envelope.manifest_hmac(key, release.sha256)
 
@@ -172,7 +172,7 @@ def test_files_come_in_parts(session, release):
     got = b""
     while True:
         message = rollout.part(session, digest, len(got))
-        assert report.decode("part", report.encode(message)) == message
+        assert messages.decode("part", messages.encode(message)) == message
         if not message["data"]:
             break
         got += base64.b64decode(message["data"])

@@ -1,7 +1,7 @@
 import pytest
 from sqlalchemy import func, select
 
-from ansim import report
+from ansim import messages
 from server.models import Command, Proximity, SensorBoot, Tally
 from server.services.errors import NotFound, Refused
 from server.services.intake import counters
@@ -11,7 +11,7 @@ from tests.unit.server.said import NOW_S
 
 
 def state(word, nonce="0011223344556677", boot=1):
-    return report.state(boot, word, nonce)
+    return messages.state(boot, word, nonce)
 
 
 def test_the_key_is_sealed_in_the_database(session, vault):
@@ -79,7 +79,7 @@ def test_info_is_kept_whole(session, sensor):
 
 
 def test_proximity_is_kept_for_minutes_and_without_the_address(session, sensor):
-    point = report.live(1, 5, "c0:ff:ee:00:00:01", -60, -58, 3, "warmer")
+    point = messages.live(1, 5, "c0:ff:ee:00:00:01", -60, -58, 3, "warmer")
     for at_ms in (1, 2_000_000):
         health.take_live(session, sensor.id, point, at_ms)
     session.flush()
@@ -93,7 +93,7 @@ def test_proximity_is_kept_for_minutes_and_without_the_address(session, sensor):
 def test_points_that_waited_in_the_sensor_are_dated_when_they_were_heard(session, sensor):
     session.add(SensorBoot(sensor_id=sensor.id, boot=1, upto=0, highest=0, zero_s=1000, first_received_s=1000))
     for tick_ms in (80_000, 82_000, 90_000):
-        point = report.live(1, tick_ms, "c0:ff:ee:00:00:01", -60, -58, 3, "warmer")
+        point = messages.live(1, tick_ms, "c0:ff:ee:00:00:01", -60, -58, 3, "warmer")
         health.take_live(session, sensor.id, point, 1_091_000)
     session.flush()
 
@@ -101,7 +101,7 @@ def test_points_that_waited_in_the_sensor_are_dated_when_they_were_heard(session
 
 
 def test_a_command_is_due_when_the_sensor_is_there(session, sensor):
-    command = commands.send(session, sensor, report.DWELL, {"channel": 6, "seconds": 10})
+    command = commands.send(session, sensor, messages.DWELL, {"channel": 6, "seconds": 10})
     now_s = command.created_s
 
     assert commands.due(session, now_s) == []
@@ -112,7 +112,7 @@ def test_a_command_is_due_when_the_sensor_is_there(session, sensor):
 
 def test_a_command_is_sent_again_until_it_is_answered(session, sensor):
     sensor.state = "ready"
-    command = commands.send(session, sensor, report.RESTART, {})
+    command = commands.send(session, sensor, messages.RESTART, {})
     now_s = command.created_s
     commands.mark_sent(command, now_s)
 
@@ -124,17 +124,17 @@ def test_a_command_is_sent_again_until_it_is_answered(session, sensor):
 
 
 def test_a_command_that_came_before_the_time_stays_open_and_is_sent_again(session, sensor):
-    sensor.state = report.READY
-    command = commands.send(session, sensor, report.RESTART, {})
+    sensor.state = messages.READY
+    command = commands.send(session, sensor, messages.RESTART, {})
     commands.mark_sent(command, command.created_s)
 
-    assert commands.answered(session, sensor.id, command.public_id, False, report.NO_TIME, command.created_s + 1)
+    assert commands.answered(session, sensor.id, command.public_id, False, messages.NO_TIME, command.created_s + 1)
     assert commands.due(session, command.created_s + 5) == [command]
 
 
 def test_an_answer_counts_once_and_for_its_own_sensor(session, sensor, vault):
     other = enrolment.enrol(session, vault, "hall-2")[0]
-    command = commands.send(session, sensor, report.RESTART, {})
+    command = commands.send(session, sensor, messages.RESTART, {})
 
     assert not commands.answered(session, other.id, command.public_id, True, "", NOW_S)
     assert commands.answered(session, sensor.id, command.public_id, False, "busy", NOW_S)
@@ -143,7 +143,7 @@ def test_an_answer_counts_once_and_for_its_own_sensor(session, sensor, vault):
 
 
 def test_a_command_expires(session, sensor):
-    command = commands.send(session, sensor, report.RESTART, {}, lifetime_s=60)
+    command = commands.send(session, sensor, messages.RESTART, {}, lifetime_s=60)
 
     assert commands.expire(session, command.created_s + 59) == 0
     assert commands.expire(session, command.created_s + 60) == 1
@@ -153,10 +153,10 @@ def test_a_command_expires(session, sensor):
 @pytest.mark.parametrize("ends", ["answer", "expiry"])
 def test_addresses_do_not_outlive_their_command(session, sensor, ends):
     locate = commands.send(
-        session, sensor, report.LOCATE, {"subject": "c0:ff:ee:00:00:01", "channel": 6, "seconds": 60}
+        session, sensor, messages.LOCATE, {"subject": "c0:ff:ee:00:00:01", "channel": 6, "seconds": 60}
     )
     start = commands.send(
-        session, sensor, report.INSPECTION_START, {"inspection": "abc", "known": ["c0:ff:ee:00:00:01"]}
+        session, sensor, messages.INSPECTION_START, {"inspection": "abc", "known": ["c0:ff:ee:00:00:01"]}
     )
 
     for command in (locate, start):
@@ -169,7 +169,7 @@ def test_addresses_do_not_outlive_their_command(session, sensor, ends):
     assert start.args["inspection"] == "abc"
 
 
-@pytest.mark.parametrize(("name", "args"), [("fly", {}), (report.DWELL, {"channel": 99, "seconds": 1})])
+@pytest.mark.parametrize(("name", "args"), [("fly", {}), (messages.DWELL, {"channel": 99, "seconds": 1})])
 def test_a_command_that_no_sensor_would_take_is_our_own_mistake(session, sensor, name, args):
     with pytest.raises(ValueError, match=name):
         commands.send(session, sensor, name, args)
@@ -177,7 +177,7 @@ def test_a_command_that_no_sensor_would_take_is_our_own_mistake(session, sensor,
 
 def test_a_revoked_sensor_gets_no_commands(session, sensor):
     sensor.state = "ready"
-    commands.send(session, sensor, report.RESTART, {})
+    commands.send(session, sensor, messages.RESTART, {})
     enrolment.revoke(session, sensor)
 
     assert commands.due(session, 0) == []

@@ -8,7 +8,7 @@ from server.services.inspecting import button_sweeps, inspections
 from server.services.places import restrooms
 from tests.unit.server.said import NOW_S, Voice, heard
 
-BUTTON = "u7-1"  # as firmware/by_hand.py names them
+BUTTON = "u7-1"  # as firmware/inspecting/button_actions.py names them
 
 
 @pytest.fixture

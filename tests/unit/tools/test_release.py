@@ -19,7 +19,7 @@ def test_this_checkout_becomes_a_version(tmp_path):
     size, digest = release.add(tmp_path, "0.9.0", files, ["esp32_devkit"])
 
     assert "firmware/start.mpy" in files and "ansim/__init__.mpy" in files
-    assert not [path for path in files if "boot" in path or "main" in path or path.startswith("/")]
+    assert not [path for path in files if path.endswith(("boot.mpy", "main.mpy", ".py")) or path.startswith("/")]
     sessions = db.open_sessions(settings.url())
     with sessions() as session:
         (added,) = rollout.releases(session)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from ansim.detect.analogue_video import AnalogueVideo
 from ansim.finding import CLEARED, RAISED
 from ansim.frame_header import RECORD_BYTES, pack_into
+from ansim.messages import FINDING, finding_body
 from ansim.observation import Spectrum
-from ansim.report import FINDING, finding_body
 from ansim.schema import check
 from ansim.uplink_rules import BODIES
 

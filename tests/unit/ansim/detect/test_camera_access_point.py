@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from ansim.detect.camera_access_point import GONE_MS, MAX_BORING, MAX_ROWS, CameraAccessPoint
 from ansim.finding import ALARM_SCORE, CLEARED, RAISED
 from ansim.frame_header import address_bytes
+from ansim.messages import FINDING, finding_body
 from ansim.observation import AccessPoint
-from ansim.report import FINDING, finding_body
 from ansim.schema import check
 from ansim.signatures import Tables
 from ansim.uplink_rules import BODIES

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from ansim.detect.camera_beacon import MAX_BORING, MAX_ROWS, CameraBeacon
 from ansim.finding import RAISED
+from ansim.messages import FINDING, finding_body
 from ansim.observation import Advertisement
-from ansim.report import FINDING, finding_body
 from ansim.schema import check
 from ansim.signatures import Tables
 from ansim.uplink_rules import BODIES

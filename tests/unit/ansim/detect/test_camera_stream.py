@@ -5,7 +5,7 @@ from array import array
 
 import pytest
 
-from ansim import report
+from ansim import messages
 from ansim.detect import camera_evidence as evidence
 from ansim.detect import weights
 from ansim.detect.camera_stream import CLEAR_SCORE, MOST_EVIDENCE, CameraStream
@@ -68,8 +68,8 @@ def test_every_finding_fits_into_a_report():
 
     assert {one.event for one in findings} >= {RAISED, UPDATED, CLEARED}
     for one in findings:
-        made = report.report(1, 1, "", one.at_ms, None, "", report.FINDING, report.finding_body(one))
-        assert report.decode("report", report.encode(made)) == made
+        made = messages.report(1, 1, "", one.at_ms, None, "", messages.FINDING, messages.finding_body(one))
+        assert messages.decode("report", messages.encode(made)) == made
         assert len(one.evidence) <= MOST_EVIDENCE
 
 

@@ -5,9 +5,9 @@ import random
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ansim.detect import station_layout as layout
 from ansim.detect.camera_stream import CameraStream
 from ansim.detect.engine import Engine, standard
+from ansim.detect.stations import layout
 from ansim.frame_header import RECORD_BYTES
 from ansim.observation import AccessPoint
 from tests.interpreter import made_air

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from ansim.detect import periodicity
 from ansim.detect.periodicity import LEAST_BINS
-from ansim.detect.station_layout import SERIES_AT, SERIES_BINS, UNHEARD
-from ansim.detect.station_table import StationTable
+from ansim.detect.stations.layout import SERIES_AT, SERIES_BINS, UNHEARD
+from ansim.detect.stations.table import StationTable
 
 
 def rhythm(bins, newest=None):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ansim import topics
 from ansim.detect.proximity import COLDER, LOST, LOST_MS, SAME, WARMER, Proximity
-from ansim.report import decode, encode, live
+from ansim.messages import decode, encode, live
 from tests.unit.ansim.detect.walks import SECONDS, nearing_db, walk
 
 SEEDS = range(12)

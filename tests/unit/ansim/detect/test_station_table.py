@@ -6,9 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ansim.detect import station_layout as layout
-from ansim.detect import station_take
-from ansim.detect.station_table import StationTable
+from ansim.detect.stations import layout, take
+from ansim.detect.stations.table import StationTable
 from ansim.frame_header import FLAG_RETRY, KIND_DATA, RECORD_BYTES, SUBTYPE_QOS_DATA, pack_into
 from tests.conftest import ROOT
 from tests.interpreter import made_air
@@ -68,10 +67,10 @@ class Plain(StationTable):
     def __init__(self):
         super().__init__()
         self._counter = None
-        self._take = lambda records, count: station_take.take(self.table, records, count)
+        self._take = lambda records, count: take.take(self.table, records, count)
 
 
-@pytest.mark.parametrize("name", ["station_take", "station_fold", "camera_evidence"])
+@pytest.mark.parametrize("name", ["stations.take", "stations.fold", "camera_evidence"])
 def test_the_numbers_repeated_for_machine_code_are_those_of_the_layout(name):
     text = (ROOT / f"ansim/detect/{name}.py").read_text()
 

@@ -21,7 +21,7 @@ from ansim.detect.stimulus import (
     verdict,
 )
 from ansim.frame_header import FLAG_RETRY, RECORD_BYTES, pack_into
-from ansim.report import SLOTS, STIMULUS, arguments_problems
+from ansim.messages import SLOTS, STIMULUS, arguments_problems
 from ansim.schema import check
 from ansim.uplink_rules import BODIES
 from tests.conftest import ROOT, SHARED

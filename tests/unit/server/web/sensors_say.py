@@ -1,5 +1,5 @@
 """
-What sensors report, for tests of the pages: messages as ansim/report.py checks them, stored as ingest stores them.
+What sensors report, for tests of the pages: messages as ansim/messages.py checks them, stored as ingest stores them.
 
     say = SensorsSay(app)
     say.state("demo-1", "ready");  say.info("demo-1", battery_percent=80)
@@ -9,7 +9,7 @@ What sensors report, for tests of the pages: messages as ansim/report.py checks 
 
 from sqlalchemy import select
 
-from ansim import report, topics
+from ansim import messages, topics
 from server import clock
 from server.models import Sensor
 from server.services.findings.pseudonyms import Pseudonyms
@@ -64,19 +64,19 @@ class SensorsSay:
         """The sensor is there, or gone."""
         with self._sessions.begin() as session:
             sensor = _sensor(session, name)
-            health.take_state(session, sensor.id, report.state(3, word, "0011223344556677"), clock.now_s(), False)
+            health.take_state(session, sensor.id, messages.state(3, word, "0011223344556677"), clock.now_s(), False)
             health.heard(session, [sensor.id], clock.now_s())
 
     def info(self, name, **changed):
         """What it is and how it is."""
-        message = report.info({**INFO, **changed})
-        report.decode(topics.INFO, report.encode(message))
+        message = messages.info({**INFO, **changed})
+        messages.decode(topics.INFO, messages.encode(message))
         with self._sessions.begin() as session:
             health.take_info(session, _sensor(session, name).id, message)
 
     def session(self, name, inspection, what):
         """It begins or ends listening for an inspection."""
-        self._report(name, inspection, report.SESSION, {"what": what, "by": "cmd"})
+        self._report(name, inspection, messages.SESSION, {"what": what, "by": "cmd"})
 
     def sweep(self, name, inspection, listened_ms=4000, channels=range(1, 14), **changed):
         """It has listened so long on each of these channels."""
@@ -91,7 +91,7 @@ class SensorsSay:
             "ble": 4,
             "full": False,
         }
-        self._report(name, inspection, report.SWEEP, {**body, **changed})
+        self._report(name, inspection, messages.SWEEP, {**body, **changed})
 
     def finding(self, name, inspection, score=84, event="raised", subject=CAMERA, **changed):
         """It has concluded something."""
@@ -108,20 +108,20 @@ class SensorsSay:
             "evidence": [list(row) for row in EVIDENCE],
             "considered": [list(row) for row in CONSIDERED],
         }
-        self._report(name, inspection, report.FINDING, {**body, **changed})
+        self._report(name, inspection, messages.FINDING, {**body, **changed})
 
     def selftest(self, name, passed=True):
         """It has tested itself."""
         checks = [["emitter", passed, 12500], ["clock", True, 1], ["flash", True, 1820], ["battery", True, 64]]
         checks += [["channel_1", True, 12], ["channel_6", passed, 5 * passed], ["channel_13", True, 0]]
-        self._report(name, "", report.SELFTEST, {"passed": passed, "checks": checks, "took_ms": 21000})
+        self._report(name, "", messages.SELFTEST, {"passed": passed, "checks": checks, "took_ms": 21000})
 
     def _report(self, name, inspection, kind, body):
         seq = self._seqs[name] = self._seqs.get(name, 0) + 1
         now_s = clock.now_s()
-        message = report.report(3, seq, "", 60000 + seq, now_s, inspection, kind, body)
-        data = report.encode(message)
-        message = report.decode(topics.REPORT, data)
+        message = messages.report(3, seq, "", 60000 + seq, now_s, inspection, kind, body)
+        data = messages.encode(message)
+        message = messages.decode(topics.REPORT, data)
         with self._sessions.begin() as session:
             incoming = [store.Incoming(_sensor(session, name).id, message, data)]
             store.record(session, Pseudonyms(self._vault), incoming, now_s)

@@ -7,7 +7,7 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from flask_babel import force_locale
 
-from ansim import report, signatures
+from ansim import messages, signatures
 from ansim.finding import EVENTS
 from server import i18n, wording
 from server.models import findings, inspections, people, places
@@ -126,8 +126,8 @@ def test_every_word_the_database_and_the_sensors_use_has_a_text():
         "blocks": (vocabulary.BLOCKS, places.BLOCKS),
         "roles": (vocabulary.ROLES, people.ROLES),
         "events": (vocabulary.EVENTS, EVENTS),
-        "capabilities": (vocabulary.CAPABILITIES, report.CAPABILITIES),
-        "commands": (vocabulary.COMMANDS, report.COMMANDS),
+        "capabilities": (vocabulary.CAPABILITIES, messages.CAPABILITIES),
+        "commands": (vocabulary.COMMANDS, messages.COMMANDS),
         "tallies": (vocabulary.TALLIES, (*counters.BAD, counters.STORED, counters.DUPLICATE, counters.TAKEN)),
         "sensor states": (
             vocabulary.SENSOR_STATES,

@@ -30,25 +30,25 @@ import asyncio
 import json
 import os
 
-from ansim import report
+from ansim import messages
 from ansim.envelope import digest
-from firmware import segment as segments
-from firmware.cursor import Cursor
-from firmware.segment import CONFIRMED, HIGH, LOW, MIDDLE, START, STUB
-from firmware.thinning import Run
+from firmware.journal import segment as segments
+from firmware.journal.compaction import Run
+from firmware.journal.reader import Cursor
+from firmware.journal.segment import CONFIRMED, HIGH, LOW, MIDDLE, START, STUB
 
 MAX_REPORT_BYTES = segments.MAX_BODY_BYTES
 FILES = 32  # how many make up the room
 MIN_FILE_BYTES = 1024
 RESERVED_BYTES = 256  # for the START and CONFIRMED records around a report
-_VALUES = {report.SWEEP: LOW, report.SESSION: MIDDLE, report.STIMULUS: MIDDLE, report.DROPPED: STUB}
+_VALUES = {messages.SWEEP: LOW, messages.SESSION: MIDDLE, messages.STIMULUS: MIDDLE, messages.DROPPED: STUB}
 _NAME = "%08d.log"
 _NEW = "new"  # the copy in the making; left over after a power cut it is worth nothing
 
 
 class Journal:
     """
-    See the module's text. `clock` has now_ms() and time_s(), as firmware/clock.py.
+    See the module's text. `clock` has now_ms() and time_s(), as firmware/network/clock.py.
 
     boot, seq    of this start, and of the newest report in it (0: none yet)
     prev         the digest of the newest report, "" before the first of all
@@ -88,7 +88,7 @@ class Journal:
         """
         Write a report and return its seq. Once this returns, the report survives a power cut.
 
-        kind, body   as in ansim/report.py
+        kind, body   as in ansim/messages.py
         tick_ms      when it happened, by the journal's clock; None is now
 
         Raises ValueError if the report is longer than MAX_REPORT_BYTES, OSError if the flash refuses.
@@ -133,7 +133,7 @@ class Journal:
             if waiting is None or waiting[0] > old:
                 break
             message = json.loads(waiting[2])
-            if waiting[0] == old and message["kind"] != report.DROPPED:
+            if waiting[0] == old and message["kind"] != messages.DROPPED:
                 fields = [message[name] for name in ("kind", "body", "tick_ms", "at_s", "inspection")]
                 self._append(*fields)
         self._confirmed[old] = last
@@ -229,8 +229,8 @@ class Journal:
     # Writing
 
     def _append(self, kind, body, tick_ms, at_s, inspection):
-        message = report.report(self.boot, self.seq + 1, self.prev, tick_ms, at_s, inspection, kind, body)
-        data = report.encode(message)
+        message = messages.report(self.boot, self.seq + 1, self.prev, tick_ms, at_s, inspection, kind, body)
+        data = messages.encode(message)
         if len(data) > MAX_REPORT_BYTES:
             raise ValueError("a %s report of %d bytes" % (kind, len(data)))
         self._make_room(segments.HEADER_BYTES + len(data))

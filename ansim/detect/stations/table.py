@@ -17,9 +17,9 @@ the lowest rank makes room.
 import sys
 from array import array
 
-from ansim.detect import station_layout as layout
-from ansim.detect.station_fold import fold, is_quiet, scan
-from ansim.detect.station_layout import FIRST, NONE, STRIDE
+from ansim.detect.stations import layout
+from ansim.detect.stations.fold import fold, is_quiet, scan
+from ansim.detect.stations.layout import FIRST, NONE, STRIDE
 
 ROW_MS = 1000  # a row is closed when it has lasted so long
 ROW_NEARLY_MS = 990  # judging "each second" may come a little early
@@ -161,10 +161,10 @@ class StationTable:
 def _counting(table):
     """The fastest way to count on this interpreter: (function(records, count), Counter or None)."""
     if sys.implementation.name == "micropython":
-        from ansim.detect.station_take import take
+        from ansim.detect.stations.take import take
 
         return lambda records, count: take(table, records, count), None
-    from ansim.detect.station_count import Counter
+    from ansim.detect.stations.counters import Counter
 
     counter = Counter(table)
     return counter.take, counter

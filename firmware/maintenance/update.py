@@ -18,8 +18,8 @@ import json
 import os
 
 from ansim.envelope import manifest_hmac, same
-from firmware import slots
-from firmware.slots import ORDER, is_ordered
+from firmware.maintenance import slots
+from firmware.maintenance.slots import ORDER, is_ordered
 
 MANIFEST = "manifest"
 PART = ".part"

@@ -18,8 +18,8 @@ import asyncio
 import binascii
 import os
 
-from ansim import envelope, report, topics
-from firmware.mqtt import BrokerError, Client, TimedOut
+from ansim import envelope, messages, topics
+from firmware.network.mqtt import BrokerError, Client, TimedOut
 
 MARK_REPORTS = 16  # reports between two marks
 MARKS = 4  # with so many marks not confirmed, sending waits for the server
@@ -51,7 +51,7 @@ class Session:
         self._inform = inform
         self._live = live
         self._device = device
-        topic, last_words = self._sealed(topics.STATE, report.state(journal.boot, report.LOST, ""))
+        topic, last_words = self._sealed(topics.STATE, messages.state(journal.boot, messages.LOST, ""))
         will = topic, b"".join(last_words)
         self._client = Client(device, device, envelope.broker_password(key), will, settings["keepalive_s"])
         self._nonce = ""
@@ -77,9 +77,9 @@ class Session:
         self._nonce = binascii.hexlify(os.urandom(8)).decode()
         self._clock.nonce = self._nonce
         # A retained `stored` comes with the subscription, so before the first report is sent.
-        await self._say(report.INIT)
-        await self._publish(topics.INFO, report.info(self._inform()), retain=True)
-        await self._say(report.READY)
+        await self._say(messages.INIT)
+        await self._publish(topics.INFO, messages.info(self._inform()), retain=True)
+        await self._say(messages.READY)
         self.ready_ms = self._clock.now_ms()
         self._start(self._deliver())
         self._start(self._beat())
@@ -118,7 +118,7 @@ class Session:
             await self._client.subscribe(self._topic(topics.PART))
             self._parts_come = True
         self._part = None
-        await self._publish(topics.WANT, report.want(self._journal.boot, sha256, offset))
+        await self._publish(topics.WANT, messages.want(self._journal.boot, sha256, offset))
         if not await self.until(lambda: self._fits(sha256, offset), PART_S):
             return None
         data, self._part = self._part["data"], None  # pyright: ignore[reportOptionalSubscript]
@@ -182,8 +182,8 @@ class Session:
         """Free what the server holds. A message that is not signed by our key does nothing."""
         try:
             body = envelope.unseal(self._key, self._topic(topics.STORED), payload)
-            rows = report.decode(topics.STORED, body)["upto"]
-        except (envelope.BadEnvelope, report.BadMessage) as error:
+            rows = messages.decode(topics.STORED, body)["upto"]
+        except (envelope.BadEnvelope, messages.BadMessage) as error:
             self._commands.refused += 1
             print("refused a stored:", error)
             return
@@ -191,7 +191,7 @@ class Session:
         if journal.behind(rows):
             journal.skip_to(max([row[0] for row in rows]) + 1)
             if self._clock.time_s() is not None:
-                journal.append(report.CLOCK, self._clock.body())
+                journal.append(messages.CLOCK, self._clock.body())
         self._told = {row[0]: row[1] for row in rows}
         if journal.confirm(rows):
             self._fruitless = 0
@@ -202,8 +202,8 @@ class Session:
     def _take_part(self, payload):
         try:
             body = envelope.unseal(self._key, self._topic(topics.PART), payload)
-            self._part = report.decode(topics.PART, body)
-        except (envelope.BadEnvelope, report.BadMessage) as error:
+            self._part = messages.decode(topics.PART, body)
+        except (envelope.BadEnvelope, messages.BadMessage) as error:
             self._commands.refused += 1
             print("refused a part:", error)
 
@@ -219,7 +219,7 @@ class Session:
         if answer:
             if not answer.error:
                 self._show_server()
-            ack = report.ack(self._journal.boot, answer.command_id, answer.error)
+            ack = messages.ack(self._journal.boot, answer.command_id, answer.error)
             await self._publish(topics.ACK, ack, wait=answer.after is not None)
             if answer.after:
                 work = answer.after()
@@ -229,7 +229,7 @@ class Session:
     def note_clock(self) -> None:
         """Report the time of day if it is news."""
         if self._clock.take_news():
-            self._journal.append(report.CLOCK, self._clock.body())
+            self._journal.append(messages.CLOCK, self._clock.body())
 
     async def _deliver(self):
         journal, topic = self._journal, self._topic(topics.REPORT)
@@ -298,11 +298,11 @@ class Session:
             if self.wants_info or self._clock.now_ms() - told_ms >= INFO_MS:
                 self.wants_info = False
                 told_ms = self._clock.now_ms()
-                await self._publish(topics.INFO, report.info(self._inform()), retain=True)
+                await self._publish(topics.INFO, messages.info(self._inform()), retain=True)
 
     async def _send_live(self):
         async for fields in self._live:
-            await self._publish(topics.LIVE, report.live(*fields), qos=0)
+            await self._publish(topics.LIVE, messages.live(*fields), qos=0)
 
     # Publishing
 
@@ -311,10 +311,10 @@ class Session:
 
     def _sealed(self, leaf, message):
         topic = self._topic(leaf)
-        return topic, envelope.parts(self._key, topic, report.encode(message))
+        return topic, envelope.parts(self._key, topic, messages.encode(message))
 
     async def _say(self, word):
-        await self._publish(topics.STATE, report.state(self._journal.boot, word, self._nonce), retain=True)
+        await self._publish(topics.STATE, messages.state(self._journal.boot, word, self._nonce), retain=True)
 
     async def _publish(self, leaf, message, qos=1, retain=False, wait=True):
         topic, data = self._sealed(leaf, message)

@@ -7,7 +7,7 @@ table, which so stays the one place that everything else reads.
 
 import struct
 
-from ansim.detect.station_layout import (
+from ansim.detect.stations.layout import (
     F_RSSI_MAX,
     F_UP_RECORDS,
     FIRST,
@@ -21,7 +21,7 @@ from ansim.detect.station_layout import (
     STRIDE,
     UNHEARD,
 )
-from ansim.detect.station_take import claim
+from ansim.detect.stations.take import claim
 from ansim.frame_header import RECORD_BYTES
 
 RECORD = struct.Struct("<IHHHbBBB6s6s6sHH")

@@ -1,6 +1,6 @@
 """Reading the journal's waiting reports in order, one in RAM at a time."""
 
-from firmware.segment import STUB, records
+from firmware.journal.segment import STUB, records
 
 
 class Cursor:

@@ -11,8 +11,8 @@ restroom later. An inspection that was started on the server is stopped there, n
 was touched in a pocket.
 """
 
-from firmware.asked import EMITTER
-from firmware.inspection import BUTTON
+from firmware.inspecting.inspection import BUTTON
+from firmware.inspecting.radio_jobs import EMITTER
 from firmware.panel import signal
 from firmware.panel.button import LONG, LONGER, LONGEST, SHORT
 

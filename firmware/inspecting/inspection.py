@@ -13,7 +13,7 @@ the engine starts anew, so an emitter that was raised already is raised again, f
 import json
 import os
 
-from ansim import report
+from ansim import messages
 
 CMD, BUTTON, LIMIT = "cmd", "button", "limit"
 STARTED, STOPPED = "started", "stopped"
@@ -73,14 +73,14 @@ class Inspection:
         if self._renewed:
             self._renewed()
         self._begin(inspection, known)
-        self._journal.append(report.SESSION, {"what": STARTED, "by": by})
+        self._journal.append(messages.SESSION, {"what": STARTED, "by": by})
 
     def stop(self, by: str) -> None:
         """Stop the one that runs, with its coverage reported up to now; nothing happens if there is none."""
         if not self.id:
             return
         self._close_account()
-        self._journal.append(report.SESSION, {"what": STOPPED, "by": by})
+        self._journal.append(messages.SESSION, {"what": STOPPED, "by": by})
         self._journal.inspection = ""
         self._engine.know(self._ignore)
         try:

@@ -10,7 +10,7 @@ What takes the radio away from ordinary listening for a while, because somebody 
 The code of both is loaded when it is asked for.
 """
 
-from ansim import report
+from ansim import messages
 from firmware.panel import signal
 
 EMITTER = "emitter"
@@ -82,7 +82,7 @@ class Asked:
         self.word = ""
 
     async def _run_test(self, args):
-        from firmware.selftest import Parts, SelfTest
+        from firmware.inspecting.selftest import Parts, SelfTest
 
         self.word = "Self-test"
         self._panel.show(signal.TESTING)
@@ -99,14 +99,14 @@ class Asked:
         )
         self._test = test = SelfTest(parts, args.get("emitter", ""), args.get("quiet", False))
         body = await test.run()
-        self._tell(report.SELFTEST, body)
+        self._tell(messages.SELFTEST, body)
         self._panel.failed = test.failed()
         self._panel.play(signal.PASSED if body["passed"] else signal.FAILED)
         print("self-test:", "passed" if body["passed"] else "failed: " + ", ".join(self._panel.failed))
 
     async def _emit(self):
-        from firmware.emitter import Emitter
-        from firmware.uplink import NoUplink
+        from firmware.inspecting.test_signal import Emitter
+        from firmware.network.uplink import NoUplink
 
         if self._settings["uplink"] != "wifi":
             self._panel.play(signal.REFUSED)

@@ -11,9 +11,9 @@ Used by the app and by safe mode. What only some sensors need now and then is im
 
 import asyncio
 
-from ansim import report
+from ansim import messages
 from ansim.envelope import key_bytes
-from firmware import slots
+from firmware.maintenance import slots
 
 TABLES = "/signatures"
 UPDATE_WINDOW_MS = 60_000  # of an upload while an update is fetched: less than the watchdog's patience
@@ -22,7 +22,7 @@ UPDATE_WINDOW_MS = 60_000  # of an upload while an update is fetched: less than 
 class Upkeep:
     """
     settings, on_trial   as trial.current() returns them
-    clock                as firmware/clock.py
+    clock                as firmware/network/clock.py
     restart              async function(last=None) that ends this run on purpose, calling last() just before
     feed                 function() for the watchdog
     """
@@ -46,11 +46,11 @@ class Upkeep:
     def table(self) -> list:
         """Return [(name of the command, handler), ...]."""
         return [
-            (report.SETTINGS, self._settings),
-            (report.SIGNATURES, self._signatures),
-            (report.UPDATE, self._order),
-            (report.WIPE, self._wipe),
-            (report.RESTART, lambda args, command_id: self._restart),
+            (messages.SETTINGS, self._settings),
+            (messages.SIGNATURES, self._signatures),
+            (messages.UPDATE, self._order),
+            (messages.WIPE, self._wipe),
+            (messages.RESTART, lambda args, command_id: self._restart),
         ]
 
     def fields(self) -> dict:
@@ -69,14 +69,14 @@ class Upkeep:
 
     async def prove(self, link, hurry) -> None:
         """Wait for the broker, calling hurry() each second; restart when the time for it is over."""
-        from firmware import trial
+        from firmware.maintenance import settings_trial
 
-        seconds = trial.TRIAL_S if self._settings_on_trial else slots.TRIAL_S
+        seconds = settings_trial.TRIAL_S if self._settings_on_trial else slots.TRIAL_S
         until_ms = self._clock.now_ms() + seconds * 1000
         while self.on_trial:
             if link.ever_ready:
                 if self._settings_on_trial:
-                    trial.accept()
+                    settings_trial.accept()
                     self._settings_on_trial = False
                 slots.confirm()
                 self._state = slots.read()
@@ -90,7 +90,7 @@ class Upkeep:
 
     async def run(self, session, until_ms) -> None:
         """Fetch some of the update that waits, until a time of the clock."""
-        from firmware import update
+        from firmware.maintenance import update
 
         self._update = self._update or update.Update(self._key)
         try:
@@ -109,12 +109,12 @@ class Upkeep:
         self._task = asyncio.create_task(work())
 
     def _settings(self, args, command_id):
-        from firmware import trial
+        from firmware.maintenance import settings_trial
 
-        return trial.propose(args["changes"]) or self._restart
+        return settings_trial.propose(args["changes"]) or self._restart
 
     def _order(self, args, command_id):
-        from firmware import update
+        from firmware.maintenance import update
 
         why = update.order(args)
         if not why:
@@ -128,14 +128,14 @@ class Upkeep:
         return self._wiped
 
     async def _wiped(self):
-        from firmware.wipe import WIPING, wipe
+        from firmware.maintenance.wipe import WIPING, wipe
 
         with open(WIPING, "w"):  # at once: if this run hangs in its goodbyes, the next start does it
             pass
         await self._restart(wipe)
 
     def _signatures(self, args, command_id):
-        from firmware import tables
+        from firmware.maintenance import signature_update
 
-        answer = tables.take(args, self._key, TABLES)
+        answer = signature_update.take(args, self._key, TABLES)
         return self._restart if answer is None else answer

@@ -10,9 +10,9 @@ answer is out. TIME is answered by the clock itself (commands.py); what concerns
 upkeep is in upkeep.py.
 """
 
-from ansim import report
+from ansim import messages
 from ansim.frame_header import address_bytes
-from firmware.inspection import CMD
+from firmware.inspecting.inspection import CMD
 
 FOLLOW_UPLOAD_MS = 10_000  # a Wi-Fi sensor that follows a signal shows the server so often how near it is
 
@@ -38,12 +38,12 @@ class Orders:
     def table(self) -> list:
         """Return [(name of the command, handler), ...]."""
         return [
-            (report.INSPECTION_START, self._inspection_start),
-            (report.INSPECTION_STOP, self._inspection_stop),
-            (report.DWELL, self._dwell),
-            (report.LOCATE, self._locate),
-            (report.SLOTS, self._stimulus),
-            (report.RUN_SELFTEST, self._selftest),
+            (messages.INSPECTION_START, self._inspection_start),
+            (messages.INSPECTION_STOP, self._inspection_stop),
+            (messages.DWELL, self._dwell),
+            (messages.LOCATE, self._locate),
+            (messages.SLOTS, self._stimulus),
+            (messages.RUN_SELFTEST, self._selftest),
         ]
 
     def _inspection_start(self, args, command_id):
@@ -65,7 +65,7 @@ class Orders:
 
     def follow(self, subject: str, channel: int, seconds: int):
         """Follow a transmitter for so long; return why not, None if it is done."""
-        from firmware.follow import Follower  # not before: most sensors on a wall are never asked
+        from firmware.inspecting.follow import Follower  # not before: most sensors on a wall are never asked
 
         if not self._listener.sniffs:
             return "this sensor has no sniffer to follow a signal with"
@@ -92,7 +92,7 @@ class Orders:
 
     def _stimulus(self, args, command_id):
         from ansim.detect.stimulus import BadSlots, Stimulus
-        from firmware.watch import Watch
+        from firmware.inspecting.stimulus_test import Watch
 
         now_ms = self._clock.now_ms()
         try:

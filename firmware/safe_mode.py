@@ -12,15 +12,16 @@ import asyncio
 import machine
 import network
 
-from ansim import VERSION, report
+from ansim import VERSION, messages
 from ansim.envelope import key_bytes
-from firmware import boards, uplink
-from firmware.clock import Clock
-from firmware.commands import Commands
-from firmware.journal import Journal
-from firmware.link import Link
+from firmware import boards
+from firmware.journal.journal import Journal
+from firmware.maintenance.upkeep import UPDATE_WINDOW_MS, Upkeep
+from firmware.network import uplink
+from firmware.network.clock import Clock
+from firmware.network.commands import Commands
+from firmware.network.link import Link
 from firmware.panel import signal
-from firmware.upkeep import UPDATE_WINDOW_MS, Upkeep
 
 SAFE_MS = 3_600_000
 UPLOAD_MS = 30_000
@@ -52,7 +53,7 @@ class Safe:
         self._upkeep.begin()
         body = {"version": VERSION, "slot": self._upkeep.fields()["slot"]}
         body["cause"], body["crashes"] = self._health.cause, self._health.crashes
-        self._journal.append(report.RESET, body)
+        self._journal.append(messages.RESET, body)
         for name, handler in self._upkeep.table():
             self._commands.on(name, handler)
         tasks = [self._stay(), self._led.run()]
@@ -92,7 +93,7 @@ class Safe:
 
     async def _restart(self, last=None):
         """End this run on purpose; last() is called just before."""
-        await self._link.stop(report.DISCONNECTED)
+        await self._link.stop(messages.DISCONNECTED)
         self._journal.close()
         if last:
             last()

@@ -42,7 +42,7 @@ class Clock:
     ticks_ms  gives milliseconds that wrap at 2**30; time.ticks_ms on the board
 
     source    UNKNOWN, NTP or SERVER
-    nonce     what the newest state message asked the server's time with; see firmware/link.py
+    nonce     what the newest state message asked the server's time with; see firmware/network/link.py
     """
 
     def __init__(self, ticks_ms=None):

@@ -16,13 +16,13 @@ import asyncio
 import gc
 import random
 
-from ansim import report
+from ansim import messages
 from ansim.envelope import key_bytes
-from firmware import mqtt
-from firmware.mqtt import BrokerError, TimedOut
-from firmware.outbox import Outbox
-from firmware.session import Session
-from firmware.uplink import NoUplink
+from firmware.network import mqtt
+from firmware.network.mqtt import BrokerError, TimedOut
+from firmware.network.outbox import Outbox
+from firmware.network.session import Session
+from firmware.network.uplink import NoUplink
 
 BACK_OFF_MS = 1000
 BACK_OFF_MOST_MS = 60_000
@@ -103,7 +103,7 @@ class Link:
 
     def live(self, subject, rssi_dbm, smoothed_dbm, sigma_db, trend) -> None:
         """
-        Send one live message at once; see ansim/report.py for the fields.
+        Send one live message at once; see ansim/messages.py for the fields.
 
         A Wi-Fi sensor is not connected while it listens: one in LIVE_EVERY_MS waits for its next upload.
         """
@@ -140,7 +140,7 @@ class Link:
         except (BrokerError, NoUplink) as error:
             self._failed(str(error))
         finally:
-            await self._close(self._stop_word or report.SLEEPING)
+            await self._close(self._stop_word or messages.SLEEPING)
             self._uplink.leave()
             self._ended.set()
         return False
@@ -257,7 +257,7 @@ class Link:
         if self._clock.time_s() is None and self._settings["ntp"] and self._uplink.is_up():
             await self._clock.ask_ntp(self._settings["ntp"], NTP_MS)
             if self._clock.take_news():
-                self._journal.append(report.CLOCK, self._clock.body())
+                self._journal.append(messages.CLOCK, self._clock.body())
 
     def _inform(self):
         fields = self._describe()

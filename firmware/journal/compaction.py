@@ -12,8 +12,8 @@ of the last of them and the `prev` of the first, so the chain of digests goes on
 
 import json
 
-from ansim import report
-from firmware.segment import STUB, Record
+from ansim import messages
+from firmware.journal.segment import STUB, Record
 
 
 class Run:
@@ -109,5 +109,5 @@ class Run:
             return [run[8]]
         boot, first, last = run[:3]
         body = {"first": first, "last": last, "reports": run[3]}
-        data = report.encode(report.report(boot, last, run[4], run[5], run[6], run[7], report.DROPPED, body))
+        data = messages.encode(messages.report(boot, last, run[4], run[5], run[6], run[7], messages.DROPPED, body))
         return [Record(STUB, boot, first, last, data, 0)]

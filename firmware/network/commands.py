@@ -17,8 +17,8 @@ import json
 import os
 from collections import namedtuple
 
-from ansim import envelope, report, topics
-from firmware.clock import StaleTime
+from ansim import envelope, messages, topics
+from firmware.network.clock import StaleTime
 
 MAX_REMEMBERED = 32  # beyond this the command that expires first is forgotten
 INTERRUPTED = "interrupted by a restart"
@@ -34,7 +34,7 @@ Answer = namedtuple("Answer", ("command_id", "error", "after"))
 class Commands:
     """
     device, key  the device's name and its 32 bytes
-    clock        as firmware/clock.py
+    clock        as firmware/network/clock.py
     path         file that remembers the ids over a restart; None: only in RAM
 
     refused      messages that were not signed by the key, or not a command; nobody is answered
@@ -61,13 +61,13 @@ class Commands:
         An exception of a handler passes.
         """
         try:
-            command = report.decode(topics.CMD, envelope.unseal(self._key, self._topic, payload))
-        except (envelope.BadEnvelope, report.BadMessage) as error:
+            command = messages.decode(topics.CMD, envelope.unseal(self._key, self._topic, payload))
+        except (envelope.BadEnvelope, messages.BadMessage) as error:
             self.refused += 1
             print("refused a command:", error)
             return None
         command_id, name, args = command["id"], command["name"], command["args"]
-        if name == report.TIME:
+        if name == messages.TIME:
             return Answer(command_id, self._take_time(args), None)
         self._recall()
         if command_id in self._results:
@@ -92,7 +92,7 @@ class Commands:
         return Answer(command_id, error, after)
 
     def _take_time(self, args):
-        problems = report.arguments_problems(report.TIME, args)
+        problems = messages.arguments_problems(messages.TIME, args)
         if problems:
             return "; ".join(problems)
         try:
@@ -103,14 +103,14 @@ class Commands:
 
     def _refusal(self, command):
         """Return why this command is not carried out, "" if it is."""
-        problems = report.arguments_problems(command["name"], command["args"])
+        problems = messages.arguments_problems(command["name"], command["args"])
         if problems is None or command["name"] not in self._handlers:
             return "unknown command " + command["name"]
         if problems:
             return "; ".join(problems)
         now_s = self._clock.time_s()
         if now_s is None:
-            return report.NO_TIME
+            return messages.NO_TIME
         return EXPIRED if command["expires_s"] <= now_s else ""
 
     def _recall(self):

@@ -9,12 +9,12 @@ import sys
 _MODULES = (
     "ansim.settings",
     "firmware.boards",
-    "firmware.trial",
-    "firmware.selftest",
-    "firmware.emitter",
-    "firmware.follow",
-    "firmware.watch",
-    "firmware.tables",
+    "firmware.maintenance.settings_trial",
+    "firmware.inspecting.selftest",
+    "firmware.inspecting.test_signal",
+    "firmware.inspecting.follow",
+    "firmware.inspecting.stimulus_test",
+    "firmware.maintenance.signature_update",
     "ansim.detect.proximity",
     "ansim.detect.stimulus",
 )

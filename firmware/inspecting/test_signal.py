@@ -7,7 +7,7 @@ Send the test signal: traffic in the shape of a small camera's, for a sensor tha
 
 or at the board's prompt, until Ctrl-C, with any network and no settings:
 
-    >>> from firmware.emitter import main; main("ssid", "password")
+    >>> from firmware.inspecting.test_signal import main; main("ssid", "password")
 
 UDP packets go to the access point's own address, port 9 (discard): nobody has to answer. Sizes and
 times are those of the "camera_pppp" pattern in tools/patterns.py: 15 frames a second, a key frame six
@@ -47,7 +47,7 @@ class Emitter:
     """
     wlan    network.WLAN of the station
     uplink  an uplink.Wifi on it
-    clock   as firmware/clock.py
+    clock   as firmware/network/clock.py
 
     sent, refused  packets
     """
@@ -116,8 +116,8 @@ def main(ssid="", password=""):
     import network
 
     from ansim.settings import load
-    from firmware.clock import Clock
-    from firmware.uplink import Wifi
+    from firmware.network.clock import Clock
+    from firmware.network.uplink import Wifi
 
     networks = [{"ssid": ssid, "password": password}] if ssid else load("/settings.json")["wifi"]
     wlan = network.WLAN(network.WLAN.IF_STA)

@@ -4,7 +4,7 @@ Watch one stream while somebody moves, or keeps still, as the panel asks: the st
     listener.watch(Watch(test, 6, tell))       # until its last slot is over; then tell() has the result
 """
 
-from ansim import report
+from ansim import messages
 
 
 class Watch:
@@ -26,7 +26,7 @@ class Watch:
             self._test.listening(from_ms, to_ms)
         if not self._test.over(to_ms):
             return True
-        self._tell(report.STIMULUS, _body(self._test.result()))
+        self._tell(messages.STIMULUS, _body(self._test.result()))
         return False
 
 

@@ -1,0 +1,1 @@
+"""Inspections, and what a person or the server asks the sensor to do."""

@@ -1,0 +1,1 @@
+"""Reports in flash until the server has stored them."""
