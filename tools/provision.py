@@ -30,8 +30,9 @@ if __name__ == "__main__":
 
 from ansim import envelope, topics
 from ansim.settings import BadSettings, checked
-from tools import bootstrap, device, errors
-from tools.errors import ToolError
+from tools.hardware import device
+from tools.lib import bootstrap, errors
+from tools.lib.errors import ToolError
 
 ROOT = bootstrap.ROOT
 SETTINGS = "/settings.json"
@@ -107,10 +108,10 @@ def prepare(name: str, options, wifi: list[dict]) -> Provision:
 
 
 def write(board, provision: Provision) -> None:
-    """Put the settings on a board (see tools/device.py) in one step, compare, and enrol it."""
+    """Put the settings on a board (see tools/hardware/device.py) in one step, compare, and enrol it."""
     content = json.dumps(provision.settings).encode()
     board.put({"/incoming" + SETTINGS: content})
-    from tools.payload import hash_of
+    from tools.hardware.payload import hash_of
 
     if board.call("check").get("/incoming" + SETTINGS) != hash_of(content):
         raise ToolError(f"the settings came broken to the board on {board.port}; check the cable and try again")

@@ -17,8 +17,9 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tools import bootstrap, errors, payload
-from tools.errors import ToolError
+from tools.hardware import payload
+from tools.lib import bootstrap, errors
+from tools.lib.errors import ToolError
 
 LIB = "/lib/"
 

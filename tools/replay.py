@@ -21,7 +21,8 @@ import os
 import time
 
 from ansim.finding import CLEARED, RAISED
-from tools import errors, playback, progress, scene, streams
+from tools.lib import errors, progress
+from tools.traffic import playback, scene, streams
 
 WORDS = {RAISED: "camera-like", CLEARED: "no longer"}
 

@@ -21,8 +21,8 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until main() begins: no traceback of half an import
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tools import bootstrap
-from tools.processes import GaveUp, InUse, Program, Programs, take_folder, wait_listening, why_not_free
+from tools.lib import bootstrap
+from tools.lib.processes import GaveUp, InUse, Program, Programs, take_folder, wait_listening, why_not_free
 
 ROOT = bootstrap.ROOT
 LOOPBACK = "127.0.0.1"

@@ -37,8 +37,8 @@ from server.models import (
     User,
 )
 from server.services.places.restrooms import sort_key
-from tools.bulk import Bulk
-from tools.errors import ToolError, run
+from tools.lib.bulk import Bulk
+from tools.lib.errors import ToolError, run
 
 DAY_S = 86400
 YEARS_S = 4 * 365 * DAY_S

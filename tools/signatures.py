@@ -33,7 +33,7 @@ from ansim.signatures import (
     names,
     pattern,
 )
-from tools.errors import ToolError, run
+from tools.lib.errors import ToolError, run
 
 FOLDER = Path(__file__).resolve().parent.parent / "ansim" / "signatures"
 REVISION = 2026010101  # larger after every change to the sources, so that an older update cannot replace a newer table

@@ -12,7 +12,7 @@ which go before those made up here, and "scene". --demo takes <data>/sensors.jso
 tools/run.py --demo writes.
 
 What is on the air is made up, also where a scene plays a recording; what the sensors conclude
-and send is not. From Python, see tools/sim_sensor.py:
+and send is not. From Python, see tools/virtual_sensor/sensor.py:
 
     sensor = start_sensor(settings_for("hall-1", key, port=1883), "quiet", "data/hall-1")
     ...
@@ -27,9 +27,10 @@ import threading
 from pathlib import Path
 
 from ansim.settings import BadSettings, checked
-from tools import errors, sim_air
-from tools.errors import ToolError
-from tools.sim_sensor import HEAP, IN_FILES, IN_IMAGE, IN_ROM, VirtualSensor, networks_of
+from tools.lib import errors
+from tools.lib.errors import ToolError
+from tools.virtual_sensor import air_file
+from tools.virtual_sensor.sensor import HEAP, IN_FILES, IN_IMAGE, IN_ROM, VirtualSensor, networks_of
 
 ROOT = Path(__file__).resolve().parent.parent
 SCENES = ROOT / "tools" / "scenes"
@@ -48,7 +49,7 @@ def main(arguments=None) -> int:
         for settings, scene in _wanted(given, rows):
             folder = given.data / "sensors" / settings["device"]
             say = _prefixed(settings["device"])
-            air = sim_air.compiled(scene, given.data / "scenes", given.seed, networks_of(settings))
+            air = air_file.compiled(scene, given.data / "scenes", given.seed, networks_of(settings))
             more = {"speed": given.speed, "heap": given.heap, "image": given.image, "code": given.code}
             sensors.append(VirtualSensor(settings, air, folder, say=say, **more))
             sensors[-1].start()
@@ -73,7 +74,7 @@ def start_sensor(settings, scene, folder, **options) -> VirtualSensor:
 
     Raises ToolError.
     """
-    air = sim_air.compiled(scene_path(scene), Path(folder) / "scenes", options.get("seed", 0), networks_of(settings))
+    air = air_file.compiled(scene_path(scene), Path(folder) / "scenes", options.get("seed", 0), networks_of(settings))
     sensor = VirtualSensor(settings, air, folder, **options)
     sensor.start()
     return sensor

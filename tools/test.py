@@ -18,7 +18,7 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tools import bootstrap
+from tools.lib import bootstrap
 
 ROOT = bootstrap.ROOT
 

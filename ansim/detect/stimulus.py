@@ -29,7 +29,7 @@ frames are left out for the same reason: the body costs acknowledgements.
 Legitimate causes of a response: somebody's video call in the same room; one chance in a
 hundred at p = 0.01 for any stream. No response does not mean that it is not watching: the
 movement may have been outside the picture, the encoder may hold its rate whatever happens
-(most that do were missed, see tools/stimulus_data/README.md), too little may have been heard.
+(most that do were missed, see tools/traffic/stimulus_data/README.md), too little may have been heard.
 
 Source: Singh et al., SnoopDog, USENIX Security 2021 (traffic follows motion); Liu et al.,
 MobiSys 2018 (light). Circular-shift test: as for spike trains, Harrison et al., Neural

@@ -10,7 +10,7 @@ or at the board's prompt, until Ctrl-C, with any network and no settings:
     >>> from firmware.inspecting.test_signal import main; main("ssid", "password")
 
 UDP packets go to the access point's own address, port 9 (discard): nobody has to answer. Sizes and
-times are those of the "camera_pppp" pattern in tools/patterns.py: 15 frames a second, a key frame six
+times are those of the "camera_pppp" pattern in tools/traffic/patterns.py: 15 frames a second, a key frame six
 times as large every two seconds, packets of at most 1,060 bytes with 0.6 ms between them. There is
 no picture in them.
 """

@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 
 from tests.conftest import ROOT
-from tools import errors
+from tools.lib import errors
 
 ESP32_OVER_X86_BYTECODE = 96
 ESP32_OVER_X86_VIPER = 125

@@ -36,9 +36,9 @@ from pathlib import Path
 from ansim import messages
 from tests.integration import brokers
 from tests.integration.delivery import DEVICE, KEY, TinyServer
-from tools.errors import ToolError, run
-from tools.sim_sensor import IN_FILES, IN_IMAGE, IN_ROM, VirtualSensor
+from tools.lib.errors import ToolError, run
 from tools.simulate import scene_path, settings_for
+from tools.virtual_sensor.sensor import IN_FILES, IN_IMAGE, IN_ROM, VirtualSensor
 
 WEIGH_S = 60
 PANEL = ("led", "button", "buzzer", "oled", "battery")

@@ -25,10 +25,10 @@ from tests.bench.heap import authority
 from tests.integration import brokers
 from tests.integration.delivery import DEVICE, KEY, TinyServer
 from tests.interpreter.sim_kit import SMALL_SCENE
-from tools.errors import run
-from tools.scene import Scene
-from tools.sim_sensor import IN_IMAGE, VirtualSensor
+from tools.lib.errors import run
 from tools.simulate import settings_for
+from tools.traffic.scene import Scene
+from tools.virtual_sensor.sensor import IN_IMAGE, VirtualSensor
 
 LISTENING_MS, FINDING_MS = 3000, 5000
 WAIT_S = 60

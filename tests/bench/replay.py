@@ -12,8 +12,8 @@ import sys
 import time
 
 from ansim.detect import engine as detection
-from tools import playback
-from tools.scene import Scene
+from tools.traffic import playback
+from tools.traffic.scene import Scene
 
 BAR_PER_S = 150_000
 SCENE = {

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.bench import heap
-from tools.sim_sensor import HEAP, IN_IMAGE, IN_ROM
 from tools.simulate import scene_path
+from tools.virtual_sensor.sensor import HEAP, IN_IMAGE, IN_ROM
 
 
 def found(free, restarts=0, reports=100):

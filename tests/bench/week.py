@@ -23,8 +23,8 @@ from pathlib import Path
 
 from ansim import messages
 from tests.bench import heap
-from tools.errors import run
-from tools.sim_sensor import IN_IMAGE
+from tools.lib.errors import run
+from tools.virtual_sensor.sensor import IN_IMAGE
 
 CYCLE_S = 6 * 3600
 DAY_S = 86400

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 from tools import flash
-from tools.board import Board
+from tools.hardware.emulated_board import Board
 
 MAIN = """
 import sys

@@ -13,7 +13,7 @@ import paho.mqtt.client as paho
 
 from ansim import envelope, messages, topics
 from tests.conftest import ROOT
-from tools import payload
+from tools.hardware import payload
 
 KEY = bytes(range(32))
 DEVICE = "hall-1"

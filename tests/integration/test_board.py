@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.integration.board_kit import mpremote, says_at_power_on
 from tests.integration.server_kit import wait_for
-from tools.board import Board
+from tools.hardware.emulated_board import Board
 
 CAUSE = "import machine; print(machine.reset_cause())"
 POWER_ON, HARD, SOFT = 1, 2, 5
@@ -110,12 +110,18 @@ def test_the_simulated_chip_is_there(board):
 def test_what_runs_on_the_board_cannot_touch_the_project(board):
     mpremote(board, "rm", "-r", ":/.sim")
 
-    assert (ROOT / "tools" / "sim" / "machine.py").exists()
+    assert (ROOT / "tools" / "virtual_sensor" / "sim" / "machine.py").exists()
 
 
 def test_the_command_makes_a_port_with_a_name_that_stays(tmp_path):
     link = tmp_path / "ttyBOARD"
-    command = [sys.executable, str(ROOT / "tools" / "board.py"), str(tmp_path / "board"), "--link", str(link)]
+    command = [
+        sys.executable,
+        str(ROOT / "tools" / "hardware" / "emulated_board.py"),
+        str(tmp_path / "board"),
+        "--link",
+        str(link),
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         try:
             assert running.stdout.readline().strip() == str(link)

@@ -12,9 +12,9 @@ from server.services.findings import judging
 from tests.integration.delivery import eventually
 from tests.integration.server_kit import Server
 from tests.unit.server.test_privacy import ANY_ADDRESS, everything
-from tools import scene
-from tools.sim_sensor import VirtualSensor
 from tools.simulate import SCENES, settings_for
+from tools.traffic import scene
+from tools.virtual_sensor.sensor import VirtualSensor
 
 SPEED = 40
 SWEEPS = 3  # of each sensor: one every minute of the scene's time

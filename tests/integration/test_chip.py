@@ -1,4 +1,4 @@
-"""tools/chip.py: esptool's steps against a mock of the chip's boot loader (PyPI: esp32-mock-bootloader)."""
+"""tools/hardware/chip.py: esptool's steps against a mock of the chip's boot loader (PyPI: esp32-mock-bootloader)."""
 
 import hashlib
 import subprocess
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tools import chip
-from tools.errors import ToolError
+from tools.hardware import chip
+from tools.lib.errors import ToolError
 
 
 @pytest.fixture

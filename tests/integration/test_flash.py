@@ -10,9 +10,10 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.integration.board_kit import firmware, mpremote, options, says_at_power_on, tool
-from tools import device, flash
-from tools.board import Board
-from tools.errors import ToolError
+from tools import flash
+from tools.hardware import device
+from tools.hardware.emulated_board import Board
+from tools.lib.errors import ToolError
 
 OLD, NEW = "Ansim 1.0.0 part-1.0.0 42", "Ansim 2.0.0 part-2.0.0 42"
 

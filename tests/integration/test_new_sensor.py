@@ -14,8 +14,8 @@ from server.services.sensors import enrolment
 from tests.integration import brokers
 from tests.integration.board_kit import tool
 from tests.integration.server_kit import Server
-from tools import device
-from tools.board import Board
+from tools.hardware import device
+from tools.hardware.emulated_board import Board
 
 PASSWORD = "correct-horse-battery"
 

@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 from tests.integration.board_kit import tool
 from tests.integration.server_kit import Server, wait_for
 from tools import release as releasing
-from tools.board import Board
+from tools.hardware.emulated_board import Board
 
 NAME = "hall-1"
 

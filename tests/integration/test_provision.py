@@ -9,9 +9,10 @@ from server import vault as vaults
 from server.config import Settings
 from server.services.sensors import enrolment
 from tests.integration.board_kit import mpremote, tool
-from tools import device, provision
-from tools.board import Board
-from tools.errors import ToolError
+from tools import provision
+from tools.hardware import device
+from tools.hardware.emulated_board import Board
+from tools.lib.errors import ToolError
 
 PASSWORD = "correct-horse-battery"
 

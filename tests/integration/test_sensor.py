@@ -8,9 +8,9 @@ from ansim import messages
 from tests.integration import brokers
 from tests.integration.delivery import DEVICE, KEY, TinyServer, eventually
 from tests.interpreter.sim_kit import CAMERA, ROUTER, SILENCE, SMALL_SCENE
-from tools.scene import Scene
-from tools.sim_sensor import VirtualSensor
 from tools.simulate import settings_for
+from tools.traffic.scene import Scene
+from tools.virtual_sensor.sensor import VirtualSensor
 
 pytestmark = pytest.mark.mosquitto
 

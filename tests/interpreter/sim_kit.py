@@ -1,4 +1,4 @@
-"""Runs pieces of Python on the real MicroPython among the simulated hardware of tools/sim."""
+"""Runs pieces of Python on the real MicroPython among the simulated hardware of tools/virtual_sensor/sim."""
 
 import json
 import os
@@ -8,8 +8,8 @@ import textwrap
 from pathlib import Path
 
 from tests.conftest import ROOT
-from tools import sim_air, sim_lib
-from tools.scene import Scene
+from tools.traffic.scene import Scene
+from tools.virtual_sensor import air_file, code_image
 
 CAMERA, ROUTER = "ac:de:48:00:00:00", "ac:de:48:01:00:06"
 
@@ -38,12 +38,12 @@ class Board:
         self.flash, self.world = folder / "flash", folder / "world"
         self.flash.mkdir(parents=True)
         self.world.mkdir()
-        sim_air.compile_scene(Scene(scene), self.world / "scene.air", networks=["hall"])
+        air_file.compile_scene(Scene(scene), self.world / "scene.air", networks=["hall"])
 
     def run(self, code: str, cause="PWRON", speed=50, heap="1M", seconds=20):
         """Run the code; return what it printed, each line read as JSON if it is."""
         (self.world / "code.py").write_text(textwrap.dedent(code))
-        build = sim_lib.built()
+        build = code_image.built()
         environ = {
             **os.environ,
             "SIM_FLASH": str(self.flash),
@@ -52,9 +52,9 @@ class Board:
             "SIM_SPEED": str(speed),
             "SIM_CAUSE": cause,
         }
-        command = [sys.executable, ROOT / "tools/sim_start.py", build / sim_lib.IMAGE]
+        command = [sys.executable, ROOT / "tools/virtual_sensor/start_process.py", build / code_image.IMAGE]
         done = subprocess.run(
-            [*command, "-X", f"heapsize={heap}", build / "tools/sim/boot.py"],
+            [*command, "-X", f"heapsize={heap}", build / "tools/virtual_sensor/sim/boot.py"],
             env=environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -11,7 +11,7 @@ import sys
 import vfs
 
 from tests.interpreter.flash_image import Flash, RamImage
-from tools import on_board
+from tools.hardware import on_board
 
 BLOCKS = 64
 WITHOUT = 1 << 20  # so many writes are never made

@@ -3,7 +3,7 @@
 import pytest
 
 from tools import native
-from tools.errors import ToolError
+from tools.lib.errors import ToolError
 
 
 def _built(sanitize):

@@ -8,8 +8,9 @@ import pytest
 
 from ansim import VERSION
 from tests.conftest import ROOT
-from tools import native, payload
-from tools.errors import ToolError
+from tools import native
+from tools.hardware import payload
+from tools.lib.errors import ToolError
 
 SCRIPT = ROOT / "tests/native/image_first_on_micropython.py"
 

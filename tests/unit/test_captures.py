@@ -12,8 +12,9 @@ from functools import cache
 import pytest
 
 from tests.conftest import SHARED
-from tools import replay, streams
+from tools import replay
 from tools.evaluation import dataset
+from tools.traffic import streams
 
 pytestmark = pytest.mark.captures
 

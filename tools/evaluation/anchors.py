@@ -16,8 +16,8 @@ five rules  uplink >= 80 kbit/s and >= 75 % of the bytes, mean downlink frame <=
 
 from collections import Counter
 
-from tools import air
 from tools.evaluation.counting import STEP_S, WINDOW_S
+from tools.traffic import air
 
 RATE, CAMLOPA, DEWICAM, FIVE = "rate only", "CamLoPA", "DeWiCam length", "five thresholds"
 NAMES = (RATE, CAMLOPA, DEWICAM, FIVE)

@@ -7,7 +7,7 @@ Crowded scenes, composed by chance from recordings: one camera among up to 30 ot
 Each scene draws how many others there are and on how many channels, how strong each is heard
 (-40 to -85 dBm), how much of it is lost (0 to 80 %, one by one or in bursts) and how many frames
 a second there are in all (up to 2,000, filled up with generated downloads). Where the recording
-has no Wi-Fi of its own, ACKs, Block Acks and retries are made up (tools/air.py).
+has no Wi-Fi of its own, ACKs, Block Acks and retries are made up (tools/traffic/air.py).
 """
 
 import itertools
@@ -18,12 +18,12 @@ from pathlib import Path
 
 from ansim.finding import RAISED
 from ansim.frame_header import CHANNEL
-from tools import playback, scene, streams
-from tools.errors import ToolError
 from tools.evaluation import dataset
 from tools.evaluation.counting import Counting
 from tools.evaluation.run import CAMERA_KINDS
 from tools.evaluation.tables import share
+from tools.lib.errors import ToolError
+from tools.traffic import playback, scene, streams
 
 AFTER_S = 45  # how long the camera is watched after its start
 WITHIN_S = 30

@@ -12,8 +12,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools import air, streams
-from tools.errors import ToolError
+from tools.lib.errors import ToolError
+from tools.traffic import air, streams
 
 CAMERA, IDLE, NEGATIVE, CAPTURE = "camera", "idle camera", "negative", "capture"
 

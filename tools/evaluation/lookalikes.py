@@ -2,7 +2,7 @@
 What resembles a camera for ten seconds: one-way calls, phones that stream live, uploads.
 
 Recordings of these are few and short, so each is also played again and again, and generated
-ones (tools/patterns.py) stand beside them. What is generated says how the rules answer to a
+ones (tools/traffic/patterns.py) stand beside them. What is generated says how the rules answer to a
 shape, not how often real devices have it.
 """
 
@@ -10,9 +10,9 @@ import itertools
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tools import air, pattern_parts, patterns, streams
 from tools.evaluation import dataset, run
 from tools.evaluation.dataset import Case
+from tools.traffic import air, packets, patterns, streams
 
 SECONDS = 120
 EARLY_S, LATE_S = 10, 60
@@ -29,7 +29,7 @@ GENERATED = {
     "phone streaming live": [
         {"kind": "live_stream", "kbps": rate, "rate": kind}
         for rate in (800, 2500, 5000)
-        for kind in (pattern_parts.CBR, pattern_parts.VBR)
+        for kind in (packets.CBR, packets.VBR)
     ],
     "bulk upload": [{"kind": "upload", "kbps": rate} for rate in (300, 1000, 4000, 15000)],
     "photo backup": [
@@ -46,7 +46,7 @@ GENERATED = {
     "camera": [
         {"kind": "camera", "kbps": rate, "rate": kind, "acks": acks}
         for rate in (150, 600, 2500)
-        for kind, acks in ((pattern_parts.CBR, patterns.TCP), (pattern_parts.VBR, patterns.UDP))
+        for kind, acks in ((packets.CBR, patterns.TCP), (packets.VBR, patterns.UDP))
     ],
     "PPPP camera": [{"kind": "camera_pppp", "kbps": rate} for rate in (150, 400, 900)],
     "camera of single pictures": [
@@ -95,7 +95,7 @@ def recorded_groups(outcomes) -> dict:
         words = one.case.label.lower()
         share = one.account.up_bytes / max(1, one.account.up_bytes + one.account.down_bytes)
         if one.case.kind == dataset.CAMERA and one.account.sessions:
-            groups[PPPP_CAMERA if one.account.longest_up_bytes <= pattern_parts.PPPP_LONGEST_MPDU else CAMERA].append(
+            groups[PPPP_CAMERA if one.account.longest_up_bytes <= packets.PPPP_LONGEST_MPDU else CAMERA].append(
                 one.case
             )
         elif one.case.kind == dataset.IDLE:

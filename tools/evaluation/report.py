@@ -8,8 +8,8 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from tools.errors import ToolError
 from tools.evaluation import crowded, curves, lookalikes, tables
+from tools.lib.errors import ToolError
 
 BEGIN = "<!-- evaluation: begin (written by tools/evaluate.py; changes by hand are lost) -->"
 END = "<!-- evaluation: end -->"

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 from ansim.finding import CLEARED, RAISED, UPDATED
 from ansim.frame_header import address_bytes
-from tools import air, playback, scene, streams
 from tools.evaluation import counting, dataset
 from tools.evaluation.anchors import Windows
 from tools.evaluation.dataset import Case
+from tools.traffic import air, playback, scene, streams
 
 # How a recording is heard.
 # name      for tables

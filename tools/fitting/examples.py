@@ -20,8 +20,8 @@ from ansim.detect.engine import Engine
 from ansim.detect.stations.layout import O_ACTIVE
 from ansim.frame_header import EXTRA, EXTRA_AMSDU, KIND, KIND_DATA, LENGTH, address_bytes
 from firmware.radio import plan as planning
-from tools import air, patterns, playback, scene, streams
 from tools.evaluation import counting, dataset
+from tools.traffic import air, patterns, playback, scene, streams
 
 # One way of hearing a recording; `weight` is what its examples count for.
 Way = namedtuple("Way", ("name", "hops", "loss", "burst_ms", "retries", "aggregates", "weight"))

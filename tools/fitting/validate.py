@@ -8,9 +8,9 @@ three parts of the model are fitted anew without them; what is set by reason (fi
 import random
 from collections import namedtuple
 
-from tools import playback
 from tools.evaluation import counting, dataset
 from tools.fitting import examples, model
+from tools.traffic import playback
 
 # sessions: list of counting.Session; false: active windows in which a finding stood; active: all of them
 Tried = namedtuple("Tried", ("source", "way", "sessions", "false", "active"))

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from ansim import frame_header as header
-from tools import air
+from tools.traffic import air
 
 MAC, BSSID, CLIENT = (bytes.fromhex(one) for one in ("acde48000001", "acde48010006", "dade48020001"))
 FRAMES = [(number * 0.05, number % 3 != 2, 200 + number) for number in range(300)]

@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 
-from tools import chip
-from tools.errors import ToolError
+from tools.hardware import chip
+from tools.lib.errors import ToolError
 
 
 def write(folder, chip_id=0, magic=chip.MAGIC, size=4096):

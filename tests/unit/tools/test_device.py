@@ -4,8 +4,8 @@ from collections import namedtuple
 
 import pytest
 
-from tools import device
-from tools.errors import ToolError
+from tools.hardware import device
+from tools.lib.errors import ToolError
 
 Port = namedtuple("Port", ("device", "vid"))
 ESPRESSIF, MOUSE = 0x303A, 0x046D

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tools import errors, progress
+from tools.lib import errors, progress
 
 
 def ends(main):

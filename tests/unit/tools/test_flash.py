@@ -2,7 +2,8 @@
 
 import pytest
 
-from tools import flash, payload
+from tools import flash
+from tools.hardware import payload
 
 
 class Board:

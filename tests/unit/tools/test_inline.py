@@ -3,7 +3,7 @@
 import ast
 
 from tests.conftest import ROOT
-from tools.inline import inlined
+from tools.hardware.inline_constants import inlined
 
 
 def both(first, second):

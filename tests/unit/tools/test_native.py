@@ -7,7 +7,7 @@ import pytest
 
 from firmware import boards
 from tools import native
-from tools.errors import ToolError
+from tools.lib.errors import ToolError
 
 MODULE = native.MODULES / "rfsniff"
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from tools import pattern_parts, patterns
+from tools.traffic import packets, patterns
 
 MINUTE = 60
 
@@ -23,7 +23,7 @@ def test_every_pattern_is_in_time_order_and_the_same_for_the_same_seed(kind):
 
     assert made == list(itertools.islice(patterns.frames({"kind": kind}, 7), 3000))
     assert all(later[0] >= earlier[0] for earlier, later in itertools.pairwise(made))
-    assert all(up in (0, 1) and 1 <= length <= pattern_parts.LONGEST_MPDU for _, up, length in made)
+    assert all(up in (0, 1) and 1 <= length <= packets.LONGEST_MPDU for _, up, length in made)
 
 
 @pytest.mark.parametrize("kind", sorted(patterns.KINDS))
@@ -58,7 +58,7 @@ def test_a_constant_bit_rate_varies_less_than_a_variable_one():
 
 
 def test_a_pppp_camera_never_exceeds_its_longest_frame():
-    assert figures({"kind": "camera_pppp"})[2] == pattern_parts.PPPP_LONGEST_MPDU
+    assert figures({"kind": "camera_pppp"})[2] == packets.PPPP_LONGEST_MPDU
 
 
 def test_calls_and_downloads_differ_in_who_sends():
@@ -76,7 +76,7 @@ def test_calls_and_downloads_differ_in_who_sends():
 def test_a_mirrored_screen_is_sent_in_datagrams_of_one_size():
     lengths = {length for _, up, length in patterns.frames({"kind": "screen_mirror", "duration_s": 10}) if up}
 
-    assert lengths == {7 * 188 + 40 + pattern_parts.IP_TO_MPDU_BYTES}
+    assert lengths == {7 * 188 + 40 + packets.IP_TO_MPDU_BYTES}
 
 
 @pytest.mark.parametrize("kind", ["quic_upload", "drive_backup"])

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tools import payload
-from tools.errors import ToolError
+from tools.hardware import payload
+from tools.lib.errors import ToolError
 
 ON_DEVICE = sorted(
     path.relative_to(ROOT).as_posix()

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from ansim import frame_header as header
 from tests.unit.tools import made_captures as made
-from tools import pcap
-from tools.errors import ToolError
+from tools.lib.errors import ToolError
+from tools.traffic import pcap
 
 
 def read(data):

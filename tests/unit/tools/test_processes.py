@@ -10,9 +10,9 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.integration.server_kit import free_port, wait_for
-from tools import processes
+from tools.lib import processes
 
-HOLDS = "import sys, pathlib; from tools import processes; held = processes.take_folder(pathlib.Path(sys.argv[1]))"
+HOLDS = "import sys, pathlib; from tools.lib import processes; held = processes.take_folder(pathlib.Path(sys.argv[1]))"
 
 
 def python(code, *arguments, **options):
@@ -41,7 +41,7 @@ def test_a_folder_belongs_to_one_process_until_it_ends_in_whatever_way(tmp_path)
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel tells of a parent's end on Linux only")
 def test_a_program_ends_when_its_parent_is_killed(tmp_path):
     parent = python(
-        "import sys, time; from pathlib import Path; from tools.processes import Program\n"
+        "import sys, time; from pathlib import Path; from tools.lib.processes import Program\n"
         "sleeps = [sys.executable, '-c', 'import time; time.sleep(600)']\n"
         "child = Program('child', sleeps, None, Path(sys.argv[1]) / 'log')\n"
         "child.start(); print(child.process.pid, flush=True); time.sleep(600)",

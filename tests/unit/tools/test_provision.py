@@ -15,7 +15,7 @@ from server import vault as vaults
 from server.config import Settings
 from server.services.sensors import enrolment
 from tools import provision
-from tools.errors import ToolError
+from tools.lib.errors import ToolError
 
 WIFI = [{"ssid": "office", "password": "a good password"}]
 CA = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"

@@ -13,9 +13,10 @@ from ansim.finding import CLEARED, RAISED, UPDATED, Evidence, Finding
 from firmware.radio import plan as planning
 from tests.conftest import ROOT
 from tests.unit.tools import made_captures as made
-from tools import patterns, playback, replay, streams
-from tools.errors import ToolError
-from tools.scene import Scene
+from tools import replay
+from tools.lib.errors import ToolError
+from tools.traffic import patterns, playback, streams
+from tools.traffic.scene import Scene
 
 KEYS = {"t_s", "event", "kind", "subject", "score", "channel", "rssi_dbm", "evidence"}
 CAMERA = {

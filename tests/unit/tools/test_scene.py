@@ -11,9 +11,9 @@ import pytest
 
 from ansim import frame_header as header
 from tests.unit.tools import made_captures as made
-from tools import scene
-from tools.errors import ToolError
-from tools.scene_parts import busy_channels
+from tools.lib.errors import ToolError
+from tools.traffic import scene
+from tools.traffic.advertisers import busy_channels
 
 CAMERA = {"pattern": {"kind": "camera", "kbps": 500}}
 

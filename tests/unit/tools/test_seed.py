@@ -8,7 +8,7 @@ from server.config import Settings
 from server.models import Facility, Finding, Inspection, InspectionStep, Organisation, Restroom, Sweep, User
 from server.services.places import plans
 from tools import seed
-from tools.errors import ToolError
+from tools.lib.errors import ToolError
 
 NOW_S = 1_800_000_000
 SIZES = seed.Sizes(restrooms=120, inspections=600, sweeps=900, findings=200)

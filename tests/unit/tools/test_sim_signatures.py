@@ -1,7 +1,7 @@
 """
 The simulated hardware cannot accept what the real one refuses.
 
-Every public name of a module in tools/sim has to exist in the type stubs of the ESP32's port,
+Every public name of a module in tools/virtual_sensor/sim has to exist in the type stubs of the ESP32's port,
 and every call it takes has to be one that the stubs know. MicroPython has no syntax for parameters
 that may only be given by position; a fake names them with a leading "_", and every such parameter
 of the stubs has to be spelled so.
@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-SIM = ROOT / "tools" / "sim"
+SIM = ROOT / "tools" / "virtual_sensor" / "sim"
 FILES = {
     "machine": ("machine.py", "_machine_more.py", "_machine_buses.py"),
     "network": ("network.py",),

@@ -4,9 +4,11 @@ import struct
 import pytest
 
 from ansim.frame_header import CHANNEL, RECORD_BYTES
-from tools import scene, sim_air, simulate
-from tools.errors import ToolError
-from tools.scene import Scene
+from tools import simulate
+from tools.lib.errors import ToolError
+from tools.traffic import scene
+from tools.traffic.scene import Scene
+from tools.virtual_sensor import air_file
 
 SCENE = {
     "duration_s": 5,
@@ -22,9 +24,9 @@ SCENE = {
 def channels_of(data):
     """{channel: (counts before each step, records)} of a compiled scene."""
     found = {}
-    for place in range(sim_air.CHANNELS):
-        index_at, at, count = sim_air.CHANNEL_ROW.unpack_from(
-            data, sim_air.HEADER.size + place * sim_air.CHANNEL_ROW.size
+    for place in range(air_file.CHANNELS):
+        index_at, at, count = air_file.CHANNEL_ROW.unpack_from(
+            data, air_file.HEADER.size + place * air_file.CHANNEL_ROW.size
         )
         if count:
             counts = struct.unpack_from(f"<{(at - index_at) // 4}I", data, index_at)
@@ -35,7 +37,7 @@ def channels_of(data):
 
 def test_a_compiled_scene_has_every_record_once_in_its_channel_and_its_step(tmp_path):
     made = Scene(SCENE)
-    sim_air.compile_scene(made, tmp_path / "x.air")
+    air_file.compile_scene(made, tmp_path / "x.air")
 
     channels = channels_of((tmp_path / "x.air").read_bytes())
 
@@ -45,15 +47,15 @@ def test_a_compiled_scene_has_every_record_once_in_its_channel_and_its_step(tmp_
         of_channel = [(time_us, record) for time_us, record in wanted if record[CHANNEL] == channel]
         assert records == [record for _, record in of_channel]
         for slot in range(0, len(counts), 7):
-            assert counts[slot] == sum(time_us < slot * sim_air.SLOT_US for time_us, _ in of_channel)
+            assert counts[slot] == sum(time_us < slot * air_file.SLOT_US for time_us, _ in of_channel)
 
 
 def test_the_sensors_own_network_is_put_into_the_scene_once(tmp_path):
-    sim_air.compile_scene(Scene(SCENE), tmp_path / "x.air", networks=["hall", "ours"])
+    air_file.compile_scene(Scene(SCENE), tmp_path / "x.air", networks=["hall", "ours"])
 
     data = (tmp_path / "x.air").read_bytes()
-    _, _, count, _, at, _ = sim_air.HEADER.unpack_from(data)
-    rows = [sim_air.AP_ROW.unpack_from(data, at + n * sim_air.AP_ROW.size) for n in range(count)]
+    _, _, count, _, at, _ = air_file.HEADER.unpack_from(data)
+    rows = [air_file.AP_ROW.unpack_from(data, at + n * air_file.AP_ROW.size) for n in range(count)]
     assert [row[0][: row[1]] for row in rows] == [b"hall", b"ours"]
 
 
@@ -61,12 +63,12 @@ def test_a_scene_is_compiled_once(tmp_path):
     file = tmp_path / "x.json"
     file.write_text(json.dumps(SCENE))
 
-    first = sim_air.compiled(file, tmp_path / "air")
+    first = air_file.compiled(file, tmp_path / "air")
     made_at = first.stat().st_mtime_ns
 
-    assert sim_air.compiled(file, tmp_path / "air") == first
+    assert air_file.compiled(file, tmp_path / "air") == first
     assert first.stat().st_mtime_ns == made_at
-    assert sim_air.compiled(file, tmp_path / "air", seed=1) != first
+    assert air_file.compiled(file, tmp_path / "air", seed=1) != first
 
 
 @pytest.mark.parametrize("path", sorted(simulate.SCENES.glob("*.json")), ids=lambda path: path.stem)

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.tools import made_captures as made
-from tools import streams
-from tools.errors import ToolError
+from tools.lib.errors import ToolError
+from tools.traffic import streams
 
 GOOD = "t_s,up,mpdu_len,rssi\n0.0000,1,1114,\n0.0369,0,94,-52\n"
 

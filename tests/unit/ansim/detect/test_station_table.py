@@ -72,7 +72,7 @@ class Plain(StationTable):
 
 @pytest.mark.parametrize("name", ["stations.take", "stations.fold", "camera_evidence"])
 def test_the_numbers_repeated_for_machine_code_are_those_of_the_layout(name):
-    text = (ROOT / f"ansim/detect/{name}.py").read_text()
+    text = (ROOT / f"ansim/detect/{name.replace('.', '/')}.py").read_text()
 
     repeated = re.findall(
         r"^_((?:[SFO]_|FLAG_|STRIDE|FIRST|STATIONS|ROW|SERIES|NONE|UNHEARD|COUNTS)\w*) = const\((\w+)\)", text, re.M

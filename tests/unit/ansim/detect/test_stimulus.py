@@ -112,7 +112,7 @@ def test_cameras_over_the_air_follow_a_person_and_another_device_does_not(name):
     if name[0] == "x":
         assert told.p_ppm > 200000
     else:
-        # With so few bins two shifts of fifty are the least but one; see tools/stimulus_data/README.md.
+        # With so few bins two shifts of fifty are the least but one; see tools/traffic/stimulus_data/README.md.
         assert told.p_ppm <= 2 * 1000000 // (len(series) // LAGS)
         assert 200 <= told.effect_permille <= 500
 

@@ -4,9 +4,9 @@ import gzip
 
 import pytest
 
-from tools import air
-from tools.errors import ToolError
 from tools.evaluation import dataset
+from tools.lib.errors import ToolError
+from tools.traffic import air
 
 
 def put(folder, name):

@@ -10,9 +10,10 @@ import pytest
 from ansim.detect import engine as detection
 from ansim.finding import CLEARED, RAISED, Evidence, Finding
 from ansim.frame_header import LENGTH, RECORD_BYTES, address_text
-from tools import evaluate, patterns, playback
-from tools.errors import ToolError
+from tools import evaluate
 from tools.evaluation import crowded, dataset, lookalikes, report, run, tables
+from tools.lib.errors import ToolError
+from tools.traffic import patterns, playback
 
 FILES = {
     "cam_stream/one": {"kind": "camera", "kbps": 300, "duration_s": 20},

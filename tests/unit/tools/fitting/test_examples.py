@@ -6,9 +6,10 @@ import pytest
 
 from ansim.frame_header import EXTRA, EXTRA_AMSDU, LENGTH
 from tests.interpreter import made_air
-from tools import air, fit
+from tools import fit
 from tools.evaluation import dataset
 from tools.fitting import examples, model, validate
+from tools.traffic import air
 
 CAMERA = examples.Source(
     "made", dataset.CAMERA, "made", "made", "here", air.STATION, None, {"kind": "camera", "kbps": 700}, 14

@@ -25,10 +25,10 @@ from pathlib import Path
 from ansim.frame_header import KIND_MANAGEMENT, RECORD_FORMAT, SUBTYPE_BEACON, address_bytes
 from ansim.observation import AccessPoint
 from ansim.schema import address, any_object, check, either, items, one_of, record, text, true_or_false, whole
-from tools import air, patterns, streams
-from tools.errors import ToolError
-from tools.patterns import number
-from tools.scene_parts import Analogue, Beacon, ble_payload
+from tools.lib.errors import ToolError
+from tools.traffic import air, patterns, streams
+from tools.traffic.advertisers import Analogue, Beacon, ble_payload
+from tools.traffic.patterns import number
 
 AUTH = {"open": 0, "wep": 1, "wpa-psk": 2, "wpa2-psk": 3, "wpa/wpa2-psk": 4, "wpa2-enterprise": 5, "wpa3-psk": 6}
 BEACON_US = 102_400
@@ -129,8 +129,8 @@ class Scene:
     duration_s     float
     emitters       list of dict, as given
     access_points  list of AccessPoint (ansim/observation.py), at_ms 0
-    ble            list of Beacon (tools/scene_parts.py)
-    analogue       list of Analogue (tools/scene_parts.py)
+    ble            list of Beacon (tools/traffic/advertisers.py)
+    analogue       list of Analogue (tools/traffic/advertisers.py)
     """
 
     def __init__(self, given: dict, folder=".", name="the scene"):

@@ -1,7 +1,7 @@
 """
 The process of a virtual sensor: maps the image of its code into memory and becomes MicroPython.
 
-    python tools/sim_start.py code.romfs -X heapsize=160k boot.py
+    python tools/virtual_sensor/start_process.py code.romfs -X heapsize=160k boot.py
 
 On a board whose interpreter has a ROMFS partition (firmware/native/README.md) code runs in the
 flash, where the processor sees it as memory, and takes no heap. The interpreter from PyPI is an

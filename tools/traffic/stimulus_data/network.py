@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 
-from tools.errors import ToolError
+from tools.lib.errors import ToolError
 
 BIN_S = 0.1
 MPDU_EXTRA_BYTES = 54  # from IP length to 802.11 MPDU: 24 + 2 + 8 CCMP + 8 LLC/SNAP + 8 MIC + 4 FCS

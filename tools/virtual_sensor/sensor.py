@@ -21,11 +21,13 @@ import threading
 from hashlib import sha256
 from pathlib import Path
 
-from tools import native, processes, sim_air, sim_lib
-from tools import scene as scenes
-from tools.errors import ToolError
+from tools import native
+from tools.lib import processes
+from tools.lib.errors import ToolError
+from tools.traffic import scene as scenes
+from tools.virtual_sensor import air_file, code_image
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 IN_ROM, IN_FILES, IN_IMAGE = "rom", "files", "image"
 # Enough for a crowd (tests/bench/heap.py finds the least). Objects are about twice the size of a board's,
 # and the simulated hardware is in the same heap.
@@ -39,7 +41,7 @@ VOLATILE = ("rtc", "sleep_ms")
 class VirtualSensor:
     """
     settings  dict as ansim/settings.py wants it; written to the sensor's flash at start(). None: it has some
-    scene     path of a scene file, or a tools.scene.Scene, or a path of a compiled scene (.air)
+    scene     path of a scene file, or a tools.traffic.scene.Scene, or a path of a compiled scene (.air)
     folder    the sensor's own folder, made if missing
     speed     scene time runs so many times as fast while the firmware waits
     heap      heap of the interpreter, as `-X heapsize=` takes it; "" is HEAP
@@ -77,12 +79,12 @@ class VirtualSensor:
 
     @property
     def world(self) -> Path:
-        """The folder of what is outside of its flash; see tools/sim/_world.py."""
+        """The folder of what is outside of its flash; see tools/virtual_sensor/sim/_world.py."""
         return self._folder / "world"
 
     def start(self) -> None:
         """Switch it on. Raises ToolError if the scene or the interpreter is missing."""
-        build = sim_lib.built()
+        build = code_image.built()
         self.world.mkdir(parents=True, exist_ok=True)
         self._write_flash()
         self._write_air()
@@ -145,7 +147,7 @@ class VirtualSensor:
             target.symlink_to(Path(self._scene).resolve())
             return
         scene = self._scene if isinstance(self._scene, scenes.Scene) else scenes.load(self._scene)
-        sim_air.compile_scene(scene, target, self._seed, networks_of(self._settings))
+        air_file.compile_scene(scene, target, self._seed, networks_of(self._settings))
 
     def _write(self, name, text):
         (self.world / name).write_text(text)
@@ -179,8 +181,8 @@ class VirtualSensor:
             return [str(native.host(frozen=True)), "-X", f"heapsize={self._heap}", "-m", native.SIM_BOOT]
         start = [micropython()]
         if self._code == IN_ROM:
-            start = [sys.executable, str(ROOT / "tools/sim_start.py"), str(build / sim_lib.IMAGE)]
-        return [*start, "-X", f"heapsize={self._heap}", str(build / "tools/sim/boot.py")]
+            start = [sys.executable, str(ROOT / "tools/virtual_sensor/start_process.py"), str(build / code_image.IMAGE)]
+        return [*start, "-X", f"heapsize={self._heap}", str(build / "tools/virtual_sensor/sim/boot.py")]
 
     def _environment(self, build):
         environ = {**os.environ, **self._environ}

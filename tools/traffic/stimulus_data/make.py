@@ -1,7 +1,7 @@
 """
 Make the encoder traffic that the stimulus test is checked against.
 
-    sudo .venv/bin/python -m tools.stimulus_data.make tests/data/stimulus_encoder.json
+    sudo .venv/bin/python -m tools.traffic.stimulus_data.make tests/data/stimulus_encoder.json
 
 Draws scenes from ffmpeg's test sources with movement (or light) in irregular slots, encodes
 them with x264 and x265 as cameras do (no B frames, several key-frame intervals, constant
@@ -23,8 +23,8 @@ import numpy as np
 from rich.progress import Progress
 
 from ansim.detect.stimulus import plan_slots
-from tools.errors import ToolError, run
-from tools.stimulus_data import network, scene
+from tools.lib.errors import ToolError, run
+from tools.traffic.stimulus_data import network, scene
 
 SECONDS = 120
 SIDE_BY_SIDE = 8
@@ -137,7 +137,9 @@ def make(recipe: list, progress) -> list:
 
 def main() -> None:
     """Make the data set, or some of its streams."""
-    parser = argparse.ArgumentParser(prog="python -m tools.stimulus_data.make", description=__doc__.split("\n")[1])
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.traffic.stimulus_data.make", description=__doc__.split("\n")[1]
+    )
     parser.add_argument("output", type=Path, help="the JSON file to write")
     parser.add_argument("--only", default="", help="make only the streams whose name contains this")
     given = parser.parse_args()
@@ -147,7 +149,7 @@ def main() -> None:
     with Progress() as progress:
         streams = make(recipe, progress)
     lines = ",\n".join(json.dumps(stream, separators=(",", ":")) for stream in streams)
-    about = "Generated: encoder traffic, bytes of 802.11 MPDUs per 100 ms; made by tools/stimulus_data/make.py"
+    about = "Generated: encoder traffic, bytes of 802.11 MPDUs per 100 ms; made by tools/traffic/stimulus_data/make.py"
     given.output.write_text(f'{{"about":"{about}","seconds":{SECONDS},"streams":[\n{lines}\n]}}\n')
     print(f"{given.output}: {len(streams)} streams")
 

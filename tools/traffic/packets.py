@@ -1,4 +1,4 @@
-"""What the generated traffic of tools/patterns.py is put together from; each yields (t_s, up, mpdu_len)."""
+"""What the generated traffic of tools/traffic/patterns.py is put together from; each yields (t_s, up, mpdu_len)."""
 
 IP_TO_MPDU_BYTES = 54  # 24 header + 2 QoS + 8 CCMP + 8 LLC/SNAP + 8 MIC + 4 FCS
 LONGEST_MPDU = 1500 + IP_TO_MPDU_BYTES

@@ -1,14 +1,14 @@
 """
 Runs first in the process of a virtual sensor: arranges files and time as on a board, then runs main.py.
 
-Started by tools/sim_sensor.py with the environment SIM_FLASH (a folder, or a LittleFS image if it is
+Started by tools/virtual_sensor/sensor.py with the environment SIM_FLASH (a folder, or a LittleFS image if it is
 a file), SIM_WORLD, SIM_SPEED, SIM_CAUSE and SIM_ID, see _world.py, and the code as one of
 
-    SIM_ROM      address and size of a ROMFS image in memory (tools/sim_start.py), mounted at /rom
-    SIM_PROJECT  a folder with ansim/, firmware/ and tools/sim/, mounted at /lib
+    SIM_ROM      address and size of a ROMFS image in memory (tools/virtual_sensor/start_process.py), mounted at /rom
+    SIM_PROJECT  a folder with ansim/, firmware/ and tools/virtual_sensor/sim/, mounted at /lib
     SIM_FROZEN   anything: it is all in the interpreter's image (tools/native.py)
-    SIM_MODULES  a folder with what tools/sim has; all other code is in the flash, and the prompt follows
-                 main.py (tools/board.py); SIM_RAW says it was in raw mode before a soft reset
+    SIM_MODULES  a folder with what tools/virtual_sensor/sim has; all other code is in the flash, and the prompt follows
+                 main.py (tools/hardware/emulated_board.py); SIM_RAW says it was in raw mode before a soft reset
 
 SIM_MAIN is run instead of main.py; tests use it.
 """
@@ -98,7 +98,7 @@ def _arrange():
         code, sim = ".frozen", ""
     elif project:
         vfs.mount(vfs.VfsPosix(project), code)
-        vfs.mount(vfs.VfsPosix(project + "/tools/sim"), sim)
+        vfs.mount(vfs.VfsPosix(project + "/tools/virtual_sensor/sim"), sim)
     else:
         vfs.mount(vfs.VfsPosix(modules), sim)
     os.chdir("/")
@@ -149,7 +149,7 @@ def _run(path):
 
 def _switch_on():
     """As on a board: boot.py, and main.py unless the prompt was left in raw mode."""
-    os.remove("/.world/starting")  # from here on tools/board.py hands over Ctrl-C
+    os.remove("/.world/starting")  # from here on tools/hardware/emulated_board.py hands over Ctrl-C
     for path in ("/boot.py",) if os.getenv("SIM_RAW") else ("/boot.py", "/main.py"):
         try:
             os.stat(path)

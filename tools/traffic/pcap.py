@@ -12,8 +12,8 @@ Source: libpcap's pcap-savefile(5); draft-ietf-opsawg-pcapng.
 import struct
 from pathlib import Path
 
-from tools import radiotap
-from tools.errors import ToolError
+from tools.lib.errors import ToolError
+from tools.traffic import radiotap
 
 LINKTYPE_RADIOTAP = 127
 LINKTYPES = {1: "Ethernet", 105: "802.11 without radiotap", 113: "Linux cooked", 119: "Prism", 163: "AVS", 192: "PPI"}

@@ -14,9 +14,9 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tools.errors import ToolError
+from tools.lib.errors import ToolError
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 # sys.implementation._mpy >> 10, as docs.micropython.org/en/latest/reference/mpyfiles.html numbers them
 ARCHITECTURES = (

@@ -18,8 +18,8 @@ from ansim.finding import RAISED
 from ansim.frame_header import CHANNEL, KIND, KIND_UNDECODABLE, RECORD_BYTES, address_bytes
 from ansim.observation import Advertisement, Spectrum
 from firmware.radio import plan as planning
-from tools import air, scene, streams
-from tools.scene_parts import busy_channels
+from tools.traffic import air, scene, streams
+from tools.traffic.advertisers import busy_channels
 
 BATCH = 256  # records handed over at once
 JUDGE_MS = 1000
@@ -37,8 +37,8 @@ MOST_HEARD = 10  # advertisements of one sender in one scan that are shown to th
 # records        iterator of (time_us, record) in time order
 # end_ms         when it ends, None: AFTER_MS after its last frame
 # access_points  list of AccessPoint, heard by a scan
-# ble            list of tools.scene_parts.Beacon
-# analogue       list of tools.scene_parts.Analogue
+# ble            list of tools.traffic.advertisers.Beacon
+# analogue       list of tools.traffic.advertisers.Analogue
 Traffic = namedtuple("Traffic", ("records", "end_ms", "access_points", "ble", "analogue"))
 
 
@@ -78,7 +78,7 @@ def open_traffic(path, seed=0, loss=0.0, advance=None) -> Traffic:
 
 
 def of_scene(played, seed=0) -> Traffic:
-    """Return the Traffic of a tools.scene.Scene."""
+    """Return the Traffic of a tools.traffic.scene.Scene."""
     end_ms = int(played.duration_s * 1000)
     return Traffic(played.records(seed), end_ms, played.access_points, played.ble, played.analogue)
 

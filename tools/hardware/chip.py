@@ -17,7 +17,7 @@ import sys
 from collections import namedtuple
 from pathlib import Path
 
-from tools.errors import ToolError
+from tools.lib.errors import ToolError
 
 MAGIC = 0xE9
 CHIP_AT = 12  # of the extended header: two bytes, little-endian

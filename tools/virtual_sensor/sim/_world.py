@@ -10,9 +10,9 @@ Three places, mounted by boot.py:
 
     /           the flash of the sensor: settings.json, the journal
     /lib        the project
-    /.world     kept by tools/sim_sensor.py: what a reset does not wipe
+    /.world     kept by tools/virtual_sensor/sensor.py: what a reset does not wipe
 
-Files in /.world: scene.air (the compiled scene, see tools/sim_air.py), elapsed (scene
+Files in /.world: scene.air (the compiled scene, see tools/virtual_sensor/air_file.py), elapsed (scene
 time in ms when the last run ended), cause (of the coming start), rtc (RTC memory), nvs.json,
 listening (scene time in ms when the sniffer first ran),
 no_wifi and no_lan (while they exist, no network can be joined), pin<n> (the level of an input),
@@ -27,7 +27,7 @@ import struct
 import utime
 
 HERE = "/.world/"
-SLOT_US = 10_000  # grain of the index, see tools/sim_air.py
+SLOT_US = 10_000  # grain of the index, see tools/virtual_sensor/air_file.py
 AIR_HEADER = "<8sIHHII"  # magic, duration_ms, access points, advertisers, their offsets
 AIR_MAGIC = b"ANSIMAI1"
 CHANNEL_ROW = "<III"  # offset of the index, offset of the records, how many
@@ -140,7 +140,7 @@ def _weigh():
 
 
 def end(cause: str) -> None:
-    """End the process the way a reset ends everything: at once. tools/sim_sensor.py starts it again."""
+    """End the process the way a reset ends everything: at once. tools/virtual_sensor/sensor.py starts it again."""
     note("elapsed", str(now_us() // 1000))
     note("cause", cause)
     os.system("kill -9 $PPID")
@@ -217,7 +217,7 @@ class Air:
         self._file.readinto(buffer)
 
     def rows(self, kind: str):
-        """Yield the rows of the scene's "access_points" or "ble", as tools/sim_air.py packs them."""
+        """Yield the rows of the scene's "access_points" or "ble", as tools/virtual_sensor/air_file.py packs them."""
         for number in range(self._aps if kind == "access_points" else self._beacons):
             yield self.row(kind, number)
 

@@ -11,7 +11,7 @@ import subprocess
 
 import numpy as np
 
-from tools.errors import ToolError
+from tools.lib.errors import ToolError
 
 WIDTH, HEIGHT, FPS = 640, 360, 15
 PATCHES = {"strong": (180, 140), "weak": (70, 50)}  # width, height in pixels

@@ -2,7 +2,7 @@
 A board on a serial port: which ports there are, what is on the board, putting files there.
 
     with device.connect("/dev/ttyUSB0") as board:
-        about = board.call("look")                          # a function of tools/on_board.py
+        about = board.call("look")                          # a function of tools/hardware/on_board.py
         board.put({"/incoming/main.py": b"..."}, advance)   # advance(bytes) as they go
         said = board.restart(20, until_banner)              # what it says for 20 s, or until that is true
 
@@ -21,8 +21,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tools.errors import ToolError
-from tools.on_board import BUNDLE, MARK
+from tools.hardware.on_board import BUNDLE, MARK
+from tools.lib.errors import ToolError
 
 AGENT = Path(__file__).with_name("on_board.py")
 AGENT_NAME = "ansim_agent"  # on the board, while rshell works
@@ -98,7 +98,7 @@ class ByMpremote:
                 line.close()
 
     def call(self, name: str, *arguments):
-        """Call a function of tools/on_board.py; return what it tells, None if it tells nothing."""
+        """Call a function of tools/hardware/on_board.py; return what it tells, None if it tells nothing."""
         return _told(self._run(f"{name}({', '.join(map(repr, arguments))})", HASHING_S))
 
     def put(self, files: dict[str, bytes], advance=lambda amount: None) -> None:
@@ -165,7 +165,7 @@ class ByRshell:
         pass
 
     def call(self, name: str, *arguments):
-        """Call a function of tools/on_board.py; return what it tells, None if it tells nothing."""
+        """Call a function of tools/hardware/on_board.py; return what it tells, None if it tells nothing."""
         given = ", ".join(map(repr, arguments))
         # rshell takes ; as its own and ~ as the end, so this is one expression without either.
         said = self._rshell("repl", "~", f'__import__("{AGENT_NAME}").{name}({given})', "~")

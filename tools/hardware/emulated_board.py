@@ -2,10 +2,10 @@
 """
 An emulated board on a serial port, for trying tools and firmware without hardware.
 
-    python3 -m tools.board data/board --link /tmp/ttyBOARD      # then: mpremote connect /tmp/ttyBOARD
+    python3 -m tools.hardware.emulated_board data/board --link /tmp/ttyBOARD      # then: mpremote connect /tmp/ttyBOARD
 
 It is the real MicroPython with its real prompt, on a pseudo-terminal, with a LittleFS image as
-flash and the simulated chip of tools/sim around it. Soft reset, machine.reset(), a crash, a
+flash and the simulated chip of tools/virtual_sensor/sim around it. Soft reset, machine.reset(), a crash, a
 power cut and a pulled cable behave as on a board. The folder keeps the flash and what else
 survives; a new board starts on an empty flash.
 
@@ -30,12 +30,14 @@ import time
 from pathlib import Path
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tools import errors, scene, sim_air, sim_lib
-from tools.sim_sensor import micropython
+from tools.lib import errors
+from tools.traffic import scene
+from tools.virtual_sensor import air_file, code_image
+from tools.virtual_sensor.sensor import micropython
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 FLASH_BYTES = 2 << 20  # the file partition of MicroPython's 4 MiB boards
 RAW_PROMPT, FRIENDLY_PROMPT = b"raw REPL; CTRL-B to exit\r\n", b'Type "help()"'
 ROM_BANNER = b"\r\nets Jul 29 2019 12:21:46\r\n\r\nrst:0x%x (%s),boot:0x13 (SPI_FAST_FLASH_BOOT)\r\n"
@@ -48,7 +50,7 @@ READER_GONE_S = 0.5  # without a reader for so long, output is lost, as on a rea
 
 class Board:
     """
-    folder    keeps flash.img and world/ (see tools/sim/_world.py); made if missing
+    folder    keeps flash.img and world/ (see tools/virtual_sensor/sim/_world.py); made if missing
     heap      of the interpreter, as `-X heapsize=` takes it; objects are twice as big here as on a chip
     air       path of a scene file: what the radios hear; None: nobody sends
     networks  names of the Wi-Fi networks that can be joined
@@ -131,12 +133,12 @@ class Board:
         if not self.starts:
             # A copy, because what runs on the board may write and delete wherever it sees files.
             shutil.rmtree(modules, ignore_errors=True)
-            shutil.copytree(sim_lib.built() / "tools" / "sim", modules)
+            shutil.copytree(code_image.built() / "tools" / "virtual_sensor" / "sim", modules)
         if not self.flash.exists():
             self.flash.write_bytes(b"\xff" * FLASH_BYTES)
         silence = self.world / "silence.json"
         silence.write_text('{"duration_s": 10}')
-        sim_air.compile_scene(scene.load(self._air or silence), self.world / "scene.air", 0, list(self._networks))
+        air_file.compile_scene(scene.load(self._air or silence), self.world / "scene.air", 0, list(self._networks))
         self._write_cause("PWRON")
         self._raw = False
         self._heard = b""
@@ -168,7 +170,7 @@ class Board:
             "SIM_RAW": "1" if self._raw else "",
         }
         environ.pop("SIM_PROJECT", None)
-        boot = str(ROOT / "tools" / "sim" / "boot.py")
+        boot = str(ROOT / "tools" / "virtual_sensor" / "sim" / "boot.py")
         self._process = subprocess.Popen(
             [micropython(), "-X", f"heapsize={self._heap}", "-i", boot],
             stdin=end,

@@ -12,8 +12,8 @@ import gzip
 import json
 import zlib
 
-from tools import pcap
-from tools.errors import ToolError
+from tools.lib.errors import ToolError
+from tools.traffic import pcap
 
 STREAM_COLUMNS = "t_s,up,mpdu_len,rssi"
 LONGEST_LINE = 200  # characters; a longer one is not a header stream, however it is compressed

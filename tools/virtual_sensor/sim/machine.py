@@ -1,7 +1,7 @@
 """
 `machine` of an ESP32, as far as a sensor uses it.
 
-Resets end the process; tools/sim_sensor.py starts it again with the cause noted. An output keeps its
+Resets end the process; tools/virtual_sensor/sensor.py starts it again with the cause noted. An output keeps its
 level and tells the chip that is wired to it; an input reads /.world/pin<number> if there is one, and
 interrupts only while something else holds up everything: otherwise whoever waits can look as well. The file
 is looked at once in a millisecond of the processor's time, because a fast scene asks far more often.

@@ -2,7 +2,7 @@
 `network` of an ESP32: a station and a wired port, in the made-up world.
 
 Connecting takes a while, needs an access point of that name in the scene (see
-tools/sim_air.py: the sensor's own network is put into it) and fails while /.world/no_wifi
+tools/virtual_sensor/air_file.py: the sensor's own network is put into it) and fails while /.world/no_wifi
 exists. Once connected, sockets are the machine's own.
 """
 

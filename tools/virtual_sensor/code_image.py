@@ -1,9 +1,9 @@
 """
-The code of a virtual sensor, compiled as for a board: .mpy files of ansim/, firmware/ and tools/sim/.
+The code of a virtual sensor, compiled as for a board: .mpy files of ansim/, firmware/ and tools/virtual_sensor/sim/.
 
     folder = built()         # build/sim-<hash>, made if it is not there yet
 
-    <folder>/ansim, firmware, tools/sim    .mpy files
+    <folder>/ansim, firmware, tools/virtual_sensor/sim    .mpy files
     <folder>/code.romfs                    the same as one image, for code that runs in place
 
 A board holds .mpy files too (tools/flash.py): they load faster and need less memory than
@@ -19,12 +19,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tools.errors import ToolError
+from tools.lib.errors import ToolError
 
-ROOT = Path(__file__).resolve().parent.parent
-PARTS = ("ansim", "firmware", "tools/sim")
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = ("ansim", "firmware", "tools/virtual_sensor/sim")
 IMAGE = "code.romfs"
-AS_SOURCE = ("firmware/main.py", "tools/sim/boot.py")  # they are run, not imported
+AS_SOURCE = ("firmware/main.py", "tools/virtual_sensor/sim/boot.py")  # they are run, not imported
 NOT_ON_BOARD = ("source", "native", "__pycache__")
 ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "i686": "x86", "armv7l": "armv7emsp"}
 KEEP_S = 24 * 3600

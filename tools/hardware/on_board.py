@@ -1,7 +1,7 @@
 """
 What tools/flash.py and its siblings run on the board, in MicroPython, through its prompt.
 
-Each function prints one line, MARK and JSON, for tools/device.py to read. Folders: INCOMING
+Each function prints one line, MARK and JSON, for tools/hardware/device.py to read. Folders: INCOMING
 is being filled, READY is complete; see firmware/boot.py.
 """
 

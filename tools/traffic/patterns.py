@@ -17,7 +17,7 @@ import itertools
 import random
 
 from ansim.schema import maybe, one_of, record
-from tools.pattern_parts import (
+from tools.traffic.packets import (
     CBR,
     IP_TO_MPDU_BYTES,
     PACKET_GAP_S,

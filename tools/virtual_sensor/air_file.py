@@ -28,8 +28,9 @@ import tempfile
 from pathlib import Path
 
 from ansim.frame_header import CHANNEL, RECORD_BYTES
-from tools import air, pattern_parts, patterns, progress
-from tools import scene as scenes
+from tools.lib import progress
+from tools.traffic import air, packets, patterns
+from tools.traffic import scene as scenes
 
 MAGIC = b"ANSIMAI1"
 SLOT_US = 10_000
@@ -51,7 +52,7 @@ def compiled(path, folder, seed=0, networks=()) -> Path:
     """
     scene = scenes.load(path)
     digest = hashlib.sha256(repr((seed, sorted(networks), MAGIC)).encode())
-    for source in (path, scenes.__file__, patterns.__file__, pattern_parts.__file__, air.__file__):
+    for source in (path, scenes.__file__, patterns.__file__, packets.__file__, air.__file__):
         digest.update(Path(source).read_bytes())
     for emitter in scene.emitters:
         if "stream" in emitter:
@@ -67,7 +68,7 @@ def compiled(path, folder, seed=0, networks=()) -> Path:
 
 def compile_scene(scene, path, seed=0, networks=()) -> None:
     """
-    Write a tools.scene.Scene as a file.
+    Write a tools.traffic.scene.Scene as a file.
 
     networks  names of networks that must be there for the sensor to join
     """

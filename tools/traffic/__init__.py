@@ -1,0 +1,1 @@
+"""Traffic for the detectors: recorded, generated and played back."""

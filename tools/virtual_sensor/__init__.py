@@ -1,0 +1,1 @@
+"""Virtual sensors: the real firmware on the real MicroPython, among simulated hardware."""
