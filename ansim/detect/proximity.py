@@ -20,7 +20,7 @@ another emitter. Only compare readings of one subject.
 
 Source: log-distance path loss with exponent 2.3 (indoor, same room) to 2.7, ITU-R P.1238;
 body shadow 5-10 dB at 2.4 GHz and Rician fading as simulated in
-tests/unit/ansim/detect/walks.py, which also measures this file's figures.
+tests/support/walks.py, which also measures this file's figures.
 """
 
 from array import array

@@ -13,7 +13,7 @@ import micropython
 
 from ansim.detect.camera_stream import CameraStream
 from ansim.detect.engine import Engine
-from tests.interpreter import made_air
+from tests.support import made_air
 
 RECORDS_PER_S = 2000
 SECONDS = 24

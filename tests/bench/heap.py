@@ -34,8 +34,8 @@ import time
 from pathlib import Path
 
 from ansim import messages
-from tests.integration import brokers
-from tests.integration.delivery import DEVICE, KEY, TinyServer
+from tests.support import brokers
+from tests.support.delivery import DEVICE, KEY, TinyServer
 from tools.lib.errors import ToolError, run
 from tools.simulate import scene_path, settings_for
 from tools.virtual_sensor.sensor import IN_FILES, IN_IMAGE, IN_ROM, VirtualSensor

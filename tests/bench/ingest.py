@@ -26,8 +26,8 @@ from ansim import messages as report
 from server import envelope_signer
 from server.ingest.main import Ingest, calm_collector
 from tests.conftest import ROOT
-from tests.integration.paho_sensor import sweep_body
-from tests.integration.server_kit import Server, is_open, wait_for
+from tests.support.paho_sensor import sweep_body
+from tests.support.server_kit import Server, is_open, wait_for
 
 SENSORS = 50
 WINDOW = 2000

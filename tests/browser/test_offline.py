@@ -7,9 +7,9 @@ from sqlalchemy import select
 from server.models import Inspection, OfflineVisit, Restroom
 from server.services.inspecting import checklists
 from server.services.people import accounts
-from tests.browser import persons
 from tests.browser.conftest import PASSWORD, PHONE, sign_in
 from tests.browser.test_pages import LOOK
+from tests.support import persons
 
 pytestmark = pytest.mark.chromium
 

@@ -10,7 +10,7 @@ from server.services.findings import judging
 from server.services.inspecting import inspections
 from server.services.places import restrooms
 from tests.browser.conftest import DESK, PHONE, sign_in
-from tests.unit.server.web.sensors_say import SensorsSay
+from tests.support.sensors_say import SensorsSay
 
 pytestmark = pytest.mark.chromium
 

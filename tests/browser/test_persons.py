@@ -15,8 +15,8 @@ from sqlalchemy import select
 
 from server.models import Facility, Hole, Inspection, Photo, Restroom
 from server.services.audit import verification
-from tests.browser import persons
 from tests.browser.conftest import DESK, PHONE, sign_in
+from tests.support import persons
 
 pytestmark = pytest.mark.chromium
 

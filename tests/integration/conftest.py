@@ -4,8 +4,8 @@ import pytest
 
 from server import migrations
 from server.config import Settings
-from tests.integration.paho_sensor import PahoSensor
-from tests.integration.server_kit import Server
+from tests.support.paho_sensor import PahoSensor
+from tests.support.server_kit import Server
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from tests.conftest import ROOT
-from tests.integration.board_kit import mpremote, says_at_power_on
-from tests.integration.server_kit import wait_for
+from tests.support.board_kit import mpremote, says_at_power_on
+from tests.support.server_kit import wait_for
 from tools.hardware.emulated_board import Board
 
 CAUSE = "import machine; print(machine.reset_cause())"

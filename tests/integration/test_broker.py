@@ -15,8 +15,8 @@ from ansim import envelope, topics
 from server.broker import main as broker_main
 from server.services.intake import counters
 from server.services.sensors import enrolment as fleet
-from tests.integration.certificates import make
-from tests.integration.server_kit import Server, is_open, wait_for
+from tests.support.certificates import make
+from tests.support.server_kit import Server, is_open, wait_for
 
 
 class Client:

@@ -9,9 +9,9 @@ import time
 import pytest
 
 from ansim import messages
-from tests.integration.delivery import eventually
 from tests.integration.test_sensor import LONG, broker, reports, sensor, server  # noqa: F401
-from tests.interpreter.sim_kit import CAMERA, SILENCE, SMALL_SCENE, Board
+from tests.support.delivery import eventually
+from tests.support.sim_kit import CAMERA, SILENCE, SMALL_SCENE, Board
 
 pytestmark = pytest.mark.mosquitto
 

@@ -9,9 +9,9 @@ from sqlalchemy import select
 
 from server.models import Finding, Sweep
 from server.services.findings import judging
-from tests.integration.delivery import eventually
-from tests.integration.server_kit import Server
-from tests.unit.server.test_privacy import ANY_ADDRESS, everything
+from tests.support.delivery import eventually
+from tests.support.server_kit import Server
+from tests.unit.server.people.test_privacy import ANY_ADDRESS, everything
 from tools.simulate import SCENES, settings_for
 from tools.traffic import scene
 from tools.virtual_sensor.sensor import VirtualSensor

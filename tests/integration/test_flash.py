@@ -9,7 +9,7 @@ import time
 import pytest
 
 from tests.conftest import ROOT
-from tests.integration.board_kit import firmware, mpremote, options, says_at_power_on, tool
+from tests.support.board_kit import firmware, mpremote, options, says_at_power_on, tool
 from tools import flash
 from tools.hardware import device
 from tools.hardware.emulated_board import Board

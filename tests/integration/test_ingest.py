@@ -17,8 +17,8 @@ from server.services.intake import counters
 from server.services.places import restrooms
 from server.services.sensors import commands
 from server.services.sensors import enrolment as fleet
-from tests.integration.paho_sensor import finding_body
-from tests.integration.server_kit import Inside, ingest_inside, is_open, wait_for
+from tests.support.paho_sensor import finding_body
+from tests.support.server_kit import Inside, ingest_inside, is_open, wait_for
 
 pytestmark = pytest.mark.mosquitto
 

@@ -5,8 +5,8 @@ import time
 import pytest
 
 from server.services.intake import counters
-from tests.integration.delivery import SensorProcess, compiled, settings
-from tests.integration.server_kit import wait_for
+from tests.support.delivery import SensorProcess, compiled, settings
+from tests.support.server_kit import wait_for
 
 SENSORS = 5
 REPORTS = 1000

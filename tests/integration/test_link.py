@@ -6,8 +6,8 @@ import time
 import pytest
 
 from ansim import messages, topics
-from tests.integration import brokers
-from tests.integration.delivery import SensorProcess, TinyServer, compiled, eventually, settings
+from tests.support import brokers
+from tests.support.delivery import SensorProcess, TinyServer, compiled, eventually, settings
 
 PORTS = (21100, 21400)
 

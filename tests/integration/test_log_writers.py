@@ -9,7 +9,7 @@ from server import db, migrations, vault
 from server.config import Settings
 from server.services.audit import heads, verification
 from tests.conftest import ROOT
-from tests.integration import postgresql
+from tests.support import postgresql
 
 PROCESSES, ENTRIES = 8, 20
 WRITER = f"""

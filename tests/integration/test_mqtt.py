@@ -13,7 +13,7 @@ import paho.mqtt.client as paho
 import pytest
 
 from tests.conftest import ROOT
-from tests.integration import brokers
+from tests.support import brokers
 
 PORTS = (21400, 21700)
 SCRIPT = str(ROOT / "tests/integration/mqtt_on_micropython.py")

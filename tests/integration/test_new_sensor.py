@@ -11,9 +11,9 @@ from flask_login import FlaskLoginClient
 from server import create_app
 from server.services.people import accounts
 from server.services.sensors import enrolment
-from tests.integration import brokers
-from tests.integration.board_kit import tool
-from tests.integration.server_kit import Server
+from tests.support import brokers
+from tests.support.board_kit import tool
+from tests.support.server_kit import Server
 from tools.hardware import device
 from tools.hardware.emulated_board import Board
 

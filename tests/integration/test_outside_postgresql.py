@@ -13,14 +13,16 @@ from server.services.findings.pseudonyms import Pseudonyms
 from server.services.outside import notifications
 from server.services.sensors import enrolment
 from server.services.upkeep import backup
-from tests.integration import postgresql
-from tests.unit.server import test_backup, test_notices, test_reports_out
+from tests.support import postgresql
 from tests.unit.server.conftest import empty_database, hall, hashed, kim  # noqa: F401
+from tests.unit.server.outside import test_notifications
+from tests.unit.server.reporting import test_half_years
+from tests.unit.server.upkeep import test_backup
 
 pytestmark = pytest.mark.postgresql
 
-mens, depot, subscribe = test_reports_out.mens, test_reports_out.depot, test_notices.subscribe
-stopped, lived_in = test_notices.stopped, test_backup.lived_in
+mens, depot, subscribe = test_half_years.mens, test_half_years.depot, test_notifications.subscribe
+stopped, lived_in = test_notifications.stopped, test_backup.lived_in
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +66,13 @@ def sensor(session, vault):
     return enrolment.enrol(session, vault, "hall-1", "First")[0]
 
 
-test_inspections = test_reports_out.test_inspections_are_counted_by_method_and_by_the_result_that_counts
-test_alarms = test_reports_out.test_alarms_are_counted_by_what_people_made_of_them
-test_rows = test_reports_out.test_the_rows_go_one_step_deeper_each_time
-test_law = test_reports_out.test_the_law_asks_for_two_a_year_so_one_in_half_a_year
-test_places = test_reports_out.test_a_person_s_report_holds_their_places_and_no_others
-test_whom = test_notices.test_a_notice_goes_to_those_it_concerns_and_once
-test_tries = test_notices.test_a_try_that_fails_is_made_again_later_and_at_last_given_up
+test_inspections = test_half_years.test_inspections_are_counted_by_method_and_by_the_result_that_counts
+test_alarms = test_half_years.test_alarms_are_counted_by_what_people_made_of_them
+test_rows = test_half_years.test_the_rows_go_one_step_deeper_each_time
+test_law = test_half_years.test_the_law_asks_for_two_a_year_so_one_in_half_a_year
+test_places = test_half_years.test_a_person_s_report_holds_their_places_and_no_others
+test_whom = test_notifications.test_a_notice_goes_to_those_it_concerns_and_once
+test_tries = test_notifications.test_a_try_that_fails_is_made_again_later_and_at_last_given_up
 
 
 def test_two_notifying_processes_take_different_notices(sessions, vault, hashed):  # noqa: F811
@@ -80,7 +82,7 @@ def test_two_notifying_processes_take_different_notices(sessions, vault, hashed)
                 session, vault, None, name, ["finding_new"], "webhook", "https://192.0.2.1/", private_targets=True
             )
         notifications.tell(session, "finding_new", None, "f1")
-        notifications.spread(session, test_notices.SEOUL)
+        notifications.spread(session, test_notifications.SEOUL)
 
     with sessions.begin() as first, sessions.begin() as second:
         taken = [one.subscription_id for one in notifications.claim(first)]

@@ -10,8 +10,8 @@ import pytest
 
 from server.services.sensors import enrolment, rollout
 from tests.conftest import ROOT
-from tests.integration.board_kit import tool
-from tests.integration.server_kit import Server, wait_for
+from tests.support.board_kit import tool
+from tests.support.server_kit import Server, wait_for
 from tools import release as releasing
 from tools.hardware.emulated_board import Board
 

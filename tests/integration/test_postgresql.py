@@ -20,9 +20,9 @@ from server.services.outside import notifications
 from server.services.people import accounts
 from server.services.places import imports, plans, reminders, restrooms, routes
 from server.services.sensors import enrolment
-from tests.integration import postgresql
-from tests.integration.paho_sensor import finding_body
-from tests.unit.server.said import NOW_S, Voice, heard
+from tests.support import postgresql
+from tests.support.paho_sensor import finding_body
+from tests.support.sensor_messages import NOW_S, Voice, heard
 
 pytestmark = pytest.mark.postgresql
 

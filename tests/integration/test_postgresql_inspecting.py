@@ -12,8 +12,8 @@ from server.services.inspecting import campaign_board as boards
 from server.services.people import accounts, scopes
 from server.services.places import restrooms
 from server.services.sensors import enrolment
-from tests.integration import postgresql
-from tests.unit.server.said import Voice, heard
+from tests.support import postgresql
+from tests.support.sensor_messages import Voice, heard
 
 pytestmark = pytest.mark.postgresql
 ADDRESS = "00:12:34:56:78:9a"

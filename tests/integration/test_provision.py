@@ -8,7 +8,7 @@ from server import db, migrations
 from server import vault as vaults
 from server.config import Settings
 from server.services.sensors import enrolment
-from tests.integration.board_kit import mpremote, tool
+from tests.support.board_kit import mpremote, tool
 from tools import provision
 from tools.hardware import device
 from tools.hardware.emulated_board import Board

@@ -11,10 +11,10 @@ import sys
 import pytest
 
 from tests.conftest import ROOT
-from tests.integration.server_kit import free_port, is_open, wait_for
+from tests.support.server_kit import free_port, is_open, wait_for
 
 # The tests' own environment stands for the one that it would make.
-PROGRAM = "from tools import bootstrap, run; bootstrap.enter = lambda _name: None; run.main()"
+PROGRAM = "from tools import run; from tools.lib import bootstrap; bootstrap.enter = lambda _name: None; run.main()"
 
 
 class Run:

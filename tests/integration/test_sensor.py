@@ -5,9 +5,9 @@ import json
 import pytest
 
 from ansim import messages
-from tests.integration import brokers
-from tests.integration.delivery import DEVICE, KEY, TinyServer, eventually
-from tests.interpreter.sim_kit import CAMERA, ROUTER, SILENCE, SMALL_SCENE
+from tests.support import brokers
+from tests.support.delivery import DEVICE, KEY, TinyServer, eventually
+from tests.support.sim_kit import CAMERA, ROUTER, SILENCE, SMALL_SCENE
 from tools.simulate import settings_for
 from tools.traffic.scene import Scene
 from tools.virtual_sensor.sensor import VirtualSensor

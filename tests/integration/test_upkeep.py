@@ -7,10 +7,10 @@ import pytest
 
 from ansim import envelope, messages
 from tests.integration import test_sensor
-from tests.integration.delivery import DEVICE, KEY, eventually
 from tests.integration.test_sensor import LONG, SILENCE, reports
-from tests.interpreter.sim_kit import CAMERA, SMALL_SCENE
-from tests.unit.firmware import test_tables
+from tests.support.delivery import DEVICE, KEY, eventually
+from tests.support.sim_kit import CAMERA, SMALL_SCENE
+from tests.unit.firmware.maintenance import test_signature_update
 
 pytestmark = pytest.mark.mosquitto
 broker, server, sensor = test_sensor.broker, test_sensor.server, test_sensor.sensor
@@ -87,7 +87,7 @@ def test_a_newer_table_is_taken_in_parts_and_used_after_the_restart(sensor, serv
     one = sensor(SILENCE, "ethernet")
     eventually(lambda: server.infos)
 
-    for args in test_tables.parts(test_tables.table(test_tables.NEWER, KEY), 2000):
+    for args in test_signature_update.parts(test_signature_update.table(test_signature_update.NEWER, KEY), 2000):
         command_id = server.command(messages.SIGNATURES, args, LONG)
         eventually(lambda asked=command_id: server.ack_of(asked))
         assert server.ack_of(command_id)["ok"]

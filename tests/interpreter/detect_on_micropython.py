@@ -14,8 +14,8 @@ import sys
 
 from ansim.detect.camera_stream import CameraStream
 from ansim.detect.engine import Engine
-from tests.interpreter import made_air
-from tests.interpreter.random_batches import history
+from tests.support import made_air
+from tests.support.random_batches import history
 
 
 def vectors(path):

@@ -6,7 +6,7 @@ import sys
 
 from ansim import messages
 from firmware.journal.journal import Journal
-from tests.interpreter.flash_image import FileImage, Flash, mounted
+from tests.support.flash_image import FileImage, Flash, mounted
 
 
 class Clock:

@@ -14,7 +14,7 @@ import vfs
 
 from ansim import envelope, messages
 from firmware.journal.journal import Journal
-from tests.interpreter.flash_image import FileImage, Flash, RamImage, mounted
+from tests.support.flash_image import FileImage, Flash, RamImage, mounted
 
 ROOM = 16384
 BLOCKS = 64

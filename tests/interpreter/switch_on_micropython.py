@@ -10,7 +10,7 @@ import sys
 
 import vfs
 
-from tests.interpreter.flash_image import Flash, RamImage
+from tests.support.flash_image import Flash, RamImage
 from tools.hardware import on_board
 
 BLOCKS = 64

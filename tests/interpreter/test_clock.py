@@ -6,7 +6,7 @@ import subprocess
 import threading
 
 from tests.conftest import ROOT
-from tests.unit.firmware.test_clock import NOW_S, answer_one, ntp_answer
+from tests.unit.firmware.network.test_clock import NOW_S, answer_one, ntp_answer
 
 SCRIPT = """
 import asyncio, json

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from tests.conftest import ROOT
-from tests.interpreter.random_batches import history
+from tests.support.random_batches import history
 
 ENVIRONMENT = {"MICROPYPATH": f"{ROOT}:.frozen"}
 

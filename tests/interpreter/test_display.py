@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.interpreter.sim_kit import SILENCE, Board
+from tests.support.sim_kit import SILENCE, Board
 
 DISPLAY = """
     import json, _world

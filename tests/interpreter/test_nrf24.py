@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.interpreter.sim_kit import SILENCE, Board
+from tests.support.sim_kit import SILENCE, Board
 
 PINS = [18, 23, 19, 5, 4]
 ALWAYS = [0, 1 << 40]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.interpreter.sim_kit import SILENCE, SMALL_SCENE, Board
+from tests.support.sim_kit import SILENCE, SMALL_SCENE, Board
 
 SNIFF = """
     import network, rfsniff, time, json

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from tests.conftest import ROOT
-from tests.interpreter.vectors import RUNNERS, run_file
+from tests.support.vectors import RUNNERS, run_file
 
 ENVIRONMENT = {"MICROPYPATH": f"{ROOT}:.frozen"}
 
@@ -34,7 +34,7 @@ def run(micropython, *arguments, heap="400k"):
 def test_a_detector_answers_its_vectors_as_on_cpython(micropython, what):
     path = f"tests/vectors/{what}.json"
 
-    lines = run(micropython, "tests/interpreter/vectors.py", path, heap="2m").splitlines()
+    lines = run(micropython, "tests/support/vectors.py", path, heap="2m").splitlines()
 
     here = run_file(str(ROOT / path))
     assert len(lines) == len(here)

@@ -21,7 +21,7 @@ import vfs
 
 from ansim.envelope import manifest_hmac
 from firmware.maintenance import slots, update
-from tests.interpreter.flash_image import Flash, RamImage
+from tests.support.flash_image import Flash, RamImage
 
 BLOCKS = 96
 KEY = bytes(range(32))

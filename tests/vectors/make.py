@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ansim.ble_fields import COMPLETE_NAME, MAKER_DATA, SERVICE_DATA_16
 from ansim.detect.stimulus import plan_slots
-from tests.interpreter import vectors
-from tests.unit.ansim.detect.walks import walk
+from tests.support import vectors
+from tests.support.walks import walk
 
 FOLDER = Path(__file__).resolve().parent
 

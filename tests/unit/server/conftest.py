@@ -13,7 +13,7 @@ from server.models import User
 from server.services.findings.pseudonyms import Pseudonyms
 from server.services.places import imports, restrooms
 from server.services.sensors import enrolment
-from tests.unit.server import restroom_files
+from tests.support import restroom_files
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from ansim.detect import engine as detection
 from ansim.finding import CLEARED, RAISED, UPDATED, Evidence, Finding
 from firmware.radio import plan as planning
 from tests.conftest import ROOT
-from tests.unit.tools import made_captures as made
+from tests.support import made_captures as made
 from tools import replay
 from tools.lib.errors import ToolError
 from tools.traffic import patterns, playback, streams

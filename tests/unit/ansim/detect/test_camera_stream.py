@@ -13,8 +13,8 @@ from ansim.finding import ALARM_SCORE, CLEARED, RAISED, UPDATED
 from ansim.frame_header import address_text
 from ansim.observation import AccessPoint
 from tests.conftest import ROOT
-from tests.interpreter import made_air
-from tests.interpreter.made_air import CHANNEL, access_point, play, station
+from tests.support import made_air
+from tests.support.made_air import CHANNEL, access_point, play, station
 from tests.vectors.make_camera_stream import DAY_MS, KEY_FRAMES, PPPP
 
 VECTORS = json.loads((ROOT / "tests/vectors/camera_stream.json").read_text())["vectors"]

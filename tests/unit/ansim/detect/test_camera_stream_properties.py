@@ -10,9 +10,9 @@ from ansim.detect.engine import Engine, standard
 from ansim.detect.stations import layout
 from ansim.frame_header import RECORD_BYTES
 from ansim.observation import AccessPoint
-from tests.interpreter import made_air
-from tests.interpreter.made_air import CHANNEL
-from tests.interpreter.random_batches import Chance, batch
+from tests.support import made_air
+from tests.support.made_air import CHANNEL
+from tests.support.random_batches import Chance, batch
 from tests.vectors.make_camera_stream import DAY_MS, KEY_FRAMES
 
 SLOW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -3,8 +3,8 @@
 from ansim.detect.engine import MAX_CANDIDATES, Engine, standard
 from ansim.finding import RAISED, Finding
 from ansim.observation import AccessPoint, Advertisement, Spectrum
-from tests.interpreter import made_air
-from tests.interpreter.made_air import CHANNEL, access_point, station
+from tests.support import made_air
+from tests.support.made_air import CHANNEL, access_point, station
 
 
 class Everything:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ansim import topics
 from ansim.detect.proximity import COLDER, LOST, LOST_MS, SAME, WARMER, Proximity
 from ansim.messages import decode, encode, live
-from tests.unit.ansim.detect.walks import SECONDS, nearing_db, walk
+from tests.support.walks import SECONDS, nearing_db, walk
 
 SEEDS = range(12)
 

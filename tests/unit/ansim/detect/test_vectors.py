@@ -3,7 +3,7 @@
 import pytest
 
 from tests.conftest import ROOT
-from tests.interpreter.vectors import RUNNERS, run_file
+from tests.support.vectors import RUNNERS, run_file
 
 FILES = [ROOT / "tests/vectors" / f"{what}.json" for what in RUNNERS]
 CASES = [(path.stem, *case) for path in FILES for case in run_file(str(path))]

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from server import create_app, demo
 from server.models import Restroom, User
 from server.services.inspecting import checklists, inspections
-from tests.unit.server.web.sensors_say import SensorsSay
+from tests.support.sensors_say import SensorsSay
 
 PASSWORD = "correct horse battery"
 

@@ -12,7 +12,7 @@ from server.models.people import ROLES
 from server.services.people import accounts, scopes
 from server.services.places import restrooms
 from tests.conftest import ROOT
-from tests.unit.server.web import route_samples
+from tests.support import route_samples
 
 CHANGES = {"POST", "PUT", "PATCH", "DELETE"}
 # Whoever has no account sees these. A new public route has to be told here as well as in its view.

@@ -5,7 +5,7 @@ import struct
 import pytest
 
 from ansim.frame_header import EXTRA, EXTRA_AMSDU, LENGTH
-from tests.interpreter import made_air
+from tests.support import made_air
 from tools import fit
 from tools.evaluation import dataset
 from tools.fitting import examples, model, validate

@@ -1,0 +1,337 @@
+import json
+import socket
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from ansim import envelope, messages, topics
+from server import envelope_signer
+from server.ingest import decode, mqtt_client, outgoing, rejections
+from server.ingest.keyring import Entry, Keyring
+from server.services.intake import counters, store
+from server.services.sensors import enrolment
+from tests.support.paho_sensor import finding_body, sweep_body
+from tests.support.sensor_messages import NOW_S
+
+KEY = bytes(range(32))
+TOPIC = "ansim/1/hall/report"
+HALL = Entry(1, "hall", envelope_signer.Signer(KEY), False, NOW_S)
+
+
+class Ring:
+    """A keyring with two sensors, for tests without a database."""
+
+    def find(self, name, _now_s):
+        return {"hall": HALL, "gone": HALL._replace(name="gone", revoked=True)}.get(name)
+
+    def reread(self, name, now_s):
+        return self.find(name, now_s)
+
+
+def sweep(**changes):
+    message = messages.report(1, 1, "", 5, None, "", messages.SWEEP, sweep_body())
+    message.update(changes)
+    return message
+
+
+def sealed(message, topic=TOPIC, key=KEY):
+    body = message if isinstance(message, bytes) else messages.encode(message)
+    return envelope.seal(key, topic, body)
+
+
+def why(topic, payload):
+    with pytest.raises(decode.Bad) as bad:
+        decode.read(Ring(), topic, payload, NOW_S)
+    return bad.value.why
+
+
+@given(st.binary(min_size=2, max_size=400), st.binary(min_size=32, max_size=32))
+@settings(max_examples=40, deadline=None)
+def test_seals_are_those_of_the_sensor(body, key):
+    there = envelope.seal(key, TOPIC, body)
+
+    assert envelope_signer.seal(key, TOPIC, body) == there
+    assert (
+        envelope_signer.unseal(key, TOPIC, there)
+        == body
+        == envelope.unseal(key, TOPIC, envelope_signer.seal(key, TOPIC, body))
+    )
+
+
+def test_a_good_message_is_read():
+    letter = decode.read(Ring(), TOPIC, sealed(sweep()), NOW_S)
+
+    assert (letter.sensor, letter.leaf) == (HALL, topics.REPORT)
+    assert messages.encode(letter.message).count(b"[") == letter.body.count(b"[")
+    assert letter.body == messages.encode(sweep())
+
+
+def deep(levels):
+    return b'{"v":1,"x":' + b"[" * levels + b"]" * levels + b"}"
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "reason"),
+    [
+        ("elsewhere", b"", counters.BAD_TOPIC),
+        ("ansim/1/hall/cmd", sealed(sweep(), "ansim/1/hall/cmd"), counters.BAD_TOPIC),
+        ("ansim/1/HALL/report", b"", counters.BAD_TOPIC),
+        ("ansim/1/nobody/report", sealed(sweep()), counters.UNKNOWN_SENSOR),
+        ("ansim/1/gone/report", sealed(sweep(), "ansim/1/gone/report"), counters.REVOKED),
+        (TOPIC, b"", counters.BAD_SIGNATURE),
+        (TOPIC, messages.encode(sweep()), counters.BAD_SIGNATURE),
+        (TOPIC, sealed(sweep(), key=b"x" * 32), counters.BAD_SIGNATURE),
+        (TOPIC, sealed(sweep(), "ansim/1/other/report"), counters.BAD_SIGNATURE),
+        (TOPIC, sealed(sweep())[:-1] + b"\xff", counters.BAD_SIGNATURE),
+        (TOPIC, b"x" * 1_000_000, counters.TOO_LARGE),
+        (TOPIC, sealed(b"{not json"), counters.MALFORMED),
+        (TOPIC, sealed(b"[1, 2]"), counters.MALFORMED),
+        (TOPIC, sealed(b"\xff\xfe\x00"), counters.MALFORMED),
+        (TOPIC, sealed(deep(7000)), counters.MALFORMED),
+        (TOPIC, sealed(deep(20)), counters.MALFORMED),
+        (TOPIC, sealed(b'{"v":1,"boot":' + b"9" * 9000 + b"}"), counters.MALFORMED),
+        (TOPIC, sealed(sweep(v=2)), counters.UNKNOWN_VERSION),
+        (TOPIC, sealed(sweep(seq=0)), counters.MALFORMED),
+    ],
+    ids=lambda value: value if isinstance(value, str) else len(value),
+)
+def test_a_bad_message_is_told_by_its_reason(topic, payload, reason):
+    assert why(topic, payload) == reason
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"tick_ms": float("nan")},
+        {"inspection": "\ud800"},
+        {"inspection": "a\u0000b"},
+        {"kind": "gossip"},
+        {"body": {"from_ms": -1}},
+        {"colour": "red"},
+    ],
+    ids=str,
+)
+def test_a_signed_report_that_is_not_of_this_format_keeps_its_number_and_nothing_else(odd):
+    letter = decode.read(Ring(), TOPIC, sealed(sweep(seq=7, **odd)), NOW_S)
+
+    assert letter.message == messages.report(1, 7, "", 0, None, "", store.UNREADABLE, {})
+
+
+@given(st.binary(max_size=300))
+@settings(max_examples=100, deadline=None)
+def test_no_signed_bytes_whatever_break_the_reader(body):
+    try:
+        decode.read(Ring(), TOPIC, sealed(body), NOW_S)
+    except decode.Bad:
+        pass
+
+
+def mutations(value, draw):
+    """The same JSON with one thing changed somewhere."""
+    junk = draw(st.sampled_from([None, True, -1, 1 << 70, 1.5, "", "\ud83d", "x" * 500, [], {}, [[[]]]]))
+    if isinstance(value, dict) and value and draw(st.booleans()):
+        name = draw(st.sampled_from(sorted(value)))
+        return {**value, name: mutations(value[name], draw)}
+    if isinstance(value, list) and value and draw(st.booleans()):
+        place = draw(st.integers(0, len(value) - 1))
+        return [*value[:place], mutations(value[place], draw), *value[place + 1 :]]
+    return junk
+
+
+@given(st.data())
+@settings(max_examples=200, deadline=None)
+def test_no_odd_report_breaks_the_reader(data):
+    base = data.draw(
+        st.sampled_from([sweep(), messages.report(1, 1, "", 5, 9, "", messages.FINDING, finding_body())]),
+        label="report",
+    )
+    odd = json.dumps(mutations(base, data.draw)).encode()
+    try:
+        decode.read(Ring(), TOPIC, sealed(odd), NOW_S)
+    except decode.Bad as bad:
+        assert bad.why in counters.BAD
+
+
+def test_the_keyring_notices_new_keys_and_revocations(sessions, vault):
+    with sessions.begin() as session:
+        first, key = enrolment.enrol(session, vault, "hall")
+    ring = Keyring(sessions, vault)
+    assert ring.find("hall", NOW_S).signer.key == key and ring.find("nobody", NOW_S) is None
+
+    with sessions.begin() as session:
+        session.merge(first).key_sealed = vault.seal(KEY)
+    assert decode.read(ring, TOPIC, sealed(sweep()), NOW_S + 1).body == messages.encode(sweep())
+
+    with sessions.begin() as session:
+        enrolment.revoke(session, enrolment.sensor(session, "hall"))
+    with pytest.raises(decode.Bad, match="revoked"):
+        decode.read(ring, TOPIC, sealed(sweep()), NOW_S + 10**9)
+
+
+def test_each_refusal_is_counted_and_logged_once_a_minute():
+    refused = rejections.Refusals()
+
+    with capture_logs() as lines:
+        for second in range(61):
+            refused.add(counters.MALFORMED, "hall", "not JSON", NOW_S + second)
+        refused.add(counters.MALFORMED, "other", "not JSON", NOW_S)
+
+    assert [(line["sensor"], line["unlogged"]) for line in lines] == [("hall", 0), ("hall", 59), ("other", 0)]
+    assert refused.take_counts() == {("hall", counters.MALFORMED): 61, ("other", counters.MALFORMED): 1}
+    assert not refused.take_counts()
+
+
+def test_refusals_do_not_fill_the_memory():
+    refused = rejections.Refusals()
+
+    with capture_logs():
+        for number in range(rejections.MOST_REMEMBERED + 10):
+            refused.say(counters.BAD_TOPIC, str(number), "", NOW_S)
+
+    assert len(refused._logged) == 10
+
+
+def test_a_sensor_is_confirmed_at_once_and_then_not_too_often():
+    confirmations = outgoing.Confirmations()
+    confirmations.add(HALL, {1: 5})
+    assert confirmations.due(1000) == [(HALL, messages.stored([[1, 5]]))]
+
+    confirmations.add(HALL, {1: 6})
+    confirmations.add(HALL, {2: 1})
+
+    assert confirmations.due(1100) == [] and confirmations.is_waiting()
+    assert confirmations.due(1200) == [(HALL, messages.stored([[1, 6], [2, 1]]))]
+    assert confirmations.due(1500) == [] and not confirmations.is_waiting()
+
+
+def test_the_newest_boots_and_the_one_just_delivered_fit_into_a_confirmation():
+    confirmations = outgoing.Confirmations()
+    confirmations.add(HALL, dict.fromkeys(range(3, 11), 9))
+    confirmations.add(HALL, {1: 4})
+
+    [(_, message)] = confirmations.due(0)
+
+    assert message["upto"] == [[1, 4]] + [[boot, 9] for boot in range(4, 11)]
+    messages.decode(topics.STORED, messages.encode(message))
+
+
+def test_the_time_is_told_once_a_connection():
+    greetings = outgoing.Greetings()
+
+    first = greetings.time_for(HALL, "0" * 16, NOW_S)
+
+    assert first["args"] == {"time_s": NOW_S, "nonce": "0" * 16}
+    assert messages.arguments_problems(first["name"], first["args"]) == []
+    assert greetings.time_for(HALL, "0" * 16, NOW_S + 1) is None
+    assert greetings.time_for(HALL, "1" * 16, NOW_S + 1)
+    assert greetings.time_for(HALL, "1" * 16, NOW_S + 9)
+
+
+@pytest.fixture
+def line():
+    """(Wire, the broker's end of it)."""
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    with near, far:
+        yield mqtt_client.Wire(near), far
+
+
+def publish(topic=b"ansim/1/hall/report", payload=b"{}", mid=7, retain=0):
+    body = len(topic).to_bytes(2, "big") + topic + (mid.to_bytes(2, "big") if mid else b"") + payload
+    size, length = len(body), b""
+    while size > 127:
+        length += bytes([size & 0x7F | 0x80])
+        size >>= 7
+    return bytes([0x30 | (2 if mid else 0) | retain]) + length + bytes([size]) + body
+
+
+def test_the_wire_cuts_out_publish_packets_and_leaves_the_rest_to_paho(line):
+    near, far = line
+    far.sendall(b"\x90\x03\x00\x01\x01" + publish() + b"\xd0\x00" + publish(b"b", b"x" * 300, 0, 1) + b"\x40\x02\x00")
+
+    assert near.deliveries() == [
+        ("ansim/1/hall/report", b"{}", 7, False),
+        ("b", b"x" * 300, 0, True),
+    ]
+    assert near.is_for_paho() and near.recv(1) == b"\x90" and near.recv(99) == b"\x03\x00\x01\x01\xd0\x00"
+    with pytest.raises(BlockingIOError):
+        near.recv(1)
+    far.sendall(b"\x05")
+    assert near.deliveries() == [] and near.recv(99) == b"\x40\x02\x00\x05"
+
+
+@given(st.lists(st.integers(1, 40), max_size=30), st.integers(0, 300))
+@settings(max_examples=50, deadline=None)
+def test_packets_are_whole_wherever_the_stream_is_cut(cuts, size):
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    stream = publish(payload=b"a" * size) + b"\xd0\x00" + publish(payload=b"b", mid=0) + publish(payload=b"c" * 200)
+    with near, far:
+        line = mqtt_client.Wire(near)
+        found, at = [], 0
+        for cut in [*cuts, len(stream)]:
+            far.sendall(stream[at : at + cut])
+            at += cut
+            found += line.deliveries()
+
+    assert [(one.payload, one.mid) for one in found] == [(b"a" * size, 7), (b"b", 0), (b"c" * 200, 7)]
+    assert line.recv(99) == b"\xd0\x00"
+
+
+def test_of_a_packet_that_is_too_large_only_the_beginning_is_kept(line):
+    near, far = line
+    big = publish(payload=b"x" * 3_000_000, mid=9)
+    found = []
+    far.setblocking(False)
+    stream = memoryview(big + publish(mid=10))
+    while stream:
+        try:
+            stream = stream[far.send(stream) :]
+        except BlockingIOError:
+            found += near.deliveries()
+            assert len(near._raw) < 3 * mqtt_client.MOST_KEPT_BYTES
+    while len(found) < 2:
+        found += near.deliveries()
+
+    assert [(one.mid, len(one.payload)) for one in found] == [(9, envelope.MAX_MESSAGE_BYTES + 1), (10, 2)]
+
+
+@pytest.mark.parametrize(
+    "rubbish", [b"\x30\xff\xff\xff\xff\x01", b"\x32\x04\xff\xffab", b"\x30\x00", b"\x30\x01a", b"\x32\x03\0\0a"]
+)
+def test_what_is_no_mqtt_is_told(line, rubbish):
+    near, far = line
+    far.sendall(rubbish)
+
+    with pytest.raises(mqtt_client.BadPacket):
+        near.deliveries()
+
+
+def test_a_topic_that_is_no_text_is_no_topic(line):
+    near, far = line
+    far.sendall(publish(topic=b"\xff\xfe"))
+
+    assert near.deliveries() == [("", b"{}", 7, False)]
+
+
+def test_the_end_of_the_connection_is_for_paho_to_see(line):
+    near, far = line
+    far.close()
+
+    assert near.deliveries() == [] and near.is_for_paho() and near.recv(1) == b""
+
+
+def test_the_wire_keeps_what_is_written_while_corked(line):
+    near, far = line
+    far.setblocking(False)
+    near.corked = True
+    assert near.send(b"one ") == 4 and near.send(b"two") == 3
+    with pytest.raises(BlockingIOError):
+        far.recv(9)
+
+    near.flush()
+    assert far.recv(99) == b"one two"
+    near.send(b"now")
+    assert far.recv(9) == b"now"

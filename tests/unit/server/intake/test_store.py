@@ -1,0 +1,247 @@
+import random
+
+import pytest
+from sqlalchemy import func, select
+
+from ansim import messages
+from server.models import DroppedRange, Report, Selftest, SensorBoot, Sweep
+from server.services.intake import completeness, store
+from tests.support.sensor_messages import NOW_S, Voice, heard
+
+
+def test_a_report_is_stored_once_however_often_it_comes(session, pseudonyms, sensor):
+    voice = Voice(sensor)
+    first, second = voice.says(), voice.says()
+
+    once = heard(session, pseudonyms, first, second, first)
+    again = heard(session, pseudonyms, second, first)
+
+    assert len(once.stored) == 2 and len(once.duplicates) == 1
+    assert not again.stored and len(again.duplicates) == 2
+    assert session.scalar(select(func.count(Report.id))) == 2
+    assert session.scalar(select(func.count(Sweep.report_id))) == 2
+
+
+def test_a_duplicate_is_confirmed_again(session, pseudonyms, sensor):
+    voice = Voice(sensor)
+    one = voice.says()
+    heard(session, pseudonyms, one)
+
+    again = heard(session, pseudonyms, one)
+
+    assert again.confirm == {sensor.id: [[1, 1]]}
+
+
+def test_another_content_under_the_same_number_is_a_conflict_and_the_first_stays(session, pseudonyms, sensor):
+    voice = Voice(sensor)
+    first = voice.says()
+    heard(session, pseudonyms, first)
+    other = Voice(sensor).says(tick_ms=77)
+
+    recorded = heard(session, pseudonyms, other)
+
+    assert recorded.conflicts == [other] and not recorded.stored and not recorded.duplicates
+    assert session.scalar(select(Report.content)) == first.body
+
+
+def test_the_exact_bytes_are_kept(session, pseudonyms, sensor):
+    one = Voice(sensor).says()
+
+    heard(session, pseudonyms, one)
+
+    assert session.scalar(select(Report.content)) == one.body
+
+
+def test_only_what_is_complete_is_confirmed(session, pseudonyms, sensor):
+    voice = Voice(sensor)
+    one, two, three, four = (voice.says() for _ in range(4))
+
+    assert heard(session, pseudonyms, one, four).confirm[sensor.id] == [[1, 1]]
+    assert heard(session, pseudonyms, three).confirm[sensor.id] == [[1, 1]]
+    assert heard(session, pseudonyms, two).confirm[sensor.id] == [[1, 4]]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_in_whatever_order_and_batches_they_come_all_are_confirmed_in_the_end(session, pseudonyms, sensor, seed):
+    said = []
+    for boot in (1, 2, 3):
+        voice = Voice(sensor, boot)
+        said += [voice.says() for _ in range(30)]
+    draw = random.Random(seed)
+    draw.shuffle(said)
+
+    while said:
+        part = [said.pop() for _ in range(min(len(said), draw.randint(1, 9)))]
+        heard(session, pseudonyms, *part)
+
+    boots = session.execute(select(SensorBoot.boot, SensorBoot.upto, SensorBoot.highest)).all()
+    assert sorted(boots) == [(1, 30, 30), (2, 30, 30), (3, 30, 30)]
+
+
+def test_a_dropped_range_counts_as_accounted_for(session, pseudonyms, sensor):
+    voice = Voice(sensor)
+    one = voice.says()
+    voice.seq = 4
+    dropped = voice.says(messages.DROPPED, {"first": 2, "last": 5, "reports": 4})
+    six = voice.says()
+
+    recorded = heard(session, pseudonyms, one, dropped, six)
+
+    assert recorded.confirm[sensor.id] == [[1, 6]]
+    assert recorded.dropped == {sensor.id: 4}
+    assert not recorded.chain_broken
+    assert session.execute(select(DroppedRange.first, DroppedRange.last)).one() == (2, 5)
+
+
+def test_a_dropped_range_that_comes_late_closes_the_gap(session, pseudonyms, sensor):
+    voice = Voice(sensor)
+    one = voice.says()
+    voice.seq = 5
+    six = voice.says()
+    late = Voice(sensor).says(messages.DROPPED, {"first": 2, "last": 5, "reports": 4}, seq=5)
+
+    assert heard(session, pseudonyms, one, six).confirm[sensor.id] == [[1, 1]]
+    assert heard(session, pseudonyms, late).confirm[sensor.id] == [[1, 6]]
+
+
+def test_a_dropped_range_cannot_reach_beyond_its_own_number(session, pseudonyms, sensor):
+    liar = Voice(sensor).says(messages.DROPPED, {"first": 1, "last": 900, "reports": 900}, seq=3)
+
+    assert heard(session, pseudonyms, liar).confirm[sensor.id] == [[1, 3]]
+
+
+def test_a_gap_is_listed(session, pseudonyms, sensor):
+    voice = Voice(sensor)
+    voice.seq = 3
+    heard(session, pseudonyms, voice.says())
+
+    assert completeness.gaps(session, sensor.id) == [(1, 1, 4)]
+
+
+def test_a_chain_that_holds_is_not_counted(session, pseudonyms, sensor):
+    voice = Voice(sensor)
+    said = [voice.says() for _ in range(6)]
+
+    counted = [heard(session, pseudonyms, *part).chain_broken for part in (said[:2], said[4:], said[2:4])]
+
+    assert not any(counted)
+
+
+def test_an_edited_report_breaks_the_chain_where_it_stands(session, pseudonyms, sensor):
+    voice = Voice(sensor)
+    heard(session, pseudonyms, voice.says())
+    voice.prev = "0123456789abcdef"
+
+    in_order = heard(session, pseudonyms, voice.says())
+    same_batch = heard(session, pseudonyms, voice.says(), voice.says(prev="f" * 16))
+
+    assert in_order.chain_broken == {sensor.id: 1}
+    assert same_batch.chain_broken == {sensor.id: 1}
+
+
+def test_an_edited_report_that_fills_a_gap_is_noticed_by_its_neighbour(session, pseudonyms, sensor):
+    voice = Voice(sensor)
+    one, _two, three = voice.says(), voice.says(), voice.says()
+    heard(session, pseudonyms, one, three)
+
+    forged = Voice(sensor).says(seq=2, prev=three.message["prev"], tick_ms=5)
+
+    assert heard(session, pseudonyms, forged).chain_broken[sensor.id] == 2
+
+
+def test_newest_boots_are_confirmed_and_not_more_than_fit(session, pseudonyms, sensor):
+    for boot in range(1, 12):
+        heard(session, pseudonyms, Voice(sensor, boot).says())
+
+    told = completeness.confirmation_of(session, sensor.id)
+
+    assert told == [[boot, 1] for boot in range(4, 12)]
+
+
+def test_a_clock_report_dates_what_came_before_it(session, pseudonyms, sensor):
+    voice = Voice(sensor)
+    early = voice.says(tick_ms=10_000)
+    test = voice.says(
+        messages.SELFTEST, {"passed": True, "checks": [["radio", True, 13]], "took_ms": 900}, tick_ms=20_000
+    )
+    heard(session, pseudonyms, early, test)
+    assert session.scalars(select(Report.at_s)).all() == [None, None]
+
+    clock = voice.says(messages.CLOCK, {"at_tick_ms": 60_000, "time_s": NOW_S, "source": "server"}, tick_ms=60_100)
+    heard(session, pseudonyms, clock)
+    later = heard(session, pseudonyms, voice.says(tick_ms=90_000))
+
+    assert len(later.stored) == 1
+    dated = session.scalars(select(Report.at_s).order_by(Report.seq)).all()
+    assert dated == [NOW_S - 50, NOW_S - 40, NOW_S, NOW_S + 30]
+    assert session.scalar(select(Selftest.at_s)) == NOW_S - 40
+    assert session.scalars(select(Sweep.at_s).order_by(Sweep.report_id)).all() == [NOW_S - 50, NOW_S + 30]
+
+
+def test_the_sensors_own_time_is_not_overruled(session, pseudonyms, sensor):
+    voice = Voice(sensor)
+    heard(session, pseudonyms, voice.says(at_s=NOW_S - 7))
+
+    heard(session, pseudonyms, voice.says(messages.CLOCK, {"at_tick_ms": 0, "time_s": NOW_S, "source": "ntp"}))
+
+    assert session.scalars(select(Report.at_s).order_by(Report.seq)).all()[0] == NOW_S - 7
+
+
+def test_a_clock_says_nothing_about_another_boot(session, pseudonyms, sensor):
+    heard(session, pseudonyms, Voice(sensor, boot=1).says())
+
+    clock = Voice(sensor, boot=2).says(messages.CLOCK, {"at_tick_ms": 0, "time_s": NOW_S, "source": "ntp"})
+    heard(session, pseudonyms, clock)
+
+    assert session.scalar(select(Report.at_s).where(Report.boot == 1)) is None
+
+
+def test_dropped_reports_count_although_the_number_of_their_report_was_delivered_before(session, pseudonyms, sensor):
+    voice = Voice(sensor)
+    said = [voice.says() for _ in range(6)]
+    heard(session, pseudonyms, said[0], said[4], said[5])  # 2, 3, 4 were on their way when the journal was full
+    told = Voice(sensor).says(messages.DROPPED, {"first": 2, "last": 5, "reports": 4}, seq=5)
+
+    recorded = heard(session, pseudonyms, told)
+
+    assert recorded.conflicts == [told] and recorded.dropped == {sensor.id: 4}
+    assert recorded.confirm == {sensor.id: [[1, 6]]}
+    assert session.scalar(select(SensorBoot.upto)) == 6
+    assert not completeness.gaps(session, sensor.id)
+
+
+def test_such_a_range_is_noted_once_however_often_it_comes(session, pseudonyms, sensor):
+    voice = Voice(sensor)
+    said = [voice.says() for _ in range(3)]
+    heard(session, pseudonyms, said[0], said[2])
+    told = Voice(sensor).says(messages.DROPPED, {"first": 2, "last": 3, "reports": 2}, seq=3)
+
+    heard(session, pseudonyms, told, told)
+    again = heard(session, pseudonyms, told)
+
+    assert not again.dropped and again.confirm == {sensor.id: [[1, 3]]}
+    assert session.scalar(select(func.count(DroppedRange.id))) == 1
+
+
+def test_a_range_that_comes_before_the_report_with_its_number_is_no_conflict(session, pseudonyms, sensor):
+    voice = Voice(sensor)
+    said = [voice.says() for _ in range(3)]
+    told = Voice(sensor).says(messages.DROPPED, {"first": 2, "last": 3, "reports": 2}, seq=3)
+
+    heard(session, pseudonyms, said[0], told)
+    recorded = heard(session, pseudonyms, said[2])
+
+    assert recorded.conflicts == [said[2]] and recorded.confirm == {sensor.id: [[1, 3]]}
+
+
+def test_a_report_nobody_can_read_does_not_hold_up_those_after_it(session, pseudonyms, sensor):
+    voice = Voice(sensor)
+    one, two, three = (voice.says() for _ in range(3))
+    odd = two._replace(message=messages.report(1, 2, "", 0, None, "", store.UNREADABLE, {}))
+
+    recorded = heard(session, pseudonyms, one, odd, three)
+
+    assert recorded.confirm == {sensor.id: [[1, 3]]} and not recorded.conflicts
+    kept = session.scalar(select(Report).where(Report.seq == 2))
+    assert (kept.kind, kept.content) == (store.UNREADABLE, b"{}")
+    assert len(heard(session, pseudonyms, odd).duplicates) == 1

@@ -1,0 +1,224 @@
+import pytest
+from sqlalchemy import func, select
+
+from ansim import messages
+from server.models import Command, Proximity, SensorBoot, Tally
+from server.services.errors import NotFound, Refused
+from server.services.intake import counters
+from server.services.places import restrooms
+from server.services.sensors import commands, enrolment, health
+from tests.support.sensor_messages import NOW_S
+
+
+def state(word, nonce="0011223344556677", boot=1):
+    return messages.state(boot, word, nonce)
+
+
+def test_the_key_is_sealed_in_the_database(session, vault):
+    added, key = enrolment.enrol(session, vault, "hall-2")
+
+    assert len(key) == 32 and key not in added.key_sealed
+    assert vault.unseal(added.key_sealed) == key
+
+
+@pytest.mark.parametrize("name", ["", "Hall", "hall_1", "h" * 33, "_ingest", "hall/1", "hall+"])
+def test_a_name_that_is_no_topic_is_refused(session, vault, name):
+    with pytest.raises(Refused, match="sensor_name_bad"):
+        enrolment.enrol(session, vault, name)
+
+
+def test_a_name_is_used_once(session, vault, sensor):
+    with pytest.raises(Refused, match="sensor_exists"):
+        enrolment.enrol(session, vault, sensor.name)
+
+
+def test_a_sensor_goes_through_its_states(session, sensor):
+    at = 1000
+
+    def status(now_s=at):
+        return enrolment.status(sensor, now_s, 300)
+
+    assert status() == enrolment.NEVER
+    health.take_state(session, sensor.id, state("ready"), at, retained=False)
+    health.heard(session, {sensor.id}, at)
+    session.refresh(sensor)
+    assert status() == enrolment.ONLINE
+    assert status(at + 301) == enrolment.SILENT
+    health.take_state(session, sensor.id, state("sleeping"), at, retained=False)
+    assert status() == enrolment.SLEEPING
+    health.take_state(session, sensor.id, state("lost", ""), at, retained=False)
+    assert status() == enrolment.OFFLINE
+    enrolment.revoke(session, sensor)
+    assert status() == enrolment.REVOKED
+
+
+def test_a_sensor_that_falls_silent_is_noticed_once_until_it_is_heard_again(session, sensor):
+    health.take_state(session, sensor.id, state("ready"), 1000, retained=False)
+    health.heard(session, {sensor.id}, 1000)
+
+    assert enrolment.watch(session, 1299, 300) == []
+    assert enrolment.watch(session, 1300, 300) == ["hall-1"]
+    assert enrolment.watch(session, 1400, 300) == []
+    health.heard(session, {sensor.id}, 1500)
+    assert enrolment.watch(session, 1900, 300) == ["hall-1"]
+
+
+def test_a_sensor_that_said_good_bye_is_not_silent(session, sensor):
+    health.heard(session, {sensor.id}, 1000)
+    health.take_state(session, sensor.id, state("disconnected"), 1000, retained=False)
+
+    assert enrolment.watch(session, 9000, 300) == []
+
+
+def test_info_is_kept_whole(session, sensor):
+    info = {"v": 1, "boot": 7, "inspection": "abc", "version": "0.1.0", "battery_percent": 81}
+
+    health.take_info(session, sensor.id, info)
+
+    assert (sensor.info, sensor.boot, sensor.inspection_ref) == (info, 7, "abc")
+
+
+def test_proximity_is_kept_for_minutes_and_without_the_address(session, sensor):
+    point = messages.live(1, 5, "c0:ff:ee:00:00:01", -60, -58, 3, "warmer")
+    for at_ms in (1, 2_000_000):
+        health.take_live(session, sensor.id, point, at_ms)
+    session.flush()
+
+    health.forget_proximity(session, 2_000_000)
+
+    assert [one.smoothed_dbm for one in health.proximity(session, sensor)] == [-58]
+    assert "c0:ff:ee" not in repr(session.execute(select(Proximity.__table__)).all())
+
+
+def test_points_that_waited_in_the_sensor_are_dated_when_they_were_heard(session, sensor):
+    session.add(SensorBoot(sensor_id=sensor.id, boot=1, upto=0, highest=0, zero_s=1000, first_received_s=1000))
+    for tick_ms in (80_000, 82_000, 90_000):
+        point = messages.live(1, tick_ms, "c0:ff:ee:00:00:01", -60, -58, 3, "warmer")
+        health.take_live(session, sensor.id, point, 1_091_000)
+    session.flush()
+
+    assert [one.received_ms for one in health.proximity(session, sensor)] == [1_080_000, 1_082_000, 1_091_000]
+
+
+def test_a_command_is_due_when_the_sensor_is_there(session, sensor):
+    command = commands.send(session, sensor, messages.DWELL, {"channel": 6, "seconds": 10})
+    now_s = command.created_s
+
+    assert commands.due(session, now_s) == []
+    sensor.state = "ready"
+    assert commands.due(session, now_s) == [command]
+    assert commands.waiting_for(session, sensor.id, now_s) == [command]
+
+
+def test_a_command_is_sent_again_until_it_is_answered(session, sensor):
+    sensor.state = "ready"
+    command = commands.send(session, sensor, messages.RESTART, {})
+    now_s = command.created_s
+    commands.mark_sent(command, now_s)
+
+    assert commands.due(session, now_s + 1) == []
+    assert commands.due(session, now_s + 5) == [command]
+    assert commands.answered(session, sensor.id, command.public_id, True, "", now_s + 6)
+    assert commands.due(session, now_s + 20) == []
+    assert (command.ok, command.ended_s) == (True, now_s + 6)
+
+
+def test_a_command_that_came_before_the_time_stays_open_and_is_sent_again(session, sensor):
+    sensor.state = messages.READY
+    command = commands.send(session, sensor, messages.RESTART, {})
+    commands.mark_sent(command, command.created_s)
+
+    assert commands.answered(session, sensor.id, command.public_id, False, messages.NO_TIME, command.created_s + 1)
+    assert commands.due(session, command.created_s + 5) == [command]
+
+
+def test_an_answer_counts_once_and_for_its_own_sensor(session, sensor, vault):
+    other = enrolment.enrol(session, vault, "hall-2")[0]
+    command = commands.send(session, sensor, messages.RESTART, {})
+
+    assert not commands.answered(session, other.id, command.public_id, True, "", NOW_S)
+    assert commands.answered(session, sensor.id, command.public_id, False, "busy", NOW_S)
+    assert not commands.answered(session, sensor.id, command.public_id, True, "", NOW_S)
+    assert command.error == "busy"
+
+
+def test_a_command_expires(session, sensor):
+    command = commands.send(session, sensor, messages.RESTART, {}, lifetime_s=60)
+
+    assert commands.expire(session, command.created_s + 59) == 0
+    assert commands.expire(session, command.created_s + 60) == 1
+    assert (command.error, command.ok) == (commands.EXPIRED, None)
+
+
+@pytest.mark.parametrize("ends", ["answer", "expiry"])
+def test_addresses_do_not_outlive_their_command(session, sensor, ends):
+    locate = commands.send(
+        session, sensor, messages.LOCATE, {"subject": "c0:ff:ee:00:00:01", "channel": 6, "seconds": 60}
+    )
+    start = commands.send(
+        session, sensor, messages.INSPECTION_START, {"inspection": "abc", "known": ["c0:ff:ee:00:00:01"]}
+    )
+
+    for command in (locate, start):
+        if ends == "answer":
+            commands.answered(session, sensor.id, command.public_id, True, "", NOW_S)
+    commands.expire(session, NOW_S + 10**6)
+    session.flush()
+
+    assert "c0:ff:ee" not in repr(session.execute(select(Command.__table__)).all())
+    assert start.args["inspection"] == "abc"
+
+
+@pytest.mark.parametrize(("name", "args"), [("fly", {}), (messages.DWELL, {"channel": 99, "seconds": 1})])
+def test_a_command_that_no_sensor_would_take_is_our_own_mistake(session, sensor, name, args):
+    with pytest.raises(ValueError, match=name):
+        commands.send(session, sensor, name, args)
+
+
+def test_a_revoked_sensor_gets_no_commands(session, sensor):
+    sensor.state = "ready"
+    commands.send(session, sensor, messages.RESTART, {})
+    enrolment.revoke(session, sensor)
+
+    assert commands.due(session, 0) == []
+
+
+def test_tallies_add_up_by_day_sensor_and_word(session, sensor):
+    counters.add(session, {("hall-1", counters.STORED): 3, ("", counters.BAD_TOPIC): 1})
+    counters.add(session, {("hall-1", counters.STORED): 4, ("hall-1", counters.DUPLICATE): 0})
+    counters.add(session, {("hall-1", counters.STORED): 9}, now_s=86400)
+
+    assert enrolment.tallies(session, sensor) == {counters.STORED: 7}
+    assert counters.today(session) == [("", counters.BAD_TOPIC, 1), ("hall-1", counters.STORED, 7)]
+    assert session.scalar(select(func.count(Tally.id))) == 3
+    assert 'ansim_messages_total{what="stored"} 16\n' in counters.as_metrics(session)
+
+
+def test_lists_are_by_name_and_by_who_was_heard_last(session, vault, sensor, hall):
+    second = enrolment.enrol(session, vault, "hall-0", restroom_id=hall.id)[0]
+    health.heard(session, {sensor.id}, 50)
+
+    assert enrolment.list_sensors(session) == [second, sensor]
+    assert enrolment.available(session) == [sensor, second]
+    assert enrolment.sensor(session, "hall-0").restroom is hall
+    with pytest.raises(NotFound):
+        enrolment.sensor(session, "nobody")
+
+
+def test_the_list_of_restrooms_is_searched_by_all_words(session, hall):
+    restrooms.add_restroom(
+        session, hall.facility, "남자화장실", [("national", "2026-17")], name_en="Men's", block="men"
+    )
+
+    def found(**asked):
+        return [row.restroom.name for row in restrooms.list_restrooms(session, **asked)]
+
+    assert found() == ["Women's", "남자화장실"]
+    assert found(search="HALL 남자") == ["남자화장실"]
+    assert found(search="2026-17") == ["남자화장실"]
+    assert found(search=hall.public_id) == ["Women's"]
+    assert found(search="100%") == []
+    assert found(block="men") == ["남자화장실"]
+    assert found(state="running") == [] and len(found(state="never")) == 2
+    assert found(limit=1, offset=1) == ["남자화장실"]
+    assert restrooms.count_restrooms(session, search="road") == 2
