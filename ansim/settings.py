@@ -9,29 +9,29 @@ Written by tools/provision.py, read by firmware/main.py. Values never appear in 
 import json
 
 from ansim import topics
-from ansim.schema import check, hexadecimal, items, one_of, record, text, true_or_false, whole
+from ansim.schema import BOOL, check
 
 PARTS = ("led", "button", "buzzer", "oled", "battery", "nrf24")
 
 
 class BadSettings(Exception):
-    """The settings cannot be used; the text has one problem a line and no values."""
+    """The settings cannot be used; the text has one problem per line and no values."""
 
 
-def checked(given) -> dict:
+def checked(values) -> dict:
     """Return the settings with defaults filled in. Raises BadSettings with all problems at once."""
-    if type(given) is not dict:
+    if type(values) is not dict:
         raise BadSettings("settings should be a JSON object")
-    fields = {}
+    schema = {}
     settings = {}
-    table = _fields()
-    for name in table:
-        rule, default = table[name]
-        fields[name if default is None else name + "?"] = rule
+    fields = _fields()
+    for name in fields:
+        field_schema, default = fields[name]
+        schema[name if default is None else name + "?"] = field_schema
         if default is not None:
             settings[name] = default
-    problems = check(record(fields), given)
-    settings.update(given)
+    problems = check(schema, values)
+    settings.update(values)
     if not problems:
         problems = _contradictions(settings)
     if problems:
@@ -43,37 +43,40 @@ def load(path: str) -> dict:
     """Read and check a settings file. Raises BadSettings, also if the file is missing or not JSON."""
     try:
         with open(path) as file:
-            given = json.load(file)
+            values = json.load(file)
     except OSError:
         raise BadSettings("%s is missing; tools/provision.py writes it" % path)
     except ValueError:
         raise BadSettings("%s is not JSON; tools/provision.py writes it anew" % path)
-    return checked(given)
+    return checked(values)
 
 
 def _fields():
-    """Return name -> (rule, default); None is "must be given". Made anew: on a sensor the rules would take 5 kB for ever."""
+    """Return {name: (schema, default)}; default None: required. Made anew each time: kept, they would take 5 kB of a sensor's heap."""
     return {
-        "device": (text(32, 1), None),
-        "key": (hexadecimal(64), None),  # the device's HMAC and broker key
-        "broker": (text(253, 1), None),  # host name or address
-        "port": (whole(1, 65535), 8883),
-        "tls": (true_or_false, True),
-        "ca": (text(4096), ""),  # PEM of the authority the broker's certificate must come from
-        "client_cert": (text(4096), ""),
-        "client_key": (text(4096), ""),
-        "uplink": (one_of("wifi", "ethernet"), "wifi"),
-        "wifi": (items(record({"ssid": text(32, 1), "password": text(63)}), 8), []),
-        "board": (text(32, 1), "esp32_devkit"),
-        "channels": (items(whole(1, 13), 13, 1), list(range(1, 14))),
-        "upload_every_s": (whole(10, 3600), 60),
-        "journal_bytes": (whole(8192, 16 << 20), 512 << 10),
-        "ntp": (text(253), "pool.ntp.org"),  # "": never ask, wait for the server's time
-        "keepalive_s": (whole(5, 3600), 60),
-        "always_listen": (true_or_false, True),  # listen without an inspection running (fixed sensors)
-        "ignore": (items(text(17, 17), 64), []),  # addresses of known emitters
-        "fitted": (items(one_of(*PARTS), len(PARTS)), []),  # all parts that are there; []: as the board is sold
-        "selftest_at_start": (true_or_false, False),
+        "device": (("text", 1, 32), None),
+        "key": (("hex", 64), None),  # the device's HMAC and broker key
+        "broker": (("text", 1, 253), None),  # host name or address
+        "port": (("int", 1, 65535), 8883),
+        "tls": (BOOL, True),
+        "ca": (("text", 0, 4096), ""),  # PEM of the authority that issues the broker's certificate
+        "client_cert": (("text", 0, 4096), ""),
+        "client_key": (("text", 0, 4096), ""),
+        "uplink": (("one_of", ("wifi", "ethernet")), "wifi"),
+        "wifi": (("list", {"ssid": ("text", 1, 32), "password": ("text", 0, 63)}, 0, 8), []),
+        "board": (("text", 1, 32), "esp32_devkit"),
+        "channels": (("list", ("int", 1, 13), 1, 13), list(range(1, 14))),
+        "upload_every_s": (("int", 10, 3600), 60),
+        "journal_bytes": (("int", 8192, 16 << 20), 512 << 10),
+        "ntp": (("text", 0, 253), "pool.ntp.org"),  # "": no NTP, wait for the server's time
+        "keepalive_s": (("int", 5, 3600), 60),
+        "always_listen": (BOOL, True),  # listen without an inspection running (fixed sensors)
+        "ignore": (("list", ("text", 17, 17), 0, 64), []),  # addresses of known emitters
+        "fitted": (
+            ("list", ("one_of", PARTS), 0, len(PARTS)),
+            [],
+        ),  # all parts that are fitted; []: those that the board is sold with
+        "selftest_at_start": (BOOL, False),
     }
 
 

@@ -6,7 +6,7 @@ Every MQTT topic there is, and who may write it.
     leaf     written by  retained  QoS  is
     state    sensor      yes       1    init, ready, sleeping, disconnected; lost is the last will
     info     sensor      yes       1    what the sensor is, and its health
-    report   sensor      no        1    everything that must not be lost; see report.py
+    report   sensor      no        1    everything that must not be lost; see messages.py
     live     sensor      no        0    proximity while someone is following a signal
     ack      sensor      no        1    the answer to a cmd
     want     sensor      no        1    asks for a part of a file of an update

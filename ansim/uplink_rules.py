@@ -1,7 +1,7 @@
 """
-What a message from a sensor must look like: the tables behind report.decode() for state, info, report, live, ack and want.
+Schemas (schema.py) of the messages from a sensor: state, info, report, live, ack and want.
 
-Only the server and the tools load this file.
+Loaded by decode.py on the server and in the tools, never on a sensor.
 """
 
 from ansim import topics
@@ -20,155 +20,127 @@ from ansim.messages import (
     STIMULUS,
     SWEEP,
 )
-from ansim.schema import (
-    address,
-    any_object,
-    either,
-    hexadecimal,
-    items,
-    maybe,
-    one_of,
-    record,
-    row,
-    text,
-    true_or_false,
-    whole,
-)
+from ansim.schema import ADDRESS, ANY_OBJECT, BOOL
 
 MAX_COUNT = (1 << 31) - 1
 MAX_TIME_S = 1 << 34
 MAX_TICK_MS = 1 << 45
 
-_boot = whole(1, MAX_COUNT)
-_count = whole(0, MAX_COUNT)
-_tick_ms = whole(0, MAX_TICK_MS)
-_time_s = whole(0, MAX_TIME_S)
-_channel = whole(0, 14)
-_dbm = whole(-128, 20)
-_id = text(40)
-_version = {"v": one_of(FORMAT_VERSION)}
+_boot = ("int", 1, MAX_COUNT)
+_count = ("int", 0, MAX_COUNT)
+_tick_ms = ("int", 0, MAX_TICK_MS)
+_time_s = ("int", 0, MAX_TIME_S)
+_channel = ("int", 0, 14)
+_dbm = ("int", -128, 20)
+_id = ("text", 0, 40)
+_version = ("one_of", (FORMAT_VERSION,))
+_signed = ("int", -MAX_COUNT, MAX_COUNT)
+_code = ("text", 1, 32)
 
 
-def _with_version(fields):
-    fields = dict(fields)
-    fields.update(_version)
-    return record(fields)
-
-
-# The bodies of the reports, by kind.
+# Bodies of reports by kind.
 BODIES = {
-    SWEEP: record(
-        {
-            "from_ms": _tick_ms,
-            "to_ms": _tick_ms,
-            "capabilities": items(one_of(*CAPABILITIES), 8),
-            # one row a channel: channel, ms listened, frames, undecodable, records lost in the ring
-            "channels": items(row(whole(1, 14), _count, _count, _count, _count), 14),
-            "deaf_ms": _count,  # not listening with the sniffer: uploading, scanning, BLE
-            "stations": _count,  # transmitters heard
-            "access_points": _count,
-            "ble": _count,  # different BLE advertisers heard
-            "full": true_or_false,  # a table was full: not every station could be followed
-            "spectrum_sweeps?": _count,  # nRF24 looks at the whole band
-        }
-    ),
-    FINDING: record(
-        {
-            "event": one_of(*EVENTS),
-            "detector": text(32, 1),
-            "subject": address,
-            "bssid": either(address, one_of("")),
-            "first_ms": _tick_ms,
-            "last_ms": _tick_ms,
-            "score": whole(0, 100),
-            "channel": _channel,
-            "rssi_dbm": _dbm,
-            # one row a rule: rule id, value, threshold, weight
-            "evidence": items(row(text(32, 1), *[whole(-MAX_COUNT, MAX_COUNT)] * 3), 24),
-            # one row a cause: cause id, verdict
-            "considered": items(row(text(32, 1), one_of("for", "against", "open")), 16),
-            "label?": text(64),  # the SSID or BLE name that a name rule fired on
-        }
-    ),
-    SELFTEST: record(
-        {
-            "passed": true_or_false,
-            # one row a check: check id, passed, value
-            "checks": items(row(text(32, 1), true_or_false, whole(-MAX_COUNT, MAX_COUNT)), 24),
-            "took_ms": _count,
-        }
-    ),
-    CLOCK: record({"at_tick_ms": _tick_ms, "time_s": _time_s, "source": one_of("ntp", "server")}),
-    DROPPED: record({"first": _boot, "last": _boot, "reports": _count}),
-    RESET: record({"cause": text(32), "crashes": _count, "version": text(32), "slot": text(8)}),
-    SESSION: record({"what": one_of("started", "stopped"), "by": one_of("cmd", "button", "limit")}),
-    STIMULUS: record(
-        {
-            "subject": address,
-            "slots": _count,
-            "p_ppm": whole(0, 1000000),  # p-value in parts per million
-            "effect_permille": whole(-100000, 100000),  # busy over quiet byte rate minus one
-            "heard_permille": whole(0, 1000),  # share of the slots' time the radio was listening
-        }
-    ),
+    SWEEP: {
+        "from_ms": _tick_ms,
+        "to_ms": _tick_ms,
+        "capabilities": ("list", ("one_of", CAPABILITIES), 0, 8),
+        # one row per channel: channel, ms listened, frames, undecodable frames, records lost in the ring
+        "channels": ("list", ("row", (("int", 1, 14), _count, _count, _count, _count)), 0, 14),
+        "deaf_ms": _count,  # time without the sniffer: uploading, scanning, BLE
+        "stations": _count,  # transmitters heard
+        "access_points": _count,
+        "ble": _count,  # different BLE advertisers heard
+        "full": BOOL,  # a table was full, so not every station could be followed
+        "spectrum_sweeps?": _count,  # sweeps of the nRF24 over the whole band
+    },
+    FINDING: {
+        "event": ("one_of", EVENTS),
+        "detector": ("text", 1, 32),
+        "subject": ADDRESS,
+        "bssid": ("either", ADDRESS, ("one_of", ("",))),
+        "first_ms": _tick_ms,
+        "last_ms": _tick_ms,
+        "score": ("int", 0, 100),
+        "channel": _channel,
+        "rssi_dbm": _dbm,
+        # one row per rule: rule id, value, threshold, weight
+        "evidence": ("list", ("row", (_code, _signed, _signed, _signed)), 0, 24),
+        # one row per cause: cause id, verdict
+        "considered": ("list", ("row", (_code, ("one_of", ("for", "against", "open")))), 0, 16),
+        "label?": ("text", 0, 64),  # the SSID or BLE name that a name rule fired on
+    },
+    SELFTEST: {
+        "passed": BOOL,
+        # one row per check: check id, passed, value
+        "checks": ("list", ("row", (_code, BOOL, _signed)), 0, 24),
+        "took_ms": _count,
+    },
+    CLOCK: {"at_tick_ms": _tick_ms, "time_s": _time_s, "source": ("one_of", ("ntp", "server"))},
+    DROPPED: {"first": _boot, "last": _boot, "reports": _count},
+    RESET: {"cause": ("text", 0, 32), "crashes": _count, "version": ("text", 0, 32), "slot": ("text", 0, 8)},
+    SESSION: {"what": ("one_of", ("started", "stopped")), "by": ("one_of", ("cmd", "button", "limit"))},
+    STIMULUS: {
+        "subject": ADDRESS,
+        "slots": _count,
+        "p_ppm": ("int", 0, 1000000),  # p-value in parts per million
+        "effect_permille": ("int", -100000, 100000),  # byte rate in movement over that in stillness, minus one
+        "heard_permille": ("int", 0, 1000),  # share of the slots' time in which the radio listened
+    },
 }
 
-_report = _with_version(
-    {
-        "boot": _boot,
-        "seq": _boot,
-        "prev": either(hexadecimal(16), one_of("")),
-        "tick_ms": _tick_ms,
-        "at_s": maybe(_time_s),
-        "inspection": _id,  # "": none; "u<boot>-<n>": started by the button, not yet assigned
-        "kind": one_of(*KINDS),
-        "body": any_object,
-    }
-)
+_report = {
+    "v": _version,
+    "boot": _boot,
+    "seq": _boot,
+    "prev": ("either", ("hex", 16), ("one_of", ("",))),
+    "tick_ms": _tick_ms,
+    "at_s": ("nullable", _time_s),
+    "inspection": _id,  # "": none; "u<boot>-<n>": started by the button, not yet assigned
+    "kind": ("one_of", KINDS),
+    "body": ANY_OBJECT,
+}
 
-_state = _with_version({"boot": whole(0, MAX_COUNT), "state": one_of(*STATES), "nonce": text(16)})
-_info = _with_version(
-    {
-        "boot": _boot,
-        "version": text(32),  # of the application
-        "interpreter": text(64),
-        "board": text(32),
-        "slot": text(8),
-        "capabilities": items(one_of(*CAPABILITIES), 8),
-        "fitted": items(text(16), 16),  # led, buzzer, button, oled, battery...
-        "uplink": one_of("wifi", "ethernet"),
-        "up_s": _count,
-        "battery_percent": maybe(whole(0, 100)),
-        "free_heap_bytes": _count,
-        "crashes": _count,
-        "reset_cause": text(32),
-        "journal_bytes": _count,
-        "journal_reports": _count,  # waiting to be confirmed
-        "journal_dropped": _count,
-        "ring_dropped": _count,
-        "live_dropped": _count,
-        "connects": _count,
-        "rssi_dbm": maybe(_dbm),  # of its own uplink
-        "clock": one_of("unknown", "ntp", "server"),
-        "inspection": _id,
-        "safe?": true_or_false,  # safe mode: after many crashes it only delivers and obeys
-        "update?": hexadecimal(64),  # of the running slot's manifest, once the broker was reached with it
-        "failed_update?": text(64),  # SHA-256 of the manifest that was rolled back, or why it was not installed
-    }
-)
-_live = _with_version(
-    {
-        "boot": _boot,
-        "tick_ms": _tick_ms,
-        "subject": address,
-        "rssi_dbm": _dbm,
-        "smoothed_dbm": _dbm,
-        "sigma_db": whole(0, 100),
-        "trend": one_of("warmer", "colder", "same", "lost"),
-    }
-)
-_want = _with_version({"boot": _boot, "sha256": hexadecimal(64), "offset": _count})
-_ack = _with_version({"boot": _boot, "id": text(40, 1), "ok": true_or_false, "error": text(200)})
+_state = {"v": _version, "boot": ("int", 0, MAX_COUNT), "state": ("one_of", STATES), "nonce": ("text", 0, 16)}
+_info = {
+    "v": _version,
+    "boot": _boot,
+    "version": ("text", 0, 32),  # of the application
+    "interpreter": ("text", 0, 64),
+    "board": ("text", 0, 32),
+    "slot": ("text", 0, 8),
+    "capabilities": ("list", ("one_of", CAPABILITIES), 0, 8),
+    "fitted": ("list", ("text", 0, 16), 0, 16),  # led, buzzer, button, oled, battery...
+    "uplink": ("one_of", ("wifi", "ethernet")),
+    "up_s": _count,
+    "battery_percent": ("nullable", ("int", 0, 100)),
+    "free_heap_bytes": _count,
+    "crashes": _count,
+    "reset_cause": ("text", 0, 32),
+    "journal_bytes": _count,
+    "journal_reports": _count,  # waiting for confirmation
+    "journal_dropped": _count,
+    "ring_dropped": _count,
+    "live_dropped": _count,
+    "connects": _count,
+    "rssi_dbm": ("nullable", _dbm),  # of its own uplink
+    "clock": ("one_of", ("unknown", "ntp", "server")),
+    "inspection": _id,
+    "safe?": BOOL,  # in safe mode: after many crashes it only delivers reports and takes commands
+    "update?": ("hex", 64),  # SHA-256 of the running slot's manifest, once it has reached the broker
+    "failed_update?": ("text", 0, 64),  # SHA-256 of the manifest that was rolled back, or why it was not installed
+}
+_live = {
+    "v": _version,
+    "boot": _boot,
+    "tick_ms": _tick_ms,
+    "subject": ADDRESS,
+    "rssi_dbm": _dbm,
+    "smoothed_dbm": _dbm,
+    "sigma_db": ("int", 0, 100),
+    "trend": ("one_of", ("warmer", "colder", "same", "lost")),
+}
+_want = {"v": _version, "boot": _boot, "sha256": ("hex", 64), "offset": _count}
+_ack = {"v": _version, "boot": _boot, "id": ("text", 1, 40), "ok": BOOL, "error": ("text", 0, 200)}
 
 _MESSAGES = {
     topics.STATE: _state,
@@ -180,11 +152,11 @@ _MESSAGES = {
 }
 
 
-def message(leaf):
-    """Return the rule for the messages on a leaf."""
+def message(leaf: str) -> dict:
+    """Return the schema of the messages on a leaf."""
     return _MESSAGES[leaf]
 
 
-def body(kind):
-    """Return the rule for the body of a kind of report."""
+def body(kind: str) -> dict:
+    """Return the schema of the body of a kind of report."""
     return BODIES[kind]

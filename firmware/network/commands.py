@@ -18,6 +18,7 @@ import os
 from collections import namedtuple
 
 from ansim import envelope, messages, topics
+from ansim.decode import BadMessage, argument_problems, decode_message
 from firmware.network.clock import StaleTime
 
 MAX_REMEMBERED = 32  # beyond this the command that expires first is forgotten
@@ -61,8 +62,8 @@ class Commands:
         An exception of a handler passes.
         """
         try:
-            command = messages.decode(topics.CMD, envelope.unseal(self._key, self._topic, payload))
-        except (envelope.BadEnvelope, messages.BadMessage) as error:
+            command = decode_message(topics.CMD, envelope.unseal(self._key, self._topic, payload))
+        except (envelope.BadEnvelope, BadMessage) as error:
             self.refused += 1
             print("refused a command:", error)
             return None
@@ -92,7 +93,7 @@ class Commands:
         return Answer(command_id, error, after)
 
     def _take_time(self, args):
-        problems = messages.arguments_problems(messages.TIME, args)
+        problems = argument_problems(messages.TIME, args)
         if problems:
             return "; ".join(problems)
         try:
@@ -103,7 +104,7 @@ class Commands:
 
     def _refusal(self, command):
         """Return why this command is not carried out, "" if it is."""
-        problems = messages.arguments_problems(command["name"], command["args"])
+        problems = argument_problems(command["name"], command["args"])
         if problems is None or command["name"] not in self._handlers:
             return "unknown command " + command["name"]
         if problems:

@@ -19,6 +19,7 @@ import binascii
 import os
 
 from ansim import envelope, messages, topics
+from ansim.decode import BadMessage, decode_message
 from firmware.network.mqtt import BrokerError, Client, TimedOut
 
 MARK_REPORTS = 16  # reports between two marks
@@ -182,8 +183,8 @@ class Session:
         """Free what the server holds. A message that is not signed by our key does nothing."""
         try:
             body = envelope.unseal(self._key, self._topic(topics.STORED), payload)
-            rows = messages.decode(topics.STORED, body)["upto"]
-        except (envelope.BadEnvelope, messages.BadMessage) as error:
+            rows = decode_message(topics.STORED, body)["upto"]
+        except (envelope.BadEnvelope, BadMessage) as error:
             self._commands.refused += 1
             print("refused a stored:", error)
             return
@@ -202,8 +203,8 @@ class Session:
     def _take_part(self, payload):
         try:
             body = envelope.unseal(self._key, self._topic(topics.PART), payload)
-            self._part = messages.decode(topics.PART, body)
-        except (envelope.BadEnvelope, messages.BadMessage) as error:
+            self._part = decode_message(topics.PART, body)
+        except (envelope.BadEnvelope, BadMessage) as error:
             self._commands.refused += 1
             print("refused a part:", error)
 

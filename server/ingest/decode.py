@@ -9,6 +9,7 @@ from collections import namedtuple
 from functools import lru_cache
 
 from ansim import messages, topics
+from ansim.decode import BadMessage, UnknownVersion, decode_message
 from ansim.downlink_rules import MAX_COUNT
 from ansim.envelope import BadEnvelope
 from server import envelope_signer
@@ -64,10 +65,10 @@ def read(keyring: Keyring, topic: str, payload: bytes, now_s: int) -> Letter:
         raise Bad(counters.REVOKED, name, "the sensor is revoked")
     body = _unseal(keyring, sensor, topic, payload, now_s)
     try:
-        message = (fast_decode.decode(body) if leaf == topics.REPORT else None) or messages.decode(leaf, body)
-    except messages.UnknownVersion as error:
+        message = (fast_decode.decode(body) if leaf == topics.REPORT else None) or decode_message(leaf, body)
+    except UnknownVersion as error:
         raise Bad(counters.UNKNOWN_VERSION, name, str(error)) from None
-    except messages.BadMessage as error:
+    except BadMessage as error:
         message = _unreadable(body) if leaf == topics.REPORT else None
         if message is None:
             raise Bad(counters.MALFORMED, name, str(error)) from None

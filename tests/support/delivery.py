@@ -12,6 +12,7 @@ from pathlib import Path
 import paho.mqtt.client as paho
 
 from ansim import envelope, messages, topics
+from ansim.decode import decode_message
 from tests.conftest import ROOT
 from tools.hardware import payload
 
@@ -171,7 +172,7 @@ class TinyServer:
         except envelope.BadEnvelope:
             self.unsigned += 1
             return
-        decoded = messages.decode(leaf, body)
+        decoded = decode_message(leaf, body)
         if leaf == topics.REPORT and not self.deaf:
             self._keep(decoded)
         elif leaf == topics.STATE:

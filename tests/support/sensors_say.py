@@ -10,6 +10,7 @@ What sensors report, for tests of the pages: messages as ansim/messages.py check
 from sqlalchemy import select
 
 from ansim import messages, topics
+from ansim.decode import decode_message
 from server import clock
 from server.models import Sensor
 from server.services.findings.pseudonyms import Pseudonyms
@@ -70,7 +71,7 @@ class SensorsSay:
     def info(self, name, **changed):
         """What it is and how it is."""
         message = messages.info({**INFO, **changed})
-        messages.decode(topics.INFO, messages.encode(message))
+        decode_message(topics.INFO, messages.encode(message))
         with self._sessions.begin() as session:
             health.take_info(session, _sensor(session, name).id, message)
 
@@ -121,7 +122,7 @@ class SensorsSay:
         now_s = clock.now_s()
         message = messages.report(3, seq, "", 60000 + seq, now_s, inspection, kind, body)
         data = messages.encode(message)
-        message = messages.decode(topics.REPORT, data)
+        message = decode_message(topics.REPORT, data)
         with self._sessions.begin() as session:
             incoming = [store.Incoming(_sensor(session, name).id, message, data)]
             store.record(session, Pseudonyms(self._vault), incoming, now_s)

@@ -16,7 +16,7 @@ import heapq
 import itertools
 import random
 
-from ansim.schema import maybe, one_of, record
+from ansim import schema
 from tools.traffic.packets import (
     CBR,
     IP_TO_MPDU_BYTES,
@@ -100,22 +100,10 @@ def check(spec, where="pattern") -> list:
     kind = spec.get("kind")
     if type(kind) is not str or kind not in KINDS:
         return [f"{where}.kind should be one of {', '.join(sorted(KINDS))}"]
-    fields = {"kind": one_of(kind), "duration_s?": maybe(number(0.001, 1e7))}
+    fields = {"kind": ("one_of", (kind,)), "duration_s?": ("nullable", ("number", 0.001, 1e7))}
     for name, limits in KINDS[kind].items():
-        fields[name + "?"] = one_of(*limits) if type(limits[0]) is str else number(limits[0], limits[1])
-    problems = []
-    record(fields)(spec, where, problems)
-    return problems
-
-
-def number(low, high):
-    """A schema rule: a whole or decimal number low..high."""
-
-    def rule(value, where, problems):
-        if type(value) not in (int, float) or not low <= value <= high:
-            problems.append(f"{where} should be a number {low}..{high}")
-
-    return rule
+        fields[name + "?"] = ("one_of", limits) if type(limits[0]) is str else ("number", limits[0], limits[1])
+    return schema.check(fields, spec, where)
 
 
 def frames(spec: dict, seed=0):

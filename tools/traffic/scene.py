@@ -24,11 +24,10 @@ from pathlib import Path
 
 from ansim.frame_header import KIND_MANAGEMENT, RECORD_FORMAT, SUBTYPE_BEACON, address_bytes
 from ansim.observation import AccessPoint
-from ansim.schema import address, any_object, check, either, items, one_of, record, text, true_or_false, whole
+from ansim.schema import ADDRESS, ANY_OBJECT, BOOL, check
 from tools.lib.errors import ToolError
 from tools.traffic import air, patterns, streams
 from tools.traffic.advertisers import Analogue, Beacon, ble_payload
-from tools.traffic.patterns import number
 
 AUTH = {"open": 0, "wep": 1, "wpa-psk": 2, "wpa2-psk": 3, "wpa/wpa2-psk": 4, "wpa2-enterprise": 5, "wpa3-psk": 6}
 BEACON_US = 102_400
@@ -39,82 +38,80 @@ MOST_EMITTERS = 500
 # makes up its address itself, which shows in its first byte.
 MADE_DEVICE, MADE_BSSID, MADE_CLIENT, MADE_PHONE = "ac:de:48:00", "ac:de:48:01", "da:de:48:02", "da:de:48:00"
 
-_dbm = whole(-128, 20)
-_channel = whole(1, 14)
-_walk = items(lambda value, where, problems: _point(value, where, problems), 1000, 1)
+_dbm = ("int", -128, 20)
+_channel = ("int", 1, 14)
+_share = ("number", 0, 1)
+_time_s = ("number", 0, 1e7)
+_walk = ("list", ("row", (("number", 0, 1e7), ("number", -128, 20))), 1, 1000)  # [[t_s, dbm], ...]
 
-EMITTER = record(
-    {
-        "name?": text(64),  # for people
-        "stream?": text(4096, 1),
-        "pattern?": any_object,
-        "role?": one_of(air.STATION, air.AP),  # AP: the device is its own access point; default station
-        "mac?": address,  # default a made-up one, by its place in the list
-        "bssid?": address,  # default a made-up one for its channel; of an AP its own address
-        "client?": address,  # who an AP talks to
-        "channel?": _channel,  # default 6; of a whole capture: move all its frames there
-        "rssi_dbm?": either(_dbm, _walk),  # default -60; [[t_s, dbm], ...] for a sensor that is carried about
-        "partner_dbm?": _dbm,  # of its access point or client; default -60
-        "jitter_db?": number(0, 20),  # standard deviation of each frame's signal; default 2
-        "start_s?": number(0, 1e7),  # when it begins; default 0
-        "end_s?": number(0, 1e7),  # when it falls silent; default never
-        "from_s?": number(0, 1e9),  # the part of the stream that is played; default all
-        "to_s?": number(0, 1e9),
-        "loop?": true_or_false,  # again when it has ended; default false
-        "loss?": number(0, 1),  # share of its frames the sensor does not hear; default 0
-        "burst_ms?": number(0, 60000),  # mean length of the periods in which they are lost; default 0, one by one
-        "retries?": number(0, 1),  # share of frames sent twice; default 0
-        "control?": true_or_false,  # its ACKs and Block Acks are on the air too; default true
-        "cts?": true_or_false,  # and a CTS before each burst; default false
-        "undecodable?": true_or_false,  # its data cannot be read by the sensor's radio; default false
-    }
-)
-SCENE = record(
-    {
-        "about?": text(2000),
-        "duration_s": number(0.1, 1e7),
-        "emitters?": items(EMITTER, MOST_EMITTERS),
-        "access_points?": items(
-            record(
-                {
-                    "ssid": text(32),
-                    "bssid": address,
-                    "channel": _channel,
-                    "rssi_dbm": _dbm,
-                    "auth?": either(whole(0, 20), one_of(*AUTH)),
-                    "beacons?": true_or_false,
-                    "loss?": number(0, 1),
-                }
-            ),
-            200,
-        ),
-        "ble?": items(
-            record(
-                {
-                    "addr": address,
-                    "addr_type?": whole(0, 1),
-                    "name?": text(29),
-                    "adv_hex?": text(62),
-                    "rssi_dbm": _dbm,
-                    "interval_ms?": whole(20, 60000),
-                }
-            ),
-            200,
-        ),
-        "analogue?": items(
-            record(
-                {
-                    "centre_mhz": number(2400, 2526),
-                    "width_mhz": number(1, 60),
-                    "duty?": number(0, 1),
-                    "start_s?": number(0, 1e7),
-                    "end_s?": number(0, 1e7),
-                }
-            ),
-            20,
-        ),
-    }
-)
+EMITTER = {
+    "name?": ("text", 0, 64),  # for people
+    "stream?": ("text", 1, 4096),
+    "pattern?": ANY_OBJECT,
+    "role?": ("one_of", (air.STATION, air.AP)),  # AP: the device is its own access point; default station
+    "mac?": ADDRESS,  # default a made-up one, by its place in the list
+    "bssid?": ADDRESS,  # default a made-up one for its channel; of an AP its own address
+    "client?": ADDRESS,  # who an AP talks to
+    "channel?": _channel,  # default 6; of a whole capture: move all its frames there
+    "rssi_dbm?": ("either", _dbm, _walk),  # default -60; [[t_s, dbm], ...] for a sensor that is carried about
+    "partner_dbm?": _dbm,  # of its access point or client; default -60
+    "jitter_db?": ("number", 0, 20),  # standard deviation of each frame's signal; default 2
+    "start_s?": _time_s,  # when it begins; default 0
+    "end_s?": _time_s,  # when it falls silent; default never
+    "from_s?": ("number", 0, 1e9),  # the part of the stream that is played; default all
+    "to_s?": ("number", 0, 1e9),
+    "loop?": BOOL,  # again when it has ended; default false
+    "loss?": _share,  # share of its frames the sensor does not hear; default 0
+    "burst_ms?": ("number", 0, 60000),  # mean length of the periods in which they are lost; default 0, one by one
+    "retries?": _share,  # share of frames sent twice; default 0
+    "control?": BOOL,  # its ACKs and Block Acks are on the air too; default true
+    "cts?": BOOL,  # and a CTS before each burst; default false
+    "undecodable?": BOOL,  # its data cannot be read by the sensor's radio; default false
+}
+SCENE = {
+    "about?": ("text", 0, 2000),
+    "duration_s": ("number", 0.1, 1e7),
+    "emitters?": ("list", EMITTER, 0, MOST_EMITTERS),
+    "access_points?": (
+        "list",
+        {
+            "ssid": ("text", 0, 32),
+            "bssid": ADDRESS,
+            "channel": _channel,
+            "rssi_dbm": _dbm,
+            "auth?": ("either", ("int", 0, 20), ("one_of", tuple(AUTH))),
+            "beacons?": BOOL,
+            "loss?": _share,
+        },
+        0,
+        200,
+    ),
+    "ble?": (
+        "list",
+        {
+            "addr": ADDRESS,
+            "addr_type?": ("int", 0, 1),
+            "name?": ("text", 0, 29),
+            "adv_hex?": ("text", 0, 62),
+            "rssi_dbm": _dbm,
+            "interval_ms?": ("int", 20, 60000),
+        },
+        0,
+        200,
+    ),
+    "analogue?": (
+        "list",
+        {
+            "centre_mhz": ("number", 2400, 2526),
+            "width_mhz": ("number", 1, 60),
+            "duty?": _share,
+            "start_s?": _time_s,
+            "end_s?": _time_s,
+        },
+        0,
+        20,
+    ),
+}
 
 
 def load(path) -> "Scene":
@@ -325,13 +322,6 @@ def _addresses(index, emitter):
 def _auth(ap):
     auth = ap.get("auth", 3)
     return AUTH[auth] if type(auth) is str else auth
-
-
-def _point(value, where, problems):
-    """One [t_s, dbm] of a walk."""
-    good = type(value) is list and len(value) == 2 and all(type(one) in (int, float) for one in value)
-    if not good or not (0 <= value[0] <= 1e7 and -128 <= value[1] <= 20):
-        problems.append(f"{where} should be [t_s, dbm]")
 
 
 def _contradictions(given, folder):

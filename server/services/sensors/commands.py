@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ansim import messages
+from ansim.decode import argument_problems
 from server import clock
 from server.models.sensors import Command, Sensor
 
@@ -22,7 +23,7 @@ _WITH_ADDRESSES = {messages.INSPECTION_START: "known", messages.LOCATE: "subject
 
 def send(session: Session, sensor: Sensor, name: str, args: dict, user=None, lifetime_s: int = LIFETIME_S) -> Command:
     """Queue a command for a sensor. Raises ValueError if name or args do not fit ansim/downlink_rules.py."""
-    problems = messages.arguments_problems(name, args)
+    problems = argument_problems(name, args)
     if problems is None or problems:
         raise ValueError(f"{name}: " + ("; ".join(problems) if problems else "no such command"))
     now_s = clock.now_s()

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansim import messages, topics
+from ansim.decode import BadMessage, UnknownVersion, argument_problems, decode_message
 from tests.conftest import ROOT
 
 EXAMPLES = [
@@ -24,7 +25,7 @@ ANY_JSON = st.recursive(
 
 @pytest.mark.parametrize(("leaf", "message"), EXAMPLES)
 def test_a_documented_example_passes_its_check(leaf, message):
-    assert messages.decode(leaf, messages.encode(message)) == message
+    assert decode_message(leaf, messages.encode(message)) == message
 
 
 def test_every_leaf_kind_and_command_has_a_documented_example():
@@ -32,11 +33,11 @@ def test_every_leaf_kind_and_command_has_a_documented_example():
     assert set(REPORTS) == set(messages.KINDS)
     commands = {message["name"]: message["args"] for leaf, message in EXAMPLES if leaf == topics.CMD}
     assert set(commands) == set(messages.COMMANDS)
-    assert all(messages.arguments_problems(name, args) == [] for name, args in commands.items())
+    assert all(argument_problems(name, args) == [] for name, args in commands.items())
 
 
 def test_a_command_nobody_knows_has_no_arguments_to_check():
-    assert messages.arguments_problems("dance", {}) is None
+    assert argument_problems("dance", {}) is None
 
 
 @pytest.mark.parametrize("kind", messages.KINDS)
@@ -45,8 +46,8 @@ def test_a_report_without_one_of_its_fields_is_refused_by_name(kind):
     field = sorted(message["body"])[0]
     broken = dict(message, body={key: value for key, value in message["body"].items() if key != field})
 
-    with pytest.raises(messages.BadMessage, match=f"body: {field} is missing"):
-        messages.decode(topics.REPORT, messages.encode(broken))
+    with pytest.raises(BadMessage, match=f"body: {field} is missing"):
+        decode_message(topics.REPORT, messages.encode(broken))
 
 
 @pytest.mark.parametrize(
@@ -62,27 +63,27 @@ def test_a_report_without_one_of_its_fields_is_refused_by_name(kind):
     ],
 )
 def test_a_wrong_field_is_named(change, complaint):
-    with pytest.raises(messages.BadMessage, match=complaint):
-        messages.decode(topics.REPORT, messages.encode(dict(REPORTS[messages.SWEEP], **change)))
+    with pytest.raises(BadMessage, match=complaint):
+        decode_message(topics.REPORT, messages.encode(dict(REPORTS[messages.SWEEP], **change)))
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"[]", b"null", b'{"v":', b"[" * 100_000])
 def test_what_is_not_a_json_object_is_refused(data):
-    with pytest.raises(messages.BadMessage):
-        messages.decode(topics.REPORT, data)
+    with pytest.raises(BadMessage):
+        decode_message(topics.REPORT, data)
 
 
 def test_a_newer_format_is_told_apart_from_rubbish():
-    with pytest.raises(messages.UnknownVersion):
-        messages.decode(topics.REPORT, b'{"v":2,"brand":"new"}')
+    with pytest.raises(UnknownVersion):
+        decode_message(topics.REPORT, b'{"v":2,"brand":"new"}')
 
 
 @given(st.sampled_from(topics.FROM_SENSOR + topics.TO_SENSOR), ANY_JSON)
 def test_no_json_whatever_gets_past_with_another_exception(leaf, value):
     data = json.dumps(dict(value, v=1) if isinstance(value, dict) else value).encode()
     try:
-        messages.decode(leaf, data)
-    except messages.BadMessage as error:
+        decode_message(leaf, data)
+    except BadMessage as error:
         assert "\n" not in str(error)
 
 
@@ -93,6 +94,6 @@ def test_a_mutated_example_is_good_or_refused_never_more(example, data):
     where = data.draw(st.sampled_from(sorted(message)))
     message[where] = data.draw(ANY_JSON)
     try:
-        messages.decode(leaf, messages.encode(message))
-    except messages.BadMessage:
+        decode_message(leaf, messages.encode(message))
+    except BadMessage:
         pass

@@ -6,6 +6,7 @@ from array import array
 import pytest
 
 from ansim import messages
+from ansim.decode import decode_message
 from ansim.detect import camera_evidence as evidence
 from ansim.detect import weights
 from ansim.detect.camera_stream import CLEAR_SCORE, MOST_EVIDENCE, CameraStream
@@ -69,7 +70,7 @@ def test_every_finding_fits_into_a_report():
     assert {one.event for one in findings} >= {RAISED, UPDATED, CLEARED}
     for one in findings:
         made = messages.report(1, 1, "", one.at_ms, None, "", messages.FINDING, messages.finding_body(one))
-        assert messages.decode("report", messages.encode(made)) == made
+        assert decode_message("report", messages.encode(made)) == made
         assert len(one.evidence) <= MOST_EVIDENCE
 
 

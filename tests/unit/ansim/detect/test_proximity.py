@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansim import topics
+from ansim.decode import decode_message
 from ansim.detect.proximity import COLDER, LOST, LOST_MS, SAME, WARMER, Proximity
-from ansim.messages import decode, encode, live
+from ansim.messages import encode, live
 from tests.support.walks import SECONDS, nearing_db, walk
 
 SEEDS = range(12)
@@ -154,4 +155,4 @@ def test_no_order_of_times_and_levels_breaks_it(steps):
             near.add(now_ms, rssi_dbm)
         told = near.reading(now_ms)
         message = live(1, now_ms, "c0:ff:ee:00:00:01", told.rssi_dbm, told.smoothed_dbm, told.sigma_db, told.trend)
-        decode(topics.LIVE, encode(message))
+        decode_message(topics.LIVE, encode(message))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ansim.decode import argument_problems
 from ansim.detect.stimulus import (
     LAGS,
     MAX_BINS,
@@ -21,7 +22,7 @@ from ansim.detect.stimulus import (
     verdict,
 )
 from ansim.frame_header import FLAG_RETRY, RECORD_BYTES, pack_into
-from ansim.messages import SLOTS, STIMULUS, arguments_problems
+from ansim.messages import SLOTS, STIMULUS
 from ansim.schema import check
 from ansim.uplink_rules import BODIES
 from tests.conftest import ROOT, SHARED
@@ -140,7 +141,7 @@ def test_planned_slots_fit_the_command_cover_the_time_and_differ():
     for seed in range(20):
         slots = plan_slots(seed)
         args = {"subject": CAMERA, "channel": 6, "slots": [list(row) for row in slots]}
-        assert arguments_problems(SLOTS, args) == []
+        assert argument_problems(SLOTS, args) == []
         assert sum(length for _, length, _ in slots) == 120000
         assert all(3000 <= length <= 9000 for _, length, _ in slots)
         Stimulus(CAMERA, slots)

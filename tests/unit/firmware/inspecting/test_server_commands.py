@@ -1,4 +1,5 @@
 from ansim import messages, uplink_rules
+from ansim.decode import argument_problems
 from ansim.frame_header import address_bytes
 from ansim.schema import check
 from firmware.inspecting.server_commands import Orders
@@ -60,7 +61,7 @@ def made(inspection=None):
 def test_every_order_of_the_table_is_one_of_the_messages():
     handlers, *_ = made()
 
-    assert all(messages.arguments_problems(name, {}) is not None for name in handlers)
+    assert all(argument_problems(name, {}) is not None for name in handlers)
 
 
 def test_an_inspection_is_started_and_stopped():

@@ -11,6 +11,7 @@ import pytest
 
 from ansim import messages as report
 from ansim import topics
+from ansim.decode import decode_message
 from ansim.envelope import digest
 from firmware.journal.journal import MAX_REPORT_BYTES, Journal
 from firmware.journal.segment import records
@@ -48,7 +49,7 @@ def waiting(journal) -> list:
     """Every waiting report as the decoded message, checked against the format."""
     found, cursor = [], journal.cursor()
     while record := cursor.next():
-        message = report.decode(topics.REPORT, record[2])
+        message = decode_message(topics.REPORT, record[2])
         assert (message["boot"], message["seq"]) == record[:2]
         found.append(message)
     return found

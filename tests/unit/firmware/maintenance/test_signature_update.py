@@ -7,6 +7,7 @@ import struct
 import pytest
 
 from ansim import messages, signatures
+from ansim.decode import argument_problems
 from firmware.maintenance import signature_update
 
 KEY = bytes(range(32))
@@ -47,9 +48,7 @@ def test_a_newer_table_is_used_from_the_next_start(tmp_path):
 
 
 def test_every_part_fits_the_command(tmp_path):
-    assert not [
-        one for args in parts(table(NEWER), 6000) for one in messages.arguments_problems(messages.SIGNATURES, args)
-    ]
+    assert not [one for args in parts(table(NEWER), 6000) for one in argument_problems(messages.SIGNATURES, args)]
 
 
 def test_parts_may_come_twice_and_go_on_after_a_restart(tmp_path):

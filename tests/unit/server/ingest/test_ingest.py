@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from ansim import envelope, messages, topics
+from ansim.decode import argument_problems, decode_message
 from server import envelope_signer
 from server.ingest import decode, mqtt_client, outgoing, rejections
 from server.ingest.keyring import Entry, Keyring
@@ -214,7 +215,7 @@ def test_the_newest_boots_and_the_one_just_delivered_fit_into_a_confirmation():
     [(_, message)] = confirmations.due(0)
 
     assert message["upto"] == [[1, 4]] + [[boot, 9] for boot in range(4, 11)]
-    messages.decode(topics.STORED, messages.encode(message))
+    decode_message(topics.STORED, messages.encode(message))
 
 
 def test_the_time_is_told_once_a_connection():
@@ -223,7 +224,7 @@ def test_the_time_is_told_once_a_connection():
     first = greetings.time_for(HALL, "0" * 16, NOW_S)
 
     assert first["args"] == {"time_s": NOW_S, "nonce": "0" * 16}
-    assert messages.arguments_problems(first["name"], first["args"]) == []
+    assert argument_problems(first["name"], first["args"]) == []
     assert greetings.time_for(HALL, "0" * 16, NOW_S + 1) is None
     assert greetings.time_for(HALL, "1" * 16, NOW_S + 1)
     assert greetings.time_for(HALL, "1" * 16, NOW_S + 9)

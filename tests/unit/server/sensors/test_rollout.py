@@ -6,6 +6,7 @@ import hashlib
 import pytest
 
 from ansim import envelope, messages
+from ansim.decode import argument_problems, decode_message
 from server.models import Command
 from server.services import errors
 from server.services.sensors import commands, enrolment, rollout
@@ -162,7 +163,7 @@ def test_the_command_is_one_the_sensor_takes(session, vault, fleet, release):
 
     command = offered(session)["hall-4"]
 
-    assert messages.arguments_problems(messages.UPDATE, command.args) == []
+    assert argument_problems(messages.UPDATE, command.args) == []
     key = vault.unseal(fleet[4].key_sealed)
     assert command.args["hmac"] == envelope.manifest_hmac(key, release.sha256)
 
@@ -172,7 +173,7 @@ def test_files_come_in_parts(session, release):
     got = b""
     while True:
         message = rollout.part(session, digest, len(got))
-        assert messages.decode("part", messages.encode(message)) == message
+        assert decode_message("part", messages.encode(message)) == message
         if not message["data"]:
             break
         got += base64.b64decode(message["data"])

@@ -1,0 +1,64 @@
+"""
+Decode and check messages.
+
+    message = decode_message(topics.REPORT, data)    # raises BadMessage
+    problems = argument_problems("dwell", {"channel": 6, "seconds": 30})    # []
+
+The schemas are loaded when they are needed: a sensor never decodes reports, and has no memory
+for the schemas of the messages that it sends itself.
+"""
+
+import json
+
+from ansim import topics
+from ansim.messages import FORMAT_VERSION
+from ansim.schema import check
+
+_MOST_PROBLEMS = 8  # in the text of a BadMessage
+
+
+class BadMessage(Exception):
+    """The data is not a message of this format."""
+
+
+class UnknownVersion(BadMessage):
+    """The message has a format version that this program does not know."""
+
+
+def decode_message(leaf: str, data: bytes) -> dict:
+    """
+    Return the checked message that came on a topic's leaf.
+
+    Raises UnknownVersion, or BadMessage with all problems in one line. An unknown command name
+    is not an error here; see argument_problems().
+    """
+    try:
+        message = json.loads(data)
+    except (ValueError, UnicodeError, RuntimeError) as error:
+        raise BadMessage("not JSON: %s" % type(error).__name__)
+    if type(message) is not dict:
+        raise BadMessage("not a JSON object")
+    if message.get("v") != FORMAT_VERSION:
+        raise UnknownVersion("format version is not %d" % FORMAT_VERSION)
+    if leaf in topics.TO_SENSOR:
+        from ansim import downlink_rules
+
+        problems = check(downlink_rules.message(leaf), message)
+    else:
+        from ansim import uplink_rules
+
+        problems = check(uplink_rules.message(leaf), message)
+        if not problems and leaf == topics.REPORT:
+            body_problems = check(uplink_rules.body(message["kind"]), message["body"])
+            problems = ["body: " + problem for problem in body_problems]
+    if problems:
+        raise BadMessage("; ".join(problems[:_MOST_PROBLEMS]))
+    return message
+
+
+def argument_problems(name: str, args: dict):
+    """Return the problems of a command's arguments as a list of sentences, or None if there is no such command."""
+    from ansim import downlink_rules
+
+    schema = downlink_rules.arguments(name)
+    return None if schema is None else check(schema, args)
