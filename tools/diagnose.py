@@ -36,7 +36,7 @@ SECRET = re.compile(r"\b[0-9a-fA-F]{32,}\b")
 CERTIFICATE = re.compile(r"-----BEGIN.*?(-----END [A-Z ]+-----|\Z)", re.DOTALL)
 
 
-def masked(text: str, names=()) -> str:
+def mask(text: str, names=()) -> str:
     """
     Return a text without addresses and secrets.
 
@@ -52,7 +52,7 @@ def masked(text: str, names=()) -> str:
     return text
 
 
-def report(port: str, via: str, listen: bool = True) -> str:
+def make_report(port: str, via: str, listen: bool = True) -> str:
     """Return the report about one board. Raises ToolError if it cannot be reached."""
     with device.connect(port, via) as board:
         about = board.call("look")
@@ -69,7 +69,7 @@ def report(port: str, via: str, listen: bool = True) -> str:
         (f"What it says in the first {LISTEN_S} s", said or ("nothing" if listen else "not listened to")),
     ]
     text = "\n\n".join(f"== {title}\n{content}" for title, content in parts)
-    return masked(text, names)
+    return mask(text, names)
 
 
 def _computer():
@@ -108,7 +108,7 @@ def _installed(about):
     lines += [
         f"other than here: {path}"
         for path in sorted(has)
-        if path in wanted and has[path] != payload.hash_of(wanted[path])
+        if path in wanted and has[path] != payload.file_hash(wanted[path])
     ]
     lines += [f"missing: {path}" for path in sorted(set(wanted) - set(has))]
     lines += [f"not part of this version: {path}" for path in sorted(set(has) - set(wanted))]
@@ -124,12 +124,12 @@ def _lines(fields):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", default="", help="serial port of the board (default: the only one there is)")
-    parser.add_argument("--via", choices=device.VIAS, default="mpremote", help="which program talks to the board")
+    parser.add_argument("--via", choices=device.TRANSPORTS, default="mpremote", help="which program talks to the board")
     parser.add_argument("--no-listen", action="store_true", help="do not wait for what it says while it starts")
     options = parser.parse_args()
     if importlib.util.find_spec("mpremote") is None:
         bootstrap.enter("requirements.txt")
-    print(report(options.port or device.only_port(), options.via, not options.no_listen))
+    print(make_report(options.port or device.only_port(), options.via, not options.no_listen))
 
 
 if __name__ == "__main__":

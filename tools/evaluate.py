@@ -33,7 +33,7 @@ def main(arguments=None) -> None:
         given.loss = LOSS
     if given.repeats < 1 or given.number < 1:
         raise errors.ToolError("--repeats and --number count things; give 1 or more")
-    cases, problems = dataset.readable(dataset.read(given.folder))
+    cases, problems = dataset.split_readable(dataset.read(given.folder))
     for problem in problems:
         print(f"left out: {problem}", file=sys.stderr)
     wanted = conditions(given)
@@ -52,7 +52,7 @@ def main(arguments=None) -> None:
     print("\n".join(tables.summary(outcomes) + tables.missed(groups) + tables.by_device(groups)), flush=True)
     writes = given.out or given.plots
     verdicts = (
-        parallel("look-alikes", lookalikes.judge, lookalikes.jobs(clear, given.seed))
+        parallel("look-alikes", lookalikes.judge, lookalikes.list_jobs(clear, given.seed))
         if given.lookalikes or writes
         else []
     )
@@ -65,7 +65,7 @@ def main(arguments=None) -> None:
             crowded.from_file(path, len(crowds) + place) for place, path in enumerate(dataset.scene_files(given.folder))
         ]
     if given.keep:
-        crowded.keep(crowds, given.keep)
+        crowded.write_scenes(crowds, given.keep)
     ways = (False, True) if given.plan else (False,)
     results = parallel("crowded scenes", crowded.judge, [(one, hops, given.seed) for hops in ways for one in crowds])
     if results:

@@ -51,19 +51,23 @@ PARTS = (
 
 def main(arguments=None) -> None:
     given = _parser().parse_args(arguments)
-    sources = examples.sources(given.folder)
-    found = collect(sources, examples.WAYS, model.TRIAGE_ALL, "playing")
+    sources = examples.list_sources(given.folder)
+    found = collect(sources, examples.CONDITIONS, model.TRIAGE_ALL, "playing")
     print(f"{len(found.camera)} examples of {len(sources)} sources, {int(found.camera.sum())} of cameras", flush=True)
-    followed = [one for one in sources if one.path and one.kind != dataset.IDLE] + examples.look_alikes()
-    watched = collect(followed, examples.WAYS[:1], model.FOLLOW_ALL, "second stage")
+    followed = [one for one in sources if one.path and one.kind != dataset.IDLE] + examples.list_look_alikes()
+    watched = collect(followed, examples.CONDITIONS[:1], model.FOLLOW_ALL, "second stage")
     if not given.write:
-        ways = examples.WAYS if given.all_ways else [examples.WAYS[0], *(way for way in examples.WAYS if way.hops)]
+        ways = (
+            examples.CONDITIONS
+            if given.all_ways
+            else [examples.CONDITIONS[0], *(way for way in examples.CONDITIONS if way.hops)]
+        )
         for title, folds in (
-            ("camera model", validate.folds(sources, "model", SEED)),
-            ("collection", validate.origins(sources)),
+            ("camera model", validate.model_folds(sources, "model", SEED)),
+            ("collection", validate.origin_folds(sources)),
         ):
-            jobs = validate.jobs(sources, found, folds, ways, (followed, watched), SEED)
-            print("\n".join(validate.table(title, parallel(title, validate.attempt, jobs))), flush=True)
+            jobs = validate.list_jobs(sources, found, folds, ways, (followed, watched), SEED)
+            print("\n".join(validate.table(title, parallel(title, validate.run_trial, jobs))), flush=True)
     if not given.check:
         rules = model.fit(sources, found, model.second_stage(followed, watched))
         Path(given.out).write_text(text(rules), encoding="utf-8")
@@ -108,7 +112,7 @@ def text(rules) -> str:
 
 
 def _part(job):
-    return examples.part(*job)
+    return examples.play_job(*job)
 
 
 def _parser():

@@ -43,10 +43,10 @@ SWITCH_TIMES = 10
 # copied   files that were copied, and their bytes
 # removed  files that are not part of this version
 # said     the firmware's first line, "" if nobody waited
-Done = namedtuple("Done", ("port", "copied", "bytes", "removed", "said"))
+FlashResult = namedtuple("Done", ("port", "copied", "bytes", "removed", "said"))
 
 
-def flash(port: str, options, image=None, sensor=None, advance=lambda done, total, doing: None) -> Done:
+def flash(port: str, options, image=None, sensor=None, advance=lambda done, total, doing: None) -> FlashResult:
     """
     Install on one board.
 
@@ -65,12 +65,12 @@ def flash(port: str, options, image=None, sensor=None, advance=lambda done, tota
         if sensor:
             provision.write(board, sensor)
         advance(0, 1, "starting")
-        heard = board.restart(0 if options.no_wait else BOOT_S, device.banner_in)
-    said = device.banner_in(heard)
+        heard = board.restart(0 if options.no_wait else BOOT_S, device.find_banner)
+    said = device.find_banner(heard)
     if not said and not options.no_wait:
         last = heard.strip().rpartition("\n")[2][-120:] or "nothing"
         raise ToolError(f"the board on {port} did not start within {BOOT_S} s; it last said: {last}")
-    return Done(port, len(changed), sum(map(len, changed.values())), len(removed), said)
+    return FlashResult(port, len(changed), sum(map(len, changed.values())), len(removed), said)
 
 
 def install(board, source: bool, root: Path, advance=lambda done, total, doing: None):
@@ -82,11 +82,11 @@ def install(board, source: bool, root: Path, advance=lambda done, total, doing: 
     """
     about = board.call("look")
     wanted = payload.collect("" if source else payload.architecture(about["mpy"]), source, root)
-    if not source and about["image"] == payload.program(root):
+    if not source and about["image"] == payload.program_hash(root):
         # It runs from the image, where it takes no heap; files would come first.
         wanted = {path: content for path, content in wanted.items() if not path.startswith("/lib/")}
     has = about["files"]
-    changed = {path: content for path, content in wanted.items() if has.get(path) != payload.hash_of(content)}
+    changed = {path: content for path, content in wanted.items() if has.get(path) != payload.file_hash(content)}
     removed = sorted(set(has) - set(wanted))
     if not changed and not removed:
         return {}, []
@@ -104,7 +104,7 @@ def install(board, source: bool, root: Path, advance=lambda done, total, doing: 
     board.put(coming, count)
     advance(total, total, "comparing")
     there = board.call("check")
-    wrong = [path for path, content in coming.items() if there.get(path) != payload.hash_of(content)]
+    wrong = [path for path, content in coming.items() if there.get(path) != payload.file_hash(content)]
     if wrong:
         raise ToolError(f"{len(wrong)} files came broken to the board on {board.port}; check the cable and try again")
     # rshell lets go of a board that is silent for a second, and the next call interrupts what it does.
@@ -154,7 +154,7 @@ def wait_online(data: Path, names: list[str], since_s: int, within_s: float = ON
     until_s = time.monotonic() + within_s
     missing = list(names)
     while missing and time.monotonic() < until_s:
-        missing = [name for name in missing if not provision.heard_since(data, name, since_s)]
+        missing = [name for name in missing if not provision.was_heard_since(data, name, since_s)]
         if missing:
             threading.Event().wait(0.5)
     return missing
@@ -176,7 +176,7 @@ def main() -> int:
             raise ToolError(
                 "a claim code is good for one sensor; plug in one board at a time, or run this on the server"
             )
-        wifi = provision.networks(options)
+        wifi = provision.read_networks(options)
         sensors = [provision.prepare(name, options, wifi) for name in names]
     with progress.boards() as show:
         results = flash_all(ports, options, image, sensors, show)
@@ -216,7 +216,7 @@ def _options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", action="append", help="serial port of the board (default: the only one there is)")
     parser.add_argument("--all-ports", action="store_true", help="every board that is plugged in")
-    parser.add_argument("--via", choices=device.VIAS, default="mpremote", help="which program talks to the board")
+    parser.add_argument("--via", choices=device.TRANSPORTS, default="mpremote", help="which program talks to the board")
     parser.add_argument("--source", action="store_true", help="copy .py files instead of compiled ones")
     parser.add_argument("--no-wait", action="store_true", help="do not wait for the board's first line")
     parser.add_argument(

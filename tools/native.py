@@ -47,7 +47,7 @@ BOARDS = {
 # The first Debian release that has the package; added to the machine's own release.
 SOURCE_SUITE = "trixie"
 
-SOURCES = {"micropython": "py", "mbedtls": "library"}  # package -> a folder in it
+SOURCE_PACKAGES = {"micropython": "py", "mbedtls": "library"}  # package -> a folder in it
 
 # What the Debian source package leaves out (its submodules), and the module does not need.
 HOST_OPTIONS = ("VARIANT=standard", "MICROPY_PY_BTREE=0", "MICROPY_PY_FFI=0")
@@ -57,14 +57,14 @@ TLS = ("MICROPY_PY_SSL=1", "MICROPY_SSL_MBEDTLS=1", "MICROPY_SSL_AXTLS=0")
 PROGRAM = (("ansim", "ansim"), ("firmware", "firmware"))
 SIMULATED = (("tools/virtual_sensor/sim", ""), ("firmware/native/host", ""))
 NOT_FROZEN = ("native", "source", "__pycache__")
-WHICH = "ansim_image.py"  # tools/flash.py asks the board for it
+IMAGE_MODULE = "ansim_image.py"  # tools/flash.py asks the board for it
 SIM_BOOT = "sim_boot"
-ASKED = ("VERSION",)  # by whoever is at the prompt
+KEPT_NAMES = ("VERSION",)  # by whoever is at the prompt
 MANIFEST = 'include("{base}")\nfreeze("{tree}")\n'
 SANITIZE_OPTIONS = ("STRIP=", "CFLAGS_EXTRA=-fsanitize=thread -g", "LDFLAGS_EXTRA=-fsanitize=thread")
 
 
-def host(sanitize: bool = False, frozen: bool = False) -> Path:
+def build_host(sanitize: bool = False, frozen: bool = False) -> Path:
     """
     Return the path of a MicroPython for this computer.
 
@@ -111,13 +111,13 @@ def _stage(tree: Path, parts) -> Path:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, target)
     sources = {file.relative_to(tree).as_posix(): file.read_text() for file in tree.rglob("*.py")}
-    for path, text in inline_constants.inlined(sources, ASKED).items():
+    for path, text in inline_constants.inline_constants(sources, KEPT_NAMES).items():
         (tree / path).write_text(text)
     folder = ROOT / "ansim" / "signatures"
     tables = {name: signatures.read(str(folder / f"{name}.bin"), number) for number, name in signatures.NAMES.items()}
     rows = [f"    {name!r}: {table!r},\n" for name, table in tables.items()]
     (tree / "ansim/signatures/in_image.py").write_text("TABLES = {\n" + "".join(rows) + "}\n")
-    (tree / WHICH).write_text(f"PROGRAM = {payload.program()!r}\n")
+    (tree / IMAGE_MODULE).write_text(f"PROGRAM = {payload.program_hash()!r}\n")
     return tree
 
 
@@ -143,7 +143,7 @@ def _tls_options():
 
 def source_folder(package: str = "micropython") -> Path:
     """Return an unpacked source package of SOURCES, fetching it with apt the first time. Raises ToolError."""
-    place, inside = BUILD / "source", f"{package}-*/{SOURCES[package]}"
+    place, inside = BUILD / "source", f"{package}-*/{SOURCE_PACKAGES[package]}"
     found = sorted(path.parent for path in place.glob(inside))
     if found:
         return found[-1]
@@ -231,7 +231,7 @@ def board_manifest(micropython: Path, board: str) -> Path:
     return manifest
 
 
-def esp32(micropython: Path, board: str, frozen: bool = False) -> Path:
+def build_esp32(micropython: Path, board: str, frozen: bool = False) -> Path:
     """Build the interpreter image for a board; return its path. Needs ESP-IDF. Raises ToolError."""
     if not (micropython / "ports" / "esp32" / "boards" / board).is_dir():
         raise ToolError(f"{micropython} is no MicroPython checkout with ports/esp32/boards/{board}")
@@ -273,9 +273,9 @@ def main() -> int:
     way.add_argument("--frozen", action="store_true", help="with the whole program in its image")
     given = parser.parse_args()
     if given.kind == "host":
-        print(host(given.sanitize, given.frozen))
+        print(build_host(given.sanitize, given.frozen))
         return 0
-    image = esp32(given.micropython.expanduser(), BOARDS.get(given.board, given.board), given.frozen)
+    image = build_esp32(given.micropython.expanduser(), BOARDS.get(given.board, given.board), given.frozen)
     print(f"{image}\nSHA-256 {hashlib.sha256(image.read_bytes()).hexdigest()}")
     return 0
 

@@ -72,7 +72,7 @@ def add_options(parser) -> None:
     )
 
 
-def networks(options) -> list[dict]:
+def read_networks(options) -> list[dict]:
     """Return the Wi-Fi networks of the options; asks for passwords. Call it once, not once a board."""
     found = []
     if options.wifi_file:
@@ -111,9 +111,9 @@ def write(board, provision: Provision) -> None:
     """Put the settings on a board (see tools/hardware/device.py) in one step, compare, and enrol it."""
     content = json.dumps(provision.settings).encode()
     board.put({"/incoming" + SETTINGS: content})
-    from tools.hardware.payload import hash_of
+    from tools.hardware.payload import file_hash
 
-    if board.call("check").get("/incoming" + SETTINGS) != hash_of(content):
+    if board.call("check").get("/incoming" + SETTINGS) != file_hash(content):
         raise ToolError(f"the settings came broken to the board on {board.port}; check the cable and try again")
     board.call("place")
     provision.confirm()
@@ -216,7 +216,7 @@ def _database(data):
         sessions.engine.dispose()
 
 
-def heard_since(data: Path, name: str, since_s: int) -> bool:
+def was_heard_since(data: Path, name: str, since_s: int) -> bool:
     """Has the server heard this sensor at or after a time (seconds UTC)? Raises ToolError."""
     from server.services.sensors import enrolment
 
@@ -258,13 +258,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", help="of the sensor: 1..32 of a-z, 0-9 and -")
     parser.add_argument("--port", default="", help="serial port of the board (default: the only one there is)")
-    parser.add_argument("--via", choices=device.VIAS, default="mpremote", help="which program talks to the board")
+    parser.add_argument("--via", choices=device.TRANSPORTS, default="mpremote", help="which program talks to the board")
     add_options(parser)
     options = parser.parse_args()
     if importlib.util.find_spec("mpremote") is None:
         bootstrap.enter("requirements.txt")
     port = options.port or device.only_port()
-    provision = prepare(options.name, options, networks(options))
+    provision = prepare(options.name, options, read_networks(options))
     with device.connect(port, options.via) as board:
         board.call("look")
         write(board, provision)

@@ -24,14 +24,14 @@ from tools.lib.errors import ToolError
 LIB = "/lib/"
 
 
-def files_of(arch: str = "", root: Path = payload.ROOT) -> dict[str, bytes]:
+def collect_files(arch: str = "", root: Path = payload.ROOT) -> dict[str, bytes]:
     """Return what goes into a slot (see firmware/maintenance/update.py) as {path: content}. Raises ToolError."""
     found = payload.collect(arch, root=root)
     # /boot.py and /main.py stay as they came by cable: they bring a broken version back.
     return {path.removeprefix(LIB): content for path, content in found.items() if path.startswith(LIB)}
 
 
-def add(data: Path, version: str, files: dict, boards: list[str]):
+def add_release(data: Path, version: str, files: dict, boards: list[str]):
     """Add a version to a server's database; return (bytes, SHA-256 of its manifest). Raises ToolError."""
     from server import config, db, migrations
     from server.services.errors import Refused
@@ -67,8 +67,8 @@ def main() -> None:
         bootstrap.enter("requirements.txt")
     from ansim import VERSION
 
-    files = files_of(options.arch)
-    size, digest = add(options.data, VERSION, files, options.board)
+    files = collect_files(options.arch)
+    size, digest = add_release(options.data, VERSION, files, options.board)
     print(f"{VERSION} is there: {len(files)} files, {size >> 10} kB, manifest {digest[:16]}")
 
 

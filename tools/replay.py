@@ -33,13 +33,13 @@ def main(arguments=None) -> None:
         raise errors.ToolError(f"--loss {given.loss} is not a share of frames; give 0 to 0.99")
     say = _say_json if given.json else _say
     started = time.perf_counter()
-    tally = playback.Tally()
+    tally = playback.Totals()
     with progress.bar(f"replaying {os.path.basename(given.file)}", *_total(given.file)) as advance:
         traffic = playback.open_traffic(given.file, given.seed, given.loss, advance)
         if given.plan:
-            found = playback.hop(traffic, playback.make_engine(), playback.firmware_plan(traffic), tally)
+            found = playback.play_hopping(traffic, playback.make_engine(), playback.firmware_plan(traffic), tally)
         else:
-            found = playback.stay(traffic, playback.make_engine, tally)
+            found = playback.play_on_channel(traffic, playback.make_engine, tally)
         for at_ms, finding in found:
             if finding.event in WORDS:
                 say(at_ms, finding)

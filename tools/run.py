@@ -22,7 +22,15 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tools.lib import bootstrap
-from tools.lib.processes import GaveUp, InUse, Program, Programs, take_folder, wait_listening, why_not_free
+from tools.lib.processes import (
+    FolderInUse,
+    Service,
+    ServiceFailed,
+    Supervisor,
+    lock_folder,
+    port_problem,
+    wait_until_listening,
+)
 
 ROOT = bootstrap.ROOT
 LOOPBACK = "127.0.0.1"
@@ -36,12 +44,12 @@ def main() -> None:
     began_s = time.monotonic()
     bootstrap.enter("requirements.txt")
     for host, port, flag in ((options.host, options.port, "--port"), (_mqtt_bind(), options.mqtt_port, "--mqtt-port")):
-        why_not = why_not_free(host, port)
+        why_not = port_problem(host, port)
         if why_not:
             sys.exit(f"error: port {port} {why_not}; choose another with {flag}")
     _on_signal(_stop)
     _held = _take(options.data)
-    programs = Programs()
+    programs = Supervisor()
     try:
         _run(options, programs, began_s)
     except KeyboardInterrupt:
@@ -49,7 +57,7 @@ def main() -> None:
         print("\nStopping ...", flush=True)
         programs.stop()
         print("Stopped.")
-    except GaveUp as error:
+    except ServiceFailed as error:
         programs.stop()
         sys.exit(f"error: {error}")
 
@@ -69,8 +77,8 @@ def _take(folder):
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (folder / LOGS).mkdir(exist_ok=True)
-        return take_folder(folder)
-    except InUse as error:
+        return lock_folder(folder)
+    except FolderInUse as error:
         sys.exit(f"error: {error}; stop that one first, or choose another folder with --data")
     except OSError as error:
         sys.exit(f"error: cannot use {folder}: {error.strerror}; choose another folder with --data")
@@ -106,17 +114,17 @@ def _run(options, programs, began_s):
     admin = None if is_prepared else _prepare(options, environ)
 
     def start(name, *arguments):
-        return programs.start(Program(name, [sys.executable, *arguments], environ, options.data / LOGS / f"{name}.log"))
+        return programs.start(Service(name, [sys.executable, *arguments], environ, options.data / LOGS / f"{name}.log"))
 
     broker = start("broker", "-m", "server.broker")
     ingest = start("ingest", "-m", "server.ingest")
     web = start("web", *_web_server(options))
     if is_prepared and _is_unclaimed(options, environ):
         admin = _prepare(options, environ)
-    wait_listening(_reachable(_mqtt_bind()), options.mqtt_port, broker)
-    wait_listening(_reachable(options.host), options.port, web)
+    wait_until_listening(_reachable(_mqtt_bind()), options.mqtt_port, broker)
+    wait_until_listening(_reachable(options.host), options.port, web)
     if ingest.process.poll() is not None:
-        raise GaveUp(ingest)
+        raise ServiceFailed(ingest)
     _welcome(options, admin, time.monotonic() - began_s)
     # After the others listen: it has nothing to do in the first seconds, and they share the processor.
     start("notify", "-m", "server.notify")

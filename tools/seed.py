@@ -37,7 +37,7 @@ from server.models import (
     User,
 )
 from server.services.places.restrooms import sort_key
-from tools.lib.bulk import Bulk
+from tools.lib.bulk import BulkWriter
 from tools.lib.errors import ToolError, run
 
 DAY_S = 86400
@@ -93,7 +93,7 @@ def fill(settings: Settings, sizes: Sizes, seed: int = 1, now_s: int | None = No
                 raise ToolError(f"there are restrooms in {settings.data} already; choose another --data or --url")
         keys = vault.open_vault(settings)
         maker = Maker(sizes, random.Random(seed), now_s or clock.now_s(), keys)
-        with Bulk(sessions.engine) as bulk:
+        with BulkWriter(sessions.engine) as bulk:
             for table, columns, rows in maker.tables():
                 tell(f"{bulk.add(table, columns, rows):9} {table.__tablename__}")
             bulk.finish(Maker.TABLES)

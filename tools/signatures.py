@@ -184,7 +184,7 @@ def _kind(row, source):
     return TIERS[row["tier"]] + 4 * CAUSES.index(row["cause"])
 
 
-def compiled() -> dict:
+def compile_all() -> dict:
     """Return {file name: bytes} of all tables."""
     return {
         "ouis.bin": compile_ouis(),
@@ -198,7 +198,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.signatures", description=__doc__.split("\n")[1])
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a table is out of date")
     check = parser.parse_args().check
-    for name, data in compiled().items():
+    for name, data in compile_all().items():
         path = FOLDER / name
         if check and (not path.exists() or path.read_bytes() != data):
             raise ToolError(f"{name} is not what its source compiles to; run `python -m tools.signatures`")

@@ -60,9 +60,9 @@ def _play(traffic, kept, hops, make_engine):
     again = traffic._replace(records=iter(kept))
     started = time.process_time()
     if hops:
-        found = playback.hop(again, make_engine(), playback.firmware_plan(again))
+        found = playback.play_hopping(again, make_engine(), playback.firmware_plan(again))
     else:
-        found = playback.stay(again, make_engine)
+        found = playback.play_on_channel(again, make_engine)
     for _ in found:
         pass
     return time.process_time() - started
@@ -70,7 +70,7 @@ def _play(traffic, kept, hops, make_engine):
 
 def main() -> None:
     for name in sys.argv[1:] or [None]:
-        traffic = playback.open_traffic(name) if name else playback.of_scene(Scene(SCENE))
+        traffic = playback.open_traffic(name) if name else playback.from_scene(Scene(SCENE))
         found = measure(traffic)
         print(f"{name or 'generated scene'}: " + ", ".join(f"{key} {value}" for key, value in found.items()))
 

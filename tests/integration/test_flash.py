@@ -38,7 +38,7 @@ def install(board, root, *more):
     return flash.flash(board.port, options("--root", root, *more))
 
 
-@pytest.mark.parametrize("via", device.VIAS)
+@pytest.mark.parametrize("via", device.TRANSPORTS)
 def test_a_fresh_board_gets_the_firmware_and_a_second_run_copies_nothing(board, old, via):
     first = tool("flash", "--port", board.port, "--via", via, "--root", old)
     again = tool("flash", "--port", board.port, "--via", via, "--root", old)
@@ -117,9 +117,9 @@ def test_killing_the_tool_while_it_copies_leaves_the_old_version(tmp_path, board
 
 def test_a_file_that_comes_broken_is_noticed_and_the_old_version_stays(board, old, new, monkeypatch):
     install(board, old)
-    send = device.ByMpremote.put
+    send = device.MpremoteBoard.put
     monkeypatch.setattr(
-        device.ByMpremote,
+        device.MpremoteBoard,
         "put",
         lambda line, files, advance: send(
             line, {path: content[:-1] + b"?" for path, content in files.items() if content}, advance
@@ -164,7 +164,7 @@ def test_several_boards_are_done_side_by_side(tmp_path, old):
         assert rows[2].startswith(two.port) and OLD in rows[2]
 
 
-@pytest.mark.parametrize("via", device.VIAS)
+@pytest.mark.parametrize("via", device.TRANSPORTS)
 def test_a_port_without_a_board_is_one_line(tmp_path, via):
     done = tool("flash", "--port", tmp_path / "ttyUSB9", "--via", via, check=False)
 

@@ -66,7 +66,7 @@ def secrets_of(server):
     return [key.hex(), PASSWORD]
 
 
-@pytest.mark.parametrize("via", [device.VIAS[0], pytest.param(device.VIAS[1], marks=pytest.mark.long)])
+@pytest.mark.parametrize("via", [device.TRANSPORTS[0], pytest.param(device.TRANSPORTS[1], marks=pytest.mark.long)])
 def test_one_command_brings_a_fresh_board_online(server, board, command, via):
     done = tool("flash", "--via", via, *command)
 

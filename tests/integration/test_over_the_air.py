@@ -42,7 +42,7 @@ def release(server, folder, version, **changed):
     (folder / "ansim" / "__init__.py").write_text(f'VERSION = "{version}"\n')
     for path, content in changed.items():
         (folder / path.replace("_", "/", 1)).with_suffix(".py").write_text(content)
-    files = releasing.files_of(root=folder)
+    files = releasing.collect_files(root=folder)
     with server.sessions.begin() as session:
         return rollout.add_release(session, version, files).public_id
 

@@ -60,7 +60,7 @@ def key_in(data, name):
     return found
 
 
-@pytest.mark.parametrize("via", device.VIAS)
+@pytest.mark.parametrize("via", device.TRANSPORTS)
 def test_the_board_and_the_server_share_the_key_and_nobody_else_sees_it(board, data, command, via):
     done = tool("provision", "hall-1", "--via", via, *command)
 
@@ -85,9 +85,9 @@ def test_a_name_that_is_taken_leaves_the_board_as_it_is(board, command):
 def test_settings_that_do_not_arrive_enrol_nothing(board, monkeypatch):
     enrolled = []
     sensor = provision.Provision("hall-1", {"device": "hall-1"}, lambda: enrolled.append("hall-1"))
-    send = device.ByMpremote.put
+    send = device.MpremoteBoard.put
     monkeypatch.setattr(
-        device.ByMpremote,
+        device.MpremoteBoard,
         "put",
         lambda line, files: send(line, {path: content[:-1] for path, content in files.items()}),
     )

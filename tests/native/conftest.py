@@ -8,7 +8,7 @@ from tools.lib.errors import ToolError
 
 def _built(sanitize):
     try:
-        return str(native.host(sanitize))
+        return str(native.build_host(sanitize))
     except ToolError as error:
         pytest.skip(str(error))
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.build
 @pytest.fixture(scope="module")
 def interpreter():
     try:
-        return str(native.host(frozen=True))
+        return str(native.build_host(frozen=True))
     except ToolError as error:
         pytest.skip(str(error))
 
@@ -43,7 +43,7 @@ def starts(interpreter, tmp_path):
 
 
 def test_without_files_the_program_in_the_image_runs_and_says_which_it_is(starts):
-    assert starts() == [VERSION, payload.program()]
+    assert starts() == [VERSION, payload.program_hash()]
 
 
 def test_a_program_that_was_copied_comes_first(starts):

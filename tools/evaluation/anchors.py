@@ -39,11 +39,11 @@ class Windows:
 
     def __init__(self, loss=0.0, burst_ms=0.0, seed=0):
         self._slots = {}
-        self._loss = air.Loss(loss, burst_ms, air.seeded(f"{seed} anchors")) if loss else None
+        self._loss = air.Loss(loss, burst_ms, air.seeded_random(f"{seed} anchors")) if loss else None
 
     def frames(self, source):
         slots = self._slots
-        lost = self._loss.takes if self._loss else None
+        lost = self._loss.is_lost if self._loss else None
         last_us = 0
         for frame in source:
             yield frame

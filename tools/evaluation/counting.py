@@ -43,7 +43,7 @@ class Session:
 
 
 @dataclass
-class Account:
+class StreamSummary:
     """What one pass over a header stream tells."""
 
     active: list  # start of each active window, seconds
@@ -54,7 +54,7 @@ class Account:
     down_bytes: int
 
 
-class Counting:
+class FrameCounter:
     """Pass frames through, (t_s, up, mpdu_len, ...), and count them on the way: no second reading."""
 
     def __init__(self):
@@ -79,13 +79,13 @@ class Counting:
                 self._down_bytes += length
             yield frame
 
-    def account(self) -> Account:
+    def summary(self) -> StreamSummary:
         starts = set()
         for slot in self._slots:
             for start in (slot - 1, slot):
                 if start >= 0 and self._slots[start] + self._slots[start + 1] >= ACTIVE_FRAMES:
                     starts.add(start * STEP_S)
-        return Account(
+        return StreamSummary(
             sorted(starts),
             self._sessions(),
             self._frames,
@@ -108,7 +108,7 @@ class Counting:
         ]
 
 
-def held_spans(events, end_s) -> list:
+def finding_spans(events, end_s) -> list:
     """[(from_s, to_s), ...] during which a finding stood, from [(t_s, raised?), ...] in time order."""
     spans = []
     since = None
@@ -134,6 +134,6 @@ def mark_sessions(sessions, spans) -> None:
                 session.raised_s = from_s
 
 
-def windows_in(starts, spans) -> list:
+def windows_during(starts, spans) -> list:
     """The starts of those windows in which a finding stood."""
     return [start for start in starts if any(from_s < start + WINDOW_S and to_s > start for from_s, to_s in spans)]

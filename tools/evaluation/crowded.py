@@ -19,7 +19,7 @@ from pathlib import Path
 from ansim.finding import RAISED
 from ansim.frame_header import CHANNEL
 from tools.evaluation import dataset
-from tools.evaluation.counting import Counting
+from tools.evaluation.counting import FrameCounter
 from tools.evaluation.run import CAMERA_KINDS
 from tools.evaluation.tables import share
 from tools.lib.errors import ToolError
@@ -73,16 +73,16 @@ class Result:
         return bool(self.crowd.mac) and (self.found_s is None or self.found_s > WITHIN_S)
 
 
-def parts(cases) -> tuple:
+def find_segments(cases) -> tuple:
     """([(case, from_s, to_s), ...] of camera sessions, the same of other devices' busiest minutes)."""
     cameras, others = [], []
     for case in cases:
         if case.kind not in (dataset.CAMERA, dataset.NEGATIVE):
             continue
-        count = Counting()
+        count = FrameCounter()
         for _ in count.frames(streams.frames(case.path)):
             pass
-        account = count.account()
+        account = count.summary()
         if case.kind == dataset.CAMERA:
             cameras += [(case, one.start_s, one.end_s) for one in account.sessions]
         elif account.active:
@@ -93,7 +93,7 @@ def parts(cases) -> tuple:
 
 def compose(cases, seed, number) -> list:
     """Return `number` scenes, the same for the same seed and recordings; empty without a camera or another device."""
-    cameras, others = parts(cases)
+    cameras, others = find_segments(cases)
     if not cameras or not others:
         return []
     return [_one(random.Random(f"{seed} crowd {index}"), index, cameras, others) for index in range(number)]
@@ -110,7 +110,7 @@ def _one(random_, index, cameras, others):
     loss = random_.uniform(0, MOST_LOSS) if lossy else 0.0
     start_s = round(random_.uniform(0, BEFORE_S), 2)
     duration_s = start_s + AFTER_S
-    mac = scene.made_address(scene.MADE_DEVICE, 1)
+    mac = scene.generated_address(scene.DEVICE_PREFIX, 1)
     rssi_dbm = random_.randint(WEAKEST_DBM, STRONGEST_DBM)
     emitters = [
         {
@@ -131,13 +131,13 @@ def _one(random_, index, cameras, others):
     frames_per_s = random_.choice(FRAMES_PER_S)
     for place in range(count):
         other, other_from_s, other_to_s = random_.choice(others)
-        start = scene.MADE_PHONE if random_.random() < 0.5 else scene.MADE_DEVICE
+        start = scene.PHONE_PREFIX if random_.random() < 0.5 else scene.DEVICE_PREFIX
         emitters.append(
             {
                 **_heard(random_, loss, burst),
                 "name": f"{other.label} {other.id}",
                 "stream": str(other.path.resolve()),
-                "mac": scene.made_address(start, 100 + place),
+                "mac": scene.generated_address(start, 100 + place),
                 "channel": random_.choice(channels),
                 "rssi_dbm": random_.randint(WEAKEST_DBM, STRONGEST_DBM),
                 "start_s": round(random_.uniform(0, BEFORE_S), 2),
@@ -153,7 +153,7 @@ def _one(random_, index, cameras, others):
                 **_heard(random_, loss, burst),
                 "name": "generated download",
                 "pattern": {"kind": "video_download", "kbps": max(100, round(kbps)), "chunk_s": random_.uniform(1, 6)},
-                "mac": scene.made_address(scene.MADE_DEVICE, 200 + place),
+                "mac": scene.generated_address(scene.DEVICE_PREFIX, 200 + place),
                 "channel": channel if random_.random() < 0.5 else random_.choice(channels),
                 "rssi_dbm": random_.randint(WEAKEST_DBM, STRONGEST_DBM),
             }
@@ -162,7 +162,7 @@ def _one(random_, index, cameras, others):
     access_points = [
         {
             "ssid": f"network {one}",
-            "bssid": scene.made_address(scene.MADE_BSSID, one),
+            "bssid": scene.generated_address(scene.BSSID_PREFIX, one),
             "channel": one,
             "rssi_dbm": random_.randint(WEAKEST_DBM, STRONGEST_DBM),
         }
@@ -185,14 +185,14 @@ def _heard(random_, loss, burst):
 def judge(crowd: Crowd, hops: bool, seed=0) -> Result:
     """Play a scene; on the camera's channel all the time, or hopping as the firmware does."""
     played = scene.Scene(crowd.given, crowd.folder, f"crowded scene {crowd.number}")
-    traffic = playback.of_scene(played, f"{seed} {crowd.number}")
-    tally = playback.Tally()
+    traffic = playback.from_scene(played, f"{seed} {crowd.number}")
+    tally = playback.Totals()
     if hops:
-        found = playback.hop(traffic, playback.make_engine(), playback.firmware_plan(traffic), tally)
+        found = playback.play_hopping(traffic, playback.make_engine(), playback.firmware_plan(traffic), tally)
     else:
         if crowd.mac:
             traffic = traffic._replace(records=(one for one in traffic.records if one[1][CHANNEL] == crowd.channel))
-        found = playback.stay(traffic, playback.make_engine, tally)
+        found = playback.play_on_channel(traffic, playback.make_engine, tally)
     names = {played.addresses(index)[0]: _name(one) for index, one in enumerate(played.emitters)}
     found_s, false = None, []
     for at_ms, finding in found:
@@ -245,7 +245,7 @@ def _name(emitter):
     return emitter.get("name") or emitter.get("stream") or "generated " + emitter["pattern"]["kind"]
 
 
-def keep(crowds, folder) -> None:
+def write_scenes(crowds, folder) -> None:
     """Write each scene as a file of its own. Raises ToolError."""
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -255,7 +255,7 @@ def keep(crowds, folder) -> None:
         raise ToolError(f"cannot write scenes to {folder}: {error.strerror}; give --keep another folder") from None
 
 
-def described(result: Result) -> str:
+def describe(result: Result) -> str:
     """A scene in a few words."""
     crowd = result.crowd
     bursts = " in bursts" if crowd.burst else ""

@@ -21,9 +21,9 @@ def scored_windows(outcomes) -> list:
     found = []
     for one in outcomes:
         if one.case.kind == dataset.NEGATIVE:
-            found += [(one.scores.get(start, 0), False) for start in one.account.active]
+            found += [(one.scores.get(start, 0), False) for start in one.summary.active]
         elif one.case.kind == dataset.CAMERA:
-            found += [(one.scores.get(start, 0), True) for start in camera_windows(one.account)]
+            found += [(one.scores.get(start, 0), True) for start in camera_windows(one.summary)]
     return found
 
 

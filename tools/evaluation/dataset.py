@@ -72,7 +72,7 @@ def read(folder) -> list:
     return cases
 
 
-def readable(cases) -> tuple:
+def split_readable(cases) -> tuple:
     """
     ([cases that can be read to their end], [what is wrong with the others]).
 

@@ -17,7 +17,7 @@ from tools.traffic import air, packets, patterns, streams
 SECONDS = 120
 EARLY_S, LATE_S = 10, 60
 ONE_WAY_SHARE = 0.75  # of the bytes sent by the device
-MADE = "generated"
+GENERATED_LABEL = "generated"
 
 # name -> patterns, each played with several seeds and sizes. "turned": what the device sends is sent to it
 # instead; "role": it is the access point.
@@ -93,9 +93,9 @@ def recorded_groups(outcomes) -> dict:
     groups = {name: [] for name in (CAMERA, PPPP_CAMERA, IDLE_CAMERA, ONE_WAY_CALL, TWO_WAY_CALL, UPLOAD)}
     for one in outcomes:
         words = one.case.label.lower()
-        share = one.account.up_bytes / max(1, one.account.up_bytes + one.account.down_bytes)
-        if one.case.kind == dataset.CAMERA and one.account.sessions:
-            groups[PPPP_CAMERA if one.account.longest_up_bytes <= packets.PPPP_LONGEST_MPDU else CAMERA].append(
+        share = one.summary.up_bytes / max(1, one.summary.up_bytes + one.summary.down_bytes)
+        if one.case.kind == dataset.CAMERA and one.summary.sessions:
+            groups[PPPP_CAMERA if one.summary.longest_up_bytes <= packets.PPPP_LONGEST_MPDU else CAMERA].append(
                 one.case
             )
         elif one.case.kind == dataset.IDLE:
@@ -109,10 +109,10 @@ def recorded_groups(outcomes) -> dict:
     return groups
 
 
-def jobs(outcomes, seed) -> list:
+def list_jobs(outcomes, seed) -> list:
     """[(group, what, seed, part), ...] for judge(): recordings as they are, the same looped, and generated ones."""
     made = []
-    sessions = {one.case: one.account.sessions for one in outcomes}
+    sessions = {one.case: one.summary.sessions for one in outcomes}
     for group, cases in recorded_groups(outcomes).items():
         if group not in CAMERAS:
             made += [(group, case, seed, None) for case in cases]
@@ -136,7 +136,9 @@ def judge(group, what, seed, part) -> Verdict:
     """
     if isinstance(what, dict):
         role = what.get("role", air.STATION)
-        case = Case(Path(what["kind"]), dataset.NEGATIVE, MADE, f"{what}", what["kind"], MADE, role)
+        case = Case(
+            Path(what["kind"]), dataset.NEGATIVE, GENERATED_LABEL, f"{what}", what["kind"], GENERATED_LABEL, role
+        )
         is_phone = role == air.STATION and (what["kind"] in patterns.PHONES or what["kind"] == "upload")
         frames = _made(what, seed)
     else:

@@ -71,10 +71,10 @@ def anchor_rates(outcomes, name):
     for one in outcomes:
         starts = set(one.anchors.get(name, ()))
         if one.case.kind == dataset.NEGATIVE:
-            other += len(one.account.active)
-            other_flagged += len(starts & set(one.account.active))
+            other += len(one.summary.active)
+            other_flagged += len(starts & set(one.summary.active))
         elif one.case.kind == dataset.CAMERA:
-            inside = curves.camera_windows(one.account)
+            inside = curves.camera_windows(one.summary)
             camera += len(inside)
             camera_flagged += len(starts & set(inside))
     return (other_flagged / other, camera_flagged / camera) if other and camera else None
@@ -112,7 +112,7 @@ def _delays(path, groups):
             anchors.detected(session, one.anchors.get(name, ()), GRACE_S)
             for one in clear
             if one.case.kind == dataset.CAMERA
-            for session in one.account.sessions
+            for session in one.summary.sessions
         ]
         found = sorted(one for one in all_of_them if one is not None)
         if found:

@@ -165,7 +165,7 @@ def _scores(outcomes, groups):
 
 
 def _not_found(results):
-    said = [crowded.described(one) for one in results if one.late]
+    said = [crowded.describe(one) for one in results if one.late]
     return [f"Not found within {crowded.WITHIN_S} s: " + "; ".join(said) + "."] if said else []
 
 

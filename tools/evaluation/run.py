@@ -29,7 +29,7 @@ HOP_MS = 13 * 350
 @dataclass
 class Outcome:
     """
-    account   what was sent, see counting.Account; its sessions are marked
+    account   what was sent, see counting.StreamSummary; its sessions are marked
     events    [(t_s, event, kind, subject, score), ...]
     spans     [(from_s, to_s), ...] while a finding stood for the device
     false     starts of the active windows in which one stood
@@ -41,7 +41,7 @@ class Outcome:
     case: Case
     condition: Condition
     seed: int
-    account: counting.Account
+    summary: counting.StreamSummary
     events: list
     spans: list
     false: list
@@ -66,9 +66,9 @@ def play_frames(case, frames, condition, seed=0, is_phone=False) -> Outcome:
     """
     random_ = random.Random(f"{seed} {case.label} {case.id} {condition.name}")
     channel = random_.randrange(1, 14) if condition.hops else playback.STREAM_CHANNEL
-    mac = scene.made_address(scene.MADE_PHONE if is_phone else scene.MADE_DEVICE, 0)
-    bssid = mac if case.role == air.AP else scene.made_address(scene.MADE_BSSID, 0)
-    client = scene.made_address(scene.MADE_CLIENT, 0)
+    mac = scene.generated_address(scene.PHONE_PREFIX if is_phone else scene.DEVICE_PREFIX, 0)
+    bssid = mac if case.role == air.AP else scene.generated_address(scene.BSSID_PREFIX, 0)
+    client = scene.generated_address(scene.CLIENT_PREFIX, 0)
     emitter = air.Emitter(
         address_bytes(mac),
         address_bytes(bssid),
@@ -78,16 +78,16 @@ def play_frames(case, frames, condition, seed=0, is_phone=False) -> Outcome:
         loss=condition.loss,
         burst_ms=condition.burst_ms,
     )
-    count = counting.Counting()
+    count = counting.FrameCounter()
     windows = None if condition.hops else Windows(condition.loss, condition.burst_ms, seed)
     counted = count.frames(frames)
     if windows:
         counted = windows.frames(counted)
     traffic = playback.Traffic(emitter.records(counted, seed), None, [], [], [])
     outcome = _listen(case, condition, traffic, seed, random_, {mac})
-    outcome.account = count.account()
-    counting.mark_sessions(outcome.account.sessions, outcome.spans)
-    outcome.false = counting.windows_in(outcome.account.active, outcome.spans)
+    outcome.summary = count.summary()
+    counting.mark_sessions(outcome.summary.sessions, outcome.spans)
+    outcome.false = counting.windows_during(outcome.summary.active, outcome.spans)
     if windows:
         outcome.anchors = windows.flagged()
     return outcome
@@ -98,20 +98,20 @@ def _play_capture(case, condition, seed):
     random_ = random.Random(f"{seed} {case.id} {condition.name}")
     traffic = playback.Traffic(streams.records(case.path), None, [], [], [])
     if condition.loss:
-        traffic = playback.thinned(traffic, condition.loss, seed, condition.burst_ms)
+        traffic = playback.with_loss(traffic, condition.loss, seed, condition.burst_ms)
     outcome = _listen(case, condition, traffic, seed, random_, None)
     outcome.false = [span[0] for span in outcome.spans]
     return outcome
 
 
 def _listen(case, condition, traffic, seed, random_, own):
-    tally = playback.Tally()
+    tally = playback.Totals()
     score_of = _Scores(own)
     if condition.hops:
         start_ms = random_.randrange(HOP_MS)
-        found = playback.hop(traffic, playback.make_engine(), playback.firmware_plan(traffic), tally, start_ms)
+        found = playback.play_hopping(traffic, playback.make_engine(), playback.firmware_plan(traffic), tally, start_ms)
     else:
-        found = playback.stay(traffic, playback.make_engine, tally, score_of.watch)
+        found = playback.play_on_channel(traffic, playback.make_engine, tally, score_of.watch)
     events, verdicts = [], []
     standing = set()
     changes = []
@@ -133,8 +133,8 @@ def _listen(case, condition, traffic, seed, random_, own):
             standing.discard((finding.kind, finding.subject))
         if bool(standing) != before:
             changes.append((t_s, bool(standing)))
-    spans = counting.held_spans(changes, tally.now_ms / 1000)
-    account = counting.Account([], [], tally.frames, 0, 0, 0)
+    spans = counting.finding_spans(changes, tally.now_ms / 1000)
+    account = counting.StreamSummary([], [], tally.frames, 0, 0, 0)
     return Outcome(case, condition, seed, account, events, spans, [], score_of.best, verdicts, {}, tally.now_ms / 1000)
 
 

@@ -29,7 +29,7 @@ def summary(outcomes) -> list:
 
 
 def sessions_of(outcomes) -> list:
-    return [session for one in outcomes if one.case.kind == dataset.CAMERA for session in one.account.sessions]
+    return [session for one in outcomes if one.case.kind == dataset.CAMERA for session in one.summary.sessions]
 
 
 def _row(rule, heard, sessions, group):
@@ -50,7 +50,7 @@ def _anchor_row(name, heard, group):
     for one in group:
         if one.case.kind == dataset.CAMERA:
             delays += [
-                anchors.detected(session, one.anchors[name], counting.GRACE_S) for session in one.account.sessions
+                anchors.detected(session, one.anchors[name], counting.GRACE_S) for session in one.summary.sessions
             ]
     found = sorted(one for one in delays if one is not None)
     long = [delay for delay, session in zip(delays, sessions, strict=True) if session.end_s - session.start_s >= LONG_S]
@@ -58,8 +58,8 @@ def _anchor_row(name, heard, group):
     rows = []
     for kind in (dataset.NEGATIVE, dataset.IDLE):
         own = [one for one in group if one.case.kind == kind]
-        flagged = sum(len(set(one.account.active) & set(one.anchors[name])) for one in own)
-        rows.append(share(flagged, sum(len(one.account.active) for one in own), 2))
+        flagged = sum(len(set(one.summary.active) & set(one.anchors[name])) for one in own)
+        rows.append(share(flagged, sum(len(one.summary.active) for one in own), 2))
     return (
         f"| {name} | {heard} | {share(len(found), len(sessions))} | {share(in_time, len(long))} "
         f"| {_at(found, 0.5)} | {_at(found, 0.9)} | {rows[0]} | {rows[1]} |"
@@ -68,7 +68,7 @@ def _anchor_row(name, heard, group):
 
 def _windows(group, kind):
     own = [one for one in group if one.case.kind == kind]
-    return sum(len(one.false) for one in own), sum(len(one.account.active) for one in own)
+    return sum(len(one.false) for one in own), sum(len(one.summary.active) for one in own)
 
 
 def share(part, whole, digits=1) -> str:
@@ -91,7 +91,7 @@ def by_model(groups) -> list:
                 s
                 for one in group
                 if one.case.kind == dataset.CAMERA and one.case.model == model
-                for s in one.account.sessions
+                for s in one.summary.sessions
             ]
             cells.append(_of(sum(s.detected for s in sessions), len(sessions)))
         if any(cell != "-" for cell in cells):
@@ -113,7 +113,7 @@ def missed(groups) -> list:
             f"{one.case.id} ({session.start_s} to {session.end_s} s)"
             for one in group
             if one.case.kind == dataset.CAMERA
-            for session in one.account.sessions
+            for session in one.summary.sessions
             if not session.detected
         ]
         if names:
@@ -150,7 +150,7 @@ def by_label(groups) -> list:
         cells = []
         for group in groups.values():
             own = [one for one in group if one.case.label == label and one.case.kind == kind]
-            windows = sum(len(one.account.active) for one in own)
+            windows = sum(len(one.summary.active) for one in own)
             false = sum(len(one.false) for one in own)
             cells.append(
                 f"{false} findings in {len(own)} captures" if kind == dataset.CAPTURE else share(false, windows, 2)
@@ -164,11 +164,11 @@ def by_device(groups) -> list:
     rows = {}
     for place, group in enumerate(groups.values()):
         for one in group:
-            if one.case.kind == dataset.CAMERA or not one.account.active:
+            if one.case.kind == dataset.CAMERA or not one.summary.active:
                 continue
             row = rows.setdefault((one.case.label, one.case.device), [[0, 0] for _ in groups])
             row[place][0] += len(one.false)
-            row[place][1] += len(one.account.active)
+            row[place][1] += len(one.summary.active)
     lines = [_heading("device", groups)]
     for (label, device), cells in sorted(rows.items()):
         if any(false for false, _ in cells):

@@ -24,19 +24,19 @@ from tools.evaluation import counting, dataset
 from tools.traffic import air, patterns, playback, scene, streams
 
 # One way of hearing a recording; `weight` is what its examples count for.
-Way = namedtuple("Way", ("name", "hops", "loss", "burst_ms", "retries", "aggregates", "weight"))
-WAYS = (
-    Way("clear", False, 0.0, 0, 0.0, False, 1.0),
-    Way("30 % lost", False, 0.3, 0, 0.1, False, 0.4),
-    Way("60 % lost", False, 0.6, 0, 0.0, False, 0.4),
-    Way("80 % lost", False, 0.8, 0, 0.0, False, 0.3),
-    Way("half lost in short bursts", False, 0.5, 60, 0.0, False, 0.4),
-    Way("half lost in long bursts", False, 0.5, 300, 0.0, False, 0.4),
-    Way("A-MSDU", False, 0.0, 0, 0.1, True, 0.3),
-    Way("hopping", True, 0.0, 0, 0.0, False, 0.7),
-    Way("hopping, half lost in bursts", True, 0.5, 120, 0.0, False, 0.5),
+Condition = namedtuple("Way", ("name", "hops", "loss", "burst_ms", "retries", "aggregates", "weight"))
+CONDITIONS = (
+    Condition("clear", False, 0.0, 0, 0.0, False, 1.0),
+    Condition("30 % lost", False, 0.3, 0, 0.1, False, 0.4),
+    Condition("60 % lost", False, 0.6, 0, 0.0, False, 0.4),
+    Condition("80 % lost", False, 0.8, 0, 0.0, False, 0.3),
+    Condition("half lost in short bursts", False, 0.5, 60, 0.0, False, 0.4),
+    Condition("half lost in long bursts", False, 0.5, 300, 0.0, False, 0.4),
+    Condition("A-MSDU", False, 0.0, 0, 0.1, True, 0.3),
+    Condition("hopping", True, 0.0, 0, 0.0, False, 0.7),
+    Condition("hopping, half lost in bursts", True, 0.5, 120, 0.0, False, 0.5),
 )
-MADE = "generated"
+GENERATED_ORIGIN = "generated"
 SETTLED_S = 1.5  # of a session, before its seconds count as a camera's
 
 # Kinds of device of which there are no recordings, or hardly any. They count for less, and no
@@ -61,10 +61,10 @@ LOOK_ALIKES = [
     ({"kind": "call_one_way", "kbps": kbps, "fps": fps}, 60) for kbps in (200, 600, 1500) for fps in (15, 24, 30)
 ]
 
-MAC = address_bytes(scene.made_address(scene.MADE_DEVICE, 1))
-PHONE = address_bytes(scene.made_address(scene.MADE_PHONE, 1))
-BSSID = address_bytes(scene.made_address(scene.MADE_BSSID, 6))
-CLIENT = address_bytes(scene.made_address(scene.MADE_CLIENT, 1))
+MAC = address_bytes(scene.generated_address(scene.DEVICE_PREFIX, 1))
+PHONE = address_bytes(scene.generated_address(scene.PHONE_PREFIX, 1))
+BSSID = address_bytes(scene.generated_address(scene.BSSID_PREFIX, 6))
+CLIENT = address_bytes(scene.generated_address(scene.CLIENT_PREFIX, 1))
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Examples:
         return Examples(*(column[kept] for column in (self.values, self.camera, self.weight, self.source, self.way)))
 
 
-def sources(folder) -> list:
+def list_sources(folder) -> list:
     """The recordings of a folder (see evaluation/dataset.py), then the generated ones."""
     origins = {}
     manifest = Path(folder) / "manifest.csv"
@@ -121,7 +121,7 @@ def sources(folder) -> list:
     return found + _made(dataset.NEGATIVE, GENERATED) + _made(dataset.CAMERA, GENERATED_CAMERAS)
 
 
-def look_alikes() -> list:
+def list_look_alikes() -> list:
     """The generated sources that the second stage is to tell from cameras."""
     return _made(dataset.NEGATIVE, LOOK_ALIKES)
 
@@ -130,11 +130,11 @@ def _made(kind, specs):
     made = []
     for number, (spec, seconds) in enumerate(specs):
         name = f"made {spec['kind']} {number}"
-        made.append(Source(name, kind, name, name, MADE, air.STATION, None, spec, seconds))
+        made.append(Source(name, kind, name, name, GENERATED_ORIGIN, air.STATION, None, spec, seconds))
     return made
 
 
-class Round:
+class FixedPlan:
     """
     A round of visits and dwells that asks nobody, in the place of the firmware's plan.
 
@@ -167,7 +167,7 @@ class Round:
         pass
 
 
-class Watching(CameraStream):
+class RecordingDetector(CameraStream):
     """A detector that also writes down the values of every judgement of MAC or PHONE."""
 
     def __init__(self, rules):
@@ -183,13 +183,13 @@ class Watching(CameraStream):
             self.rows.append((self._now_ms, *self.values))
 
 
-def play(source: Source, way: Way, rules, seed: int, role=None, is_phone=False, plan=None):
+def play(source: Source, way: Condition, rules, seed: int, role=None, is_phone=False, plan=None):
     """
     Play a source in one way to a detector with these rules; hopping by a Round, or by another `plan`.
 
-    Returns (rows [(now_ms, *values)], events [(t_s, Finding)], counting.Account).
+    Returns (rows [(now_ms, *values)], events [(t_s, Finding)], counting.StreamSummary).
     """
-    count = counting.Counting()
+    count = counting.FrameCounter()
     role = role or source.role
     mac = PHONE if is_phone else MAC
     emitter = air.Emitter(
@@ -205,22 +205,22 @@ def play(source: Source, way: Way, rules, seed: int, role=None, is_phone=False, 
     name = f"{seed} {source.name} {way.name}"
     records = emitter.records(count.frames(source.frames()), name)
     if way.aggregates:
-        records = aggregated(records)
+        records = aggregate(records)
     traffic = playback.Traffic(records, None, [], [], [])
-    detector = Watching(rules)
+    detector = RecordingDetector(rules)
     engine = Engine([detector])
     if way.hops:
         start_ms = random.Random(name).randrange(20_000)
-        heard = playback.hop(traffic, engine, plan or Round(), None, start_ms)
+        heard = playback.play_hopping(traffic, engine, plan or FixedPlan(), None, start_ms)
     else:
         start_ms = 0
-        heard = playback.stay(traffic, lambda: engine)
+        heard = playback.play_on_channel(traffic, lambda: engine)
     events = [(at_ms / 1000, finding) for at_ms, finding in heard]
     rows = [(row[0] - start_ms, *row[1:]) for row in detector.rows]
-    return rows, events, count.account()
+    return rows, events, count.summary()
 
 
-def aggregated(records, most_bytes=3839, gap_us=2500):
+def aggregate(records, most_bytes=3839, gap_us=2500):
     """Join neighbouring data frames of one transmitter into A-MSDUs, with one sequence number each."""
     waiting = None
     sequences = {}
@@ -253,7 +253,7 @@ def aggregated(records, most_bytes=3839, gap_us=2500):
         yield finished(waiting)
 
 
-def part(job, rules, seed):
+def play_job(job, rules, seed):
     """Play one (place, Source, number, Way); return its columns of Examples, or None if there is nothing to learn."""
     place, source, number, way = job
     rows, _, account = play(source, way, rules, seed)
@@ -271,7 +271,7 @@ def part(job, rules, seed):
     size = len(rows)
     if not size:
         return None
-    made = GENERATED_SHARE if source.origin == MADE else 1.0
+    made = GENERATED_SHARE if source.origin == GENERATED_ORIGIN else 1.0
     return (
         rows[:, 1:],
         np.full(size, source.kind == dataset.CAMERA),

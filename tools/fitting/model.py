@@ -81,7 +81,7 @@ TRIAGE_ALL = types.SimpleNamespace(BASE=50, SHAPE=(), AMOUNT=(), SECOND=(), ACCE
 FOLLOW_ALL = types.SimpleNamespace(BASE=200, SHAPE=(), AMOUNT=(), SECOND=(), ACCESS_POINT=())
 
 
-def balanced(sources, found):
+def balanced_weights(sources, found):
     """Weights of the examples: each model and device by the square root of what it has."""
     weight = found.weight.astype(float).copy()
     for kind, name in ((found.camera, "model"), (~found.camera, "device")):
@@ -94,7 +94,7 @@ def balanced(sources, found):
     return weight
 
 
-def design(values, rules):
+def design_matrix(values, rules):
     """Columns of 0, 1 and NaN (unknown), one for each step; and their directions."""
     columns, directions = [], []
     for place, direction, cuts in rules:
@@ -153,7 +153,7 @@ def staircases(rules, slopes, means):
     return tuple(made)
 
 
-def add_up(rules, values):
+def score_rows(rules, values):
     """Points of many rows of values."""
     total = np.zeros(len(values), dtype=int)
     for place, steps in rules:
@@ -172,15 +172,15 @@ def fit(sources, found, second=None, leave_out=None):
     second  what second_stage() returned, or None
     """
     found = found.without(leave_out)
-    weight = balanced(sources, found)
-    columns, directions = design(found.values, (*SHAPE, AMOUNT))
+    weight = balanced_weights(sources, found)
+    columns, directions = design_matrix(found.values, (*SHAPE, AMOUNT))
     slopes, intercept, means = regress(columns, directions, found.camera, weight)
     shape = staircases(SHAPE, slopes, means)
     even = round(float(intercept) * POINTS_PER_NAT)
-    recorded = np.array([one.origin != examples.MADE for one in sources])[found.source]
+    recorded = np.array([one.origin != examples.GENERATED_ORIGIN for one in sources])[found.source]
     others = recorded & ~found.camera
-    clear = np.array([not way.hops and not way.loss and not way.aggregates for way in examples.WAYS])[found.way]
-    score = add_up(shape, found.values) + even
+    clear = np.array([not way.hops and not way.loss and not way.aggregates for way in examples.CONDITIONS])[found.way]
+    score = score_rows(shape, found.values) + even
     alarms = []
     rows = np.minimum(found.values[:, evidence.ACTIVE_ROWS], AMOUNT[2][-1])
     for least in range(LEAST_ACTIVE_ROWS, AMOUNT[2][-1] + 1):
@@ -212,7 +212,7 @@ def second_stage(sources, found, leave_out=None):
     leave_out  set of places in `sources`
     """
     found = found.without(leave_out)
-    weight = balanced(sources, found) * (found.values[:, evidence.UPLINK_KBPS] >= LEAST_KBPS)
+    weight = balanced_weights(sources, found) * (found.values[:, evidence.UPLINK_KBPS] >= LEAST_KBPS)
     made = []
     for place, _, cuts in SECOND:
         value = found.values[:, place]
@@ -222,12 +222,12 @@ def second_stage(sources, found, leave_out=None):
         mass = [np.bincount(bins[known & kind], weight[known & kind], count) for kind in (found.camera, ~found.camera)]
         share = [(one + 0.05 * one.sum()) / (1.05 * one.sum() + 0.05 * (count - 1) * one.sum()) for one in mass]
         ratio = np.log(share[0] / share[1]) * POINTS_PER_NAT
-        points = np.clip(np.round(monotone(ratio, mass[0] + mass[1])), LEAST_SECOND, MOST_SECOND).astype(int)
+        points = np.clip(np.round(monotone_fit(ratio, mass[0] + mass[1])), LEAST_SECOND, MOST_SECOND).astype(int)
         made.append((place, tuple(zip((0, *cuts), points.tolist(), strict=True))))
     return tuple(made)
 
 
-def monotone(values, weights):
+def monotone_fit(values, weights):
     """The nearest rising sequence (pool adjacent violators)."""
     blocks = []
     for value, weight in zip(values, weights, strict=True):

@@ -13,13 +13,13 @@ from tools.fitting import examples, model
 from tools.traffic import playback
 
 # sessions: list of counting.Session; false: active windows in which a finding stood; active: all of them
-Tried = namedtuple("Tried", ("source", "way", "sessions", "false", "active"))
+Trial = namedtuple("Tried", ("source", "way", "sessions", "false", "active"))
 
 HOP_S, HOP_WITHIN_S = 30, 30
 HOP_TIMES = 5  # a camera's recording is hopped over, from a moment drawn each time
 
 
-def folds(sources, attribute, seed) -> list:
+def model_folds(sources, attribute, seed) -> list:
     """Sets of places: those that share a camera's `attribute` (model or origin), and some of the other devices."""
     cameras = sorted({getattr(one, attribute) for one in sources if one.kind == dataset.CAMERA and one.path})
     devices = sorted({one.device for one in sources if one.kind != dataset.CAMERA and one.path})
@@ -38,13 +38,13 @@ def folds(sources, attribute, seed) -> list:
     return made
 
 
-def origins(sources) -> list:
+def origin_folds(sources) -> list:
     """Sets of places, one for each collection: everything it holds, cameras and others."""
     names = sorted({one.origin for one in sources if one.path})
     return [{place for place, one in enumerate(sources) if one.origin == name} for name in names]
 
 
-def attempt(job) -> Tried:
+def run_trial(job) -> Trial:
     """Play one (Source, Way, rules, seed) and count."""
     source, way, rules, seed = job
     plan = playback.firmware_plan(playback.Traffic(None, None, [], [], []))
@@ -52,14 +52,14 @@ def attempt(job) -> Tried:
     events = [
         (at_s, one.event != "cleared") for at_s, one in events if one.kind == "camera_stream" and one.event != "updated"
     ]
-    spans = counting.held_spans(events, max([*account.active, 0]) + counting.WINDOW_S)
+    spans = counting.finding_spans(events, max([*account.active, 0]) + counting.WINDOW_S)
     if source.kind == dataset.CAMERA:
         counting.mark_sessions(account.sessions, spans)
-        return Tried(source, way, account.sessions, 0, 0)
-    return Tried(source, way, [], len(counting.windows_in(account.active, spans)), len(account.active))
+        return Trial(source, way, account.sessions, 0, 0)
+    return Trial(source, way, [], len(counting.windows_during(account.active, spans)), len(account.active))
 
 
-def jobs(sources, found, folds_, ways, followed, seed) -> list:
+def list_jobs(sources, found, folds_, ways, followed, seed) -> list:
     """
     Jobs for attempt(): every source of every fold, by weights fitted without the fold.
 
@@ -67,7 +67,7 @@ def jobs(sources, found, folds_, ways, followed, seed) -> list:
     """
     made = []
     for fold in folds_:
-        rules = model.fit(sources, found, second_without(fold, sources, *followed), fold)
+        rules = model.fit(sources, found, second_stage_without(fold, sources, *followed), fold)
         for way in ways:
             for place in sorted(fold):
                 source = sources[place]
@@ -77,7 +77,7 @@ def jobs(sources, found, folds_, ways, followed, seed) -> list:
     return made
 
 
-def second_without(fold, sources, followed, found):
+def second_stage_without(fold, sources, followed, found):
     """The second stage without the sources of a fold, which are at other places among those it is fitted on."""
     paths = {sources[place].path for place in fold}
     return model.second_stage(followed, found, {place for place, one in enumerate(followed) if one.path in paths})

@@ -38,7 +38,7 @@ BANNER = "Ansim "  # how the firmware begins its first line
 # USB makers whose chips sit on ESP32 boards: Espressif, Silicon Labs, WCH, FTDI, Prolific.
 BOARD_MAKERS = {0x303A, 0x10C4, 0x1A86, 0x0403, 0x067B}
 
-VIAS = ("mpremote", "rshell")
+TRANSPORTS = ("mpremote", "rshell")
 
 
 def ports() -> list[str]:
@@ -62,10 +62,10 @@ def only_port() -> str:
 
 def connect(port: str, via: str = "mpremote"):
     """Return a board to be used as a context manager, see the module's text. `via` is one of VIAS."""
-    return {"mpremote": ByMpremote, "rshell": ByRshell}[via](port)
+    return {"mpremote": MpremoteBoard, "rshell": RshellBoard}[via](port)
 
 
-class ByMpremote:
+class MpremoteBoard:
     """Through mpremote's own transport: one connection, kept open."""
 
     via = "mpremote"
@@ -147,7 +147,7 @@ class ByMpremote:
             raise ToolError(_trouble(self.port, str(error))) from error
 
 
-class ByRshell:
+class RshellBoard:
     """Through rshell: one process for each step."""
 
     via = "rshell"
@@ -216,7 +216,7 @@ class ByRshell:
         return said
 
 
-def banner_in(heard: str) -> str:
+def find_banner(heard: str) -> str:
     """Return the firmware's first line if it is in what a board said, else ""."""
     for line in heard.splitlines(keepends=True):
         if line.startswith(BANNER) and line.endswith("\n"):

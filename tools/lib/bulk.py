@@ -3,7 +3,7 @@
 CHUNK = 20_000
 
 
-class Bulk:
+class BulkWriter:
     """Rows into tables as fast as the database's own driver takes them: executemany, or COPY."""
 
     def __init__(self, engine):

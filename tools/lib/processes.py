@@ -26,7 +26,7 @@ LOCK = ".running"  # in a folder that one process has: its number
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
-class Program:
+class Service:
     """One child process and its last words."""
 
     def __init__(self, name, command, environ, log_file, quiet=True):
@@ -52,7 +52,7 @@ class Program:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=with_parent(signal.SIGTERM),
+            preexec_fn=signal_on_parent_exit(signal.SIGTERM),
             text=True,
             errors="replace",
         )
@@ -87,13 +87,13 @@ class Program:
             self.process.wait()
 
 
-class Programs:
+class Supervisor:
     """All of them; stop() stops in the reverse of the order in which they were started."""
 
     def __init__(self):
         self._programs = []
 
-    def start(self, program: Program) -> Program:
+    def start(self, program: Service) -> Service:
         program.start()
         self._programs.append(program)
         return program
@@ -108,7 +108,7 @@ class Programs:
     def _tend(self, program):
         if program.ended():
             if program.failures >= GIVE_UP_AFTER:
-                raise GaveUp(program)
+                raise ServiceFailed(program)
             code = program.process.returncode
             print(f"{program.name} ended ({code}); starting it again.", file=sys.stderr, flush=True)
         elif program.start_again_s is not None and time.monotonic() >= program.start_again_s:
@@ -119,18 +119,18 @@ class Programs:
             program.stop()
 
 
-class GaveUp(Exception):
+class ServiceFailed(Exception):
     """A program ended again and again."""
 
     def __init__(self, program):
         super().__init__(f"{program.name} does not keep running; its last lines:\n  " + "\n  ".join(program.tail))
 
 
-class InUse(Exception):
+class FolderInUse(Exception):
     """Somebody else has the folder, in words for the person at the keyboard."""
 
 
-def take_folder(folder):
+def lock_folder(folder):
     """Lock a folder until the returned file is closed or this process ends. Raises InUse, OSError."""
     file = (folder / LOCK).open("a+")
     try:
@@ -139,7 +139,7 @@ def take_folder(folder):
         file.seek(0)
         by = file.read().strip()
         file.close()
-        raise InUse(f"{folder} is in use by process {by or 'unknown'}") from None
+        raise FolderInUse(f"{folder} is in use by process {by or 'unknown'}") from None
     file.truncate(0)
     file.write(str(os.getpid()))
     file.flush()
@@ -159,7 +159,7 @@ def _lock(file):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def with_parent(number):
+def signal_on_parent_exit(number):
     """
     Return a preexec_fn that has a child get this signal when its parent ends in whatever way; None if not on Linux.
 
@@ -171,7 +171,7 @@ def with_parent(number):
     return lambda: prctl(PR_SET_PDEATHSIG, number)
 
 
-def why_not_free(host: str, port: int) -> str:
+def port_problem(host: str, port: int) -> str:
     """Return why nobody can listen there, in words; "" if one can."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -186,7 +186,7 @@ def why_not_free(host: str, port: int) -> str:
     return ""
 
 
-def wait_listening(host: str, port: int, program: Program, within_s: float = 30) -> None:
+def wait_until_listening(host: str, port: int, program: Service, within_s: float = 30) -> None:
     """Return when the program listens. Raises GaveUp if it ends or takes too long."""
     until_s = time.monotonic() + within_s
     while time.monotonic() < until_s:
@@ -196,6 +196,6 @@ def wait_listening(host: str, port: int, program: Program, within_s: float = 30)
                 return
         if program.process.poll() is not None:
             time.sleep(0.1)  # its last lines are still being read
-            raise GaveUp(program)
+            raise ServiceFailed(program)
         time.sleep(0.05)
-    raise GaveUp(program)
+    raise ServiceFailed(program)

@@ -73,7 +73,7 @@ class Loss:
             self._good_us = self._bad_us * (1 - bad) / bad
             self._until_us = None
 
-    def takes(self, time_us) -> bool:
+    def is_lost(self, time_us) -> bool:
         """True if a frame at this time is lost. Times must not go back."""
         if not self._share:
             return False
@@ -152,7 +152,7 @@ class Emitter:
         A frame's fourth item, if it has one and it is not None, is its signal strength in dBm.
         """
         random_ = random.Random(f"{seed} air {self._mac.hex()}")
-        lost = Loss(self.loss, self.burst_ms, random_).takes
+        lost = Loss(self.loss, self.burst_ms, random_).is_lost
         jitters = [round(random_.gauss(0, self.jitter_db)) for _ in range(JITTERS)]
         pack = struct.Struct(RECORD_FORMAT).pack
         steady = self._points[0][1] if len(self._points) == 1 else None
@@ -266,6 +266,6 @@ class Emitter:
         return points[-1][1]
 
 
-def seeded(name) -> random.Random:
+def seeded_random(name) -> random.Random:
     """A random generator of its own for each named thing, so that adding one emitter does not change the others."""
     return random.Random(str(name))

@@ -35,7 +35,7 @@ def frame_sizes(random_, kbps, fps, gop_s, key_ratio, rate):
         number += 1
 
 
-def regular(random_, every_s, bytes_each, up, start_s=0.0, jitter_s=0.001):
+def periodic(random_, every_s, bytes_each, up, start_s=0.0, jitter_s=0.001):
     """One packet of about the same size again and again."""
     number = 0
     while True:
@@ -44,7 +44,7 @@ def regular(random_, every_s, bytes_each, up, start_s=0.0, jitter_s=0.001):
         number += 1
 
 
-def transfer(start_s, up, total_bytes, kbps, random_):
+def tcp_transfer(start_s, up, total_bytes, kbps, random_):
     """A TCP transfer: full segments in bursts, an ACK for every second one."""
     t_s = start_s
     sent = 0

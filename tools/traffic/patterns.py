@@ -26,8 +26,8 @@ from tools.traffic.packets import (
     call_video,
     frame_sizes,
     packets,
-    regular,
-    transfer,
+    periodic,
+    tcp_transfer,
 )
 
 TCP, UDP, NONE = "tcp", "udp", "none"
@@ -133,9 +133,9 @@ def _video(random_, kbps, fps, gop_s, key_ratio, mtu, rate, acks, audio_kbps, up
     """A video stream in one direction with what the other end answers."""
     made = [_video_frames(random_, kbps, fps, gop_s, key_ratio, mtu, rate, acks, up, start_s)]
     if audio_kbps:
-        made.append(regular(random_, 0.04, audio_kbps * 125 * 0.04, up, start_s, 0.002))
+        made.append(periodic(random_, 0.04, audio_kbps * 125 * 0.04, up, start_s, 0.002))
     if acks == UDP:
-        made.append(regular(random_, 1.0, 60, 1 - up, start_s + 0.5, 0.05))
+        made.append(periodic(random_, 1.0, 60, 1 - up, start_s + 0.5, 0.05))
     return heapq.merge(*made) if len(made) > 1 else made[0]
 
 
@@ -176,7 +176,7 @@ def _camera_pieces(random_, kbps, piece_s, speed_kbps):
         end_s = start_s
         yield start_s, 1, 700
         size = kbps * 125 * piece_s * random_.lognormvariate(0, 0.15)
-        for frame in transfer(start_s + 0.03, 1, size, speed_kbps, random_):
+        for frame in tcp_transfer(start_s + 0.03, 1, size, speed_kbps, random_):
             yield frame
             end_s = max(end_s, frame[0])
         yield end_s + 0.05, 0, 350
@@ -206,8 +206,8 @@ def _call(random_, up_kbps, down_kbps, fps):
     return heapq.merge(
         call_video(random.Random(random_.random()), up_kbps, fps, 1),
         call_video(random.Random(random_.random()), down_kbps, fps, 0),
-        regular(random.Random(random_.random()), 0.02, 80, 1),
-        regular(random.Random(random_.random()), 0.02, 80, 0, 0.007),
+        periodic(random.Random(random_.random()), 0.02, 80, 1),
+        periodic(random.Random(random_.random()), 0.02, 80, 0, 0.007),
     )
 
 
@@ -215,15 +215,15 @@ def _call_one_way(random_, kbps, fps):
     """The other end has its camera off and says little."""
     return heapq.merge(
         call_video(random.Random(random_.random()), kbps, fps, 1),
-        regular(random.Random(random_.random()), 0.02, 80, 1),
-        regular(random.Random(random_.random()), 0.2, 60, 0, 0.007),
+        periodic(random.Random(random_.random()), 0.02, 80, 1),
+        periodic(random.Random(random_.random()), 0.2, 60, 0, 0.007),
     )
 
 
 def _voice(random_, kbps):
     return heapq.merge(
-        regular(random.Random(random_.random()), 0.02, kbps * 2.5, 1),
-        regular(random.Random(random_.random()), 0.02, kbps * 2.5, 0, 0.007),
+        periodic(random.Random(random_.random()), 0.02, kbps * 2.5, 1),
+        periodic(random.Random(random_.random()), 0.02, kbps * 2.5, 0, 0.007),
     )
 
 
@@ -233,7 +233,7 @@ def _web(random_, page_kb, think_s):
         for _ in range(random_.randrange(3, 12)):
             yield t_s, 1, random_.randrange(300, 900)
             size = max(400, page_kb * 1000 / 7 * random_.lognormvariate(0, 1))
-            for frame in transfer(t_s + 0.05, 0, size, random_.uniform(3000, 20000), random_):
+            for frame in tcp_transfer(t_s + 0.05, 0, size, random_.uniform(3000, 20000), random_):
                 yield frame
                 t_s = max(t_s, frame[0])
             t_s += random_.random() * 0.15 + 0.001
@@ -245,7 +245,7 @@ def _video_download(random_, kbps, chunk_s):
     while True:
         end_s = start_s + 0.04
         yield start_s, 1, random_.randrange(500, 900)
-        for frame in transfer(end_s, 0, kbps * 125 * chunk_s * random_.lognormvariate(0, 0.25), kbps * 4, random_):
+        for frame in tcp_transfer(end_s, 0, kbps * 125 * chunk_s * random_.lognormvariate(0, 0.25), kbps * 4, random_):
             yield frame
             end_s = max(end_s, frame[0])
         start_s = max(end_s + 0.01, start_s + chunk_s)
@@ -253,14 +253,14 @@ def _video_download(random_, kbps, chunk_s):
 
 def _upload(random_, kbps, total_mb):
     yield 0.0, 1, 800
-    yield from transfer(0.05, 1, total_mb * 1e6, kbps, random_)
+    yield from tcp_transfer(0.05, 1, total_mb * 1e6, kbps, random_)
 
 
 def _photo_backup(random_, kbps, photo_mb, every_s):
     t_s = 0.0
     while True:
         yield t_s, 1, random_.randrange(500, 900)
-        for frame in transfer(t_s + 0.05, 1, photo_mb * 1e6 * random_.lognormvariate(0, 0.4), kbps, random_):
+        for frame in tcp_transfer(t_s + 0.05, 1, photo_mb * 1e6 * random_.lognormvariate(0, 0.4), kbps, random_):
             yield frame
             t_s = max(t_s, frame[0])
         yield t_s + 0.06, 0, 400
@@ -284,7 +284,7 @@ def _drive_backup(random_, kbps):
     while True:
         end_s = t_s
         speed_kbps = kbps * random_.uniform(0.6, 1.2)
-        for frame in transfer(t_s, 1, random_.choice((64e3, 256e3, 1e6, 1e6, 1e6)), speed_kbps, random_):
+        for frame in tcp_transfer(t_s, 1, random_.choice((64e3, 256e3, 1e6, 1e6, 1e6)), speed_kbps, random_):
             yield frame
             end_s = max(end_s, frame[0])
         yield end_s + 0.002, 0, 150
@@ -293,7 +293,7 @@ def _drive_backup(random_, kbps):
 
 
 def _screen_mirror(random_, kbps, fps):
-    return heapq.merge(_mirrored(random_, kbps, fps), regular(random.Random(random_.random()), 1.0, 80, 0))
+    return heapq.merge(_mirrored(random_, kbps, fps), periodic(random.Random(random_.random()), 1.0, 80, 0))
 
 
 def _mirrored(random_, kbps, fps):
@@ -311,8 +311,8 @@ def _mirrored(random_, kbps, fps):
 def _screen_share(random_, kbps, fps):
     return heapq.merge(
         _slides(random.Random(random_.random()), kbps, fps),
-        regular(random.Random(random_.random()), 0.02, 80, 1),
-        regular(random.Random(random_.random()), 0.1, 90, 0),
+        periodic(random.Random(random_.random()), 0.02, 80, 1),
+        periodic(random.Random(random_.random()), 0.1, 90, 0),
     )
 
 
@@ -340,8 +340,8 @@ def _iot(random_, every_s):
 
 def _game(random_, up_kbps, down_kbps):
     return heapq.merge(
-        regular(random.Random(random_.random()), 0.033, up_kbps * 4.1, 1, 0.0, 0.01),
-        regular(random.Random(random_.random()), 0.05, down_kbps * 6.2, 0, 0.01, 0.02),
+        periodic(random.Random(random_.random()), 0.033, up_kbps * 4.1, 1, 0.0, 0.01),
+        periodic(random.Random(random_.random()), 0.05, down_kbps * 6.2, 0, 0.01, 0.02),
     )
 
 

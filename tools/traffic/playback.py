@@ -2,8 +2,8 @@
 Play traffic to the detectors: what tools/replay.py and tools/evaluate.py have in common.
 
     traffic = playback.open_traffic("scene.json", seed=1)
-    for at_ms, finding in playback.stay(traffic, engine.standard({})): ...
-    for at_ms, finding in playback.hop(traffic, engine.standard({}), plan): ...
+    for at_ms, finding in playback.play_on_channel(traffic, engine.standard({})): ...
+    for at_ms, finding in playback.play_hopping(traffic, engine.standard({}), plan): ...
 
 The time of the traffic is the sensor's time: it starts at 0 ms. Judging is done each second,
 as on the sensor. Where nobody sends for long, time is skipped.
@@ -42,7 +42,7 @@ MOST_HEARD = 10  # advertisements of one sender in one scan that are shown to th
 Traffic = namedtuple("Traffic", ("records", "end_ms", "access_points", "ble", "analogue"))
 
 
-class Tally:
+class Totals:
     """What was played: `frames` handed to the detectors, `stations` heard, until `now_ms`."""
 
     def __init__(self):
@@ -65,31 +65,33 @@ def open_traffic(path, seed=0, loss=0.0, advance=None) -> Traffic:
     """
     kind = streams.kind(path)
     if kind == streams.SCENE:
-        traffic = of_scene(scene.load(path), seed)
+        traffic = from_scene(scene.load(path), seed)
     elif kind == streams.RECORDS:
         traffic = Traffic(streams.records(path, advance), None, [], [], [])
     else:
-        mac, bssid = (address_bytes(scene.made_address(one, 0)) for one in (scene.MADE_DEVICE, scene.MADE_BSSID))
+        mac, bssid = (
+            address_bytes(scene.generated_address(one, 0)) for one in (scene.DEVICE_PREFIX, scene.BSSID_PREFIX)
+        )
         emitter = air.Emitter(mac, bssid, STREAM_CHANNEL)
         traffic = Traffic(emitter.records(streams.frames(path), seed), None, [], [], [])
     if advance and kind != streams.RECORDS:
         traffic = traffic._replace(records=_timed(traffic.records, advance))
-    return thinned(traffic, loss, seed) if loss else traffic
+    return with_loss(traffic, loss, seed) if loss else traffic
 
 
-def of_scene(played, seed=0) -> Traffic:
+def from_scene(played, seed=0) -> Traffic:
     """Return the Traffic of a tools.traffic.scene.Scene."""
     end_ms = int(played.duration_s * 1000)
     return Traffic(played.records(seed), end_ms, played.access_points, played.ble, played.analogue)
 
 
-def thinned(traffic, loss, seed=0, burst_ms=0.0) -> Traffic:
+def with_loss(traffic, loss, seed=0, burst_ms=0.0) -> Traffic:
     """Leave out a share of the records, one by one or in bursts."""
-    takes = air.Loss(loss, burst_ms, air.seeded(f"{seed} thinned")).takes
+    takes = air.Loss(loss, burst_ms, air.seeded_random(f"{seed} thinned")).is_lost
     return traffic._replace(records=(one for one in traffic.records if not takes(one[0])))
 
 
-def stay(traffic, make_engine, tally=None, watch=None):
+def play_on_channel(traffic, make_engine, tally=None, watch=None):
     """
     Hear every channel all the time, as if a sensor sat on each; yield (at_ms, Finding).
 
@@ -97,7 +99,7 @@ def stay(traffic, make_engine, tally=None, watch=None):
     tally        a Tally that is filled in
     watch        called with (engine, at_ms) after each judgement
     """
-    tally = tally or Tally()
+    tally = tally or Totals()
     ears = {}  # channel -> _Ear
 
     def ear(channel, now_ms):
@@ -140,7 +142,7 @@ def stay(traffic, make_engine, tally=None, watch=None):
     tally.coverage = [one.engine.coverage() for one in ears.values()]
 
 
-def hop(traffic, engine, plan, tally=None, start_ms=0):
+def play_hopping(traffic, engine, plan, tally=None, start_ms=0):
     """
     Hop, dwell, scan and upload as the firmware's plan wants; yield (at_ms, Finding).
 
@@ -149,7 +151,7 @@ def hop(traffic, engine, plan, tally=None, start_ms=0):
 
     A channel is deaf for SETTLE_US after tuning, and all are in the other phases.
     """
-    return _Sensor(traffic, engine, plan, tally or Tally(), start_ms).run()
+    return _Sensor(traffic, engine, plan, tally or Totals(), start_ms).run()
 
 
 class _Sensor:

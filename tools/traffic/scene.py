@@ -36,7 +36,7 @@ BROADCAST = b"\xff" * 6
 MOST_EMITTERS = 500
 # Made-up addresses. AC:DE:48 is the prefix of the IEEE's own examples, so no maker has it; a phone
 # makes up its address itself, which shows in its first byte.
-MADE_DEVICE, MADE_BSSID, MADE_CLIENT, MADE_PHONE = "ac:de:48:00", "ac:de:48:01", "da:de:48:02", "da:de:48:00"
+DEVICE_PREFIX, BSSID_PREFIX, CLIENT_PREFIX, PHONE_PREFIX = "ac:de:48:00", "ac:de:48:01", "da:de:48:02", "da:de:48:00"
 
 _dbm = ("int", -128, 20)
 _channel = ("int", 1, 14)
@@ -211,7 +211,7 @@ class Scene:
                 emitter.get("cts", False),
                 emitter.get("undecodable", False),
             )
-            frames = played(path, emitter) if path else patterns.frames(emitter["pattern"], f"{seed} {index}")
+            frames = stream_frames(path, emitter) if path else patterns.frames(emitter["pattern"], f"{seed} {index}")
             heard = made.records(frames, f"{seed} {index}", start_us)
         for time_us, one in heard:
             if time_us >= end_us:
@@ -220,8 +220,8 @@ class Scene:
 
     def _captured(self, path, emitter, seed, start_us, end_us):
         """A whole capture: its own addresses, channels and signals; loss, start and loop are the scene's."""
-        random_ = air.seeded(seed)
-        lost = air.Loss(emitter.get("loss", 0.0), emitter.get("burst_ms", 0.0), random_).takes
+        random_ = air.seeded_random(seed)
+        lost = air.Loss(emitter.get("loss", 0.0), emitter.get("burst_ms", 0.0), random_).is_lost
         channel = bytes([emitter["channel"]]) if "channel" in emitter else None
         from_us = int(emitter.get("from_s", 0) * 1_000_000)
         to_us = int(emitter["to_s"] * 1_000_000) if "to_s" in emitter else None
@@ -245,7 +245,7 @@ class Scene:
             start_us += last_us + 100_000
 
     def _beacons(self, index, ap, seed):
-        random_ = air.seeded(f"{seed} beacon {index}")
+        random_ = air.seeded_random(f"{seed} beacon {index}")
         bssid = address_bytes(ap["bssid"])
         length = 130 + len(ap["ssid"].encode())
         pack = struct.Struct(RECORD_FORMAT).pack
@@ -277,7 +277,7 @@ class Scene:
             time_us += BEACON_US
 
 
-def played(path, part):
+def stream_frames(path, part):
     """
     Yield the frames of a header stream, from its own zero, cut and looped.
 
@@ -301,7 +301,7 @@ def played(path, part):
         start_s += (last_s if to_s is None else max(last_s, min(to_s - from_s, last_s + 1))) + 0.1
 
 
-def made_address(start, index) -> str:
+def generated_address(start, index) -> str:
     """A made-up address as text: one of the MADE_ starts and a number 0..65535."""
     return f"{start}:{index >> 8:02x}:{index & 0xFF:02x}"
 
@@ -310,12 +310,12 @@ def _addresses(index, emitter):
     mac = emitter.get("mac")
     if not mac:
         is_phone = emitter.get("pattern", {}).get("kind") in patterns.PHONES
-        mac = made_address(MADE_PHONE if is_phone else MADE_DEVICE, index)
+        mac = generated_address(PHONE_PREFIX if is_phone else DEVICE_PREFIX, index)
     if emitter.get("role") == air.AP:
         bssid = mac
     else:
-        bssid = emitter.get("bssid") or made_address(MADE_BSSID, emitter.get("channel", 6))
-    client = emitter.get("client") or made_address(MADE_CLIENT, index)
+        bssid = emitter.get("bssid") or generated_address(BSSID_PREFIX, emitter.get("channel", 6))
+    client = emitter.get("client") or generated_address(CLIENT_PREFIX, index)
     return mac, bssid, client
 
 

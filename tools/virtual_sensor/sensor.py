@@ -178,7 +178,7 @@ class VirtualSensor:
 
     def _command(self, build):
         if self._code == IN_IMAGE:
-            return [str(native.host(frozen=True)), "-X", f"heapsize={self._heap}", "-m", native.SIM_BOOT]
+            return [str(native.build_host(frozen=True)), "-X", f"heapsize={self._heap}", "-m", native.SIM_BOOT]
         start = [micropython()]
         if self._code == IN_ROM:
             start = [sys.executable, str(ROOT / "tools/virtual_sensor/start_process.py"), str(build / code_image.IMAGE)]
@@ -206,7 +206,7 @@ class VirtualSensor:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C is for us, who then stop it
-            preexec_fn=processes.with_parent(signal.SIGKILL),  # two on one flash would harm each other
+            preexec_fn=processes.signal_on_parent_exit(signal.SIGKILL),  # two on one flash would harm each other
             text=True,
             errors="replace",
         ) as self._process:

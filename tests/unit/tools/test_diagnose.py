@@ -19,11 +19,11 @@ BEGIN = "-----BEGIN " + "PRIVATE KEY-----"  # in two parts: no file of the proje
     ],
 )
 def test_addresses_and_secrets_are_masked(text, told):
-    assert diagnose.masked(text) == told
+    assert diagnose.mask(text) == told
 
 
 def test_names_are_masked_longer_ones_first():
-    told = diagnose.masked("hall-1 at broker.hall-1.example, hall-12", ["hall-1", "broker.hall-1.example", ""])
+    told = diagnose.mask("hall-1 at broker.hall-1.example, hall-12", ["hall-1", "broker.hall-1.example", ""])
 
     assert told == "<name> at <name>, <name>2"
 

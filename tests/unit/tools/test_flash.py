@@ -18,10 +18,10 @@ class Board:
 
     def call(self, name):
         if name == "look":
-            hashes = {path: payload.hash_of(content) for path, content in self.files.items()}
+            hashes = {path: payload.file_hash(content) for path, content in self.files.items()}
             return {"mpy": payload.MPY_VERSION, "files": hashes, "free_bytes": 1 << 20, "image": self.image}
         if name == "check":
-            return {path: payload.hash_of(content) for path, content in self.coming.items()}
+            return {path: payload.file_hash(content) for path, content in self.coming.items()}
         return True
 
     def put(self, files, advance):
@@ -37,7 +37,7 @@ def root(tmp_path):
 
 
 def test_a_program_that_the_image_has_is_not_copied_and_its_files_go(root):
-    board = Board(payload.program(root), **{"/lib/ansim/__init__.py": b"old"})
+    board = Board(payload.program_hash(root), **{"/lib/ansim/__init__.py": b"old"})
 
     changed, removed = flash.install(board, False, root)
 
@@ -53,6 +53,6 @@ def test_another_program_in_the_image_does_not_count(root, image):
 
 
 def test_source_is_always_copied(root):
-    changed, _removed = flash.install(Board(payload.program(root)), True, root)
+    changed, _removed = flash.install(Board(payload.program_hash(root)), True, root)
 
     assert "/lib/firmware/app.py" in changed

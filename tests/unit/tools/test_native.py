@@ -69,7 +69,7 @@ def test_a_frozen_image_keeps_what_the_board_freezes_and_has_the_program(tmp_pat
 
 def test_a_folder_that_is_no_micropython_is_named(tmp_path):
     with pytest.raises(ToolError, match="no MicroPython checkout with ports/esp32/boards/ESP32_GENERIC"):
-        native.esp32(tmp_path, "ESP32_GENERIC")
+        native.build_esp32(tmp_path, "ESP32_GENERIC")
 
 
 def test_missing_esp_idf_is_said_with_what_to_do(tmp_path, monkeypatch):
@@ -77,7 +77,7 @@ def test_missing_esp_idf_is_said_with_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
 
     with pytest.raises(ToolError, match=r"export\.sh"):
-        native.esp32(tmp_path, "ESP32_GENERIC")
+        native.build_esp32(tmp_path, "ESP32_GENERIC")
 
 
 def test_every_board_of_the_project_can_be_built():

@@ -151,14 +151,14 @@ def test_tls_without_an_authority_is_refused(data, options):
 def test_wifi_passwords_come_from_a_file(tmp_path, options):
     (tmp_path / "wifi.json").write_text(json.dumps(WIFI))
 
-    assert provision.networks(options("--wifi-file", tmp_path / "wifi.json")) == WIFI
+    assert provision.read_networks(options("--wifi-file", tmp_path / "wifi.json")) == WIFI
 
 
 def test_a_password_is_not_asked_for_where_nobody_can_answer(options, monkeypatch):
     monkeypatch.setattr("sys.stdin", open("/dev/null"))  # noqa: SIM115
 
     with pytest.raises(ToolError, match="--wifi-file"):
-        provision.networks(options("--wifi", "office"))
+        provision.read_networks(options("--wifi", "office"))
 
 
 class ClaimServer(BaseHTTPRequestHandler):

@@ -15,8 +15,8 @@ def test_this_checkout_becomes_a_version(tmp_path):
     migrations.upgrade(settings)
     vault.open_vault(settings)
 
-    files = release.files_of()
-    size, digest = release.add(tmp_path, "0.9.0", files, ["esp32_devkit"])
+    files = release.collect_files()
+    size, digest = release.add_release(tmp_path, "0.9.0", files, ["esp32_devkit"])
 
     assert "firmware/start.mpy" in files and "ansim/__init__.mpy" in files
     assert not [path for path in files if path.rpartition("/")[2].split(".")[0] in ("boot", "main") or path[0] == "/"]
@@ -28,7 +28,7 @@ def test_this_checkout_becomes_a_version(tmp_path):
 
 
 def test_the_newest_program_is_one_that_fits_the_server(tmp_path):
-    assert sum(map(len, release.files_of().values())) < rollout.MOST_BYTES
+    assert sum(map(len, release.collect_files().values())) < rollout.MOST_BYTES
     assert (ROOT / "firmware/start.py").exists()
 
 
@@ -36,4 +36,4 @@ def test_what_is_no_program_is_refused_in_one_line(tmp_path):
     vault.open_vault(Settings(data=tmp_path))
 
     with pytest.raises(ToolError, match="release_bad"):
-        release.add(tmp_path, "1", {"x": b""}, [])
+        release.add_release(tmp_path, "1", {"x": b""}, [])

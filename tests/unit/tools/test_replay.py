@@ -192,7 +192,7 @@ def traffic(times_us, channel=6):
 def test_the_detectors_judge_each_second():
     notebook = _Notebook()
 
-    list(playback.stay(traffic(range(0, 10_000_000, 100_000)), lambda: detection.Engine([notebook])))
+    list(playback.play_on_channel(traffic(range(0, 10_000_000, 100_000)), lambda: detection.Engine([notebook])))
 
     assert notebook.judged_ms == [1000 * second for second in range(1, 15)]
     assert len(notebook.records) == 100
@@ -202,7 +202,7 @@ def test_a_year_of_silence_is_skipped():
     notebook = _Notebook()
     year_us = 365 * 86_400_000_000
 
-    list(playback.stay(traffic([0, year_us]), lambda: detection.Engine([notebook])))
+    list(playback.play_on_channel(traffic([0, year_us]), lambda: detection.Engine([notebook])))
 
     assert len(notebook.judged_ms) < 200
     assert notebook.judged_ms == sorted(notebook.judged_ms)
@@ -212,9 +212,9 @@ def test_a_year_of_silence_is_skipped():
 def test_hopping_ends_soon_after_the_last_frame(times_us):
     notebook = _Notebook()
     played = traffic(times_us)
-    tally = playback.Tally()
+    tally = playback.Totals()
 
-    list(playback.hop(played, detection.Engine([notebook]), playback.firmware_plan(played), tally))
+    list(playback.play_hopping(played, detection.Engine([notebook]), playback.firmware_plan(played), tally))
 
     assert len(notebook.judged_ms) < 1000
     assert 0 <= tally.now_ms - (times_us[-1] // 1000 if times_us else 0) < 16_000
@@ -222,11 +222,11 @@ def test_hopping_ends_soon_after_the_last_frame(times_us):
 
 def test_hopping_hears_only_the_channel_it_is_tuned_to():
     notebook = _Notebook()
-    played = playback.of_scene(
+    played = playback.from_scene(
         Scene({"duration_s": 60, "emitters": [{**CAMERA, "channel": channel} for channel in (1, 13)]})
     )
 
-    list(playback.hop(played, detection.Engine([notebook]), playback.firmware_plan(played)))
+    list(playback.play_hopping(played, detection.Engine([notebook]), playback.firmware_plan(played)))
 
     tuned = dict.fromkeys(channel for channel, _ in notebook.tuned)
     assert set(tuned) == set(range(14))
@@ -251,10 +251,10 @@ class _QuietNotebook(_Notebook):
 
 def test_a_visit_ends_early_where_nobody_is_heard():
     notebook = _QuietNotebook()
-    played = playback.of_scene(Scene({"duration_s": 20, "emitters": [{**CAMERA, "channel": 5}]}))
-    tally = playback.Tally()
+    played = playback.from_scene(Scene({"duration_s": 20, "emitters": [{**CAMERA, "channel": 5}]}))
+    tally = playback.Totals()
 
-    list(playback.hop(played, detection.Engine([notebook]), playback.firmware_plan(played), tally))
+    list(playback.play_hopping(played, detection.Engine([notebook]), playback.firmware_plan(played), tally))
 
     visits = {}
     for (channel, since_ms), (_, until_ms) in itertools.pairwise(notebook.tuned):
@@ -272,12 +272,12 @@ def test_the_other_radios_hear_their_part_of_a_scene():
     }
     for hops in (False, True):
         notebook = _Notebook()
-        played = playback.of_scene(Scene(given))
+        played = playback.from_scene(Scene(given))
         engine = detection.Engine([notebook])
         list(
-            playback.hop(played, engine, playback.firmware_plan(played))
+            playback.play_hopping(played, engine, playback.firmware_plan(played))
             if hops
-            else playback.stay(played, lambda engine=engine: engine)
+            else playback.play_on_channel(played, lambda engine=engine: engine)
         )
 
         assert notebook.scanned and notebook.scanned[0][1] == 1

@@ -98,10 +98,10 @@ def outcomes_of(folder, *conditions):
 def test_each_recording_is_judged_by_its_kind(folder, loud):
     found = {one.case.id: one for one in outcomes_of(folder, run.Condition("on channel"))}
 
-    assert all(session.detected for one in ("one", "two", "three") for session in found[one].account.sessions)
-    assert all(found[one].account.sessions for one in ("one", "two", "three"))
+    assert all(session.detected for one in ("one", "two", "three") for session in found[one].summary.sessions)
+    assert all(found[one].summary.sessions for one in ("one", "two", "three"))
     assert found["four"].false == found["five"].false == []
-    assert set(found["six"].false) == set(found["six"].account.active)
+    assert set(found["six"].false) == set(found["six"].summary.active)
 
 
 def test_a_camera_counts_only_if_it_is_named_itself(folder, loud):
@@ -113,7 +113,7 @@ def test_a_camera_counts_only_if_it_is_named_itself(folder, loud):
 
     found = {one.case.id: one for one in outcomes_of(folder, run.Condition("on channel"))}
 
-    assert not any(session.detected for session in found["one"].account.sessions)
+    assert not any(session.detected for session in found["one"].summary.sessions)
     assert found["six"].false
 
 
@@ -226,7 +226,7 @@ def test_a_crowded_scene_names_who_was_raised(folder, loud, hops):
 def test_composed_scenes_can_be_kept_and_are_played_again_from_their_files(folder, loud, tmp_path):
     crowds = crowded.compose(dataset.read(folder), 5, 2)
 
-    crowded.keep(crowds, tmp_path / "kept")
+    crowded.write_scenes(crowds, tmp_path / "kept")
 
     again = [crowded.from_file(path, number) for number, path in enumerate(dataset.scene_files(tmp_path))]
     assert [(one.mac, one.channel, one.start_s, one.others) for one in again] == [
@@ -261,7 +261,7 @@ def test_a_damaged_recording_is_left_out_and_named(folder, tmp_path):
     bad.write_bytes(b"\x1f\x8b" + random.Random(1).randbytes(50))
     cases = dataset.read(folder)
 
-    good, problems = dataset.readable([*cases, replace(cases[0], path=bad)])
+    good, problems = dataset.split_readable([*cases, replace(cases[0], path=bad)])
 
     assert good == cases
     assert len(problems) == 1 and str(bad) in problems[0]

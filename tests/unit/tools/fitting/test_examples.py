@@ -19,7 +19,9 @@ CALL = examples.Source("call", dataset.NEGATIVE, "call", "call", "here", air.STA
 
 
 def test_the_seconds_of_a_camera_in_a_session_are_examples():
-    values, camera, weight, place, way = examples.part((7, CAMERA, 0, examples.WAYS[0]), model.TRIAGE_ALL, seed=1)
+    values, camera, weight, place, way = examples.play_job(
+        (7, CAMERA, 0, examples.CONDITIONS[0]), model.TRIAGE_ALL, seed=1
+    )
 
     assert camera.all()
     assert 10 <= len(values) <= 16
@@ -28,17 +30,17 @@ def test_the_seconds_of_a_camera_in_a_session_are_examples():
 
 
 def test_what_says_nothing_is_no_example():
-    assert examples.part((0, LAMP, 0, examples.WAYS[0]), model.TRIAGE_ALL, seed=1) is None
+    assert examples.play_job((0, LAMP, 0, examples.CONDITIONS[0]), model.TRIAGE_ALL, seed=1) is None
 
 
 def test_another_device_is_an_example_each_second_it_is_worth_judging():
-    values, camera, *_ = examples.part((0, CALL, 0, examples.WAYS[0]), model.TRIAGE_ALL, seed=1)
+    values, camera, *_ = examples.play_job((0, CALL, 0, examples.CONDITIONS[0]), model.TRIAGE_ALL, seed=1)
 
     assert not camera.any()
     assert len(values) >= 10
 
 
-@pytest.mark.parametrize("way", examples.WAYS, ids=lambda way: way.name)
+@pytest.mark.parametrize("way", examples.CONDITIONS, ids=lambda way: way.name)
 def test_a_camera_is_heard_in_every_way(way):
     rows, _, account = examples.play(CAMERA, way, model.TRIAGE_ALL, seed=2)
 
@@ -50,7 +52,7 @@ def test_aggregation_joins_neighbours_and_leaves_no_gap_in_the_numbers():
     flow = [[0, 1000, 1000, "up", [700]]]
     single = [(at * 1000, bytes(record)) for at, record in enumerate(made_air.records(flow, 0, 1000, {}))]
 
-    joined = [record for _, record in examples.aggregated(iter(single))]
+    joined = [record for _, record in examples.aggregate(iter(single))]
 
     assert 150 <= len(joined) <= 400
     assert all(record[EXTRA] & EXTRA_AMSDU for record in joined[:-1])
@@ -66,7 +68,7 @@ def test_folds_leave_each_camera_model_out_once_with_some_others(tmp_path):
         for at, kind in enumerate([dataset.CAMERA] * 6 + [dataset.NEGATIVE] * 7)
     ]
 
-    folds = validate.folds(sources, "model", seed=1)
+    folds = validate.model_folds(sources, "model", seed=1)
 
     assert len(folds) == 3
     assert sorted(place for fold in folds for place in fold) == list(range(13))

@@ -60,7 +60,7 @@ def test_each_staircase_goes_one_way_only(fitted, place):
 def test_no_other_device_reaches_the_alarm_and_most_cameras_do(fitted):
     found = made_examples()
     values = found.values
-    score = fitted.BASE + model.add_up(fitted.SHAPE, values) + model.add_up(fitted.AMOUNT, values)
+    score = fitted.BASE + model.score_rows(fitted.SHAPE, values) + model.score_rows(fitted.AMOUNT, values)
 
     assert score[~found.camera].max() < model.ALARM
     long = found.camera & (values[:, evidence.ACTIVE_ROWS] >= 9)
@@ -97,11 +97,11 @@ def test_the_detector_and_the_fit_add_up_alike(fitted):
     for place in range(0, 900, 37):
         for at, value in enumerate(found.values[place].tolist()):
             row[at] = value
-        assert evidence.add_up(packed, row) - evidence.ADDED == model.add_up(fitted.SHAPE, found.values[[place]])[0]
+        assert evidence.add_up(packed, row) - evidence.ADDED == model.score_rows(fitted.SHAPE, found.values[[place]])[0]
 
 
 def test_a_sequence_is_made_to_rise_by_pooling_neighbours():
-    assert model.monotone([1.0, 3.0, 2.0, 5.0], [1.0, 1.0, 1.0, 1.0]).tolist() == [1.0, 2.5, 2.5, 5.0]
+    assert model.monotone_fit([1.0, 3.0, 2.0, 5.0], [1.0, 1.0, 1.0, 1.0]).tolist() == [1.0, 2.5, 2.5, 5.0]
 
 
 def test_the_second_stage_gives_points_to_what_cameras_have_more_often():

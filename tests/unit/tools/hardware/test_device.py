@@ -57,7 +57,7 @@ def test_several_boards_want_a_choice(plugged_in):
     ],
 )
 def test_the_first_line_of_the_firmware_is_found(heard, banner):
-    assert device.banner_in(heard) == banner
+    assert device.find_banner(heard) == banner
 
 
 def test_what_a_board_tells_is_found_among_what_else_it_says():

@@ -3,11 +3,11 @@
 import ast
 
 from tests.conftest import ROOT
-from tools.hardware.inline_constants import inlined
+from tools.hardware.inline_constants import inline_constants
 
 
 def both(first, second):
-    made = inlined({"a/one.py": first, "a/two.py": second})
+    made = inline_constants({"a/one.py": first, "a/two.py": second})
     return made["a/one.py"], made["a/two.py"]
 
 
@@ -38,7 +38,7 @@ def test_a_name_that_something_asks_for_in_another_way_stays():
 
 
 def test_a_name_that_is_asked_for_at_the_prompt_stays():
-    assert inlined({"a.py": "ONE = 1\nTWO = 2\n"}, ("ONE",)) == {"a.py": "ONE = 1\npass\n"}
+    assert inline_constants({"a.py": "ONE = 1\nTWO = 2\n"}, ("ONE",)) == {"a.py": "ONE = 1\npass\n"}
 
 
 def test_a_name_with_two_values_stays():
@@ -66,7 +66,7 @@ def test_the_program_keeps_its_lines_and_every_name_it_asks_for():
         for file in (ROOT / part).rglob("*.py")
     }
 
-    made = inlined(sources)
+    made = inline_constants(sources)
 
     for path, text in made.items():
         assert len(text.splitlines()) == len(sources[path].splitlines()), path

@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 from tests.support.server_kit import free_port, wait_for
 from tools.lib import processes
 
-HOLDS = "import sys, pathlib; from tools.lib import processes; held = processes.take_folder(pathlib.Path(sys.argv[1]))"
+HOLDS = "import sys, pathlib; from tools.lib import processes; held = processes.lock_folder(pathlib.Path(sys.argv[1]))"
 
 
 def python(code, *arguments, **options):
@@ -30,20 +30,20 @@ def test_a_folder_belongs_to_one_process_until_it_ends_in_whatever_way(tmp_path)
     other = python(HOLDS + "; print('held', flush=True); input()", tmp_path, stdin=subprocess.PIPE)
     assert other.stdout.readline() == "held\n"
 
-    with pytest.raises(processes.InUse, match=f"process {other.pid}"):
-        processes.take_folder(tmp_path)
+    with pytest.raises(processes.FolderInUse, match=f"process {other.pid}"):
+        processes.lock_folder(tmp_path)
     other.kill()
     other.communicate(timeout=10)
-    processes.take_folder(tmp_path).close()
-    processes.take_folder(tmp_path).close()
+    processes.lock_folder(tmp_path).close()
+    processes.lock_folder(tmp_path).close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel tells of a parent's end on Linux only")
 def test_a_program_ends_when_its_parent_is_killed(tmp_path):
     parent = python(
-        "import sys, time; from pathlib import Path; from tools.lib.processes import Program\n"
+        "import sys, time; from pathlib import Path; from tools.lib.processes import Service\n"
         "sleeps = [sys.executable, '-c', 'import time; time.sleep(600)']\n"
-        "child = Program('child', sleeps, None, Path(sys.argv[1]) / 'log')\n"
+        "child = Service('child', sleeps, None, Path(sys.argv[1]) / 'log')\n"
         "child.start(); print(child.process.pid, flush=True); time.sleep(600)",
         tmp_path,
     )
@@ -68,14 +68,14 @@ def test_a_program_that_was_killed_is_started_again_and_one_that_does_not_keep_r
     tmp_path, capsys, monkeypatch
 ):
     monkeypatch.setattr(processes, "LONGEST_PAUSE_S", 0.1)
-    programs = processes.Programs()
+    programs = processes.Supervisor()
     good = programs.start(program("good", "import time; time.sleep(600)", tmp_path))
     first = good.process.pid
     good.process.kill()
     bad = program("bad", "print('no such thing', flush=True); raise SystemExit(3)", tmp_path)
     programs.start(bad)
 
-    with pytest.raises(processes.GaveUp, match="no such thing"):
+    with pytest.raises(processes.ServiceFailed, match="no such thing"):
         programs.watch()
     programs.stop()
 
@@ -86,13 +86,13 @@ def test_a_program_that_was_killed_is_started_again_and_one_that_does_not_keep_r
 
 
 def program(name, code, folder):
-    return processes.Program(name, [sys.executable, "-c", code], dict(os.environ), folder / f"{name}.log")
+    return processes.Service(name, [sys.executable, "-c", code], dict(os.environ), folder / f"{name}.log")
 
 
 def test_why_a_port_cannot_be_used_is_told_in_words():
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        assert processes.why_not_free("127.0.0.1", other.getsockname()[1]) == "is taken by another program"
-    assert processes.why_not_free("127.0.0.1", free_port()) == ""
-    assert processes.why_not_free("192.0.2.1", free_port()).startswith("cannot be used on 192.0.2.1")
+        assert processes.port_problem("127.0.0.1", other.getsockname()[1]) == "is taken by another program"
+    assert processes.port_problem("127.0.0.1", free_port()) == ""
+    assert processes.port_problem("192.0.2.1", free_port()).startswith("cannot be used on 192.0.2.1")

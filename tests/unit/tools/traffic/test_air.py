@@ -118,7 +118,7 @@ def test_a_recorded_signal_goes_before_the_given_one():
 @pytest.mark.parametrize("burst_ms", [0, 20, 300])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
 def test_the_share_of_lost_frames_is_the_one_asked_for(share, burst_ms):
-    takes = air.Loss(share, burst_ms, random.Random(3)).takes
+    takes = air.Loss(share, burst_ms, random.Random(3)).is_lost
 
     lost = [takes(number * 1000) for number in range(200_000)]
 
@@ -127,7 +127,7 @@ def test_the_share_of_lost_frames_is_the_one_asked_for(share, burst_ms):
 
 def test_bursts_lose_neighbours_together():
     def changes(burst_ms):
-        takes = air.Loss(0.5, burst_ms, random.Random(3)).takes
+        takes = air.Loss(0.5, burst_ms, random.Random(3)).is_lost
         lost = [takes(number * 1000) for number in range(20_000)]
         return sum(earlier != later for earlier, later in itertools.pairwise(lost))
 
@@ -135,7 +135,7 @@ def test_bursts_lose_neighbours_together():
 
 
 def test_a_silence_of_a_year_takes_no_time_to_pass():
-    takes = air.Loss(0.5, 1, random.Random(3)).takes
+    takes = air.Loss(0.5, 1, random.Random(3)).is_lost
 
     assert takes(0) in (True, False)
     assert takes(365 * 86_400_000_000) in (True, False)
