@@ -43,7 +43,7 @@ def run(app, stopping: threading.Event) -> None:
             next_hour_s = now_s + HOUR_S
             with sessions.begin() as session:
                 notifications.forget(session)
-                reminders.remind(session, now_s, notifications.tell)
+                reminders.remind(session, now_s, notifications.enqueue)
         if now_s >= next_check_s:
             next_check_s = now_s + CHECK_LOG_S
             check_log(sessions)
@@ -131,7 +131,7 @@ def check_log(sessions) -> None:
     log.error("the log is broken", entry=problem.n, what=problem.what)
     with sessions.begin() as session:
         if not notifications.told_lately(session, CHAIN_BROKEN, f"log-{problem.n}", CHECK_LOG_S):
-            notifications.tell(session, CHAIN_BROKEN, None, f"log-{problem.n}", entry=problem.n, what=problem.what)
+            notifications.enqueue(session, CHAIN_BROKEN, None, f"log-{problem.n}", entry=problem.n, what=problem.what)
 
 
 def main() -> None:

@@ -35,7 +35,7 @@ def user():
     return g.token.user
 
 
-def store():
+def sessions():
     """The session factory."""
     return current_app.extensions["sessions"]
 
@@ -61,10 +61,10 @@ def _check():
 
 
 def _token(presented):
-    with store()() as session:
+    with sessions()() as session:
         token = tokens.check(session, presented)
         used = bool(session.dirty)
     if used:  # once an hour: then this has to be written
-        with store().begin() as session:
+        with sessions().begin() as session:
             token = tokens.check(session, presented)
     return token

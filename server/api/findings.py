@@ -25,7 +25,7 @@ def index(query_data):
     asked = query_data.model_dump(exclude={"cursor"})
     asked["status"] = asked["status"] or ""
     after = responses.cursor(query_data.cursor)
-    with authentication.store()() as session:
+    with authentication.sessions()() as session:
         rows = listings.findings(session, authentication.user(), after=after, **asked)
         return responses.page(rows, query_data.limit, row_out)
 
@@ -35,9 +35,9 @@ def index(query_data):
 @authentication.needs(accounts.SEE)
 def show(public_id):
     """One finding with its evidence and dispositions. That it was looked at is written down."""
-    with authentication.store()() as session:
+    with authentication.sessions()() as session:
         answer = _shown(session, _mine(session, public_id, accounts.SEE))
-    access_log.note(authentication.store(), authentication.user(), access_log.SAW_FINDING, answer.id)
+    access_log.note(authentication.sessions(), authentication.user(), access_log.SAW_FINDING, answer.id)
     return answer
 
 

@@ -25,7 +25,7 @@ def index(query_data):
     asked = query_data.model_dump(exclude={"cursor"})
     asked["result"] = asked["result"] or ""
     after = responses.cursor(query_data.cursor)
-    with authentication.store()() as session:
+    with authentication.sessions()() as session:
         rows = listings.inspections(session, authentication.user(), after=after, **asked)
         return responses.page(rows, query_data.limit, row_out)
 
@@ -54,10 +54,10 @@ def start(json_data):
 @authentication.needs(accounts.SEE)
 def show(public_id):
     """One inspection with its steps, results and findings. That it was looked at is written down."""
-    with authentication.store()() as session:
+    with authentication.sessions()() as session:
         _mine(session, public_id, accounts.SEE)
         answer = _shown(session, public_id)
-    access_log.note(authentication.store(), authentication.user(), access_log.SAW_INSPECTION, answer.id)
+    access_log.note(authentication.sessions(), authentication.user(), access_log.SAW_INSPECTION, answer.id)
     return answer
 
 
@@ -66,7 +66,7 @@ def show(public_id):
 @authentication.needs(accounts.SEE)
 def checklist(public_id):
     """What the eye step looks at, place by place, and what is answered so far."""
-    with authentication.store()() as session:
+    with authentication.sessions()() as session:
         return _answers(session, _mine(session, public_id, accounts.SEE))
 
 
@@ -126,7 +126,7 @@ def correct(public_id, json_data):
 @authentication.needs(accounts.SEE)
 def entries(public_id):
     """What the log says about an inspection and its findings, oldest first; not cut into pages."""
-    with authentication.store()() as session:
+    with authentication.sessions()() as session:
         one = _mine(session, public_id, accounts.SEE)
         rows = []
         for subject in proofs.subjects_of(session, one):

@@ -35,7 +35,7 @@ def me():
 def facilities(query_data):
     """Facilities."""
     after = responses.cursor(query_data.cursor)
-    with authentication.store()() as session:
+    with authentication.sessions()() as session:
         rows = listings.facilities(
             session, authentication.user(), query_data.search, query_data.organisation, after, query_data.limit
         )
@@ -47,7 +47,7 @@ def facilities(query_data):
 @authentication.needs(accounts.SEE)
 def facility(public_id):
     """One facility."""
-    with authentication.store()() as session:
+    with authentication.sessions()() as session:
         found = editing.facility(session, public_id)
         rights.check(session, authentication.user(), accounts.SEE, found.id)
         return facility_out(found)
@@ -62,7 +62,7 @@ def restrooms(query_data):
     asked = query_data.model_dump(exclude={"cursor"})
     asked["block"] = asked["block"] or ""
     after = responses.cursor(query_data.cursor)
-    with authentication.store()() as session:
+    with authentication.sessions()() as session:
         rows = listings.restrooms(session, authentication.user(), after=after, **asked)
         return responses.page(rows, query_data.limit, restroom_out)
 
@@ -72,7 +72,7 @@ def restrooms(query_data):
 @authentication.needs(accounts.SEE)
 def restroom(public_id):
     """One restroom."""
-    with authentication.store()() as session:
+    with authentication.sessions()() as session:
         found = places.restroom(session, public_id)
         rights.check(session, authentication.user(), accounts.SEE, found.facility_id)
         return restroom_out(found)

@@ -23,7 +23,7 @@ bp = APIBlueprint("sensors", __name__, url_prefix=PREFIX)
 def index(query_data):
     """Sensors: those fixed in the person's places, and carried ones."""
     after = responses.cursor(query_data.cursor)
-    with authentication.store()() as session:
+    with authentication.sessions()() as session:
         rows = listings.sensors(session, authentication.user(), after, query_data.limit)
         return responses.page(rows, query_data.limit, sensor_out)
 
@@ -33,7 +33,7 @@ def index(query_data):
 @authentication.needs(accounts.SEE)
 def show(name):
     """One sensor."""
-    with authentication.store()() as session:
+    with authentication.sessions()() as session:
         return sensor_out(enrolment.sensor(session, name, authentication.user()))
 
 
@@ -46,7 +46,7 @@ def log(query_data):
     if not authentication.user().everywhere:
         raise responses.Problem(403, "right_missing", "The person's role does not hold everywhere.")
     after = responses.cursor(query_data.cursor)
-    with authentication.store()() as session:
+    with authentication.sessions()() as session:
         rows = listings.log_entries(session, query_data.kind, query_data.subject, after, query_data.limit)
         return responses.page(rows, query_data.limit, entry_out, number=lambda row: row.n)
 
@@ -59,7 +59,7 @@ def report(query_data):
     """The counts of half a year, or of a year: by organisation, facility or restroom."""
     zone = ZoneInfo(current_app.extensions["settings"].time_zone)
     span = half_years.half_year(query_data.year, query_data.half, zone)
-    with authentication.store()() as session:
+    with authentication.sessions()() as session:
         scope = half_years.find(session, authentication.user(), query_data.of)
         made = half_years.report_of(session, authentication.user(), span, scope)
     rows = [{"id": row.what.public_id, "name": row.what.name, **_counts(row)} for row in made.rows]

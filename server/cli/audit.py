@@ -85,7 +85,7 @@ def verify_log(heads, older):
         click.echo("\r", nl=False, err=True)
     if report.problem:
         with current_app.extensions["sessions"].begin() as session:
-            notifications.tell(session, CHAIN_BROKEN, None, "log", entry=report.problem.n)
+            notifications.enqueue(session, CHAIN_BROKEN, None, "log", entry=report.problem.n)
         sys.exit(f"error: the log is broken at entry {report.problem.n}: {WORDS[report.problem.what]}")
     counts = f"{report.entries} entries, {report.personal} with personal fields, {report.heads} signed heads"
     click.echo(f"the log is whole: {counts}; newest hash {report.hash}")

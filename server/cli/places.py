@@ -63,7 +63,7 @@ def remind():
     from server.services.places import reminders
 
     with current_app.extensions["sessions"].begin() as session:
-        told = reminders.remind(session, clock.now_s(), notifications.tell)
+        told = reminders.remind(session, clock.now_s(), notifications.enqueue)
     click.echo(f"told of {told} buildings")
 
 

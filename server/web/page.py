@@ -69,7 +69,7 @@ class _Words:
 WORDS = _Words()
 
 
-def store():
+def sessions():
     """The session factory of this application."""
     return current_app.extensions["sessions"]
 
@@ -84,12 +84,12 @@ def may(right: str) -> bool:
     return accounts.may(flask_login.current_user, right)
 
 
-def refused(error: errors.Refused) -> str:
+def refusal_text(error: errors.Refused) -> str:
     """Return why a service refused, in words."""
     return wording.refusal(error.code, error.values)
 
 
-def said(message: str) -> None:
+def flash_success(message: str) -> None:
     """Tell the person on the next page that something has been done."""
     flash(message, "good")
 
@@ -100,17 +100,17 @@ def public_address(endpoint: str, **values) -> str:
     return base + url_for(endpoint, **values) if base else url_for(endpoint, _external=True, **values)
 
 
-def warned(message: str) -> None:
+def flash_warning(message: str) -> None:
     """Tell the person on the next page that something has not been done, and why."""
     flash(message, "warn")
 
 
-def seen(kind: str, subject: str) -> None:
+def record_access(kind: str, subject: str) -> None:
     """Write down who looked at a personal or finding record; see services.access_log."""
-    access_log.note(store(), flask_login.current_user, kind, subject)
+    access_log.note(sessions(), flask_login.current_user, kind, subject)
 
 
-def failed(message: str) -> None:
+def flash_error(message: str) -> None:
     """Tell the person on the next page why something has not been done."""
     flash(message, "danger")
 
@@ -179,6 +179,6 @@ def _context():
         "open_findings": 0,
     }
     if signed_in and not request.headers.get("HX-Request"):
-        with store()() as session:
+        with sessions()() as session:
             context["open_findings"] = judging.count_open(session, flask_login.current_user)
     return context

@@ -81,7 +81,7 @@ def test_two_notifying_processes_take_different_notices(sessions, vault, hashed)
             notifications.subscribe(
                 session, vault, None, name, ["finding_new"], "webhook", "https://192.0.2.1/", private_targets=True
             )
-        notifications.tell(session, "finding_new", None, "f1")
+        notifications.enqueue(session, "finding_new", None, "f1")
         notifications.spread(session, test_notifications.SEOUL)
 
     with sessions.begin() as first, sessions.begin() as second:

@@ -105,7 +105,7 @@ def test_a_file_of_restrooms_is_imported_planned_and_walked(sessions, tmp_path):
         back = restrooms.list_restrooms(session, limit=15, before=second[0].restroom)
         assert [row.restroom.id for row in back] == [row.restroom.id for row in first]
         assert len(restrooms.find(session, "여자화장실 중구")) == 20
-        assert reminders.remind(session, clock.now_s(), notifications.tell) == 20
+        assert reminders.remind(session, clock.now_s(), notifications.enqueue) == 20
     path.write_text(header + "화장실 00,예시시 중구 0,1,2,37.5,127.0\n")
     with sessions() as session:
         stopped = imports.look(session, path, imports.Options())

@@ -65,7 +65,7 @@ def take(session: Session, pseudonyms: Pseudonyms, one, place: tuple, now_s: int
         room = session.get(Restroom, found.restroom_id) if found.restroom_id else None
         where = {"restroom": room.name, "restroom_id": room.public_id} if room else {}
         facility_id = room.facility_id if room else None
-        notifications.tell(
+        notifications.enqueue(
             session, "finding_new", facility_id, found.public_id, detector=found.detector, score=found.score, **where
         )
     return found

@@ -50,7 +50,7 @@ DIGEST_HOUR = 8  # of the site's day: when a daily digest goes out
 SECRET_BYTES = 32
 
 
-def tell(session: Session, kind: str, facility_id: int | None, subject: str, **facts) -> Notice:
+def enqueue(session: Session, kind: str, facility_id: int | None, subject: str, **facts) -> Notice:
     """
     Write a notice into the outbox, in the caller's transaction.
 

@@ -16,7 +16,7 @@ from server.services.people import accounts
 
 
 def within(query, user, facility_id_column):
-    """Return the query limited to the facilities this person may see. `user` None means the system itself: all."""
+    """Return the query limited to the facilities that a person, or accounts.SYSTEM, may see."""
     if user is None or _everywhere(user):
         return query
     return query.where(facility_id_column.in_(_facilities(user)))

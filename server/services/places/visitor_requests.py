@@ -40,7 +40,7 @@ def ask(session: Session, room: Restroom) -> InspectionRequest:
     session.add(added)
     session.flush()
     log.add(session, "restroom.asked", room.public_id, {}, None)
-    notifications.tell(session, INSPECTION_ASKED, room.facility_id, room.public_id, restroom=room.name)
+    notifications.enqueue(session, INSPECTION_ASKED, room.facility_id, room.public_id, restroom=room.name)
     return added
 
 

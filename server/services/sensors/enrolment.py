@@ -209,5 +209,5 @@ def watch(session: Session, now_s: int, silent_after_s: int) -> list[str]:
     if names:
         session.execute(update(Sensor).where(Sensor.name.in_(names)).values(silent_s=now_s))
     for name, facility_id, room in found:
-        notifications.tell(session, "sensor_silent", facility_id, name, **({"restroom": room} if room else {}))
+        notifications.enqueue(session, "sensor_silent", facility_id, name, **({"restroom": room} if room else {}))
     return names

@@ -32,9 +32,9 @@ def index():
     """The whole log, newest first; ?kind= the beginning of a kind, ?subject= a public id, ?before= an entry's number."""
     kind, subject = request.args.get("kind", "")[:64], request.args.get("subject", "").strip()[:64]
     before = page.row_number(request.args.get("before"))
-    with page.store()() as session:
+    with page.sessions()() as session:
         rows = log.entries(session, [subject] if subject else None, kind, before, page.PER_PAGE + 1)
-    page.seen(access_log.SAW_LOG, subject or "log")
+    page.record_access(access_log.SAW_LOG, subject or "log")
     rows, more = rows[: page.PER_PAGE], len(rows) > page.PER_PAGE
     older = url_for("log.index", kind=kind or None, subject=subject or None, before=rows[-1][0].n) if more else None
     groups = wording.GROUPS
@@ -45,10 +45,10 @@ def index():
 @bp.get("/inspections/<public_id>/log")
 def inspection(public_id):
     """What the log tells of one inspection and its findings, oldest first."""
-    with page.store()() as session:
+    with page.sessions()() as session:
         one = reach.inspection(session, public_id)
         rows = log.entries(session, proofs.subjects_of(session, one), limit=500)
-        page.seen(access_log.SAW_INSPECTION, one.public_id)
+        page.record_access(access_log.SAW_INSPECTION, one.public_id)
         lines = [_line(*row) for row in reversed(rows)]
         return render_template("audit/inspection.html", inspection=one, lines=lines)
 
@@ -60,12 +60,12 @@ def proof(public_id):
     with_names = request.form.get("names") == "yes"
     try:
         key, stamp = audit.signing_key(), audit.stamper()
-        with page.store().begin() as session:
+        with page.sessions().begin() as session:
             one = reach.inspection(session, public_id, accounts.INSPECT)
             made = proofs.of_inspection(session, one, key, with_names, stamp)
             access_log.add(session, page.user().id, access_log.EXPORTED, "proof " + one.public_id)
     except errors.Refused as error:
-        page.warned(page.refused(error))
+        page.flash_warning(page.refusal_text(error))
         return redirect(url_for("log.inspection", public_id=public_id))
     name = f"ansim-proof-{one.public_id}.json"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
@@ -100,7 +100,7 @@ def heads_json():
 
 
 def _heads():
-    with page.store()() as session:
+    with page.sessions()() as session:
         shown = log_heads.heads(session, HEADS_SHOWN)
     try:
         return shown, log_heads.public_key(audit.signing_key())

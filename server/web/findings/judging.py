@@ -34,7 +34,7 @@ Entry = namedtuple("Entry", ("at_s", "text", "event", "score", "rssi_dbm", "by",
 def index():
     """Findings, newest first; ?status= open, case, noted, closed or all, ?before= a finding for older ones."""
     status = _status()
-    with page.store()() as session:
+    with page.sessions()() as session:
         before = request.args.get("before")
         before_id = reach.finding(session, before).id if before else None
         rows = judging.list_findings(session, status, limit=page.PER_PAGE + 1, before_id=before_id, user=page.user())
@@ -50,7 +50,7 @@ def index():
 def news():
     """The first page's list alone, or 204 if nothing has changed since the mark ?since=."""
     status = _status()
-    with page.store()() as session:
+    with page.sessions()() as session:
         mark = freshness.findings_mark(session)
         if request.args.get("since") == mark:
             return Response(status=204)
@@ -74,14 +74,14 @@ def show(public_id):
         if form.validate():
             problem = _dispose(public_id, form)
             if problem is None:
-                page.said(gettext("Recorded. What you decided stays in the finding's history."))
+                page.flash_success(gettext("Recorded. What you decided stays in the finding's history."))
                 return redirect(url_for("findings.show", public_id=public_id))
     else:
         form.call_now()
-    with page.store()() as session:
+    with page.sessions()() as session:
         one = reach.finding(session, public_id)
         detail = judging.detail(session, one, page.user(), Pseudonyms(current_app.extensions["vault"]))
-        page.seen(access_log.SAW_FINDING, one.public_id)
+        page.record_access(access_log.SAW_FINDING, one.public_id)
         heard = facts.coverage(coverage.of_inspection(session, one.inspection).summary()) if one.inspection else None
         return render_template(
             "findings/show.html",
@@ -109,7 +109,7 @@ def alarms():
     days = request.args.get("days", type=int)
     days = days if days in SPANS_DAYS else SPANS_DAYS[1]
     now_s = clock.now_s()
-    with page.store()() as session:
+    with page.sessions()() as session:
         rates = alarms_service.false_alarm_rates(session, page.user(), now_s - days * 86400, now_s + 1)
         return render_template("findings/alarms.html", rates=rates, days=days, spans=SPANS_DAYS)
 
@@ -155,9 +155,9 @@ def _answer(test):
 
 def _dispose(public_id, form):
     try:
-        with page.store().begin() as session:
+        with page.sessions().begin() as session:
             one = reach.finding(session, public_id, accounts.DISPOSE)
             judging.dispose(session, one, page.user(), form.kind.data, form.reason.data, form.police())
     except errors.Refused as error:
-        return page.refused(error)
+        return page.refusal_text(error)
     return None

@@ -27,7 +27,7 @@ def index():
 def _listed(problem):
     state = request.args.get("state")
     state = state if state in STATES else known_emitters.VALID
-    with page.store()() as session:
+    with page.sessions()() as session:
         facility = _facility(session, request.values.get("facility"))
         before_id = page.row_number(request.args.get("before"))
         rows = known_emitters.list_emitters(session, page.user(), state, facility, page.PER_PAGE + 1, before_id)
@@ -64,13 +64,13 @@ def add():
     if kind not in KINDS or not form.get("facility"):
         return _listed(gettext("Please choose one."))
     try:
-        with page.store().begin() as session:
+        with page.sessions().begin() as session:
             facility = editing.facility(session, form["facility"])
             address, label, why = (form.get(name, "") for name in ("address", "label", "why"))
             known_emitters.add(session, page.user(), facility, address, label, kind, why, days)
     except errors.Refused as error:
-        return _listed(page.refused(error))
-    page.said(gettext("It is on the list now. Sensors are told when an inspection starts."))
+        return _listed(page.refusal_text(error))
+    page.flash_success(gettext("It is on the list now. Sensors are told when an inspection starts."))
     return redirect(url_for("emitters.index", facility=form["facility"]))
 
 
@@ -91,10 +91,10 @@ def withdraw(emitter):
 
 def _changed(emitter, change):
     try:
-        with page.store().begin() as session:
+        with page.sessions().begin() as session:
             change(session, known_emitters.emitter(session, page.user(), page.row_number(emitter) or 0))
     except errors.Refused as error:
-        page.failed(page.refused(error))
+        page.flash_error(page.refusal_text(error))
     else:
-        page.said(gettext("Recorded in the log."))
+        page.flash_success(gettext("Recorded in the log."))
     return redirect(url_for("emitters.index"))

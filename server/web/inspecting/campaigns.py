@@ -25,7 +25,7 @@ SITES_SHOWN = 200
 @bp.get("/campaigns")
 def index():
     """Campaigns: those that run first."""
-    with page.store()() as session:
+    with page.sessions()() as session:
         return render_template("inspecting/campaigns/index.html", rows=campaigns.list_campaigns(session, page.user()))
 
 
@@ -38,14 +38,14 @@ def new():
         try:
             day = datetime.strptime(request.form.get("day", ""), "%Y-%m-%d").date()
             planned_s = int(datetime.combine(day, time(9), forms.site_zone()).timestamp())
-            with page.store().begin() as session:
+            with page.sessions().begin() as session:
                 made = campaigns.add(
                     session, page.user(), request.form.get("name", ""), planned_s, request.form.get("note", "")
                 )
         except ValueError:
             problem = gettext("Please give the day.")
         except errors.Refused as error:
-            problem = page.refused(error)
+            problem = page.refusal_text(error)
         else:
             return redirect(url_for("campaigns.plan", campaign=made.public_id))
     today = datetime.fromtimestamp(clock.now_s(), forms.site_zone()).date().isoformat()
@@ -55,7 +55,7 @@ def new():
 @bp.get("/campaigns/<campaign>")
 def show(campaign):
     """The board of a running campaign, or the closing report of one that is over."""
-    with page.store()() as session:
+    with page.sessions()() as session:
         one = campaigns.campaign(session, campaign, page.user())
         return render_template(
             "inspecting/campaigns/report.html" if one.closed_s else "inspecting/campaigns/show.html",
@@ -66,7 +66,7 @@ def show(campaign):
 @bp.get("/campaigns/<campaign>/live")
 def live(campaign):
     """The board alone, or 204 if nothing has changed since the mark ?since=."""
-    with page.store()() as session:
+    with page.sessions()() as session:
         one = campaigns.campaign(session, campaign, page.user())
         if one.closed_s is not None:
             return Response(headers={"HX-Refresh": "true"})
@@ -91,7 +91,7 @@ def _board(session, one):
 def plan(campaign):
     """Teams, people and buildings; ?search= words for a building."""
     search = request.args.get("search", "").strip()[:100]
-    with page.store()() as session:
+    with page.sessions()() as session:
         one = campaigns.campaign(session, campaign, page.user(), accounts.MANAGE)
         if one.closed_s is not None:
             return redirect(url_for("campaigns.show", campaign=one.public_id))
@@ -115,14 +115,14 @@ def change(campaign):
     back = url_for("campaigns.plan", campaign=campaign, _anchor=request.form.get("do", ""))
     doing = _CHANGES.get(request.form.get("do"))
     if doing is None:
-        page.failed(gettext("Please choose one."))
+        page.flash_error(gettext("Please choose one."))
         return redirect(back)
     try:
-        with page.store().begin() as session:
+        with page.sessions().begin() as session:
             one = campaigns.campaign(session, campaign, page.user(), accounts.MANAGE)
             back = doing(session, one, request.form) or back
     except errors.Refused as error:
-        page.failed(page.refused(error))
+        page.flash_error(page.refusal_text(error))
     return redirect(back)
 
 
@@ -181,14 +181,14 @@ def stop(campaign, facility):
     problem = None
     if request.method == "POST":
         try:
-            with page.store().begin() as session:
+            with page.sessions().begin() as session:
                 one = campaigns.campaign(session, campaign, page.user(), accounts.INSPECT)
                 _at_stop(session, one, campaigns.stop(session, one, facility))
         except Refused as error:
-            problem = page.refused(error)
+            problem = page.refusal_text(error)
         else:
             return redirect(url_for("campaigns.stop", campaign=campaign, facility=facility))
-    with page.store()() as session:
+    with page.sessions()() as session:
         one = campaigns.campaign(session, campaign, page.user())
         which = campaigns.stop(session, one, facility)
         return render_template(

@@ -22,7 +22,7 @@ def index():
     """Check in: ?number= what stands on the door leads to its inspection; other words search the list."""
     typed = request.args.get("number", "").strip()[:100]
     found = []
-    with page.store()() as session:
+    with page.sessions()() as session:
         if typed:
             try:
                 room = reach.room(session, typed.rpartition("/")[2], accounts.INSPECT)
@@ -43,7 +43,7 @@ def index():
 @security.needs(accounts.INSPECT)
 def door(public_id):
     """What a code on a door leads an inspector to: the inspection that runs there, or the start of one."""
-    with page.store()() as session:
+    with page.sessions()() as session:
         room = reach.room(session, public_id, accounts.INSPECT)
         running = inspections.running_in(session, room)
     if running is not None:
@@ -58,22 +58,22 @@ def sweep(name, ref):
     problem, search = None, request.args.get("search", "").strip()[:100]
     if request.method == "POST":
         try:
-            with page.store().begin() as session:
+            with page.sessions().begin() as session:
                 waiting = button_sweeps.sweep(session, page.user(), name, ref)
                 room = reach.room(session, request.form.get("room", ""), accounts.INSPECT)
                 one = button_sweeps.assign(session, waiting, page.user(), room)
         except errors.Refused as error:
-            problem = page.refused(error)
+            problem = page.refusal_text(error)
         except errors.NotFound:
             problem = gettext("Please choose one.")
         else:
-            page.said(gettext("The sweep belongs to this inspection now."))
+            page.flash_success(gettext("The sweep belongs to this inspection now."))
             return redirect(url_for("inspections.show", public_id=one.public_id))
-    with page.store()() as session:
+    with page.sessions()() as session:
         try:
             waiting = button_sweeps.sweep(session, page.user(), name, ref)
         except errors.Refused as error:
-            page.failed(page.refused(error))
+            page.flash_error(page.refusal_text(error))
             return redirect(url_for("checkin.index"))
         return render_template(
             "inspecting/inspections/sweep.html",

@@ -22,7 +22,7 @@ EMPTY_LINES = 3  # to write new points into
 @security.needs(accounts.MANAGE)
 def index():
     """The lists the signed-in person may change: their organisations' and those of buildings with one of their own."""
-    with page.store()() as session:
+    with page.sessions()() as session:
         own = select(Checklist.facility_id).where(Checklist.facility_id.is_not(None))
         buildings = access.within(select(Facility).where(Facility.id.in_(own)), page.user(), Facility.id)
         return render_template(
@@ -51,17 +51,17 @@ def _edit(table, public_id):
     if request.method == "POST":
         items = [] if request.form.get("drop") else _typed()
         try:
-            with page.store().begin() as session:
+            with page.sessions().begin() as session:
                 scope = _scope(session, table, public_id)
                 if not items and not request.form.get("drop"):
                     raise errors.Refused("checklist_item_empty")
                 checklists.save(session, page.user(), items, note=request.form.get("note", ""), **scope)
         except errors.Refused as error:
-            problem = page.refused(error)
+            problem = page.refusal_text(error)
         else:
-            page.said(gettext("The new version holds from the next inspection on."))
+            page.flash_success(gettext("The new version holds from the next inspection on."))
             return redirect(request.path)
-    with page.store()() as session:
+    with page.sessions()() as session:
         scope = _scope(session, table, public_id)
         facility = scope.get("facility")
         versions = checklists.versions(session, **scope)

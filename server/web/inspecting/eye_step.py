@@ -23,7 +23,7 @@ def part(inspection):
         problem = _answer(inspection, stall or 0)
         if problem is None:
             return redirect(_next(inspection, stall or 0))
-    with page.store()() as session:
+    with page.sessions()() as session:
         one = reach.inspection(session, inspection, accounts.INSPECT)
         at = checklists.progress(session, one)
         if one.result is not None or not at.parts:
@@ -52,19 +52,19 @@ def _typed():
 
 def _answer(inspection, stall):
     try:
-        with page.store().begin() as session:
+        with page.sessions().begin() as session:
             one = reach.inspection(session, inspection, accounts.INSPECT)
             checklists.answer(session, one, page.user(), stall, _typed())
             if request.form.get("rest"):
                 checklists.answer_rest(session, one, page.user(), stall)
     except errors.Refused as error:
-        return page.refused(error)
+        return page.refusal_text(error)
     return None
 
 
 def _next(inspection, stall):
     """The next place with something open; the inspection when there is none."""
-    with page.store()() as session:
+    with page.sessions()() as session:
         at = checklists.progress(session, reach.inspection(session, inspection, accounts.INSPECT))
     waiting = [part.stall for part in at.parts if part.open]
     if not waiting:

@@ -22,7 +22,7 @@ def index():
     """Holes, newest first; ?state= open, closed or all, ?before= a hole for older ones."""
     state = request.args.get("state")
     state = state if state in STATES else holes.OPEN_HOLES
-    with page.store()() as session:
+    with page.sessions()() as session:
         before = request.args.get("before")
         before_id = reach.hole(session, before).id if before else None
         rows = holes.list_holes(session, page.user(), state, limit=page.PER_PAGE + 1, before_id=before_id)
@@ -45,16 +45,16 @@ def note(hole):
     if kind not in DONE:
         return _shown(hole, gettext("Please choose one."))
     try:
-        with page.store().begin() as session:
+        with page.sessions().begin() as session:
             holes.note(session, reach.hole(session, hole, accounts.INSPECT), page.user(), kind, text)
     except errors.Refused as error:
-        return _shown(hole, page.refused(error))
-    page.said(gettext("Recorded in the log."))
+        return _shown(hole, page.refusal_text(error))
+    page.flash_success(gettext("Recorded in the log."))
     return redirect(url_for("holes.show", hole=hole))
 
 
 def _shown(hole, problem):
-    with page.store()() as session:
+    with page.sessions()() as session:
         one = reach.hole(session, hole)
         pictures = photos.photos_of(session, hole_id=one.id)
         return render_template(
@@ -73,7 +73,7 @@ def add(inspection):
     """Record a hole that was found during an inspection, with its photo if one came along."""
     stall, place = request.form.get("stall", 0, type=int), request.form.get("place", "")
     try:
-        with page.store().begin() as session:
+        with page.sessions().begin() as session:
             one = reach.inspection(session, inspection, accounts.INSPECT)
             hole = holes.add(session, one.restroom, page.user(), stall, place, inspection=one)
             data = sent()
@@ -85,7 +85,7 @@ def add(inspection):
             if ticket:
                 holes.note(session, hole, page.user(), TICKET, ticket)
     except errors.Refused as error:
-        page.failed(page.refused(error))
+        page.flash_error(page.refusal_text(error))
     else:
-        page.said(gettext("The hole has been recorded."))
+        page.flash_success(gettext("The hole has been recorded."))
     return redirect(url_for("inspections.show", public_id=inspection, _anchor="holes"))

@@ -48,15 +48,15 @@ def start(public_id):
     problem = None
     if request.method == "POST":
         try:
-            with page.store().begin() as session:
+            with page.sessions().begin() as session:
                 room = reach.room(session, public_id, accounts.INSPECT)
                 others = typed_people(session)
                 begun = inspections.start(session, room, page.user(), _chosen(session), others)
         except errors.Refused as error:
-            problem = page.refused(error)
+            problem = page.refusal_text(error)
         else:
             return redirect(url_for("inspections.show", public_id=begun.public_id))
-    with page.store()() as session:
+    with page.sessions()() as session:
         silent_after_s = _silent_after_s()
         room = reach.room(session, public_id, accounts.INSPECT)
         running = inspections.running_in(session, room)
@@ -92,7 +92,7 @@ def _likely(choices, room):
 @bp.get("/inspections/<public_id>")
 def show(public_id):
     """The live page of a running inspection, or the record of a finished one."""
-    with page.store()() as session:
+    with page.sessions()() as session:
         one = reach.inspection(session, public_id)
         if one.result is None:
             return render_template(
@@ -102,7 +102,7 @@ def show(public_id):
                 colleagues=participants.candidates(session, page.user()),
                 **_live(session, one),
             )
-        page.seen(access_log.SAW_INSPECTION, one.public_id)
+        page.record_access(access_log.SAW_INSPECTION, one.public_id)
         newest = one.results[-1]
         covered = facts.coverage(newest.coverage)
         return render_template(
@@ -128,7 +128,7 @@ def show(public_id):
 @bp.get("/inspections/<public_id>/live")
 def live(public_id):
     """The parts of the live page, or 204 if nothing has changed since the mark ?since=."""
-    with page.store()() as session:
+    with page.sessions()() as session:
         one = reach.inspection(session, public_id)
         if one.result is not None:
             return Response(headers={"HX-Refresh": "true"})
@@ -225,7 +225,7 @@ def _eye_hindrance(session, one, method):
     try:
         checklists.check_done(session, one)
     except errors.Refused as error:
-        return page.refused(error)
+        return page.refusal_text(error)
     return ""
 
 
@@ -250,7 +250,7 @@ def step(public_id, method):
         problem = _record(public_id, method, outcome, note)
         if problem is None:
             return redirect(url_for("inspections.show", public_id=public_id))
-    with page.store()() as session:
+    with page.sessions()() as session:
         one = reach.inspection(session, public_id)
         if one.result is not None:
             return redirect(url_for("inspections.show", public_id=one.public_id))
@@ -271,11 +271,11 @@ def _record(public_id, method, outcome, note):
     if outcome not in OUTCOMES:
         return gettext("Please choose one.")
     try:
-        with page.store().begin() as session:
+        with page.sessions().begin() as session:
             one = reach.inspection(session, public_id)
             inspections.record_step(session, one, method, outcome, page.user(), note)
     except errors.Refused as error:
-        return page.refused(error)
+        return page.refusal_text(error)
     return None
 
 
@@ -299,9 +299,9 @@ def _conclude(public_id, correcting):
     if request.method == "POST":
         problem = _decide(public_id, correcting, result, reason, note)
         if problem is None:
-            page.said(gettext("Recorded in the log."))
+            page.flash_success(gettext("Recorded in the log."))
             return redirect(url_for("signing.sign", inspection=public_id))
-    with page.store()() as session:
+    with page.sessions()() as session:
         one = reach.inspection(session, public_id)
         if (one.result is None) == correcting:
             return redirect(url_for("inspections.show", public_id=one.public_id))
@@ -333,10 +333,10 @@ def _decide(public_id, correcting, result, reason, note):
         return gettext("Please choose one.")
     decide = inspections.correct if correcting else inspections.finish
     try:
-        with page.store().begin() as session:
+        with page.sessions().begin() as session:
             decide(session, reach.inspection(session, public_id, accounts.INSPECT), page.user(), result, reason, note)
     except errors.Refused as error:
-        return page.refused(error)
+        return page.refusal_text(error)
     return None
 
 

@@ -58,7 +58,7 @@ def kit():
      "standard": the list of rooms that are not here}
     """
     also = request.args.get("also", "").split(",")
-    with page.store().begin() as session:  # a new program's list is written down when it is first asked for
+    with page.sessions().begin() as session:  # a new program's list is written down when it is first asked for
         found = offline_visits.kit(session, page.user(), also)
         used = {one.public_id: one for one in (found.standard, *found.lists.values())}
         rooms = [
@@ -130,11 +130,11 @@ def hand_over():
         form.note,
     )
     try:
-        with page.store().begin() as session:
+        with page.sessions().begin() as session:
             one = offline_visits.take(session, page.user(), visit, now_s)
             href = url_for("inspections.show", public_id=one.public_id)
     except errors.Refused as error:
-        return _not_taken(409, page.refused(error))
+        return _not_taken(409, page.refusal_text(error))
     except errors.NotFound:
         return _not_taken(404, gettext("There is no such restroom, or it is not one of yours."))
     except ValueError:

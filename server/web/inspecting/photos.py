@@ -72,19 +72,19 @@ def of_finding(finding):
 
 def _taken(take, back):
     try:
-        with page.store().begin() as session:
+        with page.sessions().begin() as session:
             take(session)
     except errors.Refused as error:
-        page.failed(page.refused(error))
+        page.flash_error(page.refusal_text(error))
     else:
-        page.said(gettext("The photo has been kept."))
+        page.flash_success(gettext("The photo has been kept."))
     return redirect(back)
 
 
 @bp.get("/photos/<photo>.jpg")
 def served(photo):
     """A photo as pages show it, without the camera's notes; ?small=1 for a small one."""
-    with page.store()() as session:
+    with page.sessions()() as session:
         one = reach.photo(session, photo)
         path = photos.served(folder(), one, small=bool(request.args.get("small")))
     return send_file(path, mimetype="image/jpeg")
@@ -94,7 +94,7 @@ def served(photo):
 @security.needs(accounts.MANAGE)
 def original(photo):
     """The file as it was received, with everything the camera wrote into it: evidence, so for managers only."""
-    with page.store()() as session:
+    with page.sessions()() as session:
         one = reach.photo(session, photo, accounts.MANAGE)
         path = photos.original(folder(), one)
         name = f"{one.public_id}.{SUFFIXES[one.media_type]}"

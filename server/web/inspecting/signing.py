@@ -28,9 +28,9 @@ def sign(inspection):
     if request.method == "POST":
         problem = _signed(inspection, person_id)
         if problem is None:
-            page.said(gettext("Signed."))
+            page.flash_success(gettext("Signed."))
             return redirect(url_for("signing.sign", inspection=inspection))
-    with page.store()() as session:
+    with page.sessions()() as session:
         one = reach.inspection(session, inspection, accounts.INSPECT)
         if one.result is None:
             return redirect(url_for("inspections.show", public_id=one.public_id))
@@ -54,7 +54,7 @@ def sign(inspection):
 
 def _signed(inspection, person_id):
     try:
-        with page.store().begin() as session:
+        with page.sessions().begin() as session:
             one = reach.inspection(session, inspection, accounts.INSPECT)
             person = signatures.person(session, one, person_id or 0)
             if request.form.get("password"):
@@ -63,7 +63,7 @@ def _signed(inspection, person_id):
             else:
                 signatures.sign_drawn(session, one, person, page.user(), _strokes())
     except errors.Refused as error:
-        return page.refused(error)
+        return page.refusal_text(error)
     return None
 
 
@@ -79,12 +79,12 @@ def _strokes():
 def join(inspection):
     """Add somebody who takes part."""
     try:
-        with page.store().begin() as session:
+        with page.sessions().begin() as session:
             one = reach.inspection(session, inspection, accounts.INSPECT)
             for person in typed_people(session):
                 participants.join(session, one, page.user(), person)
     except errors.Refused as error:
-        page.failed(page.refused(error))
+        page.flash_error(page.refusal_text(error))
     return redirect(url_for("inspections.show", public_id=inspection, _anchor="people"))
 
 

@@ -23,7 +23,7 @@ _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 @security.needs(accounts.MANAGE)
 def index():
     """The subscriptions this person manages, and the deliveries that failed."""
-    with page.store()() as session:
+    with page.sessions()() as session:
         return render_template(
             "outside/index.html",
             rows=notifications.subscriptions(session, page.user()),
@@ -39,16 +39,16 @@ def new():
     problem = None
     if request.method == "POST":
         try:
-            with page.store().begin() as session:
+            with page.sessions().begin() as session:
                 made, secret = _subscribe(session)
         except errors.Refused as error:
-            problem = page.refused(error)
+            problem = page.refusal_text(error)
         else:
             if secret:
                 return render_template("outside/secret.html", secret=secret, name=made.name)
-            page.said(gettext("From now on this is told there."))
+            page.flash_success(gettext("From now on this is told there."))
             return redirect(url_for("notices.index"))
-    with page.store()() as session:
+    with page.sessions()() as session:
         places = scopes.offered(session, page.user(), limit=PLACES)
         return render_template(
             "outside/new.html",
@@ -97,9 +97,9 @@ def _quiet(start, end):
 @security.needs(accounts.MANAGE)
 def end(public_id):
     """End a subscription."""
-    with page.store().begin() as session:
+    with page.sessions().begin() as session:
         notifications.end(session, page.user(), public_id)
-    page.said(gettext("Nothing more is told there."))
+    page.flash_success(gettext("Nothing more is told there."))
     return redirect(url_for("notices.index"))
 
 
@@ -107,7 +107,7 @@ def end(public_id):
 @security.needs(accounts.MANAGE)
 def again(number):
     """Try a delivery that was given up once more."""
-    with page.store().begin() as session:
+    with page.sessions().begin() as session:
         notifications.again(session, page.user(), number)
-    page.said(gettext("It will be tried again within seconds."))
+    page.flash_success(gettext("It will be tried again within seconds."))
     return redirect(url_for("notices.index"))

@@ -23,7 +23,7 @@ Choice = namedtuple("Choice", ("places", "ticked", "words"))
 @security.needs(accounts.ADMINISTER)
 def index():
     """Everybody whom this administrator looks after, and the invitations that wait."""
-    with page.store()() as session:
+    with page.sessions()() as session:
         rows = scopes.users(session, page.user())
         waiting = invitations.open_ones(session, page.user())
         return render_template("people/index.html", rows=rows, waiting=waiting)
@@ -33,10 +33,10 @@ def index():
 @security.needs(accounts.ADMINISTER)
 def show(public_id):
     """One person: role, places, and what can be done for or about them; ?place= words to find a place by."""
-    with page.store()() as session:
+    with page.sessions()() as session:
         person = scopes.person(session, public_id, page.user())
         choice = _choice(session, scopes.places_of(session, person))
-        page.seen(access_log.SAW_PERSON, person.public_id)
+        page.record_access(access_log.SAW_PERSON, person.public_id)
         return render_template("people/show.html", person=person, roles=ROLES, choice=choice)
 
 
@@ -92,7 +92,7 @@ def reset_second_factor(public_id):
 @security.needs(accounts.ADMINISTER)
 def reset_password(public_id):
     """Give a person a one-time password; it is shown once."""
-    with page.store().begin() as session:
+    with page.sessions().begin() as session:
         person = scopes.person(session, public_id, page.user())
         once = accounts.reset_password(session, person, page.user())
         return render_template("people/once.html", person=person, once=once)
@@ -103,7 +103,7 @@ def reset_password(public_id):
 def erase(public_id):
     """Erase a person's data for good."""
     if request.form.get("really") != "yes":
-        page.warned(gettext("Nothing was done: tick the box to erase the person's data."))
+        page.flash_warning(gettext("Nothing was done: tick the box to erase the person's data."))
         return redirect(url_for("people.show", public_id=public_id))
     done = gettext("The personal data is erased. The records remain, without the name.")
     return _do(
@@ -113,12 +113,12 @@ def erase(public_id):
 
 def _do(public_id, change, done, onward="people.show"):
     try:
-        with page.store().begin() as session:
+        with page.sessions().begin() as session:
             change(session, scopes.person(session, public_id, page.user()))
     except errors.Refused as error:
-        page.warned(page.refused(error))
+        page.flash_warning(page.refusal_text(error))
         return redirect(url_for("people.show", public_id=public_id))
-    page.said(done)
+    page.flash_success(done)
     return redirect(url_for(onward, public_id=public_id) if onward == "people.show" else url_for(onward))
 
 
@@ -131,15 +131,15 @@ def invite():
     problem, status = None, 200
     if request.method == "POST":
         try:
-            with page.store().begin() as session:
+            with page.sessions().begin() as session:
                 chosen = [] if everywhere else scopes.choose(session, page.user(), request.form.getlist("places"))
                 made, code = invitations.invite(session, page.user(), name, role, everywhere, chosen)
         except errors.Refused as error:
-            problem, status = page.refused(error), 422
+            problem, status = page.refusal_text(error), 422
         else:
             link = page.public_address("people.accept") + "#" + code
             return render_template("people/invited.html", made=made, link=link)
-    with page.store()() as session:
+    with page.sessions()() as session:
         ticked = set(request.form.getlist("places"))
         choice = _choice(session, [])._replace(ticked=ticked)
         page_text = render_template(
@@ -158,9 +158,9 @@ def invite():
 @security.needs(accounts.ADMINISTER)
 def withdraw(public_id):
     """End an invitation that waits."""
-    with page.store().begin() as session:
+    with page.sessions().begin() as session:
         invitations.withdraw(session, public_id, page.user())
-    page.said(gettext("The invitation is no longer valid."))
+    page.flash_success(gettext("The invitation is no longer valid."))
     return redirect(url_for("people.index"))
 
 
@@ -172,14 +172,14 @@ def accept():
     form, problem = forms.InvitationForm(), None
     if form.validate_on_submit():
         try:
-            with page.store().begin() as session:
+            with page.sessions().begin() as session:
                 data = form.data
                 made = invitations.accept(session, data["code"], data["login"], data["name"].strip(), data["new"])
         except errors.Refused as error:
-            problem = page.refused(error)
+            problem = page.refusal_text(error)
         else:
             security.sign_in(made)
-            page.said(gettext("Welcome. Your account is ready."))
+            page.flash_success(gettext("Welcome. Your account is ready."))
             return redirect(url_for("places.index"))
     elif request.method == "POST" and not form.errors:
         abort(400)

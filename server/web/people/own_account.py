@@ -37,7 +37,7 @@ def login():
 
 def _authenticate(login, password):
     # The failed try is counted too, so the transaction must end well in both cases.
-    with page.store().begin() as store:
+    with page.sessions().begin() as store:
         try:
             person = accounts.authenticate(store, login, password)
         except accounts.BadLogin as bad:
@@ -56,12 +56,12 @@ def code():
     """The second step of signing in: the code from the app, or a recovery code."""
     onward = page.local_address(request.args.get("next")) or url_for("places.index")
     form, problem = forms.CodeForm(), None
-    with page.store()() as store:
+    with page.sessions()() as store:
         person = security.halfway(store)
     if person is None or not person.totp_sealed:
         return redirect(url_for("account.login", next=page.local_address(request.args.get("next"))))
     if form.validate_on_submit():
-        with page.store().begin() as store:
+        with page.sessions().begin() as store:
             passed = second_factor.passes(store, current_app.extensions["vault"], person, form.code.data)
             kind = access_log.SIGNED_IN if passed else access_log.SIGN_IN_FAILED
             access_log.add(store, person.id, kind, "second_factor")
@@ -87,21 +87,21 @@ def password():
     forced = person.must_change_password
     if form.validate_on_submit():
         try:
-            with page.store().begin() as store:
+            with page.sessions().begin() as store:
                 accounts.change_password(store, person, form.old.data, form.new.data)
         except errors.Refused as error:
-            problem = page.refused(error)
+            problem = page.refusal_text(error)
         else:
             # A new password ends every session of this person, this one too.
             _sign_in_again(person)
-            page.said(gettext("The new password is set. Other sessions of yours have ended."))
+            page.flash_success(gettext("The new password is set. Other sessions of yours have ended."))
             return redirect(url_for("places.index"))
     least = accounts.LEAST_PASSWORD
     return render_template("people/account/password.html", form=form, problem=problem, forced=forced, least=least)
 
 
 def _sign_in_again(person):
-    with page.store()() as store:
+    with page.sessions()() as store:
         security.sign_in(store.get(User, person.id))
 
 
@@ -122,10 +122,10 @@ def set_up_second_factor():
         try:
             if person.totp_sealed:
                 accounts.check_present(person, request.form.get("old", ""))
-            with page.store().begin() as store:
+            with page.sessions().begin() as store:
                 codes = second_factor.set_up(store, vault, person, secret, form.code.data)
         except errors.Refused as error:
-            problem = page.refused(error)
+            problem = page.refusal_text(error)
         else:
             _sign_in_again(person)
             return render_template("people/account/recovery.html", codes=codes)
@@ -148,7 +148,7 @@ def set_up_second_factor():
 def me():
     """Who is signed in, and their tokens."""
     person = page.user()
-    with page.store()() as store:
+    with page.sessions()() as store:
         left = second_factor.codes_left(store, person) if person.totp_sealed else 0
         mine = tokens.of(store, person)
     return render_template(
@@ -165,10 +165,10 @@ def make_token():
     """Make a token for a program; it is shown once."""
     name, days = request.form.get("name", "")[:200], request.form.get("days", 0, type=int)
     try:
-        with page.store().begin() as store:
+        with page.sessions().begin() as store:
             token, shown = tokens.make(store, page.user(), name, request.form.getlist("scopes"), days)
     except errors.Refused as error:
-        page.warned(page.refused(error))
+        page.flash_warning(page.refusal_text(error))
         return redirect(url_for("account.me"))
     return render_template("people/account/token.html", token=token, shown=shown)
 
@@ -176,9 +176,9 @@ def make_token():
 @bp.post("/me/tokens/<public_id>/revoke")
 def revoke_token(public_id):
     """End one of one's own tokens."""
-    with page.store().begin() as store:
+    with page.sessions().begin() as store:
         tokens.revoke(store, page.user(), public_id)
-    page.said(gettext("The token no longer works."))
+    page.flash_success(gettext("The token no longer works."))
     return redirect(url_for("account.me"))
 
 

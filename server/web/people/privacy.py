@@ -43,7 +43,7 @@ def _span(days):
 @bp.get("/facilities/<public_id>/privacy-sign")
 def sign(public_id):
     """The privacy sign of one site, to be printed and put up where sensors listen."""
-    with page.store()() as session:
+    with page.sessions()() as session:
         site = privacy_signs.facility(session, public_id, page.user())
         notice = privacy_signs.newest(session, site)
         return render_template("people/privacy/sign.html", site=site, notice=notice, kept=_kept())
@@ -54,10 +54,10 @@ def sign(public_id):
 def change_sign(public_id):
     """Change what a site's sign adds: who is responsible and how to reach them."""
     text, text_en = (request.form.get(name, "").strip()[:TEXT_LENGTH] for name in ("text", "text_en"))
-    with page.store().begin() as session:
+    with page.sessions().begin() as session:
         site = privacy_signs.facility(session, public_id, page.user(), accounts.MANAGE)
         privacy_signs.change(session, site, text, text_en, page.user())
-    page.said(gettext("The sign is changed. Print it again."))
+    page.flash_success(gettext("The sign is changed. Print it again."))
     return redirect(url_for("privacy.sign", public_id=public_id))
 
 
@@ -67,7 +67,7 @@ def accesses():
     """Who saw or exported what; ?person= and ?subject= public ids, ?before= for older ones."""
     who, subject = request.args.get("person", ""), request.args.get("subject", "").strip()[:64]
     before = page.row_number(request.args.get("before"))
-    with page.store()() as session:
+    with page.sessions()() as session:
         person = accounts.user(session, who) if who else None
         rows = access_log.events(session, person, subject, before, page.PER_PAGE + 1)
     rows, more = rows[: page.PER_PAGE], len(rows) > page.PER_PAGE

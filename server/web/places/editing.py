@@ -18,7 +18,7 @@ bp = Blueprint("placing", __name__)
 def restroom(public_id):
     """Change what is known of a restroom."""
     problem = None
-    with page.store()() as session:
+    with page.sessions()() as session:
         room = restrooms.restroom(session, public_id)
         access.check(session, page.user(), accounts.MANAGE, room.facility_id)
         form = forms.RestroomEdit(obj=None if request.method == "POST" else room)
@@ -26,15 +26,15 @@ def restroom(public_id):
             form.external_ids.data = "\n".join(f"{known.source}: {known.value}" for known in room.external_ids)
     if form.validate_on_submit():
         try:
-            with page.store().begin() as session:
+            with page.sessions().begin() as session:
                 room = restrooms.restroom(session, public_id)
                 access.check(session, page.user(), accounts.MANAGE, room.facility_id)
                 editing.change_restroom(session, page.user(), room, **form.fields())
                 editing.set_external_ids(session, page.user(), room, form.pairs())
-            page.said(gettext("Saved."))
+            page.flash_success(gettext("Saved."))
             return redirect(url_for("places.show", public_id=public_id))
         except errors.Refused as error:
-            problem = page.refused(error)
+            problem = page.refusal_text(error)
     return render_template("places/edit.html", room=room, form=form, problem=problem)
 
 
@@ -43,17 +43,17 @@ def restroom(public_id):
 def retire(public_id):
     """Take a restroom out of use, with the reason; or bring it back (?back)."""
     try:
-        with page.store().begin() as session:
+        with page.sessions().begin() as session:
             room = restrooms.restroom(session, public_id)
             access.check(session, page.user(), accounts.MANAGE, room.facility_id)
             if request.form.get("back"):
                 editing.bring_back(session, page.user(), room)
-                page.said(gettext("The restroom is in use again."))
+                page.flash_success(gettext("The restroom is in use again."))
             else:
                 editing.retire(session, page.user(), room, request.form.get("reason", ""))
-                page.said(gettext("The restroom is out of use. Its log is kept."))
+                page.flash_success(gettext("The restroom is out of use. Its log is kept."))
     except errors.Refused as error:
-        flash(page.refused(error), "warn")
+        flash(page.refusal_text(error), "warn")
         return redirect(url_for("placing.restroom", public_id=public_id))
     return redirect(url_for("places.show", public_id=public_id))
 
@@ -61,7 +61,7 @@ def retire(public_id):
 @bp.get("/buildings/<facility>")
 def building(facility):
     """One building with its restrooms."""
-    with page.store()() as session:
+    with page.sessions()() as session:
         one = editing.facility(session, facility)
         access.check(session, page.user(), accounts.SEE, one.id)
         return render_template(
@@ -76,17 +76,17 @@ def building(facility):
 @security.needs(accounts.MANAGE)
 def edit_building(facility):
     """Change a building's name and address."""
-    with page.store()() as session:
+    with page.sessions()() as session:
         one = editing.facility(session, facility)
         access.check(session, page.user(), accounts.MANAGE, one.id)
     form = forms.PlaceEdit(obj=one)
     if form.validate_on_submit():
-        with page.store().begin() as session:
+        with page.sessions().begin() as session:
             one = editing.facility(session, facility)
             access.check(session, page.user(), accounts.MANAGE, one.id)
             texts = [" ".join((field.data or "").split()) for field in (form.name, form.name_en, form.address)]
             editing.change_facility(session, page.user(), one, *texts)
-        page.said(gettext("Saved."))
+        page.flash_success(gettext("Saved."))
         return redirect(url_for("placing.building", facility=facility))
     back = url_for("placing.building", facility=facility)
     return render_template("places/edit_place.html", one=one, form=form, back=back)
@@ -95,7 +95,7 @@ def edit_building(facility):
 @bp.get("/organisations")
 def organisations():
     """Who answers for how many buildings and restrooms."""
-    with page.store()() as session:
+    with page.sessions()() as session:
         return render_template("places/organisations.html", rows=editing.organisations(session, page.user()))
 
 
@@ -103,7 +103,7 @@ def organisations():
 def organisation(organisation):
     """An organisation's buildings by name; ?search= words, ?after= a building for the next page."""
     search = request.args.get("search", "").strip()[:100]
-    with page.store()() as session:
+    with page.sessions()() as session:
         one = editing.organisation(session, organisation)
         access.check_inside(session, page.user(), one.id)
         after = request.args.get("after")
@@ -121,18 +121,18 @@ def organisation(organisation):
 @security.needs(accounts.ADMINISTER)
 def edit_organisation(organisation):
     """Change an organisation's name."""
-    with page.store()() as session:
+    with page.sessions()() as session:
         one = editing.organisation(session, organisation)
         access.check_organisation(session, page.user(), accounts.ADMINISTER, one.id)
     form = forms.PlaceEdit(obj=one)
     del form.address
     if form.validate_on_submit():
-        with page.store().begin() as session:
+        with page.sessions().begin() as session:
             one = editing.organisation(session, organisation)
             access.check_organisation(session, page.user(), accounts.ADMINISTER, one.id)
             texts = [" ".join((field.data or "").split()) for field in (form.name, form.name_en)]
             editing.change_organisation(session, page.user(), one, *texts)
-        page.said(gettext("Saved."))
+        page.flash_success(gettext("Saved."))
         return redirect(url_for("placing.organisation", organisation=organisation))
     back = url_for("placing.organisation", organisation=organisation)
     return render_template("places/edit_place.html", one=one, form=form, back=back)

@@ -37,7 +37,7 @@ def _for_those_who_speak_for_all():
     """A file may name any municipality, so it is for people whose role holds everywhere."""
     if not page.may(accounts.MANAGE):
         abort(403)
-    with page.store()() as session:
+    with page.sessions()() as session:
         if not editing.speaks_for(session, page.user(), None):
             abort(403)
 
@@ -49,7 +49,7 @@ def index():
     form = forms.ImportForm()
     if form.validate_on_submit():
         return redirect(url_for("imports.show", upload=_keep(form)))
-    with page.store()() as session:
+    with page.sessions()() as session:
         wanted = select(RestroomImport).where(RestroomImport.applied_s.is_not(None))
         done = session.scalars(wanted.order_by(RestroomImport.id.desc()).limit(NEWEST)).all()
     return render_template("places/imports/index.html", form=form, done=done, kinds=words.KINDS)
@@ -64,11 +64,11 @@ def show(upload):
     if request.method == "POST" and not request.form.get("apply"):
         mapping = {field: request.form.get(f"map-{field}", "") for field in imports.FIELDS}
         options = dataclasses.replace(options, mapping={field: column for field, column in mapping.items() if column})
-        with page.store().begin() as session:
+        with page.sessions().begin() as session:
             session.merge(one).options = vars(options)
         return redirect(url_for("imports.show", upload=upload))
     try:
-        with page.store()() as session:
+        with page.sessions()() as session:
             looked = imports.look(session, path, options)
         if request.method == "POST":
             return _apply(path, looked, one)
@@ -84,15 +84,15 @@ def show(upload):
             samples=imports.samples(path),
         )
     except errors.Refused as error:
-        flash(page.refused(error), "warn")
+        flash(page.refusal_text(error), "warn")
         return redirect(url_for("imports.index"))
     return render_template("places/imports/show.html", one=one, looked=looked, said=words, most=ROWS_SHOWN)
 
 
 def _apply(path, looked, one):
-    imports.apply(page.store(), path, looked, page.user(), prepared=one)
+    imports.apply(page.sessions(), path, looked, page.user(), prepared=one)
     path.unlink(missing_ok=True)
-    page.said(gettext("The file has been taken over."))
+    page.flash_success(gettext("The file has been taken over."))
     return redirect(url_for("imports.index"))
 
 
@@ -114,7 +114,7 @@ def _keep(form):
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     source, organisation = (" ".join((field.data or "").split()) for field in (form.source, form.organisation))
-    with page.store().begin() as session:
+    with page.sessions().begin() as session:
         session.add(
             RestroomImport(
                 public_id=name,
@@ -131,7 +131,7 @@ def _keep(form):
 
 def _upload(public_id):
     """(RestroomImport, path of its file). Raises NotFound for one that is applied, or was thrown away."""
-    with page.store()() as session:
+    with page.sessions()() as session:
         one = session.scalar(select(RestroomImport).where(RestroomImport.public_id == ids.clean(public_id)))
     if one is None or one.applied_s is not None:
         raise errors.NotFound("import")

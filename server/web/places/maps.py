@@ -20,7 +20,7 @@ FINDINGS, OVERDUE, FINE = "findings", "overdue", "fine"  # what a mark on the ma
 def index():
     """The map, beginning with everything there is."""
     settings = current_app.extensions["settings"]
-    with page.store()() as session:
+    with page.sessions()() as session:
         box = maps.extent(session, page.user())
     answer = make_response(
         render_template("places/map.html", box=box, tiles=settings.map_tiles, credit=settings.map_credit)
@@ -42,7 +42,7 @@ def places():
     """
     box = _box(request.args.get("box") or EVERYWHERE)
     now_s = clock.now_s()
-    with page.store()() as session:
+    with page.sessions()() as session:
         spots = maps.spots(session, page.user(), box)
         groups = maps.groups(session, page.user(), box, now_s) if spots is None else []
         told = [_spot(spot, now_s) for spot in spots or ()]

@@ -35,7 +35,7 @@ def index():
     block = block if block in BLOCKS else None
     within_s = SOON_S if show == SOON else 0
     now_s = clock.now_s()
-    with page.store()() as session:
+    with page.sessions()() as session:
         wishes = visitor_requests.open_ones(session, page.user()) if show == ASKED else []
         after = _after(session)
         rooms = plans.overdue(session, page.user(), now_s, within_s, after, page.PER_PAGE + 1, block)
@@ -79,7 +79,7 @@ def route():
     blocks = [block for block in request.args.getlist("block") if block in BLOCKS]
     way = routes.CAR if request.args.get("way") == routes.CAR else routes.FOOT
     start = _position(request.args.get("at", ""))
-    with page.store()() as session:
+    with page.sessions()() as session:
         found = routes.next_route(session, page.user(), clock.now_s(), forms.site_zone(), start, blocks, way)
         return render_template("places/plans/route.html", route=found, blocks=blocks, way=way, given=start)
 
@@ -96,18 +96,18 @@ def _position(text):
 @security.needs(accounts.MANAGE)
 def intervals():
     """How often what: for everything, or ?organisation=, ?facility= or ?restroom=."""
-    with page.store()() as session:
+    with page.sessions()() as session:
         scope = _scope(session)
         said = plans.Intervals(session).at(*(one.id if one else None for one in scope[1:]))
     if request.method == "POST":
         try:
             _set(said)
         except errors.Refused as error:
-            flash(page.refused(error), "warn")
+            flash(page.refusal_text(error), "warn")
         except ValueError:
             flash(gettext("An interval is a whole number of days."), "warn")
         else:
-            page.said(gettext("The intervals are set."))
+            page.flash_success(gettext("The intervals are set."))
         return redirect(request.full_path.rstrip("?"))
     return render_template(
         "places/plans/intervals.html", scope=scope, said=said, legal=plans.LEGAL_DAYS, choices=DAY_CHOICES
@@ -120,7 +120,7 @@ def _set(said):
     for one in said:
         text = request.form.get(one.method, "").strip()
         wanted[one.method] = int(text) if text else None
-    with page.store().begin() as session:
+    with page.sessions().begin() as session:
         scope = _scope(session)
         narrowest = {"room": scope.room} if scope.room else {"facility": scope.facility} if scope.facility else {}
         if not narrowest and scope.organisation:

@@ -30,7 +30,7 @@ Visit = namedtuple("Visit", ("at_s", "methods"))
 @security.public
 def restroom(public_id):
     """The public page of a restroom."""
-    with page.store()() as session:
+    with page.sessions()() as session:
         room = restrooms.restroom(session, public_id)
         # An inspection that was not completed is not shown as one.
         visits = [
@@ -50,10 +50,10 @@ def restroom(public_id):
 def ask(public_id):
     """Somebody at the door asks for an inspection. Nothing is kept of who it was."""
     try:
-        with page.store().begin() as session:
+        with page.sessions().begin() as session:
             visitor_requests.ask(session, restrooms.restroom(session, public_id))
     except errors.Refused as refused:
-        page.failed(page.refused(refused))
+        page.flash_error(page.refusal_text(refused))
     else:
-        page.said(gettext("Thank you. Whoever looks after this restroom has been told."))
+        page.flash_success(gettext("Thank you. Whoever looks after this restroom has been told."))
     return redirect(url_for("public.restroom", public_id=public_id))

@@ -36,7 +36,7 @@ def index():
     search = request.args.get("search", "").strip()[:100]
     state = request.args.get("state")
     state = state if state in STATES else None
-    with page.store()() as session:
+    with page.sessions()() as session:
         asked = {"search": search, "state": state}
         total = None
         if search:
@@ -83,7 +83,7 @@ def _mark(session, public_id):
 @bp.get("/restrooms/<public_id>")
 def show(public_id):
     """One restroom: its log, newest first, and its open findings; ?before= an inspection for older ones."""
-    with page.store()() as session:
+    with page.sessions()() as session:
         room = restrooms.restroom(session, public_id)
         access.check(session, page.user(), accounts.SEE, room.facility_id)
         before = request.args.get("before")
@@ -116,7 +116,7 @@ def new():
     """Add a restroom, in a building that is there or a new one; ?building= words to find it by."""
     form = forms.RestroomForm()
     words = request.args.get("building", "").strip()[:100]
-    with page.store()() as session:
+    with page.sessions()() as session:
         found = editing.facilities(session, page.user(), search=words, limit=SITES_SHOWN + 1)
         sites = [row.facility for row in found[:SITES_SHOWN]]
         chosen = request.form.get("facility") or request.args.get("facility") or ""
@@ -131,9 +131,9 @@ def new():
     if not form.validate_on_submit():
         many = len(found) > SITES_SHOWN or words
         return render_template("places/new.html", form=form, has_sites=bool(sites), many=many, words=words)
-    with page.store().begin() as session:
+    with page.sessions().begin() as session:
         room = _add(session, form)
-    page.said(gettext("The restroom has been added."))
+    page.flash_success(gettext("The restroom has been added."))
     return redirect(url_for("places.show", public_id=room.public_id))
 
 
@@ -158,7 +158,7 @@ def _add(session, form):
 @bp.get("/restrooms/<public_id>/sign")
 def sign(public_id):
     """The sign for the door, to be printed."""
-    with page.store()() as session:
+    with page.sessions()() as session:
         room = reach.room(session, public_id)
         return render_template("places/sign.html", room=room, address=public_address(room))
 
@@ -168,7 +168,7 @@ def code(public_id):
     """The QR code of a restroom's public page. It holds a public id and nothing else."""
     import segno
 
-    with page.store()() as session:
+    with page.sessions()() as session:
         address = public_address(reach.room(session, public_id))
     drawn = BytesIO()
     segno.make(address, error="m", micro=False).save(drawn, kind="svg", scale=8, border=2, xmldecl=False)

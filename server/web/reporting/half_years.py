@@ -38,12 +38,12 @@ def index():
     year = min(max(year, 2000), this_year + 1)
     span = half_years.half_year(year, half if half in (0, 1, 2) else this_half, zone)
     kind = request.args.get("as", "")
-    with page.store()() as session:
+    with page.sessions()() as session:
         scope = half_years.find(session, page.user(), request.args.get("of", "").strip()[:40])
         report = half_years.report_of(session, page.user(), span, scope)
         asked = {"of": _id(scope), "year": year, "half": span.half}
         if kind in TYPES:
-            page.seen(access_log.EXPORTED, f"report:{kind}:{_id(scope) or 'all'}")
+            page.record_access(access_log.EXPORTED, f"report:{kind}:{_id(scope) or 'all'}")
         if kind in (CSV, XLSX):
             return _file(kind, wording.title(report), *wording.table(report))
         if kind == PDF:
@@ -104,7 +104,7 @@ def _pdf(body, back, name="ansim-report", **given):
         data = pdf.make(html, _style())
     except pdf.NotPossible as impossible:
         current_app.logger.warning("%s", impossible)
-        page.warned(_advice(impossible))
+        page.flash_warning(_advice(impossible))
         return redirect(back)
     return _download(data, PDF, name)
 
@@ -126,15 +126,15 @@ def _advice(impossible):
 @bp.get("/inspections/<public_id>/certificate")
 def certificate(public_id):
     """The certificate of a finished inspection; ?as=pdf, else the print view."""
-    with page.store()() as session:
+    with page.sessions()() as session:
         one = reach.inspection(session, public_id)
         try:
             paper = certificates.paper_of(session, one)
         except errors.Refused as refused:
-            page.warned(page.refused(refused))
+            page.flash_warning(page.refusal_text(refused))
             return redirect(url_for("inspections.show", public_id=one.public_id))
         as_pdf = request.args.get("as") == PDF
-        page.seen(access_log.EXPORTED if as_pdf else access_log.SAW_INSPECTION, one.public_id)
+        page.record_access(access_log.EXPORTED if as_pdf else access_log.SAW_INSPECTION, one.public_id)
         covered = facts.coverage(paper.result.coverage)
         given = {
             "title": gettext("Inspection certificate"),

@@ -26,10 +26,12 @@ def redeem():
         )
     code, device, label = fields
     try:
-        with page.store().begin() as session:
+        with page.sessions().begin() as session:
             _, key = claims.redeem(session, current_app.extensions["vault"], code, device, label)
     except errors.Refused as error:
-        return problem_documents.document(403 if error.code == "claim_bad" else 409, error.code, page.refused(error))
+        return problem_documents.document(
+            403 if error.code == "claim_bad" else 409, error.code, page.refusal_text(error)
+        )
     answer = jsonify(key=key.hex(), **_broker(current_app.extensions["settings"]))
     answer.headers["Cache-Control"] = "no-store"
     return answer, 201

@@ -27,7 +27,7 @@ ADDRESS = re.compile("[0-9a-f]{12}")
 @bp.get("/sensors")
 def index():
     """Sensors with what they last said; ?state= one of fleet.STATES, ?search= words, ?after= a name for the next page."""
-    with page.store()() as session:
+    with page.sessions()() as session:
         now_s = clock.now_s()
         counts = fleet_service.counts(session, page.user(), now_s, _silent_after_s())
         return render_template("sensors/index.html", counts=counts, **_fleet(session))
@@ -36,7 +36,7 @@ def index():
 @bp.get("/live/sensors")
 def fleet():
     """The list alone, or 204 if nothing has changed since the mark ?since=."""
-    with page.store()() as session:
+    with page.sessions()() as session:
         if request.args.get("since") == _mark(session):
             return Response(status=204)
         return render_template("sensors/_fleet.html", **_fleet(session))
@@ -68,7 +68,7 @@ def _mark(session):
 def show(name):
     """One sensor: health, last self-test, messages, commands, place and key."""
     now_s = clock.now_s()
-    with page.store()() as session:
+    with page.sessions()() as session:
         one = enrolment.sensor(session, name, page.user())
         tested = enrolment.last_selftest(session, one)
         return render_template(
@@ -93,10 +93,10 @@ def selftest(name):
         flash(gettext("An address has 12 digits from 0 to 9 and a to f, such as 24:6f:28:aa:bb:01."), "warn")
         return redirect(url_for("sensors.show", name=name))
     args = {"emitter": ":".join(given[at : at + 2] for at in range(0, 12, 2))} if given else {}
-    with page.store().begin() as session:
+    with page.sessions().begin() as session:
         one = enrolment.sensor(session, name, page.user(), accounts.INSPECT)
         commands.send(session, one, messages.RUN_SELFTEST, args, page.user(), SELFTEST_LIFETIME_S)
-    page.said(gettext("The sensor will test itself when it hears this; the result appears here."))
+    page.flash_success(gettext("The sensor will test itself when it hears this; the result appears here."))
     return redirect(url_for("sensors.show", name=name))
 
 
@@ -104,10 +104,10 @@ def selftest(name):
 @security.needs(accounts.MANAGE)
 def restart(name):
     """Ask a sensor to start anew."""
-    with page.store().begin() as session:
+    with page.sessions().begin() as session:
         one = enrolment.sensor(session, name, page.user(), accounts.MANAGE)
         commands.send(session, one, messages.RESTART, {}, page.user(), SELFTEST_LIFETIME_S)
-    page.said(gettext("The sensor will restart when it hears this."))
+    page.flash_success(gettext("The sensor will restart when it hears this."))
     return redirect(url_for("sensors.show", name=name))
 
 
@@ -116,10 +116,10 @@ def restart(name):
 def place(name):
     """Fix a sensor in a restroom, named by the code on its door; no code: it is carried."""
     code = ids.clean(request.form.get("restroom", "").rpartition("/")[2])
-    with page.store()() as session:
+    with page.sessions()() as session:
         enrolment.sensor(session, name, page.user(), accounts.MANAGE)  # a sensor of somebody else's is no wrong code
     try:
-        with page.store().begin() as session:
+        with page.sessions().begin() as session:
             one = enrolment.sensor(session, name, page.user(), accounts.MANAGE)
             room = restrooms.restroom(session, code) if code else None
             if room is not None:
@@ -128,9 +128,9 @@ def place(name):
     except errors.NotFound:
         flash(gettext("No restroom has this code. It is on the door sign, under the QR code."), "warn")
     except errors.Refused as error:
-        flash(page.refused(error), "warn")
+        flash(page.refusal_text(error), "warn")
     else:
-        page.said(gettext("The place of the sensor is noted."))
+        page.flash_success(gettext("The place of the sensor is noted."))
     return redirect(url_for("sensors.show", name=name))
 
 
@@ -141,9 +141,9 @@ def revoke(name):
     if request.form.get("really") != "yes":
         flash(gettext("Nothing was done: tick the box to withdraw the sensor."), "warn")
         return redirect(url_for("sensors.show", name=name))
-    with page.store().begin() as session:
+    with page.sessions().begin() as session:
         enrolment.revoke(session, enrolment.sensor(session, name, page.user(), accounts.MANAGE), page.user())
-    page.said(gettext("The sensor is withdrawn: nothing is taken from it any more."))
+    page.flash_success(gettext("The sensor is withdrawn: nothing is taken from it any more."))
     return redirect(url_for("sensors.show", name=name))
 
 
@@ -152,11 +152,11 @@ def revoke(name):
 def rekey(name):
     """Show a claim code that gives this sensor another key."""
     try:
-        with page.store().begin() as session:
+        with page.sessions().begin() as session:
             one = enrolment.sensor(session, name, page.user(), accounts.MANAGE)
             return _show_code(claims.make(session, page.user(), one), one)
     except errors.Refused as error:
-        flash(page.refused(error), "warn")
+        flash(page.refusal_text(error), "warn")
         return redirect(url_for("sensors.show", name=name))
 
 
@@ -164,7 +164,7 @@ def rekey(name):
 @security.needs(accounts.MANAGE)
 def claim():
     """Show a claim code for a new sensor."""
-    with page.store().begin() as session:
+    with page.sessions().begin() as session:
         return _show_code(claims.make(session, page.user()), None)
 
 

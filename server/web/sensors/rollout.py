@@ -18,7 +18,7 @@ MOST_CANARIES = 1000
 @security.needs(accounts.MANAGE)
 def index():
     """Versions, and their roll-outs."""
-    with page.store()() as session:
+    with page.sessions()() as session:
         rollouts = rollout.recent(session)
         running = next((one for one in rollouts if one.ended_s is None), None)
         return render_template(
@@ -38,13 +38,13 @@ def begin(public_id):
     canaries = max(1, min(request.form.get("canaries", 1, type=int), MOST_CANARIES))
     failures = max(0, min(request.form.get("failures", 1, type=int), MOST_CANARIES))
     try:
-        with page.store().begin() as session:
+        with page.sessions().begin() as session:
             chosen = enrolment.list_sensors(session, page.user())
             rollout.begin(session, rollout.release(session, public_id), chosen, canaries, failures, page.user())
     except errors.Refused as error:
-        flash(page.refused(error), "warn")
+        flash(page.refusal_text(error), "warn")
     else:
-        page.said(gettext("The roll-out has begun; the first sensors get the version when they connect."))
+        page.flash_success(gettext("The roll-out has begun; the first sensors get the version when they connect."))
     return redirect(url_for("updates.index"))
 
 
@@ -52,7 +52,7 @@ def begin(public_id):
 @security.needs(accounts.ADMINISTER, everywhere=True)
 def stop(public_id):
     """Stop a roll-out."""
-    with page.store().begin() as session:
+    with page.sessions().begin() as session:
         rollout.stop(session, rollout.rollout(session, public_id), user=page.user())
-    page.said(gettext("The roll-out is stopped; sensors that have the version keep it."))
+    page.flash_success(gettext("The roll-out is stopped; sensors that have the version keep it."))
     return redirect(url_for("updates.index"))

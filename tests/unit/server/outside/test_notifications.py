@@ -77,7 +77,7 @@ def test_a_sensor_that_falls_silent_is_told_once(session, sensor, hall):
 
 def test_what_is_rolled_back_is_not_told(sessions):
     with pytest.raises(RuntimeError), sessions.begin() as session:
-        notifications.tell(session, "finding_new", None, "x")
+        notifications.enqueue(session, "finding_new", None, "x")
         raise RuntimeError
     with sessions() as session:
         assert session.scalars(select(Notice)).all() == []
@@ -85,7 +85,7 @@ def test_what_is_rolled_back_is_not_told(sessions):
 
 def test_an_unknown_kind_is_our_own_mistake(session):
     with pytest.raises(ValueError, match="weather"):
-        notifications.tell(session, "weather", None, "x")
+        notifications.enqueue(session, "weather", None, "x")
 
 
 def test_a_notice_goes_to_those_it_concerns_and_once(session, subscribe, hall):
@@ -98,7 +98,7 @@ def test_a_notice_goes_to_those_it_concerns_and_once(session, subscribe, hall):
     subscribe(place=other)
     subscribe(place=other.organisation)
     subscribe(kinds=("sensor_silent",))
-    notifications.tell(session, "finding_new", hall.facility_id, "f1")
+    notifications.enqueue(session, "finding_new", hall.facility_id, "f1")
 
     notifications.spread(session, SEOUL)
     notifications.spread(session, SEOUL)
@@ -129,7 +129,7 @@ def test_it_goes_at_its_pace_and_not_in_quiet_hours(pace, quiet, told, goes):
 
 def test_a_try_that_fails_is_made_again_later_and_at_last_given_up(session, subscribe, stopped):
     subscribe()
-    notifications.tell(session, "finding_new", None, "f1")
+    notifications.enqueue(session, "finding_new", None, "f1")
     notifications.spread(session, SEOUL)
     waits = []
     while taken := notifications.claim(session):
@@ -148,7 +148,7 @@ def test_a_try_that_fails_is_made_again_later_and_at_last_given_up(session, subs
 
 def test_a_try_that_fails_is_not_made_again_in_quiet_hours(session, subscribe, stopped):
     one = subscribe()
-    notifications.tell(session, "finding_new", None, "f1")
+    notifications.enqueue(session, "finding_new", None, "f1")
     notifications.spread(session, SEOUL)
     taken = notifications.claim(session)
     minute = (clock.now_s() + 9 * 3600) % 86400 // 60
@@ -160,7 +160,7 @@ def test_a_try_that_fails_is_not_made_again_in_quiet_hours(session, subscribe, s
 
 def test_what_was_given_up_can_be_tried_again_by_hand(session, subscribe, stopped, kim):
     subscribe()
-    notifications.tell(session, "finding_new", None, "f1")
+    notifications.enqueue(session, "finding_new", None, "f1")
     notifications.spread(session, SEOUL)
     one = session.scalar(select(Delivery))
     one.ended_s = clock.now_s()
@@ -172,7 +172,7 @@ def test_what_was_given_up_can_be_tried_again_by_hand(session, subscribe, stoppe
 
 def test_a_process_that_dies_while_sending_leaves_it_to_be_sent_again(session, subscribe, stopped):
     subscribe()
-    notifications.tell(session, "finding_new", None, "f1")
+    notifications.enqueue(session, "finding_new", None, "f1")
     notifications.spread(session, SEOUL)
 
     first = notifications.claim(session)
@@ -186,7 +186,7 @@ def test_several_notices_go_together_and_of_one_subscription_only(session, subsc
     subscribe(kinds=("finding_new", "sensor_silent"))
     subscribe()
     for n in range(3):
-        notifications.tell(session, "finding_new", None, f"f{n}")
+        notifications.enqueue(session, "finding_new", None, f"f{n}")
     notifications.spread(session, SEOUL)
 
     assert [len(notifications.claim(session)) for _ in range(3)] == [3, 3, 0]
@@ -267,7 +267,7 @@ def test_who_manages_one_building_subscribes_to_that_and_to_nothing_else(session
 
 def test_what_waits_for_a_subscription_that_ended_is_not_sent(session, subscribe, kim):
     one = subscribe()
-    notifications.tell(session, "finding_new", None, "f1")
+    notifications.enqueue(session, "finding_new", None, "f1")
     notifications.spread(session, SEOUL)
 
     notifications.end(session, kim, one.public_id)
@@ -278,7 +278,7 @@ def test_what_waits_for_a_subscription_that_ended_is_not_sent(session, subscribe
 
 def test_old_notices_are_forgotten(session, subscribe, stopped):
     subscribe()
-    notifications.tell(session, "finding_new", None, "f1")
+    notifications.enqueue(session, "finding_new", None, "f1")
     notifications.spread(session, SEOUL)
     stopped(notifications.KEPT_S + 1)
 

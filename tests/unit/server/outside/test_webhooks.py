@@ -65,7 +65,7 @@ def told(app, *rows):
     with app.extensions["sessions"].begin() as session:
         facility = session.scalar(select(Facility))
         for kind, facts in rows:
-            notifications.tell(session, kind, facility.id, "abc", **facts)
+            notifications.enqueue(session, kind, facility.id, "abc", **facts)
 
 
 def test_a_webhook_is_signed_and_says_what_happened(app, receiver, hooked):

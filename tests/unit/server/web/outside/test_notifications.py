@@ -83,7 +83,7 @@ def test_what_was_not_delivered_is_shown_with_its_reason_and_can_be_tried_again(
     client = sign_in("manager")
     post(client, "/notices/new", GOOD)
     with app.extensions["sessions"].begin() as session:
-        told = notifications.tell(session, "finding_new", None, "x", detector="camera_stream")
+        told = notifications.enqueue(session, "finding_new", None, "x", detector="camera_stream")
         session.flush()
         one = Delivery(
             notice_id=told.id,

@@ -1,0 +1,53 @@
+"""
+Pages of a list: some rows, and the cursor at which the next ones begin.
+
+    page = paging.cut(rows, limit, key=lambda row: row.id)      # rows: up to limit + 1 of them
+    page.rows, page.next
+
+A list function asks the database for one row more than it returns, so that it knows whether there are more.
+"""
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from server.services.errors import NotFound
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Page(Generic[Row]):
+    """
+    rows  as many as were asked for, or fewer at the end
+    next  cursor of the next page, None on the last
+    """
+
+    rows: list[Row]
+    next: str | None
+
+
+def cut(rows: Sequence[Row], limit: int, key: Callable[[Row], int] = lambda row: row.id) -> Page[Row]:  # type: ignore[attr-defined]
+    """Return a Page of `rows`, which has limit + 1 of them if there are more. key(row) is what the list is sorted by."""
+    shown = list(rows[:limit])
+    return Page(shown, encode(key(shown[-1])) if len(rows) > limit else None)
+
+
+def encode(number: int) -> str:
+    """Return the cursor that stands for a row number."""
+    return base64.urlsafe_b64encode(f"after:{number}".encode()).decode().rstrip("=")
+
+
+def decode(cursor: str | None) -> int | None:
+    """Return the row number of a cursor, None for None or "". Raises NotFound if it is not a cursor."""
+    if not cursor:
+        return None
+    try:
+        text = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode()
+        number = int(text.removeprefix("after:"))
+    except (ValueError, UnicodeError):
+        raise NotFound("cursor") from None
+    if not 0 <= number < 1 << 63:
+        raise NotFound("cursor")
+    return number
