@@ -7,8 +7,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from server.api.responses import MOST_LIMIT
 from server.models.checklists import ANSWERS
 from server.models.findings import DISPOSITIONS, STATUSES
-from server.models.inspections import METHODS, OUTCOMES, RESULTS
-from server.models.places import BLOCKS
+from server.models.inspections import OUTCOMES, RESULTS
+from server.models.places import BLOCKS, METHODS
 
 
 def _storable(text: str) -> str:

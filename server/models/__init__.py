@@ -18,7 +18,6 @@ from server.models.campaigns import (
 )
 from server.models.checklists import Checklist, ChecklistAnswer
 from server.models.findings import Disposition, Finding, FindingEvent, PseudonymKey, StimulusResult
-from server.models.fleet import Claim, Release, ReleaseFile, Rollout, RolloutSensor
 from server.models.inspections import (
     Inspection,
     InspectionPerson,
@@ -37,15 +36,16 @@ from server.models.places import (
     ExternalId,
     Facility,
     FacilitySource,
+    InspectionRequest,
     KnownEmitter,
     Organisation,
+    Policy,
     Restroom,
     RestroomImport,
+    SiteNotice,
 )
-from server.models.plans import Policy
-from server.models.privacy import AccessEvent, SiteNotice
-from server.models.requests import InspectionRequest
-from server.models.sensors import Command, Sensor
+from server.models.privacy import AccessEvent
+from server.models.sensors import Claim, Command, Release, ReleaseFile, Rollout, RolloutSensor, Sensor
 
 __all__ = [
     "AccessEvent",

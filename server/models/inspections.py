@@ -9,9 +9,6 @@ from server.models.people import User
 from server.models.places import Restroom
 from server.models.sensors import Sensor
 
-EYE, RF, LENS = "eye", "rf", "lens"
-METHODS = (EYE, RF, LENS)
-
 NONE_FOUND, NOT_COMPLETED, REFERRED = "none_found", "not_completed", "referred"
 RESULTS = (NONE_FOUND, NOT_COMPLETED, REFERRED)
 

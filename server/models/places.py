@@ -1,4 +1,4 @@
-"""Organisation, facility, restroom, and the emitters that belong there."""
+"""Organisations, facilities, restrooms, and what belongs to them: known emitters, inspection intervals, signs, requests."""
 
 from sqlalchemy import JSON, Float, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -11,9 +11,15 @@ _IN_USE = {name: text("retired_s IS NULL") for name in ("sqlite_where", "postgre
 WOMEN, MEN, ACCESSIBLE, FAMILY, UNISEX = "women", "men", "accessible", "family", "unisex"
 BLOCKS = (WOMEN, MEN, ACCESSIBLE, FAMILY, UNISEX)
 
+# The methods of an inspection, and what a plan can ask for: these and the self-test of a restroom's fixed sensors
+# (the law wants their malfunctions inspected too).
+EYE, RF, LENS = METHODS = ("eye", "rf", "lens")
+SELFTEST = "selftest"
+PLANNED = (*METHODS, SELFTEST)
+
 
 class Organisation(Base):
-    """Who answers for facilities: a municipality, a school, a company."""
+    """The owner of facilities: a municipality, a school, a company."""
 
     __tablename__ = "organisation"
 
@@ -38,7 +44,7 @@ class Facility(Base):
     name_en: Mapped[Name]
     address: Mapped[Name]
     created_s: Mapped[TimeS]
-    reminded_s: Mapped[int | None]  # current: when its people were last told what is overdue
+    reminded_s: Mapped[int | None]  # current: when the newest reminder of overdue restrooms was sent
 
     organisation: Mapped[Organisation] = relationship(back_populates="facilities")
     restrooms: Mapped[list["Restroom"]] = relationship(back_populates="facility")
@@ -76,7 +82,7 @@ class Restroom(Base):
     sort_key: Mapped[str] = mapped_column(String(420), default="", server_default="")  # names as lists sort them
     source_id: Mapped[int | None] = mapped_column(index=True)  # the FacilitySource it was imported with, if any
     created_s: Mapped[TimeS]
-    retired_s: Mapped[int | None]  # no longer a restroom; its log stays
+    retired_s: Mapped[int | None]  # out of use; its records stay
 
     # Current: the newest finished inspection and the one that runs, if any. (No foreign keys: they would
     # go round in a circle, which SQLite's migrations cannot build.)
@@ -85,12 +91,12 @@ class Restroom(Base):
     last_result: Mapped[str | None] = mapped_column(String(32))
     running_inspection_id: Mapped[int | None] = mapped_column(index=True)
 
-    # Current: when each method was last done, and what follows from that and the policies; see services/plans.py.
+    # Current: when each method was last done, and what follows from that and the policies; see services/places/plans.py.
     eye_done_s: Mapped[int | None]
     rf_done_s: Mapped[int | None]
     lens_done_s: Mapped[int | None]
     selftest_done_s: Mapped[int | None]  # of the fixed sensor here that is longest without one
-    due_s: Mapped[int | None]  # when the first method is due; null: nothing is asked for, or the room is retired
+    due_s: Mapped[int | None]  # when the first method is due; null: nothing is required, or the restroom is retired
     due_method: Mapped[str | None] = mapped_column(String(32))  # which one
 
     facility: Mapped[Facility] = relationship(back_populates="restrooms")
@@ -98,7 +104,7 @@ class Restroom(Base):
 
 
 class ExternalId(Base):
-    """A restroom's key in somebody else's file, such as the national data's 관리번호."""
+    """A restroom's key in another register, such as the national data's 관리번호."""
 
     __tablename__ = "external_id"
     __table_args__ = (UniqueConstraint("source", "value"),)
@@ -112,7 +118,7 @@ class ExternalId(Base):
 
 
 class FacilitySource(Base):
-    """A facility as a file describes it: its key there, and what the file said last."""
+    """A facility as an imported file describes it: its key there, and the newest imported values."""
 
     __tablename__ = "facility_source"
     __table_args__ = (UniqueConstraint("source", "key"),)
@@ -121,15 +127,17 @@ class FacilitySource(Base):
     facility_id: Mapped[int] = key_of("facility.id")
     source: Mapped[Word]  # the family of files, such as "national"; keys are unique within it
     key: Mapped[str] = mapped_column(String(100))
-    digest: Mapped[str] = mapped_column(String(32))  # of `said`, to see at once that nothing has changed
-    match: Mapped[str] = mapped_column(String(32))  # of name and address, to know a place whose key changed
-    said: Mapped[dict] = mapped_column(JSON)  # services.imports.Place as a dict, without line and key
+    digest: Mapped[str] = mapped_column(String(32))  # of `said`; equal if nothing has changed
+    match: Mapped[str] = mapped_column(String(32))  # of name and address; recognises a place whose key changed
+    said: Mapped[dict] = mapped_column(
+        JSON
+    )  # the values: services/places/imports Place as a dict, without line and key
     seen_s: Mapped[TimeS]  # the newest import that changed it
-    gone_s: Mapped[int | None]  # a file no longer had it
+    gone_s: Mapped[int | None]  # when a file did not contain it any more
 
 
 class RestroomImport(Base):
-    """One file that was looked at or taken over. An upload's file waits in the data folder until it is applied."""
+    """One file that was previewed or imported. An uploaded file is kept in the data folder until it is applied."""
 
     __tablename__ = "restroom_import"
 
@@ -137,10 +145,8 @@ class RestroomImport(Base):
     public_id: Mapped[PublicId] = mapped_column(default=ids.new)
     file_name: Mapped[Name]
     sha256: Mapped[str] = mapped_column(String(64))
-    options: Mapped[dict] = mapped_column(JSON)  # services.imports.Options as a dict
-    counts: Mapped[dict] = mapped_column(
-        JSON
-    )  # rows, new, changed, ... as services.imports counts them; {}: not looked
+    options: Mapped[dict] = mapped_column(JSON)  # services/places/imports Options as a dict
+    counts: Mapped[dict] = mapped_column(JSON)  # rows, new, changed, ...; {}: not previewed yet
     made_s: Mapped[TimeS] = mapped_column(index=True)
     by_id: Mapped[int | None] = key_of("user.id")
     applied_s: Mapped[int | None]
@@ -150,7 +156,7 @@ class KnownEmitter(Base):
     """
     A transmitter that a person has approved for a facility: its own access point, the neighbour's CCTV.
 
-    The address is kept because sensors must recognise it. It is a fixed installation's, never a bystander's.
+    The address is stored because sensors must recognise it. It belongs to a fixed installation, never to a bystander.
     """
 
     __tablename__ = "known_emitter"
@@ -167,3 +173,56 @@ class KnownEmitter(Base):
     withdrawn_by_id: Mapped[int | None]  # no foreign keys: SQLite cannot add them to a table that is there already
     withdrawn_why: Mapped[Text]
     finding_id: Mapped[int | None]  # the finding it was approved from
+
+
+class Policy(Base):
+    """
+    An interval for one method at one scope. Rows are added; the newest of a scope counts.
+
+    The scope is a restroom, a facility, an organisation, or (all three null) everything; the narrowest
+    one with a row decides. Where there is none, the law's interval holds: plans.LEGAL_DAYS.
+    """
+
+    __tablename__ = "inspection_policy"
+
+    id: Mapped[Id]
+    organisation_id: Mapped[int | None] = key_of("organisation.id")
+    facility_id: Mapped[int | None] = key_of("facility.id")
+    restroom_id: Mapped[int | None] = key_of("restroom.id")
+    method: Mapped[Word]  # one of PLANNED
+    days: Mapped[int | None]  # interval; 0: not required here; null: this scope sets no interval any more
+    set_s: Mapped[TimeS]
+    by_id: Mapped[int | None] = key_of("user.id")
+
+
+class SiteNotice(Base):
+    """What a facility's privacy sign adds to the general text. The newest row of a facility counts."""
+
+    __tablename__ = "site_notice"
+
+    id: Mapped[Id]
+    facility_id: Mapped[int] = key_of("facility.id")
+    text: Mapped[Text]
+    text_en: Mapped[Text]
+    at_s: Mapped[TimeS]
+    by_id: Mapped[int | None] = key_of("user.id")
+
+
+class InspectionRequest(Base):
+    """
+    A visitor's request for an inspection of a restroom. Nothing about the visitor is stored.
+
+    Further requests are counted in the open one: first_s and last_s are the times of the first and the newest.
+    """
+
+    __tablename__ = "inspection_request"
+
+    id: Mapped[Id]
+    restroom_id: Mapped[int] = key_of("restroom.id")
+    first_s: Mapped[TimeS]
+    last_s: Mapped[TimeS]
+    count: Mapped[Count]
+    answered_s: Mapped[int | None]  # when the next inspection of the restroom was completed
+    inspection_id: Mapped[int | None] = key_of("inspection.id")  # that inspection
+
+    restroom: Mapped[Restroom] = relationship()

@@ -1,10 +1,10 @@
-"""Sensors, what they last said about themselves, and the commands that wait for them."""
+"""Sensors with the newest state they reported, their commands, claim codes, firmware releases and roll-outs."""
 
-from sqlalchemy import JSON, Boolean, Index, LargeBinary, String
+from sqlalchemy import JSON, Boolean, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from server import ids
-from server.models.base import Base, Count, Id, Name, TimeS, Word, key_of
+from server.models.base import Base, Count, Id, Json, Name, PublicId, TimeS, Word, key_of
 from server.models.places import Restroom
 
 
@@ -20,14 +20,16 @@ class Sensor(Base):
     restroom_id: Mapped[int | None] = key_of("restroom.id")  # a fixed sensor's place
     key_sealed: Mapped[bytes] = mapped_column(LargeBinary)
     enrolled_s: Mapped[TimeS]
-    keyed_s: Mapped[int | None]  # when it was given another key than the first
+    keyed_s: Mapped[int | None]  # when its key was last replaced
     revoked_s: Mapped[int | None] = mapped_column(index=True)
 
-    # Current: what the newest state and info messages said.
-    state: Mapped[str] = mapped_column(String(16), default="", server_default="")  # report.STATES; "" before the first
+    # Current: from the newest state and info messages.
+    state: Mapped[str] = mapped_column(
+        String(16), default="", server_default=""
+    )  # messages.STATES; "" before the first
     state_s: Mapped[int | None]
     last_seen_s: Mapped[int | None] = mapped_column(index=True)
-    silent_s: Mapped[int | None]  # when the watch noticed that nothing came any more
+    silent_s: Mapped[int | None]  # when it was found to be silent
     boot: Mapped[Count]
     info: Mapped[dict | None] = mapped_column(JSON)  # the info message, whole
     info_s: Mapped[int | None]  # when it came
@@ -38,7 +40,7 @@ class Sensor(Base):
 
 class Command(Base):
     """
-    One order to a sensor. A page adds the row, ingest signs and publishes it.
+    A command to a sensor. A page adds the row, ingest signs and publishes it.
 
     Arguments that hold addresses are masked once the command has ended.
     """
@@ -54,10 +56,87 @@ class Command(Base):
     created_s: Mapped[TimeS]
     created_by_id: Mapped[int | None] = key_of("user.id")
     expires_s: Mapped[TimeS]
-    sent_s: Mapped[int | None]  # the newest sending
+    sent_s: Mapped[int | None]  # newest publication
     sends: Mapped[Count]
-    ended_s: Mapped[int | None]  # answered, or expired without an answer
+    ended_s: Mapped[int | None]  # acknowledged, or expired without an acknowledgement
     ok: Mapped[bool | None] = mapped_column(Boolean)
-    error: Mapped[Name]  # "expired" if no answer came in time
+    error: Mapped[Name]  # "expired" if no acknowledgement came in time
+
+    sensor: Mapped[Sensor] = relationship()
+
+
+class Claim(Base):
+    """A code that enrols a board once, before it expires. Only its hash is stored."""
+
+    __tablename__ = "claim"
+
+    id: Mapped[Id]
+    code_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    made_s: Mapped[TimeS]
+    made_by_id: Mapped[int | None] = key_of("user.id")
+    expires_s: Mapped[TimeS]
+    sensor_id: Mapped[int | None] = key_of("sensor.id")  # the sensor that gets a new key; null: a new sensor
+    restroom_id: Mapped[int | None] = key_of("restroom.id")  # place of the new sensor
+    used_s: Mapped[int | None]
+
+
+class Release(Base):
+    """A firmware version: its manifest is text with one line per file (see firmware/maintenance/update.py)."""
+
+    __tablename__ = "firmware_release"
+
+    id: Mapped[Id]
+    public_id: Mapped[PublicId] = mapped_column(default=ids.new)
+    version: Mapped[Word]
+    boards: Mapped[Json]  # names of the boards it is for; []: all
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)  # of the manifest
+    bytes: Mapped[Count]  # of all files
+    added_s: Mapped[TimeS]
+
+
+class ReleaseFile(Base):
+    """One file of one or more releases, or a manifest; identified by its hash."""
+
+    __tablename__ = "release_file"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Rollout(Base):
+    """A release on its way to some sensors: first to a few, then to all, stopped when too many fail."""
+
+    __tablename__ = "rollout"
+
+    id: Mapped[Id]
+    public_id: Mapped[PublicId] = mapped_column(default=ids.new)
+    release_id: Mapped[int] = key_of("firmware_release.id")
+    began_s: Mapped[TimeS]
+    by_id: Mapped[int | None] = key_of("user.id")
+    canaries: Mapped[Count]  # sensors that go first
+    most_failures: Mapped[Count]
+    ended_s: Mapped[int | None] = mapped_column(index=True)
+    stopped: Mapped[bool] = mapped_column(Boolean, default=False, server_default="0")  # ended before all had it
+    why: Mapped[Word] = mapped_column(default="", server_default="")  # see services/sensors/rollout.py
+
+    release: Mapped[Release] = relationship()
+
+
+class RolloutSensor(Base):
+    """One sensor of a rollout."""
+
+    __tablename__ = "rollout_sensor"
+    __table_args__ = (UniqueConstraint("rollout_id", "sensor_id"),)
+
+    id: Mapped[Id]
+    rollout_id: Mapped[int] = key_of("rollout.id", index=False)
+    sensor_id: Mapped[int] = key_of("sensor.id")
+    canary: Mapped[bool] = mapped_column(Boolean)
+    offered_s: Mapped[int | None]  # when the command was enqueued
+    command_id: Mapped[int | None] = key_of("command.id")
+    ended_s: Mapped[int | None]
+    outcome: Mapped[Word] = mapped_column(
+        default="", server_default=""
+    )  # "" while waiting; services/sensors/rollout.py
 
     sensor: Mapped[Sensor] = relationship()

@@ -9,7 +9,8 @@ from ansim import messages
 from ansim.finding import ALARM_SCORE
 from server import clock, i18n
 from server.models.findings import CLOSED, DISPOSITIONS
-from server.models.inspections import METHODS, NONE_FOUND, NOT_COMPLETED, REFERRED, RF, STEP_NONE_FOUND
+from server.models.inspections import NONE_FOUND, NOT_COMPLETED, REFERRED, STEP_NONE_FOUND
+from server.models.places import METHODS, RF
 from server.services.inspecting import coverage as coverage_service
 from server.services.places import plans as plans_service
 from server.services.sensors import enrolment as sensors_service

@@ -13,8 +13,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server.models.audit import LogEntry
-from server.models.inspections import METHODS, STEP_NOT_DONE, Inspection
+from server.models.inspections import STEP_NOT_DONE, Inspection
 from server.models.intake import Selftest
+from server.models.places import METHODS
 from server.services.audit import heads
 from server.services.errors import Refused
 from server.services.inspecting import inspections, signatures

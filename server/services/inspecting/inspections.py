@@ -7,13 +7,10 @@ from ansim import messages
 from server import clock, ids
 from server.models.findings import OPEN, REFERRED, UNRESOLVED, Finding
 from server.models.inspections import (
-    EYE,
-    METHODS,
     NONE_FOUND,
     NOT_COMPLETED,
     OUTCOMES,
     RESULTS,
-    RF,
     STEP_NONE_FOUND,
     STEP_NOT_DONE,
     STEP_SUSPICIOUS,
@@ -22,7 +19,7 @@ from server.models.inspections import (
     InspectionSensor,
     InspectionStep,
 )
-from server.models.places import Facility, Restroom
+from server.models.places import EYE, METHODS, RF, Facility, Restroom
 from server.services.audit import log
 from server.services.errors import NotFound, Refused
 from server.services.inspecting import campaigns, checklists, coverage, participants, signatures

@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session, joinedload
 
 from server.models.campaigns import Campaign, CampaignStop
 from server.models.checklists import SUSPICIOUS
-from server.models.inspections import EYE, LENS, OUTCOMES, STEP_NONE_FOUND, STEP_SUSPICIOUS, Inspection, OfflineVisit
-from server.models.places import Restroom
+from server.models.inspections import OUTCOMES, STEP_NONE_FOUND, STEP_SUSPICIOUS, Inspection, OfflineVisit
+from server.models.places import EYE, LENS, Restroom
 from server.services.audit import log
 from server.services.errors import Refused
 from server.services.inspecting import checklists, inspections, participants

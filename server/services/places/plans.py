@@ -14,10 +14,9 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from server import clock
-from server.models.inspections import EYE, LENS, NOT_COMPLETED, RF, Inspection, InspectionResult
+from server.models.inspections import NOT_COMPLETED, Inspection, InspectionResult
 from server.models.intake import Selftest
-from server.models.places import Facility, Restroom
-from server.models.plans import PLANNED, SELFTEST, Policy
+from server.models.places import EYE, LENS, PLANNED, RF, SELFTEST, Facility, Policy, Restroom
 from server.models.sensors import Sensor
 from server.services.audit import log
 from server.services.errors import Refused

@@ -4,8 +4,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from server import clock, ids
-from server.models.places import Facility
-from server.models.privacy import SiteNotice
+from server.models.places import Facility, SiteNotice
 from server.services.audit import log
 from server.services.errors import NotFound
 from server.services.people import access, accounts

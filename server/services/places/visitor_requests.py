@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session, contains_eager
 
 from server import clock
 from server.models.outside import INSPECTION_ASKED
-from server.models.places import Facility, Restroom
-from server.models.requests import InspectionRequest
+from server.models.places import Facility, InspectionRequest, Restroom
 from server.services.audit import log
 from server.services.errors import Refused
 from server.services.outside import notifications

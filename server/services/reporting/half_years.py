@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 from ansim.finding import ALARM_SCORE
 from server import clock
 from server.models.findings import DISPOSITIONS, Disposition, Finding
-from server.models.inspections import METHODS, NOT_COMPLETED, RESULTS, Inspection, InspectionResult
-from server.models.places import Facility, Organisation, Restroom
+from server.models.inspections import NOT_COMPLETED, RESULTS, Inspection, InspectionResult
+from server.models.places import METHODS, Facility, Organisation, Restroom
 from server.services.errors import NotFound
 from server.services.people import access
 

@@ -14,9 +14,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from server import clock, ids
-from server.models.fleet import Claim
 from server.models.places import Restroom
-from server.models.sensors import Sensor
+from server.models.sensors import Claim, Sensor
 from server.services.errors import Refused
 from server.services.sensors import enrolment
 from server.vault import Vault

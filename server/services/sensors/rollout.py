@@ -18,8 +18,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from ansim import envelope, messages
 from server import clock
-from server.models.fleet import Release, ReleaseFile, Rollout, RolloutSensor
-from server.models.sensors import Command, Sensor
+from server.models.sensors import Command, Release, ReleaseFile, Rollout, RolloutSensor, Sensor
 from server.services.audit import log
 from server.services.errors import NotFound, Refused
 from server.services.sensors import commands

@@ -8,8 +8,9 @@ from flask_babel import gettext
 from ansim import messages
 from server import clock, security
 from server.models.findings import OPEN
-from server.models.inspections import EYE, METHODS, OUTCOMES, RESULTS, RF, STEP_NONE_FOUND, STEP_SUSPICIOUS
+from server.models.inspections import OUTCOMES, RESULTS, STEP_NONE_FOUND, STEP_SUSPICIOUS
 from server.models.intake import Selftest
+from server.models.places import EYE, METHODS, RF
 from server.services import errors, freshness
 from server.services.findings import judging
 from server.services.inspecting import (
