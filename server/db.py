@@ -10,15 +10,18 @@ A session is short: one page, one batch of messages, one command.
 
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic_core import from_json, to_json
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.orm import sessionmaker
+from sqlalchemy.orm import Session, sessionmaker
 
 # pydantic's JSON takes a quarter of the time of the standard library's; ingest writes two columns of it a report.
 _JSON = {"json_serializer": lambda value: to_json(value).decode(), "json_deserializer": from_json}
 BUSY_MS = 15_000  # how long SQLite waits for another writer
+
+Row = TypeVar("Row")
 
 
 class Sessions(sessionmaker):
@@ -48,6 +51,11 @@ def open_sessions(url: str) -> Sessions:
     else:
         engine = create_engine(where, pool_pre_ping=True, **_JSON)
     return Sessions(engine)
+
+
+def lock_row(session: Session, row: Row) -> Row:
+    """Return the row as the database has it now, locked until the transaction ends."""
+    return session.get_one(type(row), row.id, with_for_update=True, populate_existing=True)  # type: ignore[attr-defined]
 
 
 def insert(session, table):

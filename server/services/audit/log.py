@@ -16,14 +16,17 @@ import json
 import re
 import secrets
 from json.encoder import encode_basestring
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server import clock
 from server.models.audit import LogEntry, LogPersonal, LogTip
-from server.models.people import User
 from server.services.audit import canonical
+
+if TYPE_CHECKING:  # accounts.py writes into the log, so it imports this module
+    from server.services.people.accounts import Actor
 
 START = "0" * 64  # what stands for the hash before the first entry
 ERASED = "personal.erased"  # body {"entries": [n, ...]}: these entries' personal fields are forgotten
@@ -34,7 +37,7 @@ _KIND = re.compile(r"[a-z][a-z_]*(\.[a-z_]+)+")
 
 
 def add(
-    session: Session, kind: str, subject: str, body: dict, by: User | None = None, personal: dict | None = None
+    session: Session, kind: str, subject: str, body: dict, by: "Actor | None" = None, personal: dict | None = None
 ) -> LogEntry:
     """
     Append an entry; return it.
@@ -42,7 +45,7 @@ def add(
     kind      two or more words with dots, at most 64 characters: "inspection.finished"
     subject   the public id of what it is about, 1..64 characters
     body      facts without personal data; see server/services/audit/canonical.py for what it may hold
-    by        who did it; None: the system itself, or nobody who has an account
+    by        who did it; None or accounts.SYSTEM: the program itself, or nobody who has an account
     personal  further fields that can be forgotten later, such as {"partners": [...]}; "by" is added
 
     Raises ValueError if one of them is not so.
@@ -52,7 +55,7 @@ def add(
     if not 1 <= len(subject) <= 64:
         raise ValueError(f"{subject!r} is no subject")
     content = dict(personal or {})
-    if by is not None:
+    if by is not None and by.id is not None:
         content["by"] = {"id": by.public_id, "name": by.name}
     # The lock of this row keeps the chain from forking. On SQLite the whole transaction has the write lock.
     session.flush()
@@ -115,7 +118,7 @@ def entries(
     return [(entry, json.loads(content) if content else None) for entry, content in rows]
 
 
-def forget(session: Session, numbers, by: User | None = None, why: str = "retention") -> int:
+def forget(session: Session, numbers, by: "Actor | None" = None, why: str = "retention") -> int:
     """
     Remove the personal fields of entries and add entries that say so; return how many there were.
 

@@ -29,6 +29,7 @@ class System:
 
 
 SYSTEM = System()
+Actor = User | System
 
 LEAST_PASSWORD = 12  # characters; OWASP ASVS 5.0, 6.2.1 asks for 8 and advises 15
 MOST_PASSWORD = 200
