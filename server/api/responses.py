@@ -8,7 +8,7 @@ from flask_babel import force_locale
 from werkzeug.exceptions import HTTPException
 
 from server import problem_documents, wording
-from server.services import errors, idempotency
+from server.services import errors, idempotency, paging
 
 KEY_HEADER = "Idempotency-Key"
 MOST_LIMIT = 200
@@ -35,6 +35,12 @@ def init(api) -> None:
     )
     api.register_error_handler(
         errors.NotFound, lambda _one: problem_documents.document(404, "not_found", "There is no such thing here.")
+    )
+    api.register_error_handler(
+        paging.BadCursor,
+        lambda _one: problem_documents.document(
+            400, "cursor_bad", "This cursor did not come from a `next` of ours.", {}
+        ),
     )
     api.register_error_handler(errors.Refused, _refused)
     api.register_error_handler(HTTPException, problem_documents.of_http)
@@ -93,6 +99,11 @@ def page(rows: list, limit: int, shown, number=lambda row: row.id) -> dict:
     more, rows = len(rows) > limit, rows[:limit]
     following = base64.urlsafe_b64encode(f"after:{number(rows[-1])}".encode()).decode().rstrip("=") if more else None
     return {"items": [shown(row) for row in rows], "next": following}
+
+
+def page_out(rows: paging.Page, row_out) -> dict:
+    """A page of a list as the API returns it; row_out(row) is a row's JSON."""
+    return {"items": [row_out(row) for row in rows.rows], "next": rows.next}
 
 
 def once(user, work):

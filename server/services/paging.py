@@ -17,6 +17,10 @@ from server.services.errors import NotFound
 Row = TypeVar("Row")
 
 
+class BadCursor(NotFound):
+    """A text that is not a cursor, or a cursor of a row that this list does not have. The API answers it with 400."""
+
+
 @dataclass(frozen=True)
 class Page(Generic[Row]):
     """
@@ -40,14 +44,14 @@ def encode(number: int) -> str:
 
 
 def decode(cursor: str | None) -> int | None:
-    """Return the row number of a cursor, None for None or "". Raises NotFound if it is not a cursor."""
+    """Return the row number of a cursor, None for None or "". Raises BadCursor."""
     if not cursor:
         return None
     try:
         text = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode()
         number = int(text.removeprefix("after:"))
     except (ValueError, UnicodeError):
-        raise NotFound("cursor") from None
+        raise BadCursor("cursor") from None
     if not 0 <= number < 1 << 63:
-        raise NotFound("cursor")
+        raise BadCursor("cursor")
     return number
