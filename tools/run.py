@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """
-Set up and run all of Ansim on this machine: `python3 tools/run.py [--demo]`
+Set up and run the Ansim server on this machine: `python3 tools/run.py [--demo]`
 
-Starts the embedded MQTT broker, the ingest process and the web server; --demo adds sample
-restrooms and three virtual sensors (the real firmware on the real MicroPython), one of
+Starts the embedded MQTT broker, the ingest process, the web server and the notifier. --demo adds
+sample restrooms and three virtual sensors (the real firmware on the real MicroPython), one of
 which hears a camera-like transmission. Stop with Ctrl-C.
 """
 
-import argparse
+from __future__ import annotations  # an old Python must get as far as the check in bootstrap.enter()
+
 import contextlib
 import hashlib
 import os
@@ -21,7 +22,8 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until main() begins: no traceback of half an import
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tools.lib import bootstrap
+from tools.lib import arguments, bootstrap
+from tools.lib.paths import ROOT
 from tools.lib.processes import (
     FolderInUse,
     Service,
@@ -32,10 +34,9 @@ from tools.lib.processes import (
     wait_until_listening,
 )
 
-ROOT = bootstrap.ROOT
 LOOPBACK = "127.0.0.1"
-LOGS = "logs"  # in the data folder
-STAMP = ".prepared"  # in the data folder: what the last _prepare() was for
+OUTPUT_FOLDER = "logs"  # in the data folder: the output of each service
+STAMP = ".prepared"  # in the data folder: a hash of everything that the last _prepare() depended on
 
 
 def main() -> None:
@@ -44,25 +45,25 @@ def main() -> None:
     began_s = time.monotonic()
     bootstrap.enter("requirements.txt")
     for host, port, flag in ((options.host, options.port, "--port"), (_mqtt_bind(), options.mqtt_port, "--mqtt-port")):
-        why_not = port_problem(host, port)
-        if why_not:
-            sys.exit(f"error: port {port} {why_not}; choose another with {flag}")
-    _on_signal(_stop)
-    _held = _take(options.data)
-    programs = Supervisor()
+        problem = port_problem(host, port)
+        if problem:
+            sys.exit(f"error: port {port} {problem}; choose another with {flag}")
+    _on_signal(_interrupt)
+    _lock = _lock_data_folder(options.data)  # held until the process ends
+    supervisor = Supervisor()
     try:
-        _run(options, programs, began_s)
+        _run(options, supervisor, began_s)
     except KeyboardInterrupt:
-        _on_signal(signal.SIG_IGN)  # stopping takes seconds; a second Ctrl-C must not leave half of it
+        _on_signal(signal.SIG_IGN)  # stopping takes seconds; a second Ctrl-C must not interrupt it
         print("\nStopping ...", flush=True)
-        programs.stop()
+        supervisor.stop()
         print("Stopped.")
     except ServiceFailed as error:
-        programs.stop()
+        supervisor.stop()
         sys.exit(f"error: {error}")
 
 
-def _stop(*_):
+def _interrupt(*_):
     raise KeyboardInterrupt
 
 
@@ -72,11 +73,11 @@ def _on_signal(handler):
             signal.signal(getattr(signal, name), handler)
 
 
-def _take(folder):
-    """Make the data folder and lock it until the returned file is closed."""
+def _lock_data_folder(folder):
+    """Create the data folder and lock it until the returned file is closed."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / LOGS).mkdir(exist_ok=True)
+        (folder / OUTPUT_FOLDER).mkdir(exist_ok=True)
         return lock_folder(folder)
     except FolderInUse as error:
         sys.exit(f"error: {error}; stop that one first, or choose another folder with --data")
@@ -84,20 +85,18 @@ def _take(folder):
         sys.exit(f"error: cannot use {folder}: {error.strerror}; choose another folder with --data")
 
 
-def _port(text):
-    if not text.isdecimal() or not 1 <= int(text) <= 65535:
-        raise argparse.ArgumentTypeError(f"{text} is not a port; give a number from 1 to 65535")
-    return int(text)
-
-
 def _options():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--demo", action="store_true", help="sample restrooms and three virtual sensors")
+    parser = arguments.full_parser(__doc__)
+    parser.add_argument("--demo", action="store_true", help="add sample restrooms and three virtual sensors")
     parser.add_argument("--host", default=LOOPBACK, help="address the web server listens on (default %(default)s)")
-    parser.add_argument("--port", type=_port, default=8000, help="of the web server (default %(default)s)")
-    parser.add_argument("--mqtt-port", type=_port, default=1883, help="of the embedded broker (default %(default)s)")
     parser.add_argument(
-        "--data", type=Path, help="folder for everything that is kept (default ./data, with --demo ./data/demo)"
+        "--port", type=arguments.port, default=8000, help="port of the web server (default %(default)s)"
+    )
+    parser.add_argument(
+        "--mqtt-port", type=arguments.port, default=1883, help="port of the embedded broker (default %(default)s)"
+    )
+    parser.add_argument(
+        "--data", type=Path, help="folder of the database, keys and logs (default ./data/site, with --demo ./data/demo)"
     )
     options = parser.parse_args()
     if options.port == options.mqtt_port:
@@ -108,13 +107,14 @@ def _options():
     return options
 
 
-def _run(options, programs, began_s):
+def _run(options, supervisor, began_s):
     environ = _environ(options)
     is_prepared = _is_prepared(options, environ)
     admin = None if is_prepared else _prepare(options, environ)
 
-    def start(name, *arguments):
-        return programs.start(Service(name, [sys.executable, *arguments], environ, options.data / LOGS / f"{name}.log"))
+    def start(name, *command):
+        output_file = options.data / OUTPUT_FOLDER / f"{name}.log"
+        return supervisor.start(Service(name, [sys.executable, *command], environ, output_file))
 
     broker = start("broker", "-m", "server.broker")
     ingest = start("ingest", "-m", "server.ingest")
@@ -123,20 +123,20 @@ def _run(options, programs, began_s):
         admin = _prepare(options, environ)
     wait_until_listening(_reachable(_mqtt_bind()), options.mqtt_port, broker)
     wait_until_listening(_reachable(options.host), options.port, web)
-    if ingest.process.poll() is not None:
+    if ingest.exit_code is not None:
         raise ServiceFailed(ingest)
-    _welcome(options, admin, time.monotonic() - began_s)
-    # After the others listen: it has nothing to do in the first seconds, and they share the processor.
+    _print_welcome(options, admin, time.monotonic() - began_s)
+    # After the others listen: it has nothing to do in the first seconds, and all share the processor.
     start("notify", "-m", "server.notify")
     if options.demo:
         start("sensors", *_virtual_sensors(options))
         print("Three virtual sensors are starting; one of them hears a camera-like transmission within a minute.")
     print("Stop with Ctrl-C.", flush=True)
-    programs.watch()
+    supervisor.watch()
 
 
 def _environ(options):
-    """The children's environment: what run.py was told, over what the person has set."""
+    """Return the environment of the services: ours, with the command line's options on top."""
     environ = dict(os.environ)
     environ.update(
         ANSIM_DATA=str(options.data),
@@ -150,42 +150,42 @@ def _environ(options):
 
 
 def _is_prepared(options, environ):
-    """True if _prepare() has nothing to do, told without loading the database library: that takes a second."""
+    """Return True if _prepare() has nothing to do, without importing the database library (that takes a second)."""
     stamp = options.data / STAMP
-    kept_here = not environ.get("ANSIM_DATABASE_URL")
-    if not stamp.is_file() or (kept_here and not (options.data / "ansim.db").is_file()):
+    uses_sqlite = not environ.get("ANSIM_DATABASE_URL")
+    if not stamp.is_file() or (uses_sqlite and not (options.data / "ansim.db").is_file()):
         return False
-    return stamp.read_text() == _prepared_for(options, environ)
+    return stamp.read_text() == _preparation_hash(options, environ)
 
 
 def _is_unclaimed(options, environ):
-    """True if nobody has ever signed in: the password that was printed at the first start may be lost."""
+    """Return True if no user has ever signed in: the password printed at the first start may be lost."""
     if environ.get("ANSIM_DATABASE_URL"):
-        return False  # `flask --app server reset-password admin` helps there
+        return False  # there, `flask --app server reset-password admin` makes a new one
     with contextlib.closing(sqlite3.connect(options.data / "ansim.db")) as database:
         return database.execute('SELECT max(last_login_s) IS NULL FROM "user"').fetchone()[0] == 1
 
 
-def _prepared_for(options, environ):
-    """Changes with everything that _prepare() depends on."""
-    forms = sorted(path.name for path in (ROOT / "server/migrations/versions").glob("*.py"))
-    told = f"{forms} {options.demo} {environ.get('ANSIM_DATABASE_URL', '')} {environ.get('ANSIM_SECRET', '')}"
-    return hashlib.sha256(told.encode()).hexdigest()
+def _preparation_hash(options, environ):
+    """Return a hash of everything that _prepare() depends on."""
+    migrations = sorted(path.name for path in (ROOT / "server/migrations/versions").glob("*.py"))
+    text = f"{migrations} {options.demo} {environ.get('ANSIM_DATABASE_URL', '')} {environ.get('ANSIM_SECRET', '')}"
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _prepare(options, environ):
-    """Bring the database up to date, enrol what the demo needs; return (login, one-time password) of a new admin."""
+    """Migrate the database and enrol the demo's sensors; return (login, one-time password) of a new admin, or None."""
     os.environ.update(environ)
     from server import config, migrations, setup
 
     try:
-        made = setup.prepare(config.from_environment(), demo=options.demo)
+        admin = setup.prepare(config.from_environment(), demo=options.demo)
     except config.BadSettings as error:
         sys.exit("error: the settings in the environment are not usable:\n" + str(error))
     except migrations.WrongForm as error:
         sys.exit(f"error: {error}")
-    (options.data / STAMP).write_text(_prepared_for(options, environ))
-    return made
+    (options.data / STAMP).write_text(_preparation_hash(options, environ))
+    return admin
 
 
 def _web_server(options):
@@ -213,18 +213,18 @@ def _reachable(host):
 
 
 def _mqtt_bind():
-    """Where the broker listens: what the person has set, else what server/config.py has."""
+    """Return the address the broker listens on: from the environment, else the default of server/config.py."""
     return os.environ.get("ANSIM_MQTT_BIND", LOOPBACK)
 
 
-def _welcome(options, admin, took_s):
+def _print_welcome(options, admin, took_s):
     print(f"\nAnsim is running (ready after {took_s:.1f} s).")
     print(f"  open      http://{_reachable(options.host)}:{options.port}/")
     if admin:
         print(f"  sign in   {admin[0]}   one-time password: {admin[1]}   (you choose your own at the first sign-in)")
-    print(f"  data      {options.data}   (logs in logs/)")
-    where = "" if _mqtt_bind() != LOOPBACK else "; on this machine only, docs/server.md says how others reach it"
-    print(f"  sensors   connect to port {options.mqtt_port}{where}", flush=True)
+    print(f"  data      {options.data}   (logs in {OUTPUT_FOLDER}/)")
+    note = "" if _mqtt_bind() != LOOPBACK else "; on this machine only, docs/server.md tells how to open it to others"
+    print(f"  sensors   connect to port {options.mqtt_port}{note}", flush=True)
 
 
 if __name__ == "__main__":

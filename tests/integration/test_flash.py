@@ -56,7 +56,7 @@ def test_only_what_changed_is_copied(board, old):
 
     done = install(board, old)
 
-    assert (done.copied, done.removed, done.said) == (1, 0, OLD)
+    assert (done.copied, done.removed, done.banner) == (1, 0, OLD)
 
 
 def test_files_of_another_version_are_removed(board, old, new):
@@ -64,7 +64,7 @@ def test_files_of_another_version_are_removed(board, old, new):
 
     done = install(board, new)
 
-    assert (done.removed, done.said) == (4, NEW)  # a stale helper.py would be taken before helper.mpy
+    assert (done.removed, done.banner) == (4, NEW)  # a stale helper.py would be taken before helper.mpy
     listed = mpremote(board, "ls", ":lib/ansim").split()
     assert "helper.mpy" in listed and "helper.py" not in listed
 
@@ -74,7 +74,7 @@ def test_a_running_program_is_interrupted(board, tmp_path):
 
     done = install(board, firmware(tmp_path / "next", "2.0.0", loop=True))
 
-    assert done.said == NEW
+    assert done.banner == NEW
 
 
 @pytest.mark.parametrize("percent", [0, 5, 50, 95])
@@ -91,7 +91,7 @@ def test_a_cable_pulled_while_copying_leaves_the_old_version(tmp_path, board, ol
     board.start()
 
     assert says_at_power_on(board) == OLD
-    assert install(board, new).said == NEW
+    assert install(board, new).banner == NEW
 
 
 def test_killing_the_tool_while_it_copies_leaves_the_old_version(tmp_path, board, old):
@@ -112,7 +112,7 @@ def test_killing_the_tool_while_it_copies_leaves_the_old_version(tmp_path, board
     assert copying.wait() < 0, "it had finished already: the test does not test what it should"
 
     assert says_at_power_on(board) == OLD
-    assert install(board, new).said == NEW
+    assert install(board, new).banner == NEW
 
 
 def test_a_file_that_comes_broken_is_noticed_and_the_old_version_stays(board, old, new, monkeypatch):
@@ -126,7 +126,7 @@ def test_a_file_that_comes_broken_is_noticed_and_the_old_version_stays(board, ol
         ),
     )
 
-    with pytest.raises(ToolError, match="came broken"):
+    with pytest.raises(ToolError, match="arrived damaged"):
         install(board, new)
 
     assert says_at_power_on(board) == OLD

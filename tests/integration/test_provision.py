@@ -92,8 +92,8 @@ def test_settings_that_do_not_arrive_enrol_nothing(board, monkeypatch):
         lambda line, files: send(line, {path: content[:-1] for path, content in files.items()}),
     )
 
-    with pytest.raises(ToolError, match="came broken"), device.connect(board.port) as line:
-        line.call("look")
+    with pytest.raises(ToolError, match="arrived damaged"), device.connect(board.port) as line:
+        line.call("identify")
         provision.write(line, sensor)
 
     assert not enrolled

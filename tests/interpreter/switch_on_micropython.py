@@ -91,14 +91,14 @@ def switch(image, writes):
     mount(flash)
     flash.cut_after(writes, random)
     try:
-        on_board.switch()
+        on_board.activate()
     except OSError:
         pass
     return flash.writes
 
 
 def quietly(function, *arguments):
-    """on_board tells its caller by print()."""
+    """on_board replies by print()."""
     before, on_board.print = print, lambda *_: None
     try:
         return function(*arguments)

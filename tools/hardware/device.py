@@ -1,15 +1,16 @@
 """
-A board on a serial port: which ports there are, what is on the board, putting files there.
+A board on a serial port: find the port, call functions on the board, copy files to it.
 
     with device.connect("/dev/ttyUSB0") as board:
-        about = board.call("look")                          # a function of tools/hardware/on_board.py
-        board.put({"/incoming/main.py": b"..."}, advance)   # advance(bytes) as they go
-        said = board.restart(20, until_banner)              # what it says for 20 s, or until that is true
+        properties = board.call("identify")                 # a function of tools/hardware/on_board.py
+        board.put({"/incoming/main.py": b"..."}, advance)   # advance(number of bytes) as they are sent
+        output = board.restart(20, is_done)                 # its output for 20 s, or until is_done(output)
 
-Two ways to the same board: mpremote (the default), and rshell for whoever prefers or needs
-it. Everything that can go wrong with a cable comes out as a ToolError with the port in it.
+The board is reached by mpremote (the default) or by rshell. Every failure of the connection is raised
+as a ToolError that names the port.
 """
 
+import argparse
 import base64
 import contextlib
 import json
@@ -19,33 +20,38 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tools.hardware.on_board import BUNDLE, MARK
+from tools.hardware.payload import file_hash
 from tools.lib.errors import ToolError
 
 AGENT = Path(__file__).with_name("on_board.py")
-AGENT_NAME = "ansim_agent"  # on the board, while rshell works
+AGENT_NAME = "ansim_agent"  # its module name on the board, as rshell copies it
 BAUD = 115200
 CHUNK_BYTES = 1536  # of a file in one command: 2 kB of text
-RSHELL_BYTES = 128  # a board's serial input holds 256; rshell's own 32 takes four times as long
-SILENT_S = 10  # a board that says nothing for so long is not there any more
-HASHING_S = 120  # ... unless it reads its whole flash
+RSHELL_BYTES = (
+    128  # rshell's buffer; a board's serial input holds 256 bytes, and rshell's default of 32 takes four times as long
+)
+REPLY_S = 10  # a board that is silent for longer is gone
+HASHING_S = 120  # ... or it is reading its whole flash
 
-HEARD_BYTES = 4000
-BANNER = "Ansim "  # how the firmware begins its first line
+OUTPUT_BYTES = 4000  # kept of a board's output
+BANNER = "Ansim "  # start of the firmware's first line
 
-# USB makers whose chips sit on ESP32 boards: Espressif, Silicon Labs, WCH, FTDI, Prolific.
-BOARD_MAKERS = {0x303A, 0x10C4, 0x1A86, 0x0403, 0x067B}
+# USB vendors whose chips are on ESP32 boards: Espressif, Silicon Labs, WCH, FTDI, Prolific.
+BOARD_VENDORS = {0x303A, 0x10C4, 0x1A86, 0x0403, 0x067B}
 
 TRANSPORTS = ("mpremote", "rshell")
 
 
 def ports() -> list[str]:
-    """Return the serial ports that a board may be on, sorted."""
+    """Return the serial ports that may have a board, sorted."""
     from serial.tools import list_ports
 
-    return sorted(found.device for found in list_ports.comports() if found.vid in BOARD_MAKERS)
+    return sorted(port.device for port in list_ports.comports() if port.vid in BOARD_VENDORS)
 
 
 def only_port() -> str:
@@ -53,128 +59,136 @@ def only_port() -> str:
     found = ports()
     if not found:
         raise ToolError(
-            "no board found on USB; is the cable a data cable, and the driver (CP210x, CH340) there? Otherwise name it with --port"
+            "no board found on USB; check that the cable is a data cable and the driver (CP210x, CH340) is installed, or name the port with --port"
         )
     if len(found) > 1:
-        raise ToolError(f"boards on {', '.join(found)}; choose one with --port, or take --all-ports")
+        raise ToolError(
+            f"several boards found ({', '.join(found)}); choose one with --port (flash.py also takes --all-ports)"
+        )
     return found[0]
 
 
-def connect(port: str, via: str = "mpremote"):
-    """Return a board to be used as a context manager, see the module's text. `via` is one of VIAS."""
-    return {"mpremote": MpremoteBoard, "rshell": RshellBoard}[via](port)
+def add_options(parser: argparse.ArgumentParser, several: bool = False) -> None:
+    """Add --port and --via; `several` lets --port be repeated, so options.port is then a list or None."""
+    port_help = "serial port of the board (default: the only one found)"
+    if several:
+        parser.add_argument("--port", action="append", help=port_help + "; may be repeated")
+    else:
+        parser.add_argument("--port", default="", help=port_help)
+    parser.add_argument("--via", choices=TRANSPORTS, default="mpremote", help="program that talks to the board")
+
+
+def connect(port: str, via: str = "mpremote") -> "MpremoteBoard | RshellBoard":
+    """Return a board, to be used as a context manager as shown in the module docstring. `via` is one of TRANSPORTS."""
+    return MpremoteBoard(port) if via == "mpremote" else RshellBoard(port)
 
 
 class MpremoteBoard:
-    """Through mpremote's own transport: one connection, kept open."""
+    """A board reached through mpremote's transport class; one connection is kept open."""
 
     via = "mpremote"
 
     def __init__(self, port: str):
         self.port = port
-        self._line = None
+        self._transport: Any = None  # an mpremote SerialTransport, while connected
 
-    def __enter__(self):
+    def __enter__(self) -> "MpremoteBoard":
         self._open()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_) -> None:
         self._close()
 
     def _open(self):
         from mpremote import transport_serial
 
-        # It prints what it got when that is not what it expected. (redirect_stdout() would not do: there are threads.)
-        transport_serial.print = lambda *_: None
-        with self._in_words():
-            self._line = transport_serial.SerialTransport(self.port, baudrate=BAUD, timeout=SILENT_S)
-            self._line.enter_raw_repl()
-            self._line.exec(AGENT.read_bytes())
+        # It prints unexpected output of the board. (redirect_stdout() would affect the other threads too.)
+        transport_serial.print = lambda *_: None  # pyright: ignore[reportAttributeAccessIssue]  (a new global)
+        with self._as_tool_errors():
+            self._transport = transport_serial.SerialTransport(self.port, baudrate=BAUD, timeout=REPLY_S)
+            self._transport.enter_raw_repl()
+            self._transport.exec(AGENT.read_bytes())
 
     def _close(self):
-        if self._line:
-            line, self._line = self._line, None
+        if self._transport:
+            transport, self._transport = self._transport, None
             with contextlib.suppress(OSError):
-                line.close()
+                transport.close()
 
-    def call(self, name: str, *arguments):
-        """Call a function of tools/hardware/on_board.py; return what it tells, None if it tells nothing."""
-        return _told(self._run(f"{name}({', '.join(map(repr, arguments))})", HASHING_S))
+    def call(self, name: str, *arguments) -> Any:
+        """Call a function of tools/hardware/on_board.py; return its reply, None if it makes none."""
+        return _parse_reply(self._run(f"{name}({', '.join(map(repr, arguments))})", HASHING_S))
 
-    def put(self, files: dict[str, bytes], advance=lambda amount: None) -> None:
-        """Write files; folders are made."""
+    def put(self, files: dict[str, bytes], advance: Callable[[int], object] = lambda amount: None) -> None:
+        """Write {path: content} to the board, creating folders. advance() is called with each number of bytes sent."""
         for folder in sorted({path.rpartition("/")[0] for path in files} - {""}):
             self._run(f"make_folder({folder!r})")
         for path, content in files.items():
             self._run(f"f = open({path!r}, 'wb')")
-            for at in range(0, len(content), CHUNK_BYTES):
-                piece = content[at : at + CHUNK_BYTES]
-                self._run(f"f.write(binascii.a2b_base64({base64.b64encode(piece).decode()!r}))")
-                advance(len(piece))
+            for start in range(0, len(content), CHUNK_BYTES):
+                chunk = content[start : start + CHUNK_BYTES]
+                self._run(f"f.write(binascii.a2b_base64({base64.b64encode(chunk).decode()!r}))")
+                advance(len(chunk))
             self._run("f.close()")
 
-    def restart(self, for_s: float = 0, enough=lambda heard: False) -> str:
-        """
-        Start the board anew; it is not connected any more.
-
-        Returns what it says in `for_s` seconds, or until enough(what was heard so far).
-        """
-        with self._in_words():
-            self._line.exec_raw_no_follow("restart()")
-            self._line.serial.timeout = 0.2
-        heard = _hear(self.port, for_s, enough, "", self._line.serial)
+    def restart(self, listen_s: float = 0, is_done: Callable[[str], object] = lambda output: False) -> str:
+        """Restart the board and disconnect. Return its output of `listen_s` seconds, or until is_done(output)."""
+        with self._as_tool_errors():
+            self._transport.exec_raw_no_follow("restart()")
+            self._transport.serial.timeout = 0.2
+        output = _read_output(self.port, listen_s, is_done, "", self._transport.serial)
         self._close()
-        return heard
+        return output
 
-    def _run(self, code, within_s=SILENT_S):
+    def _run(self, code, within_s=REPLY_S):
         from mpremote.transport import TransportExecError
 
-        with self._in_words():
-            said, error = self._line.exec_raw(code, timeout=within_s)
+        with self._as_tool_errors():
+            output, error = self._transport.exec_raw(code, timeout=within_s)
             if error:
-                raise TransportExecError(said, error.decode(errors="replace"))
-            return said.decode(errors="replace")
+                raise TransportExecError(output, error.decode(errors="replace"))
+            return output.decode(errors="replace")
 
     @contextlib.contextmanager
-    def _in_words(self):
+    def _as_tool_errors(self):
         from mpremote.transport import TransportError, TransportExecError
 
         try:
             yield
         except TransportExecError as error:
-            raise ToolError(_refusal(self.port, error.error_output)) from error
+            raise ToolError(_explain_traceback(self.port, error.error_output)) from error
         except (TransportError, OSError, struct.error) as error:
-            raise ToolError(_trouble(self.port, str(error))) from error
+            raise ToolError(_explain_failure(self.port, str(error))) from error
 
 
 class RshellBoard:
-    """Through rshell: one process for each step."""
+    """A board reached through rshell; one process is started for each step."""
 
     via = "rshell"
 
     def __init__(self, port: str):
         self.port = port
 
-    def __enter__(self):
+    def __enter__(self) -> "RshellBoard":
         if not os.path.exists(self.port):
-            raise ToolError(_trouble(self.port, "failed to access"))
+            raise ToolError(_explain_failure(self.port, "failed to access"))
         self._rshell("cp", str(AGENT), f"/pyboard/{AGENT_NAME}.py")
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_) -> None:
         pass
 
-    def call(self, name: str, *arguments):
-        """Call a function of tools/hardware/on_board.py; return what it tells, None if it tells nothing."""
-        given = ", ".join(map(repr, arguments))
-        # rshell takes ; as its own and ~ as the end, so this is one expression without either.
-        said = self._rshell("repl", "~", f'__import__("{AGENT_NAME}").{name}({given})', "~")
-        if "Traceback (most recent call last)" in said:
-            raise ToolError(_refusal(self.port, said.replace(">>>", "").strip()))
-        return _told(said)
+    def call(self, name: str, *arguments) -> Any:
+        """Call a function of tools/hardware/on_board.py; return its reply, None if it makes none."""
+        argument_list = ", ".join(map(repr, arguments))
+        # rshell reads ; as its own separator and ~ as the end, so this is one expression without either.
+        output = self._rshell("repl", "~", f'__import__("{AGENT_NAME}").{name}({argument_list})', "~")
+        if "Traceback (most recent call last)" in output:
+            raise ToolError(_explain_traceback(self.port, output.replace(">>>", "").strip()))
+        return _parse_reply(output)
 
-    def put(self, files: dict[str, bytes], advance=lambda amount: None) -> None:
-        """Write files; folders are made. They travel as one file, because rshell takes half a second for each."""
+    def put(self, files: dict[str, bytes], advance: Callable[[int], object] = lambda amount: None) -> None:
+        """Write {path: content} to the board, creating folders; as one bundle, because rshell takes 0.5 s for each file."""
         with tempfile.TemporaryDirectory() as scratch:
             bundle = Path(scratch, "bundle")
             bundle.touch(mode=0o600)  # the settings may be in it
@@ -185,10 +199,10 @@ class RshellBoard:
         self.call("unpack")
         advance(sum(map(len, files.values())))
 
-    def restart(self, for_s: float = 0, enough=lambda heard: False) -> str:
-        """Start the board anew, as above. rshell itself hears the first moments."""
-        said = self._rshell("repl", "~", f'__import__("{AGENT_NAME}").restart()', "~", may_fail=True)
-        return _hear(self.port, for_s, enough, said.replace("\r", ""))
+    def restart(self, listen_s: float = 0, is_done: Callable[[str], object] = lambda output: False) -> str:
+        """Restart the board, as MpremoteBoard.restart() does. rshell itself reads the first output."""
+        output = self._rshell("repl", "~", f'__import__("{AGENT_NAME}").restart()', "~", may_fail=True)
+        return _read_output(self.port, listen_s, is_done, output.replace("\r", ""))
 
     def _rshell(self, *arguments, may_fail=False):
         command = [
@@ -202,7 +216,7 @@ class RshellBoard:
             "--port",
             self.port,
         ]
-        running = subprocess.run(
+        process = subprocess.run(
             [*command, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -210,60 +224,74 @@ class RshellBoard:
             text=True,
             errors="replace",
         )
-        said = running.stdout
-        if running.returncode and not may_fail:
-            raise ToolError(_trouble(self.port, said.strip().rpartition("\n")[2] or "rshell failed"))
-        return said
+        if process.returncode and not may_fail:
+            last_line = process.stdout.strip().rpartition("\n")[2]
+            raise ToolError(_explain_failure(self.port, last_line or "rshell failed"))
+        return process.stdout
 
 
-def find_banner(heard: str) -> str:
-    """Return the firmware's first line if it is in what a board said, else ""."""
-    for line in heard.splitlines(keepends=True):
+def verify_incoming(board: "MpremoteBoard | RshellBoard", files: dict[str, bytes]) -> None:
+    """Compare {path: content} with the files in /incoming on a board, by hash. Raises ToolError if any differs."""
+    hashes = board.call("hash_incoming")
+    damaged = [path for path, content in files.items() if hashes.get(path) != file_hash(content)]
+    if damaged:
+        raise ToolError(
+            f"{len(damaged)} of {len(files)} files arrived damaged at the board on {board.port}; check the cable and try again"
+        )
+
+
+def find_banner(output: str) -> str:
+    """Return the firmware's first line if a board's output has it completely, else ""."""
+    for line in output.splitlines(keepends=True):
         if line.startswith(BANNER) and line.endswith("\n"):
             return line.strip()
     return ""
 
 
-def _hear(port, for_s, enough, heard, line=None):
-    """Return what a board says; `line` is open already, and is opened again when it breaks."""
+def _read_output(port, listen_s, is_done, output, line=None):
+    """Return the output of a board, after what was read already; `line` is an open serial line, reopened when it breaks."""
     import serial
 
-    until_s = time.monotonic() + for_s
-    said = heard.encode()
-    while time.monotonic() < until_s and not enough(heard):
+    until_s = time.monotonic() + listen_s
+    data = output.encode()
+    while time.monotonic() < until_s and not is_done(output):
         try:
             if line is None:
                 line = serial.Serial(port, BAUD, timeout=0.2)
-            said = (said + line.read(line.in_waiting or 1))[-HEARD_BYTES:]
-            heard = said.decode(errors="replace").replace("\r\n", "\n")
+            data = (data + line.read(line.in_waiting or 1))[-OUTPUT_BYTES:]
+            output = data.decode(errors="replace").replace("\r\n", "\n")
         except (OSError, serial.SerialException):
             line = None  # a board with USB of its own is gone while it restarts
             time.sleep(0.2)
-    return heard
+    return output
 
 
-def _told(said):
-    for line in said.splitlines():
+def _parse_reply(output):
+    """Return the decoded JSON of the reply line in a board's output, None if there is none."""
+    for line in output.splitlines():
         _, mark, rest = line.partition(MARK)
         if mark:
             try:
                 return json.loads(rest)
             except ValueError as error:
-                raise ToolError("the board's answer came broken; is the cable good? Try again") from error
+                raise ToolError("the board's reply arrived damaged; check the cable and try again") from error
     return None
 
 
-def _refusal(port, traceback):
-    """One line of what went wrong on the board."""
-    last = traceback.strip().splitlines()[-1] if traceback.strip() else "an error without a word"
+def _explain_traceback(port, traceback):
+    """Return one line about an exception on the board."""
+    last = traceback.strip().splitlines()[-1] if traceback.strip() else "an error without a text"
     if "OSError: 28" in last or "ENOSPC" in last:
-        return f"the flash of the board on {port} is full; take unknown files off it (`mpremote connect {port} ls`)"
-    return f"the board on {port} refused: {last}; `mpremote connect {port} reset` and try again"
+        return f"the flash of the board on {port} is full; delete files that are not Ansim's (`mpremote connect {port} ls` lists them)"
+    return f"the board on {port} raised an error: {last}; run `mpremote connect {port} reset` and try again"
 
 
-def _trouble(port, why):
-    if "failed to access" in why or "No such file" in why:
-        return f"cannot open {port}; is the board plugged in, and no other program (mpremote, an editor) using it?"
-    if "raw repl" in why:
-        return f"no MicroPython prompt on {port}; press the board's RESET button and try again, or put an interpreter on it with --image"
-    return f"the board on {port} fell silent ({why or 'no answer'}); check the cable and try again, the board kept its version"
+def _explain_failure(port, reason):
+    """Return one line about a connection that failed."""
+    if "failed to access" in reason or "No such file" in reason:
+        return (
+            f"cannot open {port}; check that the board is plugged in and no other program (mpremote, an editor) uses it"
+        )
+    if "raw repl" in reason:
+        return f"no MicroPython prompt on {port}; press the board's RESET button and try again, or write an interpreter to it with --image"
+    return f"the board on {port} fell silent ({reason or 'no reply'}); check the cable and try again; the board kept its old version"

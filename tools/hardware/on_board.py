@@ -1,8 +1,8 @@
 """
-What tools/flash.py and its siblings run on the board, in MicroPython, through its prompt.
+The agent that tools/flash.py, provision.py and diagnose.py run on the board, in MicroPython, through its prompt.
 
-Each function prints one line, MARK and JSON, for tools/hardware/device.py to read. Folders: INCOMING
-is being filled, READY is complete; see firmware/boot.py.
+A function replies with one printed line, MARK and JSON, which tools/hardware/device.py reads. The folder
+INCOMING is being filled; READY is complete and waits to be installed by firmware/boot.py.
 """
 
 import binascii
@@ -16,27 +16,28 @@ MARK = "ansim:"
 INCOMING = "/incoming"
 READY = "/ready"
 BOOT = "/boot.py"
-# Slots of updates over the air (firmware/maintenance/slots.py) are never part of what is installed: what comes by cable is what runs.
-OURS = ("/boot.py", "/main.py", "/lib/ansim", "/lib/firmware", "/slots.json", "/update.json", "/a", "/b")
-SECRETS = ("key", "ca", "client_cert", "client_key")  # of the settings: never leave the board
+# The paths an installation manages. Slots of updates over the air (firmware/maintenance/slots.py) are among them, so
+# that they are removed: what is installed by cable must be what runs.
+MANAGED_PATHS = ("/boot.py", "/main.py", "/lib/ansim", "/lib/firmware", "/slots.json", "/update.json", "/a", "/b")
+SECRETS = ("key", "ca", "client_cert", "client_key")  # settings that never leave the board
 BUNDLE = "/ansim_bundle"
-OWN = ("/ansim_agent.py", BUNDLE)  # what rshell puts here: this file, and the files that are to come
-FAREWELL_MS = 100  # before a reset: what was said last is still on its way
-WATCHDOG_MS = 600000  # a watchdog that runs cannot be stopped, only made patient
+AGENT_PATHS = ("/ansim_agent.py", BUNDLE)  # what rshell copies here: this file, and the bundle of new files
+FLUSH_MS = 100  # before a reset, so that the last output gets through
+WATCHDOG_MS = 600000  # a running watchdog cannot be stopped, only given a longer timeout
 
 
-def look():
-    """Clean up after an installation that was broken off; tell what the board is and which files it has."""
-    _be_patient()
-    _forget(INCOMING)
-    _forget(BUNDLE)
-    if _kind(READY):
+def identify():
+    """Clean up after an interrupted installation; reply with the board's properties and the hashes of its files."""
+    _extend_watchdog()
+    _remove(INCOMING)
+    _remove(BUNDLE)
+    if _mode_of(READY):
         _run(BOOT)
     files = {}
-    for path in OURS:
+    for path in MANAGED_PATHS:
         _hash_all(path, files)
-    room = os.statvfs("/")
-    _tell(
+    statvfs = os.statvfs("/")
+    _reply(
         {
             "mpy": getattr(sys.implementation, "_mpy", 0),
             "version": ".".join(str(part) for part in sys.implementation.version),
@@ -44,14 +45,14 @@ def look():
             "id": _unique_id(),
             "sniffer": _has_sniffer(),
             "image": _program_in_image(),
-            "free_bytes": room[0] * room[3],
+            "free_bytes": statvfs[0] * statvfs[3],
             "files": files,
         }
     )
 
 
 def unpack():
-    """Make files of BUNDLE: for each a line of JSON, [path, how many bytes], and the bytes."""
+    """Write the files of BUNDLE. Each is a line of JSON, [path, number of bytes], followed by its bytes."""
     buffer = bytearray(1024)
     view = memoryview(buffer)
     with open(BUNDLE, "rb") as bundle:
@@ -59,58 +60,58 @@ def unpack():
             line = bundle.readline()
             if not line:
                 break
-            path, left = json.loads(line)
+            path, remaining = json.loads(line)
             make_folder(path.rpartition("/")[0])
             with open(path, "wb") as file:
-                while left:
-                    count = bundle.readinto(view[: min(left, len(buffer))])
+                while remaining:
+                    count = bundle.readinto(view[: min(remaining, len(buffer))])
                     if not count:
                         raise OSError("the bundle ends too early")
                     file.write(view[:count])
-                    left -= count
-            _is_alive()
+                    remaining -= count
+            _show_activity()
     os.remove(BUNDLE)
 
 
-def check():
-    """Tell the hashes of what has come."""
+def hash_incoming():
+    """Reply with the hashes of the files in INCOMING."""
     files = {}
     _hash_all(INCOMING, files)
-    _tell(files)
+    _reply(files)
 
 
-def switch():
-    """Make what has come the version that counts; called again it goes on where it was interrupted."""
+def activate():
+    """Install the files in INCOMING; reply True when done. Called again, it continues where it was interrupted."""
     boot = INCOMING + BOOT
-    if _kind(boot):
-        os.rename(boot, BOOT)  # it does the rest, so it must be there first
-    if _kind(INCOMING):
+    if _mode_of(boot):
+        os.rename(boot, BOOT)  # it does the rest, so it comes first
+    if _mode_of(INCOMING):
         os.rename(INCOMING, READY)
     _run(BOOT)
-    _tell(not _kind(READY))
+    _reply(not _mode_of(READY))
 
 
-def place():
-    """Put single files that have come (settings) straight to their places, each in one step."""
+def move_incoming():
+    """Move the files in INCOMING (settings) to the root folder, each in one step."""
     for entry in list(os.ilistdir(INCOMING)):
         os.rename(INCOMING + "/" + entry[0], "/" + entry[0])
     os.rmdir(INCOMING)
-    _tell(True)
+    _reply(True)
 
 
-def inside():
-    """Tell what a support report says: settings without secrets, the last crash, how full the flash is."""
+def support_data():
+    """Reply with the data of a support report: settings without secrets, the last crash, flash and heap."""
     settings, names = _settings()
     folders = {}
     for entry in os.ilistdir("/"):
         if entry[0][0] != ".":
             folders[entry[0]] = _size("/" + entry[0])
     gc.collect()
-    _tell(
+    _reply(
         {
             "settings": settings,
             "names": names,
-            "crash": _text("/crash.txt"),
+            "crash": _read_text("/crash.txt"),
             "bytes on flash": folders,
             "free heap": gc.mem_free(),
         }
@@ -118,34 +119,34 @@ def inside():
 
 
 def make_folder(path):
-    """Make a folder and those above it."""
-    so_far = ""
+    """Create a folder and its parents."""
+    parent = ""
     for part in path.strip("/").split("/"):
-        so_far += "/" + part
-        if part and not _kind(so_far):
-            os.mkdir(so_far)
+        parent += "/" + part
+        if part and not _mode_of(parent):
+            os.mkdir(parent)
 
 
 def restart():
-    """Start anew, as after power-on."""
-    for path in OWN:
-        _forget(path)
+    """Reset the board, as at power-on."""
+    for path in AGENT_PATHS:
+        _remove(path)
     try:
         from firmware.maintenance.health import Health
 
-        Health().ends()  # or the sensor would count this as a crash
+        Health().ends()  # otherwise the sensor would count this as a crash
     except (ImportError, AttributeError, OSError):
         pass
     import time
 
     import machine
 
-    time.sleep_ms(FAREWELL_MS)
+    time.sleep_ms(FLUSH_MS)
     machine.reset()
 
 
-def _tell(what):
-    print(MARK + json.dumps(what))
+def _reply(data):
+    print(MARK + json.dumps(data))
 
 
 def _run(path):
@@ -153,8 +154,8 @@ def _run(path):
         exec(file.read(), {"__name__": "__main__"})
 
 
-def _be_patient():
-    # Then the board starts by itself again if the cable is pulled, with the version it had.
+def _extend_watchdog():
+    # If the cable is pulled, the watchdog restarts the board with its old version.
     try:
         import machine
 
@@ -164,7 +165,7 @@ def _be_patient():
 
 
 def _settings():
-    """Return the settings without what must stay here, and the names that must not be told."""
+    """Return the settings without secrets, and the names that the report must mask."""
     try:
         with open("/settings.json") as file:
             settings = json.load(file)
@@ -172,11 +173,13 @@ def _settings():
         return "none, or broken", []
     names = [settings.get("device", ""), settings.get("broker", ""), settings.get("ntp", "")]
     wifi = settings.get("wifi", [])
-    names += [one.get("ssid", "") for one in wifi]
+    names += [network.get("ssid", "") for network in wifi]
     for field in SECRETS:
         if settings.get(field):
             settings[field] = str(len(settings[field])) + " characters"
-    settings["wifi"] = ["a network, password of " + str(len(one.get("password", ""))) + " characters" for one in wifi]
+    settings["wifi"] = [
+        "a network, password of " + str(len(network.get("password", ""))) + " characters" for network in wifi
+    ]
     settings["ignore"] = len(settings.get("ignore", []))
     return settings, names
 
@@ -188,7 +191,7 @@ def _size(path):
     return mode[6]
 
 
-def _text(path):
+def _read_text(path):
     try:
         with open(path) as file:
             return file.read()
@@ -206,7 +209,7 @@ def _unique_id():
 
 
 def _program_in_image():
-    """Which program tools/native.py has frozen into the interpreter's image, "" for none."""
+    """Return the hash of the program that tools/native.py froze into the interpreter's image, "" for none."""
     try:
         from ansim_image import PROGRAM
     except ImportError:
@@ -223,8 +226,8 @@ def _has_sniffer():
         return False
 
 
-def _kind(path):
-    """0 if there is no such path, else its mode."""
+def _mode_of(path):
+    """Return the mode of a path, 0 if it does not exist."""
     try:
         return os.stat(path)[0]
     except OSError:
@@ -232,17 +235,17 @@ def _kind(path):
 
 
 def _hash_all(path, files):
-    mode = _kind(path)
+    mode = _mode_of(path)
     if mode & 0x4000:
         for entry in os.ilistdir(path):
             _hash_all(path + "/" + entry[0], files)
     elif mode:
         files[path] = _hash(path)
-        _is_alive()
+        _show_activity()
 
 
-def _is_alive():
-    """Say something: rshell lets go of a board that is silent for a second."""
+def _show_activity():
+    """Print something: rshell disconnects from a board that is silent for a second."""
     sys.stdout.write(".")
 
 
@@ -258,11 +261,11 @@ def _hash(path):
             digest.update(view[:count])
 
 
-def _forget(path):
-    mode = _kind(path)
+def _remove(path):
+    mode = _mode_of(path)
     if mode & 0x4000:
         for entry in list(os.ilistdir(path)):
-            _forget(path + "/" + entry[0])
+            _remove(path + "/" + entry[0])
         os.rmdir(path)
     elif mode:
         os.remove(path)

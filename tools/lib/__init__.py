@@ -1,1 +1,1 @@
-"""What the tools share: errors, progress, processes, the virtual environment."""
+"""What the tools share: error reports, command-line parts, progress bars, processes and the virtual environment."""

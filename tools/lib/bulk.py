@@ -1,52 +1,68 @@
-"""Rows into a database as fast as its own driver takes them; for tools that fill one."""
+"""Fast insertion of many rows, for tools that fill a database."""
 
-CHUNK = 20_000
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Self
+
+from sqlalchemy import Engine
+
+CHUNK_ROWS = 20_000
 
 
 class BulkWriter:
-    """Rows into tables as fast as the database's own driver takes them: executemany, or COPY."""
+    """
+    Inserts rows by the database driver's fastest method: executemany on SQLite, COPY on PostgreSQL.
 
-    def __init__(self, engine):
-        self._engine, self._postgres = engine, engine.dialect.name == "postgresql"
+        with BulkWriter(engine) as writer:
+            writer.add(Restroom, ("id", "name"), rows)
+            writer.finish([Restroom])
+    """
 
-    def __enter__(self):
-        self._connection = self._engine.raw_connection()
-        if not self._postgres:
-            # What is lost in a power cut is made again by running the command again.
+    def __init__(self, engine: Engine):
+        self._engine, self._is_postgresql = engine, engine.dialect.name == "postgresql"
+
+    def __enter__(self) -> Self:
+        self._connection: Any = self._engine.raw_connection()  # of sqlite3 or psycopg
+        if not self._is_postgresql:
+            # Rows lost in a power cut are made again by running the command again.
             for pragma in ("synchronous=OFF", "cache_size=-400000", "foreign_keys=OFF"):
                 self._connection.cursor().execute(f"PRAGMA {pragma}")
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_) -> None:
         self._connection.close()
 
-    def add(self, table, columns, rows) -> int:
-        """Add rows, tuples in the order of columns; return how many."""
-        name, listed = f'"{table.__tablename__}"', ", ".join(f'"{column}"' for column in columns)
-        counted = 0
-        if self._postgres:
-            with self._connection.cursor() as cursor, cursor.copy(f"COPY {name} ({listed}) FROM STDIN") as copy:
-                for counted, row in enumerate(rows, 1):  # noqa: B007
+    def add(self, model: Any, columns: Sequence[str], rows: Iterable[tuple]) -> int:
+        """
+        Insert rows and return their number.
+
+        model    the mapped class of the table
+        columns  names of the columns; a row is a tuple in their order
+        """
+        name, column_list = f'"{model.__tablename__}"', ", ".join(f'"{column}"' for column in columns)
+        count = 0
+        if self._is_postgresql:
+            with self._connection.cursor() as cursor, cursor.copy(f"COPY {name} ({column_list}) FROM STDIN") as copy:
+                for count, row in enumerate(rows, 1):  # noqa: B007
                     copy.write_row(row)
             self._connection.commit()
-            return counted
+            return count
         cursor = self._connection.cursor()
-        adding = f"INSERT INTO {name} ({listed}) VALUES ({', '.join('?' * len(columns))})"
-        for chunk in _chunks(rows, CHUNK):
+        statement = f"INSERT INTO {name} ({column_list}) VALUES ({', '.join('?' * len(columns))})"
+        for chunk in _chunks(rows, CHUNK_ROWS):
             cursor.execute("BEGIN IMMEDIATE")
-            cursor.executemany(adding, chunk)
+            cursor.executemany(statement, chunk)
             cursor.execute("COMMIT")
-            counted += len(chunk)
-        return counted
+            count += len(chunk)
+        return count
 
-    def finish(self, tables) -> None:
-        """Let the database count what it has, so that it plans well, and new rows get numbers behind ours."""
+    def finish(self, models: Iterable[Any]) -> None:
+        """Update the query planner's statistics, and move PostgreSQL's sequences behind the inserted ids."""
         cursor = self._connection.cursor()
-        if self._postgres:
+        if self._is_postgresql:
             self._connection.commit()
-            for table in tables:
-                name = table.__tablename__
-                if "id" in table.__table__.c:
+            for model in models:
+                name = model.__tablename__
+                if "id" in model.__table__.c:
                     sequence = f"pg_get_serial_sequence('\"{name}\"', 'id')"
                     cursor.execute(f'SELECT setval({sequence}, (SELECT coalesce(max(id), 1) FROM "{name}"))')
             self._connection.commit()
@@ -56,7 +72,7 @@ class BulkWriter:
             cursor.execute("ANALYZE")
 
 
-def _chunks(rows, size):
+def _chunks(rows: Iterable[tuple], size: int) -> Iterator[list[tuple]]:
     chunk = []
     for row in rows:
         chunk.append(row)

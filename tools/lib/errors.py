@@ -1,5 +1,5 @@
 """
-How a tool fails: in one line that says what, on which thing, and what to try.
+How a tool reports a failure: one line that names the problem, the thing it concerns, and what to try.
 
     if __name__ == "__main__":
         errors.run(main)
@@ -7,18 +7,19 @@ How a tool fails: in one line that says what, on which thing, and what to try.
 
 import os
 import sys
+from collections.abc import Callable
 
 
 class ToolError(Exception):
-    """What went wrong, in words for the person at the keyboard, and what to try next."""
+    """A failure to show to the user: the problem, the thing it concerns, and what to try next."""
 
 
-def run(main) -> None:
+def run(main: Callable[[], int | None]) -> None:
     """
-    Call main() and end the process with its result.
+    Call main() and exit the process with its result.
 
-    A ToolError is printed to stderr as one line, exit status 1; Ctrl-C gives 130, a reader
-    that went away (`| head`) 141. Any other exception is our own bug and shows its traceback.
+    A ToolError is printed to stderr as one line with exit status 1. Ctrl-C exits with 130, a closed
+    output pipe (`| head`) with 141. Any other exception is a bug of ours and shows its traceback.
     """
     try:
         sys.exit(main())
@@ -27,6 +28,6 @@ def run(main) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        # Python would try to flush stdout once more at exit and print a second error.
+        # Python would flush stdout once more at exit and print a second error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)

@@ -1,9 +1,12 @@
 """
-A few long-running programs that belong together: started in order, watched, stopped cleanly.
+A supervisor for the services that tools/run.py starts: broker, ingest, web server and notifier.
 
-A program that ends by itself is started again after a pause that doubles up to
-LONGEST_PAUSE_S; one that keeps ending at once is given up on with its last lines shown.
+It starts them in order, restarts those that exit, and stops them in reverse order. The pause before
+a restart doubles up to LONGEST_PAUSE_S; after GIVE_UP_AFTER exits in a row the supervisor gives up
+and reports the last lines of the service's output.
 """
+
+from __future__ import annotations  # tools/run.py must get as far as its check of the Python version
 
 import collections
 import ctypes
@@ -15,36 +18,49 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15
-GOOD_AFTER_S = 20  # ran so long: the next end counts as the first
-GIVE_UP_AFTER = 8  # ends in a row
+STABLE_AFTER_S = 20  # a service that ran this long has its failures forgotten
+GIVE_UP_AFTER = 8  # exits in a row
 STOP_WITHIN_S = 10
 TAIL_LINES = 12
-LOCK = ".running"  # in a folder that one process has: its number
+LOCK = ".running"  # lock file in a data folder; holds the number of the process
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 class Service:
-    """One child process and its last words."""
+    """
+    One child process and the last lines of its output.
 
-    def __init__(self, name, command, environ, log_file, quiet=True):
+    name      for messages
+    command   program and arguments
+    environ   its environment; None inherits ours
+    log_file  its output is appended there
+    quiet     False also prints its output, prefixed with the name
+    """
+
+    def __init__(
+        self, name: str, command: list[str], environ: dict[str, str] | None, log_file: Path, quiet: bool = True
+    ):
         self.name = name
         self.command = command
         self.failures = 0
         self.tail = collections.deque(maxlen=TAIL_LINES)
-        self.process = None
+        self.process: subprocess.Popen[str] | None = None
+        self.restart_at_s: float | None = None  # time.monotonic(); None: running, or not started yet
         self._environ = environ
         self._log_file = log_file
         self._quiet = quiet
         self._started_s = 0.0
-        self.start_again_s = None
 
-    def start(self):
-        self.start_again_s = None
+    def start(self) -> None:
+        self.restart_at_s = None
         self._started_s = time.monotonic()
-        # A session of its own: Ctrl-C in the terminal reaches run.py only, which then stops all in order.
+        # A session of its own: Ctrl-C in the terminal reaches only run.py, which then stops all in order.
         self.process = subprocess.Popen(
             self.command,
             env=self._environ,
@@ -56,27 +72,33 @@ class Service:
             text=True,
             errors="replace",
         )
-        threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True).start()
+        threading.Thread(target=self._copy_output, args=(self.process.stdout,), daemon=True).start()
 
-    def _read(self, stream):
-        with open(self._log_file, "a", encoding="utf-8") as log:
+    def _copy_output(self, stream):
+        with open(self._log_file, "a", encoding="utf-8") as log_file:
             for line in stream:
                 self.tail.append(line.rstrip())
-                log.write(line)
-                log.flush()
+                log_file.write(line)
+                log_file.flush()
                 if not self._quiet:
                     print(f"{self.name}: {line}", end="", flush=True)
 
-    def ended(self) -> bool:
-        """True once for each end; plans the next start."""
-        if self.process is None or self.process.poll() is None or self.start_again_s is not None:
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code if the process has been started and has exited, else None."""
+        return self.process.poll() if self.process else None
+
+    def detect_exit(self) -> bool:
+        """Return True once for each exit of the process, and schedule the restart."""
+        if self.exit_code is None or self.restart_at_s is not None:
             return False
         now_s = time.monotonic()
-        self.failures = 1 if now_s - self._started_s > GOOD_AFTER_S else self.failures + 1
-        self.start_again_s = now_s + min(FIRST_PAUSE_S * 2 ** (self.failures - 1), LONGEST_PAUSE_S)
+        self.failures = 1 if now_s - self._started_s > STABLE_AFTER_S else self.failures + 1
+        self.restart_at_s = now_s + min(FIRST_PAUSE_S * 2 ** (self.failures - 1), LONGEST_PAUSE_S)
         return True
 
-    def stop(self):
+    def stop(self) -> None:
+        """Terminate the process and wait for it; kill its process group after STOP_WITHIN_S."""
         if self.process is None or self.process.poll() is not None:
             return
         self.process.terminate()
@@ -88,58 +110,61 @@ class Service:
 
 
 class Supervisor:
-    """All of them; stop() stops in the reverse of the order in which they were started."""
+    """Starts services, restarts those that exit, and stops all in the reverse order of their start."""
 
     def __init__(self):
-        self._programs = []
+        self._services: list[Service] = []
 
-    def start(self, program: Service) -> Service:
-        program.start()
-        self._programs.append(program)
-        return program
+    def start(self, service: Service) -> Service:
+        service.start()
+        self._services.append(service)
+        return service
 
     def watch(self) -> None:
-        """For ever. Raises GaveUp if a program cannot be kept running."""
+        """Restart services for ever. Raises ServiceFailed if one cannot be kept running."""
         while True:
             time.sleep(0.2)
-            for program in self._programs:
-                self._tend(program)
+            for service in self._services:
+                self._restart_if_due(service)
 
-    def _tend(self, program):
-        if program.ended():
-            if program.failures >= GIVE_UP_AFTER:
-                raise ServiceFailed(program)
-            code = program.process.returncode
-            print(f"{program.name} ended ({code}); starting it again.", file=sys.stderr, flush=True)
-        elif program.start_again_s is not None and time.monotonic() >= program.start_again_s:
-            program.start()
+    def _restart_if_due(self, service):
+        if service.detect_exit():
+            if service.failures >= GIVE_UP_AFTER:
+                raise ServiceFailed(service)
+            print(f"{service.name} ended ({service.exit_code}); starting it again.", file=sys.stderr, flush=True)
+        elif service.restart_at_s is not None and time.monotonic() >= service.restart_at_s:
+            service.start()
 
-    def stop(self):
-        for program in reversed(self._programs):
-            program.stop()
+    def stop(self) -> None:
+        for service in reversed(self._services):
+            service.stop()
 
 
 class ServiceFailed(Exception):
-    """A program ended again and again."""
+    """A service exited again and again."""
 
-    def __init__(self, program):
-        super().__init__(f"{program.name} does not keep running; its last lines:\n  " + "\n  ".join(program.tail))
+    def __init__(self, service: Service):
+        super().__init__(f"{service.name} does not keep running; its last lines:\n  " + "\n  ".join(service.tail))
 
 
 class FolderInUse(Exception):
-    """Somebody else has the folder, in words for the person at the keyboard."""
+    """Another process holds the lock of a folder; the text names folder and process."""
 
 
-def lock_folder(folder):
-    """Lock a folder until the returned file is closed or this process ends. Raises InUse, OSError."""
+def lock_folder(folder: Path) -> IO[str]:
+    """
+    Lock a folder until the returned file is closed or this process ends.
+
+    Raises FolderInUse if another process holds the lock, OSError if the folder cannot be written.
+    """
     file = (folder / LOCK).open("a+")
     try:
         _lock(file)
     except OSError:
         file.seek(0)
-        by = file.read().strip()
+        owner = file.read().strip()
         file.close()
-        raise FolderInUse(f"{folder} is in use by process {by or 'unknown'}") from None
+        raise FolderInUse(f"{folder} is in use by process {owner or 'unknown'}") from None
     file.truncate(0)
     file.write(str(os.getpid()))
     file.flush()
@@ -147,11 +172,11 @@ def lock_folder(folder):
 
 
 def _lock(file):
-    """Lock an open file until it is closed or the process ends. Raises OSError if another process has."""
-    if os.name == "nt":
+    """Lock an open file until it is closed or the process ends. Raises OSError if another process holds it."""
+    if sys.platform == "win32":
         import msvcrt
 
-        file.seek(1 << 20)  # beyond the text, which others may read
+        file.seek(1 << 20)  # beyond the text, which other processes may read
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
     else:
         import fcntl
@@ -159,11 +184,12 @@ def _lock(file):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def signal_on_parent_exit(number):
+def signal_on_parent_exit(number: int) -> Callable[[], object] | None:
     """
-    Return a preexec_fn that has a child get this signal when its parent ends in whatever way; None if not on Linux.
+    Return a preexec_fn that makes the kernel send a signal to a child when its parent ends, however it ends.
 
-    Call Popen from a thread that lives as long as the child: the kernel takes its end for the parent's.
+    None on other systems than Linux. Call Popen from a thread that lives as long as the child, because the
+    kernel takes the end of that thread for the end of the parent.
     """
     if sys.platform != "linux":
         return None
@@ -172,7 +198,7 @@ def signal_on_parent_exit(number):
 
 
 def port_problem(host: str, port: int) -> str:
-    """Return why nobody can listen there, in words; "" if one can."""
+    """Return why no process can listen on an address, as the end of a sentence; "" if one can."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -186,16 +212,16 @@ def port_problem(host: str, port: int) -> str:
     return ""
 
 
-def wait_until_listening(host: str, port: int, program: Service, within_s: float = 30) -> None:
-    """Return when the program listens. Raises GaveUp if it ends or takes too long."""
+def wait_until_listening(host: str, port: int, service: Service, within_s: float = 30) -> None:
+    """Return when a service listens. Raises ServiceFailed if it exits or takes longer than `within_s`."""
     until_s = time.monotonic() + within_s
     while time.monotonic() < until_s:
         with socket.socket() as probe:
             probe.settimeout(1)
             if probe.connect_ex((host, port)) == 0:
                 return
-        if program.process.poll() is not None:
+        if service.exit_code is not None:
             time.sleep(0.1)  # its last lines are still being read
-            raise ServiceFailed(program)
+            raise ServiceFailed(service)
         time.sleep(0.05)
-    raise ServiceFailed(program)
+    raise ServiceFailed(service)

@@ -1,5 +1,5 @@
 """
-A progress bar on stderr, drawn only where a person watches.
+Progress bars on stderr, drawn only if that is a terminal.
 
     with progress.bar("reading night.pcap", total=size) as advance:
         advance(4096)
@@ -7,16 +7,17 @@ A progress bar on stderr, drawn only where a person watches.
 
 import contextlib
 import sys
+from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
-def bar(what: str, total: float | None = None, unit: str = ""):
+def bar(title: str, total: float | None = None, unit: str = "") -> Iterator[Callable[[float], None]]:
     """
-    Show a bar while the block runs; give it a function advance(amount).
+    Show a bar while the block runs; yield a function advance(amount).
 
-    what    a few words, shown before the bar
-    total   what the amounts add up to, None if unknown
-    unit    "bytes" writes the amounts as sizes; anything else is shown as it is
+    title   shown before the bar
+    total   the sum of all amounts, None if unknown
+    unit    "bytes" shows the amounts as sizes; any other value as plain numbers
 
     Without a terminal on stderr nothing is drawn and advance() costs one empty call.
     """
@@ -29,33 +30,33 @@ def bar(what: str, total: float | None = None, unit: str = ""):
 
     amounts = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
     columns = (TextColumn("{task.description}"), BarColumn(), amounts, TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task(what, total=total)
-        yield lambda amount: shown.advance(task, amount)
+    with Progress(*columns, console=Console(stderr=True), transient=True) as display:
+        task = display.add_task(title, total=total)
+        yield lambda amount: display.advance(task, amount)
 
 
 @contextlib.contextmanager
-def boards():
+def boards() -> Iterator[Callable[[str], Callable[[float, float, str], None]]]:
     """
-    Show a bar for each of several things that go on side by side.
+    Show one bar for each of several boards; yield a function that adds a bar.
 
         with progress.boards() as show:
             advance = show("ttyUSB0")
-            advance(done, total, "copying")
+            advance(done, total, "copying")     # amounts so far and in all, and the current step
 
     Without a terminal on stderr nothing is drawn.
     """
     if not sys.stderr.isatty():
-        yield lambda name: lambda done, total, doing: None
+        yield lambda name: lambda done, total, step: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.fields[name]}"), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as shown:
+    with Progress(*columns, console=Console(stderr=True)) as display:
 
         def show(name):
-            task = shown.add_task("connecting", total=None, name=name)
-            return lambda done, total, doing: shown.update(task, completed=done, total=total, description=doing)
+            task = display.add_task("connecting", total=None, name=name)
+            return lambda done, total, step: display.update(task, completed=done, total=total, description=step)
 
         yield show

@@ -34,7 +34,7 @@ def test_differences_to_this_version_are_listed():
     told = diagnose._installed(about)
 
     assert "2 files" in told
-    assert "other than here: /main.py" in told
+    assert "differs: /main.py" in told
     assert "missing: /lib/ansim/topics.mpy" in told
     assert "not part of this version: /lib/ansim/old.mpy" in told
 

@@ -14,18 +14,18 @@ class Board:
     def __init__(self, image, **files):
         self.image = image
         self.files = files
-        self.coming = {}
+        self.incoming = {}
 
     def call(self, name):
-        if name == "look":
+        if name == "identify":
             hashes = {path: payload.file_hash(content) for path, content in self.files.items()}
             return {"mpy": payload.MPY_VERSION, "files": hashes, "free_bytes": 1 << 20, "image": self.image}
-        if name == "check":
-            return {path: payload.file_hash(content) for path, content in self.coming.items()}
+        if name == "hash_incoming":
+            return {path: payload.file_hash(content) for path, content in self.incoming.items()}
         return True
 
     def put(self, files, advance):
-        self.coming = files
+        self.incoming = files
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def test_the_settings_are_complete_and_nothing_is_enrolled_before_the_board_has_
 def test_after_that_the_server_knows_the_key_of_the_board(data, options):
     made = provision.prepare("hall-1", options("--label", "Hall"), WIFI)
 
-    made.confirm()
+    made.enrol()
 
     assert key_of(data, "hall-1") == bytes.fromhex(made.settings["key"])
 
@@ -92,12 +92,12 @@ def test_every_sensor_has_a_key_of_its_own(options):
 
 def test_a_name_that_is_enrolled_is_refused_unless_it_is_to_get_a_new_key(data, options):
     first = provision.prepare("hall-1", options(), WIFI)
-    first.confirm()
+    first.enrol()
 
     with pytest.raises(ToolError, match="--new-key"):
         provision.prepare("hall-1", options(), WIFI)
     second = provision.prepare("hall-1", options("--new-key"), WIFI)
-    second.confirm()
+    second.enrol()
 
     assert key_of(data, "hall-1") == bytes.fromhex(second.settings["key"]) != bytes.fromhex(first.settings["key"])
 

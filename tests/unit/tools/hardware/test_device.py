@@ -43,7 +43,7 @@ def test_no_board_is_said_with_what_to_try(plugged_in):
 def test_several_boards_want_a_choice(plugged_in):
     plugged_in(Port("/dev/ttyUSB0", ESPRESSIF), Port("/dev/ttyUSB1", ESPRESSIF))
 
-    with pytest.raises(ToolError, match="/dev/ttyUSB0, /dev/ttyUSB1; choose one with --port"):
+    with pytest.raises(ToolError, match="/dev/ttyUSB0, /dev/ttyUSB1.*choose one with --port"):
         device.only_port()
 
 
@@ -61,13 +61,13 @@ def test_the_first_line_of_the_firmware_is_found(heard, banner):
 
 
 def test_what_a_board_tells_is_found_among_what_else_it_says():
-    assert device._told('hello\r\nansim:{"files": {}}\r\n>>> ') == {"files": {}}
-    assert device._told("hello\r\n") is None
+    assert device._parse_reply('hello\r\nansim:{"files": {}}\r\n>>> ') == {"files": {}}
+    assert device._parse_reply("hello\r\n") is None
 
 
 def test_a_broken_answer_is_one_line():
-    with pytest.raises(ToolError, match="is the cable good"):
-        device._told('ansim:{"files": {')
+    with pytest.raises(ToolError, match="check the cable"):
+        device._parse_reply('ansim:{"files": {')
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def test_a_broken_answer_is_one_line():
     ],
 )
 def test_trouble_with_a_cable_says_what_to_try(why, said):
-    assert said in device._trouble("/dev/ttyUSB9", why)
+    assert said in device._explain_failure("/dev/ttyUSB9", why)
 
 
 def test_a_full_flash_is_told_as_such():
-    assert "is full" in device._refusal("/dev/ttyUSB0", "Traceback ...\nOSError: 28\n")
+    assert "is full" in device._explain_traceback("/dev/ttyUSB0", "Traceback ...\nOSError: 28\n")

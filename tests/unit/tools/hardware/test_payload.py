@@ -95,4 +95,4 @@ def test_every_file_for_the_device_compiles_for_every_board(arch, tmp_path):
 
     assert set(ON_DEVICE) - compiled - at_root <= set(payload.EXCLUDED)
     for name in sorted(at_root):  # they travel as source, and are compiled on the board
-        payload._compiled(ROOT, Path(name), arch, tmp_path)
+        payload._compile(ROOT, Path(name), arch, tmp_path)
