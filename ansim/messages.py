@@ -47,8 +47,6 @@ INSPECTION_START, INSPECTION_STOP, TIME, DWELL, LOCATE = (
 )
 SLOTS, RUN_SELFTEST, SETTINGS, SIGNATURES = "stimulus", "selftest", "settings", "signatures"
 UPDATE, WIPE, RESTART = "update", "wipe", "restart"
-# The only temporary refusal of a command: the server leaves the command open and sends it again.
-NO_TIME = "the sensor does not know the time yet"
 
 COMMANDS = (
     INSPECTION_START,
@@ -133,7 +131,7 @@ def live(boot, tick_ms, subject, rssi_dbm, smoothed_dbm, sigma_db, trend) -> dic
 
 
 def ack(boot, command_id, error="") -> dict:
-    """Return the acknowledgement of a command; it was carried out if there is no error text."""
+    """Return the acknowledgement of a command: done without an error, else a code of ansim/refusals.py."""
     return {"v": FORMAT_VERSION, "boot": boot, "id": command_id, "ok": not error, "error": error[:200]}
 
 

@@ -39,6 +39,11 @@ def check(schema, value, where: str = "") -> list:
     return problems
 
 
+def field_names(problems: list) -> str:
+    """Return the names of the fields that the problems of check() are about, as "channel,seconds"."""
+    return ",".join([problem.split(" ", 1)[0] for problem in problems])
+
+
 def _check(schema, value, where, problems):
     if type(schema) is dict:
         _check_object(schema, value, where, problems)

@@ -68,7 +68,7 @@ class App:
         self._board = board = boards.load(settings["board"])
         self._panel = Panel(board, settings["fitted"] or board.FITTED, self._facts)
         self._spectrum = _spectrum(board, self._panel.fitted)
-        self._capabilities = can = capabilities(health.level(), self._spectrum)
+        self._capabilities = can = capabilities(health.sniff_level(), self._spectrum)
         self._engine = engine = engines.standard(settings, TABLES, messages.NRF24 in can)
         self._health = health
         self._wired = settings["uplink"] == "ethernet"
@@ -89,7 +89,7 @@ class App:
         self._listener = Listener(
             self._plan, engine, clock, wlan, ears, self._found, self._upload, health, self._spectrum
         )
-        self._upkeep = Upkeep(settings, on_trial, clock, self._restart, health.feed)
+        self._upkeep = Upkeep(settings, on_trial, clock, self._restart, health.feed_watchdog)
         self._link.errand = self._upkeep  # pyright: ignore[reportAttributeAccessIssue]
         parts = (self._listener, self._panel, health, wlan, way, ears, self._report)
         self._asked = Asked(settings, clock, engine, *parts)
@@ -102,14 +102,14 @@ class App:
         unload_modules.unload()
         self._link.prepare()
         machine.freq(self._board.CPU_HZ)
-        self._health.watch()
+        self._health.start_watchdog()
         self._journal.open()
         self._inspection.resume()
         self._upkeep.begin()
         self._panel.begin()
-        slot = {"version": VERSION, "slot": self._upkeep.fields()["slot"]}
+        slot = {"version": VERSION, "slot": self._upkeep.info_fields()["slot"]}
         self._report(messages.RESET, dict(slot, cause=self._health.cause, crashes=self._health.crashes))
-        for name, handler in self._orders.table() + self._upkeep.table():
+        for name, handler in self._orders.table() + self._upkeep.handlers():
             self._commands.on(name, handler)
         tasks = [self._listen(), self._panel.run()]
         if self._hand:
@@ -117,7 +117,7 @@ class App:
 
             tasks.append(Button(self._board.BUTTON, self._hand.held, self._hand.pressed).run())
         if self._upkeep.on_trial:
-            tasks.append(self._upkeep.prove(self._link, self._plan.upload_soon))
+            tasks.append(self._upkeep.confirm_or_restart(self._link, self._plan.upload_soon))
         if self._wired:
             tasks.append(self._link.stay_connected())
         await asyncio.gather(*tasks)
@@ -137,7 +137,7 @@ class App:
                 continue
             self._panel.show(signal.IDLE)
             self._listener.stop()
-            self._health.feed()
+            self._health.feed_watchdog()
             self._swept_ms = now_ms  # what is not asked for is not missing either
             if not self._wired and (not uploaded_ms or now_ms - uploaded_ms >= self._settings["upload_every_s"] * 1000):
                 await self._upload(IDLE_UPLOAD_MS)
@@ -148,7 +148,7 @@ class App:
         """Hand over what waits, by Wi-Fi; True if the server has it all."""
         self._sweep_if_due(LEAST_SWEEP_MS)
         self._panel.show(signal.UPLOADING)
-        return await self._link.upload(max(deadline_ms, UPDATE_WINDOW_MS) if self._upkeep.waits else deadline_ms)
+        return await self._link.upload(max(deadline_ms, UPDATE_WINDOW_MS) if self._upkeep.is_pending else deadline_ms)
 
     async def _do_asked(self):
         self._sweep()
@@ -219,7 +219,7 @@ class App:
             "ring_dropped": self._listener.ring_dropped,
             "inspection": self._inspection.id,
         }
-        fields.update(self._upkeep.fields())
+        fields.update(self._upkeep.info_fields())
         return fields
 
     def _facts(self):
@@ -245,7 +245,7 @@ class App:
         self._journal.close()
         if last:
             last()
-        self._health.ends()
+        self._health.intend_reset()
         machine.reset()
 
 

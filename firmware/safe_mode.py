@@ -43,34 +43,34 @@ class Safe:
         self._journal = Journal(JOURNAL_FOLDER, settings["journal_bytes"], clock)
         self._commands = Commands(settings["device"], key_bytes(settings), clock, COMMANDS_FILE)
         self._link = Link(settings, self._journal, clock, self._commands, way, self._describe)
-        self._upkeep = Upkeep(settings, on_trial, clock, self._restart, health.feed)
+        self._upkeep = Upkeep(settings, on_trial, clock, self._restart, health.feed_watchdog)
         self._link.errand = self._upkeep  # pyright: ignore[reportAttributeAccessIssue]
 
     async def run(self) -> None:
         """Deliver and obey until SAFE_MS are over. Raises what nobody expected."""
-        self._health.watch()
+        self._health.start_watchdog()
         self._journal.open()
         self._upkeep.begin()
-        body = {"version": VERSION, "slot": self._upkeep.fields()["slot"]}
+        body = {"version": VERSION, "slot": self._upkeep.info_fields()["slot"]}
         body["cause"], body["crashes"] = self._health.cause, self._health.crashes
         self._journal.append(messages.RESET, body)
-        for name, handler in self._upkeep.table():
+        for name, handler in self._upkeep.handlers():
             self._commands.on(name, handler)
         tasks = [self._stay(), self._led.run()]
         if self._wired:
             tasks.append(self._link.stay_connected())
         if self._upkeep.on_trial:
-            tasks.append(self._upkeep.prove(self._link, lambda: None))
+            tasks.append(self._upkeep.confirm_or_restart(self._link, lambda: None))
         await asyncio.gather(*tasks)
 
     async def _stay(self):
         self._led.show(signal.FAULT)
         while self._clock.now_ms() < SAFE_MS:
-            self._health.feed()
+            self._health.feed_watchdog()
             if not self._wired:
-                await self._link.upload(UPDATE_WINDOW_MS if self._upkeep.waits else UPLOAD_MS)
+                await self._link.upload(UPDATE_WINDOW_MS if self._upkeep.is_pending else UPLOAD_MS)
             for _ in range(PAUSE_MS // 1000):
-                self._health.feed()
+                self._health.feed_watchdog()
                 await asyncio.sleep(1)
         await self._restart()
 
@@ -88,7 +88,7 @@ class Safe:
             "inspection": self._journal.inspection,
             "safe": True,
         }
-        fields.update(self._upkeep.fields())
+        fields.update(self._upkeep.info_fields())
         return fields
 
     async def _restart(self, last=None):
@@ -97,5 +97,5 @@ class Safe:
         self._journal.close()
         if last:
             last()
-        self._health.ends()
+        self._health.intend_reset()
         machine.reset()

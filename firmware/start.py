@@ -8,13 +8,13 @@ on the console every few seconds. After SAFE_AFTER crashes in a row only what it
 
 import asyncio
 import gc
-import os
 import sys
 import time
 
 import machine
 
 from ansim import VERSION
+from firmware.maintenance import files
 from firmware.maintenance.health import Health
 from firmware.panel import signal
 from firmware.radio import sniffer
@@ -38,8 +38,8 @@ def main():
     _finish_wiping()
     settings, on_trial = wait_for_settings()
     try:
-        if health.in_a_row >= SAFE_AFTER:
-            print("Safe mode after %d crashes in a row" % health.in_a_row)
+        if health.crashes_in_a_row >= SAFE_AFTER:
+            print("Safe mode after %d crashes in a row" % health.crashes_in_a_row)
             from firmware.safe_mode import Safe
 
             asyncio.run(Safe(settings, health, on_trial).run())
@@ -48,14 +48,14 @@ def main():
 
             asyncio.run(App(settings, health, on_trial).run())
     except KeyboardInterrupt:
-        health.attend()
+        health.feed_by_timer()
         raise
     except Exception as error:
         print("The sensor stopped unexpectedly and restarts:")
         sys.print_exception(error)
         sniffer.silence()
-        health.failed(error)
-        pause(min(FIRST_PAUSE_S << min(health.in_a_row, 8), LONGEST_PAUSE_S), health)
+        health.record_exception(error)
+        pause(min(FIRST_PAUSE_S << min(health.crashes_in_a_row, 8), LONGEST_PAUSE_S), health)
     machine.reset()
 
 
@@ -79,16 +79,13 @@ def wait_for_settings():
 def pause(seconds, health):
     """Wait where Ctrl-C on the console still works."""
     for _ in range(seconds):
-        health.feed()
+        health.feed_watchdog()
         time.sleep(1)
 
 
 def _finish_wiping():
     """Go on with a wipe that a power cut has interrupted."""
-    try:
-        os.stat(WIPING)
-    except OSError:
-        return
-    from firmware.maintenance.wipe import wipe
+    if files.exists(WIPING):
+        from firmware.maintenance.wipe import wipe
 
-    wipe()
+        wipe()

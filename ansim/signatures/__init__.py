@@ -32,6 +32,7 @@ A kind is tier + 4 * place in CAUSES.
 import hashlib
 from collections import namedtuple
 
+from ansim import refusals
 from ansim.envelope import hmac_sha256, same
 from ansim.signatures.pattern import EITHER, first_letter_bit, matches, sound
 
@@ -107,7 +108,7 @@ def verify_update(path: str, table: int, key: bytes, revision: int) -> int:
     key       the device's key of 32 bytes, which must have signed the update
     revision  of the table in use; an older or equal one is refused, so that an old update cannot be replayed
 
-    Raises BadTable.
+    Raises BadTable; its text is a code of ansim/refusals.py, or a sentence if the file itself is no good table.
     """
     try:
         found, _, body = read(path, table)
@@ -116,11 +117,11 @@ def verify_update(path: str, table: int, key: bytes, revision: int) -> int:
             file.seek(HEADER_BYTES + len(body))
             signature = file.read(SIGNATURE_BYTES + 1)
     except OSError:
-        raise BadTable("%s cannot be read" % path)
+        raise BadTable(refusals.TABLE_DAMAGED)
     if len(signature) != SIGNATURE_BYTES or not same(signature, hmac_sha256(key, header)):
-        raise BadTable("%s is not signed by this device's key" % path)
+        raise BadTable(refusals.NOT_SIGNED)
     if found <= revision:
-        raise BadTable("%s is not newer than the table in use" % path)
+        raise BadTable(refusals.TABLE_NOT_NEWER)
     return found
 
 

@@ -95,7 +95,7 @@ class Asked:
             self._panel,
             self._listener.step,
             self._engine.forget,
-            self._health.feed,
+            self._health.feed_watchdog,
         )
         self._test = test = SelfTest(parts, args.get("emitter", ""), args.get("quiet", False))
         body = await test.run()
@@ -116,7 +116,7 @@ class Asked:
         print("test signal from", self.address)
         self._panel.show(signal.EMITTING)
         try:
-            await emitter.run(EMIT_S, self._health.feed)
+            await emitter.run(EMIT_S, self._health.feed_watchdog)
             self._panel.play(signal.STOPPED)
         except (NoUplink, OSError) as error:
             print("test signal:", error)

@@ -5,12 +5,12 @@ What the server may order: one short function for each command.
         commands.on(name, handler)
 
 A handler gets the checked arguments (ansim/downlink_rules.py) and the command's id. It
-returns nothing when it is done, a sentence when it refuses, or a function to call once the
+returns nothing when it is done, a code of ansim/refusals.py when it refuses, or a function to call once the
 answer is out. TIME is answered by the clock itself (commands.py); what concerns the sensor's own
 upkeep is in upkeep.py.
 """
 
-from ansim import messages
+from ansim import messages, refusals
 from ansim.frame_header import address_bytes
 from firmware.inspecting.inspection import CMD
 
@@ -51,7 +51,7 @@ class Orders:
 
     def _inspection_stop(self, args, command_id):
         if self._inspection.id not in ("", args["inspection"]):
-            return "another inspection is running"
+            return refusals.OTHER_INSPECTION
         self._inspection.stop(CMD)
         return None
 
@@ -68,7 +68,7 @@ class Orders:
         from firmware.inspecting.follow import Follower  # not before: most sensors on a wall are never asked
 
         if not self._listener.sniffs:
-            return "this sensor has no sniffer to follow a signal with"
+            return refusals.NO_SNIFFER
         now_ms = self._clock.now_ms()
         self._channel = channel
         self._plan.dwell_on(channel, seconds, now_ms, FOLLOW_UPLOAD_MS)
@@ -86,7 +86,7 @@ class Orders:
 
     def _selftest(self, args, command_id):
         if self._inspection.id:
-            return "an inspection is running"
+            return refusals.INSPECTION_RUNNING
         self._test(args)
         return None
 
@@ -97,8 +97,8 @@ class Orders:
         now_ms = self._clock.now_ms()
         try:
             test = Stimulus(args["subject"], args["slots"])
-        except BadSlots as error:
-            return str(error)
+        except BadSlots:
+            return refusals.BAD_SLOTS
         test.begin(now_ms)
         last = args["slots"][-1]
         self._plan.dwell_on(args["channel"], (last[0] + last[1]) // 1000 + 2, now_ms)

@@ -1,1 +1,1 @@
-"""Health, settings, updates and wipe: what keeps a sensor working."""
+"""Health, settings, updates and wipe."""

@@ -1,19 +1,22 @@
 """
 New settings on trial: the old file stays until the broker has been reached with the new one.
 
-    why = propose({"upload_every_s": 30})     # "" or why not; then restart
-    settings, is_trial = current()            # once, at the start
+    error = propose({"upload_every_s": 30})   # "" or a code of ansim/refusals.py; then restart
+    settings, on_trial = current()            # once, at the start
     accept()                                  # the broker was reached
-    # no accept() within TRIAL_S, or a restart before it: the next current() has the old settings again
 
-Three files: the settings, NEW beside them, and TRIED, which says that NEW has had its one start.
-Each change is one rename or one remove, so the power may go between any two.
+Without accept() within TRIAL_S, or with a restart before it, the next current() returns the old settings.
+
+There are three files: the settings, NEW beside them, and TRIED, which marks that NEW has had its one start. Each
+change is one rename or one remove, so the power may go between any two.
 """
 
-import json
 import os
 
+from ansim import refusals
+from ansim.schema import field_names
 from ansim.settings import BadSettings, checked, load
+from firmware.maintenance import files
 
 TRIAL_S = 120
 FILE, NEW, TRIED = "/settings.json", "/settings.new", "/settings.tried"
@@ -21,33 +24,29 @@ FILE, NEW, TRIED = "/settings.json", "/settings.new", "/settings.tried"
 
 def propose(changes: dict, place: str = "") -> str:
     """
-    Write down the settings with some changes for the next start; return why not, "" if it is done.
+    Write the settings with some changes for the next start; return a code of ansim/refusals.py, "" if it is done.
 
-    changes  {name: value}; null takes a setting back to its default
+    changes  {name: value}; null resets a setting to its default
     place    folder instead of / (tests)
     """
-    try:
-        with open(place + FILE) as file:
-            given = json.load(file)
-    except (OSError, ValueError):
-        return "the present settings cannot be read"
+    settings = files.read_json(place + FILE)
+    if settings is None:
+        return refusals.SETTINGS_UNREADABLE
     for name in changes:
         if name == "device":
-            return "the name of a sensor cannot be changed"
+            return refusals.DEVICE_NAME_FIXED
         if changes[name] is None:
-            given.pop(name, None)
+            settings.pop(name, None)
         else:
-            given[name] = changes[name]
+            settings[name] = changes[name]
     try:
-        checked(given)
+        checked(settings)
     except BadSettings as error:
-        return "; ".join(str(error).split("\n"))
-    if not _is_board(given.get("board")):
-        return "board is not one of those there are"
-    _remove(place + TRIED)
-    with open(place + NEW + ".part", "w") as file:
-        json.dump(given, file)
-    os.rename(place + NEW + ".part", place + NEW)
+        return refusals.BAD_SETTINGS + ":" + field_names(str(error).split("\n"))
+    if not _is_board(settings.get("board")):
+        return refusals.UNKNOWN_BOARD
+    files.remove(place + TRIED)
+    files.write_json(place + NEW, settings)
     return ""
 
 
@@ -57,41 +56,26 @@ def current(place: str = ""):
 
     Raises BadSettings if those that are not on trial are not usable.
     """
-    if _is_there(place + NEW):
-        if not _is_there(place + TRIED):
-            # Marked before they are read: whatever they do to this start, there is no second one.
-            with open(place + TRIED, "w"):
-                pass
+    if files.exists(place + NEW):
+        if not files.exists(place + TRIED):
+            files.touch(place + TRIED)  # before NEW is read: if it breaks this start, there is no second one
             try:
                 return load(place + NEW), True
             except BadSettings:
                 pass
-        _remove(place + NEW)
-    _remove(place + TRIED)
+        files.remove(place + NEW)
+    files.remove(place + TRIED)
     return load(place + FILE), False
 
 
 def accept(place: str = "") -> None:
-    """The settings on trial are the settings from now on."""
-    if _is_there(place + NEW):
+    """Keep the settings on trial."""
+    if files.exists(place + NEW):
         os.rename(place + NEW, place + FILE)
-    _remove(place + TRIED)
+    files.remove(place + TRIED)
 
 
 def _is_board(name):
     from firmware import boards
 
     return name is None or name in boards.NAMES
-
-
-def _is_there(path):
-    try:
-        os.stat(path)
-    except OSError:
-        return False
-    return True
-
-
-def _remove(path):
-    if _is_there(path):
-        os.remove(path)

@@ -1,55 +1,57 @@
 """
-A newer signature table, as it comes in parts by commands: put together, checked, switched to by one rename.
+Receive a newer signature table in parts, check it, and switch to it by one rename.
 
-    answer = take(args, key, "/signatures")    # "" more parts are missing, None complete, else why not
+    error = receive(args, key, "/signatures")    # "": more parts are missing; None: complete; else a code
 
-Parts come in order; a part that was there already is taken as done, so each may be sent again.
+Parts come in order. A part that was received before counts as done, so each may be sent again.
 """
 
 import binascii
 import hashlib
 import os
 
-from ansim import signatures
+from ansim import refusals, signatures
+from firmware.maintenance import files
 
-MOST_BYTES = signatures.HEADER_BYTES + signatures.MAX_BODY_BYTES + signatures.SIGNATURE_BYTES
+MAX_BYTES = signatures.HEADER_BYTES + signatures.MAX_BODY_BYTES + signatures.SIGNATURE_BYTES
 
 
-def take(args: dict, key: bytes, folder: str):
+def receive(args: dict, key: bytes, folder: str):
     """
-    Take one part; the arguments are those of ansim/downlink_rules.py.
+    Receive one part; `args` are those of the SIGNATURES command, see ansim/downlink_rules.py.
 
-    Returns "" if more is to come, None once the new table is in its place (good from the next start),
-    or the reason of a refusal.
+    Returns "" if more parts are missing, None once the new table is in its place (used from the next start on),
+    or a code of ansim/refusals.py.
     """
-    number = [one for one in signatures.NAMES if signatures.NAMES[one] == args["table"]]
-    if not number:
-        return "no such table"
-    if args["bytes"] > MOST_BYTES:
-        return "the table is too long"
+    numbers = [number for number in signatures.NAMES if signatures.NAMES[number] == args["table"]]
+    if not numbers:
+        return refusals.UNKNOWN_TABLE
+    if args["bytes"] > MAX_BYTES:
+        return refusals.TABLE_TOO_LONG
     try:
         data = binascii.a2b_base64(args["data"])
     except ValueError:
-        return "data is not base64"
+        return refusals.BAD_DATA
     path = "%s/%s.bin" % (folder, args["table"])
     part = "%s.%s" % (path, args["sha256"][:8])  # parts of another table do not mix with it
-    _make(folder)
-    _forget_others(folder, args["table"], part)
-    have = _size(part)
-    if args["offset"] > have:
-        return "offset %d is expected" % have
-    if args["offset"] + len(data) > args["bytes"]:
-        return "more data than bytes"
-    if args["offset"] + len(data) > have:
+    files.make_folder(folder)
+    _remove_other_parts(folder, args["table"], part)
+    received = files.size(part) or 0
+    if args["offset"] > received:
+        return "%s:%d" % (refusals.WRONG_OFFSET, received)
+    end = args["offset"] + len(data)
+    if end > args["bytes"]:
+        return refusals.TOO_MUCH_DATA
+    if end > received:
         with open(part, "ab") as file:
-            file.write(data[have - args["offset"] :])
-        have = args["offset"] + len(data)
-    if have < args["bytes"]:
+            file.write(data[received - args["offset"] :])
+        received = end
+    if received < args["bytes"]:
         return ""
-    why = _refusal(part, args["sha256"], number[0], key, folder)
-    if why:
+    error = _refusal(part, args["sha256"], numbers[0], key, folder)
+    if error:
         os.remove(part)
-        return why
+        return error
     os.rename(part, path)
     return None
 
@@ -57,31 +59,18 @@ def take(args: dict, key: bytes, folder: str):
 def _refusal(part, sha256, number, key, folder):
     with open(part, "rb") as file:
         if binascii.hexlify(hashlib.sha256(file.read()).digest()).decode() != sha256:
-            return "the table came broken"
+            return refusals.TABLE_DAMAGED
     try:
         signatures.verify_update(part, number, key, signatures.Tables("", folder).revision(number))
     except signatures.BadTable as error:
-        return str(error).split(" ", 1)[1]
+        code = str(error)
+        return code if code in (refusals.NOT_SIGNED, refusals.TABLE_NOT_NEWER) else refusals.TABLE_DAMAGED
     return ""
 
 
-def _make(folder):
-    try:
-        os.mkdir(folder)
-    except OSError:
-        pass  # it is there
-
-
-def _forget_others(folder, name, part):
-    """Take away the parts of a table that never became whole."""
+def _remove_other_parts(folder, name, part):
+    """Remove the parts of tables of this name that were never completed."""
     for entry in os.listdir(folder):
         path = folder + "/" + entry
         if entry.startswith(name + ".bin.") and path != part:
             os.remove(path)
-
-
-def _size(path):
-    try:
-        return os.stat(path)[6]
-    except OSError:
-        return 0

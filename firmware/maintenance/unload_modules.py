@@ -1,7 +1,7 @@
 """
-Modules that are loaded for one occasion, the start being one, and what they take of the heap given back.
+Unload modules that are needed only now and then, to free their heap.
 
-    rare.unload()        # now and then
+    unload_modules.unload()     # after the start, and after each sweep report
 """
 
 import sys
@@ -21,10 +21,7 @@ _MODULES = (
 
 
 def unload() -> None:
-    """Forget the modules of past occasions. What is in use stays: an object holds its class, and that its module."""
+    """Forget these modules. Code in use stays: an object refers to its class, and the class to its module."""
     for name in _MODULES:
         if name in sys.modules:
             del sys.modules[name]
-            package, leaf = name.rsplit(".", 1)
-            if hasattr(sys.modules[package], leaf):
-                delattr(sys.modules[package], leaf)

@@ -1,180 +1,191 @@
 """
-A new version over the air: fetched file by file into the free slot, checked, then switched to.
+Install a new version over the air: fetch it file by file into the free slot, check it, switch to it.
 
-    why = order(args)                            # the `update` command; "" or why not
-    update = Update(key)                         # if is_ordered()
-    done = await update.run(fetch, until_ms, now_ms, feed)   # as long as there is a connection; True: restart now
+    error = schedule(args)                   # the `update` command; "" or a code of ansim/refusals.py
+    update = Update(key)                     # if slots.is_update_pending()
+    done = await update.run(fetch, until_ms, now_ms, feed_watchdog)   # while connected; True: restart now
 
-The command names a manifest by its SHA-256 and carries its HMAC by the device's key. The manifest is
-text, a line a file: SHA-256, bytes and path, such as "9f...e1 812 ansim/topics.mpy". Every part is asked
-for by the hash of its file and an offset, so a broken link goes on where the flash left off; a file that
-the running version has already is copied. Nothing that runs is touched before every file has been read
-back and compared, and then one rename of one small file switches (slots.py, boot.py).
+The command names a manifest by its SHA-256 and carries its HMAC by the device's key. The manifest is text, one line
+per file: SHA-256, bytes and path, such as "9f...e1 812 ansim/topics.mpy". Every part is requested by the hash of its
+file and an offset, so a broken connection resumes where it stopped; a file that the running version already has is
+copied. The running version is not touched before every file has been read back and compared; then one rename of one
+small file switches (slots.py, boot.py).
 """
 
 import binascii
 import hashlib
-import json
 import os
 
+from ansim import refusals
 from ansim.envelope import manifest_hmac, same
-from firmware.maintenance import slots
-from firmware.maintenance.slots import ORDER, is_ordered
+from firmware.maintenance import files, slots
 
 MANIFEST = "manifest"
 PART = ".part"
-SPARE_BYTES = 64 << 10  # of flash that an update leaves free, for the journal's sake
+SPARE_BYTES = 64 << 10  # of flash that an update leaves free, for the journal
 _BUFFER_BYTES = 512
 
 
 class BadUpdate(Exception):
-    """The update cannot be installed; the text says why. It is forgotten."""
+    """The update cannot be installed and is given up; the text is a code of ansim/refusals.py."""
 
 
-def order(args: dict, place: str = "") -> str:
-    """Note an update; return why not, "" if it is noted. `place` is a folder instead of / (tests)."""
+def schedule(args: dict, place: str = "") -> str:
+    """Note an update to be fetched; return a code of ansim/refusals.py, "" if it is done. `place` as in wipe()."""
     state = slots.read(place + slots.SLOTS)
     if state["update"] == args["sha256"]:
-        return "this version runs already"
+        return refusals.ALREADY_INSTALLED
     if state["left"] is not None:
-        return "the running version is still on trial"
-    with open(place + ORDER + ".new", "w") as file:
-        json.dump(args, file)
-    os.rename(place + ORDER + ".new", place + ORDER)
+        return refusals.UPDATE_ON_TRIAL
+    files.write_json(place + slots.PENDING, args)
     return ""
 
 
 class Update:
-    """The update that order() has noted."""
+    """
+    The update that schedule() has noted.
+
+    key    the device's 32 bytes
+    place  folder instead of / (tests)
+    """
 
     def __init__(self, key: bytes, place: str = ""):
         self._key = key
         self._place = place
         self._state = slots.read(place + slots.SLOTS)
-        self._folder = place + slots.root(slots.free(self._state["slot"]))
+        self._folder = place + slots.folder(slots.free(self._state["slot"]))
 
-    async def run(self, fetch, until_ms: int, now_ms, feed) -> bool:
+    async def run(self, fetch, until_ms: int, now_ms, feed_watchdog) -> bool:
         """
-        Fetch what is missing until a time of now_ms(); True once the new version is switched to.
+        Fetch missing files until a time of now_ms(); True once the new version is switched to.
 
-        fetch  async function(sha256, offset) -> bytes of that file from there on, b"" at its end, None: no answer
-        feed   function() for the watchdog
+        fetch          async function(sha256, offset) -> bytes of that file from there on, b"" at its end,
+                       None: no answer
+        feed_watchdog  function()
 
-        Raises BadUpdate, after which there is no update any more.
+        Raises BadUpdate, after which no update is pending any more.
         """
         try:
-            return await self._run(fetch, lambda: now_ms() >= until_ms, feed)
-        except (BadUpdate, ValueError, KeyError) as error:
+            return await self._run(fetch, lambda: now_ms() >= until_ms, feed_watchdog)
+        except BadUpdate:
             self._forget()
-            raise BadUpdate(str(error))
+            raise
+        except (ValueError, KeyError):
+            self._forget()
+            raise BadUpdate(refusals.BAD_MANIFEST)
 
-    async def _run(self, fetch, is_late, feed):
-        with open(self._place + ORDER) as file:
-            wanted = json.load(file)
-        if self._state["update"] == wanted["sha256"]:  # switched to, and the power went before ORDER was removed
+    async def _run(self, fetch, is_late, feed_watchdog):
+        args = files.read_json(self._place + slots.PENDING)
+        if args is None:
+            raise BadUpdate(refusals.BAD_MANIFEST)
+        if self._state["update"] == args["sha256"]:  # switched to, and the power went before PENDING was removed
             self._forget()
             return False
-        path = self._folder + "/" + MANIFEST
-        if _hash(path, feed) != wanted["sha256"]:
-            if _size(path + PART + "." + wanted["sha256"][:8]) is None:
-                _purge(self._folder, feed)  # of another version
-                _make_folders(self._folder, "")
-            if not await self._get(path, wanted["sha256"], wanted["bytes"], fetch, is_late, feed, wanted["sha256"][:8]):
+        manifest_path = self._folder + "/" + MANIFEST
+        if _hash(manifest_path, feed_watchdog) != args["sha256"]:
+            mark = args["sha256"][:8]
+            if not files.exists(manifest_path + PART + "." + mark):
+                _remove_tree(self._folder, feed_watchdog)  # of another version
+                files.make_folder(self._folder)
+            if not await self._get(
+                manifest_path, args["sha256"], args["bytes"], fetch, is_late, feed_watchdog, "." + mark
+            ):
                 return False
-        if not same(manifest_hmac(self._key, wanted["sha256"]).encode(), wanted["hmac"].encode()):
-            raise BadUpdate("the manifest is not signed by this sensor's key")
-        self._check_room(path)
-        with open(path) as manifest:
+        if not same(manifest_hmac(self._key, args["sha256"]).encode(), args["hmac"].encode()):
+            raise BadUpdate(refusals.NOT_SIGNED)
+        self._check_room(manifest_path)
+        running = self._place + slots.folder(self._state["slot"])
+        with open(manifest_path) as manifest:
             for line in manifest:
                 digest, size, name = _entry(line)
-                here = self._folder + "/" + name
-                if _size(here) == size:  # got its name only after it was compared
+                path, old_path = self._folder + "/" + name, running + "/" + name
+                if files.size(path) == size:  # got its name only after it was compared
                     continue
                 _make_folders(self._folder, name)
-                old = self._place + slots.root(self._state["slot"]) + "/" + name
-                if _size(old) == size and _hash(old, feed) == digest:
-                    _copy(old, here + PART, feed)
-                    os.rename(here + PART, here)
-                elif not await self._get(here, digest, size, fetch, is_late, feed):
+                if files.size(old_path) == size and _hash(old_path, feed_watchdog) == digest:
+                    _copy(old_path, path + PART, feed_watchdog)
+                    os.rename(path + PART, path)
+                elif not await self._get(path, digest, size, fetch, is_late, feed_watchdog):
                     return False
                 if is_late():
                     return False
-        self._compare_all(path, feed)
+        self._compare_all(manifest_path, feed_watchdog)
+        self._switch(args["sha256"])
+        self._forget()
+        return True
+
+    async def _get(self, path, digest, size, fetch, is_late, feed_watchdog, mark=""):
+        """Fetch one file, from the part of it that is in the flash; False without an answer or when it is late."""
+        part = path + PART + mark
+        received = files.size(part) or 0
+        if received > size:
+            os.remove(part)
+            received = 0
+        while received < size:
+            feed_watchdog()
+            if is_late():
+                return False
+            data = await fetch(digest, received)
+            if data is None:
+                return False
+            if not data or received + len(data) > size:
+                raise BadUpdate(refusals.WRONG_FILE + ":" + digest[:8])
+            with open(part, "ab") as file:
+                file.write(data)
+            received += len(data)
+        if not size:
+            files.touch(part)
+        if _hash(part, feed_watchdog) != digest:
+            os.remove(part)  # damaged by a power cut or by the flash: fetch all of it again
+            return False
+        os.rename(part, path)
+        return True
+
+    def _check_room(self, manifest_path):
+        missing = 0
+        with open(manifest_path) as manifest:
+            for line in manifest:
+                _, size, name = _entry(line)
+                if files.size(self._folder + "/" + name) != size:
+                    missing += size
+        room = os.statvfs(self._place or "/")
+        if missing + SPARE_BYTES > room[0] * room[3]:
+            raise BadUpdate(refusals.NO_ROOM)
+
+    def _compare_all(self, manifest_path, feed_watchdog):
+        with open(manifest_path) as manifest:
+            for line in manifest:
+                digest, _, name = _entry(line)
+                if _hash(self._folder + "/" + name, feed_watchdog) != digest:
+                    os.remove(self._folder + "/" + name)
+                    raise BadUpdate(refusals.FILE_DAMAGED + ":" + name)
+
+    def _switch(self, sha256):
         slots.write(
             {
                 "slot": slots.free(self._state["slot"]),
                 "before": self._state["slot"],
-                "left": slots.TRIALS,
-                "update": wanted["sha256"],
+                "left": slots.TRIAL_STARTS,
+                "update": sha256,
                 "before_update": self._state["update"],
                 "failed": "",
             },
             self._place + slots.SLOTS,
         )
-        self._forget()
-        return True
-
-    async def _get(self, path, digest, size, fetch, is_late, feed, mark=""):
-        """Fetch one file from where the flash left off; False if there was no answer or no time."""
-        part = path + PART + ("." + mark if mark else "")
-        have = _size(part) or 0
-        if have > size:
-            os.remove(part)
-            have = 0
-        while have < size:
-            feed()
-            if is_late():
-                return False
-            data = await fetch(digest, have)
-            if data is None:
-                return False
-            if not data or have + len(data) > size:
-                raise BadUpdate("the server has another %s" % digest[:8])
-            with open(part, "ab") as file:
-                file.write(data)
-            have += len(data)
-        if not size:
-            with open(part, "wb"):
-                pass
-        if _hash(part, feed) != digest:
-            os.remove(part)  # spoilt by a power cut or by the flash: all of it again
-            return False
-        os.rename(part, path)
-        return True
-
-    def _check_room(self, path):
-        missing = 0
-        with open(path) as manifest:
-            for line in manifest:
-                _, size, name = _entry(line)
-                if _size(self._folder + "/" + name) != size:
-                    missing += size
-        room = os.statvfs(self._place or "/")
-        if missing + SPARE_BYTES > room[0] * room[3]:
-            raise BadUpdate("no room on the flash")
-
-    def _compare_all(self, path, feed):
-        with open(path) as manifest:
-            for line in manifest:
-                digest, _, name = _entry(line)
-                if _hash(self._folder + "/" + name, feed) != digest:
-                    os.remove(self._folder + "/" + name)
-                    raise BadUpdate("%s does not compare" % name)
 
     def _forget(self):
-        if is_ordered(self._place):
-            os.remove(self._place + ORDER)
+        files.remove(self._place + slots.PENDING)
 
 
 def _entry(line):
     """Return (digest, bytes, path) of a manifest's line. Raises BadUpdate."""
     fields = line.strip().split(" ")
     if len(fields) != 3 or len(fields[0]) != 64 or ".." in fields[2] or fields[2][:1] in ("/", ""):
-        raise BadUpdate("the manifest is not one")
+        raise BadUpdate(refusals.BAD_MANIFEST)
     return fields[0], int(fields[1]), fields[2]
 
 
-def _hash(path, feed):
+def _hash(path, feed_watchdog):
     """Return the SHA-256 of a file as hex, "" if there is none."""
     digest = hashlib.sha256()
     buffer = bytearray(_BUFFER_BYTES)
@@ -188,12 +199,12 @@ def _hash(path, feed):
                 digest.update(view[:count])
     except OSError:
         return ""
-    feed()
-    return _hex(digest.digest())
+    feed_watchdog()
+    return binascii.hexlify(digest.digest()).decode()
 
 
-def _copy(source, target, feed):
-    feed()
+def _copy(source, target, feed_watchdog):
+    feed_watchdog()
     with open(source, "rb") as old, open(target, "wb") as new:
         while True:
             data = old.read(_BUFFER_BYTES)
@@ -203,33 +214,21 @@ def _copy(source, target, feed):
 
 
 def _make_folders(folder, name):
-    for part in [""] + name.split("/")[:-1]:
-        folder = folder + "/" + part if part else folder
-        if _size(folder) is None:
-            os.mkdir(folder)
+    """Make the folders of a file's path below `folder`."""
+    for part in name.split("/")[:-1]:
+        folder += "/" + part
+        files.make_folder(folder)
 
 
-def _purge(path, feed):
-    """Remove a folder and all in it, if it is there."""
-    if _size(path) is None:
+def _remove_tree(path, feed_watchdog):
+    """Remove a folder and everything in it, if it is there."""
+    if not files.exists(path):
         return
-    feed()
+    feed_watchdog()
     for entry in list(os.ilistdir(path)):
         inside = path + "/" + entry[0]
         if entry[1] & 0x4000:
-            _purge(inside, feed)
+            _remove_tree(inside, feed_watchdog)
         else:
             os.remove(inside)
     os.rmdir(path)
-
-
-def _size(path):
-    """Return the bytes of a file, None if there is no such thing."""
-    try:
-        return os.stat(path)[6]
-    except OSError:
-        return None
-
-
-def _hex(data):
-    return binascii.hexlify(data).decode()

@@ -1,74 +1,77 @@
 """
-What keeps a sensor itself in order: new settings, tables and versions, their trials, and the wipe.
+Maintenance over the air: new settings, signature tables and versions, their trials, restart and wipe.
 
-    upkeep = Upkeep(settings, on_trial, clock, restart, feed)
-    for name, handler in upkeep.table(): commands.on(name, handler)
-    link.errand = upkeep                   # the link calls run() while it is connected and `waits` is true
-    await upkeep.prove(link, hurry)        # ends once what is on trial has reached the broker, or restarts
+    upkeep = Upkeep(settings, on_trial, clock, restart, feed_watchdog)
+    link = Link(..., transfer=upkeep)      # the link calls run() while it is connected and `is_pending` is true
+    for name, handler in upkeep.handlers(): commands.on(name, handler)
+    await upkeep.confirm_or_restart(link, request_upload)
 
-Used by the app and by safe mode. What only some sensors need now and then is imported when it is needed.
+Used by the app and by safe mode. Modules that are needed only now and then are imported where they are used.
 """
 
 import asyncio
 
-from ansim import messages
+from ansim import messages, refusals
 from ansim.envelope import key_bytes
 from firmware.maintenance import slots
 
 TABLES = "/signatures"
-UPDATE_WINDOW_MS = 60_000  # of an upload while an update is fetched: less than the watchdog's patience
+UPDATE_WINDOW_MS = 60_000  # of an upload while an update is fetched; less than health.WATCHDOG_MS
+_MAX_ERROR_CHARS = 63  # `failed_update` of 64 characters is a SHA-256
 
 
 class Upkeep:
     """
-    settings, on_trial   as trial.current() returns them
-    clock                as firmware/network/clock.py
-    restart              async function(last=None) that ends this run on purpose, calling last() just before
-    feed                 function() for the watchdog
+    settings, on_trial   as settings_trial.current() returns them
+    clock                see firmware/network/clock.py
+    restart              async function(last=None) that ends this run on purpose and calls last() just before the reset
+    feed_watchdog        function()
+
+    is_pending           True while an update is to be fetched
     """
 
-    def __init__(self, settings, on_trial, clock, restart, feed):
+    def __init__(self, settings, on_trial, clock, restart, feed_watchdog):
+        self.is_pending = False
         self._key = key_bytes(settings)
         self._device = settings["device"]
         self._settings_on_trial = on_trial
         self._clock = clock
         self._restart = restart
-        self._feed = feed
+        self._feed_watchdog = feed_watchdog
         self._state = slots.read()
         self._update = None
         self._task = None
-        self.waits = False
 
     def begin(self) -> None:
-        """Look whether an update waits to be fetched."""
-        self.waits = slots.is_ordered()
+        """Check whether an update is to be fetched."""
+        self.is_pending = slots.is_update_pending()
 
-    def table(self) -> list:
+    def handlers(self) -> list:
         """Return [(name of the command, handler), ...]."""
         return [
-            (messages.SETTINGS, self._settings),
-            (messages.SIGNATURES, self._signatures),
-            (messages.UPDATE, self._order),
+            (messages.SETTINGS, self._change_settings),
+            (messages.SIGNATURES, self._receive_signatures),
+            (messages.UPDATE, self._schedule_update),
             (messages.WIPE, self._wipe),
             (messages.RESTART, lambda args, command_id: self._restart),
         ]
 
-    def fields(self) -> dict:
-        """Return what the info message says of the version."""
-        found = {"slot": self._state["slot"]}
+    def info_fields(self) -> dict:
+        """Return the fields of the info message that are about the version."""
+        fields = {"slot": self._state["slot"]}
         if self._state["update"] and self._state["left"] is None:
-            found["update"] = self._state["update"]
+            fields["update"] = self._state["update"]
         if self._state["failed"]:
-            found["failed_update"] = self._state["failed"]
-        return found
+            fields["failed_update"] = self._state["failed"]
+        return fields
 
     @property
     def on_trial(self) -> bool:
-        """True until what is new in this start has reached the broker."""
+        """True while new settings or a new version have not reached the broker."""
         return self._settings_on_trial or self._state["left"] is not None
 
-    async def prove(self, link, hurry) -> None:
-        """Wait for the broker, calling hurry() each second; restart when the time for it is over."""
+    async def confirm_or_restart(self, link, request_upload) -> None:
+        """Confirm what is on trial once the broker is reached; restart with what was before when the time is over."""
         from firmware.maintenance import settings_trial
 
         seconds = settings_trial.TRIAL_S if self._settings_on_trial else slots.TRIAL_S
@@ -85,57 +88,54 @@ class Upkeep:
                 print("the broker was not reached in %d s; going back" % seconds)
                 await self._restart()
             else:
-                hurry()
+                request_upload()
                 await asyncio.sleep(1)
 
     async def run(self, session, until_ms) -> None:
-        """Fetch some of the update that waits, until a time of the clock."""
+        """Fetch parts of the pending update until a time of the clock."""
         from firmware.maintenance import update
 
         self._update = self._update or update.Update(self._key)
         try:
-            if await self._update.run(session.fetch, until_ms, self._clock.now_ms, self._feed):
-                self.waits = False
-                self._later(self._restart)
+            if await self._update.run(session.fetch, until_ms, self._clock.now_ms, self._feed_watchdog):
+                self.is_pending = False
+                # Not in the link's own task, which the restart waits for.
+                self._task = asyncio.create_task(self._restart())
         except (update.BadUpdate, OSError) as error:
             print("update:", error)
-            self.waits = update.is_ordered()
+            self.is_pending = slots.is_update_pending()
             self._update = None
-            if not self.waits:
-                self._state["failed"] = str(error)[:64]
+            if not self.is_pending:
+                self._state["failed"] = str(error)[:_MAX_ERROR_CHARS]
 
-    def _later(self, work):
-        # Not in the link's own task, which the restart waits for.
-        self._task = asyncio.create_task(work())
-
-    def _settings(self, args, command_id):
+    def _change_settings(self, args, command_id):
         from firmware.maintenance import settings_trial
 
         return settings_trial.propose(args["changes"]) or self._restart
 
-    def _order(self, args, command_id):
+    def _schedule_update(self, args, command_id):
         from firmware.maintenance import update
 
-        why = update.order(args)
-        if not why:
+        error = update.schedule(args)
+        if not error:
             self._update = None
-            self.waits = True
-        return why
+            self.is_pending = True
+        return error
 
     def _wipe(self, args, command_id):
         if args["device"] != self._device:
-            return "the device's own name is needed"
-        return self._wiped
+            return refusals.WRONG_DEVICE
+        return self._wipe_and_restart
 
-    async def _wiped(self):
+    async def _wipe_and_restart(self):
+        from firmware.maintenance import files
         from firmware.maintenance.wipe import WIPING, wipe
 
-        with open(WIPING, "w"):  # at once: if this run hangs in its goodbyes, the next start does it
-            pass
+        files.touch(WIPING)  # at once: if this run hangs while it disconnects, the next start wipes
         await self._restart(wipe)
 
-    def _signatures(self, args, command_id):
+    def _receive_signatures(self, args, command_id):
         from firmware.maintenance import signature_update
 
-        answer = signature_update.take(args, self._key, TABLES)
-        return self._restart if answer is None else answer
+        error = signature_update.receive(args, self._key, TABLES)
+        return self._restart if error is None else error

@@ -1,20 +1,23 @@
 """
-Forget everything that makes this board this sensor: settings, key, journal, and what it has been told.
+Wipe: remove everything that makes this board this sensor: settings, key, journal, commands and tables.
 
     wipe()        # then reset; the program stays, and waits for tools/provision.py
 
-WIPING stands in the flash until all of it is gone, so a power cut only delays it. Whoever opens the case
-and reads the flash chip may still find traces in blocks that have not been written again since.
+WIPING stays in the flash until everything is removed, so a power cut only delays the wipe. Somebody who opens the
+case and reads the flash chip may still find traces in blocks that have not been written again since.
 """
 
 import os
 
+from firmware.maintenance import files
+
 WIPING = "/wiping"
-# The key first. The slots stay: they are the program, and have no secrets.
-GONE = (
+# The key first. The slots stay: they are the program, and hold no secrets.
+PATHS = (
     "/settings.json",
     "/settings.new",
-    "/settings.new.part",
+    "/settings.new.new",
+    "/settings.new.part",  # version 0.1 named settings.new.new so
     "/settings.tried",
     "/journal",
     "/inspection.json",
@@ -22,29 +25,25 @@ GONE = (
     "/commands.json.new",
     "/crash.txt",
     "/update.json",
+    "/update.json.new",
     "/signatures",
 )
 
 
 def wipe(place: str = "") -> None:
-    """Remove it all. `place` is a folder instead of / (tests). Raises OSError; the next start goes on then."""
-    with open(place + WIPING, "w"):
-        pass
-    for path in GONE:
-        _remove(place + path)
+    """Remove everything. `place` is a folder instead of / (tests). Raises OSError; the next start continues then."""
+    files.touch(place + WIPING)
+    for path in PATHS:
+        _remove_tree(place + path)
     os.remove(place + WIPING)
 
 
-def _remove(path):
+def _remove_tree(path):
     try:
         names = os.listdir(path)
-    except OSError:
-        names = None
-    if names is not None:
-        for name in names:
-            _remove(path + "/" + name)
-    try:
-        os.rmdir(path) if names is not None else os.remove(path)
-    except OSError as error:
-        if error.errno != 2:  # it was not there
-            raise
+    except OSError:  # not a folder
+        files.remove(path)
+        return
+    for name in names:
+        _remove_tree(path + "/" + name)
+    os.rmdir(path)

@@ -97,7 +97,7 @@ class Clock:
         Raises StaleTime if the answer belongs to no open question: it may be an old one played back.
         """
         if not self.nonce or nonce != self.nonce:
-            raise StaleTime("the nonce is not that of this connection")
+            raise StaleTime
         self.nonce = ""
         self.set(time_s, SERVER)
 

@@ -46,7 +46,7 @@ class Link:
     journal, clock, commands, uplink   see their files
     describe          describe() returns the fields of the info message that only the app knows
 
-    errand            has `waits`, and `async run(session, until_ms)` which is called while it does; None
+    errand            has `is_pending`, and `async run(session, until_ms)` which is called while it does; None
 
     problem           why the last attempt failed, "" if it did not
     connected         True between "ready" and the end of the connection
@@ -218,7 +218,7 @@ class Link:
                 self._uplink.leave()
 
     def _errand_waits(self):
-        return self.errand is not None and self.errand.waits and not self._stop_word
+        return self.errand is not None and self.errand.is_pending and not self._stop_word
 
     async def _run_errand(self, session, until_ms):
         await self.errand.run(session, until_ms)  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]

@@ -185,7 +185,6 @@ class Session:
             body = envelope.unseal(self._key, self._topic(topics.STORED), payload)
             rows = decode_message(topics.STORED, body)["upto"]
         except (envelope.BadEnvelope, BadMessage) as error:
-            self._commands.refused += 1
             print("refused a stored:", error)
             return
         journal = self._journal
@@ -205,7 +204,6 @@ class Session:
             body = envelope.unseal(self._key, self._topic(topics.PART), payload)
             self._part = decode_message(topics.PART, body)
         except (envelope.BadEnvelope, BadMessage) as error:
-            self._commands.refused += 1
             print("refused a part:", error)
 
     def _show_server(self):
@@ -215,7 +213,7 @@ class Session:
         self._journal.appended.set()
 
     async def _obey(self, payload):
-        answer = await self._commands.take(payload)
+        answer = await self._commands.handle(payload)
         self.note_clock()
         if answer:
             if not answer.error:

@@ -82,7 +82,7 @@ class Listener:
         """Do what the plan wants next; return the phase. Raises RadioFailed."""
         now_ms = self._clock.now_ms()
         step = self._plan.next(now_ms, self._engine.candidates(now_ms))
-        self._health.feed()
+        self._health.feed_watchdog()
         try:
             if step.phase in (phases.SNIFF, phases.DWELL):
                 await self._sniff(step)
@@ -97,7 +97,7 @@ class Listener:
             self.stop()
             self._wlan.active(False)  # the next step switches it on again
             await asyncio.sleep_ms(200)
-        self._health.runs_well(now_ms)
+        self._health.forgive_crashes(now_ms)
         return step.phase
 
     def stop(self) -> None:
@@ -105,11 +105,11 @@ class Listener:
         self._engine.tune(0, self._clock.now_ms())
         if self._sniffer:
             self._sniffer.stop()
-            self._health.sniffs(False)
+            self._health.note_sniffing(False)
 
     async def _sniff(self, step):
         # Marked before: a chip that dies in the very first call was sniffing, too.
-        self._health.sniffs(True)
+        self._health.note_sniffing(True)
         await self._sniffer.tune(step.channel)
         began_ms = now_ms = judged_ms = self._clock.now_ms()
         self._engine.tune(step.channel, began_ms)
@@ -134,7 +134,7 @@ class Listener:
             if now_ms - judged_ms >= JUDGE_MS:
                 judged_ms = now_ms
                 self._judge(now_ms)
-                self._health.feed()
+                self._health.feed_watchdog()
                 if step.phase == phases.DWELL and self._plan.leaves(now_ms, self._engine.candidates(now_ms)):
                     break
         self._judge(now_ms)

@@ -12,6 +12,7 @@ from server.services import errors
 from server.services.findings import judging
 from server.services.people import access_log, accounts
 from server.web import facts
+from server.wording import sensor_refusals
 
 PER_PAGE = 50
 
@@ -60,7 +61,7 @@ def init(app) -> None:
 class _Words:
     """The tables of wording.vocabulary under lower-case names: words.methods is METHODS."""
 
-    answer = staticmethod(wording.vocabulary.answer)
+    sensor_refusal = staticmethod(sensor_refusals.sensor_refusal)
 
     def __getattr__(self, name):
         return getattr(wording.vocabulary, name.upper())

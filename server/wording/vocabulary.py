@@ -265,22 +265,3 @@ TALLIES = {
     "refused_login": _("Sign-ins refused"),
     "refused_topic": _("Topics refused"),
 }
-
-# Why a sensor did not do what it was told, in its own words (firmware/network/commands.py, orders.py); others stay as they are.
-ANSWERS = {
-    "interrupted by a restart": _("it restarted meanwhile"),
-    "expired": _("it came too late"),
-    "withdrawn": _("it was withdrawn"),
-    "the sensor does not know the time yet": _("the sensor does not know the time yet"),
-    "the flash refuses to note the command": _("the sensor's storage does not work"),
-    "another inspection is running": _("the sensor is busy with another inspection"),
-    "an inspection is running": _("the sensor is busy with an inspection"),
-    "this sensor has no sniffer to follow a signal with": _(
-        "this sensor cannot listen to traffic, so it cannot follow"
-    ),
-}
-
-
-def answer(text: str) -> str:
-    """Return what a sensor answered to a command, in the language of the page if it is known."""
-    return str(ANSWERS.get(text, text))

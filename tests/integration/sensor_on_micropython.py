@@ -20,7 +20,7 @@ import json
 import sys
 import time
 
-from report_bodies import BODIES  # beside this file
+from report_bodies import BODIES  # in tests/support, see SensorProcess
 
 from ansim import messages
 from ansim.envelope import key_bytes
@@ -85,7 +85,7 @@ class Sensor:
 
     def dwell(self, args, command_id):
         self.ordered.append(["dwell", args["channel"]])
-        return "channel 13 is not for us" if args["channel"] == 13 else None
+        return "not_this_channel" if args["channel"] == 13 else None
 
     async def restart(self, args, command_id):
         self.ordered.append(["restart"])
@@ -155,7 +155,6 @@ class Sensor:
             "clock": self.clock.source,
             "time_s": self.clock.time_s(),
             "now_ms": self.clock.now_ms(),
-            "refused": self.commands.refused,
             "ordered": self.ordered,
             "uploaded": self.uploaded,
             "running": self.task is not None and not self.task.done(),

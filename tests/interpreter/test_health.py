@@ -9,7 +9,7 @@ BEGIN = """
     from firmware.maintenance.health import Health
     health = Health()
     health.begin()
-    print(json.dumps([health.cause, health.crashes, health.in_a_row, health.level()]))
+    print(json.dumps([health.cause, health.crashes, health.crashes_in_a_row, health.sniff_level()]))
 """
 
 
@@ -27,11 +27,11 @@ def test_a_power_on_is_no_crash(board):
     [
         ("", "PANIC", ["crash", 1, 1, 2]),
         ("", "WDT", ["watchdog", 1, 1, 2]),
-        ("health.ends()", "HARD", ["restart", 0, 0, 2]),
-        ("health.failed(ValueError('x'))", "HARD", ["exception", 1, 1, 2]),
+        ("health.intend_reset()", "HARD", ["restart", 0, 0, 2]),
+        ("health.record_exception(ValueError('x'))", "HARD", ["exception", 1, 1, 2]),
         ("", "SOFT", ["soft", 0, 0, 2]),
-        ("health.ends()", "DEEPSLEEP", ["deep_sleep", 0, 0, 2]),
-        ("health.sniffs(True)", "PWRON", ["power_on", 0, 0, 2]),
+        ("health.intend_reset()", "DEEPSLEEP", ["deep_sleep", 0, 0, 2]),
+        ("health.note_sniffing(True)", "PWRON", ["power_on", 0, 0, 2]),
     ],
 )
 def test_the_last_end_is_told_by_the_chip_and_by_what_went_on(board, before, chip_says, expected):
@@ -43,8 +43,8 @@ def test_the_last_end_is_told_by_the_chip_and_by_what_went_on(board, before, chi
 
 
 def test_crashes_while_sniffing_narrow_the_sniffer_and_hours_without_widen_it(board):
-    board.run(BEGIN + "    health.sniffs(True)\n")
-    levels = [board.run(BEGIN + "    health.sniffs(True)\n", cause="PANIC")[0][3] for _ in range(7)]
+    board.run(BEGIN + "    health.note_sniffing(True)\n")
+    levels = [board.run(BEGIN + "    health.note_sniffing(True)\n", cause="PANIC")[0][3] for _ in range(7)]
 
     assert levels == [2, 2, 1, 1, 1, 0, 0]
 
@@ -52,8 +52,8 @@ def test_crashes_while_sniffing_narrow_the_sniffer_and_hours_without_widen_it(bo
         BEGIN
         + """
     for hour in range(1, 5):
-        health.runs_well(hour * 3600000)
-    print(health.level())
+        health.forgive_crashes(hour * 3600000)
+    print(health.sniff_level())
     """,
         cause="SOFT",
     )
@@ -76,7 +76,7 @@ def test_an_exception_is_kept_for_whoever_looks(board):
     try:
         1 // 0
     except ZeroDivisionError as error:
-        health.failed(error)
+        health.record_exception(error)
     """
     )
 
@@ -94,8 +94,8 @@ def test_the_watchdog_does_not_bite_who_works_at_the_prompt(board):
         BEGIN
         + """
     import time
-    health.watch()
-    health.attend()
+    health.start_watchdog()
+    health.feed_by_timer()
     time.sleep(200)
     print("still there")
     """
@@ -105,7 +105,9 @@ def test_the_watchdog_does_not_bite_who_works_at_the_prompt(board):
 
 
 def test_the_watchdog_bites_otherwise(board):
-    said = board.run(BEGIN + "    import time\n    health.watch()\n    time.sleep(200)\n    print('still there')\n")
+    said = board.run(
+        BEGIN + "    import time\n    health.start_watchdog()\n    time.sleep(200)\n    print('still there')\n"
+    )
 
     assert said[1:] == []
     assert board.cause() == "WDT"

@@ -123,13 +123,13 @@ def live(version, server, orders):
     if version == "broken":
         return False  # it never reaches the broker; the next start counts
     slots.confirm()
-    if not update.is_ordered():
+    if not slots.is_update_pending():
         if version == "old":
-            update.order(orders["new"])
+            update.schedule(orders["new"])
         elif slots.read()["failed"] == orders["broken"]["sha256"]:
             return True
         else:
-            update.order(orders["broken"])
+            update.schedule(orders["broken"])
     late = [0]
 
     def now_ms():

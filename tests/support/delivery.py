@@ -62,7 +62,7 @@ class SensorProcess:
         file.write_text(json.dumps(given))
         self._process = subprocess.Popen(
             [micropython, "-X", f"heapsize={heap}", SCRIPT, str(file)],
-            env={"MICROPYPATH": micropython_path},
+            env={"MICROPYPATH": f"{micropython_path}:{ROOT}/tests/support"},
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -88,6 +88,10 @@ class SensorProcess:
             answer = _ENDED
         assert answer is not _ENDED, "the sensor does not answer; it said: " + "".join(self.said)
         return answer
+
+    def count_lines(self, start: str) -> int:
+        """How many lines of its output begin so."""
+        return sum(line.startswith(start) for line in self.said)
 
     def kill(self):
         self._process.kill()

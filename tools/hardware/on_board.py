@@ -134,7 +134,9 @@ def restart():
     try:
         from firmware.maintenance.health import Health
 
-        Health().ends()  # otherwise the sensor would count this as a crash
+        health = Health()
+        # Or the sensor would count this as a crash. Version 0.1 has ends().
+        (getattr(health, "intend_reset", None) or health.ends)()
     except (ImportError, AttributeError, OSError):
         pass
     import time

@@ -8,7 +8,7 @@ once, so sending it twice is harmless.
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ansim import messages
+from ansim import messages, refusals
 from ansim.decode import argument_problems
 from server import clock
 from server.models.sensors import Command, Sensor
@@ -17,6 +17,16 @@ LIFETIME_S = 60
 AGAIN_AFTER_S = 5  # a connected sensor answers within a second; the radio may be busy sweeping
 EXPIRED = "expired"
 WITHDRAWN = "withdrawn"
+# Sensors of version 0.1 answer with sentences; these are the ones that the server acts upon or has words for.
+_FORMER_SENTENCES = {
+    "the sensor does not know the time yet": refusals.NO_TIME,
+    "this version runs already": refusals.ALREADY_INSTALLED,
+    "interrupted by a restart": refusals.INTERRUPTED,
+    "the flash refuses to note the command": refusals.FLASH_FAILED,
+    "another inspection is running": refusals.OTHER_INSPECTION,
+    "an inspection is running": refusals.INSPECTION_RUNNING,
+    "this sensor has no sniffer to follow a signal with": refusals.NO_SNIFFER,
+}
 # Arguments that hold hardware addresses.
 _WITH_ADDRESSES = {messages.INSPECTION_START: "known", messages.LOCATE: "subject", messages.SLOTS: "subject"}
 
@@ -72,10 +82,16 @@ def answered(session: Session, sensor_id: int, public_id: str, ok: bool, error: 
     found = session.scalar(select(Command).where(Command.public_id == public_id, Command.sensor_id == sensor_id))
     if found is None or found.ok is not None:
         return False
-    if error == messages.NO_TIME:
+    error = refusal_code(error)
+    if error == refusals.NO_TIME:
         return True  # it has just connected and is told the time; due() sends the command again
     _end(found, now_s, ok, error)
     return True
+
+
+def refusal_code(error: str) -> str:
+    """Return the code for a sentence of version 0.1; any other text as it is."""
+    return _FORMER_SENTENCES.get(error, error)
 
 
 def expire(session: Session, now_s: int) -> int:

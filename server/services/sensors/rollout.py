@@ -16,7 +16,7 @@ from hashlib import sha256
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
-from ansim import envelope, messages
+from ansim import envelope, messages, refusals
 from server import clock
 from server.models.sensors import Command, Release, ReleaseFile, Rollout, RolloutSensor, Sensor
 from server.services.audit import log
@@ -42,7 +42,6 @@ WAITING, DONE, ROLLED_BACK, REFUSED, NOT_HEARD, CANCELLED = (
 FAILURES = (ROLLED_BACK, REFUSED)
 # Why a rollout ended before all had it.
 CANARY_FAILED, TOO_MANY_FAILED, NO_CANARY_HEARD, BY_HAND = "canary_failed", "too_many_failed", "no_canary", "by_hand"
-_RUNS_ALREADY = "this version runs already"
 
 
 def add_release(session: Session, version: str, files: dict, boards: list | None = None) -> Release:
@@ -227,7 +226,7 @@ def _outcome(release_, row, command, now_s):
     if command.ok is None:
         return NOT_HEARD
     if not command.ok:
-        return DONE if command.error == _RUNS_ALREADY else REFUSED
+        return DONE if commands.refusal_code(command.error) == refusals.ALREADY_INSTALLED else REFUSED
     return ROLLED_BACK if now_s - command.ended_s > PATIENCE_S else WAITING
 
 

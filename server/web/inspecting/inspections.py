@@ -27,7 +27,8 @@ from server.services.people import access_log, accounts
 from server.services.sensors import commands, enrolment
 from server.web import facts, page, reach
 from server.web.inspecting.signing import typed_people
-from server.wording import refusal, vocabulary
+from server.wording import refusal
+from server.wording.sensor_refusals import sensor_refusal
 
 bp = Blueprint("inspections", __name__)
 
@@ -198,7 +199,7 @@ def _doing(session, one, used):
         return gettext("It has stopped listening for this inspection.")
     sent = [command for command in commands.recent(session, used.sensor) if _starts(command, one)]
     if sent and sent[0].ended_s is not None and not sent[0].ok:
-        return gettext("It did not start: %(why)s", why=vocabulary.answer(sent[0].error) or gettext("no answer"))
+        return gettext("It did not start: %(why)s", why=sensor_refusal(sent[0].error) or gettext("no answer"))
     if clock.now_s() - used.chosen_s > facts.ANSWER_EXPECTED_S:
         return gettext("It has not answered for longer than usual. Is it switched on and near its Wi-Fi?")
     return gettext("It is being told to start. A Wi-Fi sensor hears that between two rounds of listening.")

@@ -1,4 +1,4 @@
-from ansim import messages, uplink_rules
+from ansim import messages, refusals, uplink_rules
 from ansim.decode import argument_problems
 from ansim.frame_header import address_bytes
 from ansim.schema import check
@@ -79,7 +79,7 @@ def test_another_inspection_is_not_stopped():
     inspection = Inspection("K7Q2")
     handlers, *_ = made(inspection)
 
-    assert "another" in handlers[messages.INSPECTION_STOP]({"inspection": "M3XX"}, "c1")
+    assert handlers[messages.INSPECTION_STOP]({"inspection": "M3XX"}, "c1") == refusals.OTHER_INSPECTION
     assert inspection.done == []
 
 
@@ -111,7 +111,8 @@ def test_without_a_sniffer_following_is_refused():
     handlers, plan, listener, _ = made()
     listener.sniffs = False
 
-    assert "sniffer" in handlers[messages.LOCATE]({"subject": CAMERA, "channel": 6, "seconds": 30}, "c1")
+    command = {"subject": CAMERA, "channel": 6, "seconds": 30}
+    assert handlers[messages.LOCATE](command, "c1") == refusals.NO_SNIFFER
     assert not plan.asked
 
 
@@ -121,7 +122,7 @@ def test_a_self_test_is_asked_for_unless_an_inspection_runs():
     assert told == [{"emitter": CAMERA}]
 
     busy, *_, asked = made(Inspection("K7Q2"))
-    assert "inspection" in busy[messages.RUN_SELFTEST]({}, "c2")
+    assert busy[messages.RUN_SELFTEST]({}, "c2") == refusals.INSPECTION_RUNNING
     assert not asked
 
 
@@ -144,7 +145,6 @@ def test_a_stimulus_dwells_watches_and_reports():
 def test_slots_that_overlap_are_refused():
     handlers, plan, *_ = made()
 
-    assert "overlap" in handlers[messages.SLOTS](
-        {"subject": CAMERA, "channel": 6, "slots": [[0, 9000, 1], [5000, 9000, 0]]}, "c"
-    )
+    command = {"subject": CAMERA, "channel": 6, "slots": [[0, 9000, 1], [5000, 9000, 0]]}
+    assert handlers[messages.SLOTS](command, "c") == refusals.BAD_SLOTS
     assert not plan.asked

@@ -56,24 +56,23 @@ def test_null_takes_a_setting_back_to_its_default(place):
 
 
 @pytest.mark.parametrize(
-    ("changes", "word"),
+    ("changes", "error"),
     [
-        ({"colour": "red"}, "colour"),
-        ({"port": 70000}, "port"),
-        ({"port": "1883"}, "port"),
-        ({"wifi": []}, "wifi"),
-        ({"wifi": [{"ssid": "x"}]}, "password"),
-        ({"tls": True}, "ca"),
-        ({"device": "other"}, "name"),
-        ({"board": "toaster"}, "board"),
-        ({"broker": None}, "broker"),
-        ({"channels": []}, "channels"),
+        ({"colour": "red"}, "bad_settings:colour"),
+        ({"port": 70000}, "bad_settings:port"),
+        ({"port": "1883"}, "bad_settings:port"),
+        ({"wifi": []}, "bad_settings:wifi"),
+        ({"wifi": [{"ssid": "x"}]}, "bad_settings:wifi[0].password"),
+        ({"tls": True}, "bad_settings:ca"),
+        ({"device": "other"}, "device_name_fixed"),
+        ({"board": "toaster"}, "unknown_board"),
+        ({"broker": None, "port": 0}, "bad_settings:broker,port"),
+        ({"channels": []}, "bad_settings:channels"),
     ],
 )
-def test_settings_that_are_not_usable_as_a_whole_change_nothing(place, changes, word):
-    why = settings_trial.propose(changes, place)
+def test_settings_that_are_not_usable_as_a_whole_change_nothing(place, changes, error):
+    assert settings_trial.propose(changes, place) == error
 
-    assert word in why and "secret-word" not in why
     assert broker(place) == ("old.example", False)
 
 
@@ -103,6 +102,6 @@ def test_a_mark_alone_does_not_spoil_the_next_trial(place, tmp_path):
 
 
 def test_without_settings_there_is_nothing_to_try(tmp_path):
-    assert "cannot be read" in settings_trial.propose({"port": 1}, str(tmp_path))
+    assert settings_trial.propose({"port": 1}, str(tmp_path)) == "settings_unreadable"
     with pytest.raises(BadSettings):
         settings_trial.current(str(tmp_path))

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from ansim import messages, signatures
+from ansim import messages, refusals, signatures
 from ansim.decode import argument_problems
 from firmware.maintenance import signature_update
 
@@ -35,7 +35,7 @@ NEWER = BUILT_IN.revision(signatures.SSIDS) + 1
 
 
 def take_all(folder, data, **more):
-    return [signature_update.take(args, KEY, folder) for args in parts(data, **more)]
+    return [signature_update.receive(args, KEY, folder) for args in parts(data, **more)]
 
 
 def test_a_newer_table_is_used_from_the_next_start(tmp_path):
@@ -54,53 +54,55 @@ def test_every_part_fits_the_command(tmp_path):
 def test_parts_may_come_twice_and_go_on_after_a_restart(tmp_path):
     folder = str(tmp_path)
     for args in parts(table(NEWER)):
-        first = signature_update.take(args, KEY, folder)
+        first = signature_update.receive(args, KEY, folder)
         if args["offset"] + 1000 < args["bytes"]:
-            assert first == signature_update.take(args, KEY, folder) == ""
+            assert first == signature_update.receive(args, KEY, folder) == ""
 
     assert first is None
 
 
 @pytest.mark.parametrize(
-    ("data", "word"),
+    ("data", "code"),
     [
-        (table(NEWER, OTHER_KEY), "signed"),
-        (table(NEWER - 1), "newer"),
-        (table(NEWER)[:-32], "signed"),
-        (b"x" * 2000, ""),
+        (table(NEWER, OTHER_KEY), refusals.NOT_SIGNED),
+        (table(NEWER - 1), refusals.TABLE_NOT_NEWER),
+        (table(NEWER)[:-32], refusals.NOT_SIGNED),
+        (b"x" * 2000, refusals.TABLE_DAMAGED),
     ],
 )
-def test_a_table_that_is_not_good_is_refused_and_the_old_one_stays(tmp_path, data, word):
+def test_a_table_that_is_not_good_is_refused_and_the_old_one_stays(tmp_path, data, code):
     answer = take_all(str(tmp_path), data)[-1]
 
-    assert answer and word in answer
+    assert answer == code
     assert not list(tmp_path.iterdir())
     assert signatures.Tables("", str(tmp_path)).revision(signatures.SSIDS) == NEWER - 1
 
 
 def test_rubbish_is_refused(tmp_path):
     good = next(parts(table(NEWER)))
-    for change in (
-        {"table": "secrets"},
-        {"table": "../settings"},
-        {"bytes": 1 << 20},
-        {"data": "A"},
-        {"offset": 500},
-        {"bytes": 10},
+    for change, code in (
+        ({"table": "secrets"}, refusals.UNKNOWN_TABLE),
+        ({"table": "../settings"}, refusals.UNKNOWN_TABLE),
+        ({"bytes": 1 << 20}, refusals.TABLE_TOO_LONG),
+        ({"data": "A"}, refusals.BAD_DATA),
+        ({"offset": 500}, f"{refusals.WRONG_OFFSET}:0"),
+        ({"bytes": 10}, refusals.TOO_MUCH_DATA),
     ):
-        assert signature_update.take({**good, **change}, KEY, str(tmp_path)), change
+        assert signature_update.receive({**good, **change}, KEY, str(tmp_path)) == code
     assert not [one for one in tmp_path.iterdir() if one.stat().st_size]
 
 
 def test_a_broken_table_is_thrown_away(tmp_path):
-    answers = [signature_update.take({**args, "sha256": "0" * 64}, KEY, str(tmp_path)) for args in parts(table(NEWER))]
+    answers = [
+        signature_update.receive({**args, "sha256": "0" * 64}, KEY, str(tmp_path)) for args in parts(table(NEWER))
+    ]
 
-    assert "broken" in answers[-1]
+    assert answers[-1] == refusals.TABLE_DAMAGED
     assert not list(tmp_path.iterdir())
 
 
 def test_parts_that_never_became_whole_go_when_another_table_comes(tmp_path):
-    signature_update.take(next(parts(table(NEWER))), KEY, str(tmp_path))
+    signature_update.receive(next(parts(table(NEWER))), KEY, str(tmp_path))
 
     take_all(str(tmp_path), table(NEWER + 1))
 

@@ -1,7 +1,7 @@
 import pytest
 from sqlalchemy import func, select
 
-from ansim import messages
+from ansim import messages, refusals
 from server.models import Command, Proximity, SensorBoot, Tally
 from server.services.errors import NotFound, Refused
 from server.services.intake import counters
@@ -123,12 +123,13 @@ def test_a_command_is_sent_again_until_it_is_answered(session, sensor):
     assert (command.ok, command.ended_s) == (True, now_s + 6)
 
 
-def test_a_command_that_came_before_the_time_stays_open_and_is_sent_again(session, sensor):
+@pytest.mark.parametrize("error", [refusals.NO_TIME, "the sensor does not know the time yet"])
+def test_a_command_that_came_before_the_time_stays_open_and_is_sent_again(session, sensor, error):
     sensor.state = messages.READY
     command = commands.send(session, sensor, messages.RESTART, {})
     commands.mark_sent(command, command.created_s)
 
-    assert commands.answered(session, sensor.id, command.public_id, False, messages.NO_TIME, command.created_s + 1)
+    assert commands.answered(session, sensor.id, command.public_id, False, error, command.created_s + 1)
     assert commands.due(session, command.created_s + 5) == [command]
 
 

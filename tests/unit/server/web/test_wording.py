@@ -8,6 +8,7 @@ from babel.messages.extract import extract_from_dir
 from flask_babel import force_locale
 
 from ansim import messages, signatures
+from ansim import refusals as sensor_refusals
 from ansim.finding import EVENTS
 from server import i18n, wording
 from server.models import findings, inspections, people, places
@@ -15,6 +16,7 @@ from server.services.intake import counters
 from server.services.sensors import enrolment
 from server.wording import audit, refusals, rules, vocabulary
 from server.wording.causes import VERDICTS
+from server.wording.sensor_refusals import sensor_refusal
 from tests.conftest import ROOT
 
 LANGUAGES = ("en", "ko")
@@ -113,6 +115,38 @@ def test_every_kind_of_finding_has_a_title_that_does_not_call_it_a_camera(app, l
 
 def test_every_refusal_of_the_services_has_a_sentence():
     assert refusals_in_services() - refusals.REFUSALS.keys() == set()
+
+
+def refusals_of_sensors():
+    """Every code of ansim/refusals.py."""
+    return [code for name, code in vars(sensor_refusals).items() if name.isupper()]
+
+
+def test_the_firmware_refuses_with_codes_only():
+    names = {name for name in vars(sensor_refusals) if name.isupper()}
+    used = set()
+    for tree in sources("firmware") + sources("ansim"):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "refusals":
+                used.add(node.attr)
+
+    assert used == names
+    assert all(re.fullmatch("[a-z]+(_[a-z]+)*", code) for code in refusals_of_sensors())
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_refusal_of_a_sensor_has_a_sentence(app, language):
+    with app.test_request_context(), force_locale(language):
+        for code in refusals_of_sensors():
+            sentence = sensor_refusal(code)
+            assert " " in sentence and bool(HANGUL.search(sentence)) == (language == "ko"), code
+
+
+def test_a_refusal_shows_its_details_and_an_unknown_text_as_it_is(app):
+    with app.test_request_context(), force_locale("en"):
+        assert sensor_refusal("bad_settings:port,broker") == "these settings cannot be used (port, broker)"
+        assert sensor_refusal("wifi: out of reach") == "wifi: out of reach"
+        assert sensor_refusal("") == ""
 
 
 def test_every_word_the_database_and_the_sensors_use_has_a_text():
