@@ -20,8 +20,8 @@ from ansim.detect import engine as engines
 from ansim.envelope import key_bytes
 from ansim.finding import CLEARED, RAISED
 from firmware.inspecting.inspection import Inspection
-from firmware.inspecting.radio_jobs import Asked
-from firmware.inspecting.server_commands import Orders
+from firmware.inspecting.radio_jobs import RadioJobs
+from firmware.inspecting.server_commands import ServerCommands
 from firmware.journal.journal import Journal
 from firmware.maintenance import unload_modules
 from firmware.maintenance.upkeep import TABLES, UPDATE_WINDOW_MS, Upkeep
@@ -30,7 +30,7 @@ from firmware.network.clock import Clock
 from firmware.network.commands import Commands
 from firmware.network.link import Link
 from firmware.panel import signal
-from firmware.panel.panel import BUTTON, NRF24, Facts, Panel
+from firmware.panel.panel import BUTTON, NRF24, DisplayStatus, Panel
 from firmware.radio import ble, sniffer
 from firmware.radio.listener import Listener
 from firmware.radio.plan import Plan
@@ -66,7 +66,7 @@ class App:
         self._settings = settings
         gc.collect()  # loading has left holes, and the engine's table wants 16 kB in one piece
         self._board = board = boards.load(settings["board"])
-        self._panel = Panel(board, settings["fitted"] or board.FITTED, self._facts)
+        self._panel = Panel(board, settings["fitted"] or board.FITTED, self._status)
         self._spectrum = _spectrum(board, self._panel.fitted)
         self._capabilities = can = capabilities(health.sniff_level(), self._spectrum)
         self._engine = engine = engines.standard(settings, TABLES, messages.NRF24 in can)
@@ -81,21 +81,21 @@ class App:
         every_ms = settings["upload_every_s"] * 1000
         self._clock = clock = Clock()
         self._journal = journal = Journal(JOURNAL_FOLDER, settings["journal_bytes"], clock)
-        self._inspection = Inspection(journal, engine, clock, settings["ignore"], self._sweep, self._panel.forget)
+        self._inspection = Inspection(journal, engine, clock, settings["ignore"], self._sweep, self._panel.reset)
         self._commands = Commands(settings["device"], key_bytes(settings), clock, COMMANDS_FILE)
         self._link = Link(settings, journal, clock, self._commands, way, self._describe)
         self._plan = Plan(settings["channels"], can, every_ms, settings["uplink"])
-        ears = _ears(wlan, can)
+        ears = _make_sniffer(wlan, can)
         self._listener = Listener(
-            self._plan, engine, clock, wlan, ears, self._found, self._upload, health, self._spectrum
+            self._plan, engine, clock, wlan, ears, self._on_finding, self._upload, health, self._spectrum
         )
         self._upkeep = Upkeep(settings, on_trial, clock, self._restart, health.feed_watchdog)
         self._link.errand = self._upkeep  # pyright: ignore[reportAttributeAccessIssue]
         parts = (self._listener, self._panel, health, wlan, way, ears, self._report)
-        self._asked = Asked(settings, clock, engine, *parts)
+        self._jobs = RadioJobs(settings, clock, engine, *parts)
         parts = (self._inspection, self._plan, self._listener, clock)
-        self._orders = Orders(*parts, self._follows, self._report, self._asked.want)
-        self._hand = self._by_hand() if BUTTON in self._panel.fitted else None
+        self._server_commands = ServerCommands(*parts, self._show_reading, self._report, self._jobs.request)
+        self._button = self._button_actions() if BUTTON in self._panel.fitted else None
 
     async def run(self) -> None:
         """Listen and report for ever. Raises what nobody expected."""
@@ -109,13 +109,13 @@ class App:
         self._panel.begin()
         slot = {"version": VERSION, "slot": self._upkeep.info_fields()["slot"]}
         self._report(messages.RESET, dict(slot, cause=self._health.cause, crashes=self._health.crashes))
-        for name, handler in self._orders.table() + self._upkeep.handlers():
+        for name, handler in self._server_commands.handlers() + self._upkeep.handlers():
             self._commands.on(name, handler)
         tasks = [self._listen(), self._panel.run()]
-        if self._hand:
+        if self._button:
             from firmware.panel.button import Button
 
-            tasks.append(Button(self._board.BUTTON, self._hand.held, self._hand.pressed).run())
+            tasks.append(Button(self._board.BUTTON, self._button.on_hold, self._button.on_press).run())
         if self._upkeep.on_trial:
             tasks.append(self._upkeep.confirm_or_restart(self._link, self._plan.upload_soon))
         if self._wired:
@@ -125,13 +125,13 @@ class App:
     async def _listen(self):
         uploaded_ms = 0
         while True:
-            self._inspection.end_if_forgotten()
+            self._inspection.stop_if_expired()
             now_ms = self._clock.now_ms()
-            if self._asked.waits:
-                await self._do_asked()
+            if self._jobs.is_pending:
+                await self._run_job()
                 continue
-            self._asked.tick()
-            if self._settings["always_listen"] or self._inspection.id or self._listener.follows:
+            self._jobs.tick()
+            if self._settings["always_listen"] or self._inspection.id or self._listener.is_following:
                 await self._listen_step(now_ms)
                 self._sweep_if_due(INSPECTED_SWEEP_MS if self._inspection.id else SWEEP_MS)
                 continue
@@ -150,32 +150,32 @@ class App:
         self._panel.show(signal.UPLOADING)
         return await self._link.upload(max(deadline_ms, UPDATE_WINDOW_MS) if self._upkeep.is_pending else deadline_ms)
 
-    async def _do_asked(self):
+    async def _run_job(self):
         self._sweep()
-        await self._asked.do()
+        await self._jobs.run_pending()
         self._engine.coverage()  # what a self-test has heard is no part of an account
         self._swept_ms = self._clock.now_ms()
         self._plan.upload_soon()
 
     async def _listen_step(self, now_ms):
-        if not self._listener.follows:
+        if not self._listener.is_following:
             self._panel.reading = None
             quiet = signal.INSPECTING if self._inspection.id else signal.LISTENING
             self._panel.show(signal.FOUND if now_ms < self._shown_until_ms else quiet)
         await self._listener.step()
 
-    def _found(self, finding):
-        if self._asked.takes(finding):
+    def _on_finding(self, finding):
+        if self._jobs.handles(finding):
             return
         self._report(messages.FINDING, messages.finding_body(finding))
-        self._panel.take(finding, finding.event != CLEARED)
+        self._panel.record_finding(finding, finding.event != CLEARED)
         if finding.event == RAISED:
             self._shown_until_ms = self._clock.now_ms() + FOUND_SHOWN_MS
             self._panel.play(signal.ALARM)
 
-    def _follows(self, *reading):
+    def _show_reading(self, *reading):
         """Show how near the followed signal is, here and on the server."""
-        self._panel.follow(*reading)
+        self._panel.show_reading(*reading)
         self._link.live(*reading)
 
     def _sweep_if_due(self, every_ms):
@@ -194,7 +194,7 @@ class App:
         if self._spectrum:
             body["spectrum_sweeps"] = self._spectrum.sweeps - self._spectrum_swept
             self._spectrum_swept = self._spectrum.sweeps
-        self._panel.cover(body["channels"])
+        self._panel.add_coverage(body["channels"])
         self._swept_ms = now_ms
         self._report(messages.SWEEP, body)
         unload_modules.unload()
@@ -222,21 +222,23 @@ class App:
         fields.update(self._upkeep.info_fields())
         return fields
 
-    def _facts(self):
+    def _status(self):
         """What the display shows of the app's own."""
         inspection, now_ms = self._inspection, self._clock.now_ms()
-        word = self._asked.word or ("Sweep" if inspection.id else "Listening")
+        word = self._jobs.status_text or ("Sweep" if inspection.id else "Listening")
         for_s = (now_ms - inspection.began_ms) // 1000 if inspection.id else None
         connected = not self._link.problem and self._link.ever_ready
-        hint = self._hand.hint() if self._hand else ""
-        return Facts(
+        hint = self._button.hint() if self._button else ""
+        return DisplayStatus(
             self._settings["device"], word, for_s, self._settings["channels"], connected, self._journal.reports, hint
         )
 
-    def _by_hand(self):
-        from firmware.inspecting.button_actions import ByHand
+    def _button_actions(self):
+        from firmware.inspecting.button_actions import ButtonActions
 
-        return ByHand(self._inspection, self._panel, self._orders, lambda: self._journal.boot, self._asked)
+        return ButtonActions(
+            self._inspection, self._panel, self._server_commands, lambda: self._journal.boot, self._jobs
+        )
 
     async def _restart(self, last=None):
         """End this run on purpose; last() is called just before."""
@@ -282,7 +284,7 @@ def _spectrum(board, fitted):
     return radio
 
 
-def _ears(wlan, can):
+def _make_sniffer(wlan, can):
     if messages.SNIFF in can:
         return sniffer.Sniffer(wlan, sniffer.ALL_KINDS)
     if messages.SNIFF_MANAGEMENT in can:

@@ -1,1 +1,1 @@
-"""Inspections, and what a person or the server asks the sensor to do."""
+"""Inspections and what interrupts them: commands of the server, actions of the button, self-test, test signal."""

@@ -1,36 +1,36 @@
 """
-What takes the radio away from ordinary listening for a while, because somebody asked for it.
+Jobs that interrupt sniffing: self-test and test signal.
 
-    asked = Asked(app_parts...)
-    asked.want({})                     # a self-test: the arguments of its command
-    asked.want(EMITTER)                # send the test signal
-    if asked.waits: await asked.do()   # between two steps of the listener
-    if asked.takes(finding): ...       # it is the test signal: not to be reported
+    jobs = RadioJobs(settings, clock, ...)
+    jobs.request({})                              # a self-test: the arguments of its command
+    jobs.request(TEST_SIGNAL)                     # send the test signal
+    if jobs.is_pending: await jobs.run_pending()  # between two steps of the listener
+    if jobs.handles(finding): ...                 # a finding about the test signal, which is not reported
 
-The code of both is loaded when it is asked for.
+The code of both jobs is imported when one runs, to save heap.
 """
 
 from ansim import messages
 from firmware.panel import signal
 
-EMITTER = "emitter"
-EMIT_S = 600
+TEST_SIGNAL = "test_signal"
+TEST_SIGNAL_S = 600
 
 
-class Asked:
+class RadioJobs:
     """
-    settings, clock, engine, listener, panel, health   as in their files
-    wlan     network.WLAN of the station
-    way      the uplink; the test signal is sent by it, so it must be Wi-Fi
-    ears     a radio.sniffer.Sniffer or None
-    tell     function(kind, body) that makes a report
+    settings, clock, engine, listener, panel, health   as in their modules
+    wlan     network.WLAN of the station interface
+    uplink   the uplink; the test signal is sent over it, so it must be Wi-Fi
+    sniffer  a radio.sniffer.Sniffer or None
+    report   function(kind, body) that appends a report to the journal
 
-    word     what it does now, for the display; "" if nothing
-    address  of the emitter that runs, else ""
+    status_text  the running job, for the display; "" if none runs
+    address      transmitter address of the running test signal, else ""
     """
 
-    def __init__(self, settings, clock, engine, listener, panel, health, wlan, way, ears, tell):
-        self.word = ""
+    def __init__(self, settings, clock, engine, listener, panel, health, wlan, uplink, sniffer, report):
+        self.status_text = ""
         self.address = ""
         self._settings = settings
         self._clock = clock
@@ -39,57 +39,61 @@ class Asked:
         self._panel = panel
         self._health = health
         self._wlan = wlan
-        self._way = way
-        self._ears = ears
-        self._tell = tell
-        self._wanted = {} if settings["selftest_at_start"] else None
-        self._test = None
-        self._emitter = None
+        self._uplink = uplink
+        self._sniffer = sniffer
+        self._report = report
+        self._pending = {} if settings["selftest_at_start"] else None
+        self._selftest = None
+        self._signal = None
 
     @property
-    def waits(self) -> bool:
-        """True if something is to be done."""
-        return self._wanted is not None
+    def is_pending(self) -> bool:
+        """True if a job waits for the radio."""
+        return self._pending is not None
 
-    def want(self, what) -> None:
-        """Do it as soon as the radio is free; what was wanted before and has not begun is forgotten."""
-        self._wanted = what
+    def request(self, job) -> None:
+        """
+        Run a job as soon as the radio is free; it replaces a pending one.
 
-    def takes(self, finding) -> bool:
-        """True if a Finding is about the test signal of a self-test."""
-        return self._test is not None and self._test.takes(finding)
+        job  TEST_SIGNAL, or the arguments of a self-test command
+        """
+        self._pending = job
+
+    def handles(self, finding) -> bool:
+        """Pass a Finding to the self-test; True if it is about the test signal and must not be reported."""
+        return self._selftest is not None and self._selftest.handles(finding)
 
     def stop(self) -> bool:
         """Stop sending the test signal; False if none is sent."""
-        if self._emitter is None:
+        if self._signal is None:
             return False
-        self._emitter.stop()
+        self._signal.stop()
         return True
 
     def tick(self) -> None:
-        """Call it between steps: in the end the emitter is a sender like any other."""
-        if self._test is not None and self._test.is_over(self._clock.now_ms()):
-            self._test = None
+        """Forget a self-test that is over, so that its emitter counts as any other. Call between steps."""
+        if self._selftest is not None and self._selftest.is_over(self._clock.now_ms()):
+            self._selftest = None
 
-    async def do(self) -> None:
-        """Do what is wanted."""
-        wanted, self._wanted = self._wanted, None
+    async def run_pending(self) -> None:
+        """Run the pending job to its end."""
+        job, self._pending = self._pending, None
         self._listener.stop()
-        if wanted == EMITTER:
-            await self._emit()
+        if job == TEST_SIGNAL:
+            await self._send_test_signal()
         else:
-            await self._run_test(wanted)
-        self.word = ""
+            await self._run_selftest(job)
+        self.status_text = ""
 
-    async def _run_test(self, args):
+    async def _run_selftest(self, args):
         from firmware.inspecting.selftest import Parts, SelfTest
 
-        self.word = "Self-test"
+        self.status_text = "Self-test"
         self._panel.show(signal.TESTING)
         parts = Parts(
             self._clock,
             self._wlan,
-            self._ears,
+            self._sniffer,
             self._listener.spectrum,
             self._settings["channels"],
             self._panel,
@@ -97,28 +101,28 @@ class Asked:
             self._engine.forget,
             self._health.feed_watchdog,
         )
-        self._test = test = SelfTest(parts, args.get("emitter", ""), args.get("quiet", False))
+        self._selftest = test = SelfTest(parts, args.get("emitter", ""), args.get("quiet", False))
         body = await test.run()
-        self._tell(messages.SELFTEST, body)
+        self._report(messages.SELFTEST, body)
         self._panel.failed = test.failed()
         self._panel.play(signal.PASSED if body["passed"] else signal.FAILED)
         print("self-test:", "passed" if body["passed"] else "failed: " + ", ".join(self._panel.failed))
 
-    async def _emit(self):
-        from firmware.inspecting.test_signal import Emitter
+    async def _send_test_signal(self):
+        from firmware.inspecting.test_signal import TestSignal
         from firmware.network.uplink import NoUplink
 
         if self._settings["uplink"] != "wifi":
             self._panel.play(signal.REFUSED)
             return
-        self._emitter = emitter = Emitter(self._wlan, self._way, self._clock)
-        self.word, self.address = "Test signal", emitter.address
+        self._signal = test_signal = TestSignal(self._wlan, self._uplink, self._clock)
+        self.status_text, self.address = "Test signal", test_signal.address
         print("test signal from", self.address)
         self._panel.show(signal.EMITTING)
         try:
-            await emitter.run(EMIT_S, self._health.feed_watchdog)
+            await test_signal.run(TEST_SIGNAL_S, self._health.feed_watchdog)
             self._panel.play(signal.STOPPED)
         except (NoUplink, OSError) as error:
             print("test signal:", error)
             self._panel.play(signal.REFUSED)
-        self._emitter, self.address = None, ""
+        self._signal, self.address = None, ""

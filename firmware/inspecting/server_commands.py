@@ -1,42 +1,42 @@
 """
-What the server may order: one short function for each command.
+Handlers of the server's commands.
 
-    for name, handler in Orders(inspection, plan, listener, clock, told, report, test).table():
+    for name, handler in ServerCommands(inspection, plan, listener, clock, on_reading, report, request_selftest).handlers():
         commands.on(name, handler)
 
 A handler gets the checked arguments (ansim/downlink_rules.py) and the command's id. It
 returns nothing when it is done, a code of ansim/refusals.py when it refuses, or a function to call once the
-answer is out. TIME is answered by the clock itself (commands.py); what concerns the sensor's own
-upkeep is in upkeep.py.
+acknowledgement is sent. TIME is handled in network/commands.py; commands about the sensor's own
+maintenance in maintenance/upkeep.py.
 """
 
 from ansim import messages, refusals
 from ansim.frame_header import address_bytes
 from firmware.inspecting.inspection import CMD
 
-FOLLOW_UPLOAD_MS = 10_000  # a Wi-Fi sensor that follows a signal shows the server so often how near it is
+FOLLOW_UPLOAD_MS = 10_000  # how often a Wi-Fi sensor uploads readings while it follows a signal
 
 
-class Orders:
+class ServerCommands:
     """
-    inspection, plan, listener, clock   as in inspection.py, radio/plan.py, radio/listener.py, clock.py
-    told                                function(subject, rssi_dbm, smoothed_dbm, sigma_db, trend) of what is followed
-    tell                                function(kind, body) that makes a report
-    test                                function(args): begin a self-test soon
+    inspection, plan, listener, clock   an Inspection, a Plan, a Listener and a Clock
+    on_reading                          function(subject, rssi_dbm, smoothed_dbm, sigma_db, trend) for a followed signal
+    report                              function(kind, body) that appends a report to the journal
+    request_selftest                    function(args)
     """
 
-    def __init__(self, inspection, plan, listener, clock, told, tell, test):
+    def __init__(self, inspection, plan, listener, clock, on_reading, report, request_selftest):
         self._inspection = inspection
         self._plan = plan
         self._listener = listener
         self._clock = clock
-        self._told = told
-        self._tell = tell
-        self._test = test
+        self._on_reading = on_reading
+        self._report = report
+        self._request_selftest = request_selftest
         self._channel = 0
 
-    def table(self) -> list:
-        """Return [(name of the command, handler), ...]."""
+    def handlers(self) -> list:
+        """Return [(command name, handler), ...]."""
         return [
             (messages.INSPECTION_START, self._inspection_start),
             (messages.INSPECTION_STOP, self._inspection_stop),
@@ -59,25 +59,25 @@ class Orders:
         self._plan.dwell_on(args["channel"], args["seconds"], self._clock.now_ms())
 
     @property
-    def follows(self) -> bool:
+    def is_following(self) -> bool:
         """True while a signal is followed to its source."""
-        return self._listener.follows
+        return self._listener.is_following
 
     def follow(self, subject: str, channel: int, seconds: int):
-        """Follow a transmitter for so long; return why not, None if it is done."""
-        from firmware.inspecting.follow import Follower  # not before: most sensors on a wall are never asked
+        """Follow a transmitter for `seconds`; return the reason of a refusal, else None."""
+        from firmware.inspecting.follow import Follower  # here, because most fixed sensors never need it
 
-        if not self._listener.sniffs:
+        if not self._listener.has_sniffer:
             return refusals.NO_SNIFFER
         now_ms = self._clock.now_ms()
         self._channel = channel
         self._plan.dwell_on(channel, seconds, now_ms, FOLLOW_UPLOAD_MS)
         until_ms = now_ms + seconds * 1000
-        self._listener.follow(Follower(address_bytes(subject), until_ms, self._told))
+        self._listener.follow(Follower(address_bytes(subject), until_ms, self._on_reading))
         return None
 
-    def unfollow(self) -> None:
-        """Listen to everything again."""
+    def stop_following(self) -> None:
+        """Return to the ordinary plan."""
         self._plan.dwell_on(self._channel, 0, self._clock.now_ms())
         self._listener.follow(None)
 
@@ -87,12 +87,12 @@ class Orders:
     def _selftest(self, args, command_id):
         if self._inspection.id:
             return refusals.INSPECTION_RUNNING
-        self._test(args)
+        self._request_selftest(args)
         return None
 
     def _stimulus(self, args, command_id):
         from ansim.detect.stimulus import BadSlots, Stimulus
-        from firmware.inspecting.stimulus_test import Watch
+        from firmware.inspecting.stimulus_test import StimulusTest
 
         now_ms = self._clock.now_ms()
         try:
@@ -102,5 +102,5 @@ class Orders:
         test.begin(now_ms)
         last = args["slots"][-1]
         self._plan.dwell_on(args["channel"], (last[0] + last[1]) // 1000 + 2, now_ms)
-        self._listener.watch(Watch(test, args["channel"], self._tell))
+        self._listener.test_stimulus(StimulusTest(test, args["channel"], self._report))
         return None

@@ -1,35 +1,35 @@
 """
-Watch one stream while somebody moves, or keeps still, as the panel asks: the stimulus test on the device.
+The stimulus test on the device: watch one stream while the panel asks a person to move or to keep still.
 
-    listener.watch(Watch(test, 6, tell))       # until its last slot is over; then tell() has the result
+    listener.test_stimulus(StimulusTest(test, 6, report))       # report() gets the result after the last slot
 """
 
 from ansim import messages
 
 
-class Watch:
+class StimulusTest:
     """
     test     an ansim.detect.stimulus.Stimulus that has begun
     channel  of the stream
-    tell     function(kind, body) that makes a report
+    report   function(kind, body) that appends a report to the journal
     """
 
-    def __init__(self, test, channel: int, tell):
+    def __init__(self, test, channel: int, report):
         self.take = test.take
         self._test = test
         self._channel = channel
-        self._tell = tell
+        self._report = report
 
     def tick(self, channel: int, from_ms: int, to_ms: int) -> bool:
-        """The sniffer was on a channel from then to now; False when the test is over."""
+        """Note that the sniffer was on a channel in this time; return False once the test is over."""
         if channel == self._channel:
             self._test.listening(from_ms, to_ms)
         if not self._test.over(to_ms):
             return True
-        self._tell(messages.STIMULUS, _body(self._test.result()))
+        self._report(messages.STIMULUS, _body(self._test.result()))
         return False
 
 
 def _body(result):
     names = ("subject", "slots", "p_ppm", "effect_permille", "heard_permille")
-    return {names[at]: result[at] for at in range(len(names))}
+    return {names[index]: result[index] for index in range(len(names))}

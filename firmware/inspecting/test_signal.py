@@ -1,18 +1,17 @@
 """
-Send the test signal: traffic in the shape of a small camera's, for a sensor that is being tested.
+The test signal: traffic shaped like a small camera's, sent for another sensor under test.
 
-    emitter = Emitter(wlan, uplink, clock)
-    print(emitter.address)                  # what the sensor under test must find
-    await emitter.run(600, feed)            # joins the network of the settings, sends, leaves
+    test_signal = TestSignal(wlan, uplink, clock)
+    print(test_signal.address)              # the address that the sensor under test must find
+    await test_signal.run(600, feed)        # joins a network of the settings, sends, leaves
 
-or at the board's prompt, until Ctrl-C, with any network and no settings:
+At the board's prompt, until Ctrl-C, with any network and no settings:
 
     >>> from firmware.inspecting.test_signal import main; main("ssid", "password")
 
-UDP packets go to the access point's own address, port 9 (discard): nobody has to answer. Sizes and
-times are those of the "camera_pppp" pattern in tools/traffic/patterns.py: 15 frames a second, a key frame six
-times as large every two seconds, packets of at most 1,060 bytes with 0.6 ms between them. There is
-no picture in them.
+UDP packets go to the access point's own address, port 9 (discard), so no answer is needed. Sizes and
+times follow the "camera_pppp" pattern in tools/traffic/patterns.py: 15 frames a second, a key frame six
+times as large every two seconds, packets of at most 1,060 bytes, 0.6 ms apart. They contain no picture.
 """
 
 import asyncio
@@ -27,11 +26,11 @@ MTU = 1060  # longest IP packet
 HEADERS = 28  # IP and UDP
 DISCARD_PORT = 9
 JOIN_MS = 20_000
-REFUSED_MS = 5  # the radio's buffers are full; then the packet is sent again
+RETRY_MS = 5  # wait while the radio's buffers are full, then send the packet again
 
 
 def frame_sizes(kbps: int = KBPS):
-    """Yield the bytes of one video frame after another, for ever: key frames, and scenes now busy, now still."""
+    """Yield the sizes of video frames in bytes, for ever: key frames, and scenes with more or less movement."""
     mean = kbps * 125 // FPS
     other = mean * GOP // (KEY_RATIO + GOP - 1)
     activity = 100  # percent
@@ -43,13 +42,13 @@ def frame_sizes(kbps: int = KBPS):
         number += 1
 
 
-class Emitter:
+class TestSignal:
     """
-    wlan    network.WLAN of the station
+    wlan    network.WLAN of the station interface
     uplink  an uplink.Wifi on it
-    clock   as firmware/network/clock.py
+    clock   a Clock
 
-    sent, refused  packets
+    sent, refused  numbers of packets
     """
 
     def __init__(self, wlan, uplink, clock):
@@ -62,29 +61,29 @@ class Emitter:
 
     @property
     def address(self) -> str:
-        """Its transmitter address, as findings say it."""
+        """The transmitter address, as in findings."""
         return ":".join(["%02x" % byte for byte in self._wlan.config("mac")])
 
     def stop(self) -> None:
-        """Let run() end."""
+        """Make run() return."""
         self._stopped = True
 
     async def run(self, seconds: int, feed) -> None:
-        """Send for so long. Raises uplink.NoUplink."""
+        """Send for `seconds`, or until stop(). Raises uplink.NoUplink."""
         import socket
 
         await self._uplink.join(JOIN_MS)
         target = socket.getaddrinfo(self._wlan.ifconfig()[2], DISCARD_PORT)[0][-1]
-        line = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        line.setblocking(False)
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.setblocking(False)
         try:
-            await self._stream(lambda data: line.sendto(data, target), seconds, feed)
+            await self._stream(lambda data: sock.sendto(data, target), seconds, feed)
         finally:
-            line.close()
+            sock.close()
             self._uplink.leave()
 
     async def _stream(self, send, seconds, feed):
-        """Call send(bytes) as a camera would."""
+        """Call send(bytes) with the sizes and times of a camera."""
         packet = memoryview(bytearray(MTU - HEADERS))
         began_ms = self._clock.now_ms()
         until_ms = began_ms + seconds * 1000
@@ -93,15 +92,15 @@ class Emitter:
             while size > 0:
                 if self._stopped or self._clock.now_ms() >= until_ms:
                     return
-                part = min(size, len(packet))
-                if self._try(send, packet[:part]):
-                    size -= part
+                length = min(size, len(packet))
+                if self._try_send(send, packet[:length]):
+                    size -= length
                     time.sleep_us(600)
                 else:
-                    await asyncio.sleep_ms(REFUSED_MS)
+                    await asyncio.sleep_ms(RETRY_MS)
             feed()
 
-    def _try(self, send, data):
+    def _try_send(self, send, data):
         try:
             send(data)
         except OSError:
@@ -112,7 +111,7 @@ class Emitter:
 
 
 def main(ssid="", password=""):
-    """Send until Ctrl-C, by a network that is given or those of the settings."""
+    """Send until Ctrl-C over the network `ssid`, or over one of the settings."""
     import network
 
     from ansim.settings import load
@@ -122,6 +121,6 @@ def main(ssid="", password=""):
     networks = [{"ssid": ssid, "password": password}] if ssid else load("/settings.json")["wifi"]
     wlan = network.WLAN(network.WLAN.IF_STA)
     wlan.active(True)
-    emitter = Emitter(wlan, Wifi(wlan, networks), Clock())
-    print("Test signal from %s; Ctrl-C ends it" % emitter.address)
-    asyncio.run(emitter.run(1 << 30, lambda: None))
+    test_signal = TestSignal(wlan, Wifi(wlan, networks), Clock())
+    print("Test signal from %s; Ctrl-C ends it" % test_signal.address)
+    asyncio.run(test_signal.run(1 << 30, lambda: None))

@@ -1,1 +1,1 @@
-"""The panel: signal.py is the light and the buzzer, the other parts are loaded only where they are fitted."""
+"""The panel: light and buzzer (signal.py), and the parts that are imported only where they are fitted."""

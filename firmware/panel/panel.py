@@ -1,12 +1,12 @@
 """
-The panel as a whole: light, buzzer, display and battery, as far as they are fitted.
+The panel: light, buzzer, display and battery, as far as they are fitted.
 
-    panel = Panel(board, fitted, facts)
+    panel = Panel(board, fitted, status)
     panel.begin()
     panel.show(signal.LISTENING)
-    await panel.run()                  # for ever; a display that fails is left out, nothing else stops
+    await panel.run()                  # for ever; a display that fails is dropped, the rest goes on
 
-Works without any network. What the button does is in by_hand.py.
+Works without a network. Actions of the button are in inspecting/button_actions.py.
 """
 
 import asyncio
@@ -18,123 +18,126 @@ from firmware.panel.signal import LOST, LOW_BATTERY, Signal, beat, step_of
 LED, BUZZER, BUTTON, BATTERY, OLED, NRF24 = "led", "buzzer", "button", "battery", "oled", "nrf24"
 
 DRAW_MS = 500
-WEIGH_MS = 60_000
+BATTERY_MS = 60_000
 LOW_PERCENT = 10
-COVERED_MS = 3000  # on one channel: as the server asks of an inspection (server/services/inspecting/coverage.py)
-MOST_FOUND = 6
+COVERED_MS = 3000  # for each channel, as in server/services/inspecting/coverage.py
+MAX_FINDINGS = 6
 
 # device      the sensor's name
-# word        what it does, up to 10 characters
-# for_s       since when, in seconds; None where that says nothing
+# activity    up to 10 characters
+# elapsed_s   seconds since the activity began; None if not shown
 # channels    the channels of the settings
-# connected   the broker is reached, or was in the last upload
-# waiting     reports that are not confirmed yet
+# connected   the broker is connected, or was in the last upload
+# waiting     number of reports that are not confirmed yet
 # hint        what the button does now, up to 16 characters
-Facts = namedtuple("Facts", ("device", "word", "for_s", "channels", "connected", "waiting", "hint"))
+DisplayStatus = namedtuple(
+    "DisplayStatus", ("device", "activity", "elapsed_s", "channels", "connected", "waiting", "hint")
+)
 
 
 class Panel:
     """
     board   a module of firmware/boards
-    fitted  names of the parts that are there, see ansim/settings.py
-    facts   facts() returns a Facts; asked only if there is a display
+    fitted  names of the fitted parts, see ansim/settings.py
+    status  function that returns a DisplayStatus; called only if there is a display
 
-    found    {subject: (channel, rssi_dbm)} of what is raised now, MOST_FOUND at most
-    failed   names of the checks that the last self-test found wanting
-    reading  (subject, a proximity Reading's levels and trend) while a signal is followed, else None
+    findings         {subject: (channel, rssi_dbm)} of raised findings, at most MAX_FINDINGS
+    failed           names of the checks that failed in the last self-test
+    reading          (subject, smoothed_dbm, trend) while a signal is followed, else None
+    battery_percent  None if it is not known
     """
 
-    def __init__(self, board, fitted, facts):
-        self.found = {}
+    def __init__(self, board, fitted, status):
+        self.findings = {}
         self.failed = []
         self.reading = None
         self.battery_percent = None
         self._board = board
         self._fitted = list(fitted)
-        self._facts = facts
+        self._status = status
         self._signal = Signal(board.LED if LED in fitted else None, board.LED_ON, self._pin(BUZZER, board.BUZZER))
         self._screen = None
-        self._covered = {}  # channel -> ms
-        self._weighed_ms = None
+        self._listened_ms = {}  # by channel
+        self._battery_ms = None  # when the battery was read
         self.show = self._signal.show
         self.play = self._signal.play
 
     @property
     def fitted(self) -> list:
-        """The parts that are there and answer."""
+        """The fitted parts that answer."""
         return self._fitted
 
     def begin(self) -> None:
-        """Look for what is fitted."""
+        """Start the display and read the battery, if fitted."""
         if OLED in self._fitted:
             from firmware.panel.screen import Screen
 
             self._screen = Screen(self._board.OLED)
-            self._try(self._screen.begin)
-        self._weigh()
+            self._draw(self._screen.begin)
+        self._read_battery()
 
     async def run(self) -> None:
-        """Blink, sound, draw and weigh the battery for ever."""
+        """Run the light and the buzzer, draw the display and read the battery for ever."""
         tasks = [self._signal.run()]
         if self._screen or BATTERY in self._fitted:
-            tasks.append(self._watch())
+            tasks.append(self._refresh())
         await asyncio.gather(*tasks)
 
-    def take(self, finding, is_raised: bool) -> None:
-        """Remember what is raised, so that it can be followed without a server."""
+    def record_finding(self, finding, is_raised: bool) -> None:
+        """Keep a raised finding, so that it can be followed without a server; remove a cleared one."""
         if not is_raised:
-            self.found.pop(finding.subject, None)
-        elif finding.subject in self.found or len(self.found) < MOST_FOUND:
-            self.found[finding.subject] = (finding.channel, finding.rssi_dbm)
+            self.findings.pop(finding.subject, None)
+        elif finding.subject in self.findings or len(self.findings) < MAX_FINDINGS:
+            self.findings[finding.subject] = (finding.channel, finding.rssi_dbm)
 
-    def forget(self) -> None:
-        """A new inspection: nothing is found or covered yet."""
-        self.found.clear()
-        self._covered.clear()
+    def reset(self) -> None:
+        """Clear findings and coverage for a new inspection."""
+        self.findings.clear()
+        self._listened_ms.clear()
 
-    def cover(self, channels) -> None:
-        """Add the rows of a sweep report: what was listened to."""
+    def add_coverage(self, channels) -> None:
+        """Add the channel rows of a sweep report."""
         for row in channels:
-            self._covered[row[0]] = min(COVERED_MS, self._covered.get(row[0], 0) + row[1])
+            self._listened_ms[row[0]] = min(COVERED_MS, self._listened_ms.get(row[0], 0) + row[1])
 
     def covered_permille(self, channels) -> int:
-        """Return how much of the listening an inspection needs has been done."""
-        done = sum([self._covered.get(channel, 0) for channel in channels])
-        return done * 1000 // (COVERED_MS * len(channels))
+        """Return the share of the listening that an inspection needs, up to 1000."""
+        listened_ms = sum([self._listened_ms.get(channel, 0) for channel in channels])
+        return listened_ms * 1000 // (COVERED_MS * len(channels))
 
-    def follow(self, subject, rssi_dbm, smoothed_dbm, sigma_db, trend) -> None:
-        """Show and sound the level of the signal that is followed."""
+    def show_reading(self, subject, rssi_dbm, smoothed_dbm, sigma_db, trend) -> None:
+        """Show and sound the level of the followed signal."""
         self.reading = (subject, smoothed_dbm, trend)
         self.show(LOST if trend == "lost" else beat(step_of(smoothed_dbm)))
 
     def _pin(self, part, number):
         return number if part in self._fitted else None
 
-    async def _watch(self):
+    async def _refresh(self):
         while True:
             await asyncio.sleep_ms(DRAW_MS)
-            self._weigh()
+            self._read_battery()
             if self._screen:
-                self._try(lambda: self._screen.draw(self._facts(), self))  # pyright: ignore[reportOptionalMemberAccess]
+                self._draw(lambda: self._screen.draw(self._status(), self))  # pyright: ignore[reportOptionalMemberAccess]
 
-    def _try(self, work):
-        """A loose wire of the display stops nothing."""
+    def _draw(self, draw):
+        """Call draw(); drop the display if it does not answer, as with a loose wire."""
         try:
-            work()
+            draw()
         except OSError as error:
             print("display:", error)
             self._screen = None
             self._fitted.remove(OLED)
 
-    def _weigh(self):
+    def _read_battery(self):
         now_ms = time.ticks_ms()
         if BATTERY not in self._fitted or (
-            self._weighed_ms is not None and time.ticks_diff(now_ms, self._weighed_ms) < WEIGH_MS
+            self._battery_ms is not None and time.ticks_diff(now_ms, self._battery_ms) < BATTERY_MS
         ):
             return
         from firmware.panel import battery
 
-        self._weighed_ms = now_ms
-        self.battery_percent = percent = battery.percent(self._board)
+        self._battery_ms = now_ms
+        self.battery_percent = percent = battery.read_percent(self._board)
         if percent is not None and percent <= LOW_PERCENT:
             self.play(LOW_BATTERY)

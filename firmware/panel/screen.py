@@ -1,11 +1,11 @@
 """
-What the display says: eight lines of English, because the display's own letters are ASCII.
+Contents of the display: eight lines in English, because the display's font is ASCII.
 
     screen = Screen(board.OLED)
     screen.begin()                       # raises OSError
-    screen.draw(facts, panel)            # panel.Facts; raises OSError
+    screen.draw(status, panel)           # a panel.DisplayStatus; raises OSError
 
-It says "camera-like" and never more than that: only a person confirms a camera.
+The strongest word is "camera-like": only a person confirms a camera.
 """
 
 from firmware.panel.oled import CHARACTERS, WIDTH, Oled
@@ -20,41 +20,40 @@ class Screen:
     def __init__(self, pins):
         self._oled = Oled(pins)
         self.begin = self._oled.begin
-        self._was_following = False
 
-    def draw(self, facts, panel) -> None:
-        """Show a Facts, and what the panel knows."""
+    def draw(self, status, panel) -> None:
+        """Show a DisplayStatus and the panel's own values."""
         line = self._oled.line
         percent = panel.battery_percent
         right = "" if percent is None else "%d%%" % percent
-        line(0, _both(facts.device, right))
+        line(0, _justify(status.device, right))
         if panel.reading:
             self._draw_reading(panel.reading)
         else:
-            time = "" if facts.for_s is None else "%d:%02d" % (facts.for_s // 60, facts.for_s % 60)
-            line(1, _both(facts.word, time))
+            time = "" if status.elapsed_s is None else "%d:%02d" % (status.elapsed_s // 60, status.elapsed_s % 60)
+            line(1, _justify(status.activity, time))
             line(2, "")
-            permille = panel.covered_permille(facts.channels)
-            line(3, _both("covered", "%d%%" % (permille // 10)), WIDTH * permille // 1000)
+            permille = panel.covered_permille(status.channels)
+            line(3, _justify("covered", "%d%%" % (permille // 10)), WIDTH * permille // 1000)
             line(4, "FAILED " + panel.failed[0] if panel.failed else "")
-            line(5, _both("camera-like", "%d" % len(panel.found)))
-            uplink = "" if facts.connected else "offline"
-            # In one call: cleared first, it would flicker twice a second.
-            line(6, _both(uplink, "%d wait" % facts.waiting) if facts.waiting else uplink)
-        line(7, facts.hint)
+            line(5, _justify("camera-like", "%d" % len(panel.findings)))
+            uplink = "" if status.connected else "offline"
+            # In one call, because clearing the line first would flicker twice a second.
+            line(6, _justify(uplink, "%d wait" % status.waiting) if status.waiting else uplink)
+        line(7, status.hint)
 
     def _draw_reading(self, reading):
         subject, smoothed_dbm, trend = reading
         line = self._oled.line
         line(1, "near " + subject[-11:])
         self._oled.big(2, "---" if trend == "lost" else "%d" % smoothed_dbm)
-        line(5, _both(_TRENDS[trend], "dBm"))
+        line(5, _justify(_TRENDS[trend], "dBm"))
         filled = 0 if trend == "lost" else WIDTH * (step_of(smoothed_dbm) + 1) // STEPS
         line(6, "", filled)
 
 
-def _both(left, right):
-    """Return a line with one text at its left and one at its right; the left gives way."""
-    room = CHARACTERS - len(right)
-    left = left[: room - 1] if right else left[:room]
-    return left + " " * (room - len(left)) + right
+def _justify(left, right):
+    """Return a full line with one text at its left and one at its right; the left one is cut if necessary."""
+    width = CHARACTERS - len(right)
+    left = left[: width - 1] if right else left[:width]
+    return left + " " * (width - len(left)) + right

@@ -1,20 +1,20 @@
 """
-The light and the buzzer: what the sensor is doing, in rhythms that need neither colour nor hearing.
+Patterns of the light and the buzzer; their rhythms can be told apart without colour and without sound.
 
     signal = Signal(board.LED, board.LED_ON, board.BUZZER)
     signal.show(LISTENING)       # from now on
-    signal.play(PASSED)          # once, in between
+    signal.play(PASSED)          # once, then the shown pattern goes on
     await signal.run()           # for ever
 
-A pattern is (tone in Hz, on ms, off ms, on ms, off ms, ...); tone 0 is for the light only. The
-buzzer, or a vibration motor in its place, follows the light's rhythm, so each sense alone is enough.
-docs/sensor.md describes every pattern.
+A pattern is (tone in Hz, on ms, off ms, on ms, off ms, ...); tone 0 is for the light only. The buzzer,
+or a vibration motor in its place, follows the light's rhythm, so that seeing, hearing or feeling it is
+enough. docs/sensor.md describes every pattern.
 """
 
 import asyncio
 import time
 
-# Shown for as long as it is so.
+# Shown as long as the state lasts.
 STARTING = (0, 1000, 0)
 LISTENING = (0, 40, 2960)
 INSPECTING = (0, 40, 200, 40, 2720)
@@ -24,19 +24,19 @@ IDLE = (0, 40, 9960)
 FAULT = (0, 100, 150, 100, 150, 100, 900)  # look at the console
 TESTING = (0, 300, 300)
 EMITTING = (0, 900, 100)
-LOST = (0, 40, 3960)  # following a signal that is not heard
+LOST = (0, 40, 3960)  # a followed signal is not heard
 
 # Played once.
 ALARM = (2400, 400, 200, 400, 200, 400, 600)
 STARTED = (1600, 150, 300)
 STOPPED = (1600, 150, 150, 150, 300)
-HOLD = (1600, 60, 60)  # the button has been held long enough for the next thing
+HOLD = (1600, 60, 60)  # the button has been held long enough for the next action
 REFUSED = (300, 800, 300)
 PASSED = (1600, 1500, 500)
 FAILED = (300, 150, 150, 150, 150, 150, 150, 150, 900)
 LOW_BATTERY = (600, 60, 240, 60, 240, 60, 600)
 
-# Following a signal: a beat for each step of 8 dB, -90 dBm and less to -34 dBm and more.
+# For a followed signal: one beat for each step of 8 dB, from -90 dBm and below to -34 dBm and above.
 STEPS = 8
 _WEAKEST_DBM, _STEP_DB = -90, 8
 _BEAT_ON_MS = 30
@@ -47,22 +47,22 @@ _LOUD = 32768  # half of each period: a passive buzzer's loudest
 
 
 def step_of(level_dbm: int) -> int:
-    """Return the beat for a level, 0..STEPS - 1; a nearer sender has a higher one."""
+    """Return the step of a level, 0..STEPS - 1; a nearer transmitter has a higher one."""
     return max(0, min(STEPS - 1, (level_dbm - _WEAKEST_DBM) // _STEP_DB))
 
 
 def beat(step: int):
-    """Return the pattern of a step: faster and higher the nearer it is."""
+    """Return the pattern of a step; a nearer one is faster and has a higher tone."""
     return (_TONES_HZ[step], _BEAT_ON_MS, _BEATS_MS[step] - _BEAT_ON_MS)
 
 
 class Signal:
     """
-    pin     GPIO number of the light, None if there is none
-    level   the level that lights it
-    buzzer  GPIO number of a passive buzzer, None if there is none
+    pin     GPIO number of the light, None without one
+    level   the level that switches it on
+    buzzer  GPIO number of a passive buzzer, None without one
 
-    Nothing is switched on before the first pattern runs.
+    No pin is touched before the first pattern runs.
     """
 
     def __init__(self, pin, level: int, buzzer=None):
@@ -76,39 +76,39 @@ class Signal:
         self._changed = asyncio.Event()
 
     def show(self, pattern) -> None:
-        """Change to another pattern, at once unless one is being played."""
+        """Change to another pattern: at once, or when the played one ends."""
         if pattern != self._pattern:
             self._pattern = pattern
             if self._once is None:
                 self._changed.set()
 
     def play(self, pattern) -> None:
-        """Show a pattern once, at once; the last one asked for is the one that plays."""
+        """Show a pattern once, now; it replaces one that is being played."""
         self._once = pattern
         self._changed.set()
 
     async def run(self) -> None:
-        """Blink and sound for ever."""
+        """Run the patterns for ever."""
         while True:
             self._changed.clear()
             pattern = self._once or self._pattern
-            if await self._go_through(pattern) and pattern is self._once:
+            if await self._run_pattern(pattern) and pattern is self._once:
                 self._once = None
 
     def blink_for(self, pattern, ms: int) -> None:
-        """Blink without a scheduler, when there is nothing else to run."""
+        """Show a pattern without a scheduler, blocking, for `ms`."""
         until_ms = time.ticks_add(time.ticks_ms(), ms)
         while time.ticks_diff(until_ms, time.ticks_ms()) > 0:
-            for place in range(1, len(pattern)):
-                self._set(place % 2 == 1, pattern[0])
-                time.sleep_ms(pattern[place])
+            for index in range(1, len(pattern)):
+                self._set(index % 2 == 1, pattern[0])
+                time.sleep_ms(pattern[index])
 
-    async def _go_through(self, pattern):
-        """Return False if another pattern is wanted before the end of this one."""
-        for place in range(1, len(pattern)):
-            self._set(place % 2 == 1, pattern[0])
+    async def _run_pattern(self, pattern):
+        """Run a pattern once; return False if another one replaced it before its end."""
+        for index in range(1, len(pattern)):
+            self._set(index % 2 == 1, pattern[0])
             try:
-                await asyncio.wait_for_ms(self._changed.wait(), pattern[place])
+                await asyncio.wait_for_ms(self._changed.wait(), pattern[index])
                 return False
             except asyncio.TimeoutError:
                 pass

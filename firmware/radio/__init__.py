@@ -1,1 +1,1 @@
-"""The radios: each file knows one of them and hands on what it heard. plan.py says whose turn it is."""
+"""One module per radio, each of which hands on what it receives; plan.py decides which radio is used when."""

@@ -1,10 +1,10 @@
 """
-Bluetooth LE advertisements, passively: the sensor itself sends nothing.
+Passive scan for Bluetooth LE advertisements; the sensor itself sends nothing.
 
     await listen(3000, clock.now_ms, engine.advertisement)
 
-Bluetooth is on only while this runs: beside the sniffer it makes the chip unstable, and
-beside a connection it takes memory that TLS needs.
+Bluetooth is on only during the scan: together with the sniffer it makes the chip unstable, and during a
+connection it takes memory that TLS needs.
 """
 
 import asyncio
@@ -14,13 +14,13 @@ from ansim.observation import Advertisement
 
 try:
     import bluetooth
-except ImportError:  # a chip or a build without
+except ImportError:  # a chip or a build without Bluetooth
     bluetooth = None
 
 INTERVAL_US = 60_000
-WINDOW_US = 55_000  # nearly always: nobody else needs the antenna now
-QUEUE = 48  # advertisements that wait for the next look
-LOOK_MS = 30
+WINDOW_US = 55_000  # nearly all of the interval: nothing else needs the antenna now
+QUEUE = 48  # advertisements
+DRAIN_MS = 30
 
 _IRQ_SCAN_RESULT = 5
 _IRQ_SCAN_DONE = 6
@@ -31,52 +31,51 @@ def is_available() -> bool:
     return bluetooth is not None
 
 
-async def listen(duration_ms: int, now_ms, take) -> int:
+async def listen(duration_ms: int, now_ms, on_advertisement) -> int:
     """
-    Listen for a while and call take(Advertisement) for what is heard.
+    Scan for a while and call on_advertisement(Advertisement) for each one.
 
     now_ms  function that returns the sensor's time
 
-    Returns how many had to be left out because too many came at once. Raises OSError if the
-    radio refuses.
+    Returns how many were dropped because the queue was full. Raises OSError if the radio refuses.
     """
-    ear = _Ear()
+    queue = _Queue()
     ble = bluetooth.BLE()
     ble.active(True)
     try:
-        ble.irq(ear.hear)
+        ble.irq(queue.on_event)
         ble.gap_scan(duration_ms, INTERVAL_US, WINDOW_US, False)
-        until_ms = now_ms() + duration_ms + 500  # if the end is never announced
-        while not ear.done and now_ms() < until_ms:
-            await asyncio.sleep_ms(LOOK_MS)
-            ear.hand_over(now_ms(), take)
-        ear.hand_over(now_ms(), take)
+        until_ms = now_ms() + duration_ms + 500  # in case the end of the scan is never announced
+        while not queue.is_done and now_ms() < until_ms:
+            await asyncio.sleep_ms(DRAIN_MS)
+            queue.drain(now_ms(), on_advertisement)
+        queue.drain(now_ms(), on_advertisement)
     finally:
         ble.irq(None)  # pyright: ignore[reportArgumentType]
         ble.active(False)
-    return ear.dropped
+    return queue.dropped
 
 
-class _Ear:
-    """What the interrupt handler fills and the task empties."""
+class _Queue:
+    """Advertisements on their way from the interrupt handler to the task."""
 
     def __init__(self):
-        self.done = False
+        self.is_done = False
         self.dropped = 0
-        self._heard = deque((), QUEUE)
+        self._advertisements = deque((), QUEUE)
 
-    def hear(self, event, data):
+    def on_event(self, event, data):
         if event == _IRQ_SCAN_RESULT:
-            if len(self._heard) == QUEUE:
+            if len(self._advertisements) == QUEUE:
                 self.dropped += 1
                 return
             address_type, address, _, rssi_dbm, payload = data
-            # Both are only lent: the next advertisement overwrites them.
-            self._heard.append((address_type & 1, bytes(address), rssi_dbm, bytes(payload)))  # pyright: ignore[reportArgumentType]
+            # Copies, because the next advertisement overwrites both buffers.
+            self._advertisements.append((address_type & 1, bytes(address), rssi_dbm, bytes(payload)))  # pyright: ignore[reportArgumentType]
         elif event == _IRQ_SCAN_DONE:
-            self.done = True
+            self.is_done = True
 
-    def hand_over(self, at_ms, take):
-        while self._heard:
-            address_type, address, rssi_dbm, payload = self._heard.popleft()  # pyright: ignore[reportGeneralTypeIssues]
-            take(Advertisement(at_ms, address, address_type, rssi_dbm, payload))
+    def drain(self, at_ms, on_advertisement):
+        while self._advertisements:
+            address_type, address, rssi_dbm, payload = self._advertisements.popleft()  # pyright: ignore[reportGeneralTypeIssues]
+            on_advertisement(Advertisement(at_ms, address, address_type, rssi_dbm, payload))

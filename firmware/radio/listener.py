@@ -1,11 +1,11 @@
 """
-Carries out the plan: one radio after the other, and everything heard goes to the engine.
+Carries out the plan: runs one radio after the other and passes all observations to the engine.
 
-    listener = Listener(plan, engine, clock, wlan, sniffer, report_finding, upload, health)
+    listener = Listener(plan, engine, clock, wlan, sniffer, on_finding, upload, health)
     while True:
         await listener.step()
 
-Only this file and the plan know the order of the radios; only the files beside it know a radio.
+Only this module and the plan know the order of the radios.
 """
 
 import asyncio
@@ -16,70 +16,67 @@ from ansim.frame_header import RECORD_BYTES
 from firmware.radio import ble, wifi_scan
 from firmware.radio import plan as phases
 
-DRAIN_MS = 40  # the ring holds 500 records: 12,000 a second
+DRAIN_MS = 40  # the ring holds 500 records, enough for 12,000 a second
 JUDGE_MS = 1000
-RADIO_FAILURES = 5  # in a row, then a reset has to help
+MAX_FAILURES = 5  # in a row; after that only a reset may help
 
 
 class RadioFailed(Exception):
-    """The radio refuses again and again."""
+    """The radio refused MAX_FAILURES times in a row."""
 
 
 class Listener:
     """
-    Hears, shows the engine what it heard, and hands on what the engine concludes.
+    Runs the radios, feeds the engine and passes on its findings.
 
-    plan, engine, clock   as in plan.py, ansim/detect/engine.py, clock.py
+    plan, engine, clock   a Plan, an Engine and a Clock
     wlan                  network.WLAN of the station interface, for scans
     sniffer               a radio.sniffer.Sniffer, None without the native module
-    found                 function(Finding)
+    on_finding            function(Finding)
     upload                async function(deadline_ms) -> delivered; called in an UPLOAD step
-    health                a health.Health
+    health                a Health
     spectrum              a radio.nrf24.Nrf24 that has begun, None without one
     """
 
-    def __init__(self, plan, engine, clock, wlan, sniffer, found, upload, health, spectrum=None):
-        self.deaf_ms = 0  # time not spent sniffing, since begin_account()
-        self.radio_errors = 0
-        self.ble_dropped = 0
+    def __init__(self, plan, engine, clock, wlan, sniffer, on_finding, upload, health, spectrum=None):
         self._plan = plan
         self._engine = engine
         self._clock = clock
         self._wlan = wlan
         self._sniffer = sniffer
-        self._found = found
+        self._on_finding = on_finding
         self._upload = upload
         self._health = health
         self._failures = 0
         self._follower = None
-        self._watched = None
+        self._stimulus_test = None
         self.spectrum = spectrum
 
     @property
-    def sniffs(self) -> bool:
-        """True if it has a sniffer at all."""
+    def has_sniffer(self) -> bool:
+        """True if this sensor has the native sniffer."""
         return self._sniffer is not None
 
     @property
-    def follows(self) -> bool:
-        """True while a follower is told what it asks for."""
+    def is_following(self) -> bool:
+        """True while a Follower gets the levels of its transmitter."""
         return self._follower is not None
 
     @property
     def ring_dropped(self) -> int:
-        """Frames lost because nobody read the sniffer's ring in time."""
+        """Number of frames lost because the sniffer's ring was full."""
         return self._sniffer.dropped if self._sniffer else 0
 
     def follow(self, follower) -> None:
-        """Tell a follow.Follower what it asks for, until it is over; None ends it."""
+        """Feed a follow.Follower until its time is over; None ends following at once."""
         self._follower = follower
 
-    def watch(self, one) -> None:
-        """Show a watch.Watch the frames, until its time is over; None ends it."""
-        self._watched = one
+    def test_stimulus(self, test) -> None:
+        """Feed a stimulus_test.StimulusTest until it is over."""
+        self._stimulus_test = test
 
     async def step(self) -> str:
-        """Do what the plan wants next; return the phase. Raises RadioFailed."""
+        """Run the plan's next step; return its phase. Raises RadioFailed."""
         now_ms = self._clock.now_ms()
         step = self._plan.next(now_ms, self._engine.candidates(now_ms))
         self._health.feed_watchdog()
@@ -87,12 +84,11 @@ class Listener:
             if step.phase in (phases.SNIFF, phases.DWELL):
                 await self._sniff(step)
             else:
-                await self._other(step)
+                await self._run_other(step)
             self._failures = 0
         except OSError as error:
-            self.radio_errors += 1
             self._failures += 1
-            if self._failures >= RADIO_FAILURES:
+            if self._failures >= MAX_FAILURES:
                 raise RadioFailed("%s: %s" % (step.phase, error))
             self.stop()
             self._wlan.active(False)  # the next step switches it on again
@@ -101,23 +97,23 @@ class Listener:
         return step.phase
 
     def stop(self) -> None:
-        """Stop sniffing; from now on nothing is heard."""
+        """Stop sniffing."""
         self._engine.tune(0, self._clock.now_ms())
         if self._sniffer:
             self._sniffer.stop()
             self._health.note_sniffing(False)
 
     async def _sniff(self, step):
-        # Marked before: a chip that dies in the very first call was sniffing, too.
+        # Before the first call, because the chip may crash in it.
         self._health.note_sniffing(True)
         await self._sniffer.tune(step.channel)
         began_ms = now_ms = judged_ms = self._clock.now_ms()
         self._engine.tune(step.channel, began_ms)
-        watched_ms = began_ms
+        tested_ms = began_ms
         may_be_quiet = step.phase == phases.SNIFF
         while now_ms - began_ms < step.duration_ms:
             await asyncio.sleep_ms(min(DRAIN_MS, step.duration_ms - (now_ms - began_ms)))
-            undecodable, dropped = self._sniffer.drain(self._take)
+            undecodable, dropped = self._sniffer.drain(self._on_records)
             self._engine.lost(undecodable, dropped)
             now_ms = self._clock.now_ms()
             may_be_quiet = may_be_quiet and not undecodable
@@ -127,54 +123,51 @@ class Listener:
                 may_be_quiet = False
             if self._follower is not None and not self._follower.tick(now_ms):
                 self._follower = None
-            if self._watched is not None:
-                if not self._watched.tick(step.channel, watched_ms, now_ms):
-                    self._watched = None
-                watched_ms = now_ms
+            if self._stimulus_test is not None:
+                if not self._stimulus_test.tick(step.channel, tested_ms, now_ms):
+                    self._stimulus_test = None
+                tested_ms = now_ms
             if now_ms - judged_ms >= JUDGE_MS:
                 judged_ms = now_ms
                 self._judge(now_ms)
                 self._health.feed_watchdog()
-                if step.phase == phases.DWELL and self._plan.leaves(now_ms, self._engine.candidates(now_ms)):
+                if step.phase == phases.DWELL and self._plan.may_leave(now_ms, self._engine.candidates(now_ms)):
                     break
         self._judge(now_ms)
 
-    async def _other(self, step):
+    async def _run_other(self, step):
         self.stop()
-        gc.collect()  # the pause costs nothing here, and TLS wants memory in one piece
-        began_ms = self._clock.now_ms()
+        gc.collect()  # the pause costs nothing here, and TLS needs contiguous memory
         if step.phase == phases.SCAN:
-            found = wifi_scan.scan(self._wlan, began_ms)
-            self._engine.access_points(found, self._clock.now_ms())
+            access_points = wifi_scan.scan(self._wlan, self._clock.now_ms())
+            self._engine.access_points(access_points, self._clock.now_ms())
         elif step.phase == phases.BLE:
-            self.ble_dropped += await ble.listen(step.duration_ms, self._clock.now_ms, self._engine.advertisement)
+            await ble.listen(step.duration_ms, self._clock.now_ms, self._engine.advertisement)
         elif step.phase == phases.SPECTRUM:
             self._engine.spectrum(await self.spectrum.listen(step.duration_ms, self._clock.now_ms))
         elif step.phase == phases.UPLOAD:
             delivered = await self._upload(step.duration_ms)
-            self._plan.uploaded(self._clock.now_ms(), delivered)
-        now_ms = self._clock.now_ms()
-        self.deaf_ms += now_ms - began_ms
-        self._judge(now_ms)
+            self._plan.end_upload(self._clock.now_ms(), delivered)
+        self._judge(self._clock.now_ms())
 
-    def _take(self, records, count):
+    def _on_records(self, records, count):
         self._engine.take(records, count)
-        if self._watched is not None:
-            self._watched.take(records, count, self._clock.now_ms())
+        if self._stimulus_test is not None:
+            self._stimulus_test.take(records, count, self._clock.now_ms())
         if self._follower is not None:
-            self._seek(records, count)
+            self._add_levels(records, count)
 
-    def _seek(self, records, count):
-        """Look for the followed transmitter; only while somebody walks towards it."""
+    def _add_levels(self, records, count):
+        """Give the follower the levels of its transmitter."""
         now_ms = self._clock.now_ms()
-        wanted = self._follower.address
-        for at in range(0, count * RECORD_BYTES, RECORD_BYTES):
-            if records[at + 20 : at + 26] == wanted:
-                level = records[at + 10]
-                self._follower.heard.add(now_ms, level - 256 if level > 127 else level)
+        address = self._follower.address
+        for start in range(0, count * RECORD_BYTES, RECORD_BYTES):
+            if records[start + 20 : start + 26] == address:
+                level = records[start + 10]
+                self._follower.proximity.add(now_ms, level - 256 if level > 127 else level)
 
     def _judge(self, now_ms):
         for finding in self._engine.judge(now_ms):
             if finding.event == RAISED:
                 self._plan.upload_soon()
-            self._found(finding)
+            self._on_finding(finding)

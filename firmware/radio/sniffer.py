@@ -2,12 +2,12 @@
 Frame headers from the native module `rfsniff` (firmware/native/rfsniff).
 
     sniffer = Sniffer(wlan, ALL_KINDS)
-    await sniffer.tune(6)                       # also begins; the first moments are dropped
+    await sniffer.tune(6)                       # starts if necessary; the first 10 ms are dropped
     undecodable, dropped = sniffer.drain(engine.take)
     sniffer.stop()                              # before Bluetooth, a scan or a connection
 
-The ring in the module holds about 500 headers, so drain() must come round every 100 ms.
-Nothing here sees a payload: a record has no room for one.
+The module's ring holds about 500 headers, so drain() must be called every 100 ms. No payload ever
+arrives here: a record has no room for one.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from ansim.frame_header import RECORD_BYTES
 
 try:
     import rfsniff
-except ImportError:  # an interpreter without the module: the sensor scans, and says so
+except ImportError:  # an interpreter without the module: the sensor scans only, and reports that
     rfsniff = None
 
 BATCH_RECORDS = 32
-SETTLE_MS = 10  # after tuning the radio still hands over frames of the channel before
+SETTLE_MS = 10  # after tuning, the radio still delivers frames of the previous channel
 
-MANAGEMENT_ONLY = 1  # crashes the chips that crash at all far less often
+MANAGEMENT_ONLY = 1  # on chips that crash while sniffing, this crashes far less often
 ALL_KINDS = 15
 
 
@@ -33,7 +33,7 @@ def is_available() -> bool:
 
 
 def silence() -> None:
-    """Stop what a soft reset has left running: the module is not told of one."""
+    """Stop a sniffer that a soft reset left running; the module is not notified of one."""
     if rfsniff is not None:
         rfsniff.stop()
 
@@ -42,27 +42,27 @@ def silence() -> None:
 def count_undecodable(records, count: int) -> int:
     """Return how many of the first `count` header records are KIND_UNDECODABLE."""
     kinds = ptr8(records)
-    found = 0
-    at = 13  # KIND; compiled code looks up no names
+    undecodable = 0
+    offset = 13  # KIND; a constant, because compiled code looks up no names
     for _ in range(count):
-        if kinds[at] & 15 == 3:  # KIND_UNDECODABLE
-            found += 1
-        at += 36  # RECORD_BYTES
-    return found
+        if kinds[offset] & 15 == 3:  # KIND_UNDECODABLE
+            undecodable += 1
+        offset += 36  # RECORD_BYTES
+    return undecodable
 
 
 class Sniffer:
     """
-    Listen to one channel after another.
+    The native sniffer, tuned to one channel at a time.
 
     wlan   network.WLAN of the station interface
     kinds  MANAGEMENT_ONLY or ALL_KINDS
 
-    tune() raises OSError if the radio refuses, as it does while it is connected.
+    dropped  records for which the ring had no room, since boot
     """
 
     def __init__(self, wlan, kinds: int):
-        self.dropped = 0  # records the ring had no room for, since the start
+        self.dropped = 0
         self._wlan = wlan
         self._kinds = kinds
         self._records = bytearray(BATCH_RECORDS * RECORD_BYTES)
@@ -70,13 +70,12 @@ class Sniffer:
         self._dropped_before = 0
 
     async def tune(self, channel: int) -> None:
-        """Listen on `channel` from now on; begins if it was stopped."""
+        """Listen on `channel` from now on. Raises OSError if the radio refuses, as it does while it is connected."""
         if channel == self._channel:
             return
         if self._channel:
             rfsniff.channel(channel)
         else:
-            # A station that still holds an access point would hold its channel too.
             if not self._wlan.active():
                 self._wlan.active(True)
             rfsniff.start(channel, self._kinds)
@@ -86,11 +85,11 @@ class Sniffer:
         while rfsniff.readinto(self._records) == BATCH_RECORDS:
             pass
 
-    def drain(self, take) -> tuple:
+    def drain(self, on_records) -> tuple:
         """
-        Hand everything that waits to take(records, count); return (undecodable, dropped) of it.
+        Pass all waiting records to on_records(records, count); return how many were (undecodable, dropped).
 
-        Until a short read, because one batch each time loses 30 % at 4,600 frames a second.
+        Reads until a batch is not full: one batch a call loses 30 % at 4,600 frames a second.
         """
         undecodable = 0
         count = BATCH_RECORDS
@@ -98,7 +97,7 @@ class Sniffer:
             count = rfsniff.readinto(self._records)
             if count:
                 undecodable += count_undecodable(self._records, count)
-                take(self._records, count)
+                on_records(self._records, count)
         dropped = rfsniff.stats()[2]
         lost = dropped - self._dropped_before
         self._dropped_before = dropped
@@ -106,7 +105,7 @@ class Sniffer:
         return undecodable, lost
 
     def stop(self) -> None:
-        """Give the radio to somebody else."""
+        """Stop listening and release the radio."""
         if self._channel:
             rfsniff.stop()
             self._channel = 0

@@ -1,20 +1,20 @@
 """
-Access points by the interpreter's own scan.
+List access points with the interpreter's own scan.
 
-    for one in scan(wlan, now_ms): ...        # list of AccessPoint, strongest first
+    for access_point in scan(wlan, now_ms): ...        # strongest first
 
-WLAN.scan() holds up everything else for about 2 s. Its sixth field, "hidden", is never True
-on an ESP32; a hidden network has an empty name instead.
+WLAN.scan() blocks all tasks for about 2 s. Its sixth field, "hidden", is never True on an ESP32; a
+hidden network has an empty name instead.
 """
 
 from ansim.observation import AccessPoint
 
-MOST = 64  # the weakest of a crowd are left out
+MAX_ACCESS_POINTS = 64  # weaker ones are left out
 
 
 def scan(wlan, now_ms: int) -> list:
     """
-    Return the access points in reach as a list of AccessPoint.
+    Return the access points in range as a list of AccessPoint, strongest first.
 
     wlan  network.WLAN of the station interface; it is switched on if it was off
 
@@ -22,16 +22,17 @@ def scan(wlan, now_ms: int) -> list:
     """
     if not wlan.active():
         wlan.active(True)
-    found = wlan.scan()
-    found.sort(key=lambda one: -one[3])
-    del found[MOST:]
-    for place, (ssid, bssid, channel, rssi_dbm, security, _) in enumerate(found):  # in place: a crowd is several kB
-        found[place] = AccessPoint(now_ms, text(ssid), bytes(bssid), channel, rssi_dbm, security)
-    return found
+    rows = wlan.scan()
+    rows.sort(key=lambda row: -row[3])
+    del rows[MAX_ACCESS_POINTS:]
+    # In place, because a long list takes several kB.
+    for index, (ssid, bssid, channel, rssi_dbm, security, _) in enumerate(rows):
+        rows[index] = AccessPoint(now_ms, ssid_text(ssid), bytes(bssid), channel, rssi_dbm, security)
+    return rows
 
 
-def text(ssid: bytes) -> str:
-    """Return a network's name as text; what is not UTF-8 becomes "?" byte by byte."""
+def ssid_text(ssid: bytes) -> str:
+    """Return a network's name as text; if it is not UTF-8, every byte above 0x7F becomes "?"."""
     ssid = bytes(ssid).rstrip(b"\0")
     try:
         return ssid.decode()

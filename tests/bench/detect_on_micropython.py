@@ -13,7 +13,7 @@ import micropython
 
 from ansim.detect.camera_stream import CameraStream
 from ansim.detect.engine import Engine
-from tests.support import made_air
+from tests.support import stream_traffic
 
 RECORDS_PER_S = 2000
 SECONDS = 24
@@ -63,8 +63,8 @@ def fastest(function, *arguments, rounds=20):
 
 def main():
     engine = Engine([CameraStream()])
-    engine.tune(made_air.CHANNEL, 0)
-    made = made_air.records(busy_channel(), 0, 1000, {})
+    engine.tune(stream_traffic.CHANNEL, 0)
+    made = stream_traffic.records(busy_channel(), 0, 1000, {})
     whole = bytearray(b"".join(made))
     count = len(made)
     # Fill up to the rate with what downloads most: the records are what costs, not who sends them.

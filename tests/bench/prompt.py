@@ -24,7 +24,7 @@ from tests.bench.detect import ESP32_OVER_X86_BYTECODE
 from tests.bench.heap import authority
 from tests.support import brokers
 from tests.support.delivery import DEVICE, KEY, TinyServer
-from tests.support.sim_kit import SMALL_SCENE
+from tests.support.simulated_board import SMALL_SCENE
 from tools.lib.errors import run
 from tools.simulate import settings_for
 from tools.traffic.scene import Scene

@@ -1,4 +1,4 @@
-"""The whole firmware in somebody's hand: the button, the self-test, the test signal, the nRF24, on a virtual sensor."""
+"""Button, display, self-test, test signal and nRF24 of the whole firmware on a virtual sensor."""
 
 import gzip
 import itertools
@@ -11,56 +11,57 @@ import pytest
 from ansim import messages
 from tests.integration.test_sensor import LONG, broker, reports, sensor, server  # noqa: F401
 from tests.support.delivery import eventually
-from tests.support.sim_kit import CAMERA, SILENCE, SMALL_SCENE, Board
+from tests.support.simulated_board import CAMERA, SILENCE, SMALL_SCENE, Board
 
 pytestmark = pytest.mark.mosquitto
 
 QUIET_ROOM = {**SMALL_SCENE, "emitters": []}
 EMITTER = "ac:de:48:00:77:01"
-SPEED = 4  # of the scene, where a finger is on the button
+SPEED = 4  # of the scene, while the button is held
 UDP_AND_RADIO_BYTES = 28 + 54  # IP and UDP; 802.11 header, CCMP, LLC, FCS
-EMITTED_S = 12
+SIGNAL_S = 12
 
 
-def press(one, seconds=0.2):
-    """Hold the button of a virtual sensor for so many seconds of scene time."""
-    pin = one.world / "pin0"
+def press(virtual_sensor, seconds=0.2):
+    """Hold the button of a virtual sensor for some seconds of scene time."""
+    pin = virtual_sensor.world / "pin0"
     pin.write_text("0")
     time.sleep(seconds / SPEED)
     pin.write_text("1")
     time.sleep(0.3 / SPEED)
 
 
-def is_listening(one):
-    return eventually(lambda: (one.world / "rtc").exists() and (one.world / "rtc").read_bytes()[3:4] == b"\x02")
+def wait_until_listening(virtual_sensor):
+    rtc = virtual_sensor.world / "rtc"
+    eventually(lambda: rtc.exists() and rtc.read_bytes()[3:4] == b"\x02")
 
 
 @pytest.fixture(scope="module")
-def emitted(tmp_path_factory):
-    """The test signal as the emitter really sends it, written down as a header stream."""
-    folder = tmp_path_factory.mktemp("emitter")
+def recorded_signal(tmp_path_factory):
+    """The test signal as the firmware sends it: (header stream file, times in ms, packet sizes)."""
+    folder = tmp_path_factory.mktemp("test_signal")
     board = Board(folder, QUIET_ROOM)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
-        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
-        line.bind(("127.0.0.1", 0))
-        line.settimeout(0)
-        said = board.run(
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(0)
+        output = board.run(
             f"""
     import asyncio, network, time
-    from firmware import emitter
+    from firmware.inspecting import test_signal
     from firmware.network.clock import Clock
     from firmware.network.uplink import Wifi
     network.WLAN.ifconfig = lambda self: ("127.0.0.1",) * 4
-    emitter.DISCARD_PORT = {line.getsockname()[1]}
+    test_signal.DISCARD_PORT = {receiver.getsockname()[1]}
     wlan = network.WLAN(network.WLAN.IF_STA)
     wlan.active(True)
     clock = Clock()
-    one = emitter.Emitter(wlan, Wifi(wlan, [{{"ssid": "hall", "password": "x"}}]), clock)
+    signal = test_signal.TestSignal(wlan, Wifi(wlan, [{{"ssid": "hall", "password": "x"}}]), clock)
     times = []
-    attempt = one._try
-    one._try = lambda send, data: (times.append(clock.now_ms()), attempt(send, data))[1]
-    asyncio.run(one.run({EMITTED_S}, lambda: None))
-    print(one.address, one.sent, one.refused, wlan.active())
+    try_send = signal._try_send
+    signal._try_send = lambda send, data: (times.append(clock.now_ms()), try_send(send, data))[1]
+    asyncio.run(signal.run({SIGNAL_S}, lambda: None))
+    print(signal.address, signal.sent, signal.refused, wlan.active())
     print(times)
     """,
             speed=4,
@@ -68,13 +69,13 @@ def emitted(tmp_path_factory):
         sizes = []
         while True:
             try:
-                sizes.append(len(line.recv(4096)))
+                sizes.append(len(receiver.recv(4096)))
             except BlockingIOError:
                 break
-    _, sent, refused, is_on = said[0].split()
+    _, sent, refused, is_on = output[0].split()
     assert (int(sent), refused, is_on) == (len(sizes), "0", "False")
-    times = [at - said[1][0] for at in said[1]]
-    path = folder / "emitted.hdr.csv.gz"
+    times = [at_ms - output[1][0] for at_ms in output[1]]
+    path = folder / "test_signal.hdr.csv.gz"
     with gzip.open(path, "wt", encoding="ascii") as file:
         file.write("t_s,up,mpdu_len,rssi\n")
         for at_ms, size in zip(times, sizes, strict=True):
@@ -82,27 +83,27 @@ def emitted(tmp_path_factory):
     return path, times, sizes
 
 
-def with_emitter(emitted, **more):
-    path, _, _ = emitted
-    stream = {"stream": str(path), "mac": EMITTER, "channel": 6, "rssi_dbm": -50, "loop": True, **more}
+def scene_with(recorded_signal) -> dict:
+    path, _, _ = recorded_signal
+    stream = {"stream": str(path), "mac": EMITTER, "channel": 6, "rssi_dbm": -50, "loop": True}
     return {**QUIET_ROOM, "duration_s": 300, "emitters": [stream]}
 
 
-def test_the_test_signal_has_the_shape_of_a_small_camera(emitted):
-    _, times, sizes = emitted
+def test_the_test_signal_has_the_shape_of_a_small_camera(recorded_signal):
+    _, times, sizes = recorded_signal
     seconds = (times[-1] - times[0]) / 1000
     per_frame = {}
     for at_ms, size in zip(times, sizes, strict=True):
         per_frame[at_ms * 15 // 1000] = per_frame.get(at_ms * 15 // 1000, 0) + size
 
-    assert seconds > EMITTED_S - 1
+    assert seconds > SIGNAL_S - 1
     assert 250 < sum(sizes) * 8 / 1000 / seconds < 900  # kbit/s
     assert max(sizes) == 1060 - 28
     assert max(per_frame.values()) > 3 * sorted(per_frame.values())[len(per_frame) // 2]  # key frames
 
 
-def test_a_self_test_finds_the_emitter_within_30_s_and_reports_no_finding(sensor, server, emitted):  # noqa: F811
-    sensor(with_emitter(emitted), speed=8)
+def test_a_self_test_finds_the_emitter_within_30_s_and_reports_no_finding(sensor, server, recorded_signal):  # noqa: F811
+    sensor(scene_with(recorded_signal), speed=8)
     eventually(lambda: len(server.order) >= 2)
 
     command_id = server.command(messages.RUN_SELFTEST, {"emitter": EMITTER}, LONG)
@@ -117,15 +118,15 @@ def test_a_self_test_finds_the_emitter_within_30_s_and_reports_no_finding(sensor
     assert {"flash", "heap", "clock", "access_points", "beacons_heard", "ble"} <= set(checks)
     ended_ms = eventually(lambda: reports(server, messages.SELFTEST))[0]["tick_ms"]
     assert not [
-        one
-        for one in reports(server, messages.FINDING)
-        if ended_ms - test["took_ms"] < one["tick_ms"] <= ended_ms + 5000
-    ], "the test signal alarms nobody"
+        report
+        for report in reports(server, messages.FINDING)
+        if ended_ms - test["took_ms"] < report["tick_ms"] <= ended_ms + 5000
+    ], "the test signal raises no alarm"
 
 
-def test_a_deaf_sniffer_fails_and_says_on_which_channel(sensor, server):  # noqa: F811
-    deaf = [{**ap, "beacons": False} for ap in QUIET_ROOM["access_points"]]
-    sensor({**QUIET_ROOM, "access_points": deaf, "ble": []}, speed=8)
+def test_a_deaf_sniffer_fails_and_the_check_names_the_channel(sensor, server):  # noqa: F811
+    silent = [{**access_point, "beacons": False} for access_point in QUIET_ROOM["access_points"]]
+    sensor({**QUIET_ROOM, "access_points": silent, "ble": []}, speed=8)
     eventually(lambda: len(server.order) >= 2)
 
     server.command(messages.RUN_SELFTEST, {"emitter": EMITTER}, LONG)
@@ -137,18 +138,18 @@ def test_a_deaf_sniffer_fails_and_says_on_which_channel(sensor, server):  # noqa
     assert "flash" not in failed
 
 
-def test_a_sensor_tests_itself_at_its_start_if_the_settings_say_so(sensor, server):  # noqa: F811
+def test_a_sensor_tests_itself_at_boot_if_the_settings_say_so(sensor, server):  # noqa: F811
     sensor(QUIET_ROOM, speed=8, selftest_at_start=True)
 
     test = eventually(lambda: reports(server, messages.SELFTEST), 30)[0]["body"]
 
-    assert [name for name, passed, _ in test["checks"] if not passed] == ["clock"], "nobody has told it the time yet"
+    assert [name for name, passed, _ in test["checks"] if not passed] == ["clock"], "the time is not known yet"
 
 
-def test_a_press_starts_a_sweep_of_its_own_without_a_network_and_another_ends_it(sensor, server):  # noqa: F811
+def test_a_press_starts_a_sweep_without_a_network_and_another_ends_it(sensor, server):  # noqa: F811
     offline = sensor(SILENCE, speed=SPEED)
     (offline.world / "no_wifi").touch()
-    is_listening(offline)
+    wait_until_listening(offline)
 
     press(offline)
     time.sleep(1)
@@ -159,16 +160,16 @@ def test_a_press_starts_a_sweep_of_its_own_without_a_network_and_another_ends_it
     started, stopped = sessions
     assert (started["body"], started["inspection"]) == ({"what": "started", "by": "button"}, "u1-1")
     assert (stopped["body"], stopped["inspection"]) == ({"what": "stopped", "by": "button"}, "u1-1")
-    sweeps = [one for one in reports(server, messages.SWEEP) if one["inspection"] == "u1-1"]
-    assert sweeps, "what was listened to belongs to the sweep"
+    sweeps = [report for report in reports(server, messages.SWEEP) if report["inspection"] == "u1-1"]
+    assert sweeps, "the coverage belongs to the sweep"
 
 
-def test_a_long_press_follows_what_was_found_and_a_wifi_sensor_shows_the_server_now_and_then(sensor, server):  # noqa: F811
-    one = sensor(SMALL_SCENE, speed=SPEED, upload_every_s=600)
+def test_a_long_press_follows_a_finding_and_a_wifi_sensor_uploads_readings_meanwhile(sensor, server):  # noqa: F811
+    button_sensor = sensor(SMALL_SCENE, speed=SPEED, upload_every_s=600)
     eventually(lambda: reports(server, messages.FINDING), 40)
-    is_listening(one)
+    wait_until_listening(button_sensor)
 
-    press(one, 2)
+    press(button_sensor, 2)
     lives = eventually(lambda: len(server.lives) >= 3 and server.lives, 40)
 
     assert {live["subject"] for live in lives} == {CAMERA}
@@ -177,28 +178,28 @@ def test_a_long_press_follows_what_was_found_and_a_wifi_sensor_shows_the_server_
     assert min(gaps) >= 2000
 
 
-def test_five_seconds_on_the_button_test_the_sensor(sensor, server):  # noqa: F811
-    one = sensor(QUIET_ROOM, speed=SPEED)
+def test_holding_the_button_for_five_seconds_starts_a_self_test(sensor, server):  # noqa: F811
+    button_sensor = sensor(QUIET_ROOM, speed=SPEED)
     eventually(lambda: len(server.order) >= 2)
-    is_listening(one)
+    wait_until_listening(button_sensor)
 
-    press(one, 7)
+    press(button_sensor, 7)
 
     assert eventually(lambda: reports(server, messages.SELFTEST), 40)[0]["body"]["passed"]
 
 
-def test_ten_seconds_send_the_test_signal_and_a_press_ends_it(sensor, server):  # noqa: F811
-    one = sensor(QUIET_ROOM, speed=SPEED)
+def test_holding_it_for_ten_seconds_sends_the_test_signal_and_a_press_ends_it(sensor, server):  # noqa: F811
+    button_sensor = sensor(QUIET_ROOM, speed=SPEED)
     eventually(lambda: len(server.order) >= 2)
-    is_listening(one)
+    wait_until_listening(button_sensor)
 
-    press(one, 16)  # between 10 and 20 s, however slowly the machine runs
-    eventually(lambda: any(line.startswith("test signal from") for line in one.said), 20)
+    press(button_sensor, 16)  # between 10 and 20 s, however slowly the machine runs
+    eventually(lambda: any(line.startswith("test signal from") for line in button_sensor.said), 20)
     before = len(server.order)
-    press(one)
+    press(button_sensor)
 
     eventually(lambda: len(server.order) > before, 40)
-    assert one.starts == 1, "\n".join(one.said)
+    assert button_sensor.starts == 1, "\n".join(button_sensor.said)
 
 
 def test_the_display_shows_what_the_sensor_does(sensor, server, tmp_path):  # noqa: F811
@@ -225,14 +226,16 @@ def test_an_analogue_sender_is_found_by_the_nrf24_where_no_wifi_explains_it(sens
 
     assert (finding["detector"], finding["subject"]) == ("analogue_video", "02:00:00:00:24:50")
     assert "nrf24" in server.infos[0]["capabilities"]
-    assert eventually(lambda: [one for one in reports(server, messages.SWEEP) if one["body"]["spectrum_sweeps"]], 60)
+    assert eventually(
+        lambda: [report for report in reports(server, messages.SWEEP) if report["body"]["spectrum_sweeps"]], 60
+    )
 
 
-def test_an_nrf24_that_does_not_answer_is_said_and_left_out(sensor, server):  # noqa: F811
-    one = sensor(SILENCE, "ethernet", fitted=["led", "nrf24"])
+def test_an_nrf24_that_does_not_answer_is_printed_and_left_out(sensor, server):  # noqa: F811
+    button_sensor = sensor(SILENCE, "ethernet", fitted=["led", "nrf24"])
 
     eventually(lambda: server.infos)
 
     assert server.infos[0]["fitted"] == ["led"]
     assert "nrf24" not in server.infos[0]["capabilities"]
-    assert "nrf24: no nRF24L01+ answers" in one.said
+    assert "nrf24: no nRF24L01+ answers" in button_sensor.said

@@ -7,7 +7,7 @@ import pytest
 from ansim import messages
 from tests.support import brokers
 from tests.support.delivery import DEVICE, KEY, TinyServer, eventually
-from tests.support.sim_kit import CAMERA, ROUTER, SILENCE, SMALL_SCENE
+from tests.support.simulated_board import CAMERA, ROUTER, SILENCE, SMALL_SCENE
 from tools.simulate import settings_for
 from tools.traffic.scene import Scene
 from tools.virtual_sensor.sensor import VirtualSensor

@@ -9,7 +9,7 @@ from ansim import envelope, messages
 from tests.integration import test_sensor
 from tests.integration.test_sensor import LONG, SILENCE, reports
 from tests.support.delivery import DEVICE, KEY, eventually
-from tests.support.sim_kit import CAMERA, SMALL_SCENE
+from tests.support.simulated_board import CAMERA, SMALL_SCENE
 from tests.unit.firmware.maintenance import test_signature_update
 
 pytestmark = pytest.mark.mosquitto

@@ -14,15 +14,15 @@ import sys
 
 from ansim.detect.camera_stream import CameraStream
 from ansim.detect.engine import Engine
-from tests.support import made_air
-from tests.support.random_batches import history
+from tests.support import stream_traffic
+from tests.support.random_records import history
 
 
 def vectors(path):
     with open(path) as file:
         given = json.load(file)["vectors"]
     for vector in given:
-        print(json.dumps([vector["name"], made_air.run_vector(vector, CameraStream())]))
+        print(json.dumps([vector["name"], stream_traffic.run_vector(vector, CameraStream())]))
 
 
 def batches(seed, addresses):
@@ -32,7 +32,7 @@ def batches(seed, addresses):
 def allocation():
     """Heap taken by showing 20,000 records to an engine, judging apart."""
     engine = Engine([CameraStream()])
-    engine.tune(made_air.CHANNEL, 0)
+    engine.tune(stream_traffic.CHANNEL, 0)
     flows = [
         [0, 60_000, 2_000, "up", [1400, 600, 1400]],
         [1, 60_000, 4_000, "down", [94, 1554], {"sta": 2}],
@@ -40,7 +40,7 @@ def allocation():
         [1, 60_000, 9_000, "own", [700], {"ap": 3}],
         [0, 60_000, 30_000, "up", [200], {"sta": 7}],
     ]
-    made = made_air.records(flows, 0, 1000, {})
+    made = stream_traffic.records(flows, 0, 1000, {})
     whole = bytearray(b"".join(made))
     count = len(made)
     engine.take(whole, count)

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from tests.conftest import ROOT
-from tests.support.random_batches import history
+from tests.support.random_records import history
 
 ENVIRONMENT = {"MICROPYPATH": f"{ROOT}:.frozen"}
 

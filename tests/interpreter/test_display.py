@@ -2,22 +2,22 @@
 
 import pytest
 
-from tests.support.sim_kit import SILENCE, Board
+from tests.support.simulated_board import SILENCE, Board
 
 DISPLAY = """
-    import json, _world
+    import json, _simulation
     from collections import namedtuple
-    from firmware.panel.panel import Facts
+    from firmware.panel.panel import DisplayStatus
     from firmware.panel.screen import Screen
 
     class Panel:
-        battery_percent, found, reading, failed = 87, {}, None, []
+        battery_percent, findings, reading, failed = 87, {}, None, []
         def covered_permille(self, channels):
             return 500
 
     screen = Screen((21, 22))
     panel = Panel()
-    FACTS = Facts("hall-1", "Sweep", 192, [1, 6], True, 0, "press: end sweep")
+    STATUS = DisplayStatus("hall-1", "Sweep", 192, [1, 6], True, 0, "press: end sweep")
 
     def letters():
         import framebuf
@@ -58,9 +58,9 @@ def test_the_display_shows_state_coverage_and_battery(board):
         DISPLAY
         + """
     screen.begin()
-    panel.found = {"c0:ff:ee:00:00:01": (6, -50)}
-    screen.draw(FACTS._replace(waiting=14, connected=False) if hasattr(FACTS, "_replace") else
-                Facts("hall-1", "Sweep", 192, [1, 6], False, 14, "press: end sweep"), panel)
+    panel.findings = {"c0:ff:ee:00:00:01": (6, -50)}
+    screen.draw(STATUS._replace(waiting=14, connected=False) if hasattr(STATUS, "_replace") else
+                DisplayStatus("hall-1", "Sweep", 192, [1, 6], False, 14, "press: end sweep"), panel)
     lines()
     """
     )
@@ -83,14 +83,14 @@ def test_the_display_shows_the_level_in_big_figures_and_as_a_bar(board):
         + """
     screen.begin()
     panel.reading = ("c0:ff:ee:00:00:01", -52, "warmer")
-    screen.draw(FACTS, panel)
+    screen.draw(STATUS, panel)
     lines()
     with open("/.world/screen", "rb") as file:
         shown = file.read()
     print(len([one for one in shown[2 * 128 : 5 * 128] if one]))
     print(json.dumps(list(shown[6 * 128 : 7 * 128])))
     panel.reading = ("c0:ff:ee:00:00:01", -128, "lost")
-    screen.draw(FACTS, panel)
+    screen.draw(STATUS, panel)
     lines()
     """
     )
@@ -113,7 +113,7 @@ def test_a_line_that_has_not_changed_is_not_sent_again(board):
     send = oled._send
     oled._send = lambda page: (sent.append(page), send(page))
     for waiting, hint in ((0, "press: stop"), (0, "press: stop"), (0, "hold 1s"), (3, "hold 1s"), (3, "hold 1s")):
-        screen.draw(Facts("hall-1", "Sweep", 192, [1, 6], True, waiting, hint), panel)
+        screen.draw(DisplayStatus("hall-1", "Sweep", 192, [1, 6], True, waiting, hint), panel)
         print(json.dumps(sent))
         sent.clear()
     """
@@ -128,9 +128,9 @@ def test_a_reading_gives_way_to_the_ordinary_lines_again(board):
         + """
     screen.begin()
     panel.reading = ("c0:ff:ee:00:00:01", -52, "warmer")
-    screen.draw(FACTS, panel)
+    screen.draw(STATUS, panel)
     panel.reading = None
-    screen.draw(FACTS, panel)
+    screen.draw(STATUS, panel)
     lines()
     """
     )
@@ -139,12 +139,12 @@ def test_a_reading_gives_way_to_the_ordinary_lines_again(board):
 
 
 PANEL = """
-    import asyncio, json, _world
+    import asyncio, json, _simulation
     from firmware import boards
-    from firmware.panel.panel import Facts, Panel
+    from firmware.panel.panel import DisplayStatus, Panel
     seconds = iter(range(1000))
-    facts = lambda: Facts("hall-1", "Listening", next(seconds), [1, 6], True, 0, "")
-    panel = Panel(boards.load("esp32_devkit"), ("led", "oled", "battery"), facts)
+    status = lambda: DisplayStatus("hall-1", "Listening", next(seconds), [1, 6], True, 0, "")
+    panel = Panel(boards.load("esp32_devkit"), ("led", "oled", "battery"), status)
     panel.begin()
 
     def run(ms):

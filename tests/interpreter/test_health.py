@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.sim_kit import SILENCE, Board
+from tests.support.simulated_board import SILENCE, Board
 
 BEGIN = """
     import json, machine

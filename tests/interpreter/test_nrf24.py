@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.support.sim_kit import SILENCE, Board
+from tests.support.simulated_board import SILENCE, Board
 
 PINS = [18, 23, 19, 5, 4]
 ALWAYS = [0, 1 << 40]
@@ -102,7 +102,7 @@ def test_a_torn_calibration_is_none(tmp_path, kept):
     board = board_with(tmp_path, [])
     (board.flash / "nrf24.json").write_text(kept)
 
-    (stuck,) = board.run(START + "    radio.begin()\n    print(json.dumps(radio._stuck))")
+    (stuck,) = board.run(START + "    radio.begin()\n    print(json.dumps(radio._own_channels))")
 
     assert stuck == []
 

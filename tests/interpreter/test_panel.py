@@ -2,20 +2,20 @@
 
 import pytest
 
-from tests.support.sim_kit import SILENCE, SMALL_SCENE, Board
+from tests.support.simulated_board import SILENCE, SMALL_SCENE, Board
 
 PRESS = """
-    import _world, asyncio, json, os, time
+    import _simulation, asyncio, json, os, time
     from firmware.panel.button import Button
 
     said = []
     button = Button(0, lambda stage: said.append(["held", stage]), lambda stage: said.append(["pressed", stage]))
 
     def down():
-        _world.note("pin0", "0")
+        _simulation.note("pin0", "0")
 
     def up():
-        _world.note("pin0", "1")
+        _simulation.note("pin0", "1")
 
     async def hold(ms):
         down()
@@ -124,7 +124,7 @@ def test_a_press_while_a_scan_holds_up_everything_is_not_lost(board):
     async def main():
         task = asyncio.create_task(button.run())
         await asyncio.sleep_ms(100)
-        _world.pins.insert(0, lambda: (down if 500 < time.ticks_ms() - began < 700 else up)())
+        _simulation.pins.insert(0, lambda: (down if 500 < time.ticks_ms() - began < 700 else up)())
         began = time.ticks_ms()
         time.sleep_ms(1700)
         await asyncio.sleep_ms(200)
@@ -198,7 +198,7 @@ def test_the_battery_is_read_from_the_adc(board, mv, percent):
     import json
     from firmware import boards
     from firmware.panel import battery
-    print(json.dumps(battery.percent(boards.load("esp32_devkit"))))
+    print(json.dumps(battery.read_percent(boards.load("esp32_devkit"))))
     """
     )
 
@@ -217,7 +217,7 @@ def test_the_beat_quickens_while_somebody_comes_nearer_and_slows_when_it_is_lost
     shown = []
     panel.show = lambda pattern: shown.append(pattern)
     for level, trend in ((-88, "same"), (-60, "warmer"), (-36, "warmer"), (-128, "lost")):
-        panel.follow("c0:ff:ee:00:00:01", level, level, 2, trend)
+        panel.show_reading("c0:ff:ee:00:00:01", level, level, 2, trend)
     print(json.dumps([sum(one[1:]) for one in shown]))
     """
     )

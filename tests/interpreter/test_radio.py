@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.sim_kit import SILENCE, SMALL_SCENE, Board
+from tests.support.simulated_board import SILENCE, SMALL_SCENE, Board
 
 START = """
     import asyncio, json, network
@@ -134,10 +134,10 @@ def test_a_scan_lists_access_points_strongest_first_and_mends_their_names(board)
 
 
 def test_a_name_that_is_not_utf8_is_shown_byte_by_byte():
-    from firmware.radio.wifi_scan import text
+    from firmware.radio.wifi_scan import ssid_text
 
-    assert text("화장실".encode()) == "화장실"
-    assert text(b"caf\xe9\x00") == "caf?"
+    assert ssid_text("화장실".encode()) == "화장실"
+    assert ssid_text(b"caf\xe9\x00") == "caf?"
 
 
 def test_advertisements_are_copied_and_bluetooth_is_off_afterwards(board):

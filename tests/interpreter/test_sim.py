@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.sim_kit import SILENCE, SMALL_SCENE, Board
+from tests.support.simulated_board import SILENCE, SMALL_SCENE, Board
 
 SNIFF = """
     import network, rfsniff, time, json
@@ -176,7 +176,7 @@ def test_joining_fails_without_the_network_or_with_a_wrong_password(board):
 
     answers = board.run(
         """
-    import network, time, _world
+    import network, time, _simulation
     wlan = network.WLAN(network.WLAN.IF_STA)
     wlan.active(True)
     for name, password in (("nowhere", "right"), ("hall", "wrong"), ("hall", "right")):
@@ -184,7 +184,7 @@ def test_joining_fails_without_the_network_or_with_a_wrong_password(board):
         while wlan.status() == network.STAT_CONNECTING:
             time.sleep_ms(50)
         print(wlan.status(), wlan.isconnected())
-    _world.note("no_wifi", "")
+    _simulation.note("no_wifi", "")
     print(wlan.isconnected(), wlan.status())
     """
     )
@@ -291,11 +291,11 @@ def test_rtc_memory_and_flash_and_scene_time_outlive_a_reset(board):
 
     memory, cause, text, elapsed_s = board.run(
         """
-    import machine, _world
+    import machine, _simulation
     print(machine.RTC().memory().decode())
     print(machine.reset_cause() == machine.HARD_RESET)
     print(open("/file").read())
-    print(_world.now_us() // 1000000)
+    print(_simulation.now_us() // 1000000)
     """,
         cause="HARD",
     )

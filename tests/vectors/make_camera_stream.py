@@ -1,7 +1,7 @@
 """
 Make the vectors of camera_stream: `python -m tests.vectors.make_camera_stream`.
 
-Made-up traffic (tests/support/made_air.py); no capture is in it. What must come out is
+Made-up traffic (tests/support/stream_traffic.py); no capture is in it. What must come out is
 written down by running the detector; whether an alarm must be raised (`fires`), and whether it
 must stand in the end (`stands`), is decided here, by hand.
 """
@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from ansim.detect.camera_stream import CameraStream
-from tests.support import made_air
+from tests.support import stream_traffic
 
 PATH = Path(__file__).resolve().parent / "camera_stream.json"
 
@@ -64,7 +64,7 @@ def _vector(name, fires, stands, seconds, flows, **others):
 def main() -> None:
     made = vectors()
     for vector in made:
-        vector["expect"] = made_air.run_vector(vector, CameraStream())
+        vector["expect"] = stream_traffic.run_vector(vector, CameraStream())
     lines = ",\n".join("    " + json.dumps(vector) for vector in made)
     PATH.write_text('{"what": "camera_stream", "vectors": [\n' + lines + "\n]}\n", encoding="utf-8")
 

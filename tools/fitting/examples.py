@@ -141,7 +141,7 @@ class FixedPlan:
     So what is learned stays the same when the plan changes.
     """
 
-    _HOP = [planning.Step(planning.SNIFF, channel, planning.VISIT_MS) for channel in range(1, 14)]
+    _HOP = [planning.Step(planning.SNIFF, channel, planning.SNIFF_MS) for channel in range(1, 14)]
     _STEPS = (
         *_HOP,
         *_HOP,
@@ -160,7 +160,7 @@ class FixedPlan:
     def quiet_ms(self):
         return planning.QUIET_MS[self._next // 13 % len(planning.QUIET_MS)]
 
-    def leaves(self, now_ms, candidates):
+    def may_leave(self, now_ms, candidates):
         return False
 
     def upload_soon(self):

@@ -50,7 +50,7 @@ READER_GONE_S = 0.5  # without a reader for so long, output is lost, as on a rea
 
 class Board:
     """
-    folder    keeps flash.img and world/ (see tools/virtual_sensor/sim/_world.py); made if missing
+    folder    keeps flash.img and world/ (see tools/virtual_sensor/sim/_simulation.py); made if missing
     heap      of the interpreter, as `-X heapsize=` takes it; objects are twice as big here as on a chip
     air       path of a scene file: what the radios hear; None: nobody sends
     networks  names of the Wi-Fi networks that can be joined

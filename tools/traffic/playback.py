@@ -201,7 +201,7 @@ class _Sensor:
             self._now_ms = min(end_ms, self._now_ms + JUDGE_MS)
             self._pass(step.channel, from_us)
             yield from self._told(self._heard.judge(self._sensor_ms(), self._tally))
-            if step.phase == planning.DWELL and self._plan.leaves(
+            if step.phase == planning.DWELL and self._plan.may_leave(
                 self._sensor_ms(), self._engine.candidates(self._sensor_ms())
             ):
                 return
@@ -217,7 +217,7 @@ class _Sensor:
         elif step.phase == planning.SPECTRUM:
             _spectrum(engine, traffic.analogue, self._now_ms, self._random, now_ms)
         elif step.phase == planning.UPLOAD:
-            self._plan.uploaded(now_ms, True)
+            self._plan.end_upload(now_ms, True)
         yield from self._told(engine.judge(now_ms))
 
     def _told(self, findings):

@@ -1,5 +1,5 @@
 """
-Compile a scene into the file that a virtual sensor's radio reads (see sim/_world.py).
+Compile a scene into the file that a virtual sensor's radio reads (see sim/_simulation.py).
 
     sim_air.compile_scene(scene.load("scenes/quiet.json"), "scene.air", networks=["demo"])
 

@@ -79,7 +79,7 @@ class VirtualSensor:
 
     @property
     def world(self) -> Path:
-        """The folder of what is outside of its flash; see tools/virtual_sensor/sim/_world.py."""
+        """The folder of what is outside of its flash; see tools/virtual_sensor/sim/_simulation.py."""
         return self._folder / "world"
 
     def start(self) -> None:

@@ -260,7 +260,7 @@ def test_a_visit_ends_early_where_nobody_is_heard():
     for (channel, since_ms), (_, until_ms) in itertools.pairwise(notebook.tuned):
         visits.setdefault(channel, []).append(until_ms - since_ms)
     assert set(visits[4]) <= set(planning.QUIET_MS)
-    assert max(visits[5]) == planning.VISIT_MS
+    assert max(visits[5]) == planning.SNIFF_MS
 
 
 def test_the_other_radios_hear_their_part_of_a_scene():

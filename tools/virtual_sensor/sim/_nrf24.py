@@ -13,7 +13,7 @@ Source: nRF24L01+ Product Specification 1.0, 6.1 (states), 6.4 (RPD), 8.3 (SPI c
 import json
 import random
 
-import _world
+import _simulation
 
 _LISTEN_US = 170  # 130 to settle, 40 for the power detector
 _POWER_UP_US = 1500
@@ -26,7 +26,7 @@ _FLUSH_TX, _FLUSH_RX, _NOP = 0xE1, 0xE2, 0xFF
 
 class Chip:
     def __init__(self):
-        wiring = json.loads(_world.noted("nrf24.json"))
+        wiring = json.loads(_simulation.noted("nrf24.json"))
         self._senders = wiring["senders"]
         self._registers = dict(_RESET)
         self._selected = False
@@ -36,8 +36,8 @@ class Chip:
         self._on_us = None  # when PWR_UP was set
         self._since_us = None  # receiving since
         self._rpd = 0
-        _world.wires[wiring["pins"][3]] = self._select
-        _world.wires[wiring["pins"][4]] = self._enable
+        _simulation.wires[wiring["pins"][3]] = self._select
+        _simulation.wires[wiring["pins"][4]] = self._enable
 
     def shift(self, byte):
         """One byte in, one byte out."""
@@ -73,7 +73,7 @@ class Chip:
             raise ValueError("nRF24: register 0x%02x written while receiving" % register)
         if register == _CONFIG:
             was_up = self._registers[_CONFIG] & 2
-            self._on_us = None if not value & 2 else self._on_us if was_up else _world.now_us()
+            self._on_us = None if not value & 2 else self._on_us if was_up else _simulation.now_us()
         self._registers[register] = value & (0x7F if register != _STATUS else 0x70)
 
     def _read(self, register):
@@ -87,13 +87,13 @@ class Chip:
 
     def _enable(self, level):
         if level and not self._ce:
-            self._since_us = _world.now_us()
+            self._since_us = _simulation.now_us()
         elif self._ce and not level:
             self._rpd = self._power()
         self._ce = level
 
     def _power(self):
-        now_us = _world.now_us()
+        now_us = _simulation.now_us()
         receives = self._registers[_CONFIG] & 3 == 3 and self._on_us is not None
         if not receives or self._since_us - self._on_us < _POWER_UP_US or now_us - self._since_us < _LISTEN_US:
             return 0

@@ -7,7 +7,7 @@ a file too, because it would take the sensor's heap.
 
 import os
 
-import _world
+import _simulation
 import vfs
 
 # command -> how many bytes of argument follow
@@ -17,8 +17,8 @@ _ALONE = (0xA0, 0xA1, 0xA4, 0xA5, 0xA6, 0xA7, 0xAE, 0xAF, 0xC0, 0xC8, 0xE3)
 
 class Chip:
     def __init__(self):
-        _world.note("screen.memory", bytes(1024))
-        self._memory = open(_world.HERE + "screen.memory", "r+b")  # noqa: SIM115 - stays open
+        _simulation.note("screen.memory", bytes(1024))
+        self._memory = open(_simulation.HERE + "screen.memory", "r+b")  # noqa: SIM115 - stays open
         self._page = self._column = 0
         self._is_on = self._has_power = False
         self._by_page = False
@@ -40,7 +40,7 @@ class Chip:
     def _show(self):
         """In one step, because somebody may be looking."""
         self._memory.seek(0)
-        with open(_world.HERE + "screen.new", "wb") as file:
+        with open(_simulation.HERE + "screen.new", "wb") as file:
             for _ in range(8):
                 file.write(self._memory.read(128))
         world = os.getenv("SIM_WORLD")
@@ -91,6 +91,6 @@ class Chip:
             self._is_new = True
             if not self._is_on:
                 try:
-                    os.remove(_world.HERE + "screen")
+                    os.remove(_simulation.HERE + "screen")
                 except OSError:
                     pass

@@ -8,7 +8,7 @@ is an error here, because the two together are unstable on the chip.
 
 import random
 
-import _world
+import _simulation
 import rfsniff
 
 _IRQ_SCAN_RESULT = 5
@@ -58,25 +58,25 @@ class BLE:
         if _duration_ms is None:
             self._stop()
             return
-        now_us = _world.now_us()
+        now_us = _simulation.now_us()
         self._until_us = now_us + _duration_ms * 1000 if _duration_ms else 1 << 60
         self._heard_percent = 100 * _window_us // _interval_us
         # When each is due; the rows stay in the file, because they would take the sensor's heap.
-        self._advertisers = [now_us + random.randrange(row[5]) * 1000 for row in _world.air().rows("ble")]
-        if self._pump not in _world.pumps:
-            _world.pumps.append(self._pump)
+        self._advertisers = [now_us + random.randrange(row[5]) * 1000 for row in _simulation.air().rows("ble")]
+        if self._pump not in _simulation.pumps:
+            _simulation.pumps.append(self._pump)
 
     def _stop(self):
         if self._advertisers is not None:
             self._advertisers = None
-            _world.pumps.remove(self._pump)
+            _simulation.pumps.remove(self._pump)
             self._tell(_IRQ_SCAN_DONE, ())
 
     def _pump(self):
-        now_us = _world.now_us()
+        now_us = _simulation.now_us()
         for number in range(len(self._advertisers)):
             while self._advertisers is not None and self._advertisers[number] <= min(now_us, self._until_us):
-                address, address_type, rssi_dbm, length, payload, interval_ms = _world.air().row("ble", number)
+                address, address_type, rssi_dbm, length, payload, interval_ms = _simulation.air().row("ble", number)
                 self._advertisers[number] += interval_ms * 1000 + random.randrange(10000)
                 if random.randrange(100) < self._heard_percent:
                     self._address[:] = address

@@ -2,7 +2,7 @@
 Runs first in the process of a virtual sensor: arranges files and time as on a board, then runs main.py.
 
 Started by tools/virtual_sensor/sensor.py with the environment SIM_FLASH (a folder, or a LittleFS image if it is
-a file), SIM_WORLD, SIM_SPEED, SIM_CAUSE and SIM_ID, see _world.py, and the code as one of
+a file), SIM_WORLD, SIM_SPEED, SIM_CAUSE and SIM_ID, see _simulation.py, and the code as one of
 
     SIM_ROM      address and size of a ROMFS image in memory (tools/virtual_sensor/start_process.py), mounted at /rom
     SIM_PROJECT  a folder with ansim/, firmware/ and tools/virtual_sensor/sim/, mounted at /lib
@@ -123,7 +123,7 @@ def _scale_time():
     """asyncio asks our `time` for the time, but waits in poll(), which has to be told."""
     from asyncio import core
 
-    import _world
+    import _simulation
 
     class IOQueue(core.IOQueue):
         def __init__(self):
@@ -131,11 +131,11 @@ def _scale_time():
             self._poll = super().wait_io_event
 
         def _enqueue(self, stream, index):
-            _world.socket_is_busy()
+            _simulation.socket_is_busy()
             super()._enqueue(stream, index)
 
         def wait_io_event(self, dt):
-            _world.wait_for_events(dt, self._poll, bool(self.map))
+            _simulation.wait_for_events(dt, self._poll, bool(self.map))
 
     core.IOQueue = IOQueue
     core.new_event_loop()

@@ -2,7 +2,7 @@
 
 import json
 
-import _world
+import _simulation
 
 HEAP_EXEC = 1
 HEAP_DATA = 4
@@ -21,7 +21,7 @@ class NVS:
     """Kept in /.world/nvs.json from commit() on."""
 
     def __init__(self, _namespace):
-        self._all = json.loads(_world.noted("nvs.json", "{}"))
+        self._all = json.loads(_simulation.noted("nvs.json", "{}"))
         self._mine = self._all.setdefault(_namespace, {})
 
     def get_i32(self, _key):
@@ -38,4 +38,4 @@ class NVS:
         del self._mine[_key]
 
     def commit(self):
-        _world.note("nvs.json", json.dumps(self._all))
+        _simulation.note("nvs.json", json.dumps(self._all))

@@ -13,7 +13,7 @@ the real ones; MicroPython has no syntax for that.
 import binascii
 import os
 
-import _world
+import _simulation
 import utime
 
 PWRON_RESET = 1
@@ -35,20 +35,20 @@ _clock_hz = 160000000
 
 
 def reset():
-    _world.end("HARD")
+    _simulation.end("HARD")
 
 
 def soft_reset():
-    _world.end("SOFT")
+    _simulation.end("SOFT")
 
 
 def deepsleep(_time_ms=0):
-    _world.note("sleep_ms", str(_time_ms))
-    _world.end("DEEPSLEEP")
+    _simulation.note("sleep_ms", str(_time_ms))
+    _simulation.end("DEEPSLEEP")
 
 
 def lightsleep(_time_ms=0):
-    _world.wait_us(_time_ms * 1000)
+    _simulation.wait_us(_time_ms * 1000)
 
 
 def reset_cause():
@@ -70,7 +70,7 @@ def freq(_hz=None):
 
 
 def idle():
-    _world.wait_us(1000)
+    _simulation.wait_us(1000)
 
 
 class WDT:
@@ -83,7 +83,7 @@ class WDT:
         self.feed()
 
     def feed(self):
-        _world.watchdog_us = _world.now_us() + self._timeout_us
+        _simulation.watchdog_us = _simulation.now_us() + self._timeout_us
 
 
 class RTC:
@@ -93,13 +93,13 @@ class RTC:
     def memory(self, _data=None):
         if _data is None:
             try:
-                with open(_world.HERE + "rtc", "rb") as file:
+                with open(_simulation.HERE + "rtc", "rb") as file:
                     return file.read()
             except OSError:
                 return b""
         if len(_data) > 2048:
             raise ValueError("buffer too long")
-        _world.note("rtc", bytes(_data))
+        _simulation.note("rtc", bytes(_data))
         return None
 
 
@@ -135,7 +135,7 @@ class Pin:
                 if trigger & (Pin.IRQ_RISING if level else Pin.IRQ_FALLING):
                     handler(self)
 
-        _world.pins.append(look)
+        _simulation.pins.append(look)
 
     def value(self, _x=None):
         if _x is not None:
@@ -144,7 +144,7 @@ class Pin:
         if self._mode == Pin.IN:
             now_us = utime.ticks_us()
             if utime.ticks_diff(now_us, self._seen[0]) >= 1000:
-                level = int(_world.noted("pin%d" % self._id) or self._level)  # empty: it is being written
+                level = int(_simulation.noted("pin%d" % self._id) or self._level)  # empty: it is being written
                 self._seen = (now_us, level)
             return self._seen[1]
         return self._level
@@ -163,18 +163,18 @@ class Pin:
 
     def _set(self, level):
         self._level = level
-        if self._id in _world.wires:
-            _world.wires[self._id](level)
+        if self._id in _simulation.wires:
+            _simulation.wires[self._id](level)
 
 
 def __getattr__(name):
     # apart, because every name takes the sensor's heap
     if name in ("PWM", "ADC", "Timer"):
-        import _machine_more
+        import _machine_pwm_adc_timer
 
-        return getattr(_machine_more, name)
+        return getattr(_machine_pwm_adc_timer, name)
     if name in ("I2C", "SPI"):
-        import _machine_buses
+        import _machine_i2c_spi
 
-        return getattr(_machine_buses, name)
+        return getattr(_machine_i2c_spi, name)
     raise AttributeError(name)

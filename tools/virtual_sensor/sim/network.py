@@ -9,7 +9,7 @@ exists. Once connected, sockets are the machine's own.
 import random
 import time
 
-import _world
+import _simulation
 import machine
 
 # No more than the firmware needs: every name takes the sensor's heap here. PHY_LAN8720 and the
@@ -54,14 +54,14 @@ class WLAN:
         if not _is_active:
             self._leave(STAT_IDLE)
         self._active = bool(_is_active)
-        _world.wifi_started = any(one._active for one in WLAN._stations.values())
+        _simulation.wifi_started = any(one._active for one in WLAN._stations.values())
         return None
 
     def connect(self, _ssid=None, _password=None, *, bssid=None):
         self._need_active("Wifi Internal Error")
         self._leave(STAT_CONNECTING)
-        _world.wifi_busy = True
-        self._ready_us = _world.now_us() + _CONNECT_MS * 1000
+        _simulation.wifi_busy = True
+        self._ready_us = _simulation.now_us() + _CONNECT_MS * 1000
         self._wanted = _ssid if isinstance(_ssid, bytes) else (_ssid or "").encode(), _password or "", bssid
 
     def disconnect(self):
@@ -83,12 +83,12 @@ class WLAN:
 
     def scan(self):
         self._need_active("STA must be active")
-        if _world.wifi_busy and self._status != STAT_GOT_IP:
+        if _simulation.wifi_busy and self._status != STAT_GOT_IP:
             raise OSError("Wifi Busy")
         time.sleep_ms(_SCAN_MS)
-        _world.wifi_freed_us = _world.now_us()
+        _simulation.wifi_freed_us = _simulation.now_us()
         found = []
-        for ssid, length, bssid, channel, rssi_dbm, security in _world.air().rows("access_points"):
+        for ssid, length, bssid, channel, rssi_dbm, security in _simulation.air().rows("access_points"):
             if random.randrange(20):  # a scan misses some
                 found.append((ssid[:length], bssid, channel, rssi_dbm + random.randrange(7) - 3, security, False))
         return sorted(found, key=lambda one: -one[3])
@@ -123,22 +123,26 @@ class WLAN:
             raise OSError(why)
 
     def _leave(self, status):
-        if _world.wifi_busy:
-            _world.wifi_busy = False
-            _world.wifi_freed_us = _world.now_us()
+        if _simulation.wifi_busy:
+            _simulation.wifi_busy = False
+            _simulation.wifi_freed_us = _simulation.now_us()
         self._joined = None
         self._status = status
 
     def _proceed(self):
         """Let the connection come about, or break."""
-        if self._status == STAT_GOT_IP and _world.exists("no_wifi"):
+        if self._status == STAT_GOT_IP and _simulation.exists("no_wifi"):
             self._leave(STAT_BEACON_TIMEOUT)
-        if self._status != STAT_CONNECTING or _world.now_us() < self._ready_us:
+        if self._status != STAT_CONNECTING or _simulation.now_us() < self._ready_us:
             return
         ssid, password, bssid = self._wanted
-        for name, length, address, _channel, rssi_dbm, security in _world.air().rows("access_points"):
-            if name[:length] == ssid and (bssid is None or bytes(bssid) == address) and not _world.exists("no_wifi"):
-                wrong = security and password != _world.noted("wifi_password", password)
+        for name, length, address, _channel, rssi_dbm, security in _simulation.air().rows("access_points"):
+            if (
+                name[:length] == ssid
+                and (bssid is None or bytes(bssid) == address)
+                and not _simulation.exists("no_wifi")
+            ):
+                wrong = security and password != _simulation.noted("wifi_password", password)
                 if wrong:
                     break
                 self._joined = (ssid, address, rssi_dbm)
@@ -176,7 +180,7 @@ class LAN:
         return None
 
     def isconnected(self):
-        return self._active and not _world.exists("no_lan")
+        return self._active and not _simulation.exists("no_lan")
 
     def status(self):
         return 5 if self.isconnected() else 4 if self._active else 2  # ETH_GOT_IP, _DISCONNECTED, _STOPPED

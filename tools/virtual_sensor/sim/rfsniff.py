@@ -9,7 +9,7 @@ scene's file. Records arrive in steps of 10 ms.
 
 import struct
 
-import _world
+import _simulation
 import micropython
 from micropython import const
 
@@ -49,8 +49,8 @@ def start(_channel, _filter):
     _waiting = _pushed = _dropped = 0
     _running = True
     _tune(_channel)
-    if not _world.exists("listening"):
-        _world.note("listening", str(_world.now_us() // 1000))
+    if not _simulation.exists("listening"):
+        _simulation.note("listening", str(_simulation.now_us() // 1000))
 
 
 def channel(_number):
@@ -72,7 +72,7 @@ def readinto(_buffer):
         stretch = _stretches[0]
         taken = min(room - count, stretch[2] - stretch[1])
         piece = view[count * RECORD_BYTES : (count + taken) * RECORD_BYTES]
-        _world.air().records(stretch[0] + stretch[1] * RECORD_BYTES, piece)
+        _simulation.air().records(stretch[0] + stretch[1] * RECORD_BYTES, piece)
         stretch[1] += taken
         _waiting -= taken
         if stretch[1] == stretch[2]:
@@ -106,28 +106,28 @@ def _check(channel):
 
 
 def _refuse_unless_free():
-    if not _world.wifi_started:
+    if not _simulation.wifi_started:
         raise OSError(_ESP_ERR_WIFI_NOT_INIT)
-    if _world.wifi_busy:
+    if _simulation.wifi_busy:
         raise OSError(_ESP_ERR_WIFI_STATE)
 
 
 def _tune(channel):
     global _tuned
-    _tuned = _world.air().channel(channel)
+    _tuned = _simulation.air().channel(channel)
     _hear_from_now()
 
 
 def _hear_from_now():
     global _loop, _next, _filled_us
-    _filled_us = _world.now_us()
+    _filled_us = _simulation.now_us()
     _loop, _next = _reach(_filled_us)
 
 
 def _reach(now_us):
     """Return (loop, first record that has not been sent yet)."""
-    loop, us = divmod(now_us, _world.air().duration_us)
-    return loop, _world.air().slot(_tuned[0], us // _world.SLOT_US) if _tuned[2] else 0
+    loop, us = divmod(now_us, _simulation.air().duration_us)
+    return loop, _simulation.air().slot(_tuned[0], us // _simulation.SLOT_US) if _tuned[2] else 0
 
 
 def _fill():
@@ -135,11 +135,11 @@ def _fill():
     global _loop, _next, _filled_us, _waiting, _pushed, _dropped
     if not _running:
         return
-    if _world.wifi_busy or _world.wifi_freed_us > _filled_us:
+    if _simulation.wifi_busy or _simulation.wifi_freed_us > _filled_us:
         _hear_from_now()
         return
-    now_us = _world.now_us()
-    if now_us // _world.SLOT_US == _filled_us // _world.SLOT_US:
+    now_us = _simulation.now_us()
+    if now_us // _simulation.SLOT_US == _filled_us // _simulation.SLOT_US:
         return  # nothing can have come, and the file need not be asked
     _filled_us = now_us
     loop, end = _reach(_filled_us)
@@ -147,7 +147,7 @@ def _fill():
         sent = (end if _loop == loop else _tuned[2]) - _next
         kept = min(sent, _RING - _waiting)
         if kept > 0:
-            _stretches.append([_tuned[1], _next, _next + kept, _loop * _world.air().duration_us])
+            _stretches.append([_tuned[1], _next, _next + kept, _loop * _simulation.air().duration_us])
             _waiting += kept
             _pushed += kept
         _dropped += sent - kept

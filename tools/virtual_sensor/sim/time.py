@@ -1,6 +1,6 @@
 """`time` as an ESP32 has it, in scene time: the clock starts at 2000-01-01 and nothing sets it."""
 
-import _world
+import _simulation
 import utime
 from utime import ticks_add, ticks_diff  # noqa: F401
 
@@ -8,11 +8,11 @@ _EPOCH_2000_S = 946684800  # of the Unix epoch that utime counts from
 
 
 def ticks_ms():
-    return _world.ticks_us() // 1000
+    return _simulation.ticks_us() // 1000
 
 
 def ticks_us():
-    return _world.ticks_us()
+    return _simulation.ticks_us()
 
 
 def ticks_cpu():
@@ -20,23 +20,23 @@ def ticks_cpu():
 
 
 def sleep(_seconds):
-    _world.wait_us(int(_seconds * 1000000))
+    _simulation.wait_us(int(_seconds * 1000000))
 
 
 def sleep_ms(_ms):
-    _world.wait_us(_ms * 1000)
+    _simulation.wait_us(_ms * 1000)
 
 
 def sleep_us(_us):
-    _world.wait_us(_us)
+    _simulation.wait_us(_us)
 
 
 def time():
-    return _world.now_us() // 1000000
+    return _simulation.now_us() // 1000000
 
 
 def time_ns():
-    return _world.now_us() * 1000
+    return _simulation.now_us() * 1000
 
 
 def gmtime(_secs=None):

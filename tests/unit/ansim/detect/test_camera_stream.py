@@ -14,8 +14,8 @@ from ansim.finding import ALARM_SCORE, CLEARED, RAISED, UPDATED
 from ansim.frame_header import address_text
 from ansim.observation import AccessPoint
 from tests.conftest import ROOT
-from tests.support import made_air
-from tests.support.made_air import CHANNEL, access_point, play, station
+from tests.support import stream_traffic
+from tests.support.stream_traffic import CHANNEL, access_point, play, station
 from tests.vectors.make_camera_stream import DAY_MS, KEY_FRAMES, PPPP
 
 VECTORS = json.loads((ROOT / "tests/vectors/camera_stream.json").read_text())["vectors"]
@@ -35,14 +35,14 @@ def about_cameras(findings):
 
 @pytest.mark.parametrize("vector", VECTORS, ids=[one["name"] for one in VECTORS])
 def test_a_vector_gives_what_is_written_down(vector):
-    told = json.loads(json.dumps(made_air.run_vector(vector, CameraStream())))
+    told = json.loads(json.dumps(stream_traffic.run_vector(vector, CameraStream())))
 
     assert told == vector["expect"]
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=[one["name"] for one in VECTORS])
 def test_a_vector_fires_and_stands_as_decided_by_hand(vector):
-    told = [one[0] for one in made_air.run_vector(vector, CameraStream()) if one[1] == "camera_stream"]
+    told = [one[0] for one in stream_traffic.run_vector(vector, CameraStream()) if one[1] == "camera_stream"]
 
     assert (RAISED in told) == vector["fires"]
     assert (bool(told) and told[-1] != CLEARED) == vector["stands"]
@@ -84,7 +84,7 @@ def test_one_visit_makes_a_candidate_and_a_dwell_a_finding():
     detector = CameraStream()
     detector.tune(CHANNEL, 0)
     sequences = {}
-    visit = made_air.records(CAMERA, 0, 350, sequences)
+    visit = stream_traffic.records(CAMERA, 0, 350, sequences)
     detector.take(bytearray(b"".join(visit)), len(visit))
     assert detector.judge(350) == []
     detector.tune(1, 350)
@@ -190,7 +190,7 @@ def test_a_candidate_names_the_channel_it_is_heard_on_from_the_first_judgement()
 
     for ms in (1, 40, 200, 400):
         play(detector, CAMERA, 0)
-        detector.take(bytearray(b"".join(made_air.records(CAMERA, 0, 400, {}))), 20)
+        detector.take(bytearray(b"".join(stream_traffic.records(CAMERA, 0, 400, {}))), 20)
         detector.judge(ms)
 
     assert {channel for channel, _ in detector.candidates(400)} == {CHANNEL}

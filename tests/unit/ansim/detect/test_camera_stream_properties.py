@@ -10,9 +10,9 @@ from ansim.detect.engine import Engine, standard
 from ansim.detect.stations import layout
 from ansim.frame_header import RECORD_BYTES
 from ansim.observation import AccessPoint
-from tests.support import made_air
-from tests.support.made_air import CHANNEL
-from tests.support.random_batches import Chance, batch
+from tests.support import stream_traffic
+from tests.support.random_records import Chance, batch
+from tests.support.stream_traffic import CHANNEL
 from tests.vectors.make_camera_stream import DAY_MS, KEY_FRAMES
 
 SLOW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -93,7 +93,7 @@ def verdicts(batches):
 def test_the_order_in_which_stations_are_interleaved_changes_no_verdict(seed):
     flows = scene(seed)
     sequences = {}
-    seconds = [made_air.records(flows, 1000 * second, 1000 * second + 1000, sequences) for second in range(8)]
+    seconds = [stream_traffic.records(flows, 1000 * second, 1000 * second + 1000, sequences) for second in range(8)]
     chance = random.Random(seed)
 
     def shuffled(records):
@@ -122,7 +122,7 @@ def test_a_clock_that_wraps_or_starts_anywhere_changes_no_verdict(start_us):
     def told(start):
         detector = CameraStream()
         detector.tune(CHANNEL, 0)
-        return [(one.event, one.subject) for one in made_air.play(detector, scene(1)[:2], 6, start)]
+        return [(one.event, one.subject) for one in stream_traffic.play(detector, scene(1)[:2], 6, start)]
 
     assert told(start_us) == told(0)
 
@@ -132,7 +132,9 @@ def test_a_clock_that_wraps_or_starts_anywhere_changes_no_verdict(start_us):
 def test_records_in_which_time_runs_backwards_change_no_verdict(seed):
     chance = random.Random(seed)
     sequences = {}
-    seconds = [made_air.records(scene(1)[:2], 1000 * second, 1000 * second + 1000, sequences) for second in range(6)]
+    seconds = [
+        stream_traffic.records(scene(1)[:2], 1000 * second, 1000 * second + 1000, sequences) for second in range(6)
+    ]
     for records in seconds:
         for record in records:
             if chance.random() < 0.3:
@@ -145,10 +147,10 @@ def test_records_in_which_time_runs_backwards_change_no_verdict(seed):
 @SLOW
 def test_an_access_point_that_is_a_station_elsewhere_is_one_transmitter(seed):
     chance = random.Random(seed)
-    ap = made_air.access_point()
+    ap = stream_traffic.access_point()
     flows = [[0, 1000, chance.randrange(5000, 50_000), "own", [700]], [0, 1000, 9000, "back", [94]]]
-    records = made_air.records(flows, 0, 1000, {})
-    for record in made_air.records([[0, 1000, 20_000, "up", [500], {"sta": 1, "ap": 7}]], 0, 1000, {}):
+    records = stream_traffic.records(flows, 0, 1000, {})
+    for record in stream_traffic.records([[0, 1000, 20_000, "up", [500], {"sta": 1, "ap": 7}]], 0, 1000, {}):
         record[20:26] = ap
         records.append(record)
     chance.shuffle(records)

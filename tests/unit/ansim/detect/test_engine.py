@@ -3,8 +3,8 @@
 from ansim.detect.engine import MAX_CANDIDATES, Engine, standard
 from ansim.finding import RAISED, Finding
 from ansim.observation import AccessPoint, Advertisement, Spectrum
-from tests.support import made_air
-from tests.support.made_air import CHANNEL, access_point, station
+from tests.support import stream_traffic
+from tests.support.stream_traffic import CHANNEL, access_point, station
 
 
 class Everything:
@@ -104,7 +104,7 @@ def test_known_emitters_come_from_the_settings():
     engine.tune(CHANNEL, 0)
     flows = [[0, 60_000, 25_000, "up", [1400, 900]], [10, 60_000, 60_000, "down", [94]]]
 
-    assert made_air.play(engine, flows, 10) == []
+    assert stream_traffic.play(engine, flows, 10) == []
 
 
 def test_the_most_urgent_channels_come_first_and_once():
@@ -164,8 +164,8 @@ def test_an_access_point_that_streams_is_told_to_who_judges_access_points():
         engine = standard({})
         engine.tune(CHANNEL, 0)
         # a weak name, which never raises by itself
-        engine.access_points([AccessPoint(0, "ESP32-CAM test", made_air.access_point(), CHANNEL, -50, 0)], 0)
-        return [one for one in made_air.play(engine, flows, seconds) if one.kind == "camera_access_point"]
+        engine.access_points([AccessPoint(0, "ESP32-CAM test", stream_traffic.access_point(), CHANNEL, -50, 0)], 0)
+        return [one for one in stream_traffic.play(engine, flows, seconds) if one.kind == "camera_access_point"]
 
     camera = [[0, 60_000, 20_000, "own", [1114, 700, 300]], [4, 60_000, 160_000, "back", [94]]]
     download = [[0, 60_000, 4000, "relay", [1554], {"sta": 2}], [2, 60_000, 8000, "up", [106], {"sta": 2}]]
@@ -181,7 +181,7 @@ def test_it_is_quiet_while_nobody_is_heard_whoever_else_takes_frames():
     whole = standard({})
     whole.tune(6, 0)
     before = whole.is_quiet()
-    record = made_air.records([[0, 1000, 100_000, "up", [1400]]], 0, 200, {})[0]
+    record = stream_traffic.records([[0, 1000, 100_000, "up", [1400]]], 0, 200, {})[0]
 
     whole.take(bytearray(record), 1)
 

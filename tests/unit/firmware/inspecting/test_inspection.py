@@ -13,14 +13,14 @@ class Clock:
 
 
 class Journal:
-    """Keeps what is appended, with the inspection it was made for."""
+    """Keeps the appended reports, each with the inspection it belongs to."""
 
     def __init__(self):
         self.inspection = ""
-        self.made = []
+        self.reports = []
 
     def append(self, kind, body):
-        self.made.append((self.inspection, kind, body))
+        self.reports.append((self.inspection, kind, body))
 
 
 class Engine:
@@ -35,106 +35,111 @@ class Engine:
         self.known = addresses
 
 
-class Place:
-    def __init__(self, folder, monkeypatch):
-        monkeypatch.setattr(inspections, "FILE", str(folder / "inspection.json"))
+class SensorParts:
+    """What an Inspection works with; boot() makes the Inspection of the next boot."""
+
+    def __init__(self):
         self.clock, self.journal, self.engine = Clock(), Journal(), Engine()
-        self.one = self.again()
 
-    def again(self):
-        """The inspection as the next boot makes it."""
-        return Inspection(self.journal, self.engine, self.clock, ["aa:aa:aa:aa:aa:aa"], self.sweep)
+    def boot(self) -> Inspection:
+        self.journal.inspection = ""
+        return Inspection(self.journal, self.engine, self.clock, ["aa:aa:aa:aa:aa:aa"], self.end_sweep)
 
-    def sweep(self):
+    def end_sweep(self):
         self.journal.append(messages.SWEEP, {})
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
-    return Place(tmp_path, monkeypatch)
+def parts(tmp_path, monkeypatch) -> SensorParts:
+    monkeypatch.setattr(inspections, "FILE", str(tmp_path / "inspection.json"))
+    return SensorParts()
+
+
+@pytest.fixture
+def inspection(parts) -> Inspection:
+    return parts.boot()
 
 
 STARTED = {"what": "started", "by": "cmd"}
 STOPPED = {"what": "stopped", "by": "cmd"}
 
 
-def test_the_account_before_an_inspection_is_not_part_of_it(place):
-    place.one.start("K7Q2", [])
+def test_the_sweep_before_an_inspection_is_not_part_of_it(parts, inspection):
+    inspection.start("K7Q2", [])
 
-    assert place.journal.made == [("", messages.SWEEP, {}), ("K7Q2", messages.SESSION, STARTED)]
-    assert place.engine.forgot == 1
-
-
-def test_the_account_up_to_its_end_is(place):
-    place.one.start("K7Q2", [])
-    place.one.stop(CMD)
-
-    assert place.journal.made[2:] == [("K7Q2", messages.SWEEP, {}), ("K7Q2", messages.SESSION, STOPPED)]
-    assert place.one.id == ""
+    assert parts.journal.reports == [("", messages.SWEEP, {}), ("K7Q2", messages.SESSION, STARTED)]
+    assert parts.engine.forgot == 1
 
 
-def test_known_emitters_are_ignored_while_it_runs(place):
-    place.one.resume()
-    assert place.engine.known == ["aa:aa:aa:aa:aa:aa"]
+def test_the_sweep_up_to_its_end_is(parts, inspection):
+    inspection.start("K7Q2", [])
+    inspection.stop(CMD)
 
-    place.one.start("K7Q2", ["bb:bb:bb:bb:bb:bb"])
-    assert place.engine.known == ["aa:aa:aa:aa:aa:aa", "bb:bb:bb:bb:bb:bb"]
-
-    place.one.stop(BUTTON)
-    assert place.engine.known == ["aa:aa:aa:aa:aa:aa"]
+    assert parts.journal.reports[2:] == [("K7Q2", messages.SWEEP, {}), ("K7Q2", messages.SESSION, STOPPED)]
+    assert inspection.id == ""
 
 
-def test_a_second_one_stops_the_first(place):
-    place.one.start("K7Q2", [])
-    place.one.start("M3XX", [])
+def test_known_emitters_are_ignored_while_it_runs(parts, inspection):
+    inspection.resume()
+    assert parts.engine.known == ["aa:aa:aa:aa:aa:aa"]
 
-    sessions = [(inspection, body) for inspection, kind, body in place.journal.made if kind == messages.SESSION]
+    inspection.start("K7Q2", ["bb:bb:bb:bb:bb:bb"])
+    assert parts.engine.known == ["aa:aa:aa:aa:aa:aa", "bb:bb:bb:bb:bb:bb"]
+
+    inspection.stop(BUTTON)
+    assert parts.engine.known == ["aa:aa:aa:aa:aa:aa"]
+
+
+def test_a_second_inspection_stops_the_first(parts, inspection):
+    inspection.start("K7Q2", [])
+    inspection.start("M3XX", [])
+
+    sessions = [(public_id, body) for public_id, kind, body in parts.journal.reports if kind == messages.SESSION]
     assert sessions == [("K7Q2", STARTED), ("K7Q2", STOPPED), ("M3XX", STARTED)]
 
 
-def test_starting_the_one_that_runs_and_stopping_none_change_nothing(place):
-    place.one.stop(CMD)
-    assert place.journal.made == []
+def test_starting_the_running_inspection_and_stopping_none_change_nothing(parts, inspection):
+    inspection.stop(CMD)
+    assert parts.journal.reports == []
 
-    place.one.start("K7Q2", [])
-    made = list(place.journal.made)
-    place.one.start("K7Q2", [])
-    assert place.journal.made == made
+    inspection.start("K7Q2", [])
+    reports = list(parts.journal.reports)
+    inspection.start("K7Q2", [])
+    assert parts.journal.reports == reports
 
 
-def test_it_goes_on_after_a_reset_and_not_after_its_end(place):
-    place.one.start("K7Q2", ["bb:bb:bb:bb:bb:bb"])
-    place.journal.inspection = ""  # a new start
+def test_it_continues_after_a_reset_and_not_after_its_end(parts, inspection):
+    inspection.start("K7Q2", ["bb:bb:bb:bb:bb:bb"])
 
-    second = place.again()
+    second = parts.boot()
     second.resume()
     assert second.id == "K7Q2"
-    assert place.engine.known == ["aa:aa:aa:aa:aa:aa", "bb:bb:bb:bb:bb:bb"]
+    assert parts.engine.known == ["aa:aa:aa:aa:aa:aa", "bb:bb:bb:bb:bb:bb"]
 
     second.stop(CMD)
-    third = place.again()
+    third = parts.boot()
     third.resume()
     assert third.id == ""
 
 
 @pytest.mark.parametrize("torn", ["", '{"inspection": "K7', "[]", '{"known": []}'])
-def test_a_torn_file_is_no_inspection(place, torn):
+def test_a_torn_file_is_no_inspection(inspection, torn):
     with open(inspections.FILE, "w") as file:
         file.write(torn)
 
-    place.one.resume()
+    inspection.resume()
 
-    assert place.one.id == ""
+    assert inspection.id == ""
 
 
-def test_one_that_is_forgotten_ends_by_itself(place):
-    place.one.start("K7Q2", [])
-    place.clock.now = inspections.LIMIT_MS - 1
-    place.one.end_if_forgotten()
-    assert place.one.id == "K7Q2"
+def test_an_inspection_that_was_not_stopped_expires(parts, inspection):
+    inspection.start("K7Q2", [])
+    parts.clock.now = inspections.LIMIT_MS - 1
+    inspection.stop_if_expired()
+    assert inspection.id == "K7Q2"
 
-    place.clock.now += 1
-    place.one.end_if_forgotten()
+    parts.clock.now += 1
+    inspection.stop_if_expired()
 
-    assert place.one.id == ""
-    assert place.journal.made[-1] == ("K7Q2", messages.SESSION, {"what": "stopped", "by": LIMIT})
+    assert inspection.id == ""
+    assert parts.journal.reports[-1] == ("K7Q2", messages.SESSION, {"what": "stopped", "by": LIMIT})

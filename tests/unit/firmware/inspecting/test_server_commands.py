@@ -2,7 +2,7 @@ from ansim import messages, refusals, uplink_rules
 from ansim.decode import argument_problems
 from ansim.frame_header import address_bytes
 from ansim.schema import check
-from firmware.inspecting.server_commands import Orders
+from firmware.inspecting.server_commands import ServerCommands
 
 CAMERA = "c0:ff:ee:00:00:01"
 
@@ -17,134 +17,134 @@ class Clock:
 class Inspection:
     def __init__(self, running=""):
         self.id = running
-        self.done = []
+        self.calls = []
 
     def start(self, inspection, known):
-        self.done.append(("start", inspection, known))
+        self.calls.append(("start", inspection, known))
 
     def stop(self, by):
-        self.done.append(("stop", by))
+        self.calls.append(("stop", by))
 
 
 class Plan:
     def __init__(self):
-        self.asked = []
+        self.dwells = []
 
     def dwell_on(self, channel, seconds, now_ms, upload_every_ms=0):
-        self.asked.append((channel, seconds, now_ms, *([upload_every_ms] if upload_every_ms else [])))
+        self.dwells.append((channel, seconds, now_ms, *([upload_every_ms] if upload_every_ms else [])))
 
 
 class Listener:
-    follower = watched = None
-    sniffs = True
+    follower = stimulus_test = None
+    has_sniffer = True
 
     @property
-    def follows(self):
+    def is_following(self):
         return self.follower is not None
 
     def follow(self, follower):
         self.follower = follower
 
-    def watch(self, one):
-        self.watched = one
+    def test_stimulus(self, test):
+        self.stimulus_test = test
 
 
-def made(inspection=None):
-    told = []
+def make_handlers(inspection=None):
+    """Return (handlers by command, plan, listener, calls of the callbacks)."""
+    calls = []
     plan, listener = Plan(), Listener()
-    tell = lambda kind, body: told.append((kind, body))  # noqa: E731
-    parts = (inspection or Inspection(), plan, listener, Clock())
-    orders = Orders(*parts, lambda *live: told.append(live), tell, told.append)
-    return dict(orders.table()), plan, listener, told
+    callbacks = (lambda *reading: calls.append(reading), lambda kind, body: calls.append((kind, body)), calls.append)
+    commands = ServerCommands(inspection or Inspection(), plan, listener, Clock(), *callbacks)
+    return dict(commands.handlers()), plan, listener, calls
 
 
-def test_every_order_of_the_table_is_one_of_the_messages():
-    handlers, *_ = made()
+def test_every_command_of_the_table_is_one_of_the_messages():
+    handlers, *_ = make_handlers()
 
     assert all(argument_problems(name, {}) is not None for name in handlers)
 
 
 def test_an_inspection_is_started_and_stopped():
     inspection = Inspection()
-    handlers, *_ = made(inspection)
+    handlers, *_ = make_handlers(inspection)
 
     assert handlers[messages.INSPECTION_START]({"inspection": "K7Q2", "known": [CAMERA]}, "c1") is None
     inspection.id = "K7Q2"
     assert handlers[messages.INSPECTION_STOP]({"inspection": "K7Q2"}, "c2") is None
 
-    assert inspection.done == [("start", "K7Q2", [CAMERA]), ("stop", "cmd")]
+    assert inspection.calls == [("start", "K7Q2", [CAMERA]), ("stop", "cmd")]
 
 
 def test_another_inspection_is_not_stopped():
     inspection = Inspection("K7Q2")
-    handlers, *_ = made(inspection)
+    handlers, *_ = make_handlers(inspection)
 
     assert handlers[messages.INSPECTION_STOP]({"inspection": "M3XX"}, "c1") == refusals.OTHER_INSPECTION
-    assert inspection.done == []
+    assert inspection.calls == []
 
 
 def test_a_dwell_goes_to_the_plan():
-    handlers, plan, *_ = made()
+    handlers, plan, *_ = make_handlers()
 
     handlers[messages.DWELL]({"channel": 6, "seconds": 30}, "c1")
 
-    assert plan.asked == [(6, 30, 5000)]
+    assert plan.dwells == [(6, 30, 5000)]
 
 
-def test_locating_dwells_and_follows_until_the_time_is_over():
-    handlers, plan, listener, told = made()
+def test_locate_dwells_and_follows_until_the_time_is_over():
+    handlers, plan, listener, calls = make_handlers()
     handlers[messages.LOCATE]({"subject": CAMERA, "channel": 6, "seconds": 30}, "c1")
     follower = listener.follower
-    assert plan.asked == [(6, 30, 5000, 10000)], "a Wi-Fi sensor comes up for air meanwhile"
+    assert plan.dwells == [(6, 30, 5000, 10000)], "a Wi-Fi sensor uploads meanwhile"
     assert follower.address == address_bytes(CAMERA)
 
     for now_ms in range(5000, 8000, 100):
-        follower.heard.add(now_ms, -50)
+        follower.proximity.add(now_ms, -50)
         assert follower.tick(now_ms)
 
-    assert 5 <= len(told) <= 7
-    assert told[-1][:2] == (CAMERA, -50)
+    assert 5 <= len(calls) <= 7
+    assert calls[-1][:2] == (CAMERA, -50)
     assert not follower.tick(35000)
 
 
 def test_without_a_sniffer_following_is_refused():
-    handlers, plan, listener, _ = made()
-    listener.sniffs = False
+    handlers, plan, listener, _ = make_handlers()
+    listener.has_sniffer = False
 
     command = {"subject": CAMERA, "channel": 6, "seconds": 30}
     assert handlers[messages.LOCATE](command, "c1") == refusals.NO_SNIFFER
-    assert not plan.asked
+    assert not plan.dwells
 
 
-def test_a_self_test_is_asked_for_unless_an_inspection_runs():
-    handlers, _, _, told = made()
+def test_a_self_test_is_requested_unless_an_inspection_runs():
+    handlers, _, _, calls = make_handlers()
     assert handlers[messages.RUN_SELFTEST]({"emitter": CAMERA}, "c1") is None
-    assert told == [{"emitter": CAMERA}]
+    assert calls == [{"emitter": CAMERA}]
 
-    busy, *_, asked = made(Inspection("K7Q2"))
+    busy, *_, busy_calls = make_handlers(Inspection("K7Q2"))
     assert busy[messages.RUN_SELFTEST]({}, "c2") == refusals.INSPECTION_RUNNING
-    assert not asked
+    assert not busy_calls
 
 
-def test_a_stimulus_dwells_watches_and_reports():
-    handlers, plan, listener, told = made()
-    slots = [[at * 5000, 5000, at % 2] for at in range(8)]
+def test_a_stimulus_test_dwells_watches_and_reports():
+    handlers, plan, listener, calls = make_handlers()
+    slots = [[5000 * index, 5000, index % 2] for index in range(8)]
 
     assert handlers[messages.SLOTS]({"subject": CAMERA, "channel": 6, "slots": slots}, "c1") is None
 
-    assert plan.asked == [(6, 42, 5000)]
-    assert listener.watched.tick(6, 5000, 20000)
-    assert listener.watched.tick(1, 20000, 30000), "another channel counts as not listened to"
-    assert not listener.watched.tick(6, 30000, 46000)
-    (kind, body) = told[-1]
+    assert plan.dwells == [(6, 42, 5000)]
+    assert listener.stimulus_test.tick(6, 5000, 20000)
+    assert listener.stimulus_test.tick(1, 20000, 30000), "another channel counts as not listened to"
+    assert not listener.stimulus_test.tick(6, 30000, 46000)
+    (kind, body) = calls[-1]
     assert kind == messages.STIMULUS
     assert (body["subject"], body["slots"], body["heard_permille"]) == (CAMERA, 8, 750)
     assert not check(uplink_rules.body(kind), body)
 
 
 def test_slots_that_overlap_are_refused():
-    handlers, plan, *_ = made()
+    handlers, plan, *_ = make_handlers()
 
     command = {"subject": CAMERA, "channel": 6, "slots": [[0, 9000, 1], [5000, 9000, 0]]}
     assert handlers[messages.SLOTS](command, "c") == refusals.BAD_SLOTS
-    assert not plan.asked
+    assert not plan.dwells

@@ -3,175 +3,177 @@ from collections import namedtuple
 import pytest
 
 from firmware import boards
-from firmware.inspecting.button_actions import ByHand
+from firmware.inspecting.button_actions import ButtonActions
 from firmware.inspecting.inspection import BUTTON
-from firmware.inspecting.radio_jobs import EMITTER
+from firmware.inspecting.radio_jobs import TEST_SIGNAL
 from firmware.panel import battery, signal
 from firmware.panel.button import LONG, LONGER, LONGEST, SHORT
-from firmware.panel.panel import MOST_FOUND, Panel
+from firmware.panel.panel import MAX_FINDINGS, Panel
 
 CAMERA, OTHER = "c0:ff:ee:00:00:01", "c0:ff:ee:00:00:02"
-Found = namedtuple("Found", ("subject", "channel", "rssi_dbm"))
+Finding = namedtuple("Finding", ("subject", "channel", "rssi_dbm"))
 
 
 class Inspection:
     id = ""
 
     def __init__(self):
-        self.done = []
+        self.calls = []
 
     def start(self, inspection, known, by):
         self.id = inspection
-        self.done.append((inspection, known, by))
+        self.calls.append((inspection, known, by))
 
     def stop(self, by):
         self.id = ""
-        self.done.append(by)
+        self.calls.append(by)
 
 
-class Orders:
-    follows = False
-    why = None
+class Commands:
+    is_following = False
+    refusal = None
 
     def __init__(self):
         self.followed = []
 
     def follow(self, subject, channel, seconds):
-        self.follows = not self.why
+        self.is_following = not self.refusal
         self.followed.append((subject, channel))
-        return self.why
+        return self.refusal
 
-    def unfollow(self):
-        self.follows = False
+    def stop_following(self):
+        self.is_following = False
 
 
-class Asked:
+class Jobs:
     address = ""
 
     def __init__(self):
-        self.wanted = []
-        self.sends = False
+        self.requests = []
+        self.is_sending = False
 
-    def want(self, what):
-        self.wanted.append(what)
+    def request(self, job):
+        self.requests.append(job)
 
     def stop(self):
-        was, self.sends = self.sends, False
-        return was
+        was_sending, self.is_sending = self.is_sending, False
+        return was_sending
 
 
-class Shown:
-    """A panel that keeps what it played."""
+class RecordingPanel:
+    """A panel that records the patterns it plays."""
 
-    def __init__(self, found):
-        self.found = found
+    def __init__(self, findings):
+        self.findings = findings
         self.played = []
 
     def play(self, pattern):
         self.played.append(pattern)
 
 
-class Hand(ByHand):
-    def __init__(self, **found):
-        self.inspection, self.orders, self.asked = Inspection(), Orders(), Asked()
-        self.panel = Shown({CAMERA: found["camera"]} if found else {})
-        super().__init__(self.inspection, self.panel, self.orders, lambda: 7, self.asked)
+class Actions(ButtonActions):
+    """ButtonActions with stand-ins around them; `findings` are those on the panel."""
+
+    def __init__(self, **findings):
+        self.inspection, self.commands, self.jobs = Inspection(), Commands(), Jobs()
+        self.panel = RecordingPanel({CAMERA: findings["camera"]} if findings else {})
+        super().__init__(self.inspection, self.panel, self.commands, lambda: 7, self.jobs)
 
 
 def test_a_short_press_starts_a_sweep_of_its_own_and_another_stops_it():
-    hand = Hand()
+    actions = Actions()
 
-    hand.pressed(SHORT)
-    assert hand.hint() == "press: end sweep"
-    hand.pressed(SHORT)
-    hand.pressed(SHORT)
+    actions.on_press(SHORT)
+    assert actions.hint() == "press: end sweep"
+    actions.on_press(SHORT)
+    actions.on_press(SHORT)
 
-    assert hand.inspection.done == [("u7-1", [], BUTTON), BUTTON, ("u7-2", [], BUTTON)]
-    assert hand.panel.played == [signal.STARTED, signal.STOPPED, signal.STARTED]
+    assert actions.inspection.calls == [("u7-1", [], BUTTON), BUTTON, ("u7-2", [], BUTTON)]
+    assert actions.panel.played == [signal.STARTED, signal.STOPPED, signal.STARTED]
 
 
 def test_the_button_does_not_end_an_inspection_of_the_server():
-    hand = Hand()
-    hand.inspection.id = "K7Q2"
+    actions = Actions()
+    actions.inspection.id = "K7Q2"
 
-    hand.pressed(SHORT)
-    hand.pressed(LONGER)
+    actions.on_press(SHORT)
+    actions.on_press(LONGER)
 
-    assert not hand.inspection.done
-    assert not hand.asked.wanted
-    assert hand.panel.played == [signal.REFUSED, signal.REFUSED]
+    assert not actions.inspection.calls
+    assert not actions.jobs.requests
+    assert actions.panel.played == [signal.REFUSED, signal.REFUSED]
 
 
 def test_a_long_press_follows_the_strongest_then_the_next_then_none():
-    hand = Hand(camera=(6, -60))
-    hand.panel.found[OTHER] = (11, -40)
+    actions = Actions(camera=(6, -60))
+    actions.panel.findings[OTHER] = (11, -40)
 
     for _ in range(3):
-        hand.pressed(LONG)
+        actions.on_press(LONG)
 
-    assert hand.orders.followed == [(OTHER, 11), (CAMERA, 6)]
-    assert not hand.orders.follows
-    assert hand.panel.played == [signal.STOPPED]
+    assert actions.commands.followed == [(OTHER, 11), (CAMERA, 6)]
+    assert not actions.commands.is_following
+    assert actions.panel.played == [signal.STOPPED]
 
 
 def test_a_short_press_ends_following_and_starts_nothing():
-    hand = Hand(camera=(6, -60))
-    hand.pressed(LONG)
+    actions = Actions(camera=(6, -60))
+    actions.on_press(LONG)
 
-    hand.pressed(SHORT)
+    actions.on_press(SHORT)
 
-    assert not hand.orders.follows
-    assert not hand.inspection.done
+    assert not actions.commands.is_following
+    assert not actions.inspection.calls
 
 
-@pytest.mark.parametrize("where", [(0, -50), None])
-def test_what_has_no_wifi_channel_cannot_be_followed(where):
-    hand = Hand(camera=where) if where else Hand()
+@pytest.mark.parametrize("found", [(0, -50), None])
+def test_a_finding_without_a_wifi_channel_cannot_be_followed(found):
+    actions = Actions(camera=found) if found else Actions()
 
-    hand.pressed(LONG)
+    actions.on_press(LONG)
 
-    assert hand.panel.played == [signal.REFUSED]
-    assert not hand.orders.followed
+    assert actions.panel.played == [signal.REFUSED]
+    assert not actions.commands.followed
 
 
 def test_a_refusal_to_follow_is_heard():
-    hand = Hand(camera=(6, -60))
-    hand.orders.why = "no sniffer"
+    actions = Actions(camera=(6, -60))
+    actions.commands.refusal = "no sniffer"
 
-    hand.pressed(LONG)
+    actions.on_press(LONG)
 
-    assert hand.panel.played == [signal.REFUSED]
+    assert actions.panel.played == [signal.REFUSED]
 
 
 def test_holding_longer_asks_for_a_self_test_or_the_test_signal_and_a_press_ends_that():
-    hand = Hand()
+    actions = Actions()
 
-    hand.pressed(LONGER)
-    hand.pressed(LONGEST)
-    hand.asked.sends = True
-    hand.pressed(SHORT)
+    actions.on_press(LONGER)
+    actions.on_press(LONGEST)
+    actions.jobs.is_sending = True
+    actions.on_press(SHORT)
 
-    assert hand.asked.wanted == [{}, EMITTER]
-    assert not hand.asked.sends
-    assert not hand.inspection.done
+    assert actions.jobs.requests == [{}, TEST_SIGNAL]
+    assert not actions.jobs.is_sending
+    assert not actions.inspection.calls
 
 
 def test_every_hint_fits_the_display():
-    hand = Hand(camera=(6, -60))
-    said = {hand.hint()}
-    hand.orders.follows = True
-    said.add(hand.hint())
-    hand.asked.address = CAMERA
-    said.add(hand.hint())
-    hand = Hand()
-    said.add(hand.hint())
-    hand.inspection.id = "K7Q2"
-    said.add(hand.hint())
-    hand.inspection.id = "u7-1"
-    said.add(hand.hint())
+    actions = Actions(camera=(6, -60))
+    hints = {actions.hint()}
+    actions.commands.is_following = True
+    hints.add(actions.hint())
+    actions.jobs.address = CAMERA
+    hints.add(actions.hint())
+    actions = Actions()
+    hints.add(actions.hint())
+    actions.inspection.id = "K7Q2"
+    hints.add(actions.hint())
+    actions.inspection.id = "u7-1"
+    hints.add(actions.hint())
 
-    assert all(0 < len(one) <= 16 for one in said)
-    assert len(said) == 6
+    assert all(0 < len(hint) <= 16 for hint in hints)
+    assert len(hints) == 6
 
 
 def test_the_beat_is_faster_and_higher_the_nearer_the_sender_is():
@@ -181,58 +183,58 @@ def test_the_beat_is_faster_and_higher_the_nearer_the_sender_is():
 
     assert steps == sorted(steps)
     assert set(steps) == set(range(signal.STEPS))
-    assert beats == sorted(beats, key=lambda one: one[0])
-    assert beats == sorted(beats, key=lambda one: -sum(one[1:]))
+    assert beats == sorted(beats, key=lambda beat: beat[0])
+    assert beats == sorted(beats, key=lambda beat: -sum(beat[1:]))
 
 
 def test_no_two_patterns_are_the_same_without_colour_and_without_sound():
-    patterns = {name: one for name, one in vars(signal).items() if name.isupper() and isinstance(one, tuple)}
-    patterns = {name: one for name, one in patterns.items() if len(one) >= 3 and name[0] != "_"}
+    values = {name: value for name, value in vars(signal).items() if name.isupper() and isinstance(value, tuple)}
+    patterns = {name: value for name, value in values.items() if len(value) >= 3 and name[0] != "_"}
 
     assert len(patterns) >= 16
-    assert len({one[1:] for one in patterns.values()}) == len(patterns)
+    assert len({pattern[1:] for pattern in patterns.values()}) == len(patterns)
 
 
 @pytest.mark.parametrize(
     ("mv", "percent"), [(0, None), (2400, None), (3000, 0), (3300, 0), (3450, 4), (3850, 61), (4150, 100), (4400, 100)]
 )
 def test_the_percentage_follows_the_cells_voltage(mv, percent):
-    assert battery.of_mv(mv) == percent
+    assert battery.percent_at(mv) == percent
 
 
-def panel():
+def make_panel():
     return Panel(boards.load("esp32_devkit"), ("led", "button"), lambda: None)
 
 
 def test_the_panel_remembers_a_few_raised_signals_and_forgets_what_is_over():
-    one = panel()
-    for number in range(MOST_FOUND + 3):
-        one.take(Found(f"{number}", 6, -60), True)
-    one.take(Found("0", 1, -40), True)
-    one.take(Found("1", 6, -60), False)
+    panel = make_panel()
+    for number in range(MAX_FINDINGS + 3):
+        panel.record_finding(Finding(f"{number}", 6, -60), True)
+    panel.record_finding(Finding("0", 1, -40), True)
+    panel.record_finding(Finding("1", 6, -60), False)
 
-    assert len(one.found) == MOST_FOUND - 1
-    assert one.found["0"] == (1, -40)
+    assert len(panel.findings) == MAX_FINDINGS - 1
+    assert panel.findings["0"] == (1, -40)
 
-    one.forget()
-    assert not one.found
+    panel.reset()
+    assert not panel.findings
 
 
 def test_coverage_counts_each_channel_up_to_what_is_enough():
-    one = panel()
-    one.cover([[1, 2000, 5, 0, 0], [6, 90000, 5, 0, 0]])
-    assert one.covered_permille([1, 6]) == 833
+    panel = make_panel()
+    panel.add_coverage([[1, 2000, 5, 0, 0], [6, 90000, 5, 0, 0]])
+    assert panel.covered_permille([1, 6]) == 833
 
-    one.cover([[1, 1000, 5, 0, 0]])
-    assert one.covered_permille([1, 6]) == 1000
-    assert one.covered_permille([1, 6, 11]) == 666
+    panel.add_coverage([[1, 1000, 5, 0, 0]])
+    assert panel.covered_permille([1, 6]) == 1000
+    assert panel.covered_permille([1, 6, 11]) == 666
 
 
 def test_what_is_not_fitted_has_no_pin():
-    one = Panel(boards.load("esp32_devkit"), (), lambda: None)
+    panel = Panel(boards.load("esp32_devkit"), (), lambda: None)
 
-    assert one._signal._number is None
-    assert one._signal._buzzer is None
+    assert panel._signal._number is None
+    assert panel._signal._buzzer is None
 
 
 @pytest.mark.parametrize("name", boards.NAMES)

@@ -8,7 +8,7 @@ from firmware.radio.plan import BLE, DWELL, SCAN, SNIFF, SPECTRUM, UPLOAD, Plan
 
 ALL = list(range(1, 14))
 EVERYTHING = ["scan", "sniff", "ble"]
-HOP_MS = 13 * plans.VISIT_MS
+HOP_MS = 13 * plans.SNIFF_MS
 
 
 def run(plan, until_ms, candidates=lambda now_ms: [], now_ms=0):
@@ -18,7 +18,7 @@ def run(plan, until_ms, candidates=lambda now_ms: [], now_ms=0):
         step = plan.next(now_ms, candidates(now_ms))
         steps.append((now_ms, step))
         end_ms = now_ms + step.duration_ms
-        while step.phase == DWELL and now_ms + 1000 < end_ms and not plan.leaves(now_ms, candidates(now_ms)):
+        while step.phase == DWELL and now_ms + 1000 < end_ms and not plan.may_leave(now_ms, candidates(now_ms)):
             now_ms += 1000
         if step.phase != DWELL or now_ms + 1000 >= end_ms:
             now_ms = end_ms
@@ -43,7 +43,7 @@ class Place:
         while now_ms < self.starts_ms + limit_ms:
             step = self.plan.next(now_ms, self.candidates())
             if step.phase == UPLOAD:
-                self.plan.uploaded(now_ms + step.duration_ms, True)
+                self.plan.end_upload(now_ms + step.duration_ms, True)
             end_ms = now_ms + step.duration_ms
             while now_ms < end_ms:
                 slice_ms = min(1000, end_ms - now_ms)
@@ -54,7 +54,7 @@ class Place:
                 now_ms += slice_ms
                 if self.heard_ms >= self.needs_ms:
                     return now_ms - self.starts_ms
-                if step.phase == DWELL and self.plan.leaves(now_ms, self.candidates()):
+                if step.phase == DWELL and self.plan.may_leave(now_ms, self.candidates()):
                     break
         return None
 
@@ -68,7 +68,7 @@ class Place:
 def test_the_first_thing_is_a_whole_hop_over_all_channels():
     steps = run(Plan(ALL, EVERYTHING, 60000), HOP_MS)
 
-    assert [step for _, step in steps] == [(SNIFF, channel, plans.VISIT_MS) for channel in ALL]
+    assert [step for _, step in steps] == [(SNIFF, channel, plans.SNIFF_MS) for channel in ALL]
 
 
 def test_a_wireless_sensor_says_hello_after_its_first_hop_and_then_at_intervals():
@@ -136,17 +136,17 @@ def test_a_dwell_ends_early_when_the_candidate_is_decided():
     plan.next(0, [])
     plan.next(350, [(6, 80)])
 
-    assert not plan.leaves(1350, [])
-    assert not plan.leaves(5350, [(6, 80)])
-    assert plan.leaves(5350, [(6, 30)])
-    assert plan.leaves(5350, [])
+    assert not plan.may_leave(1350, [])
+    assert not plan.may_leave(5350, [(6, 80)])
+    assert plan.may_leave(5350, [(6, 30)])
+    assert plan.may_leave(5350, [])
 
 
 def test_a_dwell_goes_on_once_if_the_decision_is_near_and_nobody_waits():
     dwells = [step.duration_ms for _, step in run(Plan(ALL, EVERYTHING, 60000), 30000, lambda now_ms: [(6, 90)])]
 
     assert dwells.count(plans.DWELL_MS) == 1
-    assert dwells[dwells.index(plans.DWELL_MS) + 1] == plans.LONGER_MS
+    assert dwells[dwells.index(plans.DWELL_MS) + 1] == plans.EXTENSION_MS
 
 
 def test_a_dwell_that_brought_nothing_is_not_repeated_at_once():
@@ -209,8 +209,8 @@ def test_a_strong_candidate_breaks_into_a_hop_whatever_the_step_before_it_was():
         steps = run(plan, began_ms + 30000, lambda now_ms: [(6, urgency)], began_ms + other.duration_ms)
         return next(at_ms for at_ms, step in steps if step.phase == DWELL) - began_ms - other.duration_ms
 
-    assert break_in_after_ms(plans.STRONG) <= plans.VISIT_MS
-    assert break_in_after_ms(plans.STRONG - 1) >= HOP_MS
+    assert break_in_after_ms(plans.URGENT) <= plans.SNIFF_MS
+    assert break_in_after_ms(plans.URGENT - 1) >= HOP_MS
 
 
 def test_visits_in_which_nobody_is_heard_are_short_and_differ_from_hop_to_hop():
@@ -223,14 +223,14 @@ def test_visits_in_which_nobody_is_heard_are_short_and_differ_from_hop_to_hop():
 
     assert all(len(set(lasted[at : at + 13])) == 1 for at in range(0, len(lasted), 13))
     assert sorted(set(lasted)) == sorted(plans.QUIET_MS)
-    assert max(lasted) < plans.VISIT_MS
+    assert max(lasted) < plans.SNIFF_MS
 
 
 def test_who_hears_management_frames_only_ends_no_visit_early():
     plan = Plan(ALL, ["scan", "sniff_management"], 60000)
     plan.next(0, [])
 
-    assert plan.quiet_ms() == plans.VISIT_MS
+    assert plan.quiet_ms() == plans.SNIFF_MS
 
 
 def test_hopping_scan_and_upload_never_starve_among_many_candidates():
@@ -270,7 +270,7 @@ def test_somebody_who_watches_from_afar_gets_an_upload_after_each_dwell():
 
 def test_while_uploads_fail_following_is_not_held_up_by_them():
     plan = Plan(ALL, EVERYTHING, 60000)
-    plan.uploaded(0, False)
+    plan.end_upload(0, False)
     plan.dwell_on(9, 60, 0, 10000)
 
     assert [plan.next(now_ms, []).phase for now_ms in range(11000, 60000, 10000)] == [DWELL] * 5
@@ -280,13 +280,13 @@ def test_a_dwell_that_is_called_off_ends_at_the_next_look():
     plan = Plan(ALL, EVERYTHING, 60000)
     plan.dwell_on(9, 120, 0)
     assert plan.next(20000, []).phase == UPLOAD
-    plan.uploaded(21000, True)
+    plan.end_upload(21000, True)
     assert plan.next(21000, []).phase == DWELL
-    assert not plan.leaves(22000, [])
+    assert not plan.may_leave(22000, [])
 
     plan.dwell_on(9, 0, 22500)
 
-    assert plan.leaves(23000, [])
+    assert plan.may_leave(23000, [])
 
 
 def test_asking_for_zero_seconds_ends_the_dwell():
@@ -305,7 +305,7 @@ def test_a_report_in_a_hurry_is_uploaded_after_the_hop():
 
     steps = run(plan, 90000, now_ms=60000)
 
-    assert min(at_ms for at_ms, step in steps if step.phase == UPLOAD) <= 60000 + HOP_MS + plans.VISIT_MS
+    assert min(at_ms for at_ms, step in steps if step.phase == UPLOAD) <= 60000 + HOP_MS + plans.SNIFF_MS
 
 
 def test_uploads_become_rarer_while_nobody_can_be_reached():
@@ -316,7 +316,7 @@ def test_uploads_become_rarer_while_nobody_can_be_reached():
         now_ms += step.duration_ms
         if step.phase == UPLOAD:
             uploads.append(now_ms)
-            plan.uploaded(now_ms, False)
+            plan.end_upload(now_ms, False)
 
     assert uploads[1] - uploads[0] >= 120000
     assert 240000 <= uploads[-1] - uploads[-2] <= 265000

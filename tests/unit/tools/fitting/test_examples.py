@@ -5,7 +5,7 @@ import struct
 import pytest
 
 from ansim.frame_header import EXTRA, EXTRA_AMSDU, LENGTH
-from tests.support import made_air
+from tests.support import stream_traffic
 from tools import fit
 from tools.evaluation import dataset
 from tools.fitting import examples, model, validate
@@ -50,7 +50,7 @@ def test_a_camera_is_heard_in_every_way(way):
 
 def test_aggregation_joins_neighbours_and_leaves_no_gap_in_the_numbers():
     flow = [[0, 1000, 1000, "up", [700]]]
-    single = [(at * 1000, bytes(record)) for at, record in enumerate(made_air.records(flow, 0, 1000, {}))]
+    single = [(at * 1000, bytes(record)) for at, record in enumerate(stream_traffic.records(flow, 0, 1000, {}))]
 
     joined = [record for _, record in examples.aggregate(iter(single))]
 

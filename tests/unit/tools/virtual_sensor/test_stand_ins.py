@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 
 SIM = ROOT / "tools" / "virtual_sensor" / "sim"
 FILES = {
-    "machine": ("machine.py", "_machine_more.py", "_machine_buses.py"),
+    "machine": ("machine.py", "_machine_pwm_adc_timer.py", "_machine_i2c_spi.py"),
     "network": ("network.py",),
     "bluetooth": ("bluetooth.py",),
     "esp32": ("esp32.py",),

@@ -10,10 +10,10 @@ from ansim.detect.stations import layout, take
 from ansim.detect.stations.table import StationTable
 from ansim.frame_header import FLAG_RETRY, KIND_DATA, RECORD_BYTES, SUBTYPE_QOS_DATA, pack_into
 from tests.conftest import ROOT
-from tests.support import made_air
-from tests.support.random_batches import Chance, batch, history
+from tests.support import stream_traffic
+from tests.support.random_records import Chance, batch, history
 
-STATION, ACCESS_POINT, ROUTER = made_air.station(), made_air.access_point(), made_air.router()
+STATION, ACCESS_POINT, ROUTER = stream_traffic.station(), stream_traffic.access_point(), stream_traffic.router()
 UP, DOWN = (ACCESS_POINT, STATION, ROUTER), (STATION, ACCESS_POINT, ROUTER)
 TO_DS, FROM_DS = 1, 2
 GROUP = b"\x01\x00\x5e\x00\x00\x01"
@@ -120,7 +120,7 @@ def test_an_access_point_that_sends_on_its_own_account_is_a_transmitter():
 
 
 def test_one_mac_as_bssid_and_as_station_is_counted_once():
-    as_station = (made_air.access_point(2), ACCESS_POINT, ROUTER)
+    as_station = (stream_traffic.access_point(2), ACCESS_POINT, ROUTER)
     own = (STATION, ACCESS_POINT, ACCESS_POINT)
 
     table = heard(record(TO_DS, as_station, 640, 1), record(FROM_DS, own, 640, 2))

@@ -1,6 +1,6 @@
 """`machine.I2C` and `machine.SPI`: buses with the one chip on each that a sensor can have, if /.world says so."""
 
-import _world
+import _simulation
 
 _ENODEV = 19
 
@@ -12,7 +12,7 @@ class I2C:
         if _id not in (0, 1):
             raise ValueError("I2C(%d) doesn't exist" % _id)
         self._chip = None
-        if _world.exists("oled"):
+        if _simulation.exists("oled"):
             import _ssd1306
 
             self._chip = _ssd1306.Chip()
@@ -27,7 +27,7 @@ class I2C:
         return len(_buf)
 
     def _there(self):
-        return self._chip is not None and _world.exists("oled")
+        return self._chip is not None and _simulation.exists("oled")
 
 
 class SPI:
@@ -42,7 +42,7 @@ class SPI:
         if _id not in (1, 2):
             raise ValueError("SPI(%d) doesn't exist" % _id)
         self._chip = None
-        if _world.exists("nrf24.json"):
+        if _simulation.exists("nrf24.json"):
             import _nrf24
 
             if (baudrate <= 10000000) and (polarity, phase, bits, firstbit) == (0, 0, 8, SPI.MSB):

@@ -2,7 +2,7 @@
 
 import random
 
-import _world
+import _simulation
 
 
 class PWM:
@@ -39,7 +39,7 @@ class ADC:
 
     def read_uv(self):
         """A battery behind a divider by two, at 3.9 V unless /.world/battery_mv says otherwise."""
-        return int(_world.noted("battery_mv", "3900")) * 500 + random.randrange(4000) - 2000
+        return int(_simulation.noted("battery_mv", "3900")) * 500 + random.randrange(4000) - 2000
 
     def read_u16(self):
         return self.read_uv() * 65535 // 3300000
@@ -56,16 +56,16 @@ class Timer:
         self.deinit()
         self._every_us = period * 1000 if mode == Timer.PERIODIC else 0
         self._callback = callback
-        self._due_us = _world.now_us() + period * 1000
-        _world.pumps.append(self._pump)
+        self._due_us = _simulation.now_us() + period * 1000
+        _simulation.pumps.append(self._pump)
 
     def deinit(self):
         if self._due_us:
             self._due_us = 0
-            _world.pumps.remove(self._pump)
+            _simulation.pumps.remove(self._pump)
 
     def _pump(self):
-        if _world.now_us() < self._due_us:
+        if _simulation.now_us() < self._due_us:
             return
         if self._every_us:
             self._due_us += self._every_us
