@@ -41,7 +41,7 @@ from firmware.radio import ble, wifi_scan
 # feed           function(): feed the watchdog
 Parts = namedtuple("Parts", ("clock", "wlan", "sniffer", "spectrum", "channels", "panel", "step", "forget", "feed"))
 
-VISIT_MS = 600  # access points send a beacon every 102 ms
+CHANNEL_MS = 600  # access points send a beacon every 102 ms
 RETRY_MS = 1500  # second, longer visit of a channel on which a near access point was not heard
 DRAIN_MS = 40
 NEAR_DBM = -75  # an access point this strong is always heard
@@ -137,7 +137,7 @@ class SelfTest:
         try:
             for channel in parts.channels:
                 parts.feed()
-                beacons = await self._count_beacons(channel, VISIT_MS)
+                beacons = await self._count_beacons(channel, CHANNEL_MS)
                 if not beacons and channel in near:
                     beacons = await self._count_beacons(channel, RETRY_MS)
                 total += beacons
