@@ -1,10 +1,10 @@
 """
-ansim/envelope.py's sealing with the C library's SHA-256: the same bytes, in a tenth of the time.
+Sign and verify envelopes with the C library's SHA-256: ansim/envelope.py in a tenth of the time.
 
     signer = Signer(key)
     signer.seal(topic, body);  signer.unseal(topic, message)
 
-The ingest process does this for every message; a test holds the two against each other.
+The ingest process does this for every message. A test compares the two modules.
 """
 
 import hashlib
@@ -17,11 +17,11 @@ _BLOCK_BYTES = 64
 
 
 class TooLarge(BadEnvelope):
-    """Longer than any message of a sensor or of ours."""
+    """The message is longer than MAX_MESSAGE_BYTES."""
 
 
 class Signer:
-    """One device's key, with the half of the HMAC that is the same for every message done once."""
+    """A device's key, with the part of the HMAC that is the same for every message computed once."""
 
     __slots__ = ("_inner", "_outer", "key")
 
@@ -57,10 +57,10 @@ class Signer:
 
 
 def seal(key: bytes, topic: str, body: bytes) -> bytes:
-    """Signer.seal() for a single message."""
+    """Return `body` with its signature; for a single message."""
     return Signer(key).seal(topic, body)
 
 
 def unseal(key: bytes, topic: str, message: bytes) -> bytes:
-    """Signer.unseal() for a single message."""
+    """Return the JSON bytes of a message. Raises BadEnvelope, or TooLarge. For a single message."""
     return Signer(key).unseal(topic, message)

@@ -1,14 +1,14 @@
 """
-The embedded broker: amqtt, behind a gate of our own, for offices that run no other.
+The embedded broker: amqtt behind a listener of our own, for installations without another broker.
 
     flask --app server broker      (or: python -m server.broker)
 
-    main.py     puts it together and runs it
-    gate.py     reads who connects and lets nobody in before the password is checked; limits sizes, watches silence
-    doorman.py  checks passwords against the database
-    rules.py    who may write and read which topics
-    confine.py  those rules as an amqtt plugin, and amqtt's broker with three of its habits changed
+    main.py            starts and stops the broker
+    listener.py        accepts connections, authenticates CONNECT packets, limits sizes, ends silent connections
+    authentication.py  checks passwords against the database
+    topic_rules.py     which user may write and read which topics
+    amqtt_plugin.py    these rules as an amqtt plugin, and amqtt's broker with three corrections
 
-It keeps everything in memory. Nothing relies on that: a report stays in the sensor's
+The broker keeps everything in memory. Nothing depends on that: a report stays in the sensor's
 journal until the server has confirmed it, and ingest confirms again when a sensor connects.
 """

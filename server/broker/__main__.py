@@ -1,4 +1,4 @@
-"""`python -m server.broker`: the same as `flask --app server broker`, without loading the web pages."""
+"""`python -m server.broker`: `flask --app server broker` without loading the web pages."""
 
 import sys
 

@@ -1,43 +1,49 @@
-"""The rules as an amqtt plugin, and amqtt's broker with three of its habits changed."""
+"""The topic rules as an amqtt plugin, and amqtt's broker with three corrections."""
+
+from typing import Any
 
 import structlog
 from amqtt.broker import Broker
 from amqtt.contexts import Action
 from amqtt.plugins.base import BaseAuthPlugin, BaseTopicPlugin
+from amqtt.session import Session
 
 from server.broker import topic_rules
+from server.broker.listener import Listener
 from server.services.intake import counters
 
-PLUGIN = f"{__name__}.Confine"
-MOST_WAITING = 10_000  # messages kept for ingest while it is away; the sensors send again what is dropped
+PLUGIN = f"{__name__}.AccessPlugin"
+MAX_WAITING = 10_000  # messages kept for ingest while it is away; the sensors send again what is dropped
 
 log = structlog.get_logger()
 
 
-class Confine(BaseAuthPlugin, BaseTopicPlugin):
-    """Lets those in whom the gate has checked, and keeps each to its own topics."""
+class AccessPlugin(BaseAuthPlugin, BaseTopicPlugin):
+    """Accepts clients that the listener has authenticated, and confines each to its own topics."""
 
-    gate = None  # set once by main.py, before anybody can connect
+    listener: Listener | None = None  # set once by main.py, before it listens
 
-    async def authenticate(self, *, session) -> bool:
-        """True for who came through the gate, where the password was checked."""
-        return self.gate is not None and self.gate.has_admitted(session.client_id, session.username)
+    async def authenticate(self, *, session: Session) -> bool:
+        """Return True for a client that came through the listener, which has checked its password."""
+        return self.listener is not None and self.listener.is_authenticated(session.client_id, session.username)
 
-    async def topic_filtering(self, *, session=None, topic=None, action=None) -> bool:
-        """May this client write, subscribe to or receive this topic?"""
-        if session is None or not session.username or not topic:
+    async def topic_filtering(
+        self, *, session: Session | None = None, topic: str | None = None, action: Action | None = None
+    ) -> bool:
+        """Return True if this client may write, subscribe to or receive this topic."""
+        if session is None or not session.username or not topic or action is None:
             return False
         if action == Action.PUBLISH:
             allowed = topic_rules.may_write(session.username, topic)
         else:
             allowed = topic_rules.may_read(session.username, topic)
-        if not allowed and action != Action.RECEIVE:
-            self.gate.refuse(session.username, counters.REFUSED_TOPIC, f"may not {action.value} there")
+        if not allowed and action != Action.RECEIVE and self.listener is not None:
+            self.listener.reject(session.username, counters.REFUSED_TOPIC, f"may not {action.value} there")
         return allowed
 
 
-class _Steady(dict):
-    """A dictionary that may change while somebody goes through it."""
+class _SnapshotDict(dict):
+    """A dictionary that may change while it is iterated over."""
 
     def __iter__(self):
         return iter(list(super().keys()))
@@ -46,27 +52,31 @@ class _Steady(dict):
         return list(super().items())
 
 
-class ConfinedBroker(Broker):
-    """amqtt 0.12.1 (pinned); what is private to it here, tests/integration/test_broker.py watches."""
+class EmbeddedBroker(Broker):
+    """
+    amqtt 0.12.1's broker with three corrections.
 
-    def __init__(self, *arguments, **named):
-        super().__init__(*arguments, **named)
-        # amqtt goes through its subscriptions with pauses in between, and fails when somebody subscribes
-        # meanwhile: a message is lost, or a client thrown out.
-        self._subscriptions = _Steady()
+    They override private methods of that version, which is pinned; tests/integration/test_broker.py tests them.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        # amqtt iterates over its subscriptions with pauses in between, and fails when a client subscribes
+        # meanwhile: a message is lost, or a client disconnected.
+        self._subscriptions = _SnapshotDict()
 
     async def _publish_retained_messages_for_subscription(self, subscription, session) -> None:
-        # amqtt calls this for every filter anybody has subscribed to, whenever a client connects, and so shows
-        # each sensor all the others' retained messages. Only its own subscriptions are its business.
-        mine = self._subscriptions.get(subscription[0], ())
-        if any(subscriber is session for subscriber, _qos in mine):
+        # amqtt calls this for every filter of every client whenever a client connects, and so would send
+        # each sensor the retained messages of all others. Skip filters that are not this session's.
+        subscribers = self._subscriptions.get(subscription[0], ())
+        if any(subscriber is session for subscriber, _qos in subscribers):
             await super()._publish_retained_messages_for_subscription(subscription, session)
 
     async def _retain_broadcast_message(self, broadcast, qos, target_session) -> None:
-        # amqtt keeps without bound what comes for a client that is away.
+        # amqtt keeps messages for an absent client without limit.
         waiting = target_session.retained_messages.qsize()
-        if waiting < MOST_WAITING:
+        if waiting < MAX_WAITING:
             await super()._retain_broadcast_message(broadcast, qos, target_session)
-        elif waiting == MOST_WAITING:
-            # One line: the queue stays this long until the client comes back.
+        elif waiting == MAX_WAITING:
+            # Every dropped message gets here: the queue keeps this length until the client comes back.
             log.warning("a client is away for long; its messages are dropped", client=target_session.client_id)

@@ -1,8 +1,10 @@
-"""Checks passwords of those who connect, and says whom to send away."""
+"""Authenticate clients against the database."""
 
 import hmac
+from collections.abc import Mapping
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session, sessionmaker
 
 from ansim import envelope
 from server.broker import topic_rules
@@ -10,40 +12,41 @@ from server.models.sensors import Sensor
 from server.services.intake import counters
 from server.vault import Vault
 
-_OVERLAP_S = 60  # of two questions for revoked sensors: another process's clock may be late
+_OVERLAP_S = 60  # of two queries for revoked sensors: another process's clock may be late
 
 
-class Doorman:
-    """Asks the database. Its calls block: use them from a thread."""
+class Authenticator:
+    """Queries the database. Its methods block, so call them from a thread."""
 
-    def __init__(self, sessions, vault: Vault):
+    def __init__(self, sessions: sessionmaker[Session], vault: Vault):
         self._sessions = sessions
         self._vault = vault
 
-    def admits(self, user: str, password: str) -> bool:
-        """True if the password is this sensor's (envelope.broker_password), or our own service's."""
-        expected = self._vault.service_password(user) if user == topic_rules.SERVICE else self._password_of(user)
-        # Compared for strangers too, so that the time does not tell whether a name is enrolled.
+    def is_password_of(self, user: str, password: str) -> bool:
+        """Return True if the password is the sensor's (envelope.broker_password) or our own service's."""
+        is_service = user == topic_rules.SERVICE
+        expected = self._vault.service_password(user) if is_service else self._sensor_password(user)
+        # Compared for unknown names too, so that the time does not tell whether a name is enrolled.
         return hmac.compare_digest(password.encode(), (expected or "0" * 64).encode()) and expected is not None
 
-    def revoked_since(self, then_s: int) -> set[str]:
-        """Names of the sensors revoked since a time."""
+    def revoked_since(self, since_s: int) -> set[str]:
+        """Return the names of the sensors revoked since a time."""
         with self._sessions() as session:
-            return set(session.scalars(select(Sensor.name).where(Sensor.revoked_s >= then_s - _OVERLAP_S)))
+            return set(session.scalars(select(Sensor.name).where(Sensor.revoked_s >= since_s - _OVERLAP_S)))
 
-    def tally(self, counts) -> None:
-        """Add {(sensor name, word): count} to the database's tallies. Names that are not enrolled count as ""."""
+    def add_counts(self, counts: Mapping[tuple[str, str], int]) -> None:
+        """Add {(user, outcome): count} to the database's counters. Names that are not enrolled count as ""."""
         with self._sessions.begin() as session:
             names = {name for name, _ in counts}
             enrolled = set(session.scalars(select(Sensor.name).where(Sensor.name.in_(names))))
-            known = {}
-            for (name, what), count in counts.items():
-                key = (name if name in enrolled else "", what)
-                known[key] = known.get(key, 0) + count
-            counters.add(session, known)
+            sums: dict[tuple[str, str], int] = {}
+            for (name, outcome), count in counts.items():
+                key = (name if name in enrolled else "", outcome)
+                sums[key] = sums.get(key, 0) + count
+            counters.add(session, sums)
 
-    def _password_of(self, name):
+    def _sensor_password(self, name):
         with self._sessions() as session:
-            wanted = select(Sensor.key_sealed).where(Sensor.name == name, Sensor.revoked_s.is_(None))
-            sealed = session.scalar(wanted)
+            query = select(Sensor.key_sealed).where(Sensor.name == name, Sensor.revoked_s.is_(None))
+            sealed = session.scalar(query)
         return envelope.broker_password(self._vault.unseal(sealed)) if sealed else None

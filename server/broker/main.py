@@ -1,60 +1,65 @@
-"""Runs the embedded broker until interrupted."""
+"""Run the embedded broker until interrupted."""
 
 import asyncio
 import contextlib
 import signal
 import ssl
+from collections.abc import Callable
 
 import structlog
 from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
 
 from server import db, logging_setup, vault
 from server.broker import amqtt_plugin
-from server.broker.authentication import Doorman
-from server.broker.gate import LISTENER, Gate
+from server.broker.authentication import Authenticator
+from server.broker.listener import AMQTT_LISTENER, Listener
+from server.config import Settings
 
 log = structlog.get_logger()
 
 
 class CannotListen(Exception):
-    """The broker's port cannot be used, in words for the person at the keyboard."""
+    """The broker's port cannot be used; the text says which one and what to try."""
 
 
-async def serve(settings, started=None, stop: asyncio.Event | None = None) -> None:
+async def serve(
+    settings: Settings, started: Callable[[], object] | None = None, stop: asyncio.Event | None = None
+) -> None:
     """
     Serve until `stop` is set. `started`, if given, is called once the port is open.
 
     Raises CannotListen.
     """
     stop = stop or asyncio.Event()
-    gate = Gate(Doorman(db.open_sessions(settings.url()), vault.open_vault(settings)))
-    # EXTERNAL: amqtt opens no port of its own; who wants to reach it comes through the gate.
-    listener = ListenerConfig(type=ListenerType.EXTERNAL)
-    broker = amqtt_plugin.ConfinedBroker(
-        BrokerConfig(listeners={LISTENER: listener}, plugins={amqtt_plugin.PLUGIN: {}})
+    listener = Listener(Authenticator(db.open_sessions(settings.url()), vault.open_vault(settings)))
+    # EXTERNAL: amqtt opens no port of its own; all connections come through our listener.
+    external = ListenerConfig(type=ListenerType.EXTERNAL)
+    broker = amqtt_plugin.EmbeddedBroker(
+        BrokerConfig(listeners={AMQTT_LISTENER: external}, plugins={amqtt_plugin.PLUGIN: {}})
     )
-    broker.plugins_manager.get_plugin(amqtt_plugin.Confine.__name__).gate = gate
+    plugin = broker.plugins_manager.get_plugin(amqtt_plugin.AccessPlugin.__name__)
+    plugin.listener = listener  # pyright: ignore[reportAttributeAccessIssue]
     await broker.start()
     try:
-        await gate.start(broker, settings.mqtt_bind, settings.mqtt_port, _tls(settings))
+        await listener.start(broker, settings.mqtt_bind, settings.mqtt_port, _tls(settings))
     except OSError as error:
         await broker.shutdown()
         where = f"{settings.mqtt_bind}:{settings.mqtt_port}"
         raise CannotListen(f"cannot listen on {where} ({error.strerror}); set ANSIM_MQTT_PORT to a free one") from error
-    watching = asyncio.create_task(gate.watch())
+    watching = asyncio.create_task(listener.watch())
     log.info("broker is listening", host=settings.mqtt_bind, port=settings.mqtt_port, tls=bool(settings.mqtt_cert))
     if started:
         started()
     stopping = asyncio.create_task(stop.wait())
-    # If watching ends first, it has failed: its exception then ends the process.
+    # watch() ends only with an exception, which then ends the process.
     await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    gate.close()
+    listener.close()
     if watching.done():
         watching.result()
     watching.cancel()
-    await gate.write_counts()
+    await listener.write_counts()
     await broker.shutdown()
-    await gate.end()
+    await listener.end_connections()
 
 
 def _tls(settings):
@@ -66,8 +71,8 @@ def _tls(settings):
     return context
 
 
-def run(settings) -> None:
-    """Serve until interrupted. Brings the database up to date first. Raises CannotListen."""
+def run(settings: Settings) -> None:
+    """Migrate the database, then serve until interrupted. Raises CannotListen."""
     from server import migrations
 
     logging_setup.configure(settings.log_format)

@@ -1,25 +1,29 @@
 """
-Who may write and read which topics at the embedded broker; see ansim/topics.py.
+Access rules of the embedded broker: which user may write and read which topics (ansim/topics.py).
 
-A sensor writes its own leaves and reads its own cmd and stored. The ingest process reads
-what all sensors write and writes what all sensors read. Nobody else does anything.
+A sensor writes its own state, info, report, live, ack and want, and reads its own cmd, stored and
+part. The ingest process reads what all sensors write, and writes what they read.
 """
 
 from ansim import topics
 
 SERVICE = "_ingest"  # no sensor's name has an underscore
-_READS = tuple(topics.everyone(leaf) for leaf in topics.FROM_SENSOR)
+_SERVICE_FILTERS = tuple(topics.everyone(leaf) for leaf in topics.FROM_SENSOR)
 
 
 def client_id_fits(user: str, client_id: str) -> bool:
-    """A sensor's client id is its name; ingest workers have one each. So nobody can end another one's connection."""
+    """
+    Return True if the client id is the user's: the name of a sensor, one of its own for each ingest worker.
+
+    So no client can end another one's connection.
+    """
     if user == SERVICE:
         return client_id.startswith(SERVICE + "-")
     return client_id == user
 
 
 def may_write(user: str, topic: str) -> bool:
-    """May this user publish on this topic?"""
+    """Return True if this user may publish on this topic."""
     device, leaf = _parse(topic)
     if device is None:
         return False
@@ -28,11 +32,11 @@ def may_write(user: str, topic: str) -> bool:
     return device == user and leaf in topics.FROM_SENSOR
 
 
-def may_read(user: str, wanted: str) -> bool:
-    """May this user subscribe to this filter, or receive what was published on this topic?"""
-    if user == SERVICE and wanted in _READS:
+def may_read(user: str, topic_filter: str) -> bool:
+    """Return True if this user may subscribe to this filter, or receive messages of this topic."""
+    if user == SERVICE and topic_filter in _SERVICE_FILTERS:
         return True
-    device, leaf = _parse(wanted)
+    device, leaf = _parse(topic_filter)
     if device is None:
         return False
     if user == SERVICE:

@@ -1,12 +1,15 @@
 """
-The ingest process: from the broker into the database, and back with what sensors wait for.
+The ingest process: stores the sensors' messages in the database and publishes the messages that sensors wait for.
 
     flask --app server ingest      (or: python -m server.ingest)
 
-    main.py      the loop: connect, read, store, acknowledge, publish
-    wire.py      reads and writes many MQTT packets with one system call
-    letters.py   from topic and bytes to a checked message of a known sensor, or the reason why not
-    keyring.py   the sensors' keys, remembered
-    batch.py     one transaction for many messages
-    refusals.py  counts and logs what was dropped
+    main.py         the loop: connect, receive, store, acknowledge, publish
+    mqtt_client.py  reads and writes many MQTT packets with one system call
+    decode.py       verifies and decodes a received message, or rejects it with a reason
+    fast_decode.py  decodes reports with compiled code
+    keyring.py      caches the sensors' keys
+    batch.py        stores many messages in one transaction
+    outgoing.py     messages to sensors
+    rejections.py   counts and logs rejected messages
+    metrics.py      the process's counters for Prometheus
 """

@@ -1,4 +1,4 @@
-"""`python -m server.ingest`: the same as `flask --app server ingest`, without loading the web pages."""
+"""`python -m server.ingest`: `flask --app server ingest` without loading the web pages."""
 
 import sys
 

@@ -1,12 +1,12 @@
 """
-From what the broker delivered to a checked message of a known sensor, or the reason why it is dropped.
+Verify and decode a received message, or reject it with a reason.
 
-    letter = read(keyring, topic, payload, now_s)       # raises Bad
+    message = decode(keyring, topic, payload, now_s)       # raises RejectedMessage
 """
 
 import json
-from collections import namedtuple
 from functools import lru_cache
+from typing import NamedTuple
 
 from ansim import messages, topics
 from ansim.decode import BadMessage, UnknownVersion, decode_message
@@ -14,72 +14,65 @@ from ansim.downlink_rules import MAX_COUNT
 from ansim.envelope import BadEnvelope
 from server import envelope_signer
 from server.ingest import fast_decode
-from server.ingest.keyring import Keyring
+from server.ingest.keyring import Keyring, SensorKey
 from server.services.intake import counters, store
 
 
-class Letter(namedtuple("Letter", ("sensor", "leaf", "message", "body"))):
-    """
-    sensor   keyring.Entry
-    leaf     topics.STATE, INFO, REPORT, LIVE or ACK
-    message  the decoded and checked message
-    body     its exact JSON bytes
-    """
+class Message(NamedTuple):
+    """A message of an enrolled sensor with a valid signature."""
 
-    __slots__ = ()
-
-    @property
-    def sensor_id(self) -> int:
-        """So that a report's letter can go to services/reports.py as it is."""
-        return self.sensor.id
+    sensor: SensorKey
+    leaf: str  # one of topics.FROM_SENSOR
+    fields: dict  # the decoded and checked message
+    body: bytes  # its exact JSON bytes
 
 
-class Bad(Exception):
+class RejectedMessage(Exception):
     """
     The message is dropped.
 
-    why     a word of tally.BAD
+    reason  one of counters.REJECTED
     sensor  name of the enrolled sensor on whose topic it came, or ""
-    detail  what exactly, without anything from the message's content
+    detail  the problem, without any of the message's content
     """
 
-    def __init__(self, why: str, sensor: str, detail: str):
+    def __init__(self, reason: str, sensor: str, detail: str):
         super().__init__(detail)
-        self.why = why
+        self.reason = reason
         self.sensor = sensor
         self.detail = detail
 
 
-def read(keyring: Keyring, topic: str, payload: bytes, now_s: int) -> Letter:
-    """Return the message that came on a topic. Raises Bad."""
+def decode(keyring: Keyring, topic: str, payload: bytes, now_s: int) -> Message:
+    """Return the message that came on a topic. Raises RejectedMessage."""
     try:
         name, leaf = _parse(topic)
     except topics.BadTopic:
-        raise Bad(counters.BAD_TOPIC, "", "not a topic of ours") from None
+        raise RejectedMessage(counters.BAD_TOPIC, "", "not a topic of ours") from None
     if leaf not in topics.FROM_SENSOR:
-        raise Bad(counters.BAD_TOPIC, "", "a topic that only the server writes")
+        raise RejectedMessage(counters.BAD_TOPIC, "", "a topic that only the server writes")
     sensor = keyring.find(name, now_s)
     if sensor is None:
-        raise Bad(counters.UNKNOWN_SENSOR, "", "no sensor of that name is enrolled")
+        raise RejectedMessage(counters.UNKNOWN_SENSOR, "", "no sensor of that name is enrolled")
     if sensor.revoked:
-        raise Bad(counters.REVOKED, name, "the sensor is revoked")
+        raise RejectedMessage(counters.REVOKED, name, "the sensor is revoked")
     body = _unseal(keyring, sensor, topic, payload, now_s)
     try:
-        message = (fast_decode.decode(body) if leaf == topics.REPORT else None) or decode_message(leaf, body)
+        fields = (fast_decode.decode(body) if leaf == topics.REPORT else None) or decode_message(leaf, body)
     except UnknownVersion as error:
-        raise Bad(counters.UNKNOWN_VERSION, name, str(error)) from None
+        raise RejectedMessage(counters.UNKNOWN_VERSION, name, str(error)) from None
     except BadMessage as error:
-        message = _unreadable(body) if leaf == topics.REPORT else None
-        if message is None:
-            raise Bad(counters.MALFORMED, name, str(error)) from None
-    if b"\\u" in body and not _storable(message):
-        message = _unreadable(body) if leaf == topics.REPORT else None
-        if message is None:
-            raise Bad(counters.MALFORMED, name, "text that is not Unicode")
-    return Letter(sensor, leaf, message, body)
+        fields = _unreadable(body) if leaf == topics.REPORT else None
+        if fields is None:
+            raise RejectedMessage(counters.MALFORMED, name, str(error)) from None
+    if b"\\u" in body and not _is_storable(fields):
+        fields = _unreadable(body) if leaf == topics.REPORT else None
+        if fields is None:
+            raise RejectedMessage(counters.MALFORMED, name, "text that is not Unicode")
+    return Message(sensor, leaf, fields, body)
 
 
-# The same topics come again and again; what is no topic of ours raises, and is not remembered.
+# Few topics come often, so they are cached; a topic that is not ours raises and is not cached.
 _parse = lru_cache(maxsize=1 << 16)(topics.parse)
 
 
@@ -87,35 +80,35 @@ def _unseal(keyring, sensor, topic, payload, now_s):
     try:
         return sensor.signer.unseal(topic, payload)
     except envelope_signer.TooLarge as error:
-        raise Bad(counters.TOO_LARGE, sensor.name, str(error)) from None
+        raise RejectedMessage(counters.TOO_LARGE, sensor.name, str(error)) from None
     except BadEnvelope as error:
-        # Perhaps the sensor has been given a new key since its entry was read.
+        # The sensor may have been given a new key since its key was read.
         if sensor.read_s < now_s:
-            again = keyring.reread(sensor.name, now_s)
-            if again and not again.revoked and again.signer.key != sensor.signer.key:
-                return _unseal(keyring, again, topic, payload, now_s)
-        raise Bad(counters.BAD_SIGNATURE, sensor.name, str(error)) from None
+            current = keyring.reload(sensor.name, now_s)
+            if current and not current.revoked and current.signer.key != sensor.signer.key:
+                return _unseal(keyring, current, topic, payload, now_s)
+        raise RejectedMessage(counters.BAD_SIGNATURE, sensor.name, str(error)) from None
 
 
 def _unreadable(body):
     """
-    Return a message that stands for a signed report that is not of this format, None if it has not even a number.
+    Return a placeholder for a signed report that is not of this format, or None if it has no boot and seq.
 
-    The sensor sends what it has signed until it is confirmed, and the reports after it are confirmed only with it.
+    The sensor sends a report until it is confirmed, and later reports are confirmed only together with it.
     """
     try:
-        given = json.loads(body)
-        numbers = [given["boot"], given["seq"]]
+        fields = json.loads(body)
+        numbers = [fields["boot"], fields["seq"]]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    if not all(type(one) is int and 1 <= one <= MAX_COUNT for one in numbers):
+    if not all(type(number) is int and 1 <= number <= MAX_COUNT for number in numbers):
         return None
     return messages.report(*numbers, "", 0, None, "", store.UNREADABLE, {})
 
 
-def _storable(message):
-    """JSON can spell half of a character, and the one that ends strings in C; databases refuse both."""
-    text = json.dumps(message, ensure_ascii=False)
+def _is_storable(fields):
+    """False for half a surrogate pair or a null character: JSON can spell them, databases refuse them."""
+    text = json.dumps(fields, ensure_ascii=False)
     try:
         text.encode()
     except UnicodeEncodeError:

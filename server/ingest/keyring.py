@@ -1,58 +1,63 @@
-"""The keys of the sensors that may send, remembered between messages."""
+"""Cache of the sensors' keys."""
 
-from collections import namedtuple
+from typing import NamedTuple
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session, sessionmaker
 
 from server.envelope_signer import Signer
 from server.models.sensors import Sensor
 from server.vault import Vault
 
-KEPT_S = 300  # an entry is read again after so long
-REVOKED_EVERY_S = 2  # how often the database is asked whom to cut off
-_OVERLAP_S = 60  # of two such questions: another process's clock may be late
+KEPT_S = 300  # a key is read again after this time
+REVOKED_EVERY_S = 2  # how often the database is asked for revoked sensors
+_OVERLAP_S = 60  # of two such queries: another process's clock may be late
 
-# id       row number of the sensor
-# signer   its key, as seals.Signer
-# revoked  True: take nothing from it
-# read_s   when it was read from the database
-Entry = namedtuple("Entry", ("id", "name", "signer", "revoked", "read_s"))
+
+class SensorKey(NamedTuple):
+    """An enrolled sensor as the ingest process knows it."""
+
+    id: int  # row number
+    name: str
+    signer: Signer
+    revoked: bool  # True: all its messages are rejected
+    read_s: int  # when it was read from the database
 
 
 class Keyring:
-    """Finds sensors by name."""
+    """Finds sensors' keys by name."""
 
-    def __init__(self, sessions, vault: Vault):
+    def __init__(self, sessions: sessionmaker[Session], vault: Vault):
         self._sessions = sessions
         self._vault = vault
-        self._entries = {}
-        self._asked_s = 0
+        self._keys: dict[str, SensorKey] = {}
+        self._revocations_read_s = 0
 
-    def find(self, name: str, now_s: int) -> Entry | None:
-        """Return the sensor of that name, or None if none is enrolled."""
-        if now_s - self._asked_s >= REVOKED_EVERY_S:
-            self._note_revoked(now_s)
-        entry = self._entries.get(name)
-        if entry is None or now_s - entry.read_s > KEPT_S:
-            entry = self.reread(name, now_s)
-        return entry
+    def find(self, name: str, now_s: int) -> SensorKey | None:
+        """Return the key of the sensor with that name, or None if none is enrolled."""
+        if now_s - self._revocations_read_s >= REVOKED_EVERY_S:
+            self._forget_revoked(now_s)
+        key = self._keys.get(name)
+        if key is None or now_s - key.read_s > KEPT_S:
+            key = self.reload(name, now_s)
+        return key
 
-    def reread(self, name: str, now_s: int) -> Entry | None:
-        """Ask the database again: the key may have been changed."""
+    def reload(self, name: str, now_s: int) -> SensorKey | None:
+        """Read a key from the database again: it may have been changed."""
         with self._sessions() as session:
             row = session.execute(
                 select(Sensor.id, Sensor.key_sealed, Sensor.revoked_s).where(Sensor.name == name)
             ).one_or_none()
         if row is None:
-            self._entries.pop(name, None)
+            self._keys.pop(name, None)
             return None
         signer = Signer(self._vault.unseal(row.key_sealed))
-        entry = self._entries[name] = Entry(row.id, name, signer, row.revoked_s is not None, now_s)
-        return entry
+        key = self._keys[name] = SensorKey(row.id, name, signer, row.revoked_s is not None, now_s)
+        return key
 
-    def _note_revoked(self, now_s):
-        since = self._asked_s - _OVERLAP_S
-        self._asked_s = now_s
+    def _forget_revoked(self, now_s):
+        since_s = self._revocations_read_s - _OVERLAP_S
+        self._revocations_read_s = now_s
         with self._sessions() as session:
-            for name in session.scalars(select(Sensor.name).where(Sensor.revoked_s >= since)):
-                self._entries.pop(name, None)
+            for name in session.scalars(select(Sensor.name).where(Sensor.revoked_s >= since_s)):
+                self._keys.pop(name, None)

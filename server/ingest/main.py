@@ -1,9 +1,9 @@
 """
 The loop of the ingest process.
 
-A message is acknowledged to the broker only after its transaction has committed; then the
-sensor is told what is stored. A bad message is counted and dropped. Anything unexpected
-ends the process with nothing acknowledged, so that broker or sensor send it again.
+A message is acknowledged to the broker only after its transaction has committed; then a `stored`
+message confirms it to the sensor. A bad message is counted and dropped. Any unexpected error
+ends the process with nothing acknowledged, so that the broker or the sensor sends again.
 """
 
 import contextlib
@@ -20,80 +20,82 @@ import structlog
 from ansim import topics
 from server import clock, db, logging_setup, vault
 from server.broker import topic_rules
+from server.config import Settings
 from server.ingest import batch, decode, mqtt_client, outgoing
+from server.ingest.decode import Message
 from server.ingest.keyring import Keyring
-from server.ingest.rejections import Refusals
+from server.ingest.rejections import Rejections
 from server.services.findings.pseudonyms import Pseudonyms
 from server.services.intake import completeness, counters
 from server.services.sensors import commands, enrolment, health, rollout
 
-LEADER = "1"  # the worker that, beside reports, takes what comes on unshared topics and sends commands
+LEADER = "1"  # the worker that also receives all messages but reports, and sends commands
 KEEPALIVE_S = 30
-QUIET_S = 0.003  # nothing more comes for so long: do not wait for the batch to fill
+QUIET_S = 0.003  # after so long without a message the batch is stored, full or not
 IDLE_S = 0.2
 BACKOFF_S = (0.1, 0.2, 0.5, 1, 2)
-COMPLAIN_EVERY = 100  # failures to connect, so every three minutes
+WARN_EVERY = 100  # failures to connect: every three minutes
 COMMANDS_EVERY_S = 0.3
-WATCH_EVERY_S = 10
+MAINTENANCE_EVERY_S = 10
 
 _PUBACK = struct.Struct(">BBH")  # MQTT 3.1.1, section 3.4
 
 log = structlog.get_logger()
 
 
-class Refused(Exception):
-    """The broker does not give us what we need."""
+class SubscriptionRefused(Exception):
+    """The broker refuses a subscription that ingest needs."""
 
 
 class Ingest:
-    """One ingest process. run() returns after stop(), or raises what it did not expect."""
+    """One ingest process. run() returns after stop(); an unexpected exception passes."""
 
-    def __init__(self, settings):
+    def __init__(self, settings: Settings):
         keys = vault.open_vault(settings)
         self._settings = settings
         self._sessions = db.open_sessions(settings.url())
         self._vault = keys
         self._keyring = Keyring(self._sessions, keys)
-        self._store = batch.Store(self._sessions, Pseudonyms(keys))
+        self._store = batch.BatchStore(self._sessions, Pseudonyms(keys))
         self._password = settings.mqtt_password.get_secret_value() or keys.service_password(topic_rules.SERVICE)
-        self._refusals = Refusals()
+        self._rejections = Rejections()
         self._confirmations = outgoing.Confirmations()
-        self._greetings = outgoing.Greetings()
-        self._letters = []  # [(Letter, retained)] of the batch that is being filled
-        self._mids = []  # packet ids to acknowledge once it is stored
-        self._began = 0.0  # when the batch began
-        self._next = dict.fromkeys(("commands", "watch"), 0.0)
-        self._leads = settings.worker == LEADER
+        self._time_replies = outgoing.TimeReplies()
+        self._batch: list[tuple[Message, bool]] = []  # (message, retained) in the order they came
+        self._packet_ids: list[int] = []  # to acknowledge once the batch is stored
+        self._batch_began = 0.0  # on the monotonic clock
+        self._next = dict.fromkeys(("commands", "maintenance"), 0.0)
+        self._is_leader = settings.worker == LEADER
         self._stopping = False
-        self._client = None
-        self._failures = 0  # to connect, one after the other
+        self._client: mqtt_client.Client = None  # pyright: ignore[reportAttributeAccessIssue]  # made by run()
+        self._failures = 0  # to connect, in a row
         self.ready = False  # connected and subscribed
-        self.totals = Counter()  # word of tally.py -> how many since the start
+        self.totals: Counter[str] = Counter()  # outcome of counters.py -> messages since the start
 
-    def stop(self, *_signal) -> None:
-        """Make run() finish its batch and return."""
+    def stop(self, *_signal: object) -> None:
+        """Make run() store its batch and return."""
         self._stopping = True
 
     def run(self) -> None:
-        """Connect, and store until stop()."""
+        """Connect and store messages until stop()."""
         self._warm_up()
         self._client = self._make_client()
         connected = False
         while not self._stopping:
-            connected = self._turn() if connected else self._connect()
+            connected = self._process() if connected else self._connect()
             if self.ready:
                 self._failures = 0
             elif not connected:
                 self._failures += 1
-        self._flush()
-        self._store.write_tallies(clock.now_s(), at_the_end=True)
+        self._store_batch()
+        self._store.write_counts(clock.now_s(), at_exit=True)
         self._client.disconnect()
 
     def _warm_up(self):
-        """Do everything once that is slow the first time, so that the first messages need not wait for it."""
+        """Run what is slow the first time, so that the first messages do not wait for it."""
         self._vault.unseal(self._vault.seal(b""))
-        if self._leads:
-            self._watch()
+        if self._is_leader:
+            self._run_maintenance()
             self._send_commands()
 
     def _make_client(self):
@@ -110,7 +112,7 @@ class Ingest:
         if settings.mqtt_ca:
             client.tls_set_context(ssl.create_default_context(cafile=str(settings.mqtt_ca)))
         client.on_connect = self._subscribe
-        client.on_subscribe = self._subscribed
+        client.on_subscribe = self._note_subscribed
         return client
 
     def _connect(self):
@@ -120,30 +122,30 @@ class Ingest:
             self._client.connect(self._settings.mqtt_host, self._settings.mqtt_port, KEEPALIVE_S)
             return True
         except OSError as error:
-            self._complain("no broker there yet; trying again", error=type(error).__name__)
+            self._warn("no broker there yet; trying again", error=type(error).__name__)
             return False
 
-    def _complain(self, event, **more):
-        """Log a failure to connect: the first one, and then one in a while."""
-        if self._failures % COMPLAIN_EVERY == 0:
-            log.warning(event, where=f"{self._settings.mqtt_host}:{self._settings.mqtt_port}", **more)
+    def _warn(self, event, **details):
+        """Log a failure to connect: the first one, then every WARN_EVERY-th."""
+        if self._failures % WARN_EVERY == 0:
+            log.warning(event, where=f"{self._settings.mqtt_host}:{self._settings.mqtt_port}", **details)
 
     def _subscribe(self, client, _data, _flags, reason, _properties):
         if reason.is_failure:
-            self._complain("the broker refuses this account; trying again", reason=str(reason))
+            self._warn("the broker refuses this account; trying again", reason=str(reason))
             return
-        # Also after a reconnect: a broker that was restarted may have forgotten.
+        # Also after a reconnect: a restarted broker may have lost the subscriptions.
         group = self._settings.share_group
         reports = topics.everyone(topics.REPORT)
         filters = [(f"$share/{group}/{reports}" if group else reports, 1)]
-        if self._leads:
+        if self._is_leader:
             filters += [(topics.everyone(leaf), 1) for leaf in (topics.STATE, topics.INFO, topics.ACK, topics.WANT)]
             filters.append((topics.everyone(topics.LIVE), 0))
         client.subscribe(filters)
 
-    def _subscribed(self, _client, _data, _mid, reasons, _properties):
+    def _note_subscribed(self, _client, _data, _mid, reasons, _properties):
         if any(reason.is_failure for reason in reasons):
-            raise Refused(
+            raise SubscriptionRefused(
                 f"the broker does not let {topic_rules.SERVICE} read what sensors write; check its access list"
             )
         self.ready = True
@@ -151,158 +153,157 @@ class Ingest:
             "connected to the broker", worker=self._settings.worker, share_group=self._settings.share_group or None
         )
 
-    def _turn(self):
-        """Wait for messages, store what there is, do what is due; return False if the connection was lost."""
-        waits = bool(self._letters or self._mids)
-        found, reply = self._client.turn(QUIET_S if waits else self._idle_s())
-        if found:
-            self._take(found)
-        if reply != mqtt.MQTT_ERR_SUCCESS:
-            # The packet ids are the old connection's. What was read is stored all the same; the broker or
-            # the sensor sends it again, and it is recognised then.
+    def _process(self):
+        """Wait for messages, store the batch if it is time, run what is due; return False if the connection was lost."""
+        has_batch = bool(self._batch or self._packet_ids)
+        publishes, error = self._client.poll(QUIET_S if has_batch else self._idle_s())
+        if publishes:
+            self._receive(publishes)
+        if error != mqtt.MQTT_ERR_SUCCESS:
+            # The packet ids are the old connection's. The messages are stored all the same; the broker or the
+            # sensor sends them again, and they are recognised as duplicates.
             if self.ready:
-                log.warning("connection to the broker lost", reason=mqtt.error_string(reply))
+                log.warning("connection to the broker lost", reason=mqtt.error_string(error))
             self.ready = False
-            self._mids.clear()
-            self._flush()
+            self._packet_ids.clear()
+            self._store_batch()
             return False
         now = time.monotonic()
-        late = (now - self._began) * 1000 >= self._settings.batch_wait_ms
-        if (waits and (late or not found)) or self._is_full():
-            self._flush()
-        self._tick(now)
+        is_late = (now - self._batch_began) * 1000 >= self._settings.batch_wait_ms
+        if (has_batch and (is_late or not publishes)) or self._is_full():
+            self._store_batch()
+        self._run_due(now)
         return True
 
     def _is_full(self):
-        return max(len(self._letters), len(self._mids)) >= self._settings.batch_messages
+        return max(len(self._batch), len(self._packet_ids)) >= self._settings.batch_messages
 
     def _idle_s(self):
         return outgoing.CONFIRM_EVERY_MS / 4000 if self._confirmations.is_waiting() else IDLE_S
 
-    def _take(self, deliveries):
-        """Messages from the broker: into the batch, or dropped. Acknowledged with the batch either way."""
-        if not self._letters and not self._mids:
-            self._began = time.monotonic()
+    def _receive(self, publishes):
+        """Put messages from the broker into the batch or reject them. Both are acknowledged with the batch."""
+        if not self._batch and not self._packet_ids:
+            self._batch_began = time.monotonic()
         now_s = clock.now_s()
-        for topic, payload, mid, retained in deliveries:
-            if mid:
-                self._mids.append(mid)
+        for topic, payload, packet_id, retained in publishes:
+            if packet_id:
+                self._packet_ids.append(packet_id)
             try:
-                self._letters.append((decode.read(self._keyring, topic, payload, now_s), retained))
-            except decode.Bad as bad:
-                self._refusals.add(bad.why, bad.sensor, bad.detail, now_s)
+                self._batch.append((decode.decode(self._keyring, topic, payload, now_s), retained))
+            except decode.RejectedMessage as rejected:
+                self._rejections.add(rejected.reason, rejected.sensor, rejected.detail, now_s)
 
-    def _flush(self):
-        """Store the batch; then acknowledge, confirm and answer."""
-        mids, self._mids = self._mids, []
-        filled, self._letters = self._letters, []
-        refused = self._refusals.take_counts()
-        if not (filled or mids or refused):
+    def _store_batch(self):
+        """Store the batch; then acknowledge, confirm and reply."""
+        packet_ids, self._packet_ids = self._packet_ids, []
+        messages, self._batch = self._batch, []
+        rejected = self._rejections.take_counts()
+        if not (messages or packet_ids or rejected):
             return
-        done = self._store.store(filled, refused, clock.now_s())
-        for (name, what), count in done.counts.items():
-            self.totals[what] += count
-            if what == counters.CONFLICT:
-                self._refusals.say(what, name, "another report has this number", clock.now_s())
-        self._answer(done, mids)
+        result = self._store.store(messages, rejected, clock.now_s())
+        for (name, outcome), count in result.counts.items():
+            self.totals[outcome] += count
+            if outcome == counters.CONFLICT:
+                self._rejections.warn(outcome, name, "another report has this number", clock.now_s())
+        self._reply(result, packet_ids)
 
-    def _answer(self, done, mids):
+    def _reply(self, result, packet_ids):
         now_s = clock.now_s()
-        for sensor, upto in done.confirm.values():
+        for sensor, upto in result.confirmations.values():
             self._confirm(sensor, upto)
-        outgoing_messages = [(sensor, topics.CMD, message) for sensor, message in done.orders]
-        outgoing_messages += [(sensor, topics.PART, message) for sensor, message in done.parts]
-        for sensor, nonce in done.connected:
-            message = self._greetings.time_for(sensor, nonce, now_s)
-            if message:
-                outgoing_messages.append((sensor, topics.CMD, message))
-        self._send(mids, outgoing_messages)
+        messages = [(sensor, topics.CMD, fields) for sensor, fields in result.commands]
+        messages += [(sensor, topics.PART, fields) for sensor, fields in result.parts]
+        for sensor, nonce in result.connected:
+            command = self._time_replies.make(sensor, nonce, now_s)
+            if command:
+                messages.append((sensor, topics.CMD, command))
+        self._publish(packet_ids, messages)
 
     def _confirm(self, sensor, upto):
-        if not self._confirmations.knows(sensor.name):
+        if not self._confirmations.has(sensor.name):
             with self._sessions() as session:
                 upto = {**dict(completeness.confirmation_of(session, sensor.id)), **upto}
         self._confirmations.add(sensor, upto)
 
-    def _send(self, mids, messages):
-        """Acknowledge and publish, with one system call. What is lost with the connection comes again."""
-        messages = messages + [
-            (sensor, topics.STORED, message) for sensor, message in self._confirmations.due(health.now_ms())
-        ]
-        if not (mids or messages) or not (self._client and self._client.is_connected()):
+    def _publish(self, packet_ids, messages):
+        """Acknowledge and publish with one system call. Messages that are lost with the connection are sent again."""
+        confirmations = self._confirmations.due(health.now_ms())
+        messages = messages + [(sensor, topics.STORED, fields) for sensor, fields in confirmations]
+        if not (packet_ids or messages) or not (self._client and self._client.is_connected()):
             return
-        self._client.wire.corked = True
-        self._acknowledge(mids)
-        for sensor, leaf, message in messages:
-            topic, payload = outgoing.sealed(sensor, leaf, message)
+        self._client.buffered.corked = True
+        self._acknowledge(packet_ids)
+        for sensor, leaf, fields in messages:
+            topic, payload = outgoing.seal_message(sensor, leaf, fields)
             self._client.publish(topic, payload, qos=1, retain=leaf == topics.STORED)
-        with contextlib.suppress(OSError):  # the next turn finds the connection gone
-            self._client.wire.flush()
+        with contextlib.suppress(OSError):  # the next poll() reports the lost connection
+            self._client.buffered.flush()
 
-    def _acknowledge(self, mids):
+    def _acknowledge(self, packet_ids):
         if self._client.want_write():
-            for mid in mids:
-                self._client.ack(mid, 1)
+            for packet_id in packet_ids:
+                self._client.ack(packet_id, 1)
         else:
-            # Nothing of paho's waits to be written, so whole packets may pass by it, at a tenth of the cost.
-            self._client.wire.send(b"".join(_PUBACK.pack(0x40, 2, mid) for mid in mids))
+            # paho has nothing to write, so whole packets can bypass it, at a tenth of the cost.
+            self._client.buffered.send(b"".join(_PUBACK.pack(0x40, 2, packet_id) for packet_id in packet_ids))
 
-    def _tick(self, now):
-        """What is done by the clock."""
-        self._store.write_tallies(clock.now_s())
+    def _run_due(self, now):
+        """Run the periodic jobs that are due."""
+        self._store.write_counts(clock.now_s())
         if self._confirmations.is_waiting():
-            self._send([], [])
-        if not self._leads:
+            self._publish([], [])
+        if not self._is_leader:
             return
         if now >= self._next["commands"]:
             self._next["commands"] = now + COMMANDS_EVERY_S
             self._send_commands()
-        if now >= self._next["watch"]:
-            self._next["watch"] = now + WATCH_EVERY_S
-            self._watch()
+        if now >= self._next["maintenance"]:
+            self._next["maintenance"] = now + MAINTENANCE_EVERY_S
+            self._run_maintenance()
 
     def _send_commands(self):
         now_s = clock.now_s()
-        orders = []
-        for name, message in batch.due_orders(self._sessions, now_s):
+        messages = []
+        for name, fields in batch.take_due_commands(self._sessions, now_s):
             sensor = self._keyring.find(name, now_s)
             if sensor and not sensor.revoked:
-                orders.append((sensor, topics.CMD, message))
-        if orders:
-            self._send([], orders)
+                messages.append((sensor, topics.CMD, fields))
+        if messages:
+            self._publish([], messages)
 
-    def _watch(self):
+    def _run_maintenance(self):
         now_s = clock.now_s()
         with self._sessions.begin() as session:
             silent = enrolment.watch(session, now_s, self._settings.silent_after_s)
             commands.expire(session, now_s)
             health.forget_proximity(session, health.now_ms())
-            stopped = [one.why for one in rollout.tick(session, self._vault, now_s)]
+            stopped = [stopped.why for stopped in rollout.tick(session, self._vault, now_s)]
         for name in silent:
             log.warning("sensor has fallen silent", sensor=name)
         for why in stopped:
             log.warning("a rollout has stopped by itself", why=why)
 
 
-def calm_collector() -> None:
+def tune_garbage_collector() -> None:
     """
-    Keep Python's garbage collector from walking over all loaded modules again and again.
+    Make Python's garbage collector run less often and skip the loaded modules.
 
-    A decoded message is some twenty lists; without this every few dozen messages start a collection, and the
-    collections take four times as long as the decoding. Nothing here makes cycles that would have to wait.
+    A decoded message has some twenty lists; by default every few dozen messages start a collection, and the
+    collections take four times as long as the decoding. This process makes few reference cycles.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
 
 
-def run(settings) -> None:
-    """Store what sensors report until interrupted. Brings the database up to date first."""
+def run(settings: Settings) -> None:
+    """Migrate the database, then store the sensors' messages until interrupted."""
     from server import migrations
 
     logging_setup.configure(settings.log_format)
     migrations.upgrade(settings)
-    calm_collector()
+    tune_garbage_collector()
     process = Ingest(settings)
     signal.signal(signal.SIGTERM, process.stop)
     signal.signal(signal.SIGINT, process.stop)

@@ -1,13 +1,13 @@
 """
-How fast ingest stores, against a bare paho subscriber that only counts, in the same run.
+Compare the rate of ingest with that of a bare paho subscriber that only counts.
 
     python -m tests.bench.ingest [--messages 20000] [--rounds 3]
 
 Method: a mosquitto (queues without limit) holds the same reports of 50 sensors (SWEEP, about
-520 bytes, signed) for two persistent sessions. Then one after the other, each in a process of
-its own and alone with the broker: a paho client with an empty callback takes them, and ingest
-verifies, checks, stores them in SQLite (WAL, synchronous=FULL), acknowledges and confirms.
-The clock runs from the first message to the last one counted, or committed. Bar: half the rate.
+520 bytes, signed) for two persistent sessions. Then two processes run one after the other, each
+alone with the broker: a paho client with an empty callback receives them; ingest verifies,
+checks and stores them in SQLite (WAL, synchronous=FULL), acknowledges and confirms. The clock
+runs from the first message to the last one counted, or committed. Bar: half the rate.
 """
 
 import argparse
@@ -21,10 +21,9 @@ from pathlib import Path
 
 import paho.mqtt.client as mqtt
 
-from ansim import envelope, topics
-from ansim import messages as report
+from ansim import envelope, messages, topics
 from server import envelope_signer
-from server.ingest.main import Ingest, calm_collector
+from server.ingest.main import Ingest, tune_garbage_collector
 from tests.conftest import ROOT
 from tests.support.paho_sensor import sweep_body
 from tests.support.server_kit import Server, is_open, wait_for
@@ -49,22 +48,22 @@ def main() -> None:
     sys.exit(0 if ratio >= BAR else f"ingest is at {ratio:.2f} of the bare subscriber's rate, less than {BAR}")
 
 
-def run(messages: int, rounds: int) -> float:
+def run(count: int, rounds: int) -> float:
     """Print every round; return the median of ingest's rate over the bare subscriber's of the same round."""
     ratios = []
     for number in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
-            found = one_round(Path(folder), messages)
-        for who, (rate, cpu_us) in found.items():
-            print(f"round {number + 1}  {who:6}  {rate:8.0f} messages/s  {cpu_us:6.1f} us of CPU a message")
-        ratios.append(found["ingest"][0] / found[BARE][0])
+            results = run_round(Path(folder), count)
+        for who, (rate, cpu_us) in results.items():
+            print(f"round {number + 1}  {who:6}  {rate:8.0f} messages/s  {cpu_us:6.1f} us of CPU per message")
+        ratios.append(results["ingest"][0] / results[BARE][0])
     ratio = statistics.median(ratios)
     print(f"ratio    {ratio:.2f} (median; {min(ratios):.2f} to {max(ratios):.2f}; bar {BAR})")
     return ratio
 
 
-def one_round(folder: Path, messages: int) -> dict:
-    """Return {who: (messages a second, microseconds of CPU a message)}."""
+def run_round(folder: Path, count: int) -> dict[str, tuple[float, float]]:
+    """Return {BARE or "ingest": (messages per second, microseconds of CPU per message)}."""
     server = Server(folder / "data").use_mosquitto()
     keys = {f"hall-{number}": server.enrol(f"hall-{number}") for number in range(SENSORS)}
     server.broker.start()
@@ -72,74 +71,77 @@ def one_round(folder: Path, messages: int) -> dict:
         wait_for(lambda: is_open(server.port))
         for client_id in (BARE, "_ingest-1"):
             _open_session(server.port, client_id)
-        _publish(server.port, keys, messages)
-        return {who: _consume(who, server, messages) for who in (BARE, "ingest")}
+        _publish(server.port, keys, count)
+        return {who: _consume(who, server, count) for who in (BARE, "ingest")}
     finally:
         server.end()
 
 
-def consume_bare(port: int, _data, messages: int) -> tuple:
-    """Count messages with a paho client as its documentation shows it."""
-    seen = Seen(messages)
+def consume_bare(port: int, _data: Path, expected: int) -> tuple[float, float]:
+    """Count messages with a paho client as its documentation shows it; return (messages/s, us of CPU per message)."""
+    progress = Progress(expected)
     client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=BARE, clean_session=False)
 
     def count(_client, _data, _message):
-        if seen.add(1):
+        if progress.add(1):
             client.disconnect()
 
     client.on_message = count
     client.connect("127.0.0.1", port)
     client.loop_forever()
-    return seen.result()
+    return progress.result()
 
 
-def consume_ingest(port: int, data: Path, messages: int) -> tuple:
-    """The ingest process, with two places where it looks at the clock."""
+def consume_ingest(port: int, data: Path, expected: int) -> tuple[float, float]:
+    """Run the ingest process, timed; return (messages/s, us of CPU per message)."""
     from server.config import Settings
 
-    seen = Seen(messages)
+    progress = Progress(expected)
 
     class Timed(Ingest):
-        def _take(self, deliveries):
-            seen.begin()
-            super()._take(deliveries)
+        def _receive(self, publishes):
+            progress.begin()
+            super()._receive(publishes)
 
-        def _answer(self, done, mids):
-            super()._answer(done, mids)
-            if seen.add(len(mids)):
+        def _reply(self, result, packet_ids):
+            super()._reply(result, packet_ids)
+            if progress.add(len(packet_ids)):
                 self.stop()
 
-    calm_collector()  # as run() does
+    tune_garbage_collector()  # as run() does
     Timed(Settings(data=data, mqtt_port=port)).run()
-    return seen.result()
+    return progress.result()
 
 
-class Seen:
-    """Counts, and keeps the time from the first to the last."""
+class Progress:
+    """Counts messages, and measures the time from the first to the last."""
 
-    def __init__(self, wanted: int):
-        self._left = self._wanted = wanted
+    def __init__(self, expected: int):
+        self._left = self._expected = expected
         self._began = None
+        self._cpu = self._took = 0.0
 
-    def begin(self):
+    def begin(self) -> None:
+        """Start the clock with the first message."""
         if self._began is None:
             self._began, self._cpu = time.perf_counter(), time.process_time()
 
     def add(self, count: int) -> bool:
-        """True once all are there."""
+        """Count messages; return True once all have come."""
         self.begin()
         self._left -= count
         if self._left <= 0:
-            self._took = time.perf_counter() - self._began
+            self._took = time.perf_counter() - (self._began or 0.0)
             self._cpu = time.process_time() - self._cpu
         return self._left <= 0
 
-    def result(self) -> tuple:
-        return self._wanted / self._took, self._cpu / self._wanted * 1e6
+    def result(self) -> tuple[float, float]:
+        """Return (messages per second, microseconds of CPU per message)."""
+        return self._expected / self._took, self._cpu / self._expected * 1e6
 
 
-def _consume(who, server, messages):
-    arguments = ["--messages", str(messages), "--consume", who, str(server.port), str(server.folder)]
+def _consume(who, server, expected):
+    arguments = ["--messages", str(expected), "--consume", who, str(server.port), str(server.folder)]
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench.ingest", *arguments],
         cwd=ROOT,
@@ -149,7 +151,7 @@ def _consume(who, server, messages):
         timeout=300,
     )
     if who != BARE:
-        assert server.count() == messages, server.count()
+        assert server.count() == expected, server.count()
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -161,23 +163,24 @@ def _open_session(port, client_id):
     client.loop_forever()
 
 
-def _publish(port, keys, messages):
-    """Publish the reports of all sensors in turn, and wait until the broker has every one."""
+def _publish(port, keys, count):
+    """Publish reports of all sensors in turn, and wait until the broker has them all."""
     client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="publisher")
     client.max_inflight_messages_set(WINDOW)
     client.connect("127.0.0.1", port)
     client.loop_start()
     prev = dict.fromkeys(keys, "")
     last = None
-    for number in range(messages):
+    for number in range(count):
         name = f"hall-{number % SENSORS}"
         seq = number // SENSORS + 1
-        message = report.report(1, seq, prev[name], seq * 60000, 1_800_000_000, "", report.SWEEP, sweep_body())
-        body = report.encode(message)
+        report = messages.report(1, seq, prev[name], seq * 60000, 1_800_000_000, "", messages.SWEEP, sweep_body())
+        body = messages.encode(report)
         prev[name] = envelope.digest(body)
         topic = topics.topic(name, topics.REPORT)
         last = client.publish(topic, envelope_signer.seal(keys[name], topic, body), 1)
-    last.wait_for_publish(120)
+    if last:
+        last.wait_for_publish(120)
     client.disconnect()
     client.loop_stop()
 

@@ -318,7 +318,7 @@ def test_when_it_stops_no_connection_is_left_over(server):
     key = server.enrol("hall")
     sensor = Client(server.port, "hall", password=envelope.broker_password(key)).connected()
     stranger = socket.create_connection(("127.0.0.1", server.port), 5)
-    wait_for(lambda: sum("Gate._come" in repr(task) for task in asyncio.all_tasks(loop)) == 2)
+    wait_for(lambda: sum("Listener._handle_connection" in repr(task) for task in asyncio.all_tasks(loop)) == 2)
 
     loop.call_soon_threadsafe(stop.set)
     run.join(15)

@@ -2,6 +2,7 @@
 
 from ansim import envelope, messages
 from server.services.intake import store
+from server.services.intake.received import ReceivedReport
 from tests.support.paho_sensor import finding_body, sweep_body
 
 NOW_S = 1_800_000_000
@@ -18,7 +19,7 @@ class Voice:
         self.inspection = ""
 
     def says(self, kind=messages.SWEEP, body=None, at_s=None, tick_ms=None, seq=None, prev=None):
-        """Make the next report; return it as reports.Incoming."""
+        """Make the next report; return it as a ReceivedReport."""
         self.seq = self.seq + 1 if seq is None else seq
         message = messages.report(
             self.boot,
@@ -32,7 +33,7 @@ class Voice:
         )
         data = messages.encode(message)
         self.prev = envelope.digest(data)
-        return store.Incoming(self.sensor.id, message, data)
+        return ReceivedReport(self.sensor.id, message, data)
 
     def finds(self, at_s=NOW_S, **body):
         """A FINDING report."""
@@ -40,5 +41,5 @@ class Voice:
 
 
 def heard(session, pseudonyms, *incoming, now_s=NOW_S):
-    """Store reports; return reports.Recorded."""
+    """Store reports; return store.Recorded."""
     return store.record(session, pseudonyms, list(incoming), now_s)

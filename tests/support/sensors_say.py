@@ -15,6 +15,7 @@ from server import clock
 from server.models import Sensor
 from server.services.findings.pseudonyms import Pseudonyms
 from server.services.intake import store
+from server.services.intake.received import ReceivedReport
 from server.services.sensors import health
 
 CAMERA = "00:bc:99:12:34:56"
@@ -124,7 +125,7 @@ class SensorsSay:
         data = messages.encode(message)
         message = decode_message(topics.REPORT, data)
         with self._sessions.begin() as session:
-            incoming = [store.Incoming(_sensor(session, name).id, message, data)]
+            incoming = [ReceivedReport(_sensor(session, name).id, message, data)]
             store.record(session, Pseudonyms(self._vault), incoming, now_s)
 
 

@@ -1,1 +1,1 @@
-"""What reports from sensors become in the database."""
+"""Store the reports of sensors and derive sweeps, findings and self-tests from them."""

@@ -1,8 +1,9 @@
 """
-How complete a sensor's reports are: what can be confirmed, what is missing, whether the chain of digests holds.
+Completeness of a sensor's reports: what can be confirmed, what is missing, and whether the chain of digests holds.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
@@ -10,27 +11,35 @@ from sqlalchemy.orm import Session
 from ansim import messages
 from server.models.intake import DroppedRange, Report, SensorBoot
 from server.services.intake import statements
+from server.services.intake.received import NewReport, ReceivedReport
+from server.services.intake.statements import Boot
 
-CONFIRMED_BOOTS = 8  # most rows of a `stored` message; see ansim/messages.py
+Boots = dict[tuple[int, int], Boot]  # by (sensor_id, boot)
+
+CONFIRMED_BOOTS = 8  # most rows of a `stored` message; see ansim/downlink_rules.py
 _PREV_CHARS = 16
 _WALK_ROWS = 5000
 
 
-def advance(session: Session, new: list, boots: dict, late: list = ()) -> Counter:
+def advance(session: Session, new: list[NewReport], boots: Boots, late: Sequence[ReceivedReport] = ()) -> Counter[int]:
     """
-    Move each boot's `upto` and `highest` along; return how many reports each sensor said it dropped.
+    Advance each boot's `upto` and `highest`; return how many reports each sensor reports as dropped.
 
-    new    reports.New, stored in this transaction
-    boots  {(sensor_id, boot): bulk.Boot}, locked
-    late   reports.Incoming of kind DROPPED whose number another report has already: only their ranges count
+    new    reports that were stored in this transaction
+    boots  their boots, locked
+    late   DROPPED reports whose number belongs to another report: only their ranges count
     """
     dropped = Counter()
-    seqs = {}
-    told = [(one.report_id, one.key, one.message["body"]) for one in new if one.message["kind"] == messages.DROPPED]
-    for one in new:
-        seqs.setdefault(one.key[:2], []).append(one)
-    told += _unknown_ranges(session, late)
-    for report_id, (sensor_id, boot, seq), body in told:
+    by_boot = {}
+    ranges = [
+        (report.report_id, report.key, report.message["body"])
+        for report in new
+        if report.message["kind"] == messages.DROPPED
+    ]
+    for report in new:
+        by_boot.setdefault(report.key[:2], []).append(report)
+    ranges += _unknown_ranges(session, late)
+    for report_id, (sensor_id, boot, seq), body in ranges:
         dropped[sensor_id] += body["reports"]
         session.add(
             DroppedRange(
@@ -42,44 +51,47 @@ def advance(session: Session, new: list, boots: dict, late: list = ()) -> Counte
                 reports=body["reports"],
             )
         )
-        seqs.setdefault((sensor_id, boot), [])
-    if told:
+        by_boot.setdefault((sensor_id, boot), [])
+    if ranges:
         session.flush()
-    for key, group in seqs.items():
+    for key, group in by_boot.items():
         boot = boots[key]
-        top = max(group, key=lambda one: one.key[2], default=None)
+        top = max(group, key=lambda report: report.key[2], default=None)
         if top and top.key[2] > boot.highest:
             boot.highest = top.key[2]
             boot.highest_digest = "" if top.message["kind"] == messages.DROPPED else top.digest[:_PREV_CHARS]
-        fresh = {one.key[2] for one in group}
-        while boot.upto + 1 in fresh:
+        seqs = {report.key[2] for report in group}
+        while boot.upto + 1 in seqs:
             boot.upto += 1
         if boot.upto < boot.highest:
-            _walk(session, boot)
+            _advance_upto(session, boot)
     return dropped
 
 
 def _unknown_ranges(session, late):
-    """Return [(row number, (sensor_id, boot, seq), body)] of the late ones whose range is not noted yet."""
-    found = {}
-    for one in late:
-        body = one.message["body"]
-        boot, seq = one.message["boot"], one.message["seq"]
-        found[one.sensor_id, boot, body["first"], min(body["last"], seq)] = (seq, body)
+    """Return [(row number, (sensor_id, boot, seq), body)] of the late reports whose range is not stored yet."""
+    ranges = {}
+    for report in late:
+        body = report.message["body"]
+        boot, seq = report.message["boot"], report.message["seq"]
+        ranges[report.sensor_id, boot, body["first"], min(body["last"], seq)] = (seq, body)
     columns = (DroppedRange.sensor_id, DroppedRange.boot, DroppedRange.first, DroppedRange.last)
-    if found:
-        for row in session.execute(select(*columns).where(tuple_(*columns).in_(sorted(found)))):
-            found.pop(tuple(row))
-    numbers = statements.take_report_ids(session, len(found)) if found else ()
+    if ranges:
+        for row in session.execute(select(*columns).where(tuple_(*columns).in_(sorted(ranges)))):
+            ranges.pop(tuple(row))
+    row_ids = statements.take_report_ids(session, len(ranges)) if ranges else ()
     return [
-        (number, (key[0], key[1], seq), body) for number, (key, (seq, body)) in zip(numbers, found.items(), strict=True)
+        (row_id, (key[0], key[1], seq), body)
+        for row_id, (key, (seq, body)) in zip(row_ids, ranges.items(), strict=True)
     ]
 
 
-def _walk(session, boot):
-    """Move `upto` over what was stored out of order, and over dropped ranges."""
-    mine = (DroppedRange.sensor_id == boot.sensor_id, DroppedRange.boot == boot.boot, DroppedRange.last > boot.upto)
-    ranges = session.execute(select(DroppedRange.first, DroppedRange.last).where(*mine)).all()
+def _advance_upto(session, boot):
+    """Move `upto` over reports that were stored out of order, and over dropped ranges."""
+    query = select(DroppedRange.first, DroppedRange.last).where(
+        DroppedRange.sensor_id == boot.sensor_id, DroppedRange.boot == boot.boot, DroppedRange.last > boot.upto
+    )
+    ranges = session.execute(query).all()
     moved = True
     while moved:
         before = boot.upto
@@ -95,75 +107,76 @@ def _walk(session, boot):
         moved = boot.upto > before
 
 
-def check_chain(session: Session, new: list, boots: dict) -> Counter:
+def check_chain(session: Session, new: list[NewReport], boots: Boots) -> Counter[int]:
     """
-    Count, by sensor, the reports whose `prev` is not the digest of the one before.
+    Count, by sensor, the reports whose `prev` is not the digest of the report before.
 
-    Only pairs of which both halves are stored can be checked: each pair once, when its second half comes.
-    Call it before advance(), which moves what it looks at.
+    Only pairs of stored reports can be checked: each pair once, when the second of them is stored.
+    Call it before advance(), which changes the boots that it reads.
     """
     broken = Counter()
-    here = {one.key: one for one in new}
-    unknown = {}  # key of a neighbour that only the database may know -> (sensor_id, expects what of whom)
-    for one in new:
-        sensor_id, boot, seq = one.key
-        before = here.get((sensor_id, boot, seq - 1))
+    by_key = {report.key: report for report in new}
+    neighbours = {}  # key of a report that may be in the database -> its neighbour in `new`
+    for report in new:
+        sensor_id, boot, seq = report.key
+        before = by_key.get((sensor_id, boot, seq - 1))
         if before:
-            broken[sensor_id] += _does_not_follow(before, one)
+            broken[sensor_id] += _breaks_chain(before, report)
         elif seq > 1 and seq - 1 == boots[(sensor_id, boot)].highest:
             digest = boots[(sensor_id, boot)].highest_digest
-            broken[sensor_id] += bool(digest) and digest != one.message["prev"] and not _is_dropped(one)
+            broken[sensor_id] += bool(digest) and digest != report.message["prev"] and not _is_dropped(report)
         elif seq > 1:
-            unknown[(sensor_id, boot, seq - 1)] = one
-        if seq < boots[(sensor_id, boot)].highest and (sensor_id, boot, seq + 1) not in here:
-            unknown[(sensor_id, boot, seq + 1)] = one
-    for row in _neighbours(session, unknown):
-        one = unknown[(row.sensor_id, row.boot, row.seq)]
-        if _is_dropped(one) or row.kind == messages.DROPPED:
+            neighbours[(sensor_id, boot, seq - 1)] = report
+        if seq < boots[(sensor_id, boot)].highest and (sensor_id, boot, seq + 1) not in by_key:
+            neighbours[(sensor_id, boot, seq + 1)] = report
+    for row in _load_rows(session, neighbours):
+        report = neighbours[(row.sensor_id, row.boot, row.seq)]
+        if _is_dropped(report) or row.kind == messages.DROPPED:
             continue
-        if row.seq < one.key[2]:
-            broken[one.key[0]] += row.digest[:_PREV_CHARS] != one.message["prev"]
+        if row.seq < report.key[2]:
+            broken[report.sensor_id] += row.digest[:_PREV_CHARS] != report.message["prev"]
         else:
-            broken[one.key[0]] += one.digest[:_PREV_CHARS] != row.prev
+            broken[report.sensor_id] += report.digest[:_PREV_CHARS] != row.prev
     return +broken
 
 
-def confirmations(boots: dict) -> dict:
-    """Return {sensor_id: [[boot, upto], ...]} of these boots, in order, not more than fit into a message."""
+def confirmations(boots: Boots) -> dict[int, list[list[int]]]:
+    """Return {sensor_id: [[boot, upto], ...]} of these boots, in order, at most CONFIRMED_BOOTS per sensor."""
     confirm = {}
     for (sensor_id, number), boot in sorted(boots.items()):
         confirm.setdefault(sensor_id, []).append([number, boot.upto])
     return {sensor_id: rows[-CONFIRMED_BOOTS:] for sensor_id, rows in confirm.items()}
 
 
-def confirmation_of(session: Session, sensor_id: int) -> list:
-    """Return [[boot, upto], ...] of a sensor's newest boots: what it is told when it connects."""
-    wanted = select(SensorBoot.boot, SensorBoot.upto).where(SensorBoot.sensor_id == sensor_id)
-    rows = session.execute(wanted.order_by(SensorBoot.boot.desc()).limit(CONFIRMED_BOOTS)).all()
+def confirmation_of(session: Session, sensor_id: int) -> list[list[int]]:
+    """Return [[boot, upto], ...] of a sensor's newest boots, for the `stored` message that it gets on connecting."""
+    query = select(SensorBoot.boot, SensorBoot.upto).where(SensorBoot.sensor_id == sensor_id)
+    rows = session.execute(query.order_by(SensorBoot.boot.desc()).limit(CONFIRMED_BOOTS)).all()
     return [list(row) for row in reversed(rows)]
 
 
-def gaps(session: Session, sensor_id: int) -> list:
-    """Return [(boot, first missing seq, highest seq), ...] of the boots that miss reports, newest first."""
-    wanted = select(SensorBoot.boot, SensorBoot.upto + 1, SensorBoot.highest)
-    wanted = wanted.where(SensorBoot.sensor_id == sensor_id, SensorBoot.upto < SensorBoot.highest)
-    return list(session.execute(wanted.order_by(SensorBoot.boot.desc())))
+def gaps(session: Session, sensor_id: int) -> list[tuple[int, int, int]]:
+    """Return [(boot, first missing seq, highest seq), ...] of the boots with missing reports, newest first."""
+    query = select(SensorBoot.boot, SensorBoot.upto + 1, SensorBoot.highest)
+    query = query.where(SensorBoot.sensor_id == sensor_id, SensorBoot.upto < SensorBoot.highest)
+    rows = session.execute(query.order_by(SensorBoot.boot.desc()))
+    return [(boot, missing, highest) for boot, missing, highest in rows]
 
 
-def _neighbours(session, keys):
+def _load_rows(session, keys):
     if not keys:
         return []
     columns = (Report.sensor_id, Report.boot, Report.seq, Report.kind, Report.prev, Report.digest)
-    wanted = select(*columns).where(tuple_(Report.sensor_id, Report.boot, Report.seq).in_(sorted(keys)))
-    return session.execute(wanted).all()
+    query = select(*columns).where(tuple_(Report.sensor_id, Report.boot, Report.seq).in_(sorted(keys)))
+    return session.execute(query).all()
 
 
-def _does_not_follow(before, one):
-    if _is_dropped(before) or _is_dropped(one):
+def _breaks_chain(before, report):
+    if _is_dropped(before) or _is_dropped(report):
         return False
-    return before.digest[:_PREV_CHARS] != one.message["prev"]
+    return before.digest[:_PREV_CHARS] != report.message["prev"]
 
 
-def _is_dropped(one):
-    # It stands for reports that are gone, whose digests nobody knows.
-    return one.message["kind"] == messages.DROPPED
+def _is_dropped(report):
+    # It stands for reports that are gone, whose digests are unknown.
+    return report.message["kind"] == messages.DROPPED

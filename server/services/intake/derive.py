@@ -1,4 +1,4 @@
-"""What is read from reports: sweeps, findings, self-tests, sessions, answers to a stimulus."""
+"""Derive rows from new reports: sweeps, findings, self-tests, sessions and results of movement tests."""
 
 import json
 
@@ -14,81 +14,81 @@ from server.models.intake import Selftest
 from server.models.sensors import Sensor
 from server.services.findings.pseudonyms import Pseudonyms
 from server.services.intake import finding_events, statements
+from server.services.intake.received import NewReport
 
-# Kinds whose bodies name an address, and where.
+# Kinds with addresses in their bodies, and the fields that hold them.
 _ADDRESSES = {messages.FINDING: ("subject", "bssid"), messages.STIMULUS: ("subject",)}
 
 
-def record(session: Session, pseudonyms: Pseudonyms, new: list, now_s: int) -> None:
-    """Make the rows that pages are built from. `new` are reports.New, in the order they came."""
-    chosen = _chosen(session, new)
+def record(session: Session, pseudonyms: Pseudonyms, new: list[NewReport], now_s: int) -> None:
+    """Add the rows that are derived from new reports, given in the order they came."""
+    inspections = _load_inspections(session, new)
     sweeps = []
-    for one in new:
-        kind = one.message["kind"]
-        inspection_id, restroom_id = chosen.get((one.message["inspection"], one.key[0]), (None, None))
+    for report in new:
+        kind = report.message["kind"]
+        inspection_id, restroom_id = inspections.get((report.message["inspection"], report.sensor_id), (None, None))
         if kind == messages.SWEEP:
-            sweeps.append(_sweep(one, inspection_id))
+            sweeps.append(_sweep_row(report, inspection_id))
         elif kind == messages.FINDING:
             if inspection_id is None:
-                # A fixed sensor reports for its place.
-                restroom_id = session.scalar(select(Sensor.restroom_id).where(Sensor.id == one.key[0]))
-            finding_events.take(session, pseudonyms, one, (inspection_id, restroom_id), now_s)
+                # A fixed sensor reports for the restroom where it is installed.
+                restroom_id = session.scalar(select(Sensor.restroom_id).where(Sensor.id == report.sensor_id))
+            finding_events.record(session, pseudonyms, report, inspection_id, restroom_id, now_s)
         elif kind == messages.SELFTEST:
-            _selftest(session, one, now_s)
+            _record_selftest(session, report, now_s)
         elif kind == messages.SESSION:
-            _session(session, one, inspection_id, now_s)
+            _record_session(session, report, inspection_id, now_s)
         elif kind == messages.STIMULUS:
-            _stimulus(session, one, now_s)
+            _record_stimulus(session, report, now_s)
     statements.insert_sweeps(session, sweeps)
 
 
-def _chosen(session, new):
+def _load_inspections(session, new):
     """
-    {(inspection ref, sensor_id): (inspection_id, restroom_id)} of the inspections that sensors report for.
+    Return {(inspection ref, sensor_id): (inspection_id, restroom_id)} of the inspections that these reports name.
 
-    A sensor can only report for inspections it was chosen for.
+    Only inspections that the sensor was assigned to.
     """
-    refs = {one.message["inspection"] for one in new} - {""}
+    refs = {report.message["inspection"] for report in new} - {""}
     if not refs:
         return {}
-    wanted = select(Inspection.public_id, InspectionSensor.sensor_id, Inspection.id, Inspection.restroom_id)
-    wanted = wanted.join(InspectionSensor).where(Inspection.public_id.in_(refs))
-    found = {(ref, sensor_id): (row, room) for ref, sensor_id, row, room in session.execute(wanted)}
-    # A sweep by button that a person has assigned since: see unassigned.py.
-    given = select(SweepAssignment.inspection_ref, SweepAssignment.sensor_id, Inspection.id, Inspection.restroom_id)
-    given = given.join(Inspection, Inspection.id == SweepAssignment.inspection_id)
-    given = given.where(SweepAssignment.inspection_ref.in_(refs))
-    found.update({(ref, sensor_id): (row, room) for ref, sensor_id, row, room in session.execute(given)})
-    return found
+    query = select(Inspection.public_id, InspectionSensor.sensor_id, Inspection.id, Inspection.restroom_id)
+    query = query.join(InspectionSensor).where(Inspection.public_id.in_(refs))
+    # Button sweeps that were assigned to an inspection afterwards; see inspecting/button_sweeps.py.
+    assigned = select(SweepAssignment.inspection_ref, SweepAssignment.sensor_id, Inspection.id, Inspection.restroom_id)
+    assigned = assigned.join(Inspection, Inspection.id == SweepAssignment.inspection_id)
+    assigned = assigned.where(SweepAssignment.inspection_ref.in_(refs))
+    rows = [*session.execute(query), *session.execute(assigned)]
+    return {(ref, sensor_id): (inspection_id, restroom_id) for ref, sensor_id, inspection_id, restroom_id in rows}
 
 
 def without_addresses(session: Session, pseudonyms: Pseudonyms, message: dict, body: bytes, at_s: int) -> bytes:
-    """Return a report's bytes as they may stay: as they are, or with pseudonyms if they name an address."""
-    if message["kind"] not in messages.KINDS:  # reports.UNREADABLE
+    """Return the content of a report that may be kept: its bytes, with pseudonyms instead of addresses."""
+    if message["kind"] not in messages.KINDS:  # store.UNREADABLE
         return b"{}"
-    named = _ADDRESSES.get(message["kind"])
-    if named is None:
+    fields = _ADDRESSES.get(message["kind"])
+    if fields is None:
         return body
     inner = {name: value for name, value in message["body"].items() if name != "label"}
-    for name in named:
+    for name in fields:
         if inner[name]:
             inner[name] = "pseudonym:" + pseudonyms.of(session, inner[name], clock.day(at_s))
     return json.dumps({**message, "body": inner}, separators=(",", ":")).encode()
 
 
-def _sweep(one, inspection_id):
-    """A tuple of bulk.SWEEP."""
-    body = one.message["body"]
+def _sweep_row(report, inspection_id):
+    """Return a tuple of statements.SWEEP."""
+    body = report.message["body"]
     channels = body["channels"]
     _, listened_ms, frames, undecodable, dropped = map(sum, zip(*channels, strict=True)) if channels else [0] * 5
     return (
-        one.report_id,
-        one.key[0],
+        report.report_id,
+        report.sensor_id,
         inspection_id,
-        one.message["inspection"],
+        report.message["inspection"],
         body["from_ms"],
         body["to_ms"],
-        one.at_s,
+        report.at_s,
         body["deaf_ms"],
         listened_ms,
         frames,
@@ -104,13 +104,13 @@ def _sweep(one, inspection_id):
     )
 
 
-def _selftest(session, one, now_s):
-    body = one.message["body"]
+def _record_selftest(session, report, now_s):
+    body = report.message["body"]
     session.add(
         Selftest(
-            report_id=one.report_id,
-            sensor_id=one.key[0],
-            at_s=one.at_s,
+            report_id=report.report_id,
+            sensor_id=report.sensor_id,
+            at_s=report.at_s,
             received_s=now_s,
             passed=body["passed"],
             checks=[list(row) for row in body["checks"]],
@@ -119,30 +119,30 @@ def _selftest(session, one, now_s):
     )
 
 
-def _session(session, one, inspection_id, now_s):
-    started = one.message["body"]["what"] == "started"
-    session.get(Sensor, one.key[0]).inspection_ref = one.message["inspection"] if started else ""
+def _record_session(session, report, inspection_id, now_s):
+    started = report.message["body"]["what"] == "started"
+    session.get(Sensor, report.sensor_id).inspection_ref = report.message["inspection"] if started else ""
     if inspection_id is None:
         return
-    wanted = select(InspectionSensor).where(
-        InspectionSensor.inspection_id == inspection_id, InspectionSensor.sensor_id == one.key[0]
+    query = select(InspectionSensor).where(
+        InspectionSensor.inspection_id == inspection_id, InspectionSensor.sensor_id == report.sensor_id
     )
-    chosen = session.scalar(wanted)
+    inspection_sensor = session.scalar(query)
     if started:
-        chosen.started_s = chosen.started_s or one.at_s or now_s
+        inspection_sensor.started_s = inspection_sensor.started_s or report.at_s or now_s
     else:
-        chosen.stopped_s = one.at_s or now_s
+        inspection_sensor.stopped_s = report.at_s or now_s
 
 
-def _stimulus(session, one, now_s):
-    body = one.message["body"]
-    about = select(Finding.id).where(Finding.sensor_id == one.key[0], Finding.address == body["subject"])
+def _record_stimulus(session, report, now_s):
+    body = report.message["body"]
+    query = select(Finding.id).where(Finding.sensor_id == report.sensor_id, Finding.address == body["subject"])
     session.add(
         StimulusResult(
-            report_id=one.report_id,
-            sensor_id=one.key[0],
-            finding_id=session.scalar(about.order_by(Finding.id.desc()).limit(1)),
-            at_s=one.at_s,
+            report_id=report.report_id,
+            sensor_id=report.sensor_id,
+            finding_id=session.scalar(query.order_by(Finding.id.desc()).limit(1)),
+            at_s=report.at_s,
             received_s=now_s,
             slots=body["slots"],
             p_ppm=body["p_ppm"],

@@ -1,13 +1,13 @@
 """
-What a FINDING report does: a new finding, or a further event of one that is there.
+Record FINDING reports: as a new finding, or as a further event of a stored one.
 
-One finding is one emitter, as one sensor's one detector saw it during one inspection.
+One finding is one emitter, as one detector of one sensor saw it during one inspection.
 """
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from ansim import finding as words
+from ansim import finding as wire
 from server import clock
 from server.models.findings import CLOSED, NOTED, OPEN, WITH_ADDRESS, Disposition, Finding, FindingEvent
 from server.models.places import Restroom
@@ -15,37 +15,42 @@ from server.models.sensors import Sensor
 from server.services.audit import log
 from server.services.findings import judging, known_emitters
 from server.services.findings.pseudonyms import Pseudonyms, is_local, maker
+from server.services.intake.received import NewReport
 from server.services.outside import notifications
 
 ON_THE_LIST = "on the facility's list of known emitters"
 
 
-def take(session: Session, pseudonyms: Pseudonyms, one, place: tuple, now_s: int) -> Finding:
-    """
-    Store one FINDING report's content.
-
-    one    reports.New
-    place  (inspection_id, restroom_id), each or both None
-    """
-    body = one.message["body"]
-    at_s = one.at_s or now_s
+def record(
+    session: Session,
+    pseudonyms: Pseudonyms,
+    report: NewReport,
+    inspection_id: int | None,
+    restroom_id: int | None,
+    now_s: int,
+) -> Finding:
+    """Store the content of one FINDING report of this inspection and restroom; return its finding."""
+    body = report.message["body"]
+    at_s = report.at_s or now_s
     pseudonym = pseudonyms.of(session, body["subject"], clock.day(at_s))
-    found = _matching(session, pseudonyms, one, pseudonym, at_s)
-    is_new = found is None or _starts_anew(found, one, body)
+    previous = _load_finding(session, pseudonyms, report, pseudonym, at_s)
+    is_new = previous is None or _is_new_episode(previous, report, body)
     if is_new:
-        found = _new(session, one, place, pseudonym, found, now_s)
-    before = found.status
-    _tell(found, one, body, now_s)
-    alarmed = found.status == OPEN and (is_new or before != OPEN)
-    if found.status == OPEN:
-        _recognise(session, found, body["subject"], now_s)
+        finding = _add_finding(session, report, inspection_id, restroom_id, pseudonym, bool(previous), now_s)
+    else:
+        finding = previous
+    status_before = finding.status
+    _update(finding, report, body, now_s)
+    alarmed = finding.status == OPEN and (is_new or status_before != OPEN)
+    if finding.status == OPEN:
+        _close_if_known(session, finding, body["subject"], now_s)
     session.flush()
     session.add(
         FindingEvent(
-            finding_id=found.id,
-            report_id=one.report_id,
+            finding_id=finding.id,
+            report_id=report.report_id,
             event=body["event"],
-            at_s=one.at_s,
+            at_s=report.at_s,
             received_s=now_s,
             first_ms=body["first_ms"],
             last_ms=body["last_ms"],
@@ -54,64 +59,73 @@ def take(session: Session, pseudonyms: Pseudonyms, one, place: tuple, now_s: int
             rssi_dbm=body["rssi_dbm"],
             evidence=[list(row) for row in body["evidence"]],
             considered=[list(row) for row in body["considered"]],
-            exact=one.body if found.status in WITH_ADDRESS else None,
+            exact=report.body if finding.status in WITH_ADDRESS else None,
         )
     )
     session.flush()
     if alarmed:
-        facts = {"detector": found.detector, "score": found.score, "inspection": found.inspection_ref}
-        log.add(session, "finding.raised", found.public_id, {**facts, "known": found.status != OPEN})
-    if alarmed and found.status == OPEN:
-        room = session.get(Restroom, found.restroom_id) if found.restroom_id else None
-        where = {"restroom": room.name, "restroom_id": room.public_id} if room else {}
-        facility_id = room.facility_id if room else None
+        _log_alarm(session, finding)
+    return finding
+
+
+def _log_alarm(session, finding):
+    """Log an alarm, and notify people of it unless the emitter is known."""
+    facts = {"detector": finding.detector, "score": finding.score, "inspection": finding.inspection_ref}
+    log.add(session, "finding.raised", finding.public_id, {**facts, "known": finding.status != OPEN})
+    if finding.status == OPEN:
+        restroom = session.get(Restroom, finding.restroom_id) if finding.restroom_id else None
+        where = {"restroom": restroom.name, "restroom_id": restroom.public_id} if restroom else {}
         notifications.enqueue(
-            session, "finding_new", facility_id, found.public_id, detector=found.detector, score=found.score, **where
+            session,
+            "finding_new",
+            restroom.facility_id if restroom else None,
+            finding.public_id,
+            detector=finding.detector,
+            score=finding.score,
+            **where,
         )
-    return found
 
 
-def _matching(session, pseudonyms, one, pseudonym, at_s):
-    """The newest finding of this emitter in this inspection: by address while kept, else by its pseudonym."""
-    body = one.message["body"]
-    mine = select(Finding).where(
-        Finding.sensor_id == one.key[0],
-        Finding.inspection_ref == one.message["inspection"],
+def _load_finding(session, pseudonyms, report, pseudonym, at_s):
+    """Return the newest finding of this emitter in this inspection: by address while it is kept, else by pseudonym."""
+    body = report.message["body"]
+    query = select(Finding).where(
+        Finding.sensor_id == report.sensor_id,
+        Finding.inspection_ref == report.message["inspection"],
         Finding.detector == body["detector"],
     )
-    newest = mine.order_by(Finding.id.desc()).limit(1)
-    found = session.scalar(newest.where(Finding.address == body["subject"]))
-    if found is None:
-        # An inspection over midnight goes on under the pseudonym of the day before.
+    query = query.order_by(Finding.id.desc()).limit(1)
+    finding = session.scalar(query.where(Finding.address == body["subject"]))
+    if finding is None:
+        # An inspection over midnight continues under the pseudonym of the day before.
         yesterday = pseudonyms.of(session, body["subject"], clock.day(at_s) - 1)
-        found = session.scalar(newest.where(Finding.pseudonym.in_((pseudonym, yesterday))))
-    return found
+        finding = session.scalar(query.where(Finding.pseudonym.in_((pseudonym, yesterday))))
+    return finding
 
 
-def _starts_anew(found, one, body):
-    """A person has closed it, no inspection holds it together, and now it is raised again: look at it again."""
-    judged = found.status == CLOSED and found.known_emitter_id is None
-    return judged and not one.message["inspection"] and body["event"] == words.RAISED
+def _is_new_episode(finding, report, body):
+    """True if a finding outside inspections is raised again after a person has closed it."""
+    judged = finding.status == CLOSED and finding.known_emitter_id is None
+    return judged and not report.message["inspection"] and body["event"] == wire.RAISED
 
 
-def _new(session, one, place, pseudonym, earlier, now_s):
-    body = one.message["body"]
-    episodes = select(func.max(Finding.episode)).where(
-        Finding.sensor_id == one.key[0],
-        Finding.inspection_ref == one.message["inspection"],
+def _add_finding(session, report, inspection_id, restroom_id, pseudonym, has_earlier, now_s):
+    body = report.message["body"]
+    last_episode = select(func.max(Finding.episode)).where(
+        Finding.sensor_id == report.sensor_id,
+        Finding.inspection_ref == report.message["inspection"],
         Finding.detector == body["detector"],
         Finding.pseudonym == pseudonym,
     )
-    inspection_id, restroom_id = place
-    info = session.scalar(select(Sensor.info).where(Sensor.id == one.key[0])) or {}
-    added = Finding(
-        sensor_id=one.key[0],
-        inspection_ref=one.message["inspection"],
+    info = session.scalar(select(Sensor.info).where(Sensor.id == report.sensor_id)) or {}
+    finding = Finding(
+        sensor_id=report.sensor_id,
+        inspection_ref=report.message["inspection"],
         inspection_id=inspection_id,
         restroom_id=restroom_id,
         detector=body["detector"],
         pseudonym=pseudonym,
-        episode=(session.scalar(episodes) or 0) + 1 if earlier else 1,
+        episode=(session.scalar(last_episode) or 0) + 1 if has_earlier else 1,
         oui=maker(body["subject"]),
         local=is_local(body["subject"]),
         label="",
@@ -123,41 +137,41 @@ def _new(session, one, place, pseudonym, earlier, now_s):
         rssi_max_dbm=body["rssi_dbm"],
         events_count=0,
     )
-    session.add(added)
-    return added
+    session.add(finding)
+    return finding
 
 
-def _tell(found, one, body, now_s):
-    """Repeat what the newest event says in the finding itself."""
-    found.changed_s = now_s
-    found.event = body["event"]
-    found.score = body["score"]
-    found.score_max = max(found.score_max, body["score"])
-    found.rssi_dbm = body["rssi_dbm"]
-    found.rssi_max_dbm = max(found.rssi_max_dbm, body["rssi_dbm"])
-    found.channel = body["channel"]
-    found.events_count += 1
-    if one.at_s is not None:
-        found.first_at_s = one.at_s if found.first_at_s is None else min(found.first_at_s, one.at_s)
-        found.last_at_s = one.at_s if found.last_at_s is None else max(found.last_at_s, one.at_s)
-    if found.status == NOTED and body["score"] >= words.ALARM_SCORE:
-        found.status = OPEN
-    if found.status in WITH_ADDRESS:
-        found.address = body["subject"]
-        found.bssid = body["bssid"] or found.bssid or ""
-        found.label = body.get("label", "") or found.label
+def _update(finding, report, body, now_s):
+    """Copy the newest event into the finding."""
+    finding.changed_s = now_s
+    finding.event = body["event"]
+    finding.score = body["score"]
+    finding.score_max = max(finding.score_max, body["score"])
+    finding.rssi_dbm = body["rssi_dbm"]
+    finding.rssi_max_dbm = max(finding.rssi_max_dbm, body["rssi_dbm"])
+    finding.channel = body["channel"]
+    finding.events_count += 1
+    if report.at_s is not None:
+        finding.first_at_s = report.at_s if finding.first_at_s is None else min(finding.first_at_s, report.at_s)
+        finding.last_at_s = report.at_s if finding.last_at_s is None else max(finding.last_at_s, report.at_s)
+    if finding.status == NOTED and body["score"] >= wire.ALARM_SCORE:
+        finding.status = OPEN
+    if finding.status in WITH_ADDRESS:
+        finding.address = body["subject"]
+        finding.bssid = body["bssid"] or finding.bssid or ""
+        finding.label = body.get("label", "") or finding.label
 
 
-def _recognise(session, found, address, now_s):
+def _close_if_known(session, finding, address, now_s):
     """Close a finding at once if its emitter is on the facility's list."""
-    if found.restroom_id is None:
+    if finding.restroom_id is None:
         return
-    facility_id = session.scalar(select(Restroom.facility_id).where(Restroom.id == found.restroom_id))
-    known = known_emitters.listed(session, facility_id, address, now_s)
-    if known is None:
+    facility_id = session.scalar(select(Restroom.facility_id).where(Restroom.id == finding.restroom_id))
+    emitter = known_emitters.listed(session, facility_id, address, now_s)
+    if emitter is None:
         return
-    found.known_emitter_id = known.id
-    found.disposition = known.reason
+    finding.known_emitter_id = emitter.id
+    finding.disposition = emitter.reason
     session.flush()
-    session.add(Disposition(finding_id=found.id, kind=known.reason, reason=ON_THE_LIST, at_s=now_s, by_id=None))
-    judging.close(session, found)
+    session.add(Disposition(finding_id=finding.id, kind=emitter.reason, reason=ON_THE_LIST, at_s=now_s, by_id=None))
+    judging.close(session, finding)

@@ -1,10 +1,12 @@
 """
-The statements that every report goes through, in the database driver's own words.
+The SQL statements that every report needs, without SQLAlchemy's ORM.
 
-SQLAlchemy would take three times as long for them as SQLite does. Everything else in the
-services is written with SQLAlchemy; who changes a column of these tables changes it here too
-(a test compares the names).
+With the ORM they take three times as long as SQLite itself. All other services use the ORM.
+When a column of these tables changes, change it here too; a test compares the names.
 """
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
@@ -48,45 +50,48 @@ SWEEP = [
 BOOT = ["id", "sensor_id", "boot", "upto", "highest", "highest_digest", "zero_s"]
 
 
+@dataclass(slots=True)
 class Boot:
-    """A row of SensorBoot while it is being worked on; see there for the fields."""
+    """A row of SensorBoot, which documents the fields; written back by save_boots()."""
 
-    __slots__ = BOOT
+    id: int
+    sensor_id: int
+    boot: int
+    upto: int
+    highest: int
+    highest_digest: str
+    zero_s: int | None
 
-    def __init__(self, *values):
-        for name, value in zip(BOOT, values, strict=True):
-            setattr(self, name, value)
 
-
-def take_report_ids(session: Session, count: int) -> range:
-    """Return so many fresh row numbers for insert_reports()."""
+def take_report_ids(session: Session, count: int) -> Sequence[int]:
+    """Return `count` unused row numbers for insert_reports()."""
     if _is_sqlite(session):
-        # Nobody else writes until this transaction ends, so the numbers after the highest are ours.
-        found = _run(session, f"SELECT seq FROM sqlite_sequence WHERE name = '{Report.__tablename__}'").scalar() or 0
-        return range(found + 1, found + 1 + count)
+        # No other process writes until this transaction ends, so the numbers after the highest are unused.
+        highest = _run(session, f"SELECT seq FROM sqlite_sequence WHERE name = '{Report.__tablename__}'").scalar() or 0
+        return range(highest + 1, highest + 1 + count)
     sequence = f"pg_get_serial_sequence('{Report.__tablename__}', 'id')"
     rows = _run(session, f"SELECT nextval({sequence}) FROM generate_series(1, {count})")
     return [row[0] for row in rows]
 
 
-def insert_reports(session: Session, rows: list) -> None:
-    """Insert tuples of REPORT. A number that is taken raises IntegrityError."""
+def insert_reports(session: Session, rows: list[tuple]) -> None:
+    """Insert tuples of REPORT. Raises IntegrityError if a (sensor, boot, seq) is stored already."""
     _insert(session, Report.__tablename__, REPORT, rows)
 
 
-def insert_sweeps(session: Session, rows: list) -> None:
+def insert_sweeps(session: Session, rows: list[tuple]) -> None:
     """Insert tuples of SWEEP; the last two are JSON."""
     _insert(session, Sweep.__tablename__, SWEEP, rows)
 
 
-def lock_boots(session: Session, keys, now_s: int) -> dict:
+def lock_boots(session: Session, boot_keys: Iterable[tuple[int, int]], now_s: int) -> dict[tuple[int, int], Boot]:
     """
-    Return {(sensor_id, boot): Boot}, made where they are missing.
+    Return {(sensor_id, boot): Boot}; missing rows are inserted.
 
-    Locked until the transaction ends, always in the same order, so that ingest workers do one sensor one after
-    the other and never wait for each other in a circle.
+    The rows are locked until the transaction ends, always in the same order, so that two ingest workers never
+    store reports of one sensor at the same time and cannot deadlock.
     """
-    keys = sorted(keys)
+    keys = sorted(boot_keys)
     boots = _load_boots(session, keys)
     missing = [(sensor_id, boot, now_s) for sensor_id, boot in keys if (sensor_id, boot) not in boots]
     if missing:
@@ -99,18 +104,18 @@ def lock_boots(session: Session, keys, now_s: int) -> dict:
     return boots
 
 
-def save_boots(session: Session, boots) -> None:
-    """Write Boots back."""
+def save_boots(session: Session, boots: Iterable[Boot]) -> None:
+    """Write boots back to their rows."""
     mark = _mark(session)
     columns = ", ".join(f"{name} = {mark}" for name in BOOT[3:])
     rows = [(*[getattr(boot, name) for name in BOOT[3:]], boot.id) for boot in boots]
     _run(session, f"UPDATE {SensorBoot.__tablename__} SET {columns} WHERE id = {mark}", rows)
 
 
-def stored_digests(session: Session, keys: list) -> list:
-    """Return [((sensor_id, boot, seq), digest)] of those of these reports that are stored."""
+def stored_digests(session: Session, keys: list[tuple[int, int, int]]) -> list[tuple[tuple[int, int, int], str]]:
+    """Return [((sensor_id, boot, seq), digest)] of the stored reports among `keys`."""
     rows = _select(session, Report.__tablename__, ("sensor_id", "boot", "seq"), keys, ("digest",))
-    return [(tuple(row[:3]), row[3]) for row in rows]
+    return [((row[0], row[1], row[2]), row[3]) for row in rows]
 
 
 def _load_boots(session, keys):
@@ -120,13 +125,13 @@ def _load_boots(session, keys):
 
 
 def _select(session, table, key, values, columns, lock=""):
-    """Rows of `key` and `columns` where the key is one of `values`, tuples."""
+    """Return rows of the `key` columns and `columns` where the key is one of the tuples `values`."""
     if not values:
         return []
     places = ", ".join([_marks(session, len(key))] * len(values))
     keys = ", ".join(key)
     statement = f"SELECT {keys}, {', '.join(columns)} FROM {table} WHERE ({keys}) IN (VALUES {places}){lock}"
-    return _run(session, statement, tuple(part for value in values for part in value)).all()
+    return _run(session, statement, tuple(number for value in values for number in value)).all()
 
 
 def _insert(session, table, columns, rows):
@@ -135,7 +140,7 @@ def _insert(session, table, columns, rows):
 
 
 def _run(session, statement, values=()):
-    """One tuple of values, or a list of them for as many executions."""
+    """Execute a statement with one tuple of values, or once with each of a list of tuples."""
     return session.connection().exec_driver_sql(statement, values)
 
 

@@ -1,100 +1,91 @@
 """
-Storing reports: each once, in one transaction for many, with what is read from them.
+Store reports: each exactly once, many in one transaction, together with what is derived from them.
 
-    recorded = record(session, pseudonyms, [Incoming(sensor_id, message, body), ...], now_s)
+    recorded = record(session, pseudonyms, [ReceivedReport(sensor_id, message, body), ...], now_s)
 
-(The ingest process gives its Letters, which have the same three fields.)
-
-MQTT delivers at least once and the sensor sends again until it is confirmed, so the same
-report may come many times. The database's unique (sensor, boot, seq) has the last word.
+MQTT delivers at least once, and a sensor sends a report until it is confirmed, so the same
+report may come many times. The unique (sensor, boot, seq) of the database decides.
 """
 
-from collections import namedtuple
+from collections import Counter
 from hashlib import sha256
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
 from ansim import messages
 from server.services.findings.pseudonyms import Pseudonyms
 from server.services.intake import completeness, dating, derive, statements
+from server.services.intake.received import NewReport, ReceivedReport
 
-# sensor_id  row number of the sensor whose signature was checked
-# message    the decoded and checked report
-# body       its exact JSON bytes
-Incoming = namedtuple("Incoming", ("sensor_id", "message", "body"))
-
-# What became of the reports of one call.
-# stored        Incoming that are new
-# duplicates    Incoming that were there already
-# conflicts     Incoming with a number that another content has
-# chain_broken  Counter of sensor_id: reports whose `prev` does not fit
-# dropped       Counter of sensor_id: reports that journals gave up
-# confirm       {sensor_id: [[boot, upto], ...]}: what to tell the sensors after the commit
-Recorded = namedtuple("Recorded", ("stored", "duplicates", "conflicts", "chain_broken", "dropped", "confirm"))
-
-# A signed report whose content is not of this format. Its number counts, or all that come after it would wait for
-# ever; its content is not kept, because nobody knows what it names.
+# Kind of a signed report that is not of this format. Its number counts, or later reports would never be confirmed;
+# its content is not stored, because it may name anything.
 UNREADABLE = "unreadable"
 
-# A report that has just been stored.
-# key        (sensor_id, boot, seq)
-# digest     SHA-256 of its exact bytes, hex
-# at_s       when it was made, or None
-# report_id  its row number
-New = namedtuple("New", ("key", "message", "body", "digest", "at_s", "report_id"))
+
+class Recorded(NamedTuple):
+    """What became of the reports of one call of record()."""
+
+    stored: list[ReceivedReport]
+    duplicates: list[ReceivedReport]  # stored before
+    conflicts: list[ReceivedReport]  # their number belongs to a report with other content
+    chain_broken: Counter[int]  # sensor_id -> reports whose `prev` does not fit
+    dropped: Counter[int]  # sensor_id -> reports that journals have dropped
+    confirm: dict[int, list[list[int]]]  # sensor_id -> [[boot, upto], ...] to confirm after the commit
 
 
-def record(session: Session, pseudonyms: Pseudonyms, incoming: list, now_s: int) -> Recorded:
-    """Store what is new of some reports. The caller commits, then acknowledges and confirms."""
-    first, duplicates, conflicts = _first_of_each(incoming)
-    boots = statements.lock_boots(session, {key[:2] for key in first}, now_s)
-    # Above the highest number that is stored of a boot nothing is, so only the others have to be looked up.
-    for key, there in statements.stored_digests(session, [key for key in first if key[2] <= boots[key[:2]].highest]):
-        one, digest = first.pop(key)
-        (duplicates if there == digest else conflicts).append(one)
-    new = _insert(session, pseudonyms, first, boots, now_s)
+def record(session: Session, pseudonyms: Pseudonyms, received: list[ReceivedReport], now_s: int) -> Recorded:
+    """Store the new ones of some reports. The caller commits, then acknowledges and confirms."""
+    unique, duplicates, conflicts = _split(received)
+    boots = statements.lock_boots(session, {key[:2] for key in unique}, now_s)
+    # No report of a boot above its `highest` is stored, so only the others have to be looked up.
+    known_keys = [key for key in unique if key[2] <= boots[key[:2]].highest]
+    for key, stored_digest in statements.stored_digests(session, known_keys):
+        report, digest = unique.pop(key)
+        (duplicates if stored_digest == digest else conflicts).append(report)
+    new = _insert(session, pseudonyms, unique, boots, now_s)
 
     derive.record(session, pseudonyms, new, now_s)
     chain_broken = completeness.check_chain(session, new, boots)
-    # A journal that gave up reports says so under the number of the last of them, which may have been delivered
-    # before: the other content does not count, but the range that is missing before it does.
-    late = [one for one in conflicts if one.message["kind"] == messages.DROPPED]
+    # A DROPPED report has the number of the last report that it stands for, which may have been delivered before:
+    # its other content does not count, but its range does.
+    late = [report for report in conflicts if report.message["kind"] == messages.DROPPED]
     dropped = completeness.advance(session, new, boots, late)
-    dating.learn(session, new, boots)
+    dating.apply_clock_reports(session, new, boots)
     if new or late:
         statements.save_boots(session, boots.values())
-    stored = [one for one, _ in first.values()]
+    stored = [report for report, _ in unique.values()]
     return Recorded(stored, duplicates, conflicts, chain_broken, dropped, completeness.confirmations(boots))
 
 
-def _first_of_each(incoming):
-    """Return {(sensor_id, boot, seq): (Incoming, digest)}, and what else came with one of these numbers."""
+def _split(received):
+    """Return {(sensor_id, boot, seq): (report, digest)} of the first with each number, the duplicates and the conflicts."""
     first, duplicates, conflicts = {}, [], []
-    for one in incoming:
-        key = (one.sensor_id, one.message["boot"], one.message["seq"])
-        digest = sha256(one.body).hexdigest()
+    for report in received:
+        key = (report.sensor_id, report.message["boot"], report.message["seq"])
+        digest = sha256(report.body).hexdigest()
         if key not in first:
-            first[key] = (one, digest)
+            first[key] = (report, digest)
         elif first[key][1] == digest:
-            duplicates.append(one)
+            duplicates.append(report)
         else:
-            conflicts.append(one)
+            conflicts.append(report)
     return first, duplicates, conflicts
 
 
-def _insert(session, pseudonyms, first, boots, now_s):
-    """Insert reports that are not there; return them as New, in the order they came."""
-    if not first:
+def _insert(session, pseudonyms, unique, boots, now_s):
+    """Insert reports that are not stored yet; return them as NewReports, in the order they came."""
+    if not unique:
         return []
     rows, new = [], []
-    for report_id, (key, (one, digest)) in zip(
-        statements.take_report_ids(session, len(first)), first.items(), strict=True
+    for report_id, (key, (report, digest)) in zip(
+        statements.take_report_ids(session, len(unique)), unique.items(), strict=True
     ):
-        message = one.message
+        message = report.message
         tick_ms = message["tick_ms"]
-        at_s = dating.at_s(message["at_s"], tick_ms, boots[key[:2]].zero_s)
-        content = derive.without_addresses(session, pseudonyms, message, one.body, at_s or now_s)
-        new.append(New(key, message, one.body, digest, at_s, report_id))
+        at_s = dating.report_time(message["at_s"], tick_ms, boots[key[:2]].zero_s)
+        content = derive.without_addresses(session, pseudonyms, message, report.body, at_s or now_s)
+        new.append(NewReport(key, message, report.body, digest, at_s, report_id))
         rows.append(
             (
                 report_id,

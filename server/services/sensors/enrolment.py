@@ -95,7 +95,7 @@ def last_selftest(session: Session, one: Sensor) -> Selftest | None:
 
 
 def tallies(session: Session, one: Sensor, days: int = 7) -> dict:
-    """How many messages came to which end in the last days: {word of tally.py: count}."""
+    """How many messages came to which end in the last days: {outcome of counters.py: count}."""
     since = clock.day(clock.now_s()) - days + 1
     counts = select(Tally.what, func.sum(Tally.count)).where(Tally.sensor == one.name, Tally.day >= since)
     return dict(session.execute(counts.group_by(Tally.what)).all())

@@ -1,6 +1,6 @@
 import pytest
 
-from server.broker import amqtt_plugin, gate, topic_rules
+from server.broker import amqtt_plugin, listener, topic_rules
 
 
 @pytest.mark.parametrize(
@@ -40,24 +40,24 @@ def test_who_writes_and_reads_what(user, topic, writes, reads):
     assert (topic_rules.may_write(user, topic), topic_rules.may_read(user, topic)) == (writes, reads)
 
 
-def test_a_steady_dictionary_may_change_while_somebody_goes_through_it():
-    steady = amqtt_plugin._Steady(a=1, b=2)
+def test_a_snapshot_dictionary_may_change_while_it_is_iterated_over():
+    snapshot = amqtt_plugin._SnapshotDict(a=1, b=2)
 
-    for key in steady:
-        steady[key + "x"] = 0
-    for key, _ in steady.items():
-        steady[key + "y"] = 0
+    for key in snapshot:
+        snapshot[key + "x"] = 0
+    for key, _ in snapshot.items():
+        snapshot[key + "y"] = 0
 
-    assert len(steady) == 8
+    assert len(snapshot) == 8
 
 
 def test_packets_are_followed_wherever_they_are_cut():
     stream = b"\x30\x05abcde" + b"\xc0\x00" + b"\x32\x80\x01" + bytes(128) + b"\xe0\x00"
     for size in (1, 2, 3, 7, 1000):
-        header = gate._Header()
-        assert all(header.follow(stream[at : at + size]) for at in range(0, len(stream), size))
+        framing = listener._Framing()
+        assert all(framing.feed(stream[at : at + size]) for at in range(0, len(stream), size))
 
 
 @pytest.mark.parametrize("head", [b"\x30\xff\xff\x7f", b"\x30\xff\xff\xff\xff\x01", b"\xc0\x00\x30\xc0\xa2\x01"])
 def test_a_packet_that_is_too_large_is_noticed_by_its_header(head):
-    assert gate._Header().follow(head) is False
+    assert listener._Framing().feed(head) is False

@@ -1,4 +1,4 @@
-"""The quick decoder accepts only what ansim/messages.py accepts, and understands the same."""
+"""The fast decoder accepts only what ansim/decode.py accepts, and returns the same."""
 
 import json
 

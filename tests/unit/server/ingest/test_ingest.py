@@ -10,7 +10,7 @@ from ansim import envelope, messages, topics
 from ansim.decode import argument_problems, decode_message
 from server import envelope_signer
 from server.ingest import decode, mqtt_client, outgoing, rejections
-from server.ingest.keyring import Entry, Keyring
+from server.ingest.keyring import Keyring, SensorKey
 from server.services.intake import counters, store
 from server.services.sensors import enrolment
 from tests.support.paho_sensor import finding_body, sweep_body
@@ -18,16 +18,16 @@ from tests.support.sensor_messages import NOW_S
 
 KEY = bytes(range(32))
 TOPIC = "ansim/1/hall/report"
-HALL = Entry(1, "hall", envelope_signer.Signer(KEY), False, NOW_S)
+HALL = SensorKey(1, "hall", envelope_signer.Signer(KEY), False, NOW_S)
 
 
-class Ring:
+class TwoSensors:
     """A keyring with two sensors, for tests without a database."""
 
     def find(self, name, _now_s):
         return {"hall": HALL, "gone": HALL._replace(name="gone", revoked=True)}.get(name)
 
-    def reread(self, name, now_s):
+    def reload(self, name, now_s):
         return self.find(name, now_s)
 
 
@@ -42,31 +42,31 @@ def sealed(message, topic=TOPIC, key=KEY):
     return envelope.seal(key, topic, body)
 
 
-def why(topic, payload):
-    with pytest.raises(decode.Bad) as bad:
-        decode.read(Ring(), topic, payload, NOW_S)
-    return bad.value.why
+def rejection(topic, payload):
+    with pytest.raises(decode.RejectedMessage) as rejected:
+        decode.decode(TwoSensors(), topic, payload, NOW_S)
+    return rejected.value.reason
 
 
 @given(st.binary(min_size=2, max_size=400), st.binary(min_size=32, max_size=32))
 @settings(max_examples=40, deadline=None)
 def test_seals_are_those_of_the_sensor(body, key):
-    there = envelope.seal(key, TOPIC, body)
+    sensors = envelope.seal(key, TOPIC, body)
 
-    assert envelope_signer.seal(key, TOPIC, body) == there
+    assert envelope_signer.seal(key, TOPIC, body) == sensors
     assert (
-        envelope_signer.unseal(key, TOPIC, there)
+        envelope_signer.unseal(key, TOPIC, sensors)
         == body
         == envelope.unseal(key, TOPIC, envelope_signer.seal(key, TOPIC, body))
     )
 
 
-def test_a_good_message_is_read():
-    letter = decode.read(Ring(), TOPIC, sealed(sweep()), NOW_S)
+def test_a_good_message_is_decoded():
+    message = decode.decode(TwoSensors(), TOPIC, sealed(sweep()), NOW_S)
 
-    assert (letter.sensor, letter.leaf) == (HALL, topics.REPORT)
-    assert messages.encode(letter.message).count(b"[") == letter.body.count(b"[")
-    assert letter.body == messages.encode(sweep())
+    assert (message.sensor, message.leaf) == (HALL, topics.REPORT)
+    assert messages.encode(message.fields).count(b"[") == message.body.count(b"[")
+    assert message.body == messages.encode(sweep())
 
 
 def deep(levels):
@@ -98,8 +98,8 @@ def deep(levels):
     ],
     ids=lambda value: value if isinstance(value, str) else len(value),
 )
-def test_a_bad_message_is_told_by_its_reason(topic, payload, reason):
-    assert why(topic, payload) == reason
+def test_a_bad_message_is_rejected_with_its_reason(topic, payload, reason):
+    assert rejection(topic, payload) == reason
 
 
 @pytest.mark.parametrize(
@@ -115,17 +115,17 @@ def test_a_bad_message_is_told_by_its_reason(topic, payload, reason):
     ids=str,
 )
 def test_a_signed_report_that_is_not_of_this_format_keeps_its_number_and_nothing_else(odd):
-    letter = decode.read(Ring(), TOPIC, sealed(sweep(seq=7, **odd)), NOW_S)
+    message = decode.decode(TwoSensors(), TOPIC, sealed(sweep(seq=7, **odd)), NOW_S)
 
-    assert letter.message == messages.report(1, 7, "", 0, None, "", store.UNREADABLE, {})
+    assert message.fields == messages.report(1, 7, "", 0, None, "", store.UNREADABLE, {})
 
 
 @given(st.binary(max_size=300))
 @settings(max_examples=100, deadline=None)
-def test_no_signed_bytes_whatever_break_the_reader(body):
+def test_no_signed_bytes_break_the_decoder(body):
     try:
-        decode.read(Ring(), TOPIC, sealed(body), NOW_S)
-    except decode.Bad:
+        decode.decode(TwoSensors(), TOPIC, sealed(body), NOW_S)
+    except decode.RejectedMessage:
         pass
 
 
@@ -143,55 +143,55 @@ def mutations(value, draw):
 
 @given(st.data())
 @settings(max_examples=200, deadline=None)
-def test_no_odd_report_breaks_the_reader(data):
+def test_no_odd_report_breaks_the_decoder(data):
     base = data.draw(
         st.sampled_from([sweep(), messages.report(1, 1, "", 5, 9, "", messages.FINDING, finding_body())]),
         label="report",
     )
     odd = json.dumps(mutations(base, data.draw)).encode()
     try:
-        decode.read(Ring(), TOPIC, sealed(odd), NOW_S)
-    except decode.Bad as bad:
-        assert bad.why in counters.BAD
+        decode.decode(TwoSensors(), TOPIC, sealed(odd), NOW_S)
+    except decode.RejectedMessage as rejected:
+        assert rejected.reason in counters.REJECTED
 
 
 def test_the_keyring_notices_new_keys_and_revocations(sessions, vault):
     with sessions.begin() as session:
         first, key = enrolment.enrol(session, vault, "hall")
-    ring = Keyring(sessions, vault)
-    assert ring.find("hall", NOW_S).signer.key == key and ring.find("nobody", NOW_S) is None
+    keyring = Keyring(sessions, vault)
+    assert keyring.find("hall", NOW_S).signer.key == key and keyring.find("nobody", NOW_S) is None
 
     with sessions.begin() as session:
         session.merge(first).key_sealed = vault.seal(KEY)
-    assert decode.read(ring, TOPIC, sealed(sweep()), NOW_S + 1).body == messages.encode(sweep())
+    assert decode.decode(keyring, TOPIC, sealed(sweep()), NOW_S + 1).body == messages.encode(sweep())
 
     with sessions.begin() as session:
         enrolment.revoke(session, enrolment.sensor(session, "hall"))
-    with pytest.raises(decode.Bad, match="revoked"):
-        decode.read(ring, TOPIC, sealed(sweep()), NOW_S + 10**9)
+    with pytest.raises(decode.RejectedMessage, match="revoked"):
+        decode.decode(keyring, TOPIC, sealed(sweep()), NOW_S + 10**9)
 
 
-def test_each_refusal_is_counted_and_logged_once_a_minute():
-    refused = rejections.Refusals()
+def test_each_rejection_is_counted_and_logged_once_a_minute():
+    rejected = rejections.Rejections()
 
     with capture_logs() as lines:
         for second in range(61):
-            refused.add(counters.MALFORMED, "hall", "not JSON", NOW_S + second)
-        refused.add(counters.MALFORMED, "other", "not JSON", NOW_S)
+            rejected.add(counters.MALFORMED, "hall", "not JSON", NOW_S + second)
+        rejected.add(counters.MALFORMED, "other", "not JSON", NOW_S)
 
     assert [(line["sensor"], line["unlogged"]) for line in lines] == [("hall", 0), ("hall", 59), ("other", 0)]
-    assert refused.take_counts() == {("hall", counters.MALFORMED): 61, ("other", counters.MALFORMED): 1}
-    assert not refused.take_counts()
+    assert rejected.take_counts() == {("hall", counters.MALFORMED): 61, ("other", counters.MALFORMED): 1}
+    assert not rejected.take_counts()
 
 
-def test_refusals_do_not_fill_the_memory():
-    refused = rejections.Refusals()
+def test_rejections_do_not_fill_the_memory():
+    rejected = rejections.Rejections()
 
     with capture_logs():
-        for number in range(rejections.MOST_REMEMBERED + 10):
-            refused.say(counters.BAD_TOPIC, str(number), "", NOW_S)
+        for number in range(rejections.MAX_REMEMBERED + 10):
+            rejected.warn(counters.BAD_TOPIC, str(number), "", NOW_S)
 
-    assert len(refused._logged) == 10
+    assert len(rejected._logged) == 10
 
 
 def test_a_sensor_is_confirmed_at_once_and_then_not_too_often():
@@ -218,25 +218,25 @@ def test_the_newest_boots_and_the_one_just_delivered_fit_into_a_confirmation():
     decode_message(topics.STORED, messages.encode(message))
 
 
-def test_the_time_is_told_once_a_connection():
-    greetings = outgoing.Greetings()
+def test_the_time_is_sent_once_per_connection():
+    replies = outgoing.TimeReplies()
 
-    first = greetings.time_for(HALL, "0" * 16, NOW_S)
+    first = replies.make(HALL, "0" * 16, NOW_S)
 
     assert first["args"] == {"time_s": NOW_S, "nonce": "0" * 16}
     assert argument_problems(first["name"], first["args"]) == []
-    assert greetings.time_for(HALL, "0" * 16, NOW_S + 1) is None
-    assert greetings.time_for(HALL, "1" * 16, NOW_S + 1)
-    assert greetings.time_for(HALL, "1" * 16, NOW_S + 9)
+    assert replies.make(HALL, "0" * 16, NOW_S + 1) is None
+    assert replies.make(HALL, "1" * 16, NOW_S + 1)
+    assert replies.make(HALL, "1" * 16, NOW_S + 9)
 
 
 @pytest.fixture
 def line():
-    """(Wire, the broker's end of it)."""
+    """(BufferedSocket, the broker's end of it)."""
     near, far = socket.socketpair()
     near.setblocking(False)
     with near, far:
-        yield mqtt_client.Wire(near), far
+        yield mqtt_client.BufferedSocket(near), far
 
 
 def publish(topic=b"ansim/1/hall/report", payload=b"{}", mid=7, retain=0):
@@ -248,19 +248,19 @@ def publish(topic=b"ansim/1/hall/report", payload=b"{}", mid=7, retain=0):
     return bytes([0x30 | (2 if mid else 0) | retain]) + length + bytes([size]) + body
 
 
-def test_the_wire_cuts_out_publish_packets_and_leaves_the_rest_to_paho(line):
+def test_the_socket_cuts_out_publish_packets_and_leaves_the_rest_to_paho(line):
     near, far = line
     far.sendall(b"\x90\x03\x00\x01\x01" + publish() + b"\xd0\x00" + publish(b"b", b"x" * 300, 0, 1) + b"\x40\x02\x00")
 
-    assert near.deliveries() == [
+    assert near.read_publishes() == [
         ("ansim/1/hall/report", b"{}", 7, False),
         ("b", b"x" * 300, 0, True),
     ]
-    assert near.is_for_paho() and near.recv(1) == b"\x90" and near.recv(99) == b"\x03\x00\x01\x01\xd0\x00"
+    assert near.has_data_for_paho() and near.recv(1) == b"\x90" and near.recv(99) == b"\x03\x00\x01\x01\xd0\x00"
     with pytest.raises(BlockingIOError):
         near.recv(1)
     far.sendall(b"\x05")
-    assert near.deliveries() == [] and near.recv(99) == b"\x40\x02\x00\x05"
+    assert near.read_publishes() == [] and near.recv(99) == b"\x40\x02\x00\x05"
 
 
 @given(st.lists(st.integers(1, 40), max_size=30), st.integers(0, 300))
@@ -270,14 +270,14 @@ def test_packets_are_whole_wherever_the_stream_is_cut(cuts, size):
     near.setblocking(False)
     stream = publish(payload=b"a" * size) + b"\xd0\x00" + publish(payload=b"b", mid=0) + publish(payload=b"c" * 200)
     with near, far:
-        line = mqtt_client.Wire(near)
+        line = mqtt_client.BufferedSocket(near)
         found, at = [], 0
         for cut in [*cuts, len(stream)]:
             far.sendall(stream[at : at + cut])
             at += cut
-            found += line.deliveries()
+            found += line.read_publishes()
 
-    assert [(one.payload, one.mid) for one in found] == [(b"a" * size, 7), (b"b", 0), (b"c" * 200, 7)]
+    assert [(packet.payload, packet.packet_id) for packet in found] == [(b"a" * size, 7), (b"b", 0), (b"c" * 200, 7)]
     assert line.recv(99) == b"\xd0\x00"
 
 
@@ -291,40 +291,43 @@ def test_of_a_packet_that_is_too_large_only_the_beginning_is_kept(line):
         try:
             stream = stream[far.send(stream) :]
         except BlockingIOError:
-            found += near.deliveries()
-            assert len(near._raw) < 3 * mqtt_client.MOST_KEPT_BYTES
+            found += near.read_publishes()
+            assert len(near._raw) < 3 * mqtt_client.MAX_KEPT_BYTES
     while len(found) < 2:
-        found += near.deliveries()
+        found += near.read_publishes()
 
-    assert [(one.mid, len(one.payload)) for one in found] == [(9, envelope.MAX_MESSAGE_BYTES + 1), (10, 2)]
+    assert [(packet.packet_id, len(packet.payload)) for packet in found] == [
+        (9, envelope.MAX_MESSAGE_BYTES + 1),
+        (10, 2),
+    ]
 
 
 @pytest.mark.parametrize(
     "rubbish", [b"\x30\xff\xff\xff\xff\x01", b"\x32\x04\xff\xffab", b"\x30\x00", b"\x30\x01a", b"\x32\x03\0\0a"]
 )
-def test_what_is_no_mqtt_is_told(line, rubbish):
+def test_data_that_is_not_mqtt_is_reported(line, rubbish):
     near, far = line
     far.sendall(rubbish)
 
     with pytest.raises(mqtt_client.BadPacket):
-        near.deliveries()
+        near.read_publishes()
 
 
 def test_a_topic_that_is_no_text_is_no_topic(line):
     near, far = line
     far.sendall(publish(topic=b"\xff\xfe"))
 
-    assert near.deliveries() == [("", b"{}", 7, False)]
+    assert near.read_publishes() == [("", b"{}", 7, False)]
 
 
 def test_the_end_of_the_connection_is_for_paho_to_see(line):
     near, far = line
     far.close()
 
-    assert near.deliveries() == [] and near.is_for_paho() and near.recv(1) == b""
+    assert near.read_publishes() == [] and near.has_data_for_paho() and near.recv(1) == b""
 
 
-def test_the_wire_keeps_what_is_written_while_corked(line):
+def test_the_socket_keeps_what_is_written_while_corked(line):
     near, far = line
     far.setblocking(False)
     near.corked = True

@@ -190,7 +190,7 @@ def test_tallies_add_up_by_day_sensor_and_word(session, sensor):
     counters.add(session, {("hall-1", counters.STORED): 9}, now_s=86400)
 
     assert enrolment.tallies(session, sensor) == {counters.STORED: 7}
-    assert counters.today(session) == [("", counters.BAD_TOPIC, 1), ("hall-1", counters.STORED, 7)]
+    assert counters.list_today(session) == [("", counters.BAD_TOPIC, 1), ("hall-1", counters.STORED, 7)]
     assert session.scalar(select(func.count(Tally.id))) == 3
     assert 'ansim_messages_total{what="stored"} 16\n' in counters.as_metrics(session)
 

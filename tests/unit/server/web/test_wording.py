@@ -162,7 +162,7 @@ def test_every_word_the_database_and_the_sensors_use_has_a_text():
         "events": (vocabulary.EVENTS, EVENTS),
         "capabilities": (vocabulary.CAPABILITIES, messages.CAPABILITIES),
         "commands": (vocabulary.COMMANDS, messages.COMMANDS),
-        "tallies": (vocabulary.TALLIES, (*counters.BAD, counters.STORED, counters.DUPLICATE, counters.TAKEN)),
+        "tallies": (vocabulary.TALLIES, (*counters.REJECTED, counters.STORED, counters.DUPLICATE, counters.ACCEPTED)),
         "sensor states": (
             vocabulary.SENSOR_STATES,
             (
