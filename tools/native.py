@@ -1,18 +1,17 @@
 #!/usr/bin/env python3
 """
-Build MicroPython with the sniffer module firmware/native/rfsniff in it.
+Build MicroPython with the sniffer module firmware/native/rfsniff.
 
     python3 -m tools.native esp32 --micropython ~/micropython --board ESP32_GENERIC_S3 [--frozen]
     python3 -m tools.native host [--sanitize | --frozen]
 
-`esp32` makes the interpreter image for tools/flash.py; it needs ESP-IDF's `idf.py` on the
-PATH and a checkout of MicroPython. `host` makes a MicroPython for this computer, with a
-radio made of Python calls, from the source package of Debian; the tests use it. With --frozen
-the whole program is in the image, where code takes no heap (for this computer: with the simulated
-hardware and TLS). All write to build/native and build only what changed.
+`esp32` builds the interpreter image for tools/flash.py; it needs ESP-IDF's `idf.py` on the PATH and
+a checkout of MicroPython. `host` builds a MicroPython for this computer from Debian's source package,
+with a radio that is driven by Python calls; the tests use it. --frozen includes the whole program in
+the image, where code takes no heap (for this computer: with the simulated hardware and TLS). All
+builds go to build/native, and only changes are rebuilt.
 """
 
-import argparse
 import fcntl
 import hashlib
 import os
@@ -28,11 +27,11 @@ if __name__ == "__main__":
 
 from ansim import signatures
 from tools.hardware import inline_constants, payload
-from tools.lib import errors
+from tools.lib import arguments, errors
 from tools.lib.errors import ToolError
+from tools.lib.paths import ROOT
 from tools.virtual_sensor import code_image
 
-ROOT = Path(__file__).resolve().parent.parent
 MODULES = ROOT / "firmware" / "native"
 BUILD = ROOT / "build" / "native"
 
@@ -44,70 +43,67 @@ BOARDS = {
     "esp32_ethernet": "OLIMEX_ESP32_POE",
 }
 
-# The first Debian release that has the package; added to the machine's own release.
+# The first Debian release with the packages; searched besides the machine's own release.
 SOURCE_SUITE = "trixie"
 
-SOURCE_PACKAGES = {"micropython": "py", "mbedtls": "library"}  # package -> a folder in it
+SOURCE_PACKAGES = {"micropython": "py", "mbedtls": "library"}  # package -> a folder in its source
 
-# What the Debian source package leaves out (its submodules), and the module does not need.
+# Without the parts that need submodules, which the Debian source package lacks; the module does not need them.
 HOST_OPTIONS = ("VARIANT=standard", "MICROPY_PY_BTREE=0", "MICROPY_PY_FFI=0")
 NO_TLS = ("MICROPY_PY_SSL=0",)
 TLS = ("MICROPY_PY_SSL=1", "MICROPY_SSL_MBEDTLS=1", "MICROPY_SSL_AXTLS=0")
-# Frozen as they are imported on a board; boot.py of the simulation gets a name that no board's file has.
+# (folder, import path) of what is frozen. The simulation's boot.py becomes SIM_BOOT, a name that no file of a board has.
 PROGRAM = (("ansim", "ansim"), ("firmware", "firmware"))
 SIMULATED = (("tools/virtual_sensor/sim", ""), ("firmware/native/host", ""))
 NOT_FROZEN = ("native", "source", "__pycache__")
-IMAGE_MODULE = "ansim_image.py"  # tools/flash.py asks the board for it
+IMAGE_MODULE = "ansim_image.py"  # holds program_hash(), which tools/flash.py reads from the board
 SIM_BOOT = "sim_boot"
-KEPT_NAMES = ("VERSION",)  # by whoever is at the prompt
+KEPT_NAMES = ("VERSION",)  # used at the prompt
 MANIFEST = 'include("{base}")\nfreeze("{tree}")\n'
 SANITIZE_OPTIONS = ("STRIP=", "CFLAGS_EXTRA=-fsanitize=thread -g", "LDFLAGS_EXTRA=-fsanitize=thread")
 
 
 def build_host(sanitize: bool = False, frozen: bool = False) -> Path:
     """
-    Return the path of a MicroPython for this computer.
+    Build a MicroPython for this computer; return its path.
 
-    sanitize   built with ThreadSanitizer
-    frozen     ansim/, firmware/ and the simulated hardware (without the module) are in its image;
-               started with `-m sim_boot`, see tools/virtual_sensor/sim/boot.py; and TLS, from the source package of mbedTLS
+    sanitize   build with ThreadSanitizer
+    frozen     include ansim/, firmware/ and the simulated hardware (without the module) in the image, to be
+               started with `-m sim_boot`, see tools/virtual_sensor/sim/boot.py; and TLS, by the source package of mbedTLS
 
-    Without `frozen` it has the module and its host backend. Takes about a minute the first time and
-    nothing when neither code nor source changed. Raises ToolError if a tool or the source package is missing.
+    Without `frozen` the interpreter has the module and its host backend. The first build takes about a minute;
+    without changes the existing program is returned. Raises ToolError if a tool or source package is missing.
     """
     for tool in ("make", "gcc"):
         if shutil.which(tool) is None:
-            raise ToolError(f"{tool} is missing; on Debian `apt install build-essential` brings it")
+            raise ToolError(f"{tool} is not installed; on Debian run `apt install build-essential`")
     BUILD.mkdir(parents=True, exist_ok=True)
     with open(BUILD / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two test processes must not build in one folder
         source = source_folder()
         out = BUILD / ("host-frozen" if frozen else "host-sanitize" if sanitize else "host")
-        program, stamp = out / "micropython", out / "made-from"
+        program, stamp = out / "micropython", out / "built-from"
         tree = _stage(BUILD / "frozen", PROGRAM + SIMULATED) if frozen else MODULES
-        made_from = f"{source.name} {_fingerprint(tree)}"
-        if not (program.exists() and stamp.exists() and stamp.read_text() == made_from):
+        fingerprint = f"{source.name} {_fingerprint(tree)}"
+        if not (program.exists() and stamp.exists() and stamp.read_text() == fingerprint):
             module = ["FROZEN_MANIFEST=", f"USER_C_MODULES={MODULES}", *NO_TLS]
             options = [*_frozen_options(source, tree), *_tls_options()] if frozen else module
             options += SANITIZE_OPTIONS if sanitize else ()
             command = ["make", "-C", str(source / "ports/unix"), f"-j{os.cpu_count()}", *HOST_OPTIONS, *options]
             _run([*command, f"BUILD={out}"], BUILD / f"{out.name}.log")
-            stamp.write_text(made_from)
+            stamp.write_text(fingerprint)
     return program
 
 
-def _stage(tree: Path, parts) -> Path:
-    """Lay out what is frozen; return the folder."""
+def _stage(tree: Path, folders) -> Path:
+    """Lay out the files to freeze in a folder, and return it."""
     shutil.rmtree(tree, ignore_errors=True)
-    for part, place in parts:
-        for file in sorted((ROOT / part).rglob("*.py")):
-            name = file.relative_to(ROOT / part)
-            if not any(one in NOT_FROZEN for one in name.parts):
-                target = (
-                    tree
-                    / place
-                    / (f"{SIM_BOOT}.py" if (part, name.name) == ("tools/virtual_sensor/sim", "boot.py") else name)
-                )
+    for folder, import_path in folders:
+        for file in sorted((ROOT / folder).rglob("*.py")):
+            name = file.relative_to(ROOT / folder)
+            if not any(part in NOT_FROZEN for part in name.parts):
+                is_sim_boot = (folder, name.name) == ("tools/virtual_sensor/sim", "boot.py")
+                target = tree / import_path / (f"{SIM_BOOT}.py" if is_sim_boot else name)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, target)
     sources = {file.relative_to(tree).as_posix(): file.read_text() for file in tree.rglob("*.py")}
@@ -127,54 +123,58 @@ def _frozen_options(source, tree):
     _run(command, BUILD / "mpy-cross.log")
     manifest.write_text(MANIFEST.format(base="$(MPY_DIR)/extmod/asyncio", tree=tree))
     compiler = cross / "mpy-cross"
-    made = [f"FROZEN_MANIFEST={manifest}", f"MICROPY_MPYCROSS={compiler}", f"MICROPY_MPYCROSS_DEPENDENCY={compiler}"]
+    options = [f"FROZEN_MANIFEST={manifest}", f"MICROPY_MPYCROSS={compiler}", f"MICROPY_MPYCROSS_DEPENDENCY={compiler}"]
     architecture = code_image.ARCHITECTURES.get(platform.machine().lower())
-    return made + ([f"MPY_CROSS_FLAGS=-march={architecture}"] if architecture else [])
+    return options + ([f"MPY_CROSS_FLAGS=-march={architecture}"] if architecture else [])
 
 
 def _tls_options():
-    """Build mbedTLS; return what the interpreter needs to be built with it. Its memory is not the interpreter's heap."""
+    """Build mbedTLS; return make's options for an interpreter with it. It allocates outside the interpreter's heap."""
     source = source_folder("mbedtls")
-    # GEN_FILES: the package has the generated files, and making them again needs more than a compiler.
+    # GEN_FILES: the package has the generated files, and generating them needs more than a compiler.
     command = ["make", "-C", str(source / "library"), f"-j{os.cpu_count()}", "static", "GEN_FILES=", "CFLAGS=-O1"]
     _run(command, BUILD / "mbedtls.log")
     return [*TLS, f"CFLAGS_EXTRA=-I{source / 'include'}", f"LDFLAGS_EXTRA=-L{source / 'library'}"]
 
 
 def source_folder(package: str = "micropython") -> Path:
-    """Return an unpacked source package of SOURCES, fetching it with apt the first time. Raises ToolError."""
-    place, inside = BUILD / "source", f"{package}-*/{SOURCE_PACKAGES[package]}"
-    found = sorted(path.parent for path in place.glob(inside))
-    if found:
-        return found[-1]
+    """Return the folder of an unpacked source package, fetched with apt the first time. Raises ToolError."""
+    downloads, pattern = BUILD / "source", f"{package}-*/{SOURCE_PACKAGES[package]}"
+    folders = sorted(path.parent for path in downloads.glob(pattern))
+    if folders:
+        return folders[-1]
     if shutil.which("apt-get") is None or shutil.which("dpkg-source") is None:
-        raise ToolError(f"cannot fetch the source of {package}: needs apt-get and dpkg-source (`apt install dpkg-dev`)")
-    place.mkdir(parents=True, exist_ok=True)
-    options = _private_apt(place / "apt")
+        raise ToolError(
+            f"cannot fetch the source of {package}: it needs apt-get and dpkg-source (`apt install dpkg-dev`)"
+        )
+    downloads.mkdir(parents=True, exist_ok=True)
+    options = _private_apt(downloads / "apt")
     log = BUILD / "source.log"
     _run(["apt-get", *options, "update"], log)
-    _run(["apt-get", *options, "source", package], log, cwd=place)
-    found = sorted(path.parent for path in place.glob(inside))
-    if not found:
-        raise ToolError(f"apt-get brought no source of {package}; see {log}")
-    return found[-1]
+    _run(["apt-get", *options, "source", package], log, cwd=downloads)
+    folders = sorted(path.parent for path in downloads.glob(pattern))
+    if not folders:
+        raise ToolError(f"apt-get fetched no source of {package}; see {log}")
+    return folders[-1]
 
 
 def _private_apt(folder: Path) -> list[str]:
-    """Lay out apt's state in a folder of our own, so that the machine's stays as it is and root is not needed."""
+    """Return apt options for a private state folder, so that root is not needed and the machine's state is unchanged."""
     for name in ("lists/partial", "cache/archives/partial", "sources"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     release = dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', Path("/etc/os-release").read_text(), re.MULTILINE))
     codename = release.get("VERSION_CODENAME", "")
-    wanted = codename if release.get("ID") != "debian" or codename == "sid" else f"{codename} {SOURCE_SUITE}"
-    lines = 0
+    suites = codename if release.get("ID") != "debian" or codename == "sid" else f"{codename} {SOURCE_SUITE}"
+    has_entries = False
     for path in [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]:
         if path.suffix in (".list", ".sources") and path.exists():
-            text = source_entries(path.read_text(), codename, wanted, stanzas=path.suffix == ".sources")
-            lines += bool(text)
+            text = source_entries(path.read_text(), codename, suites, stanzas=path.suffix == ".sources")
+            has_entries |= bool(text)
             (folder / "sources" / path.name).write_text(text)
-    if not lines:
-        raise ToolError(f"apt's sources name no archive of {codename or 'this system'}; is this Debian or Ubuntu?")
+    if not has_entries:
+        raise ToolError(
+            f"apt's sources have no archive of {codename or 'this system'}; building needs Debian or Ubuntu"
+        )
     return [
         f"-oDir::Etc::SourceList={folder / 'none'}",
         f"-oDir::Etc::SourceParts={folder / 'sources'}",
@@ -183,32 +183,32 @@ def _private_apt(folder: Path) -> list[str]:
     ]
 
 
-def source_entries(text: str, codename: str, wanted: str, stanzas: bool) -> str:
+def source_entries(text: str, codename: str, new_suites: str, stanzas: bool) -> str:
     """
-    Turn apt's entries for programs into entries for source packages.
+    Convert apt's entries for binary packages into entries for source packages.
 
-    text      a .list file, or a .sources file if `stanzas`
-    codename  only entries of exactly this suite are taken, so no third party's archive
-    wanted    the suites to ask instead, separated by spaces
+    text        a .list file, or a .sources file if `stanzas`
+    codename    only entries of exactly this suite are converted, so third-party archives are left out
+    new_suites  the suites of the new entries, separated by spaces
     """
-    made = []
+    entries = []
     if stanzas:
         for stanza in re.split(r"\n\s*\n", text):
             suites = re.search(r"^Suites:(.*)$", stanza, re.MULTILINE)
             enabled = not re.search(r"^Enabled:\s*(no|false)", stanza, re.MULTILINE | re.IGNORECASE)
             if suites and codename in suites[1].split() and enabled:
                 stanza = re.sub(r"^Types:.*$", "Types: deb-src", stanza, flags=re.MULTILINE)
-                made.append(re.sub(r"^Suites:.*$", f"Suites: {wanted}", stanza, flags=re.MULTILINE) + "\n")
+                entries.append(re.sub(r"^Suites:.*$", f"Suites: {new_suites}", stanza, flags=re.MULTILINE) + "\n")
     else:
         for line in text.splitlines():
             entry = re.match(r"deb\s+(\[[^\]]*\]\s+)?(\S+)\s+(\S+)\s+(.*)$", line.strip())
             if entry and entry[3] == codename:
-                made += [f"deb-src {entry[1] or ''}{entry[2]} {suite} {entry[4]}\n" for suite in wanted.split()]
-    return "\n".join(made)
+                entries += [f"deb-src {entry[1] or ''}{entry[2]} {suite} {entry[4]}\n" for suite in new_suites.split()]
+    return "\n".join(entries)
 
 
 def esp32_commands(micropython: Path, board: str, frozen: bool = False) -> list[list[str]]:
-    """Return the commands that build the interpreter for one of MicroPython's boards. frozen: see board_manifest()."""
+    """Return the commands that build the interpreter for one of MicroPython's boards; `frozen` as in board_manifest()."""
     port = micropython / "ports" / "esp32"
     return [
         ["make", "-C", str(micropython / "mpy-cross")],
@@ -222,7 +222,7 @@ def esp32_commands(micropython: Path, board: str, frozen: bool = False) -> list[
 
 
 def board_manifest(micropython: Path, board: str) -> Path:
-    """Write a manifest that freezes what the board's own one does, and the program; return its path."""
+    """Write a manifest that freezes the program and the modules of the board's own manifest; return its path."""
     own = micropython / "ports" / "esp32" / "boards" / board / "manifest.py"
     base = own if own.exists() else "$(PORT_DIR)/boards/manifest.py"
     manifest = BUILD / f"manifest-{board}.py"
@@ -234,14 +234,16 @@ def board_manifest(micropython: Path, board: str) -> Path:
 def build_esp32(micropython: Path, board: str, frozen: bool = False) -> Path:
     """Build the interpreter image for a board; return its path. Needs ESP-IDF. Raises ToolError."""
     if not (micropython / "ports" / "esp32" / "boards" / board).is_dir():
-        raise ToolError(f"{micropython} is no MicroPython checkout with ports/esp32/boards/{board}")
+        raise ToolError(
+            f"{micropython} is no MicroPython checkout with ports/esp32/boards/{board}; check --micropython and --board"
+        )
     if shutil.which("idf.py") is None:
         raise ToolError("idf.py is not on the PATH; run ESP-IDF's `. export.sh` in this terminal first")
     BUILD.mkdir(parents=True, exist_ok=True)
     for command in esp32_commands(micropython.resolve(), board, frozen):
         print(" ".join(command), flush=True)
         if subprocess.run(command).returncode:
-            raise ToolError(f"the build for {board} failed; the lines above say why")
+            raise ToolError(f"the build for {board} failed; see the output above")
     image = BUILD / f"ansim-micropython-{board}.bin"
     shutil.copyfile(BUILD / board / "firmware.bin", image)
     return image
@@ -261,21 +263,22 @@ def _fingerprint(folder: Path) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    kinds = parser.add_subparsers(dest="kind", required=True)
-    chip = kinds.add_parser("esp32", help="an interpreter image for a board")
+    parser = arguments.full_parser(__doc__)
+    targets = parser.add_subparsers(dest="target", required=True)
+    chip = targets.add_parser("esp32", help="build an interpreter image for a board")
     chip.add_argument("--micropython", type=Path, required=True, help="a checkout of MicroPython, v1.29 or newer")
-    chip.add_argument("--board", default="ESP32_GENERIC", help="one of MicroPython's, or one of " + ", ".join(BOARDS))
-    chip.add_argument("--frozen", action="store_true", help="with the whole program in its image")
-    computer = kinds.add_parser("host", help="a MicroPython for this computer, for the tests")
-    way = computer.add_mutually_exclusive_group()
-    way.add_argument("--sanitize", action="store_true", help="with ThreadSanitizer")
-    way.add_argument("--frozen", action="store_true", help="with the whole program in its image")
-    given = parser.parse_args()
-    if given.kind == "host":
-        print(build_host(given.sanitize, given.frozen))
+    chip.add_argument("--board", default="ESP32_GENERIC", help="a board of MicroPython, or one of " + ", ".join(BOARDS))
+    chip.add_argument("--frozen", action="store_true", help="include the whole program in the image")
+    computer = targets.add_parser("host", help="build a MicroPython for this computer, for the tests")
+    variant = computer.add_mutually_exclusive_group()
+    variant.add_argument("--sanitize", action="store_true", help="build with ThreadSanitizer")
+    variant.add_argument("--frozen", action="store_true", help="include the whole program in the image")
+    options = parser.parse_args()
+    if options.target == "host":
+        print(build_host(options.sanitize, options.frozen))
         return 0
-    image = build_esp32(given.micropython.expanduser(), BOARDS.get(given.board, given.board), given.frozen)
+    board: str = options.board
+    image = build_esp32(options.micropython.expanduser(), BOARDS.get(board, board), options.frozen)
     print(f"{image}\nSHA-256 {hashlib.sha256(image.read_bytes()).hexdigest()}")
     return 0
 

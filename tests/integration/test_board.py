@@ -117,12 +117,13 @@ def test_the_command_makes_a_port_with_a_name_that_stays(tmp_path):
     link = tmp_path / "ttyBOARD"
     command = [
         sys.executable,
-        str(ROOT / "tools" / "hardware" / "emulated_board.py"),
+        "-m",
+        "tools.hardware.emulated_board",
         str(tmp_path / "board"),
         "--link",
         str(link),
     ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as running:
         try:
             assert running.stdout.readline().strip() == str(link)
             done = subprocess.run(

@@ -1,20 +1,19 @@
 #!/usr/bin/env python3
 """
-An emulated board on a serial port, for trying tools and firmware without hardware.
+An emulated board on a serial port, to try tools and firmware without hardware.
 
-    python3 -m tools.hardware.emulated_board data/board --link /tmp/ttyBOARD      # then: mpremote connect /tmp/ttyBOARD
+    python -m tools.hardware.emulated_board data/board --link /tmp/ttyBOARD      # then: mpremote connect /tmp/ttyBOARD
 
-It is the real MicroPython with its real prompt, on a pseudo-terminal, with a LittleFS image as
-flash and the simulated chip of tools/virtual_sensor/sim around it. Soft reset, machine.reset(), a crash, a
-power cut and a pulled cable behave as on a board. The folder keeps the flash and what else
-survives; a new board starts on an empty flash.
+It is the real MicroPython with its real prompt on a pseudo-terminal, with a LittleFS image as flash and
+the simulated chip of tools/virtual_sensor/sim. Soft reset, machine.reset(), a crash, a power cut and a
+pulled cable behave as on a board. The folder holds the flash and the other state that survives a reset;
+a new board starts with an empty flash.
 
     with Board(tmp_path) as board:
         subprocess.run(["mpremote", "connect", board.port, "exec", "print(1)"])
         board.power_cut()
 """
 
-import argparse
 import contextlib
 import fcntl
 import os
@@ -27,75 +26,83 @@ import sys
 import termios
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from tools.lib import errors
+from tools.lib import arguments, errors
+from tools.lib.paths import TOOLS
 from tools.traffic import scene
 from tools.virtual_sensor import air_file, code_image
 from tools.virtual_sensor.sensor import micropython
 
-ROOT = Path(__file__).resolve().parents[2]
+SIM = TOOLS / "virtual_sensor" / "sim"
 FLASH_BYTES = 2 << 20  # the file partition of MicroPython's 4 MiB boards
 RAW_PROMPT, FRIENDLY_PROMPT = b"raw REPL; CTRL-B to exit\r\n", b'Type "help()"'
 ROM_BANNER = b"\r\nets Jul 29 2019 12:21:46\r\n\r\nrst:0x%x (%s),boot:0x13 (SPI_FAST_FLASH_BOOT)\r\n"
 RESETS = {"PWRON": (1, b"POWERON_RESET"), "WDT": (8, b"TG1WDT_SYS_RESET"), "DEEPSLEEP": (5, b"DEEPSLEEP_RESET")}
 OTHER_RESET = (12, b"SW_CPU_RESET")
-LOOK_S = 0.005  # how often to look whether MicroPython can take what waits
-PROMPT_S = 1.0  # so soon the prompt comes after a start or Ctrl-C, if it comes
-READER_GONE_S = 0.5  # without a reader for so long, output is lost, as on a real serial line
+POLL_S = 0.005  # how often to check whether MicroPython can take pending input
+PROMPT_S = 1.0  # the prompt appears within this time after a start or Ctrl-C, or not at all
+READER_GONE_S = 0.5  # without a reader for this long, output is lost, as on a real serial line
 
 
 class Board:
     """
-    folder    keeps flash.img and world/ (see tools/virtual_sensor/sim/_simulation.py); made if missing
-    heap      of the interpreter, as `-X heapsize=` takes it; objects are twice as big here as on a chip
-    air       path of a scene file: what the radios hear; None: nobody sends
+    An emulated board, used as a context manager.
+
+    folder    holds flash.img and world/ (see tools/virtual_sensor/sim/_simulation.py); created if missing
+    heap      of the interpreter, as `-X heapsize=` takes it; objects are twice as big as on a chip
+    air       path of the scene file that the radios hear; None is silence
     networks  names of the Wi-Fi networks that can be joined
-    unique_id 12 hex digits, machine.unique_id()
+    unique_id 12 hex digits, returned by machine.unique_id()
     """
 
-    def __init__(self, folder, heap="640k", air=None, networks=(), unique_id="246f28aabb01"):
+    def __init__(
+        self,
+        folder: Path | str,
+        heap: str = "640k",
+        air: Path | str | None = None,
+        networks: Sequence[str] = (),
+        unique_id: str = "246f28aabb01",
+    ):
         self.folder = Path(folder)
-        self.port = ""  # of the serial line while it is plugged in
+        self.port = ""  # path of the serial port while plugged in
         self.starts = 0
         self._heap = heap
         self._air = air
         self._networks = networks
         self._unique_id = unique_id
-        self._raw = False
-        self._process = None
-        self._thread = None
+        self._raw = False  # the prompt is in raw mode
+        self._process: subprocess.Popen | None = None
+        self._thread: threading.Thread | None = None
         self._stopping = False
         self._cause = "PWRON"
-        self._heard = b""  # what came over the line and is not handed over yet
-        self._hold_until_s = 0.0  # until then it is for the prompt, which is about to come
+        self._pending = b""  # input from the serial line that MicroPython has not got yet
+        self._hold_until_s = 0.0  # until then input waits for the prompt, which is about to appear
 
-    def __enter__(self):
+    def __enter__(self) -> "Board":
         self.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_) -> None:
         self.stop()
 
     @property
     def flash(self) -> Path:
-        """The LittleFS image that is its flash."""
+        """The LittleFS image of the flash."""
         return self.folder / "flash.img"
 
     @property
     def world(self) -> Path:
-        """The folder of what is outside of its flash."""
+        """The folder of the state outside the flash."""
         return self.folder / "world"
 
     def start(self) -> None:
-        """Plug it in; `port` can be opened when this returns."""
+        """Plug the board in; `port` can be opened when this returns."""
         self._prepare()
         self._stopping = False
         self._line, self._other_end = pty.openpty()
-        # Our own handle on the other end, or reading would fail whenever nobody has the port open.
+        # With our own handle on the other end, reading does not fail while no program has the port open.
         _set_raw(self._other_end)
         os.set_blocking(self._line, False)
         self.port = os.ttyname(self._other_end)
@@ -104,7 +111,7 @@ class Board:
         self._thread.start()
 
     def stop(self) -> None:
-        """Pull the cable: power and serial line are gone. start() plugs it in again, maybe on another port."""
+        """Pull the cable, which ends power and serial line. start() plugs it in again, possibly on another port."""
         if not self._thread:
             return
         self._stopping = True
@@ -116,22 +123,22 @@ class Board:
         self.port = ""
 
     def power_cut(self) -> None:
-        """Cut the power for a moment; the serial line stays (a board with its own USB chip)."""
-        self._end(signal.SIGKILL)
+        """Cut the power for a moment; the serial line stays, as on a board with a USB chip of its own."""
+        self._send_signal(signal.SIGKILL)
 
     def crash(self) -> None:
-        """What a bug in the Wi-Fi driver does: the chip panics and starts again."""
-        self._end(signal.SIGABRT)
+        """Make the chip panic and restart, as a bug in the Wi-Fi driver does."""
+        self._send_signal(signal.SIGABRT)
 
-    def _end(self, how):
+    def _send_signal(self, number):
         if self._process and self._process.poll() is None:
-            self._process.send_signal(how)
+            self._process.send_signal(number)
 
     def _prepare(self):
         modules = self.folder / "modules"
         self.world.mkdir(parents=True, exist_ok=True)
         if not self.starts:
-            # A copy, because what runs on the board may write and delete wherever it sees files.
+            # A copy, because a program on the board may write and delete any file that it sees.
             shutil.rmtree(modules, ignore_errors=True)
             shutil.copytree(code_image.built() / "tools" / "virtual_sensor" / "sim", modules)
         if not self.flash.exists():
@@ -141,13 +148,13 @@ class Board:
         air_file.compile_scene(scene.load(self._air or silence), self.world / "scene.air", 0, list(self._networks))
         self._write_cause("PWRON")
         self._raw = False
-        self._heard = b""
+        self._pending = b""
 
     def _write_cause(self, cause):
         (self.world / "cause").write_text(cause)
 
     def _take_cause(self):
-        """Why the process ended, as it noted itself; what follows unless it says more is a power cut."""
+        """Return why the process ended, as it recorded itself. Reset it: an end without a record is a power cut."""
         cause = (self.world / "cause").read_text()
         self._write_cause("PWRON")
         return cause
@@ -157,8 +164,8 @@ class Board:
         if cause == "PWRON":
             (self.world / "rtc").unlink(missing_ok=True)
         (self.world / "starting").touch()
-        self._console, end = pty.openpty()
-        _set_raw(end, interrupts=True)
+        self._console, terminal = pty.openpty()
+        _set_raw(terminal, interrupts=True)
         environ = {
             **os.environ,
             "SIM_FLASH": str(self.flash.resolve()),
@@ -170,133 +177,128 @@ class Board:
             "SIM_RAW": "1" if self._raw else "",
         }
         environ.pop("SIM_PROJECT", None)
-        boot = str(ROOT / "tools" / "virtual_sensor" / "sim" / "boot.py")
+        boot = str(SIM / "boot.py")
         self._process = subprocess.Popen(
             [micropython(), "-X", f"heapsize={self._heap}", "-i", boot],
-            stdin=end,
-            stdout=end,
-            stderr=end,
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
             env=environ,
             start_new_session=True,
-            preexec_fn=_own_terminal,  # so that Ctrl-C interrupts the program and nobody else
+            preexec_fn=_own_terminal,  # so that Ctrl-C interrupts only the program on the board
         )
-        os.close(end)
+        os.close(terminal)
         self._write_cause("PWRON")
         self.starts += 1
-        self._tail = b""
-        self._last = 0
-        self._deaf = False
+        self._tail = b""  # last output, to recognise the prompt's mode
+        self._last_byte = 0
+        self._is_reader_gone = False
         self._hold_until_s = time.monotonic() + PROMPT_S
         if self._raw:
-            self._heard = b"\x01" + self._heard  # a soft reset leaves the prompt in the mode it was in
+            self._pending = b"\x01" + self._pending  # a soft reset keeps the mode of the prompt
 
     def _run(self):
         self._spawn()
         try:
             while not self._stopping:
                 ends = [self._line, self._console, self._wake_read]
-                ready, _, _ = select.select(ends, [], [], LOOK_S if self._heard else 0.5)
+                ready, _, _ = select.select(ends, [], [], POLL_S if self._pending else 0.5)
                 if self._line in ready:
-                    self._hear()
-                if self._heard:
-                    self._hand_over()
+                    self._read_line()
+                if self._pending:
+                    self._forward_input()
                 if self._console in ready:
-                    self._speak()
-                elif self._process.poll() is not None:
-                    self._start_again()
+                    self._forward_output()
+                elif self._running().poll() is not None:
+                    self._restart()
         finally:
-            self._process.kill()
-            self._process.wait()
+            self._running().kill()
+            self._running().wait()
             os.close(self._console)
 
-    def _hear(self):
+    def _running(self) -> subprocess.Popen:
+        assert self._process, "the board is not plugged in"
+        return self._process
+
+    def _read_line(self):
         with contextlib.suppress(OSError):
-            self._heard += os.read(self._line, 4096)
+            self._pending += os.read(self._line, 4096)
 
-    def _hand_over(self):
+    def _forward_input(self):
         """
-        Give MicroPython what came over the line, when nothing of it can be lost.
+        Pass input from the serial line to MicroPython, when none of it can be lost.
 
-        A chip keeps it until somebody reads it. Here the prompt throws away what came before it, and
-        Ctrl-C, which is a signal for a running program, kills MicroPython while it starts and between
-        two commands. So after a start and after Ctrl-C bytes wait for the prompt, but not for ever: a
-        program may want them.
+        A chip keeps input until it is read. Here the prompt discards input that arrived before it, and
+        Ctrl-C, which is a signal to a running program, kills MicroPython while it starts and between
+        two commands. So after a start and after Ctrl-C the input waits for the prompt, but not for ever,
+        because a program may read it.
         """
         if not termios.tcgetattr(self._console)[3] & termios.ISIG:  # the prompt has the terminal
-            self._give(len(self._heard))
+            self._write_console()
             self._hold_until_s = 0.0
-        elif b"\x03" in self._heard:
-            if not (self.world / "starting").exists() and _catches_interrupt(self._process.pid):
-                self._heard = self._heard.replace(b"\x03", b"", 1)
+        elif b"\x03" in self._pending:
+            if not (self.world / "starting").exists() and _catches_interrupt(self._running().pid):
+                self._pending = self._pending.replace(b"\x03", b"", 1)
                 with contextlib.suppress(OSError):
-                    self._process.send_signal(signal.SIGINT)
+                    self._running().send_signal(signal.SIGINT)
                 self._hold_until_s = time.monotonic() + PROMPT_S
         elif time.monotonic() > self._hold_until_s and not (self.world / "starting").exists():
-            self._give(len(self._heard))
+            self._write_console()
 
-    def _give(self, count):
+    def _write_console(self):
         with contextlib.suppress(OSError):
-            count = os.write(self._console, self._heard[:count])
-            self._heard = self._heard[count:]
+            count = os.write(self._console, self._pending)
+            self._pending = self._pending[count:]
 
-    def _speak(self):
+    def _forward_output(self):
         try:
-            said = os.read(self._console, 4096)
+            output = os.read(self._console, 4096)
         except OSError:
-            said = b""
-        if not said:
-            self._start_again()
+            output = b""
+        if not output:
+            self._restart()
             return
-        self._tail = (self._tail + said)[-200:]
+        self._tail = (self._tail + output)[-200:]
         raw, friendly = self._tail.rfind(RAW_PROMPT), self._tail.rfind(FRIENDLY_PROMPT)
         if raw != friendly:
             self._raw = raw > friendly
-        self._send(self._with_returns(said))
+        self._write_line(self._with_returns(output))
 
-    def _with_returns(self, said):
-        """What print() ends with \\n leaves a board as \\r\\n; the prompt sends \\r\\n by itself."""
-        out = bytearray()
-        for byte in said:
-            if byte == 10 and self._last != 13:
-                out.append(13)
-            out.append(byte)
-            self._last = byte
-        return bytes(out)
+    def _with_returns(self, output):
+        """Turn \\n into \\r\\n, as a board does for print(); the prompt writes \\r\\n by itself."""
+        converted = bytearray()
+        for byte in output:
+            if byte == 10 and self._last_byte != 13:
+                converted.append(13)
+            converted.append(byte)
+            self._last_byte = byte
+        return bytes(converted)
 
-    def _send(self, data):
+    def _write_line(self, data):
+        """Write to the serial line; drop the data if no program has read it for READER_GONE_S."""
         while data:
             try:
                 data = data[os.write(self._line, data) :]
-                self._deaf = False
+                self._is_reader_gone = False
             except BlockingIOError:
-                if (
-                    self._deaf
-                    or not select.select(
-                        [],
-                        [
-                            self._line,
-                        ],
-                        [],
-                        READER_GONE_S,
-                    )[1]
-                ):
-                    self._deaf = True
+                if self._is_reader_gone or not select.select([], [self._line], [], READER_GONE_S)[1]:
+                    self._is_reader_gone = True
                     return
 
-    def _start_again(self):
-        code = self._process.wait()
+    def _restart(self):
+        code = self._running().wait()
         os.close(self._console)
         cause = self._take_cause()
         if code == 0 or cause == "SOFT":
             self._cause = "SOFT"
-            self._send(b"MPY: soft reboot\r\n")
+            self._write_line(b"MPY: soft reboot\r\n")
         else:
             if code != -signal.SIGKILL:
                 cause = "PANIC"
-                self._send(b"\r\nGuru Meditation Error: Core 0 panic'ed (signal %d).\r\n" % -code)
+                self._write_line(b"\r\nGuru Meditation Error: Core 0 panic'ed (signal %d).\r\n" % -code)
             self._cause, self._raw = cause, False
-            self._heard = b""  # a chip that resets forgets what it has not read
-            self._send(ROM_BANNER % RESETS.get(cause, OTHER_RESET))
+            self._pending = b""  # a chip that resets loses unread input
+            self._write_line(ROM_BANNER % RESETS.get(cause, OTHER_RESET))
         self._spawn()
 
 
@@ -311,11 +313,11 @@ def _set_raw(terminal, interrupts=False):
 
 
 def _catches_interrupt(process_id):
-    """Is SIGINT among the signals that a process has a handler for?"""
+    """Return True if a process has a handler for SIGINT."""
     try:
         status = Path(f"/proc/{process_id}/status").read_text()
     except OSError:
-        return True  # no Linux: hope
+        return True  # not on Linux: assume it
     caught = int(status.partition("SigCgt:")[2].split(maxsplit=1)[0], 16)
     return bool(caught >> (signal.SIGINT - 1) & 1)
 
@@ -325,24 +327,27 @@ def _own_terminal():
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="keeps the flash; made if missing")
-    parser.add_argument("--link", type=Path, help="a name for the port that stays the same")
+    parser = arguments.full_parser(__doc__)
+    parser.prog = "python -m tools.hardware.emulated_board"
+    parser.add_argument("folder", type=Path, help="folder of the flash; created if missing")
+    parser.add_argument("--link", type=Path, help="symbolic link to the port, a name that stays the same")
     parser.add_argument("--heap", default="640k", help="heap of the interpreter (default %(default)s)")
-    parser.add_argument("--scene", type=Path, help="what the radios hear (default: nothing)")
-    parser.add_argument("--wifi", action="append", default=[], metavar="NAME", help="a network that can be joined")
-    given = parser.parse_args()
-    with Board(given.folder, given.heap, given.scene, given.wifi) as board:
-        if given.link:
-            given.link.unlink(missing_ok=True)
-            given.link.symlink_to(board.port)
-        print(given.link or board.port, flush=True)
+    parser.add_argument("--scene", type=Path, help="scene file that the radios hear (default: silence)")
+    parser.add_argument(
+        "--wifi", action="append", default=[], metavar="NAME", help="name of a network that can be joined"
+    )
+    options = parser.parse_args()
+    with Board(options.folder, options.heap, options.scene, options.wifi) as board:
+        if options.link:
+            options.link.unlink(missing_ok=True)
+            options.link.symlink_to(board.port)
+        print(options.link or board.port, flush=True)
         try:
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
             threading.Event().wait()
         finally:
-            if given.link:
-                given.link.unlink(missing_ok=True)
+            if options.link:
+                options.link.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
