@@ -1,10 +1,13 @@
-"""What all tests share: where things are, and why some cannot run here."""
+"""Shared by all tests: paths, what a marked test needs, and settings for slow and busy machines."""
 
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -13,40 +16,51 @@ SHARED = ROOT.parent / "shared"
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-# marker -> (is it here?, what to do about it)
+
+class Need(NamedTuple):
+    """What the tests with a marker need: a function that says if it is here, and the reason of the skip."""
+
+    is_here: Callable[[], object]
+    reason: str
+
+
 NEEDS = {
-    "mosquitto": (
+    "mosquitto": Need(
         lambda: shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin"),
         "the mosquitto broker is not installed (Debian: apt install mosquitto)",
     ),
-    "chromium": (
+    "chromium": Need(
         lambda: shutil.which("chromium") or shutil.which("google-chrome"),
         "Chromium is not installed (Debian: apt install chromium)",
     ),
-    "captures": (lambda: (SHARED / "captures" / "manifest.csv").exists(), "no captures folder beside the project"),
-    "restrooms": (lambda: (SHARED / "restrooms").is_dir(), "no folder of real restroom files beside the project"),
-    "postgresql": (
+    "captures": Need(lambda: (SHARED / "captures" / "manifest.csv").exists(), "no captures folder beside the project"),
+    "restrooms": Need(lambda: (SHARED / "restrooms").is_dir(), "no folder of real restroom files beside the project"),
+    "postgresql": Need(
         lambda: any(Path("/usr/lib/postgresql").glob("*/bin/postgres")),
         "PostgreSQL is not installed (Debian: apt install postgresql)",
     ),
-    "build": (lambda: shutil.which("cc") and shutil.which("make"), "no C compiler and make"),
-    "long": (lambda: os.environ.get("ANSIM_LONG") == "1", "takes minutes; run with `python3 tools/test.py --all`"),
+    "build": Need(lambda: shutil.which("cc") and shutil.which("make"), "no C compiler and make"),
+    "long": Need(lambda: os.environ.get("ANSIM_LONG") == "1", "takes minutes; run with `python3 tools/test.py --all`"),
 }
+
+# Time limits of single examples fail on a busy machine; a test that hangs is ended by pytest-timeout.
+hypothesis.settings.register_profile("ansim", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("ansim")
 
 
 def pytest_collection_modifyitems(items):
-    # Last, because Playwright keeps an event loop running in this thread, and asyncio.run() refuses a second one.
+    # Last, because Playwright keeps an event loop running in its thread, and asyncio.run() refuses a second one.
     items.sort(key=lambda item: "browser" in item.path.parts)
     for item in items:
-        for name, (is_here, why) in NEEDS.items():
-            if item.get_closest_marker(name) and not is_here():
-                item.add_marker(pytest.mark.skip(reason=why))
+        for name, need in NEEDS.items():
+            if item.get_closest_marker(name) and not need.is_here():
+                item.add_marker(pytest.mark.skip(reason=need.reason))
 
 
 @pytest.fixture(scope="session")
 def micropython() -> str:
     """Path of the real MicroPython interpreter, from the pinned requirements."""
     beside = Path(sys.executable).parent / "micropython"
-    found = str(beside) if beside.exists() else shutil.which("micropython")
-    assert found, "micropython is missing; pip install -r requirements-dev.txt brings it"
-    return found
+    path = str(beside) if beside.exists() else shutil.which("micropython")
+    assert path, "micropython is missing; pip install -r requirements.txt brings it"
+    return path

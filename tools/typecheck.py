@@ -1,23 +1,32 @@
 """
-Check the types of firmware/ and ansim/ against the MicroPython stubs for the ESP32.
+Check the types of the whole project with pyright.
 
-    python -m tools.typecheck
+    python -m tools.typecheck [FILE.py ...]
 
-The stubs (PyPI: micropython-esp32-stubs) replace the standard library's types, so that a
-call which the board does not have is an error here. pyright wants them in a folder of its
-own: `typings`, links made here from the installed package and not kept in git.
+Two configurations:
+
+- pyproject.toml: ansim/ and firmware/ against the MicroPython stubs for the ESP32. The stubs (PyPI:
+  micropython-esp32-stubs) replace the standard library's types, so that a call which the board does not
+  have is an error here. pyright needs them in a folder of their own: `typings`, copied here from the
+  installed package and not kept in git.
+- pyright.cpython.json: server/, tools/ and tests/ against CPython. What they run on MicroPython is excluded.
+
+With files, only these are checked (and what they import is read).
 """
 
+import json
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TYPINGS = ROOT / "typings"
 STUBS = ("micropython-esp32-stubs", "micropython-stdlib-stubs")
+BOARD, CPYTHON = ROOT / "pyproject.toml", ROOT / "pyright.cpython.json"
 
 
 def lay_out() -> None:
@@ -38,12 +47,55 @@ def lay_out() -> None:
     stamp.write_text(version)
 
 
-def main() -> int:
+def main(files: list[str]) -> int:
+    """Return 0 if there are no errors."""
     lay_out()
-    return subprocess.run(
-        [sys.executable, "-m", "pyright", "--project", str(ROOT / "pyproject.toml")], cwd=ROOT
-    ).returncode
+    failed = 0
+    for name, project in (("MicroPython", BOARD), ("CPython", CPYTHON)):
+        config = project
+        if files:
+            included = _included(project, files)
+            if not included:
+                continue
+            config = _narrowed(project, included)
+        print(f"{name}:", flush=True)
+        command = [sys.executable, "-m", "pyright", "--project", str(config), "--pythonpath", sys.executable]
+        failed |= subprocess.run(command, cwd=ROOT).returncode
+    return failed
+
+
+def _options(project: Path) -> dict:
+    """Return pyright's options from a configuration file."""
+    if project.suffix == ".toml":
+        return tomllib.loads(project.read_text())["tool"]["pyright"]
+    return json.loads(project.read_text())
+
+
+def _included(project, files):
+    """Return those of the files that a configuration covers."""
+    options = _options(project)
+    folders = options["include"]
+    excluded = [path for path in options.get("exclude", []) if "*" not in path]
+    return [
+        file
+        for file in files
+        if Path(file).parts[0] in folders and not any(Path(file).is_relative_to(path) for path in excluded)
+    ]
+
+
+def _narrowed(project, files):
+    """Write a configuration for some files only; return its path."""
+    options = _options(project)
+    paths = ("typeshedPath", "stubPath")
+    options = {name: f"../{value}" if name in paths else value for name, value in options.items()}
+    options["extraPaths"] = [f"../{path}" for path in [".", *options.get("extraPaths", [])]]
+    options["include"] = [f"../{file}" for file in files]
+    options.pop("exclude", None)
+    config = ROOT / "build" / f"pyright-{project.stem}.json"
+    config.parent.mkdir(exist_ok=True)
+    config.write_text(json.dumps(options, indent=4))
+    return config
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
