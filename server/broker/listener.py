@@ -134,7 +134,7 @@ class Listener:
             async with asyncio.timeout(CONNECT_WITHIN_S):
                 data = await _read_connect(reader)
                 packet = await _parse_connect(data) if data else None
-                if packet is None:
+                if data is None or packet is None:
                     self.reject("", counters.REFUSED_LOGIN, "the first packet is not an MQTT CONNECT")
                     return None
                 problem = await self._problem(packet)
@@ -179,18 +179,19 @@ class Connection(ReaderAdapter):
         listener: Listener,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        first: bytes,
-        packet: ConnectPacket,
+        data: bytes,
+        connect: ConnectPacket,
     ):
-        self.user = packet.username
-        self.client_id = packet.client_id
-        self.keep_alive_s = packet.variable_header.keep_alive
+        assert connect.username and connect.client_id and connect.variable_header  # checked by _accept()
+        self.user: str = connect.username
+        self.client_id: str = connect.client_id
+        self.keep_alive_s: int = connect.variable_header.keep_alive
         self.last_read = time.monotonic()
         self.done = asyncio.Event()
         self._listener = listener
         self._reader = reader
         self._writer = writer
-        self._buffer = first
+        self._buffer = data
         self._at = 0
         self._framing = _Framing()
 

@@ -38,7 +38,8 @@ async def serve(
         BrokerConfig(listeners={AMQTT_LISTENER: external}, plugins={amqtt_plugin.PLUGIN: {}})
     )
     plugin = broker.plugins_manager.get_plugin(amqtt_plugin.AccessPlugin.__name__)
-    plugin.listener = listener  # pyright: ignore[reportAttributeAccessIssue]
+    assert isinstance(plugin, amqtt_plugin.AccessPlugin)
+    plugin.listener = listener
     await broker.start()
     try:
         await listener.start(broker, settings.mqtt_bind, settings.mqtt_port, _tls(settings))

@@ -92,9 +92,9 @@ def _store_reports(session, pseudonyms, received, now_s, result):
     for outcome, counts in ((counters.CHAIN_BROKEN, recorded.chain_broken), (counters.DROPPED, recorded.dropped)):
         for sensor_id, count in counts.items():
             result.counts[sensors[sensor_id].name, outcome] += count
-    for sensor_id, rows in recorded.confirm.items():
+    for sensor_id, upto in recorded.confirm.items():
         sensor = sensors[sensor_id]
-        result.confirmations[sensor.name] = (sensor, dict(rows))
+        result.confirmations[sensor.name] = (sensor, upto)
 
 
 def _handle(session, message, retained, now_s, result):
@@ -118,7 +118,7 @@ def _handle(session, message, retained, now_s, result):
 def _handle_connect(session, sensor, fields, now_s, result):
     """Answer a sensor that has connected: with the time, a confirmation and, once it is ready, its open commands."""
     result.connected.append((sensor, fields["nonce"]))
-    upto = dict(completeness.confirmation_of(session, sensor.id))
+    upto = completeness.confirmation_of(session, sensor.id)
     if upto:
         earlier = result.confirmations.get(sensor.name, (sensor, {}))[1]
         result.confirmations[sensor.name] = (sensor, {**earlier, **upto})

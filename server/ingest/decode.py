@@ -98,12 +98,12 @@ def _unreadable(body):
     """
     try:
         fields = json.loads(body)
-        numbers = [fields["boot"], fields["seq"]]
+        boot, seq = fields["boot"], fields["seq"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    if not all(type(number) is int and 1 <= number <= MAX_COUNT for number in numbers):
+    if not all(type(number) is int and 1 <= number <= MAX_COUNT for number in (boot, seq)):
         return None
-    return messages.report(*numbers, "", 0, None, "", store.UNREADABLE, {})
+    return messages.report(boot, seq, "", 0, None, "", store.UNREADABLE, {})
 
 
 def _is_storable(fields):

@@ -16,6 +16,7 @@ from collections import Counter
 
 import paho.mqtt.client as mqtt
 import structlog
+from paho.mqtt.enums import CallbackAPIVersion
 
 from ansim import topics
 from server import clock, db, logging_setup, vault
@@ -101,7 +102,7 @@ class Ingest:
     def _make_client(self):
         settings = self._settings
         client = mqtt_client.Client(
-            mqtt.CallbackAPIVersion.VERSION2,
+            CallbackAPIVersion.VERSION2,
             client_id=f"{topic_rules.SERVICE}-{settings.worker}",
             clean_session=False,
             manual_ack=True,
@@ -223,7 +224,7 @@ class Ingest:
     def _confirm(self, sensor, upto):
         if not self._confirmations.has(sensor.name):
             with self._sessions() as session:
-                upto = {**dict(completeness.confirmation_of(session, sensor.id)), **upto}
+                upto = {**completeness.confirmation_of(session, sensor.id), **upto}
         self._confirmations.add(sensor, upto)
 
     def _publish(self, packet_ids, messages):

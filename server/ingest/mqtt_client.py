@@ -14,6 +14,7 @@ import ssl
 from typing import NamedTuple
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import MQTTErrorCode
 
 from ansim.envelope import MAX_MESSAGE_BYTES
 
@@ -138,7 +139,7 @@ class Client(mqtt.Client):
         self.buffered = BufferedSocket(super()._create_socket())  # pyright: ignore[reportAttributeAccessIssue]
         return self.buffered
 
-    def poll(self, timeout_s: float) -> tuple[list[Publish], mqtt.MQTTErrorCode]:
+    def poll(self, timeout_s: float) -> tuple[list[Publish], MQTTErrorCode]:
         """
         Wait up to timeout_s for the broker; return (PUBLISH packets, paho's error code).
 

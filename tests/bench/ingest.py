@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
 from ansim import envelope, messages, topics
 from server import envelope_signer
@@ -80,7 +81,7 @@ def run_round(folder: Path, count: int) -> dict[str, tuple[float, float]]:
 def consume_bare(port: int, _data: Path, expected: int) -> tuple[float, float]:
     """Count messages with a paho client as its documentation shows it; return (messages/s, us of CPU per message)."""
     progress = Progress(expected)
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=BARE, clean_session=False)
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=BARE, clean_session=False)
 
     def count(_client, _data, _message):
         if progress.add(1):
@@ -156,16 +157,23 @@ def _consume(who, server, expected):
 
 
 def _open_session(port, client_id):
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False)
-    client.on_connect = lambda *_: client.subscribe(topics.everyone(topics.REPORT), 1)
-    client.on_subscribe = lambda *_: client.disconnect()
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False)
+
+    def subscribe(*_arguments):
+        client.subscribe(topics.everyone(topics.REPORT), 1)
+
+    def disconnect(*_arguments):
+        client.disconnect()
+
+    client.on_connect = subscribe
+    client.on_subscribe = disconnect
     client.connect("127.0.0.1", port)
     client.loop_forever()
 
 
 def _publish(port, keys, count):
     """Publish reports of all sensors in turn, and wait until the broker has them all."""
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="publisher")
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="publisher")
     client.max_inflight_messages_set(WINDOW)
     client.connect("127.0.0.1", port)
     client.loop_start()

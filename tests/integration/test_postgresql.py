@@ -70,7 +70,7 @@ def test_an_inspection_from_start_to_log(sessions, keys):
         said = [voice.says(), voice.finds(), voice.says(messages.CLOCK, clock_body())]
         recorded = heard(session, names, *said, said[0])
         counters.add(session, {("hall-1", counters.STORED): 3, ("hall-1", counters.DUPLICATE): 1})
-    assert recorded.confirm == {hall.id: [[1, 3]]} and len(recorded.duplicates) == 1
+    assert recorded.confirm == {hall.id: {1: 3}} and len(recorded.duplicates) == 1
     with sessions.begin() as session:
         assert coverage.of_inspection(session, one).enough
         found = judging.list_findings(session)[0]

@@ -140,19 +140,19 @@ def check_chain(session: Session, new: list[NewReport], boots: Boots) -> Counter
     return +broken
 
 
-def confirmations(boots: Boots) -> dict[int, list[list[int]]]:
-    """Return {sensor_id: [[boot, upto], ...]} of these boots, in order, at most CONFIRMED_BOOTS per sensor."""
-    confirm = {}
+def confirmations(boots: Boots) -> dict[int, dict[int, int]]:
+    """Return {sensor_id: {boot: upto}} of the newest of these boots, at most CONFIRMED_BOOTS per sensor."""
+    by_sensor: dict[int, list[tuple[int, int]]] = {}
     for (sensor_id, number), boot in sorted(boots.items()):
-        confirm.setdefault(sensor_id, []).append([number, boot.upto])
-    return {sensor_id: rows[-CONFIRMED_BOOTS:] for sensor_id, rows in confirm.items()}
+        by_sensor.setdefault(sensor_id, []).append((number, boot.upto))
+    return {sensor_id: dict(rows[-CONFIRMED_BOOTS:]) for sensor_id, rows in by_sensor.items()}
 
 
-def confirmation_of(session: Session, sensor_id: int) -> list[list[int]]:
-    """Return [[boot, upto], ...] of a sensor's newest boots, for the `stored` message that it gets on connecting."""
+def confirmation_of(session: Session, sensor_id: int) -> dict[int, int]:
+    """Return {boot: upto} of a sensor's newest boots, for the `stored` message that it gets on connecting."""
     query = select(SensorBoot.boot, SensorBoot.upto).where(SensorBoot.sensor_id == sensor_id)
     rows = session.execute(query.order_by(SensorBoot.boot.desc()).limit(CONFIRMED_BOOTS)).all()
-    return [list(row) for row in reversed(rows)]
+    return {row.boot: row.upto for row in reversed(rows)}
 
 
 def gaps(session: Session, sensor_id: int) -> list[tuple[int, int, int]]:

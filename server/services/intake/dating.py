@@ -37,9 +37,9 @@ def apply_clock_reports(session: Session, new: list[NewReport], boots: dict[tupl
         if report.message["kind"] == messages.CLOCK:
             body = report.message["body"]
             zeros[report.key[:2]] = body["time_s"] - body["at_tick_ms"] // 1000
-    for key, zero_s in zeros.items():
-        boots[key].zero_s = zero_s
-        _date_boot(session, *key, zero_s)
+    for (sensor_id, boot), zero_s in zeros.items():
+        boots[sensor_id, boot].zero_s = zero_s
+        _date_boot(session, sensor_id, boot, zero_s)
 
 
 def _date_boot(session, sensor_id, boot, zero_s):

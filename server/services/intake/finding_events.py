@@ -33,12 +33,10 @@ def record(
     body = report.message["body"]
     at_s = report.at_s or now_s
     pseudonym = pseudonyms.of(session, body["subject"], clock.day(at_s))
-    previous = _load_finding(session, pseudonyms, report, pseudonym, at_s)
-    is_new = previous is None or _is_new_episode(previous, report, body)
-    if is_new:
-        finding = _add_finding(session, report, inspection_id, restroom_id, pseudonym, bool(previous), now_s)
-    else:
-        finding = previous
+    finding = _load_finding(session, pseudonyms, report, pseudonym, at_s)
+    is_new = finding is None or _is_new_episode(finding, report, body)
+    if finding is None or is_new:
+        finding = _add_finding(session, report, inspection_id, restroom_id, pseudonym, finding, now_s)
     status_before = finding.status
     _update(finding, report, body, now_s)
     alarmed = finding.status == OPEN and (is_new or status_before != OPEN)
@@ -109,7 +107,8 @@ def _is_new_episode(finding, report, body):
     return judged and not report.message["inspection"] and body["event"] == wire.RAISED
 
 
-def _add_finding(session, report, inspection_id, restroom_id, pseudonym, has_earlier, now_s):
+def _add_finding(session, report, inspection_id, restroom_id, pseudonym, previous, now_s):
+    """Add a finding; `previous` is the one of the same emitter whose next episode it is, or None."""
     body = report.message["body"]
     last_episode = select(func.max(Finding.episode)).where(
         Finding.sensor_id == report.sensor_id,
@@ -125,7 +124,7 @@ def _add_finding(session, report, inspection_id, restroom_id, pseudonym, has_ear
         restroom_id=restroom_id,
         detector=body["detector"],
         pseudonym=pseudonym,
-        episode=(session.scalar(last_episode) or 0) + 1 if has_earlier else 1,
+        episode=(session.scalar(last_episode) or 0) + 1 if previous else 1,
         oui=maker(body["subject"]),
         local=is_local(body["subject"]),
         label="",

@@ -31,7 +31,7 @@ class Recorded(NamedTuple):
     conflicts: list[ReceivedReport]  # their number belongs to a report with other content
     chain_broken: Counter[int]  # sensor_id -> reports whose `prev` does not fit
     dropped: Counter[int]  # sensor_id -> reports that journals have dropped
-    confirm: dict[int, list[list[int]]]  # sensor_id -> [[boot, upto], ...] to confirm after the commit
+    confirm: dict[int, dict[int, int]]  # sensor_id -> {boot: upto} to confirm after the commit
 
 
 def record(session: Session, pseudonyms: Pseudonyms, received: list[ReceivedReport], now_s: int) -> Recorded:

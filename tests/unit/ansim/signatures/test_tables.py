@@ -33,7 +33,7 @@ def test_every_address_prefix_in_the_source_is_found_with_its_maker():
 
     for row in names.rows("ouis"):
         sign = tables.oui(bytes.fromhex(row["value"].replace(":", "")) + b"\x01\x02\x03")
-        assert sign.number == int(row["vendor"])
+        assert sign and sign.number == int(row["vendor"])
         assert (sign.tier == CAMERA) == (vendors[row["vendor"]]["tier"] == "A")
 
 
@@ -156,4 +156,5 @@ def test_a_newer_table_in_the_updates_folder_is_used_and_a_spoiled_one_is_passed
     assert Tables(updates=str(tmp_path)).ble_service(0xFD50) is None  # the body is empty, its end is not read
 
     path.write_bytes(b"rubbish")
-    assert Tables(updates=str(tmp_path)).ble_service(0xFD50).number == 21
+    sign = Tables(updates=str(tmp_path)).ble_service(0xFD50)
+    assert sign and sign.number == 21

@@ -29,7 +29,7 @@ def test_a_duplicate_is_confirmed_again(session, pseudonyms, sensor):
 
     again = heard(session, pseudonyms, one)
 
-    assert again.confirm == {sensor.id: [[1, 1]]}
+    assert again.confirm == {sensor.id: {1: 1}}
 
 
 def test_another_content_under_the_same_number_is_a_conflict_and_the_first_stays(session, pseudonyms, sensor):
@@ -56,9 +56,9 @@ def test_only_what_is_complete_is_confirmed(session, pseudonyms, sensor):
     voice = Voice(sensor)
     one, two, three, four = (voice.says() for _ in range(4))
 
-    assert heard(session, pseudonyms, one, four).confirm[sensor.id] == [[1, 1]]
-    assert heard(session, pseudonyms, three).confirm[sensor.id] == [[1, 1]]
-    assert heard(session, pseudonyms, two).confirm[sensor.id] == [[1, 4]]
+    assert heard(session, pseudonyms, one, four).confirm[sensor.id] == {1: 1}
+    assert heard(session, pseudonyms, three).confirm[sensor.id] == {1: 1}
+    assert heard(session, pseudonyms, two).confirm[sensor.id] == {1: 4}
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -87,7 +87,7 @@ def test_a_dropped_range_counts_as_accounted_for(session, pseudonyms, sensor):
 
     recorded = heard(session, pseudonyms, one, dropped, six)
 
-    assert recorded.confirm[sensor.id] == [[1, 6]]
+    assert recorded.confirm[sensor.id] == {1: 6}
     assert recorded.dropped == {sensor.id: 4}
     assert not recorded.chain_broken
     assert session.execute(select(DroppedRange.first, DroppedRange.last)).one() == (2, 5)
@@ -100,14 +100,14 @@ def test_a_dropped_range_that_comes_late_closes_the_gap(session, pseudonyms, sen
     six = voice.says()
     late = Voice(sensor).says(messages.DROPPED, {"first": 2, "last": 5, "reports": 4}, seq=5)
 
-    assert heard(session, pseudonyms, one, six).confirm[sensor.id] == [[1, 1]]
-    assert heard(session, pseudonyms, late).confirm[sensor.id] == [[1, 6]]
+    assert heard(session, pseudonyms, one, six).confirm[sensor.id] == {1: 1}
+    assert heard(session, pseudonyms, late).confirm[sensor.id] == {1: 6}
 
 
 def test_a_dropped_range_cannot_reach_beyond_its_own_number(session, pseudonyms, sensor):
     liar = Voice(sensor).says(messages.DROPPED, {"first": 1, "last": 900, "reports": 900}, seq=3)
 
-    assert heard(session, pseudonyms, liar).confirm[sensor.id] == [[1, 3]]
+    assert heard(session, pseudonyms, liar).confirm[sensor.id] == {1: 3}
 
 
 def test_a_gap_is_listed(session, pseudonyms, sensor):
@@ -153,9 +153,9 @@ def test_newest_boots_are_confirmed_and_not_more_than_fit(session, pseudonyms, s
     for boot in range(1, 12):
         heard(session, pseudonyms, Voice(sensor, boot).says())
 
-    told = completeness.confirmation_of(session, sensor.id)
+    upto = completeness.confirmation_of(session, sensor.id)
 
-    assert told == [[boot, 1] for boot in range(4, 12)]
+    assert upto == dict.fromkeys(range(4, 12), 1)
 
 
 def test_a_clock_report_dates_what_came_before_it(session, pseudonyms, sensor):
@@ -205,7 +205,7 @@ def test_dropped_reports_count_although_the_number_of_their_report_was_delivered
     recorded = heard(session, pseudonyms, told)
 
     assert recorded.conflicts == [told] and recorded.dropped == {sensor.id: 4}
-    assert recorded.confirm == {sensor.id: [[1, 6]]}
+    assert recorded.confirm == {sensor.id: {1: 6}}
     assert session.scalar(select(SensorBoot.upto)) == 6
     assert not completeness.gaps(session, sensor.id)
 
@@ -219,7 +219,7 @@ def test_such_a_range_is_noted_once_however_often_it_comes(session, pseudonyms, 
     heard(session, pseudonyms, told, told)
     again = heard(session, pseudonyms, told)
 
-    assert not again.dropped and again.confirm == {sensor.id: [[1, 3]]}
+    assert not again.dropped and again.confirm == {sensor.id: {1: 3}}
     assert session.scalar(select(func.count(DroppedRange.id))) == 1
 
 
@@ -231,7 +231,7 @@ def test_a_range_that_comes_before_the_report_with_its_number_is_no_conflict(ses
     heard(session, pseudonyms, said[0], told)
     recorded = heard(session, pseudonyms, said[2])
 
-    assert recorded.conflicts == [said[2]] and recorded.confirm == {sensor.id: [[1, 3]]}
+    assert recorded.conflicts == [said[2]] and recorded.confirm == {sensor.id: {1: 3}}
 
 
 def test_a_report_nobody_can_read_does_not_hold_up_those_after_it(session, pseudonyms, sensor):
@@ -241,7 +241,7 @@ def test_a_report_nobody_can_read_does_not_hold_up_those_after_it(session, pseud
 
     recorded = heard(session, pseudonyms, one, odd, three)
 
-    assert recorded.confirm == {sensor.id: [[1, 3]]} and not recorded.conflicts
+    assert recorded.confirm == {sensor.id: {1: 3}} and not recorded.conflicts
     kept = session.scalar(select(Report).where(Report.seq == 2))
     assert (kept.kind, kept.content) == (store.UNREADABLE, b"{}")
     assert len(heard(session, pseudonyms, odd).duplicates) == 1

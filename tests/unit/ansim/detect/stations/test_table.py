@@ -22,6 +22,7 @@ GROUP = b"\x01\x00\x5e\x00\x00\x01"
 def record(ds, addresses, length=1000, sequence=0, time_us=0, retry=False, extra=0, rssi_dbm=-50):
     out = bytearray(RECORD_BYTES)
     flags = ds | (FLAG_RETRY if retry else 0)
+    addr1, addr2, addr3 = addresses
     pack_into(
         out,
         0,
@@ -30,7 +31,9 @@ def record(ds, addresses, length=1000, sequence=0, time_us=0, retry=False, extra
         SUBTYPE_QOS_DATA | flags << 8,
         rssi_dbm,
         6,
-        *addresses,
+        addr1,
+        addr2,
+        addr3,
         sequence << 4,
         KIND_DATA,
         extra=extra,
@@ -48,14 +51,17 @@ def heard(*records, ms=1000, channel=6):
 
 
 def number_of(table, address):
-    return next((number for number in range(table.used()) if table.is_at(number, address)), None)
+    return next((number for number in range(table.used()) if table.is_at(number, address)), layout.NONE)
+
+
+def is_in(table, address):
+    return number_of(table, address) != layout.NONE
 
 
 def row(table, address):
     """[up bytes, up frames, down bytes, down frames] of a station's newest row; bytes to the next lower 64."""
     number = number_of(table, address)
-    if number is None:
-        return None
+    assert number != layout.NONE
     at = layout.F_ROW + table.field(number, layout.F_HEAD) * layout.ROW_HALVES
     up, up_frames, down, down_frames = (table.field(number, at + step) for step in range(4))
     return [up * 64, up_frames, down * 64, down_frames]
@@ -103,8 +109,8 @@ def test_bytes_and_frames_are_counted_in_both_directions():
 def test_what_a_router_hands_on_is_not_its_own():
     table = heard(record(FROM_DS, DOWN, 1500))
 
-    assert row(table, ROUTER) is None
-    assert row(table, ACCESS_POINT) is None
+    assert not is_in(table, ROUTER)
+    assert not is_in(table, ACCESS_POINT)
     assert row(table, STATION) == [0, 0, 1472, 1]
 
 
@@ -244,7 +250,7 @@ def test_a_full_table_never_drops_the_strongest_suspect(kind):
         flood(table, 300, 1000 * second)
         table.settle(1000 + 1000 * second)
 
-    assert number_of(table, STATION) is not None
+    assert is_in(table, STATION)
     assert table.used() == layout.STATIONS
     assert table.heard()[1] is True
 
