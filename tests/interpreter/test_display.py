@@ -185,7 +185,7 @@ def test_a_display_that_comes_off_stops_nothing(board):
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        ('b"\\x40\\x00"', "page by page"),  # before it was told how its memory is addressed
+        ('b"\\x40\\x00"', "page addressing"),  # before the addressing mode is set
         ('b"\\x00\\x81"', "without its argument"),
         ('b"\\x00\\x18"', "no command"),
         ('b"\\x80\\xaf"', "control byte"),

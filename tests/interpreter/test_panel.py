@@ -12,10 +12,10 @@ PRESS = """
     button = Button(0, lambda stage: said.append(["held", stage]), lambda stage: said.append(["pressed", stage]))
 
     def down():
-        _simulation.note("pin0", "0")
+        _simulation.save("pin0", "0")
 
     def up():
-        _simulation.note("pin0", "1")
+        _simulation.save("pin0", "1")
 
     async def hold(ms):
         down()
@@ -124,7 +124,7 @@ def test_a_press_while_a_scan_holds_up_everything_is_not_lost(board):
     async def main():
         task = asyncio.create_task(button.run())
         await asyncio.sleep_ms(100)
-        _simulation.pins.insert(0, lambda: (down if 500 < time.ticks_ms() - began < 700 else up)())
+        _simulation.interrupts.insert(0, lambda: (down if 500 < time.ticks_ms() - began < 700 else up)())
         began = time.ticks_ms()
         time.sleep_ms(1700)
         await asyncio.sleep_ms(200)

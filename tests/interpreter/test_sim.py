@@ -184,7 +184,7 @@ def test_joining_fails_without_the_network_or_with_a_wrong_password(board):
         while wlan.status() == network.STAT_CONNECTING:
             time.sleep_ms(50)
         print(wlan.status(), wlan.isconnected())
-    _simulation.note("no_wifi", "")
+    _simulation.save("no_wifi", "")
     print(wlan.isconnected(), wlan.status())
     """
     )

@@ -1,4 +1,4 @@
-"""`machine.I2C` and `machine.SPI`: buses with the one chip on each that a sensor can have, if /.world says so."""
+"""`machine.I2C` and `machine.SPI`, each with the one chip that a sensor can have, if /.world has its file."""
 
 import _simulation
 
@@ -6,7 +6,7 @@ _ENODEV = 19
 
 
 class I2C:
-    """The SSD1306 is at 0x3C if there is a file /.world/oled."""
+    """The SSD1306 is at 0x3C if /.world/oled exists."""
 
     def __init__(self, _id, *, scl, sda, freq=400000, timeout=50000):
         if _id not in (0, 1):
@@ -18,20 +18,20 @@ class I2C:
             self._chip = _ssd1306.Chip()
 
     def scan(self):
-        return [0x3C] if self._there() else []
+        return [0x3C] if self._is_connected() else []
 
     def writeto(self, _addr, _buf, _stop=True):
-        if _addr != 0x3C or not self._there():
+        if _addr != 0x3C or not self._is_connected():
             raise OSError(_ENODEV)
-        self._chip.take(memoryview(_buf))
+        self._chip.receive(memoryview(_buf))
         return len(_buf)
 
-    def _there(self):
+    def _is_connected(self):
         return self._chip is not None and _simulation.exists("oled")
 
 
 class SPI:
-    """The nRF24L01+ is on the pins that /.world/nrf24.json names; without it, MISO floats high."""
+    """The nRF24L01+ is at the pins of /.world/nrf24.json; without that file MISO floats high."""
 
     MSB = 0
     LSB = 1
@@ -51,8 +51,8 @@ class SPI:
     def write_readinto(self, _write_buf, _read_buf):
         if len(_write_buf) != len(_read_buf):
             raise ValueError("buffers must be the same length")
-        for at in range(len(_write_buf)):
-            _read_buf[at] = self._chip.shift(_write_buf[at]) if self._chip else 0xFF
+        for index in range(len(_write_buf)):
+            _read_buf[index] = self._chip.shift(_write_buf[index]) if self._chip else 0xFF
 
     def write(self, _buf):
         for byte in bytes(_buf):

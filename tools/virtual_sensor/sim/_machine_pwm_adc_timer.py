@@ -1,4 +1,4 @@
-"""The rarer parts of `machine`; machine.py fetches them when they are asked for."""
+"""`machine.PWM`, `machine.ADC` and `machine.Timer`; machine.py imports them at their first use, to save heap."""
 
 import random
 
@@ -38,8 +38,8 @@ class ADC:
         pass
 
     def read_uv(self):
-        """A battery behind a divider by two, at 3.9 V unless /.world/battery_mv says otherwise."""
-        return int(_simulation.noted("battery_mv", "3900")) * 500 + random.randrange(4000) - 2000
+        """A battery behind a divider by two: /.world/battery_mv, or 3.9 V."""
+        return int(_simulation.load("battery_mv", "3900")) * 500 + random.randrange(4000) - 2000
 
     def read_u16(self):
         return self.read_uv() * 65535 // 3300000
@@ -57,14 +57,14 @@ class Timer:
         self._every_us = period * 1000 if mode == Timer.PERIODIC else 0
         self._callback = callback
         self._due_us = _simulation.now_us() + period * 1000
-        _simulation.pumps.append(self._pump)
+        _simulation.pollers.append(self._poll)
 
     def deinit(self):
         if self._due_us:
             self._due_us = 0
-            _simulation.pumps.remove(self._pump)
+            _simulation.pollers.remove(self._poll)
 
-    def _pump(self):
+    def _poll(self):
         if _simulation.now_us() < self._due_us:
             return
         if self._every_us:

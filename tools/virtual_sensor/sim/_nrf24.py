@@ -1,10 +1,10 @@
 """
-An nRF24L01+ behind SPI that takes only real commands and registers, and hears /.world/nrf24.json:
+An nRF24L01+ on SPI that accepts only real commands and registers, and receives the senders of /.world/nrf24.json:
 
     {"pins": [18, 23, 19, 5, 4], "senders": [[2432, 18, 1000, 0, 3600000], ...]}
 
-pins     sck, mosi, miso, csn, ce: csn and ce are watched
-senders  [centre in MHz, width in MHz, permille of the time it has power, from ms, to ms of scene time]
+pins     sck, mosi, miso, csn, ce; only csn and ce are used
+senders  [centre in MHz, width in MHz, permille of the time with power, from ms, to ms of scene time]
 
 RPD is 1 only where the chip has been receiving on the channel for 170 us, and is latched when CE falls.
 Source: nRF24L01+ Product Specification 1.0, 6.1 (states), 6.4 (RPD), 8.3 (SPI commands), 9 (registers).
@@ -18,7 +18,9 @@ import _simulation
 _LISTEN_US = 170  # 130 to settle, 40 for the power detector
 _POWER_UP_US = 1500
 _CONFIG, _RF_CH, _RF_SETUP, _STATUS, _RPD = 0x00, 0x05, 0x06, 0x07, 0x09
-_ONE_BYTE = bytes(range(0x0A)) + bytes(range(0x11, 0x18)) + b"\x1c\x1d"  # the others are addresses, or reserved
+_ONE_BYTE = (
+    bytes(range(0x0A)) + bytes(range(0x11, 0x18)) + b"\x1c\x1d"
+)  # the other registers are addresses, or reserved
 _READ_ONLY = (0x08, 0x09, 0x17)
 _RESET = {0x00: 0x08, 0x01: 0x3F, 0x02: 0x03, 0x03: 0x03, 0x04: 0x03, 0x05: 0x02, 0x06: 0x0E, 0x07: 0x0E, 0x17: 0x11}
 _FLUSH_TX, _FLUSH_RX, _NOP = 0xE1, 0xE2, 0xFF
@@ -26,29 +28,29 @@ _FLUSH_TX, _FLUSH_RX, _NOP = 0xE1, 0xE2, 0xFF
 
 class Chip:
     def __init__(self):
-        wiring = json.loads(_simulation.noted("nrf24.json"))
+        wiring = json.loads(_simulation.load("nrf24.json"))
         self._senders = wiring["senders"]
         self._registers = dict(_RESET)
         self._selected = False
         self._command = None
-        self._given = 0
+        self._arguments = 0
         self._ce = 0
         self._on_us = None  # when PWR_UP was set
         self._since_us = None  # receiving since
         self._rpd = 0
-        _simulation.wires[wiring["pins"][3]] = self._select
-        _simulation.wires[wiring["pins"][4]] = self._enable
+        _simulation.output_listeners[wiring["pins"][3]] = self._select
+        _simulation.output_listeners[wiring["pins"][4]] = self._enable
 
     def shift(self, byte):
-        """One byte in, one byte out."""
+        """Exchange one byte with the master."""
         if not self._selected:
             return 0xFF  # MISO floats
         if self._command is None:
             self._begin(byte)
             return self._registers[_STATUS]
         register = self._command & 0x1F
-        self._given += 1
-        if self._given > 1:
+        self._arguments += 1
+        if self._arguments > 1:
             raise ValueError("nRF24: register 0x%02x has one byte" % register)
         if self._command & 0xE0 == 0x20:
             self._write(register, byte)
@@ -61,14 +63,14 @@ class Chip:
         if byte < 0x40 and byte & 0x1F not in _ONE_BYTE:
             raise ValueError("nRF24: no register 0x%02x" % (byte & 0x1F))
         self._command = byte
-        self._given = 0
+        self._arguments = 0
 
     def _write(self, register, value):
         if register in _READ_ONLY:
             raise ValueError("nRF24: register 0x%02x cannot be written" % register)
         if register == _RF_CH and value > 125:
             raise ValueError("nRF24: no channel %d" % value)
-        # Only in power down and standby (8.3.1); RF_CH and CONFIG are written with CE low by every driver.
+        # Only in power down and standby (8.3.1); all drivers write RF_CH and CONFIG with CE low.
         if self._ce:
             raise ValueError("nRF24: register 0x%02x written while receiving" % register)
         if register == _CONFIG:

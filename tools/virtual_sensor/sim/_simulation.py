@@ -1,24 +1,30 @@
 """
-The made-up world of one virtual sensor: its time, and what is on the air.
+State of the simulation: scene time, the hardware's side effects, and what is on the air.
 
-Scene time and the processor's time differ: while the firmware waits, scene time runs
-SIM_SPEED times as fast; while it computes, both are the same. So a fast scene costs the
-firmware no computing time, and a slow machine loses no frames. While a socket is busy
-both are the same as well, because the broker at its other end knows nothing of scenes.
+Scene time and processor time differ: while the firmware waits, scene time runs SIM_SPEED times as fast;
+while it computes, both run at the same speed. So a fast scene takes no computing time from the firmware,
+and a slow machine loses no frames. While a socket is busy both run at the same speed as well, because the
+broker at its other end does not follow scene time.
 
-Three places, mounted by boot.py:
+Three folders, mounted by boot.py:
 
     /           the flash of the sensor: settings.json, the journal
     /lib        the project
-    /.world     kept by tools/virtual_sensor/sensor.py: what a reset does not wipe
+    /.world     state outside the flash, which survives a reset; kept by tools/virtual_sensor/sensor.py
 
-Files in /.world: scene.air (the compiled scene, see tools/virtual_sensor/air_file.py), elapsed (scene
-time in ms when the last run ended), cause (of the coming start), rtc (RTC memory), nvs.json,
-listening (scene time in ms when the sniffer first ran),
-no_wifi and no_lan (while they exist, no network can be joined), pin<n> (the level of an input),
-battery_mv, oled (there is a display; screen is what it shows, a byte for eight pixels), nrf24.json (there
-is such a chip, see _nrf24.py), heap.csv (with SIM_WEIGH_S=n, every
-n seconds: time in s, bytes in use before and after a collection, bytes free).
+Files in /.world:
+
+    scene.air         the compiled scene, see tools/virtual_sensor/air_file.py
+    elapsed           scene time in ms at the end of the last run
+    cause             reset cause of the next start
+    rtc, nvs.json     RTC memory, NVS
+    listening         scene time in ms when the sniffer first ran
+    no_wifi, no_lan   while they exist, no network can be joined
+    pin<n>            level of an input
+    battery_mv        voltage of the cell
+    oled, screen      a display is connected; its contents, one byte for eight pixels
+    nrf24.json        an nRF24L01+ is connected, see _nrf24.py
+    heap.csv          with SIM_HEAP_S=n, every n seconds: time in s, bytes in use before and after a collection, bytes free
 """
 
 import os
@@ -26,33 +32,34 @@ import struct
 
 import utime
 
-HERE = "/.world/"
-SLOT_US = 10_000  # grain of the index, see tools/virtual_sensor/air_file.py
+FOLDER = "/.world/"
+SLOT_US = 10_000  # step of the index, see tools/virtual_sensor/air_file.py
 AIR_HEADER = "<8sIHHII"  # magic, duration_ms, access points, advertisers, their offsets
 AIR_MAGIC = b"ANSIMAI1"
-CHANNEL_ROW = "<III"  # offset of the index, offset of the records, how many
-_GRACE_US = 250_000  # a socket is busy for so long (processor's time) after its last sign of life
+CHANNEL_ROW = "<III"  # offset of the index, offset of the records, number of records
+AP_ROW = "<32sB6sBbB"  # ssid, its length, bssid, channel, rssi_dbm, security
+BLE_ROW = "<6sBbB31sI"  # address, its type, rssi_dbm, length of the payload, payload, interval_ms
+_GRACE_US = 250_000  # processor time for which a socket counts as busy after its last event
 
 speed = float(os.getenv("SIM_SPEED") or "1")
-pumps = []  # functions called while the firmware waits: what hardware does by itself
-pins = []  # functions called while a call of the firmware holds up everything: what an interrupt notices then
-wires = {}  # GPIO number -> function(level) of a chip that is soldered there
-watchdog_us = 0  # scene time at which the watchdog bites, 0: off
-_weighed_us = 0 if os.getenv("SIM_WEIGH_S") else None  # when the heap is weighed next
+pollers = []  # functions of the hardware, called while the firmware waits
+interrupts = []  # functions that check for an interrupt, called while the firmware blocks in sleep()
+output_listeners = {}  # GPIO number -> function(level) of the chip at that pin
+watchdog_us = 0  # scene time at which the watchdog resets the chip, 0: off
+_measure_us = 0 if os.getenv("SIM_HEAP_S") else None  # when the heap is measured next
 wifi_started = False  # WLAN.active(True)
 wifi_busy = False  # connected or connecting: the station holds the channel
-wifi_freed_us = 0  # when the station last let go of the channel
+wifi_freed_us = 0  # when the station last released the channel
 
-_ahead_us = 0  # how far scene time has run ahead of the processor's time since the process began
-_busy_until_us = 0  # processor's time
+_ahead_us = 0  # lead of scene time over processor time since the process began
+_busy_until_us = 0  # processor time
 
 
 def ticks_us() -> int:
     """
-    Scene time in microseconds since some moment.
+    Scene time in microseconds since an arbitrary moment.
 
-    Never behind the processor's own ticks: asyncio, which is written in C in part, marks what is
-    to run at once with those.
+    Never behind the processor's own ticks, because asyncio's C part schedules immediate tasks with those.
     """
     return utime.ticks_us() + _ahead_us
 
@@ -69,104 +76,104 @@ def wait_us(duration_us: int) -> None:
         left_us = until_us - now_us()
         if left_us <= 0:
             break
-        _pass_us(min(left_us, 20_000) if pumps or pins else left_us, utime.sleep_us)
-        for look_at in pins:
-            look_at()
-    look()
+        _pass_us(min(left_us, 20_000) if pollers or interrupts else left_us, utime.sleep_us)
+        for check in interrupts:
+            check()
+    poll_hardware()
 
 
 def wait_for_events(duration_ms: int, poll, any_socket: bool):
     """
-    Wait in poll(ms of the processor's time) for up to so much scene time; -1 is for ever.
+    Wait for an event, for up to `duration_ms` of scene time; -1 waits for ever.
 
-    poll       returns when an event comes or the time is over
-    any_socket is anybody waiting for a socket?
+    poll        function(ms of processor time) that returns at an event or when the time is over
+    any_socket  True if a task waits for a socket
     """
     global _ahead_us
-    look()
+    poll_hardware()
     began_us = utime.ticks_us()
     if duration_ms == 0:
         poll(0)
         return
-    wanted_us = 20_000 if pumps else 1_000_000  # for ever, or for long: look around in between
-    if 0 < duration_ms * 1000 < wanted_us:
-        wanted_us = duration_ms * 1000
+    duration_us = 20_000 if pollers else 1_000_000  # at most, so that the hardware is polled in between
+    if 0 < duration_ms * 1000 < duration_us:
+        duration_us = duration_ms * 1000
     pace = 1 if any_socket and began_us < _busy_until_us else speed
     if pace == 1:
-        poll(max(1, wanted_us // 1000))
+        poll(max(1, duration_us // 1000))
     else:
-        # poll() knows milliseconds only, and a fast scene waits for less
-        real_us = int(wanted_us / pace)
+        # poll() takes milliseconds only, and a fast scene waits for less
+        real_us = int(duration_us / pace)
         if real_us >= 1000:
             poll(real_us // 1000)
         else:
-            if real_us >= 20:  # the shortest sleep takes longer than that
+            if real_us >= 20:  # a shorter sleep takes longer than that
                 utime.sleep_us(real_us)
             poll(0)
         spent_us = utime.ticks_us() - began_us
-        _ahead_us += max(spent_us, min(wanted_us, int(spent_us * pace))) - spent_us
-    look()
+        _ahead_us += max(spent_us, min(duration_us, int(spent_us * pace))) - spent_us
+    poll_hardware()
 
 
-def socket_is_busy() -> None:
-    """Somebody began to wait for a socket, or a socket has news."""
+def mark_socket_busy() -> None:
+    """Note that a task waits for a socket, or that a socket had an event."""
     global _busy_until_us
     _busy_until_us = utime.ticks_us() + _GRACE_US
 
 
-def look() -> None:
-    """Let the hardware do what is due."""
-    for pump in pumps:
-        pump()
+def poll_hardware() -> None:
+    """Run the hardware: pollers, watchdog and the measurement of the heap."""
+    for poller in pollers:
+        poller()
     if watchdog_us and now_us() > watchdog_us:
-        end("WDT")
-    if _weighed_us is not None and now_us() >= _weighed_us:
-        _weigh()
+        reset("WDT")
+    if _measure_us is not None and now_us() >= _measure_us:
+        _measure_heap()
 
 
-def _weigh():
-    """Note how full the heap is, before and after a collection."""
-    global _weighed_us
+def _measure_heap():
+    """Append the use of the heap before and after a collection to heap.csv."""
+    global _measure_us
     import gc
 
     import micropython
 
-    _weighed_us = now_us() + int(os.getenv("SIM_WEIGH_S")) * 1000000
+    _measure_us = now_us() + int(os.getenv("SIM_HEAP_S")) * 1000000
     before = gc.mem_alloc()
     gc.collect()
-    with open(HERE + "heap.csv", "a") as file:
+    with open(FOLDER + "heap.csv", "a") as file:
         file.write("%d,%d,%d,%d\n" % (now_us() // 1000000, before, gc.mem_alloc(), gc.mem_free()))
-    micropython.mem_info()  # prints how long the longest free piece is
+    micropython.mem_info()  # prints the size of the largest free block
 
 
-def end(cause: str) -> None:
-    """End the process the way a reset ends everything: at once. tools/virtual_sensor/sensor.py starts it again."""
-    note("elapsed", str(now_us() // 1000))
-    note("cause", cause)
+def reset(cause: str) -> None:
+    """Kill the process at once, as a reset does; tools/virtual_sensor/sensor.py starts it again."""
+    save("elapsed", str(now_us() // 1000))
+    save("cause", cause)
     os.system("kill -9 $PPID")
     while True:
         pass
 
 
-def note(name: str, text) -> None:
-    """Keep something over a reset."""
-    with open(HERE + name, "w" if isinstance(text, str) else "wb") as file:
+def save(name: str, text) -> None:
+    """Write text or bytes to a file in /.world."""
+    with open(FOLDER + name, "w" if isinstance(text, str) else "wb") as file:
         file.write(text)
 
 
-def noted(name: str, otherwise=""):
-    """What note() kept, as text."""
+def load(name: str, default=""):
+    """Return a file in /.world as text, `default` if there is none."""
     try:
-        with open(HERE + name) as file:
+        with open(FOLDER + name) as file:
             return file.read()
     except OSError:
-        return otherwise
+        return default
 
 
 def exists(name: str) -> bool:
-    """True if there is such a file in /.world."""
+    """True if /.world has a file of this name."""
     try:
-        os.stat(HERE + name)
+        os.stat(FOLDER + name)
     except OSError:
         return False
     return True
@@ -178,65 +185,64 @@ def _pass_us(duration_us, sleep_us):
     sleep_us(int(duration_us / speed))
     spent_us = utime.ticks_us() - began_us
     _ahead_us += max(duration_us, spent_us) - spent_us
-    if pumps:
-        look()
+    if pollers:
+        poll_hardware()
 
 
-_zero_us = utime.ticks_us() - int(noted("elapsed", "0")) * 1000
+_zero_us = utime.ticks_us() - int(load("elapsed", "0")) * 1000
 
 
 class Air:
-    """The compiled scene, read in small pieces."""
+    """The compiled scene, read in small parts to save heap."""
 
     def __init__(self):
-        self._file = open(HERE + "scene.air", "rb")  # noqa: SIM115
-        magic, duration_ms, aps, beacons, aps_at, beacons_at = struct.unpack(
+        self._file = open(FOLDER + "scene.air", "rb")  # noqa: SIM115
+        magic, duration_ms, access_points, advertisers, access_points_at, advertisers_at = struct.unpack(
             AIR_HEADER, self._file.read(struct.calcsize(AIR_HEADER))
         )
         if magic != AIR_MAGIC:
             raise ValueError("scene.air is not a compiled scene of this version")
         self.duration_us = duration_ms * 1000
-        self._aps, self._aps_at = aps, aps_at
-        self._beacons, self._beacons_at = beacons, beacons_at
-        self._four = bytearray(4)
+        self._tables = {
+            "access_points": (access_points_at, access_points, AP_ROW),
+            "ble": (advertisers_at, advertisers, BLE_ROW),
+        }
+        self._buffer = bytearray(4)
 
-    def channel(self, number: int):
-        """Return (offset of the index, offset of the records, how many) of channel 1..14."""
+    def find_channel(self, number: int):
+        """Return (offset of the index, offset of the records, number of records) of channel 1..14."""
         self._file.seek(struct.calcsize(AIR_HEADER) + (number - 1) * struct.calcsize(CHANNEL_ROW))
         return struct.unpack(CHANNEL_ROW, self._file.read(struct.calcsize(CHANNEL_ROW)))
 
-    def slot(self, index_at: int, number: int) -> int:
-        """Return how many records lie before a slot of SLOT_US."""
-        self._file.seek(index_at + 4 * number)
-        self._file.readinto(self._four)
-        return struct.unpack("<I", self._four)[0]
+    def count_before(self, index_at: int, slot: int) -> int:
+        """Return the number of records before a slot of SLOT_US."""
+        self._file.seek(index_at + 4 * slot)
+        self._file.readinto(self._buffer)
+        return struct.unpack("<I", self._buffer)[0]
 
-    def records(self, at: int, buffer) -> None:
-        """Fill a buffer from an offset."""
-        self._file.seek(at)
+    def read_records(self, offset: int, buffer) -> None:
+        """Fill a buffer with the records at an offset."""
+        self._file.seek(offset)
         self._file.readinto(buffer)
 
-    def rows(self, kind: str):
-        """Yield the rows of the scene's "access_points" or "ble", as tools/virtual_sensor/air_file.py packs them."""
-        for number in range(self._aps if kind == "access_points" else self._beacons):
-            yield self.row(kind, number)
+    def rows(self, table: str):
+        """Yield the rows of "access_points" or "ble", as tools/virtual_sensor/air_file.py packs them."""
+        for number in range(self._tables[table][1]):
+            yield self.row(table, number)
 
-    def row(self, kind: str, number: int):
-        """Return one of these rows."""
-        at, form = (self._aps_at, AP_ROW) if kind == "access_points" else (self._beacons_at, BLE_ROW)
-        size = struct.calcsize(form)
-        self._file.seek(at + number * size)
-        return struct.unpack(form, self._file.read(size))
+    def row(self, table: str, number: int):
+        """Return one row of a table."""
+        offset, _, row_format = self._tables[table]
+        size = struct.calcsize(row_format)
+        self._file.seek(offset + number * size)
+        return struct.unpack(row_format, self._file.read(size))
 
-
-AP_ROW = "<32sB6sBbB"  # ssid and its length, bssid, channel, rssi_dbm, security
-BLE_ROW = "<6sBbB31sI"  # address, its type, rssi_dbm, length of the payload, payload, interval_ms
 
 _air = None
 
 
 def air() -> Air:
-    """The scene; opened when first asked for."""
+    """Return the scene; the first call opens it."""
     global _air
     if _air is None:
         _air = Air()

@@ -1,9 +1,9 @@
 """
 `bluetooth` of an ESP32: passive scanning for the advertisers of the scene.
 
-As in the original, the address and the data that the handler gets are only lent: the next
-advertisement overwrites them. Stricter than the original: switching it on while the sniffer runs
-is an error here, because the two together are unstable on the chip.
+As in the original, the next advertisement overwrites the address and the data that the handler gets.
+Stricter than the original: switching it on while the sniffer runs is an error here, because the two
+together are unstable on the chip.
 """
 
 import random
@@ -19,18 +19,18 @@ _EINVAL = 22
 
 
 class BLE:
-    _one = None  # like the original, which has one radio
+    _instance = None  # a singleton, as the original
 
     def __new__(cls):
-        if cls._one is None:
-            cls._one = one = object.__new__(cls)
-            one._active = False
-            one._handler = None
-            one._until_us = 0
-            one._advertisers = None
-            one._address = bytearray(6)
-            one._payload = bytearray(31)
-        return cls._one
+        if cls._instance is None:
+            cls._instance = ble = object.__new__(cls)
+            ble._active = False
+            ble._handler = None
+            ble._until_us = 0
+            ble._advertisers = None
+            ble._address = bytearray(6)
+            ble._payload = bytearray(31)
+        return cls._instance
 
     def active(self, _active=None):
         if _active is None:
@@ -61,18 +61,18 @@ class BLE:
         now_us = _simulation.now_us()
         self._until_us = now_us + _duration_ms * 1000 if _duration_ms else 1 << 60
         self._heard_percent = 100 * _window_us // _interval_us
-        # When each is due; the rows stay in the file, because they would take the sensor's heap.
+        # The time at which each is due; the rows stay in the file, because they would take the sensor's heap.
         self._advertisers = [now_us + random.randrange(row[5]) * 1000 for row in _simulation.air().rows("ble")]
-        if self._pump not in _simulation.pumps:
-            _simulation.pumps.append(self._pump)
+        if self._poll not in _simulation.pollers:
+            _simulation.pollers.append(self._poll)
 
     def _stop(self):
         if self._advertisers is not None:
             self._advertisers = None
-            _simulation.pumps.remove(self._pump)
-            self._tell(_IRQ_SCAN_DONE, ())
+            _simulation.pollers.remove(self._poll)
+            self._call_handler(_IRQ_SCAN_DONE, ())
 
-    def _pump(self):
+    def _poll(self):
         now_us = _simulation.now_us()
         for number in range(len(self._advertisers)):
             while self._advertisers is not None and self._advertisers[number] <= min(now_us, self._until_us):
@@ -83,12 +83,14 @@ class BLE:
                     self._payload[:] = payload
                     data = memoryview(self._payload)[:length]
                     rssi_dbm += random.randrange(7) - 3
-                    self._tell(_IRQ_SCAN_RESULT, (address_type, memoryview(self._address), _ADV_IND, rssi_dbm, data))
+                    self._call_handler(
+                        _IRQ_SCAN_RESULT, (address_type, memoryview(self._address), _ADV_IND, rssi_dbm, data)
+                    )
             if self._advertisers is None:
                 return
         if now_us >= self._until_us:
             self._stop()
 
-    def _tell(self, event, data):
+    def _call_handler(self, event, data):
         if self._handler:
             self._handler(event, data)

@@ -1,16 +1,16 @@
 """
-Runs first in the process of a virtual sensor: arranges files and time as on a board, then runs main.py.
+Start script of a virtual sensor's process: sets up file systems and time as on a board, then runs main.py.
 
-Started by tools/virtual_sensor/sensor.py with the environment SIM_FLASH (a folder, or a LittleFS image if it is
-a file), SIM_WORLD, SIM_SPEED, SIM_CAUSE and SIM_ID, see _simulation.py, and the code as one of
+tools/virtual_sensor/sensor.py sets these environment variables: SIM_FLASH (a folder, or a file with a LittleFS image),
+SIM_WORLD, SIM_SPEED, SIM_CAUSE, SIM_ID and SIM_HEAP_S, see _simulation.py, and for the code one of
 
     SIM_ROM      address and size of a ROMFS image in memory (tools/virtual_sensor/start_process.py), mounted at /rom
     SIM_PROJECT  a folder with ansim/, firmware/ and tools/virtual_sensor/sim/, mounted at /lib
-    SIM_FROZEN   anything: it is all in the interpreter's image (tools/native.py)
-    SIM_MODULES  a folder with what tools/virtual_sensor/sim has; all other code is in the flash, and the prompt follows
-                 main.py (tools/hardware/emulated_board.py); SIM_RAW says it was in raw mode before a soft reset
+    SIM_FROZEN   any value: the code is in the interpreter's image (tools/native.py)
+    SIM_MODULES  a folder with a copy of tools/virtual_sensor/sim; all other code is in the flash, and the prompt follows
+                 main.py (tools/hardware/emulated_board.py); SIM_RAW: it was in raw mode before a soft reset
 
-SIM_MAIN is run instead of main.py; tests use it.
+SIM_MAIN, used by tests, is run instead of main.py.
 """
 
 import os
@@ -22,7 +22,7 @@ _BLOCK_BYTES = 4096
 
 
 class _Image:
-    """A file that behaves as flash with erasable blocks."""
+    """A block device in a file."""
 
     def __init__(self, path, blocks):
         self._file = open(path, "r+b")  # noqa: SIM115
@@ -54,7 +54,7 @@ class _Image:
 
 
 class _Folder:
-    """A folder as flash. VfsPosix with a root renames a file to itself (its paths share one buffer)."""
+    """A folder as flash; rename() works around VfsPosix, which with a root renames a file to itself (one path buffer)."""
 
     def __init__(self, path):
         self._path = path
@@ -79,8 +79,8 @@ def _flash(path):
         return vfs.VfsLfs2(image)
 
 
-def _arrange():
-    """Mount everything; return the path of main.py, "" if that is for _switch_on() to find."""
+def _mount_all():
+    """Mount all file systems; return the path of main.py, "" if _run_from_flash() finds it."""
     flash = _flash(os.getenv("SIM_FLASH"))
     world = vfs.VfsPosix(os.getenv("SIM_WORLD"))
     rom, project, modules = os.getenv("SIM_ROM"), os.getenv("SIM_PROJECT"), os.getenv("SIM_MODULES")
@@ -108,7 +108,7 @@ def _arrange():
 
 
 def _provision():
-    """Put settings.json into the flash, once: whoever made them knows no LittleFS."""
+    """Move settings.json into the flash; the computer cannot write a LittleFS image itself."""
     try:
         with open("/.world/settings.json") as file:
             settings = file.read()
@@ -120,7 +120,7 @@ def _provision():
 
 
 def _scale_time():
-    """asyncio asks our `time` for the time, but waits in poll(), which has to be told."""
+    """Make asyncio wait in scene time: it reads the time from our `time`, but waits in poll()."""
     from asyncio import core
 
     import _simulation
@@ -131,7 +131,7 @@ def _scale_time():
             self._poll = super().wait_io_event
 
         def _enqueue(self, stream, index):
-            _simulation.socket_is_busy()
+            _simulation.mark_socket_busy()
             super()._enqueue(stream, index)
 
         def wait_io_event(self, dt):
@@ -147,9 +147,9 @@ def _run(path):
     exec(code, {"__name__": "__main__"})
 
 
-def _switch_on():
-    """As on a board: boot.py, and main.py unless the prompt was left in raw mode."""
-    os.remove("/.world/starting")  # from here on tools/hardware/emulated_board.py hands over Ctrl-C
+def _run_from_flash():
+    """Run boot.py, and main.py unless the prompt was in raw mode, as a board does."""
+    os.remove("/.world/starting")  # from now on tools/hardware/emulated_board.py passes on Ctrl-C
     for path in ("/boot.py",) if os.getenv("SIM_RAW") else ("/boot.py", "/main.py"):
         try:
             os.stat(path)
@@ -164,15 +164,15 @@ def _switch_on():
             return
 
 
-_main = _arrange()
+_main = _mount_all()
 _scale_time()
 if os.getenv("SIM_FROZEN"):
     _provision()
-    # A board has none of this, so it must not stay in the heap.
-    del _Image, _arrange, _flash, _provision, _run, _scale_time, _switch_on
+    # A board has none of these, so they must not stay in the heap.
+    del _Image, _mount_all, _flash, _provision, _run, _scale_time, _run_from_flash
     __import__("firmware.main")
 elif _main:
     _provision()
     _run(os.getenv("SIM_MAIN") or _main)
 else:
-    _switch_on()
+    _run_from_flash()

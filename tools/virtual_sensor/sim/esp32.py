@@ -1,4 +1,4 @@
-"""`esp32`, as far as a sensor uses it. The figures of the IDF heap are those of an ESP32 with Wi-Fi on."""
+"""`esp32`, as far as a sensor uses it. The IDF heap's figures are those of an ESP32 with Wi-Fi on."""
 
 import json
 
@@ -18,24 +18,24 @@ def raw_temperature():
 
 
 class NVS:
-    """Kept in /.world/nvs.json from commit() on."""
+    """Stored in /.world/nvs.json by commit()."""
 
     def __init__(self, _namespace):
-        self._all = json.loads(_simulation.noted("nvs.json", "{}"))
-        self._mine = self._all.setdefault(_namespace, {})
+        self._namespaces = json.loads(_simulation.load("nvs.json", "{}"))
+        self._values = self._namespaces.setdefault(_namespace, {})
 
     def get_i32(self, _key):
-        if _key not in self._mine:
+        if _key not in self._values:
             raise OSError(-_ESP_ERR_NVS_NOT_FOUND, "ESP_ERR_NVS_NOT_FOUND")
-        return self._mine[_key]
+        return self._values[_key]
 
     def set_i32(self, _key, _value):
-        self._mine[_key] = _value
+        self._values[_key] = _value
 
     def erase_key(self, _key):
-        if _key not in self._mine:
+        if _key not in self._values:
             raise OSError(-_ESP_ERR_NVS_NOT_FOUND, "ESP_ERR_NVS_NOT_FOUND")
-        del self._mine[_key]
+        del self._values[_key]
 
     def commit(self):
-        _simulation.note("nvs.json", json.dumps(self._all))
+        _simulation.save("nvs.json", json.dumps(self._namespaces))

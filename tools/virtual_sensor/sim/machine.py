@@ -1,13 +1,13 @@
 """
 `machine` of an ESP32, as far as a sensor uses it.
 
-Resets end the process; tools/virtual_sensor/sensor.py starts it again with the cause noted. An output keeps its
-level and tells the chip that is wired to it; an input reads /.world/pin<number> if there is one, and
-interrupts only while something else holds up everything: otherwise whoever waits can look as well. The file
-is looked at once in a millisecond of the processor's time, because a fast scene asks far more often.
+A reset ends the process; tools/virtual_sensor/sensor.py starts it again with that cause. An output keeps its
+level and passes it to the chip that is connected to it. An input reads /.world/pin<number> if that file exists;
+its interrupt fires only while a call blocks all tasks, because otherwise a task can poll the pin. The file is
+read at most once in a millisecond of processor time, because a fast scene polls far more often.
 
-In all these modules a parameter that begins with "_" may be given by position only, as in
-the real ones; MicroPython has no syntax for that.
+In all these modules a parameter that begins with "_" is positional-only, as in the real ones;
+MicroPython has no syntax for that.
 """
 
 import binascii
@@ -22,7 +22,7 @@ WDT_RESET = 3
 DEEPSLEEP_RESET = 4
 SOFT_RESET = 5
 
-# A crash of the chip and machine.reset() look the same from here, as on the real port.
+# A crash of the chip and machine.reset() have the same cause, as on the real port.
 _cause = {
     "PWRON": PWRON_RESET,
     "HARD": HARD_RESET,
@@ -35,16 +35,16 @@ _clock_hz = 160000000
 
 
 def reset():
-    _simulation.end("HARD")
+    _simulation.reset("HARD")
 
 
 def soft_reset():
-    _simulation.end("SOFT")
+    _simulation.reset("SOFT")
 
 
 def deepsleep(_time_ms=0):
-    _simulation.note("sleep_ms", str(_time_ms))
-    _simulation.end("DEEPSLEEP")
+    _simulation.save("sleep_ms", str(_time_ms))
+    _simulation.reset("DEEPSLEEP")
 
 
 def lightsleep(_time_ms=0):
@@ -93,13 +93,13 @@ class RTC:
     def memory(self, _data=None):
         if _data is None:
             try:
-                with open(_simulation.HERE + "rtc", "rb") as file:
+                with open(_simulation.FOLDER + "rtc", "rb") as file:
                     return file.read()
             except OSError:
                 return b""
         if len(_data) > 2048:
             raise ValueError("buffer too long")
-        _simulation.note("rtc", bytes(_data))
+        _simulation.save("rtc", bytes(_data))
         return None
 
 
@@ -117,7 +117,7 @@ class Pin:
             raise ValueError("invalid pin")
         self._id = _id
         self._level = 1 if pull == Pin.PULL_UP else 0
-        self._seen = (0, self._level)  # when the file was looked at, and what it said
+        self._file = (0, self._level)  # when the file was read, and its level
         self.init(mode, pull, value=value, drive=drive, alt=alt)
 
     def init(self, mode=-1, pull=-1, *, value=None, drive=None, alt=None):
@@ -126,16 +126,16 @@ class Pin:
             self._set(1 if value else 0)
 
     def irq(self, handler=None, trigger=IRQ_FALLING | IRQ_RISING, *, priority=1, wake=None, hard=False):
-        seen = [self.value()]
+        last = [self.value()]
 
-        def look():
+        def check():
             level = self.value()
-            if level != seen[0]:
-                seen[0] = level
+            if level != last[0]:
+                last[0] = level
                 if trigger & (Pin.IRQ_RISING if level else Pin.IRQ_FALLING):
                     handler(self)
 
-        _simulation.pins.append(look)
+        _simulation.interrupts.append(check)
 
     def value(self, _x=None):
         if _x is not None:
@@ -143,10 +143,10 @@ class Pin:
             return None
         if self._mode == Pin.IN:
             now_us = utime.ticks_us()
-            if utime.ticks_diff(now_us, self._seen[0]) >= 1000:
-                level = int(_simulation.noted("pin%d" % self._id) or self._level)  # empty: it is being written
-                self._seen = (now_us, level)
-            return self._seen[1]
+            if utime.ticks_diff(now_us, self._file[0]) >= 1000:
+                level = int(_simulation.load("pin%d" % self._id) or self._level)  # empty while it is being written
+                self._file = (now_us, level)
+            return self._file[1]
         return self._level
 
     def __call__(self, _x=None):
@@ -163,12 +163,12 @@ class Pin:
 
     def _set(self, level):
         self._level = level
-        if self._id in _simulation.wires:
-            _simulation.wires[self._id](level)
+        if self._id in _simulation.output_listeners:
+            _simulation.output_listeners[self._id](level)
 
 
 def __getattr__(name):
-    # apart, because every name takes the sensor's heap
+    # Imported at the first use, because every name takes the sensor's heap.
     if name in ("PWM", "ADC", "Timer"):
         import _machine_pwm_adc_timer
 

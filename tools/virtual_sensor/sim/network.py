@@ -1,9 +1,8 @@
 """
-`network` of an ESP32: a station and a wired port, in the made-up world.
+`network` of an ESP32: a station and a wired port.
 
-Connecting takes a while, needs an access point of that name in the scene (see
-tools/virtual_sensor/air_file.py: the sensor's own network is put into it) and fails while /.world/no_wifi
-exists. Once connected, sockets are the machine's own.
+Connecting takes some time, needs an access point of that name in the scene (tools/virtual_sensor/air_file.py
+adds the sensor's own network) and fails while /.world/no_wifi exists. Sockets are the computer's own.
 """
 
 import random
@@ -12,8 +11,7 @@ import time
 import _simulation
 import machine
 
-# No more than the firmware needs: every name takes the sensor's heap here. PHY_LAN8720 and the
-# numbers are the real ones.
+# Only the names that the firmware needs, because each takes the sensor's heap. The values are the real ones.
 STAT_IDLE = 1000
 STAT_CONNECTING = 1001
 STAT_GOT_IP = 1010
@@ -22,8 +20,8 @@ STAT_WRONG_PASSWORD = 202
 STAT_BEACON_TIMEOUT = 200
 PHY_LAN8720 = 1
 
-_SCAN_MS = 1700  # 13 channels, 120 ms each, and the way back
-_CONNECT_MS = 900  # association, handshake and DHCP with a kept lease
+_SCAN_MS = 1700  # 13 channels, 120 ms each, and the return to the first one
+_CONNECT_MS = 900  # association, handshake and DHCP with an existing lease
 _ADDRESS = ("192.0.2.10", "255.255.255.0", "192.0.2.1", "192.0.2.1")
 
 
@@ -33,20 +31,20 @@ class WLAN:
     PM_NONE = 0
     PM_PERFORMANCE = 1
 
-    _stations = {}  # like the original, which has one object for each interface
+    _stations = {}  # one object for each interface, as in the original
 
     def __new__(cls, _interface_id=0):
         if _interface_id not in (WLAN.IF_STA, WLAN.IF_AP):
             raise ValueError("invalid WLAN interface identifier")
-        one = cls._stations.get(_interface_id)
-        if one is None:
-            one = cls._stations[_interface_id] = object.__new__(cls)
-            one._active = False
-            one._joined = None  # (ssid, bssid, rssi_dbm) of the network it is in
-            one._ready_us = 0  # when the connection is there
-            one._status = STAT_IDLE
-            one._settings = {"pm": WLAN.PM_PERFORMANCE, "reconnects": -1, "txpower": 20, "channel": 1}
-        return one
+        wlan = cls._stations.get(_interface_id)
+        if wlan is None:
+            wlan = cls._stations[_interface_id] = object.__new__(cls)
+            wlan._active = False
+            wlan._joined = None  # (ssid, bssid, rssi_dbm) of the connected network
+            wlan._ready_us = 0  # when connecting ends
+            wlan._status = STAT_IDLE
+            wlan._settings = {"pm": WLAN.PM_PERFORMANCE, "reconnects": -1, "txpower": 20, "channel": 1}
+        return wlan
 
     def active(self, _is_active=None):
         if _is_active is None:
@@ -54,25 +52,25 @@ class WLAN:
         if not _is_active:
             self._leave(STAT_IDLE)
         self._active = bool(_is_active)
-        _simulation.wifi_started = any(one._active for one in WLAN._stations.values())
+        _simulation.wifi_started = any(wlan._active for wlan in WLAN._stations.values())
         return None
 
     def connect(self, _ssid=None, _password=None, *, bssid=None):
-        self._need_active("Wifi Internal Error")
+        self._require_active("Wifi Internal Error")
         self._leave(STAT_CONNECTING)
         _simulation.wifi_busy = True
         self._ready_us = _simulation.now_us() + _CONNECT_MS * 1000
-        self._wanted = _ssid if isinstance(_ssid, bytes) else (_ssid or "").encode(), _password or "", bssid
+        self._target = _ssid if isinstance(_ssid, bytes) else (_ssid or "").encode(), _password or "", bssid
 
     def disconnect(self):
         self._leave(STAT_IDLE)
 
     def isconnected(self):
-        self._proceed()
+        self._update()
         return self._status == STAT_GOT_IP
 
     def status(self, _param=None):
-        self._proceed()
+        self._update()
         if _param is None:
             return self._status
         if _param != "rssi":
@@ -82,16 +80,16 @@ class WLAN:
         return self._joined[2] + random.randrange(5) - 2
 
     def scan(self):
-        self._need_active("STA must be active")
+        self._require_active("STA must be active")
         if _simulation.wifi_busy and self._status != STAT_GOT_IP:
             raise OSError("Wifi Busy")
         time.sleep_ms(_SCAN_MS)
         _simulation.wifi_freed_us = _simulation.now_us()
-        found = []
+        rows = []
         for ssid, length, bssid, channel, rssi_dbm, security in _simulation.air().rows("access_points"):
             if random.randrange(20):  # a scan misses some
-                found.append((ssid[:length], bssid, channel, rssi_dbm + random.randrange(7) - 3, security, False))
-        return sorted(found, key=lambda one: -one[3])
+                rows.append((ssid[:length], bssid, channel, rssi_dbm + random.randrange(7) - 3, security, False))
+        return sorted(rows, key=lambda row: -row[3])
 
     def config(self, _param=None, **settings):
         if _param is not None:
@@ -118,9 +116,9 @@ class WLAN:
             return None
         return _ADDRESS[:2] if self.isconnected() else ("0.0.0.0", "0.0.0.0")
 
-    def _need_active(self, why):
+    def _require_active(self, message):
         if not self._active:
-            raise OSError(why)
+            raise OSError(message)
 
     def _leave(self, status):
         if _simulation.wifi_busy:
@@ -129,20 +127,20 @@ class WLAN:
         self._joined = None
         self._status = status
 
-    def _proceed(self):
-        """Let the connection come about, or break."""
+    def _update(self):
+        """Finish connecting, or lose the connection, if that is due."""
         if self._status == STAT_GOT_IP and _simulation.exists("no_wifi"):
             self._leave(STAT_BEACON_TIMEOUT)
         if self._status != STAT_CONNECTING or _simulation.now_us() < self._ready_us:
             return
-        ssid, password, bssid = self._wanted
+        ssid, password, bssid = self._target
         for name, length, address, _channel, rssi_dbm, security in _simulation.air().rows("access_points"):
             if (
                 name[:length] == ssid
                 and (bssid is None or bytes(bssid) == address)
                 and not _simulation.exists("no_wifi")
             ):
-                wrong = security and password != _simulation.noted("wifi_password", password)
+                wrong = security and password != _simulation.load("wifi_password", password)
                 if wrong:
                     break
                 self._joined = (ssid, address, rssi_dbm)
@@ -154,7 +152,7 @@ class WLAN:
 
 
 class LAN:
-    # The arguments are those of the ESP32's port; the type stubs have another port's.
+    # The parameters of the ESP32's port; the type stubs have those of another port.
     def __init__(
         self,
         id=None,

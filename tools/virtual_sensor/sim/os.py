@@ -1,4 +1,4 @@
-"""`os` of an ESP32: what the computer's lacks and mpremote, rshell or the firmware ask for."""
+"""`os` of an ESP32: adds what the Unix port lacks and mpremote, rshell or the firmware need."""
 
 from collections import namedtuple
 

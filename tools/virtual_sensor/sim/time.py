@@ -1,10 +1,10 @@
-"""`time` as an ESP32 has it, in scene time: the clock starts at 2000-01-01 and nothing sets it."""
+"""`time` of an ESP32, in scene time: the clock starts at 2000-01-01 and nothing sets it."""
 
 import _simulation
 import utime
 from utime import ticks_add, ticks_diff  # noqa: F401
 
-_EPOCH_2000_S = 946684800  # of the Unix epoch that utime counts from
+_EPOCH_2000_S = 946684800  # in the Unix epoch, which utime uses
 
 
 def ticks_ms():
