@@ -11,6 +11,7 @@ from server import vault as vault_
 from server.config import Settings
 from server.models import User
 from server.services.findings.pseudonyms import Pseudonyms
+from server.services.people import accounts
 from server.services.places import imports, restrooms
 from server.services.sensors import enrolment
 from tests.support import restroom_files
@@ -61,10 +62,20 @@ def hall(session):
     return restrooms.add_restroom(session, facility, "Women's", name_en="Women's", block="women", stalls=4)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def real_hasher():
+    """Hash passwords with the least work, because argon2's real cost would fill most of the time; return the real one."""
+    real = accounts._hasher()
+    with pytest.MonkeyPatch.context() as patch:
+        cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+        patch.setattr(accounts, "_hasher", lambda: cheap)
+        yield real
+
+
 @pytest.fixture(scope="session")
-def hashed():
-    """The hash of "correct horse battery", made once: argon2 is slow on purpose."""
-    return PasswordHasher().hash("correct horse battery")
+def hashed(real_hasher):
+    """The hash of "correct horse battery"."""
+    return accounts._hasher().hash("correct horse battery")
 
 
 @pytest.fixture

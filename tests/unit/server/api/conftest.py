@@ -6,7 +6,14 @@ from sqlalchemy import select
 from server.models import Facility, User, UserPlace
 from server.services.people import accounts, tokens
 from server.services.places import restrooms
-from tests.unit.server.web.conftest import app, compiled_templates, room, say  # noqa: F401
+from tests.unit.server.web.conftest import (  # noqa: F401
+    app,
+    compiled_templates,
+    demo_installation,
+    room,
+    say,
+    settings,
+)
 
 BASE = "/api/v1"
 

@@ -27,6 +27,10 @@ def test_the_password_is_kept_as_argon2id_only(session, kim):
     assert kim.password_hash.startswith("$argon2id$")
 
 
+def test_a_hash_costs_what_rfc_9106_recommends_for_little_memory(real_hasher):
+    assert (real_hasher.time_cost, real_hasher.memory_cost, real_hasher.parallelism) == (3, 64 * 1024, 4)
+
+
 def test_the_first_administrator_is_made_once_and_has_to_choose_a_password(session):
     login, once = accounts.create_first_admin(session)
     admin = accounts.authenticate(session, login, once)

@@ -1,10 +1,14 @@
 """The application with invented places, and people who are signed in."""
 
+import shutil
+
 import pytest
 from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import select
 
-from server import create_app, demo
+from server import create_app, db, demo
+from server import vault as vault_
+from server.config import Settings
 from server.models import Restroom, User
 from server.services.inspecting import checklists, inspections
 from tests.support.sensors_say import SensorsSay
@@ -18,15 +22,31 @@ def compiled_templates(tmp_path_factory):
     return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
 
 
+@pytest.fixture(scope="session")
+def demo_installation(tmp_path_factory, empty_database):
+    """A data folder with the demo's places and sensors."""
+    folder = tmp_path_factory.mktemp("demo")
+    shutil.copy(empty_database, folder / "ansim.db")
+    settings = Settings(data=folder)
+    sessions = db.open_sessions(settings.url())
+    with sessions.begin() as session:
+        demo.fill(session, vault_.open_vault(settings))
+    sessions.engine.dispose()
+    return folder
+
+
+@pytest.fixture
+def settings(tmp_path, demo_installation):
+    shutil.copytree(demo_installation, tmp_path, dirs_exist_ok=True)
+    return Settings(data=tmp_path)
+
+
 @pytest.fixture
 def app(settings, compiled_templates):
-    made = create_app(settings)
-    made.jinja_env.bytecode_cache = compiled_templates
-    sessions = made.extensions["sessions"]
-    with sessions.begin() as session:
-        demo.fill(session, made.extensions["vault"])
-    yield made
-    sessions.engine.dispose()
+    app = create_app(settings)
+    app.jinja_env.bytecode_cache = compiled_templates
+    yield app
+    app.extensions["sessions"].engine.dispose()
 
 
 @pytest.fixture
