@@ -1,1 +1,1 @@
-"""Traffic for the detectors: recorded, generated and played back."""
+"""Recorded and generated traffic, and its playback to the detectors."""

@@ -1,23 +1,37 @@
-"""The parts of a scene that are not frames: Bluetooth LE advertisers and analogue senders."""
+"""The parts of a scene that are not Wi-Fi frames: Bluetooth LE advertisers and analogue senders."""
 
-from collections import namedtuple
+import random
+from collections.abc import Iterable
+from typing import NamedTuple
 
-# One Bluetooth LE advertiser.
-# address      six bytes
-# address_type 0 public, 1 random
-# payload      0..31 bytes of advertising data
-# name         as given, for people; it is in the payload too
-Beacon = namedtuple("Beacon", ("address", "address_type", "rssi_dbm", "payload", "interval_ms", "name"))
 
-# One sender whose energy an nRF24 notices, such as an analogue video sender.
-# duty  0..1, share of looks at which its channels are busy
-Analogue = namedtuple("Analogue", ("centre_mhz", "width_mhz", "duty", "start_s", "end_s"))
+class Beacon(NamedTuple):
+    """One Bluetooth LE advertiser."""
 
-COMPLETE_NAME = 0x09
+    address: bytes  # 6 bytes
+    address_type: int  # 0 public, 1 random
+    rssi_dbm: int
+    payload: bytes  # 0..31 bytes of advertising data
+    interval_ms: int
+    name: str  # for people; the payload has it too
+
+
+class Analogue(NamedTuple):
+    """One sender whose energy an nRF24 detects, such as an analogue video sender."""
+
+    centre_mhz: float
+    width_mhz: float
+    duty: float  # 0..1, share of measurements in which its channels are busy
+    start_s: float
+    end_s: float
+
+
+COMPLETE_NAME = 0x09  # field type of an advertisement
+FIRST_MHZ, CHANNELS = 2400, 126  # of the nRF24
 
 
 def ble_payload(adv_hex: str, name: str) -> bytes:
-    """Advertising data from hex, with the name appended as its own field unless it is empty. Raises ValueError."""
+    """Return advertising data from hex digits, with a name appended as its own field unless empty. Raises ValueError."""
     payload = bytes.fromhex(adv_hex)
     if name:
         encoded = name.encode()
@@ -25,15 +39,15 @@ def ble_payload(adv_hex: str, name: str) -> bytes:
     return payload
 
 
-def busy_channels(analogue, at_s, sweeps, random_) -> list:
-    """126 counts for a Spectrum observation: how many of `sweeps` looks found power on each 1 MHz channel from 2400 MHz."""
-    busy = [0] * 126
-    for one in analogue:
-        if not one.start_s <= at_s < one.end_s:
+def busy_channels(analogue: Iterable[Analogue], at_s: float, sweeps: int, random_: random.Random) -> list[int]:
+    """Return 126 counts for a Spectrum observation: how many of `sweeps` measurements found each 1 MHz channel busy."""
+    busy = [0] * CHANNELS
+    for sender in analogue:
+        if not sender.start_s <= at_s < sender.end_s:
             continue
-        low, high = one.centre_mhz - one.width_mhz / 2, one.centre_mhz + one.width_mhz / 2
-        for channel in range(126):
-            if low <= 2400 + channel <= high:
-                heard = sum(random_.random() < one.duty for _ in range(sweeps))
-                busy[channel] = max(busy[channel], heard)
+        low, high = sender.centre_mhz - sender.width_mhz / 2, sender.centre_mhz + sender.width_mhz / 2
+        for channel in range(CHANNELS):
+            if low <= FIRST_MHZ + channel <= high:
+                count = sum(random_.random() < sender.duty for _ in range(sweeps))
+                busy[channel] = max(busy[channel], count)
     return busy

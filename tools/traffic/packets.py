@@ -1,4 +1,11 @@
-"""What the generated traffic of tools/traffic/patterns.py is put together from; each yields (t_s, up, mpdu_len)."""
+"""
+Building blocks of the generated traffic in tools/traffic/patterns.py.
+
+A packet is (t_s, up, mpdu_len), as patterns.frames() describes it.
+"""
+
+import random
+from collections.abc import Iterator
 
 IP_TO_MPDU_BYTES = 54  # 24 header + 2 QoS + 8 CCMP + 8 LLC/SNAP + 8 MIC + 4 FCS
 LONGEST_MPDU = 1500 + IP_TO_MPDU_BYTES
@@ -8,35 +15,41 @@ PACKET_GAP_S = 0.0006  # between the packets of one video frame
 
 CBR, VBR = "cbr", "vbr"
 
+Packet = tuple[float, int, int]
 
-def packets(t_s, up, size_bytes, mtu):
-    """Split a piece of data into IP packets, as MPDUs that follow each other."""
+
+def packets(t_s: float, up: int, size_bytes: float, mtu: int) -> Iterator[Packet]:
+    """Split data into IP packets; yield them as MPDUs, one after the other."""
     overhead = 40
     while size_bytes > 0:
-        part = min(size_bytes, mtu - overhead)
-        yield t_s, up, part + overhead + IP_TO_MPDU_BYTES
-        size_bytes -= part
+        payload_bytes = min(size_bytes, mtu - overhead)
+        yield t_s, up, payload_bytes + overhead + IP_TO_MPDU_BYTES
+        size_bytes -= payload_bytes
         t_s += PACKET_GAP_S
 
 
-def frame_sizes(random_, kbps, fps, gop_s, key_ratio, rate):
-    """Bytes of one video frame after another: key frames, and for VBR a scene that is now busy, now still."""
+def frame_sizes(
+    random_: random.Random, kbps: float, fps: float, gop_s: float, key_ratio: float, rate: str
+) -> Iterator[int]:
+    """Yield the sizes in bytes of successive video frames, with key frames; with VBR the activity of the scene varies."""
     mean = kbps * 125 / fps
-    every = max(1, round(gop_s * fps))
-    other = mean * every / (key_ratio + every - 1)
+    gop_frames = max(1, round(gop_s * fps))
+    other = mean * gop_frames / (key_ratio + gop_frames - 1)
     activity = 1.0
     number = 0
     while True:
         if rate == VBR:
             activity += (1.0 - activity) * 0.02 + random_.gauss(0, 0.06)
             activity = min(2.5, max(0.4, activity))
-        size = other * (key_ratio if number % every == 0 else activity)
+        size = other * (key_ratio if number % gop_frames == 0 else activity)
         yield max(60, int(size * random_.lognormvariate(0, 0.06 if rate == CBR else 0.18)))
         number += 1
 
 
-def periodic(random_, every_s, bytes_each, up, start_s=0.0, jitter_s=0.001):
-    """One packet of about the same size again and again."""
+def periodic(
+    random_: random.Random, every_s: float, bytes_each: float, up: int, start_s: float = 0.0, jitter_s: float = 0.001
+) -> Iterator[Packet]:
+    """Yield packets of similar size at regular intervals, for ever."""
     number = 0
     while True:
         t_s = start_s + number * every_s + random_.random() * min(jitter_s, every_s / 2)
@@ -44,24 +57,24 @@ def periodic(random_, every_s, bytes_each, up, start_s=0.0, jitter_s=0.001):
         number += 1
 
 
-def tcp_transfer(start_s, up, total_bytes, kbps, random_):
-    """A TCP transfer: full segments in bursts, an ACK for every second one."""
+def tcp_transfer(start_s: float, up: int, total_bytes: float, kbps: float, random_: random.Random) -> Iterator[Packet]:
+    """Yield a TCP transfer: full segments in bursts, an ACK for every second one."""
     t_s = start_s
     sent = 0
     step_s = LONGEST_MPDU * 8 / (kbps * 1000)
     while total_bytes > 0:
-        part = min(1460, total_bytes)
-        yield t_s, up, int(part) + 40 + IP_TO_MPDU_BYTES
-        total_bytes -= part
+        payload_bytes = min(1460, total_bytes)
+        yield t_s, up, int(payload_bytes) + 40 + IP_TO_MPDU_BYTES
+        total_bytes -= payload_bytes
         sent += 1
         if sent % 2 == 0:
             yield t_s + step_s * 0.15, 1 - up, TCP_ACK_MPDU
-        # Segments leave in trains of about ten, and now and then the window shrinks.
+        # Segments are sent in trains of about ten; occasionally the window shrinks.
         t_s += step_s * 0.3 if sent % 10 else step_s * (7.3 + random_.expovariate(4))
 
 
-def call_video(random_, kbps, fps, up):
-    """Real-time video follows the network's estimate of itself: the rate wanders and drops."""
+def call_video(random_: random.Random, kbps: float, fps: float, up: int) -> Iterator[Packet]:
+    """Yield the video of a call: its rate follows the estimated bandwidth, so it drifts and drops."""
     factor = 0.4
     number = 0
     free_s = 0.0

@@ -1,20 +1,21 @@
 """
-Generated traffic: what a camera, a call or a lamp might send, made by a seeded random generator.
+Generated traffic: packets as a camera, a call or a lamp might send them, from a seeded random generator.
 
     for t_s, up, mpdu_len in patterns.frames({"kind": "camera", "kbps": 600}, seed=1): ...
 
-Nothing in here was recorded. The shapes follow what is known of such devices (frame rates,
-key frames, packet sizes, who answers whom); they are for demonstrations, tests and crowded
-scenes, and say nothing about how well real devices are told apart: tools/evaluate.py does
-that on recordings.
+Nothing here was recorded. The shapes follow what is known of such devices (frame rates, key frames,
+packet sizes, acknowledgements). They serve demonstrations, tests and crowded scenes, and do not show how
+well real devices are told apart: tools/evaluate.py measures that on recordings.
 
-A pattern is a JSON object with "kind" and any of that kind's numbers; KINDS lists them all
-with their limits and defaults. "duration_s" ends it, otherwise it goes on for ever.
+A pattern is a JSON object with "kind" and any of that kind's numbers; KINDS lists them with their limits
+and defaults. "duration_s" ends it; without it the pattern never ends.
 """
 
 import heapq
 import itertools
 import random
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from ansim import schema
 from tools.traffic.packets import (
@@ -23,6 +24,7 @@ from tools.traffic.packets import (
     PACKET_GAP_S,
     TCP_ACK_MPDU,
     VBR,
+    Packet,
     call_video,
     frame_sizes,
     packets,
@@ -32,32 +34,32 @@ from tools.traffic.packets import (
 
 TCP, UDP, NONE = "tcp", "udp", "none"
 
-# kind -> {name: (smallest, biggest, default)}, or {name: (choice, ...)} whose first is the default
+# kind -> {name: (minimum, maximum, default)}, or {name: (choice, ...)} of which the first is the default
 _VIDEO = {
     "kbps": (10, 20000, 800),
     "fps": (1, 60, 15),
-    "gop_s": (0.2, 20, 2),  # key frame to key frame
-    "key_ratio": (1, 30, 6),  # size of a key frame over that of another frame
+    "gop_s": (0.2, 20, 2),  # interval of key frames
+    "key_ratio": (1, 30, 6),  # size of a key frame relative to other frames
     "mtu": (200, 1500, 1500),  # longest IP packet
     "rate": (VBR, CBR),
-    "acks": (TCP, UDP, NONE),  # what comes back: TCP ACKs, a report each second, nothing
+    "acks": (TCP, UDP, NONE),  # from the receiver: TCP ACKs, a report each second, or nothing
     "audio_kbps": (0, 512, 0),
 }
 KINDS = {
     "camera": _VIDEO,
-    # UDP cameras of the PPPP family (their app reaches them through a hole in the NAT)
+    # UDP cameras of the PPPP family, which their app reaches by NAT hole punching
     "camera_pppp": {**_VIDEO, "kbps": (10, 20000, 400), "acks": (UDP, TCP, NONE), "mtu": (200, 1060, 1060)},
     "camera_idle": {"keepalive_s": (1, 300, 20)},
-    # wakes on movement, sends a clip, sleeps
+    # a camera that wakes on movement, sends a clip and sleeps
     "camera_clips": {**_VIDEO, "clip_s": (2, 600, 12), "every_s": (5, 3600, 60)},
-    # pictures of about the same size, one after the other, as simple camera boards send them
+    # single pictures of similar size, as simple camera boards send them
     "camera_mjpeg": {
         "fps": (0.2, 60, 12),
         "picture_kb": (1, 500, 8),
         "mtu": (200, 1500, 1500),
         "acks": (TCP, UDP, NONE),
     },
-    # uploads its video in pieces
+    # a camera that uploads its video in pieces
     "camera_pieces": {"kbps": (10, 20000, 600), "piece_s": (0.5, 30, 2), "speed_kbps": (100, 50000, 6000)},
     "call": {"up_kbps": (10, 8000, 600), "down_kbps": (10, 8000, 600), "fps": (1, 60, 24)},
     "call_one_way": {"kbps": (10, 8000, 600), "fps": (1, 60, 24)},
@@ -68,18 +70,18 @@ KINDS = {
     "audio_download": {"kbps": (16, 2000, 160)},
     "upload": {"kbps": (50, 50000, 4000), "total_mb": (0.1, 100000, 1000)},
     "photo_backup": {"kbps": (50, 50000, 4000), "photo_mb": (0.1, 100, 3), "every_s": (0, 600, 5)},
-    # paced datagrams of one size, as newer apps and browsers upload
+    # an upload of paced datagrams of one size, as newer apps and browsers make it
     "quic_upload": {"kbps": (50, 50000, 3000)},
-    # files to a network drive: blocks, each asked for and answered
+    # files copied to a network drive: blocks, each requested and acknowledged
     "drive_backup": {"kbps": (50, 50000, 10000)},
-    # a screen sent to a television: bursts when something moves
+    # a screen mirrored to a television: bursts on movement
     "screen_mirror": {"kbps": (100, 20000, 5000), "fps": (1, 60, 60)},
-    # a talk with slides: still pictures, bursts when they change, a voice
+    # a presentation: still slides, bursts when they change, and a voice
     "screen_share": {"kbps": (50, 8000, 600), "fps": (1, 60, 10)},
     "iot": {"every_s": (0.5, 3600, 10)},
     "game": {"up_kbps": (5, 500, 40), "down_kbps": (5, 2000, 120)},
 }
-# what a phone or a laptop does; such devices make up their address
+# kinds that a phone or a laptop sends; such devices use a random address
 PHONES = (
     "call",
     "call_one_way",
@@ -93,50 +95,50 @@ PHONES = (
 )
 
 
-def check(spec, where="pattern") -> list:
-    """Return what is wrong with a pattern as a list of sentences; empty if nothing is."""
+def check(spec: Any, where: str = "pattern") -> list[str]:
+    """Return the problems of a pattern as sentences, an empty list if it is valid. `where` names it in them."""
     if type(spec) is not dict:
         return [f"{where} should be an object"]
     kind = spec.get("kind")
     if type(kind) is not str or kind not in KINDS:
         return [f"{where}.kind should be one of {', '.join(sorted(KINDS))}"]
-    fields = {"kind": ("one_of", (kind,)), "duration_s?": ("nullable", ("number", 0.001, 1e7))}
+    fields: dict[str, tuple] = {"kind": ("one_of", (kind,)), "duration_s?": ("nullable", ("number", 0.001, 1e7))}
     for name, limits in KINDS[kind].items():
         fields[name + "?"] = ("one_of", limits) if type(limits[0]) is str else ("number", limits[0], limits[1])
     return schema.check(fields, spec, where)
 
 
-def frames(spec: dict, seed=0):
+def frames(spec: dict, seed: int | str = 0) -> Iterator[Packet]:
     """
-    Yield (t_s, up, mpdu_len) of a pattern in time order, the same for the same seed.
+    Yield (t_s, up, mpdu_len) of a pattern in time order; the same seed gives the same frames.
 
     t_s       float, seconds from the start
     up        1 sent by the device, 0 sent to it
     mpdu_len  bytes, 1..65535
 
-    The pattern must have passed check(); ValueError otherwise.
+    Raises ValueError if the pattern does not pass check().
     """
     problems = check(spec)
     if problems:
         raise ValueError("; ".join(problems))
     numbers = {name: limits[0] if type(limits[0]) is str else limits[2] for name, limits in KINDS[spec["kind"]].items()}
     numbers.update((name, value) for name, value in spec.items() if name in numbers)
-    made = MAKERS[spec["kind"]](random.Random(f"{seed} {spec['kind']}"), **numbers)
+    generated = GENERATORS[spec["kind"]](random.Random(f"{seed} {spec['kind']}"), **numbers)
     end_s = spec.get("duration_s")
-    for frame in made:
+    for frame in generated:
         if end_s is not None and frame[0] >= end_s:
             return
         yield frame
 
 
 def _video(random_, kbps, fps, gop_s, key_ratio, mtu, rate, acks, audio_kbps, up=1, start_s=0.0):
-    """A video stream in one direction with what the other end answers."""
-    made = [_video_frames(random_, kbps, fps, gop_s, key_ratio, mtu, rate, acks, up, start_s)]
+    """Yield a video stream in one direction, and the receiver's acknowledgements."""
+    parts = [_video_frames(random_, kbps, fps, gop_s, key_ratio, mtu, rate, acks, up, start_s)]
     if audio_kbps:
-        made.append(periodic(random_, 0.04, audio_kbps * 125 * 0.04, up, start_s, 0.002))
+        parts.append(periodic(random_, 0.04, audio_kbps * 125 * 0.04, up, start_s, 0.002))
     if acks == UDP:
-        made.append(periodic(random_, 1.0, 60, 1 - up, start_s + 0.5, 0.05))
-    return heapq.merge(*made) if len(made) > 1 else made[0]
+        parts.append(periodic(random_, 1.0, 60, 1 - up, start_s + 0.5, 0.05))
+    return heapq.merge(*parts) if len(parts) > 1 else parts[0]
 
 
 def _video_frames(random_, kbps, fps, gop_s, key_ratio, mtu, rate, acks, up, start_s):
@@ -202,7 +204,7 @@ def _camera_clips(random_, clip_s, every_s, **video):
 
 
 def _call(random_, up_kbps, down_kbps, fps):
-    """Both ends send video and voice; a call's encoder has no regular key frames."""
+    """Yield a call: both ends send video and voice; the encoder makes no regular key frames."""
     return heapq.merge(
         call_video(random.Random(random_.random()), up_kbps, fps, 1),
         call_video(random.Random(random_.random()), down_kbps, fps, 0),
@@ -212,7 +214,7 @@ def _call(random_, up_kbps, down_kbps, fps):
 
 
 def _call_one_way(random_, kbps, fps):
-    """The other end has its camera off and says little."""
+    """Yield a call in which the other end has its camera off and speaks little."""
     return heapq.merge(
         call_video(random.Random(random_.random()), kbps, fps, 1),
         periodic(random.Random(random_.random()), 0.02, 80, 1),
@@ -297,7 +299,7 @@ def _screen_mirror(random_, kbps, fps):
 
 
 def _mirrored(random_, kbps, fps):
-    """Seven packets of a transport stream in each datagram, whatever is on the screen."""
+    """Yield datagrams of seven transport stream packets each; their number depends on the movement."""
     activity, free_s = 1.0, 0.0
     for number in itertools.count():
         if random_.random() < 0.01:
@@ -349,7 +351,7 @@ def _audio_download(random_, kbps):
     return _video_download(random_, kbps, 10)
 
 
-MAKERS = {
+GENERATORS: dict[str, Callable[..., Iterator[Packet]]] = {
     "camera": _video,
     "camera_pppp": _video,
     "camera_idle": _camera_idle,

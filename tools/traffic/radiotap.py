@@ -1,7 +1,7 @@
 """
-One radiotap frame of a capture, turned into a header record.
+Convert one radiotap frame of a capture into a header record.
 
-    record = header_record(frame, whole_bytes, time_us)      # bytes, or None if nobody needs it
+    record = header_record(frame, whole_bytes, time_us)      # bytes, or None if no detector needs it
 
 Source: radiotap.org (fields, alignment, chained present words); IEEE 802.11-2020 clause 9.2, 9.3.
 """
@@ -25,7 +25,7 @@ from ansim.frame_header import (
 )
 
 # (alignment, size) of the fields with bits 0..27 of a present word. Bit 28 is a list of
-# type-length-values whose size the word does not tell, so nothing behind it is looked at.
+# type-length-values whose size the word does not give, so the fields behind it are not read.
 FIELDS = (
     (8, 8),  # 0 TSFT
     (1, 1),  # 1 flags
@@ -53,7 +53,7 @@ FIELDS = (
     (2, 12),  # 23 HE
     (2, 12),
     (2, 6),  # 25
-    (1, 1),  # 26 zero-length PSDU: something was there that the radio could not read
+    (1, 1),  # 26 zero-length PSDU: a frame that the radio could not decode
     (2, 4),
 )
 BIT_FLAGS, BIT_RATE, BIT_CHANNEL, BIT_SIGNAL, BIT_MCS, BIT_AMPDU, BIT_VHT, BIT_HE, BIT_NO_PSDU = (
@@ -69,30 +69,33 @@ BIT_FLAGS, BIT_RATE, BIT_CHANNEL, BIT_SIGNAL, BIT_MCS, BIT_AMPDU, BIT_VHT, BIT_H
 )
 
 FLAG_FCS_AT_END = 0x10
-FLAG_PADDED = 0x20  # the radio put 2 bytes between header and body
+FLAG_PADDED = 0x20  # 2 bytes of padding between header and body
 FLAG_BAD_FCS = 0x40
 
-NO_CHANNEL = 6  # the channel of frames that do not tell theirs
-NO_SIGNAL_DBM = -60
-LAYOUTS_KEPT = 256
+DEFAULT_CHANNEL = 6  # of frames without a channel field
+DEFAULT_RSSI_DBM = -60  # of frames without a signal field
+MOST_LAYOUTS = 256  # cached
 FCS_BYTES = 4
 NO_ADDRESS = bytes(6)
+
+TYPE_CONTROL, TYPE_DATA, TYPE_EXTENSION = 1, 2, 3  # of a frame; management is 0
+BOTH_DS = FLAG_TO_DS | FLAG_FROM_DS
 
 _pack = struct.Struct(RECORD_FORMAT).pack
 _u16 = struct.Struct("<H").unpack_from
 _layouts = {}
 
 
-def header_record(frame, whole_bytes, time_us):
+def header_record(frame: bytes, whole_bytes: int, time_us: int) -> bytes | None:
     """
     Return the header record of a radiotap frame as bytes.
 
-    frame        bytes, as far as captured, radiotap header first
-    whole_bytes  how long the frame was on the air, radiotap header included
+    frame        bytes as captured, radiotap header first
+    whole_bytes  length of the frame on the air, radiotap header included
     time_us      0..2**32 - 1
 
-    None for what no detector reads or nobody can: bad FCS, 5 GHz, other control frames than
-    Block Ack, CTS and ACK, and frames too short for what they claim to be.
+    Returns None for frames that no detector uses or that cannot be read: bad FCS, 5 GHz, control frames
+    other than Block Ack, CTS and ACK, and frames shorter than their own header says.
     """
     if len(frame) < 8 or frame[0] != 0:
         return None
@@ -102,124 +105,74 @@ def header_record(frame, whole_bytes, time_us):
     layout = _layout(frame, start)
     if layout is None:
         return None
-    at_flags, at_rate, at_channel, at_signal, at_mcs, more, has_no_psdu = layout
+    flags_offset, rate_offset, channel_offset, signal_offset, mcs_offset, phy, has_no_psdu = layout
 
-    flags = frame[at_flags] if at_flags else 0
+    flags = frame[flags_offset] if flags_offset else 0
     if flags & FLAG_BAD_FCS:
         return None
-    channel = _channel(frame[at_channel] | frame[at_channel + 1] << 8) if at_channel else NO_CHANNEL
+    channel = _channel(frame[channel_offset] | frame[channel_offset + 1] << 8) if channel_offset else DEFAULT_CHANNEL
     if not channel:
         return None
-    rssi_dbm = NO_SIGNAL_DBM
-    if at_signal:
-        rssi_dbm = frame[at_signal] - (frame[at_signal] & 0x80) * 2
-    rate = frame[at_rate] & 0x7F if at_rate else 0
-    phy = more
-    if at_mcs:
-        rate = 0x80 | frame[at_mcs + 2] & 0x7F
-        if frame[at_mcs] & 1 and frame[at_mcs + 1] & 3 == 1:
+    rssi_dbm = DEFAULT_RSSI_DBM
+    if signal_offset:
+        rssi_dbm = frame[signal_offset] - (frame[signal_offset] & 0x80) * 2
+    rate = frame[rate_offset] & 0x7F if rate_offset else 0
+    if mcs_offset:
+        rate = 0x80 | frame[mcs_offset + 2] & 0x7F
+        if frame[mcs_offset] & 1 and frame[mcs_offset + 1] & 3 == 1:
             phy |= PHY_40MHZ
 
     size = len(frame) - start
     length = whole_bytes - start + (0 if flags & FLAG_FCS_AT_END else FCS_BYTES)
+    control = duration_us = sequence = extra = 0
+    addr1 = addr2 = addr3 = NO_ADDRESS
     if has_no_psdu:
-        kind = KIND_UNDECODABLE | phy
-        return _pack(
-            time_us,
-            max(0, min(length - FCS_BYTES, 65535)),
-            0,
-            0,
-            rssi_dbm,
-            channel,
-            rate,
-            kind,
-            NO_ADDRESS,
-            NO_ADDRESS,
-            NO_ADDRESS,
-            0,
-            0,
-        )
-    if size < 10 or not 10 <= length <= 65535:
-        return None
-    subtype = frame[start]
-    if subtype & 3:
-        return None
-    control, duration_us = _u16(frame, start)[0], _u16(frame, start + 2)[0]
-    addr1 = frame[start + 4 : start + 10]
-    of_type = subtype >> 2 & 3
-
-    if of_type == 1:
-        if subtype in (SUBTYPE_ACK, SUBTYPE_CTS):
-            return _pack(
-                time_us,
-                length,
-                control,
-                duration_us,
-                rssi_dbm,
-                channel,
-                rate,
-                KIND_CONTROL | phy,
-                addr1,
-                NO_ADDRESS,
-                NO_ADDRESS,
-                0,
-                0,
-            )
-        if subtype == SUBTYPE_BLOCK_ACK and size >= 16:
-            end = len(frame) - (FCS_BYTES if flags & FLAG_FCS_AT_END and len(frame) == whole_bytes else 0)
-            acked = int.from_bytes(frame[start + 20 : min(end, start + 52)], "little").bit_count()
-            return _pack(
-                time_us,
-                length,
-                control,
-                duration_us,
-                rssi_dbm,
-                channel,
-                rate,
-                KIND_CONTROL | phy,
-                addr1,
-                frame[start + 10 : start + 16],
-                NO_ADDRESS,
-                0,
-                acked,
-            )
-        return None
-    if of_type == 3 or size < 24:
-        return None
-
-    extra = 0
-    if of_type == 2:
-        header_bytes = 24
-        if control >> 8 & (FLAG_TO_DS | FLAG_FROM_DS) == FLAG_TO_DS | FLAG_FROM_DS:
-            header_bytes = 30
-        if subtype & 0x80:
-            if size >= header_bytes + 2:
-                extra = _u16(frame, start + header_bytes)[0]
-            header_bytes += 2
-        if flags & FLAG_PADDED and header_bytes & 3:
-            length -= 2
-        kind = KIND_DATA | phy
+        kind = KIND_UNDECODABLE
+        length = max(0, min(length - FCS_BYTES, 65535))
     else:
-        kind = KIND_MANAGEMENT | phy
+        if size < 10 or not 10 <= length <= 65535:
+            return None
+        subtype = frame[start]
+        if subtype & 3:
+            return None
+        control, duration_us = _u16(frame, start)[0], _u16(frame, start + 2)[0]
+        addr1 = frame[start + 4 : start + 10]
+        frame_type = subtype >> 2 & 3
+        if frame_type == TYPE_CONTROL:
+            kind = KIND_CONTROL
+            if subtype == SUBTYPE_BLOCK_ACK and size >= 16:
+                addr2 = frame[start + 10 : start + 16]
+                end = len(frame) - (FCS_BYTES if flags & FLAG_FCS_AT_END and len(frame) == whole_bytes else 0)
+                extra = int.from_bytes(frame[start + 20 : min(end, start + 52)], "little").bit_count()
+            elif subtype not in (SUBTYPE_ACK, SUBTYPE_CTS):
+                return None
+        elif frame_type == TYPE_EXTENSION or size < 24:
+            return None
+        else:
+            addr2, addr3 = frame[start + 10 : start + 16], frame[start + 16 : start + 22]
+            sequence = _u16(frame, start + 22)[0]
+            kind = KIND_MANAGEMENT
+            if frame_type == TYPE_DATA:
+                kind = KIND_DATA
+                header_bytes = 30 if control >> 8 & BOTH_DS == BOTH_DS else 24
+                if subtype & 0x80:
+                    if size >= header_bytes + 2:
+                        extra = _u16(frame, start + header_bytes)[0]  # QoS control
+                    header_bytes += 2
+                if flags & FLAG_PADDED and header_bytes & 3:
+                    length -= 2
     return _pack(
-        time_us,
-        length,
-        control,
-        duration_us,
-        rssi_dbm,
-        channel,
-        rate,
-        kind,
-        addr1,
-        frame[start + 10 : start + 16],
-        frame[start + 16 : start + 22],
-        _u16(frame, start + 22)[0],
-        extra,
+        *(time_us, length, control, duration_us, rssi_dbm, channel, rate, kind | phy),
+        *(addr1, addr2, addr3, sequence, extra),
     )
 
 
 def _layout(frame, header_bytes):
-    """Offsets of the fields that matter, from the present words; they are the same in most frames of a capture."""
+    """
+    Return the offsets of the used fields (0: absent), the PHY flags, and whether the frame has no PSDU.
+
+    They follow from the present words, which are the same in most frames of a capture, so they are cached.
+    """
     end = 8
     while frame[end - 1] & 0x80:
         end += 4
@@ -227,7 +180,7 @@ def _layout(frame, header_bytes):
             return None
     key = (frame[4:end], header_bytes)
     if key not in _layouts:
-        if len(_layouts) >= LAYOUTS_KEPT:
+        if len(_layouts) >= MOST_LAYOUTS:
             _layouts.clear()
         _layouts[key] = _read_layout(frame, end, header_bytes)
     return _layouts[key]
@@ -236,26 +189,26 @@ def _layout(frame, header_bytes):
 def _read_layout(frame, start, header_bytes):
     present = int.from_bytes(frame[4:8], "little")
     offsets = {}
-    at = start
+    offset = start
     for bit, (alignment, size) in enumerate(FIELDS):
         if not present >> bit & 1:
             continue
-        at += -at % alignment
-        if at + size > header_bytes:
+        offset += -offset % alignment
+        if offset + size > header_bytes:
             return None
-        offsets[bit] = at
-        at += size
+        offsets[bit] = offset
+        offset += size
     phy = 0
     if BIT_MCS in offsets or BIT_VHT in offsets or BIT_HE in offsets:
         phy |= PHY_HT
     if BIT_AMPDU in offsets:
         phy |= PHY_AGGREGATE
-    wanted = [offsets.get(bit, 0) for bit in (BIT_FLAGS, BIT_RATE, BIT_CHANNEL, BIT_SIGNAL, BIT_MCS)]
-    return (*wanted, phy, BIT_NO_PSDU in offsets)
+    used = [offsets.get(bit, 0) for bit in (BIT_FLAGS, BIT_RATE, BIT_CHANNEL, BIT_SIGNAL, BIT_MCS)]
+    return (*used, phy, BIT_NO_PSDU in offsets)
 
 
 def _channel(frequency_mhz):
-    """1..14, or 0 for another band."""
+    """Return the channel 1..14, 0 for another band."""
     if frequency_mhz == 2484:
         return 14
     number, rest = divmod(frequency_mhz - 2407, 5)

@@ -182,7 +182,7 @@ def test_time_never_goes_back():
         (made.section() + struct.pack("<II", 6, 0xFFFFFFFC) + bytes(64), "claims a block"),
         (made.section() + struct.pack("<II", 99, 0xFFFFFFFC) + bytes(64), "cut off"),
         (made.section() + struct.pack("<II", 6, 13) + bytes(64), "block of length 13"),
-        (made.section() + made.enhanced(1, made.radiotap() + made.data()), "does not describe"),
+        (made.section() + made.enhanced(1, made.radiotap() + made.data()), "does not define"),
         (made.section() + made.interface(linktype=1), "Ethernet"),
         (b"\n\r\r\n" + bytes(24), "byte-order magic"),
     ],
