@@ -49,9 +49,9 @@ def main(arguments=None) -> int:
         for settings, scene in _wanted(given, rows):
             folder = given.data / "sensors" / settings["device"]
             say = _prefixed(settings["device"])
-            air = air_file.compiled(scene, given.data / "scenes", given.seed, networks_of(settings))
-            more = {"speed": given.speed, "heap": given.heap, "image": given.image, "code": given.code}
-            sensors.append(VirtualSensor(settings, air, folder, say=say, **more))
+            air = air_file.compile_cached(scene, given.data / "scenes", given.seed, networks_of(settings))
+            more = {"speed": given.speed, "heap": given.heap, "flash_image": given.image, "code": given.code}
+            sensors.append(VirtualSensor(settings, air, folder, on_output=say, **more))
             sensors[-1].start()
             if stopping.is_set():
                 break
@@ -70,11 +70,11 @@ def start_sensor(settings, scene, folder, **options) -> VirtualSensor:
     settings  dict for ansim/settings.py; settings_for() makes one
     scene     path of a scene file, or a name in tools/scenes
     folder    its own, made if missing
-    options   of VirtualSensor: speed, heap, image, seed, say, environ
+    options   of VirtualSensor: speed, heap, flash_image, seed, on_output, environ
 
     Raises ToolError.
     """
-    air = air_file.compiled(scene_path(scene), Path(folder) / "scenes", options.get("seed", 0), networks_of(settings))
+    air = air_file.compile_cached(scene_path(scene), Path(folder) / "scenes", options.get("seed", 0), networks_of(settings))
     sensor = VirtualSensor(settings, air, folder, **options)
     sensor.start()
     return sensor

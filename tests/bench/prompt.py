@@ -54,7 +54,9 @@ def measure() -> dict:
         broker = brokers.mosquitto(folder, brokers.free_port(22800, 22890), tls="broker").start()
         server = Stamping(broker.port, ca=ca).start()
         settings = settings_for(DEVICE, KEY, port=broker.port, uplink="ethernet", broker="localhost", ca=ca.read_text())
-        sensor = VirtualSensor(settings, Scene(SMALL_SCENE), folder / "sensor", 1, code=IN_IMAGE, say=lambda _: None)
+        sensor = VirtualSensor(
+            settings, Scene(SMALL_SCENE), folder / "sensor", 1, code=IN_IMAGE, on_output=lambda _: None
+        )
         try:
             sensor.start()
             computing_ms = _computing_ms(sensor)

@@ -68,7 +68,7 @@ def running_site(site):
 def hears_a_camera(running_site, tmp_path):
     """The unchanged firmware on the real MicroPython, near a camera that starts to stream; five times as fast."""
     settings = settings_for("demo-1", running_site.keys["demo-1"], port=running_site.server.port, uplink="ethernet")
-    sensor = start_sensor(settings, "camera_station", tmp_path / "sensor", speed=5, say=lambda _line: None)
+    sensor = start_sensor(settings, "camera_station", tmp_path / "sensor", speed=5, on_output=lambda _line: None)
 
     def knows_the_time():
         with running_site.server.sessions() as session:

@@ -44,7 +44,9 @@ def sensor(tmp_path, broker):
     def start(scene=SILENCE, uplink="wifi", environ=None, speed=20, provision=True, **more):
         given = settings_for(DEVICE, KEY, port=broker.port, uplink=uplink, **more) if provision else None
         said = []
-        one = VirtualSensor(given, Scene(scene), tmp_path / "sensor", speed, "1M", environ=environ, say=said.append)
+        one = VirtualSensor(
+            given, Scene(scene), tmp_path / "sensor", speed, "1M", environ=environ, on_output=said.append
+        )
         one.said = said
         one.start()
         started.append(one)

@@ -43,7 +43,7 @@ class Board:
     def run(self, code: str, cause="PWRON", speed=50, heap="1M", seconds=20):
         """Run the code; return what it printed, each line read as JSON if it is."""
         (self.world / "code.py").write_text(textwrap.dedent(code))
-        build = code_image.built()
+        build = code_image.build()
         environ = {
             **os.environ,
             "SIM_FLASH": str(self.flash),

@@ -33,7 +33,7 @@ from tools.lib import arguments, errors
 from tools.lib.paths import TOOLS
 from tools.traffic import scene
 from tools.virtual_sensor import air_file, code_image
-from tools.virtual_sensor.sensor import micropython
+from tools.virtual_sensor.sensor import micropython_path
 
 SIM = TOOLS / "virtual_sensor" / "sim"
 FLASH_BYTES = 2 << 20  # the file partition of MicroPython's 4 MiB boards
@@ -140,7 +140,7 @@ class Board:
         if not self.starts:
             # A copy, because a program on the board may write and delete any file that it sees.
             shutil.rmtree(modules, ignore_errors=True)
-            shutil.copytree(code_image.built() / "tools" / "virtual_sensor" / "sim", modules)
+            shutil.copytree(code_image.build() / "tools" / "virtual_sensor" / "sim", modules)
         if not self.flash.exists():
             self.flash.write_bytes(b"\xff" * FLASH_BYTES)
         silence = self.world / "silence.json"
@@ -179,7 +179,7 @@ class Board:
         environ.pop("SIM_PROJECT", None)
         boot = str(SIM / "boot.py")
         self._process = subprocess.Popen(
-            [micropython(), "-X", f"heapsize={self._heap}", "-i", boot],
+            [micropython_path(), "-X", f"heapsize={self._heap}", "-i", boot],
             stdin=terminal,
             stdout=terminal,
             stderr=terminal,

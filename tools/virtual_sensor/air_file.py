@@ -1,19 +1,19 @@
 """
 Compile a scene into the file that a virtual sensor's radio reads (see sim/_simulation.py).
 
-    sim_air.compile_scene(scene.load("scenes/quiet.json"), "scene.air", networks=["demo"])
+    compile_scene(scene.load("scenes/quiet.json"), "scene.air", networks=["demo"])
 
-The sensor must find what its channel carries at a moment without reading the rest, in a few
-hundred bytes of memory: so the records lie channel by channel, with an index of 10 ms steps.
+The sensor must find the records of one channel at one moment with a few hundred bytes of memory, so the records
+are stored channel by channel, with an index in steps of 10 ms.
 
     offset  size
     0       8     "ANSIMAI1"
     8       4     duration in ms
-    12      2, 2  how many access points and advertisers
-    16      4, 4  where they begin
-    24      12 each of 14 channels: where its index and its records begin, and how many records
-    then    the rows, and for each channel in use its index (4 bytes a step: how many records
-            lie before it) and its records (ansim/frame_header.py)
+    12      2, 2  number of access points, number of advertisers
+    16      4, 4  offset of the access points, offset of the advertisers
+    24      12 for each of 14 channels: offset of its index, offset of its records, number of records
+    then    the rows, and for each channel in use its index (4 bytes a step: number of records before it)
+            and its records (ansim/frame_header.py)
 
 All numbers are little-endian.
 """
@@ -25,6 +25,7 @@ import shutil
 import struct
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from ansim.frame_header import CHANNEL, RECORD_BYTES
@@ -37,16 +38,16 @@ SLOT_US = 10_000
 CHANNELS = 14
 HEADER = struct.Struct("<8sIHHII")
 CHANNEL_ROW = struct.Struct("<III")
-AP_ROW = struct.Struct("<32sB6sBbB")
-BLE_ROW = struct.Struct("<6sBbB31sI")
+ACCESS_POINT_ROW = struct.Struct("<32sB6sBbB")
+ADVERTISER_ROW = struct.Struct("<6sBbB31sI")
 
-# Where the sensor's own network is put if the scene has none of that name.
+# The access point of the sensor's own network, if the scene has none of that name.
 OWN_BSSID, OWN_CHANNEL, OWN_DBM, OWN_SECURITY = bytes.fromhex("acde480200ff"), 1, -58, 3
 
 
-def compiled(path, folder, seed=0, networks=()) -> Path:
+def compile_cached(path: str | Path, folder: str | Path, seed: int = 0, networks: Iterable[str] = ()) -> Path:
     """
-    Compile a scene file into `folder` unless that was done before; return the result's path.
+    Compile a scene file into `folder`, unless it already has the same compilation; return its path.
 
     Raises ToolError if the scene cannot be used.
     """
@@ -66,35 +67,41 @@ def compiled(path, folder, seed=0, networks=()) -> Path:
     return target
 
 
-def compile_scene(scene, path, seed=0, networks=()) -> None:
+def compile_scene(scene: scenes.Scene, path: str | Path, seed: int = 0, networks: Iterable[str] = ()) -> None:
     """
-    Write a tools.traffic.scene.Scene as a file.
+    Write a scene as a compiled file.
 
-    networks  names of networks that must be there for the sensor to join
+    networks  names of networks that get an access point if the scene has none
     """
     duration_ms = int(scene.duration_s * 1000)
     access_points = _access_points(scene, networks)
-    beacons = [
-        BLE_ROW.pack(
-            one.address, one.address_type, one.rssi_dbm, len(one.payload), one.payload.ljust(31, b"\0"), one.interval_ms
+    advertisers = [
+        ADVERTISER_ROW.pack(
+            beacon.address,
+            beacon.address_type,
+            beacon.rssi_dbm,
+            len(beacon.payload),
+            beacon.payload.ljust(31, b"\0"),
+            beacon.interval_ms,
         )
-        for one in scene.ble
+        for beacon in scene.ble
     ]
     path = Path(path)
     unfinished = path.with_suffix(".new")
     with contextlib.ExitStack() as stack, open(unfinished, "wb") as file:
         channels = _sort_by_channel(scene, seed, stack)
-        aps_at = HEADER.size + CHANNELS * CHANNEL_ROW.size
-        beacons_at = aps_at + AP_ROW.size * len(access_points)
-        at = beacons_at + BLE_ROW.size * len(beacons)
+        access_points_at = HEADER.size + CHANNELS * CHANNEL_ROW.size
+        advertisers_at = access_points_at + ACCESS_POINT_ROW.size * len(access_points)
+        offset = advertisers_at + ADVERTISER_ROW.size * len(advertisers)
         rows = []
         for counts, _ in channels:
             total = counts[-1] if counts else 0
             index_bytes = 4 * len(counts) if counts else 0
-            rows.append(CHANNEL_ROW.pack(at, at + index_bytes, total))
-            at += index_bytes + total * RECORD_BYTES
-        file.write(HEADER.pack(MAGIC, duration_ms, len(access_points), len(beacons), aps_at, beacons_at))
-        for row in rows + access_points + beacons:
+            rows.append(CHANNEL_ROW.pack(offset, offset + index_bytes, total))
+            offset += index_bytes + total * RECORD_BYTES
+        sizes = (len(access_points), len(advertisers), access_points_at, advertisers_at)
+        file.write(HEADER.pack(MAGIC, duration_ms, *sizes))
+        for row in rows + access_points + advertisers:
             file.write(row)
         for counts, records in channels:
             if counts:
@@ -106,23 +113,34 @@ def compile_scene(scene, path, seed=0, networks=()) -> None:
 
 def _access_points(scene, networks):
     rows = []
-    names = {one.ssid for one in scene.access_points}
-    for one in scene.access_points:
-        ssid = one.ssid.encode()[:32]
-        rows.append(AP_ROW.pack(ssid.ljust(32, b"\0"), len(ssid), one.bssid, one.channel, one.rssi_dbm, one.security))
+    names = {access_point.ssid for access_point in scene.access_points}
+    for access_point in scene.access_points:
+        rows.append(
+            _access_point_row(
+                access_point.ssid,
+                access_point.bssid,
+                access_point.channel,
+                access_point.rssi_dbm,
+                access_point.security,
+            )
+        )
     for number, name in enumerate(sorted(set(networks) - names)):
-        ssid = name.encode()[:32]
         bssid = OWN_BSSID[:4] + bytes([number]) + OWN_BSSID[5:]
-        rows.append(AP_ROW.pack(ssid.ljust(32, b"\0"), len(ssid), bssid, OWN_CHANNEL, OWN_DBM, OWN_SECURITY))
+        rows.append(_access_point_row(name, bssid, OWN_CHANNEL, OWN_DBM, OWN_SECURITY))
     return rows
 
 
+def _access_point_row(name, bssid, channel, rssi_dbm, security):
+    ssid = name.encode()[:32]
+    return ACCESS_POINT_ROW.pack(ssid.ljust(32, b"\0"), len(ssid), bssid, channel, rssi_dbm, security)
+
+
 def _sort_by_channel(scene, seed, stack):
-    """Return [(counts before each step, file of records), ...] for channels 1..14; (None, None) where all is silent."""
+    """Return [(number of records before each step, file of records), ...] for channels 1..14; (None, None) if unused."""
     slots = int(scene.duration_s * 1_000_000) // SLOT_US + 2
     channels = [(None, None)] * CHANNELS
     with progress.bar("compiling the scene", scene.duration_s) as advance:
-        told_s = 0
+        shown_s = 0
         for time_us, record in scene.records(seed):
             number = record[CHANNEL] - 1
             if channels[number][0] is None:
@@ -130,9 +148,9 @@ def _sort_by_channel(scene, seed, stack):
             counts, records = channels[number]
             counts[time_us // SLOT_US + 1] += 1
             records.write(record)
-            if time_us // 1_000_000 > told_s:
-                advance(time_us // 1_000_000 - told_s)
-                told_s = time_us // 1_000_000
+            if time_us // 1_000_000 > shown_s:
+                advance(time_us // 1_000_000 - shown_s)
+                shown_s = time_us // 1_000_000
     for counts, _ in channels:
         if counts:
             for slot in range(1, slots):

@@ -1,13 +1,13 @@
 """
-The code of a virtual sensor, compiled as for a board: .mpy files of ansim/, firmware/ and tools/virtual_sensor/sim/.
+Compile the code of a virtual sensor: ansim/, firmware/ and tools/virtual_sensor/sim/ as .mpy files, as on a board.
 
-    folder = built()         # build/sim-<hash>, made if it is not there yet
+    folder = build()         # build/sim-<hash>, made if it does not exist yet
 
     <folder>/ansim, firmware, tools/virtual_sensor/sim    .mpy files
-    <folder>/code.romfs                    the same as one image, for code that runs in place
+    <folder>/code.romfs                                   the same as one image, for code that runs in place
 
-A board holds .mpy files too (tools/flash.py): they load faster and need less memory than
-source, of which the interpreter needs several times the size while it compiles.
+Boards get .mpy files too (tools/flash.py): they load faster than source and take less memory, because compiling
+takes several times the size of the source.
 """
 
 import hashlib
@@ -24,20 +24,20 @@ from tools.lib.errors import ToolError
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("ansim", "firmware", "tools/virtual_sensor/sim")
 IMAGE = "code.romfs"
-AS_SOURCE = ("firmware/main.py", "tools/virtual_sensor/sim/boot.py")  # they are run, not imported
+AS_SOURCE = ("firmware/main.py", "tools/virtual_sensor/sim/boot.py")  # run, not imported
 NOT_ON_BOARD = ("source", "native", "__pycache__")
 ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "i686": "x86", "armv7l": "armv7emsp"}
 KEEP_S = 24 * 3600
 BUILDS = "sim-"
 
 
-def built(folder=ROOT / "build") -> Path:
+def build(folder: Path = ROOT / "build") -> Path:
     """
-    Return the folder with everything a virtual sensor runs, compiled if a file has changed.
+    Return the folder with the code of a virtual sensor; compile it if a file has changed.
 
-    Raises ToolError, with the compiler's words, if a file does not compile.
+    Raises ToolError with the compiler's message if a file does not compile.
     """
-    files = [file for part in PARTS for file in sorted((ROOT / part).rglob("*")) if _is_wanted(file)]
+    files = [file for part in PARTS for file in sorted((ROOT / part).rglob("*")) if _is_code(file)]
     digest = hashlib.sha256(Path(__file__).read_bytes())
     for file in files:
         digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes())
@@ -52,7 +52,7 @@ def built(folder=ROOT / "build") -> Path:
                 list(pool.map(lambda file: _compile(file, unfinished), files))
             (unfinished / IMAGE).write_bytes(_image(unfinished))
             unfinished.rename(target)
-        except OSError:  # another process was faster
+        except OSError:  # another process built it meanwhile
             if not target.is_dir():
                 raise
         finally:
@@ -61,7 +61,7 @@ def built(folder=ROOT / "build") -> Path:
     return target
 
 
-def _is_wanted(file):
+def _is_code(file):
     return file.is_file() and not any(part in NOT_ON_BOARD for part in file.relative_to(ROOT).parts)
 
 
@@ -80,7 +80,7 @@ def _compile(file, folder):
         command[1:1] = ["-march=" + architecture]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode and not architecture and "viper" in done.stdout + done.stderr:
-        shutil.copyfile(file, target)  # no machine code for this computer: the firmware's plain Python takes over
+        shutil.copyfile(file, target)  # mpy-cross has no machine code for this computer: plain Python runs instead
     elif done.returncode:
         raise ToolError(f"{name} does not compile for MicroPython: {(done.stderr or done.stdout).strip()[-200:]}")
 
@@ -91,8 +91,8 @@ def _image(folder):
 
     image = VfsRomWriter()
 
-    def add(place):
-        for file in sorted(place.iterdir()):
+    def add(folder):
+        for file in sorted(folder.iterdir()):
             if file.is_dir():
                 image.opendir(file.name)
                 add(file)
@@ -108,6 +108,6 @@ def _image(folder):
 
 
 def _remove_old(folder):
-    for old in folder.glob(BUILDS + "*"):
-        if time.time() - old.stat().st_mtime > KEEP_S:
-            shutil.rmtree(old, ignore_errors=True)
+    for build_folder in folder.glob(BUILDS + "*"):
+        if time.time() - build_folder.stat().st_mtime > KEEP_S:
+            shutil.rmtree(build_folder, ignore_errors=True)

@@ -1,11 +1,11 @@
 """
-The process of a virtual sensor: maps the image of its code into memory and becomes MicroPython.
+Start the process of a virtual sensor: map the image of its code into memory and run MicroPython.
 
     python tools/virtual_sensor/start_process.py code.romfs -X heapsize=160k boot.py
 
-On a board whose interpreter has a ROMFS partition (firmware/native/README.md) code runs in the
-flash, where the processor sees it as memory, and takes no heap. The interpreter from PyPI is an
-extension of CPython, so the same can be had here: memory that is not MicroPython's own.
+On a board whose interpreter has a ROMFS partition, code runs in place in the memory-mapped flash and takes no
+heap. The interpreter from PyPI is an extension of CPython, so the same is possible here with memory outside
+MicroPython's heap.
 """
 
 import ctypes
@@ -16,10 +16,10 @@ import sys
 import micropython_unix
 
 
-def main():
+def main() -> int:
     image, arguments = sys.argv[1], sys.argv[2:]
     with open(image, "rb") as file:
-        # A copy-on-write mapping, because ctypes takes the address of writable memory only.
+        # Copy-on-write, because ctypes takes the address of writable memory only.
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
     address = ctypes.addressof(ctypes.c_char.from_buffer(mapped))
     os.environ["SIM_ROM"] = f"{address},{len(mapped)}"

@@ -55,7 +55,7 @@ def test_the_sensors_own_network_is_put_into_the_scene_once(tmp_path):
 
     data = (tmp_path / "x.air").read_bytes()
     _, _, count, _, at, _ = air_file.HEADER.unpack_from(data)
-    rows = [air_file.AP_ROW.unpack_from(data, at + n * air_file.AP_ROW.size) for n in range(count)]
+    rows = [air_file.ACCESS_POINT_ROW.unpack_from(data, at + n * air_file.ACCESS_POINT_ROW.size) for n in range(count)]
     assert [row[0][: row[1]] for row in rows] == [b"hall", b"ours"]
 
 
@@ -63,12 +63,12 @@ def test_a_scene_is_compiled_once(tmp_path):
     file = tmp_path / "x.json"
     file.write_text(json.dumps(SCENE))
 
-    first = air_file.compiled(file, tmp_path / "air")
+    first = air_file.compile_cached(file, tmp_path / "air")
     made_at = first.stat().st_mtime_ns
 
-    assert air_file.compiled(file, tmp_path / "air") == first
+    assert air_file.compile_cached(file, tmp_path / "air") == first
     assert first.stat().st_mtime_ns == made_at
-    assert air_file.compiled(file, tmp_path / "air", seed=1) != first
+    assert air_file.compile_cached(file, tmp_path / "air", seed=1) != first
 
 
 @pytest.mark.parametrize("path", sorted(simulate.SCENES.glob("*.json")), ids=lambda path: path.stem)
