@@ -1,7 +1,7 @@
 """
-The fields of a Bluetooth LE advertisement, and what they say about the sender.
+Parse the fields of a Bluetooth LE advertisement.
 
-    told = advertised(b"\\x02\\x01\\x06\\x09\\x09V380_123")      # Advertised(name="V380_123", services=[], maker=None, damaged=False)
+    fields = advertised(b"\\x02\\x01\\x06\\x09\\x09V380_123")      # Advertised(name="V380_123", services=[], maker=None, damaged=False)
 
 Source: Bluetooth Core Specification 5.4, Vol 3, Part C, section 11; Supplement to the
 Bluetooth Core Specification v11, Part A; Bluetooth Assigned Numbers, 2.3.
@@ -21,10 +21,10 @@ MAKER_DATA = 0xFF
 # A 16-bit UUID written out in full: 0000xxxx-0000-1000-8000-00805F9B34FB, least significant byte first.
 _BASE_UUID = b"\xfb\x34\x9b\x5f\x80\x00\x00\x80\x00\x10\x00\x00"
 
-# name      str, "" if it tells none; the complete name if it tells both; bytes that are not UTF-8 are "?"
-# services  list of ints 0..0xFFFF: the 16-bit services it offers or sends data for
+# name      str, "" if there is none; the complete name if there are both; bytes that are not UTF-8 are "?"
+# services  list of ints 0..0xFFFF: the 16-bit services that it lists or sends data for
 # maker     int 0..0xFFFF, company id of the Bluetooth SIG in its maker data, or None
-# damaged   True if a field claimed more bytes than there are; what came before it still counts
+# damaged   True if a field claimed more bytes than there are; the fields before it are valid
 Advertised = namedtuple("Advertised", ("name", "services", "maker", "damaged"))
 
 
@@ -44,15 +44,15 @@ def ble_fields(payload) -> list:
     Raises BadPayload if a field claims more bytes than the payload has left.
     """
     fields = []
-    if _take_fields(payload, fields):
+    if _read_fields(payload, fields):
         raise BadPayload("a field claims more than the %d bytes there are" % len(payload))
     return fields
 
 
 def advertised(payload) -> Advertised:
-    """Return what an advertisement (0..255 bytes) tells. Never raises: odd senders are common on the air."""
+    """Return the Advertised of an advertisement (0..255 bytes). Never raises: malformed ones are common."""
     fields = []
-    damaged = _take_fields(payload, fields)
+    damaged = _read_fields(payload, fields)
     name, complete = "", False
     services = []
     maker = None
@@ -73,8 +73,8 @@ def advertised(payload) -> Advertised:
     return Advertised(name, services, maker, damaged)
 
 
-def _take_fields(payload, fields):
-    """Append what can be read to `fields`; return True if the last field was cut off."""
+def _read_fields(payload, fields):
+    """Append the fields of the payload to `fields`; return True if the last one was cut off."""
     start = 0
     while start < len(payload) and payload[start] != 0:
         end = start + 1 + payload[start]

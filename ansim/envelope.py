@@ -1,11 +1,11 @@
 """
-The signed wrapping of every message, in both directions.
+Envelopes: every message is signed with HMAC-SHA256, in both directions.
 
     <the JSON, exactly as it was made> 0x0A <64 hex digits: HMAC-SHA256>
 
 The HMAC is over the topic, a newline and the JSON bytes, with the device's key of 32
-bytes. The bytes are signed, never a re-serialised object, because two JSON libraries
-write the same object differently.
+bytes. The transmitted bytes are signed, never a re-serialised object, because two JSON
+libraries write the same object differently.
 
 Source: RFC 2104 (HMAC), FIPS 180-4 (SHA-256). MicroPython has no hmac module.
 """
@@ -20,7 +20,7 @@ _BLOCK_BYTES = 64
 
 
 class BadEnvelope(Exception):
-    """The message is not signed by the device's key, or not an envelope at all."""
+    """The message is not signed with the device's key, or is not an envelope."""
 
 
 def key_bytes(settings: dict) -> bytes:
@@ -29,7 +29,7 @@ def key_bytes(settings: dict) -> bytes:
 
 
 def hmac_sha256(key: bytes, *pieces) -> bytes:
-    """Return the 32 bytes of HMAC-SHA256 of what the pieces (bytes) are together; a copy of them is never made."""
+    """Return the 32 bytes of HMAC-SHA256 over the concatenated pieces (bytes), which are not copied."""
     if len(key) > _BLOCK_BYTES:
         key = hashlib.sha256(key).digest()
     key = key + bytes(_BLOCK_BYTES - len(key))
@@ -52,7 +52,7 @@ def seal(key: bytes, topic: str, body: bytes) -> bytes:
 
 
 def parts(key: bytes, topic: str, body: bytes) -> tuple:
-    """Return what seal() returns in parts, for who puts it into something larger anyway."""
+    """Return the parts of what seal() returns, for callers that copy them into a larger buffer."""
     return body, b"\n", _signature(key, topic, body)
 
 
@@ -70,23 +70,23 @@ def unseal(key: bytes, topic: str, message: bytes) -> bytes:
 
 
 def broker_password(key: bytes) -> str:
-    """Return what the device says to the broker (64 hex digits), so that the key itself never crosses the wire."""
+    """Return the device's password at the broker (64 hex digits), so that the key itself is never sent."""
     return binascii.hexlify(hmac_sha256(key, b"mqtt-password")).decode()
 
 
 def manifest_hmac(key: bytes, sha256: str) -> str:
-    """Return the HMAC (64 hex digits) that lets a device take an update whose manifest has this SHA-256."""
-    # With words of its own before it, so that it is never the signature of a message.
+    """Return the HMAC (64 hex digits) with which a device accepts an update whose manifest has this SHA-256."""
+    # With a prefix, so that it can never be the signature of a message.
     return binascii.hexlify(hmac_sha256(key, b"ansim manifest\n" + sha256.encode())).decode()
 
 
 def digest(body: bytes) -> str:
-    """Return 16 hex digits of SHA-256 of a report's JSON: the next report carries them as `prev`."""
+    """Return 16 hex digits of SHA-256 of a report's JSON, which are the next report's `prev`."""
     return binascii.hexlify(hashlib.sha256(body).digest()[:8]).decode()
 
 
 def same(a: bytes, b: bytes) -> bool:
-    """Compare in a time that does not depend on where the two differ."""
+    """Compare in constant time."""
     difference = len(a) ^ len(b)
     for x, y in zip(a, b):
         difference |= x ^ y

@@ -1,5 +1,5 @@
 """
-What a detector concludes: a score, the evidence that made it, and what else it could be.
+Findings: what a detector concludes about one transmitter, with its score, evidence and innocent explanations.
 
 A finding is never "a camera": it is a camera-like transmission near the sensor. Only a
 person confirms a camera.
@@ -7,15 +7,15 @@ person confirms a camera.
 
 from collections import namedtuple
 
-RAISED = "raised"  # the score passed the alarm threshold
-UPDATED = "updated"  # still raised, and the evidence has changed enough to be told
-CLEARED = "cleared"  # the score fell below the threshold, or the emitter fell silent
+RAISED = "raised"  # the score has reached the alarm threshold
+UPDATED = "updated"  # still raised, and the evidence has changed enough for another report
+CLEARED = "cleared"  # the score has fallen below the threshold, or the emitter is silent
 EVENTS = (RAISED, UPDATED, CLEARED)
 
-# rule       id of the rule, such as "uplink_kbps"; its sentence lives on the server
-# value      int, what was measured, in the unit the id ends with
-# threshold  int, what it was compared with
-# weight     int, points it added to the score (negative: took away)
+# rule       id of the rule, such as "uplink_kbps"; the server has its wording
+# value      int, the measured value, in the unit that the id ends with
+# threshold  int, the value that it was compared with
+# weight     int, points added to the score; may be negative
 Evidence = namedtuple("Evidence", ("rule", "value", "threshold", "weight"))
 
 # event       RAISED, UPDATED or CLEARED
@@ -28,7 +28,7 @@ Evidence = namedtuple("Evidence", ("rule", "value", "threshold", "weight"))
 # rssi_dbm    the strongest of the last visits
 # bssid       address text of the access point it talks to, or "" if unknown
 # evidence    list of Evidence, strongest first
-# considered  list of (cause id, verdict): innocent explanations that were weighed;
+# considered  list of (cause id, verdict) of the innocent explanations;
 #             verdict is "for" (the evidence fits it), "against" or "open" (cannot tell)
 # label       the SSID or Bluetooth name that a name rule fired on, else ""
 Finding = namedtuple(

@@ -1,8 +1,8 @@
 """
-One 802.11 frame as the radio hands it over: a header record of fixed size, never a payload byte.
+Header records: one 802.11 frame each, of fixed size and without any payload.
 
-A record is RECORD_BYTES long and little-endian. Sniffers write records into buffers,
-detectors read them in place, nobody changes them:
+A record is RECORD_BYTES long and little-endian. Sniffers write records into buffers, and
+detectors read them in place:
 
     offset  size  field            unit, range
     0       4     time_us          radio clock, wraps at 2**32 (every 71.6 min)
@@ -21,8 +21,8 @@ detectors read them in place, nobody changes them:
                                    Block Ack: how many MPDUs its bitmap acknowledges
                                    else 0
 
-KIND_UNDECODABLE is a frame the radio noticed and could not read (several spatial streams,
-40 MHz, LDPC, 802.11ax): length, time, RSSI and channel are good, the rest is zero.
+KIND_UNDECODABLE is a frame that the radio noticed but could not decode (several spatial streams,
+40 MHz, LDPC, 802.11ax): length, time, RSSI and channel are valid, the rest is zero.
 
 Source: IEEE 802.11-2020 clause 9.2 and 9.3; ESP-IDF wifi_promiscuous_pkt_t.
 """
@@ -61,7 +61,7 @@ FLAG_FROM_DS = 0x02
 FLAG_RETRY = 0x08
 FLAG_PROTECTED = 0x40
 
-SUBTYPE_BEACON = 0x80  # first byte of frame control, as the four below
+SUBTYPE_BEACON = 0x80  # first byte of frame control, like the four below
 SUBTYPE_BLOCK_ACK = 0x94
 SUBTYPE_CTS = 0xC4
 SUBTYPE_ACK = 0xD4
@@ -88,7 +88,7 @@ def pack_into(
     duration_us=0,
     extra=0,
 ):
-    """Write one record at `offset` of a bytearray. Addresses are bytes of length 6; time wraps by itself."""
+    """Write one record at `offset` of a bytearray. Addresses are bytes of length 6; the time is wrapped here."""
     struct.pack_into(
         RECORD_FORMAT,
         buffer,
@@ -110,7 +110,7 @@ def pack_into(
 
 
 def address_text(address) -> str:
-    """Return six bytes as "c0:ff:ee:00:00:01", the only form in which an address is written."""
+    """Return six bytes as "c0:ff:ee:00:00:01", the only text form of addresses in this project."""
     return ":".join("%02x" % byte for byte in address)
 
 
@@ -123,5 +123,5 @@ def address_bytes(text: str) -> bytes:
 
 
 def is_local(address) -> bool:
-    """True for a locally administered address, which phones make up and change; takes six bytes."""
+    """Return True for a locally administered address of six bytes; phones randomise theirs."""
     return bool(address[0] & 2)

@@ -1,9 +1,9 @@
 """
-What the radios hear, apart from frames (see frame_header.py for those).
+Observations of the radios, except for frames (frame_header.py).
 
-Radios make observations, detectors read them, nobody changes them. `at_ms` is the
-sensor's own monotonic clock in milliseconds since its start; it does not wrap and says
-nothing about the time of day (see firmware/network/clock.py for that). Addresses are six bytes.
+Radios make observations and detectors read them; they are never changed. `at_ms` is the
+sensor's own monotonic clock in milliseconds since its start; it does not wrap and is
+not the time of day (see firmware/network/clock.py). Addresses are six bytes.
 """
 
 from collections import namedtuple
@@ -12,8 +12,8 @@ from collections import namedtuple
 # channel      1..13
 # from_ms, to_ms   start and end of listening
 # frames       header records handed over
-# undecodable  how many of them the radio could not read
-# dropped      records lost because nobody read the ring in time
+# undecodable  number of them that the radio could not decode
+# dropped      records lost because the ring was not read in time
 Visit = namedtuple("Visit", ("channel", "from_ms", "to_ms", "frames", "undecodable", "dropped"))
 
 # One access point as a scan lists it.
@@ -26,7 +26,7 @@ AccessPoint = namedtuple("AccessPoint", ("at_ms", "ssid", "bssid", "channel", "r
 # payload       0..31 bytes of advertising data, see ble_fields.py
 Advertisement = namedtuple("Advertisement", ("at_ms", "address", "address_type", "rssi_dbm", "payload"))
 
-# Energy on 126 channels of 1 MHz from 2400 MHz up, heard by an nRF24L01+.
-# sweeps  how many times each channel was looked at
-# busy    126 ints, in how many of those looks there was power
+# Energy on 126 channels of 1 MHz from 2400 MHz up, measured by an nRF24L01+.
+# sweeps  number of samples of each channel
+# busy    126 ints: number of these samples with power on the channel
 Spectrum = namedtuple("Spectrum", ("at_ms", "sweeps", "busy"))

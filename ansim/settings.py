@@ -1,5 +1,5 @@
 """
-The sensor's settings: one JSON file, checked as a whole before anything starts.
+The sensor's settings: one JSON file that is checked as a whole at start.
 
     settings = load("/settings.json")      # raises BadSettings with every problem in it
 

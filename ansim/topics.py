@@ -1,5 +1,5 @@
 """
-Every MQTT topic there is, and who may write it.
+The MQTT topics: names, retention, QoS and writers.
 
     ansim/1/<device>/<leaf>
 
@@ -7,12 +7,12 @@ Every MQTT topic there is, and who may write it.
     state    sensor      yes       1    init, ready, sleeping, disconnected; lost is the last will
     info     sensor      yes       1    what the sensor is, and its health
     report   sensor      no        1    everything that must not be lost; see messages.py
-    live     sensor      no        0    proximity while someone is following a signal
-    ack      sensor      no        1    the answer to a cmd
-    want     sensor      no        1    asks for a part of a file of an update
+    live     sensor      no        0    proximity of an emitter that is being followed
+    ack      sensor      no        1    the acknowledgement of a cmd
+    want     sensor      no        1    requests a part of a file of an update
     cmd      server      no        1    a signed, expiring command
-    stored   server      yes       1    up to where the server holds the sensor's reports
-    part     server      no        1    the part that was asked for
+    stored   server      yes       1    up to which seq the server has stored the sensor's reports
+    part     server      no        1    the requested part
 
 <device> is 1..32 characters of a-z, 0-9 and "-".
 """
@@ -40,7 +40,7 @@ class BadTopic(Exception):
 
 
 def is_device(name: str) -> bool:
-    """True if `name` can be a device: 1..32 of a-z, 0-9, "-"."""
+    """Return True if `name` is a valid device name."""
     return 0 < len(name) <= 32 and all(c in _DEVICE_CHARACTERS for c in name)
 
 
@@ -51,7 +51,7 @@ def topic(device: str, leaf: str) -> str:
     return "%s/%s/%s" % (ROOT, device, leaf)
 
 
-def parse(text: str):
+def parse(text: str) -> tuple:
     """Return (device, leaf) of a topic. Raises BadTopic."""
     parts = text.split("/")
     if len(parts) != 4 or "/".join(parts[:2]) != ROOT:

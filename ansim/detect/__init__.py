@@ -1,1 +1,1 @@
-"""One file per detector; engine.py shows every observation to all of them."""
+"""The detectors, one file each; engine.py passes every observation to all of them."""

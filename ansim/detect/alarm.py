@@ -1,10 +1,10 @@
 """
-When a score is worth telling: raised, updated and cleared, without flapping.
+Hysteresis of findings: when a changing score raises, updates or clears one.
 
     alarm = Alarm()
     event = alarm.event(score, rssi_dbm, now_ms)      # RAISED, UPDATED, CLEARED or None
 
-Used by the detectors whose evidence comes seldom (scans, advertisements, spectra).
+Used by the detectors whose evidence comes rarely (scans, advertisements, spectra).
 """
 
 import binascii
@@ -12,14 +12,14 @@ import binascii
 from ansim.finding import ALARM_SCORE, CLEARED, RAISED, UPDATED, Evidence
 
 CLEAR_BELOW = ALARM_SCORE - 10  # a score that swings by less than this around the threshold stays raised
-UPDATE_POINTS = 10  # a change of the score that is worth a message
-UPDATE_DB = 6  # twice as near in the open: the inspector walks towards it
-MOST_SILENT_S = 86400  # a day says it all, and a month in milliseconds does not fit in the report
-UPDATE_EVERY_MS = 10000  # journal and air time: at most six messages a minute about one emitter
+UPDATE_POINTS = 10  # a change of the score that is worth a report
+UPDATE_DB = 6  # twice as near in the open: the inspector is walking towards it
+MAX_SILENT_S = 86400  # a day is enough, and a month in milliseconds does not fit into the report
+UPDATE_EVERY_MS = 10000  # to save journal and air time: at most six reports a minute about one emitter
 
 
 class Alarm:
-    """What has been told about one emitter."""
+    """The state of one emitter's finding, as last reported."""
 
     def __init__(self):
         self.raised = False
@@ -28,7 +28,7 @@ class Alarm:
         self._at_ms = 0
 
     def event(self, score: int, rssi_dbm: int, now_ms: int):
-        """Return what to tell about this score (0..100; 0 when the emitter is gone), or None."""
+        """Return RAISED, UPDATED or CLEARED for this score (0..100; 0 when the emitter is gone), or None."""
         event = None
         if not self.raised:
             if score >= ALARM_SCORE:
@@ -49,26 +49,26 @@ class Alarm:
 
 def total(evidence: list) -> int:
     """Return the score 0..100 of a list of Evidence."""
-    return max(0, min(100, sum([one.weight for one in evidence])))
+    return max(0, min(100, sum([row.weight for row in evidence])))
 
 
 def silent(last_ms: int, now_ms: int, gone_ms: int) -> list:
     """Return the evidence of a finding that is cleared because its emitter was not heard for `gone_ms`."""
-    return [Evidence("silent_s", min(MOST_SILENT_S, (now_ms - last_ms) // 1000), gone_ms // 1000, 0)]
+    return [Evidence("silent_s", min(MAX_SILENT_S, (now_ms - last_ms) // 1000), gone_ms // 1000, 0)]
 
 
-def fingerprint(address: bytes, told: bytes = b"") -> int:
-    """Return 30 bits that stand for what an address has told; MicroPython's hash() has only 8 or 16, too few."""
-    return binascii.crc32(told, binascii.crc32(address)) & 0x3FFFFFFF
+def fingerprint(address: bytes, content: bytes = b"") -> int:
+    """Return a 30-bit hash of an address and what it sent; MicroPython's hash() has only 8 or 16 bits."""
+    return binascii.crc32(content, binascii.crc32(address)) & 0x3FFFFFFF
 
 
 def make_room(rows: dict, most: int, score: int, now_ms: int) -> bool:
     """
-    True if a suspect with `score` finds a place in a table of at most `most`; the weakest may be forgotten for it.
+    Return True if a table of at most `most` rows has room for a suspect with `score`; the weakest row may be removed.
 
     rows  address -> row with .alarm (an Alarm) and .evidence(now_ms)
 
-    One that was told about is never forgotten, and none that is as strong as the new one.
+    Raised rows are never removed, nor rows that are as strong as the new one.
     """
     if len(rows) < most:
         return True
@@ -85,14 +85,14 @@ def make_room(rows: dict, most: int, score: int, now_ms: int) -> bool:
 
 
 def strongest_first(evidence: list) -> list:
-    """Return the evidence with the heaviest weights first, whatever their sign; equal ones in their order."""
-    # MicroPython's sort is not stable, so the place is part of the key.
-    order = sorted(range(len(evidence)), key=lambda place: place - 64 * abs(evidence[place].weight))
-    return [evidence[place] for place in order]
+    """Return the evidence sorted by absolute weight, heaviest first; equal ones keep their order."""
+    # MicroPython's sort is not stable, so the index is part of the key.
+    order = sorted(range(len(evidence)), key=lambda index: index - 64 * abs(evidence[index].weight))
+    return [evidence[index] for index in order]
 
 
 def distance_verdict(rssi_dbm: int, far_dbm: int, near_dbm: int) -> str:
-    """Return the verdict on "it is next door": for when weak, against when strong."""
+    """Return the verdict on the cause "neighbour_device": for a weak signal "for", for a strong one "against"."""
     if rssi_dbm <= far_dbm:
         return "for"
     return "against" if rssi_dbm >= near_dbm else "open"

@@ -2,14 +2,13 @@
 Analogue video: an FM video sender on one of the four common 2.4 GHz channels.
 
 Such senders are always on and 16-20 MHz wide, and Wi-Fi radios cannot see them. An
-nRF24L01+ looks at 126 channels of 1 MHz and tells which have power. A sender shows as a
-plateau: 10-20 neighbouring channels busy in nine of ten looks, its middle near 2414, 2432,
-2450 or 2468 MHz.
+nRF24L01+ samples 126 channels of 1 MHz for power. A sender appears as a plateau: 10-20
+neighbouring channels busy in nine of ten samples, its middle near 2414, 2432, 2450 or
+2468 MHz.
 
-A busy 20 MHz Wi-Fi channel looks the same to it, so a plateau raises an alarm only if it
-was there before and after the sniffer listened to the Wi-Fi channels that overlap, and
-found too little there to explain it. A board without a sniffer therefore never raises
-one; its score stays below.
+A busy 20 MHz Wi-Fi channel looks the same, so a plateau raises an alarm only if it was there
+before and after the sniffer listened to the overlapping Wi-Fi channels and heard too little
+to explain it. So a board without a sniffer never raises an alarm; its score stays below.
 
 Legitimate causes: a wireless TV or camera link used openly, a baby monitor; busy Wi-Fi. A
 microwave oven is on for half of each mains period, Bluetooth hops, Zigbee is 2 MHz wide:
@@ -33,23 +32,23 @@ VIDEO_CHANNELS = (14, 32, 50, 68)  # MHz above 2400
 CENTRE_OFF_KHZ = 2000  # cheap senders drift by 1 MHz or so, and the plateau's edges are seen to 1 MHz
 PLATEAU_MHZ = (10, 20)  # seen weakly only the middle of the 16-20 MHz passes -64 dBm
 BUSY_PERMILLE = 900
-WINDOW_LOOKS = 50  # looks per channel before judging: 900 of 1,000 is then known to about 40 (one sigma)
+WINDOW_SAMPLES = 50  # samples per channel before judging: 900 permille is then known to about 40 (one sigma)
 
 PLATEAU_POINTS = 30
 CENTRE_POINTS = 15
 FLAT_POINTS = 5
-FLAT_PERMILLE = 980  # FM is there in every look; Wi-Fi leaves gaps between frames
+FLAT_PERMILLE = 980  # FM is there in every sample; Wi-Fi leaves gaps between frames
 STEADY_POINTS = 8
 STEADY_WINDOWS = 2
 UNEXPLAINED_POINTS = 25
 EXPLAINED_POINTS = -40
 
-# With frames of 0.3 ms and looks of 0.17 ms, Wi-Fi at 40 % of the air is seen in 63 % of the looks, at 60 % in 94 %.
+# With frames of 0.3 ms and samples of 0.17 ms, Wi-Fi at 40 % of the air time shows in 63 % of the samples, at 60 % in 94 %.
 AIRTIME_PERMILLE = 400
 AIRTIME_LISTEN_MS = 300  # shorter visits miss the bursts
 WIFI_HALF_MHZ = 9  # half of what a 20 MHz Wi-Fi channel fills
 HEARD_DBM = -80  # weaker frames do not trip the RPD, also not on boards that trip early
-SAMPLES = 8  # frames looked at per take(): their mean stands for all
+FRAME_SAMPLES = 8  # frames examined per take(): their mean stands for all
 
 QUIET_WINDOWS = 2  # without a plateau until an alarm is over
 GONE_MS = 180000
@@ -64,7 +63,7 @@ _FRAME_EXTRA_US = 100  # preamble, SIFS, acknowledgement and the gap before the 
 
 
 class AnalogueVideo:
-    """Judge nRF24 spectra by what Wi-Fi is heard in the same place."""
+    """Judge nRF24 spectra, taking the Wi-Fi traffic on the same frequencies into account."""
 
     name = "analogue_video"
 
@@ -74,26 +73,26 @@ class AnalogueVideo:
 
     def forget(self) -> None:
         """Start a new inspection."""
-        self._looks = 0
+        self._samples = 0
         self._busy = array("H", bytes(252))
         self._senders = {}  # MHz above 2400 -> _Sender
         self._airtime = {}  # Wi-Fi channel -> (permille, at_ms)
         self._channel = self._since_ms = 0
         self._frames = self._sampled = self._air_us = 0
 
-    def spectrum(self, seen) -> None:
+    def spectrum(self, spectrum) -> None:
         """Take one Spectrum."""
-        self._looks += seen.sweeps
+        self._samples += spectrum.sweeps
         for index in range(126):
-            self._busy[index] += seen.busy[index]
-        if self._looks >= WINDOW_LOOKS:
-            self._window(seen.at_ms)
-            self._looks = 0
+            self._busy[index] += spectrum.busy[index]
+        if self._samples >= WINDOW_SAMPLES:
+            self._window(spectrum.at_ms)
+            self._samples = 0
             for index in range(126):
                 self._busy[index] = 0
 
     def airtime(self, channel: int, permille: int, now_ms: int) -> None:
-        """Take how much of a visit to a Wi-Fi channel was filled with frames."""
+        """Take the share of a visit to a Wi-Fi channel that was filled with frames."""
         self._airtime[channel] = (permille, now_ms)
 
     def tune(self, channel: int, now_ms: int) -> None:
@@ -106,11 +105,11 @@ class AnalogueVideo:
         self._frames = self._sampled = self._air_us = 0
 
     def take(self, records, count: int) -> None:
-        """Take frame headers. Costs nothing unless a plateau was seen; then a few frames stand for all."""
+        """Take frame headers. Free unless there is a plateau; then a few frames stand for all."""
         if not self._senders:
             return
         self._frames += count
-        step = (count + SAMPLES - 1) // SAMPLES * RECORD_BYTES or RECORD_BYTES
+        step = (count + FRAME_SAMPLES - 1) // FRAME_SAMPLES * RECORD_BYTES or RECORD_BYTES
         for at in range(0, count * RECORD_BYTES, step):
             self._sampled += 1
             if 128 <= records[at + RSSI_DBM] < 256 + HEARD_DBM:
@@ -120,26 +119,26 @@ class AnalogueVideo:
             self._air_us += _FRAME_EXTRA_US + (records[at + 4] | records[at + 5] << 8) * 16 // half_mbps
 
     def lost(self, undecodable: int, dropped: int) -> None:
-        """Count records that the ring had no room for: they were on the air too."""
+        """Count the records that the ring had no room for as frames on the air."""
         if self._senders:
             self._frames += dropped
 
     def is_quiet(self) -> bool:
-        """False while a plateau is followed: how busy Wi-Fi is there takes a whole visit to tell."""
+        """Return False while a plateau is followed: to measure Wi-Fi there takes a whole visit."""
         return not self._senders
 
     def candidates(self, now_ms: int) -> list:
-        """Return the Wi-Fi channels that must be listened to before a plateau can be judged."""
-        wanted = []
+        """Return [(channel, urgency), ...] of the Wi-Fi channels to listen to before a plateau can be judged."""
+        candidates = []
         for sender in self._senders.values():
             for channel in sender.overlapping() if sender.wifi_permille is None else ():
-                heard = self._airtime.get(channel)
-                if (heard is None or heard[1] < sender.steady_ms) and (channel, LISTEN_URGENCY) not in wanted:
-                    wanted.append((channel, LISTEN_URGENCY))
-        return wanted
+                measured = self._airtime.get(channel)
+                if (measured is None or measured[1] < sender.steady_ms) and (channel, LISTEN_URGENCY) not in candidates:
+                    candidates.append((channel, LISTEN_URGENCY))
+        return candidates
 
-    def know(self, addresses: list) -> None:
-        """Say nothing about these senders from now on (bytes of the subjects told)."""
+    def ignore(self, addresses: list) -> None:
+        """Make no findings about these senders (subjects as six bytes) from now on."""
         self._known = set(addresses)
 
     def judge(self, now_ms: int) -> list:
@@ -159,10 +158,10 @@ class AnalogueVideo:
         return findings
 
     def _window(self, at_ms):
-        """Look for plateaus in a window that is full."""
+        """Look for plateaus in a complete window."""
         for sender in self._senders.values():
             sender.quiet += 1
-        for low, high in _plateaus(self._busy, self._looks):
+        for low, high in _plateaus(self._busy, self._samples):
             centre_khz = (low + high) * 500
             nearest = min(VIDEO_CHANNELS, key=lambda mhz: abs(mhz * 1000 - centre_khz))
             width = high - low + 1
@@ -172,23 +171,23 @@ class AnalogueVideo:
             if sender is None:
                 sender = self._senders[nearest] = _Sender(nearest, at_ms)
             sender.low, sender.high = low, high
-            sender.least = min(self._busy[low : high + 1]) * 1000 // self._looks
+            sender.least = min(self._busy[low : high + 1]) * 1000 // self._samples
             sender.windows += 1
             if sender.quiet > 1:
-                sender.steady_ms = at_ms  # it was away: what Wi-Fi did before tells nothing about it now
+                sender.steady_ms = at_ms  # it was away, so earlier Wi-Fi traffic says nothing about it
             sender.quiet = 0
             sender.last_ms = at_ms
             self._explain(sender)
 
     def _explain(self, sender):
-        """Note how much Wi-Fi there was between the plateau's first and last window, if that was listened to."""
+        """Note how much Wi-Fi there was between the plateau's first and last window, if the sniffer listened to all of it."""
         most = 0
         for channel in sender.overlapping():
             permille, at_ms = self._airtime.get(channel, (0, -1))
             if at_ms < sender.steady_ms:
                 return
             most = max(most, permille)
-        # The least counts: a sender that stays while Wi-Fi pauses is not Wi-Fi.
+        # The lowest share counts: a plateau that stays while Wi-Fi pauses is not Wi-Fi.
         if sender.wifi_permille is None or most < sender.wifi_permille:
             sender.wifi_permille = most
 
@@ -207,30 +206,30 @@ class _Sender:
         self.alarm = Alarm()
 
     def address(self):
-        """Return six bytes that stand for a sender that has no address: 02:00:00:00:24:14 is 2414 MHz."""
+        """Return six bytes as the address of a sender that has none: 02:00:00:00:24:14 is 2414 MHz."""
         return bytes([2, 0, 0, 0, 0x24, self.mhz // 10 * 16 + self.mhz % 10])
 
     def overlapping(self):
-        """Return the Wi-Fi channels whose middle half fills most of the plateau, so that they could be its cause."""
+        """Return the Wi-Fi channels whose middle half fills most of the plateau, so that they may be its cause."""
         middle = (self.low + self.high) // 2
         return [channel for channel in range(1, 14) if abs(7 + 5 * channel - middle) <= WIFI_HALF_MHZ // 2 + 1]
 
     def evidence(self):
         width = self.high - self.low + 1
         off_khz = abs((self.low + self.high) * 500 - self.mhz * 1000)
-        found = [
+        evidence = [
             Evidence("plateau_mhz", width, PLATEAU_MHZ[0], PLATEAU_POINTS),
             Evidence("centre_off_khz", off_khz, CENTRE_OFF_KHZ, CENTRE_POINTS),
         ]
         flat = self.least >= FLAT_PERMILLE
-        found.append(Evidence("occupancy_permille", self.least, FLAT_PERMILLE, FLAT_POINTS if flat else 0))
+        evidence.append(Evidence("occupancy_permille", self.least, FLAT_PERMILLE, FLAT_POINTS if flat else 0))
         if self.windows >= STEADY_WINDOWS:
-            found.append(Evidence("steady_looks", self.windows, STEADY_WINDOWS, STEADY_POINTS))
+            evidence.append(Evidence("steady_looks", self.windows, STEADY_WINDOWS, STEADY_POINTS))
         wifi = self.wifi_permille
         if wifi is not None:
             points = EXPLAINED_POINTS if wifi >= AIRTIME_PERMILLE else UNEXPLAINED_POINTS
-            found.append(Evidence("wifi_airtime_permille", wifi, AIRTIME_PERMILLE, points))
-        return found
+            evidence.append(Evidence("wifi_airtime_permille", wifi, AIRTIME_PERMILLE, points))
+        return evidence
 
     def finding(self, event, evidence, now_ms):
         wifi = self.wifi_permille
@@ -259,15 +258,15 @@ class _Sender:
         )
 
 
-def _plateaus(busy, looks):
-    """Return [(first, last), ...] of the stretches of channels that are busy in BUSY_PERMILLE of the looks."""
-    found = []
+def _plateaus(busy, samples):
+    """Return [(first, last), ...] of the stretches of channels that are busy in BUSY_PERMILLE of the samples."""
+    plateaus = []
     start = None
     for index in range(127):
-        full = index < 126 and busy[index] * 1000 >= BUSY_PERMILLE * looks
+        full = index < 126 and busy[index] * 1000 >= BUSY_PERMILLE * samples
         if full and start is None:
             start = index
         elif not full and start is not None:
-            found.append((start, index - 1))
+            plateaus.append((start, index - 1))
             start = None
-    return found
+    return plateaus

@@ -1,10 +1,10 @@
 """
-Camera access point: a network whose name or maker is that of a camera.
+Camera access point: a network with the name or the maker of a camera.
 
-Many mini cameras are their own access point, and tell so in their name. Names are weighed
-by tier: A strong, B a camera brand or generic maker, C weak (also common on harmless
-devices). B and C alone never raise an alarm, whatever they add up to; neither do the
-addresses of module makers, whose modules are in cheap cameras and in lamps alike.
+Many mini cameras are access points with a telling name. Names have tiers: A strong, B a
+camera brand or generic maker, C weak (also common on harmless devices). B and C alone never
+raise an alarm, whatever they add up to; neither do the addresses of module makers, whose
+modules are in cheap cameras and in lamps.
 
 Legitimate causes: the building's own or a neighbour's security camera, an action or dash
 camera or a drone, a plug or vacuum cleaner waiting to be set up, a hobby board, camera-like
@@ -23,25 +23,27 @@ from ansim.finding import ALARM_SCORE, Evidence, Finding
 from ansim.frame_header import address_text, is_local
 from ansim.signatures import CAMERA, Tables
 
-# Points. A strong name is enough by itself; a camera maker's address is, with an open network or a weak name.
-NAME_POINTS = (0, 15, 35, 65)  # by tier: HARMLESS, which never comes here, WEAK, BRAND, CAMERA
+# Points. A strong name alone is enough; a camera maker's address needs an open network or a weak name as well.
+NAME_POINTS = (0, 15, 35, 65)  # by tier: HARMLESS (unused), WEAK, BRAND, CAMERA
 NAME_RULES = ("", "name_weak", "name_brand", "name_camera")
 OUI_CAMERA_POINTS = 45
 OUI_MODULE_POINTS = 8
-OPEN_POINTS = 15  # mini cameras are open by default; so are many set-up and public networks: only beside another sign
-HIDDEN_POINTS = 5  # offices hide networks too: only beside a camera maker's address
-STREAM_POINTS = 30  # SA = BSSID: a router forwards other devices' video, a camera sends its own
-ONE_CLIENT_POINTS = 10  # somebody watches directly
-HARMLESS_POINTS = -40  # takes a strong name below the threshold: such names are given on purpose
-MOST_WITHOUT_STRONG = ALARM_SCORE - 5
+OPEN_POINTS = (
+    15  # mini cameras are open by default, but so are many set-up and public networks: counts only with another sign
+)
+HIDDEN_POINTS = 5  # offices hide networks too: counts only with a camera maker's address
+STREAM_POINTS = 30  # source address = BSSID: a router forwards other devices' video, a camera sends its own
+ONE_CLIENT_POINTS = 10  # one direct viewer
+HARMLESS_POINTS = -40  # takes a strong name below the threshold: such names are chosen on purpose
+MAX_WITHOUT_STRONG = ALARM_SCORE - 5
 
 STREAM_KBPS = 80  # lowest rate of the 18 measured cameras is 159 kbit/s, half of it may be lost; see camera_stream
 STREAM_FRESH_MS = 60000
 GONE_MS = 90000
 GONE_SCANS = 3  # if a scan misses every tenth access point, three in a row miss 1 in 1,000
-MAX_ROWS = 12  # suspects, 350 B each on a board; ordinary access points take no row
-MAX_BORING = 64  # ordinary ones whose name need not be looked up again
-WORTH_TELLING = 40  # a suspect with so many points that found no place is told as "full"
+MAX_ROWS = 12  # suspects, 350 B each on a board; ordinary access points have no row
+MAX_ORDINARY = 64  # ordinary ones whose name is not looked up again
+WORTH_TELLING = 40  # a suspect with so many points that finds no place is reported as "full"
 
 FAR_DBM = -75  # a wall and some metres
 NEAR_DBM = -55  # within about 3 m at the 10-15 dBm that such cameras send
@@ -66,30 +68,30 @@ class CameraAccessPoint:
     def forget(self) -> None:
         """Start a new inspection."""
         self._rows = {}  # BSSID -> _Row
-        self._boring = set()  # fingerprints of BSSID and SSID
+        self._ordinary = set()  # fingerprints of BSSID and SSID
         self._scans = 0
         self._full = False
 
-    def know(self, addresses: list) -> None:
-        """Say nothing about these BSSIDs (bytes) from now on."""
+    def ignore(self, addresses: list) -> None:
+        """Make no findings about these BSSIDs (six bytes each) from now on."""
         self._known = set(addresses)
 
-    def access_points(self, found: list, now_ms: int) -> None:
+    def access_points(self, scan: list, now_ms: int) -> None:
         """Take the result of one scan, a list of AccessPoint."""
         self._scans += 1
-        for one in found:
-            bssid = bytes(one.bssid)
+        for access_point in scan:
+            bssid = bytes(access_point.bssid)
             row = self._rows.get(bssid)
             if row is None:
-                if fingerprint(bssid, one.ssid.encode()) in self._boring:
+                if fingerprint(bssid, access_point.ssid.encode()) in self._ordinary:
                     continue
-                row = self._new_row(bssid, one.ssid, one.security, now_ms)
+                row = self._new_row(bssid, access_point.ssid, access_point.security, now_ms)
                 if row is None:
                     continue
-            elif one.ssid and one.ssid != row.ssid:
-                row.ssid = one.ssid
-                row.camera, row.harmless = self._tables.ssid(one.ssid)
-            row.heard(one, self._scans, now_ms)
+            elif access_point.ssid and access_point.ssid != row.ssid:
+                row.ssid = access_point.ssid
+                row.camera, row.harmless = self._tables.ssid(access_point.ssid)
+            row.update(access_point, self._scans, now_ms)
 
     def traffic(self, bssid: bytes, now_ms: int, kbps: int, clients: int) -> None:
         """Note that an access point itself sends a camera-like stream of `kbps` to so many stations."""
@@ -119,7 +121,7 @@ class CameraAccessPoint:
         return 0, full
 
     def _new_row(self, bssid, ssid, security, now_ms):
-        """Return a row for a suspect, or None if nothing speaks for a camera or the table is full of stronger ones."""
+        """Return a row for a suspect; None if there is no sign of a camera, or the table is full of stronger suspects."""
         camera, harmless = self._tables.ssid(ssid)
         maker = self._tables.oui(bssid)
         row = None
@@ -131,9 +133,9 @@ class CameraAccessPoint:
                 return row
             if points >= WORTH_TELLING:
                 self._full = True
-        if len(self._boring) >= MAX_BORING:
-            self._boring.clear()
-        self._boring.add(fingerprint(bssid, ssid.encode()))
+        if len(self._ordinary) >= MAX_ORDINARY:
+            self._ordinary.clear()
+        self._ordinary.add(fingerprint(bssid, ssid.encode()))
         return None
 
     def _finding(self, event, bssid, row, evidence, now_ms):
@@ -170,40 +172,41 @@ class _Row:
         self.stream_ms = -STREAM_FRESH_MS - 1  # never
         self.alarm = Alarm()
 
-    def heard(self, one, scan, now_ms):
+    def update(self, access_point, scan, now_ms):
         self.scan = scan
         self.last_ms = now_ms
-        self.channel = one.channel
-        self.security = one.security
+        self.channel = access_point.channel
+        self.security = access_point.security
         # The strongest of the last scans: a body in between takes 5-10 dB for a moment.
-        self.rssi_dbm = one.rssi_dbm if one.rssi_dbm > self.rssi_dbm else (self.rssi_dbm + one.rssi_dbm) // 2
+        rssi_dbm = access_point.rssi_dbm
+        self.rssi_dbm = rssi_dbm if rssi_dbm > self.rssi_dbm else (self.rssi_dbm + rssi_dbm) // 2
 
     def evidence(self, now_ms):
         camera, maker = self.camera, self.maker
-        found = []
+        evidence = []
         if camera:
-            found.append(Evidence(NAME_RULES[camera.tier], camera.number, 0, NAME_POINTS[camera.tier]))
+            evidence.append(Evidence(NAME_RULES[camera.tier], camera.number, 0, NAME_POINTS[camera.tier]))
         if maker:
             if maker.tier == CAMERA:
-                found.append(Evidence("oui_camera", maker.number, 0, OUI_CAMERA_POINTS))
+                evidence.append(Evidence("oui_camera", maker.number, 0, OUI_CAMERA_POINTS))
             else:
-                found.append(Evidence("oui_module", maker.number, 0, OUI_MODULE_POINTS))
+                evidence.append(Evidence("oui_module", maker.number, 0, OUI_MODULE_POINTS))
         if self.security == OPEN:
-            found.append(Evidence("open_network", 1, 1, OPEN_POINTS))
+            evidence.append(Evidence("open_network", 1, 1, OPEN_POINTS))
         if self.security is not None and not self.ssid and maker and maker.tier == CAMERA:
-            found.append(Evidence("hidden_name", 1, 1, HIDDEN_POINTS))
+            evidence.append(Evidence("hidden_name", 1, 1, HIDDEN_POINTS))
         streams = now_ms - self.stream_ms <= STREAM_FRESH_MS and self.kbps >= STREAM_KBPS
         if streams:
-            found.append(Evidence("ap_streams_kbps", self.kbps, STREAM_KBPS, STREAM_POINTS))
+            evidence.append(Evidence("ap_streams_kbps", self.kbps, STREAM_KBPS, STREAM_POINTS))
             if self.clients == 1:
-                found.append(Evidence("ap_clients", 1, 1, ONE_CLIENT_POINTS))
+                evidence.append(Evidence("ap_clients", 1, 1, ONE_CLIENT_POINTS))
         if self.harmless:
-            found.append(Evidence("name_harmless", self.harmless.number, 0, HARMLESS_POINTS))
+            evidence.append(Evidence("name_harmless", self.harmless.number, 0, HARMLESS_POINTS))
         strong = streams or (camera and camera.tier == CAMERA) or (maker and maker.tier == CAMERA)
-        points = sum([one.weight for one in found])
-        if not strong and points > MOST_WITHOUT_STRONG:
-            found.append(Evidence("weak_only", points, MOST_WITHOUT_STRONG, MOST_WITHOUT_STRONG - points))
-        return found
+        points = sum([row.weight for row in evidence])
+        if not strong and points > MAX_WITHOUT_STRONG:
+            evidence.append(Evidence("weak_only", points, MAX_WITHOUT_STRONG, MAX_WITHOUT_STRONG - points))
+        return evidence
 
     def considered(self, local):
         causes = [("neighbour_device", distance_verdict(self.rssi_dbm, FAR_DBM, NEAR_DBM))]
@@ -211,6 +214,6 @@ class _Row:
             if sign and sign.cause and sign.cause not in [cause for cause, _ in causes]:
                 causes.append((sign.cause, "open" if sign.tier == CAMERA else "for"))
         if "phone_hotspot" not in [cause for cause, _ in causes]:
-            # A phone makes its hotspot's address up, and so do a few cameras (one measured one does).
+            # Phones randomise their hotspot's address, and so do a few cameras (one of the measured ones).
             causes.append(("phone_hotspot", "open" if local else "against"))
         return causes

@@ -83,8 +83,8 @@ _F_SUM_RELAYED = const(57)
 _FLAG_OWN = const(1)
 
 _UNKNOWN = const(0x3FFFFFFF)
-_MOST_LOSS = const(800)  # permille; more than that is not believed
-_LEAST_PAIRS = const(16)  # frames in sequence before a loss is estimated
+_MAX_LOSS = const(800)  # permille; more than that is not believed
+_MIN_PAIRS = const(16)  # frames in sequence before a loss is estimated
 _POINTS_ZERO = const(1000)  # points are kept with this added
 
 
@@ -101,10 +101,10 @@ def measure(table, number: int, out, values):
     pairs = t[b + _F_SUM_PAIRS]
     lost = t[b + _F_SUM_LOST]
     loss = 0
-    if pairs >= _LEAST_PAIRS:
+    if pairs >= _MIN_PAIRS:
         loss = lost * 1000 // (pairs + lost)
-        if loss > _MOST_LOSS:
-            loss = _MOST_LOSS
+        if loss > _MAX_LOSS:
+            loss = _MAX_LOSS
     v[13] = loss
     # 64 bytes in 16 ms are 32 kbit/s; what was missed is added
     v[0] = up * 32 // time * 1000 // (1000 - loss)

@@ -16,10 +16,10 @@ innocent.py says for each what speaks for and against it.
 from array import array
 
 from ansim.detect import camera_evidence as evidence
-from ansim.detect import innocent, weights
+from ansim.detect import innocent_causes, weights
 from ansim.detect.alarm import fingerprint, strongest_first
 from ansim.detect.camera_evidence import RSSI_ZERO, UNKNOWN
-from ansim.detect.periodicity import LEAST_BINS, periodicity
+from ansim.detect.periodicity import MIN_BINS, periodicity
 from ansim.detect.stations.layout import (
     F_BSSID,
     F_FLAGS,
@@ -49,11 +49,11 @@ LOW_TIMES = 3  # judgements below CLEAR_SCORE in a row: one visit that fell into
 CANDIDATE_MS = 60_000  # so long a suspect's channel is worth a dwell after it was last heard
 LOST_MS = 180_000  # not heard for so long while the radio was elsewhere: nothing is known any more
 GOP_EVERY_MS = 5000
-GOP_MOST_LOSS = 300  # permille; with more the rhythm is lost too, and its absence proves nothing
+GOP_MAX_LOSS = 300  # permille; with more the rhythm is lost too, and its absence proves nothing
 NO_RHYTHM = 300  # permille
 # A made-up address and full-size frames count after so long, of which so much was listened to: not before a dwell is over.
 SECOND_STAGE_MS, LISTENED_MS = 20_000, 9000
-KEPT_MS, MOST_PAUSED = 60_000, 16  # who was told of is remembered so long after it stopped: photos come one by one
+KEPT_MS, MAX_PAUSED = 60_000, 16  # who was told of is remembered so long after it stopped: photos come one by one
 TOLD_AGAIN_MS = 15_000  # at most so often an emitter that is raised is told again
 TOLD_CHANGE = 8  # points
 RAISED_URGENCY = 40  # of a dwell for the second stage
@@ -61,8 +61,8 @@ HINT_URGENCY = 50
 HINT_MS = 20_000  # so long it is a candidate: an upload and a hop may come before its dwell
 HINT_DWELL_MS = 5000  # listened to for so long, it has had what it hinted at
 HINT_EVERY_MS = 60_000  # at most so often
-MOST_EVIDENCE = 12
-MOST_NETWORKS = 64
+MAX_EVIDENCE = 12
+MAX_NETWORKS = 64
 
 
 class CameraStream:
@@ -114,7 +114,7 @@ class CameraStream:
         """True if nobody was heard since the last judgement."""
         return self.table.is_quiet()
 
-    def know(self, addresses: list) -> None:
+    def ignore(self, addresses: list) -> None:
         """These emitters (six bytes each) are known: no dwell for them. The engine drops what is said of them."""
         self._known = set(addresses)
 
@@ -123,7 +123,7 @@ class CameraStream:
         self._undecodable.access_points(found)
         for one in found:
             bssid = fingerprint(one.bssid)
-            if len(self._open_networks) < MOST_NETWORKS or bssid in self._open_networks:
+            if len(self._open_networks) < MAX_NETWORKS or bssid in self._open_networks:
                 self._open_networks[bssid] = 1 if one.security == 0 else 0
 
     def stations(self) -> tuple:
@@ -246,14 +246,14 @@ class CameraStream:
         gop, period_ms, variation, bins = periodicity(
             self.table.table, suspect.series, self.table.field(number, F_LAST_BIN)
         )
-        if bins < LEAST_BINS:
+        if bins < MIN_BINS:
             return
         suspect.gop_ms = self._now_ms
         # Windows of 25 s overlap the last ones; the mean with what was known keeps the score calm.
         if suspect.gop != UNKNOWN:
             gop, variation = (suspect.gop + gop) // 2, (suspect.variation + variation) // 2
         suspect.gop, suspect.gop_period_ms, suspect.variation = gop, period_ms, variation
-        if gop < NO_RHYTHM and self.values[evidence.LOSS] > GOP_MOST_LOSS:
+        if gop < NO_RHYTHM and self.values[evidence.LOSS] > GOP_MAX_LOSS:
             suspect.gop = suspect.gop_period_ms = UNKNOWN
 
     def _tell(self, suspect, address, findings):
@@ -275,11 +275,11 @@ class CameraStream:
             # What it sent is what was told last; the counts of its silence say nothing about it.
             suspect.score = suspect.told_score
             rows = [Evidence("silent_ms", suspect.silent_ms, SILENT_MS, 0)]
-            rows += evidence.kept(suspect.evidence)[: MOST_EVIDENCE - 1]
+            rows += evidence.kept(suspect.evidence)[: MAX_EVIDENCE - 1]
         else:
             rows = self._evidence()
             suspect.evidence = evidence.keep(rows)
-            suspect.considered = innocent.weigh(self.values)
+            suspect.considered = innocent_causes.weigh(self.values)
             own = self.table.field(suspect.number, F_FLAGS) & FLAG_OWN
             suspect.bssid = address if own else self.table.address(suspect.number, F_BSSID)
         suspect.told_score, suspect.told_ms = suspect.score, now_ms
@@ -312,8 +312,8 @@ class CameraStream:
             for rule in stage:
                 if self.values[rule[0]] != UNKNOWN:
                     found.append(evidence.told(rule, self.values))
-        found = [one for one in strongest_first(found) if one.weight][: MOST_EVIDENCE - 1]
-        room = MOST_EVIDENCE - len(found)
+        found = [one for one in strongest_first(found) if one.weight][: MAX_EVIDENCE - 1]
+        room = MAX_EVIDENCE - len(found)
         named = [one.rule for one in found]
         for place in evidence.INFORMATION:
             if room > 0 and self.values[place] != UNKNOWN and evidence.RULES[place] not in named:
@@ -343,7 +343,7 @@ class CameraStream:
     def _drop(self, address):
         suspect = self._suspects.pop(address)
         if suspect.told_ms:
-            self._paused = self._paused if len(self._paused) < MOST_PAUSED else {}
+            self._paused = self._paused if len(self._paused) < MAX_PAUSED else {}
             self._paused[address] = suspect.made_ms, suspect.heard_ms, suspect.listened_ms
         if self.table.is_at(suspect.number, address):
             self.table.set_field(suspect.number, F_RANK, 0)

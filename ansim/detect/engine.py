@@ -87,12 +87,12 @@ class Engine:
         for detector in _with(self.detectors, "spectrum"):
             detector.spectrum(spectrum)
 
-    def know(self, addresses: list) -> None:
+    def ignore(self, addresses: list) -> None:
         """Say nothing about these emitters (address texts) from now on: they are known to be harmless here."""
         self._known = set(addresses)
         as_bytes = [address_bytes(one) for one in addresses]
-        for detector in _with(self.detectors, "know"):
-            detector.know(as_bytes)
+        for detector in _with(self.detectors, "ignore"):
+            detector.ignore(as_bytes)
 
     def judge(self, now_ms: int) -> list:
         """Return the findings that are new, changed or over; call at the end of a visit and each second of a dwell."""
@@ -199,7 +199,7 @@ def standard(settings: dict, updates: str = "", has_spectrum: bool = True) -> En
 
         detectors.append(AnalogueVideo())
     engine = Engine(detectors)
-    engine.know(settings.get("ignore", []))
+    engine.ignore(settings.get("ignore", []))
     return engine
 
 

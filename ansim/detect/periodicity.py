@@ -17,7 +17,7 @@ from array import array
 from ansim.detect.stations.layout import BIN_MS, SERIES_AT, SERIES_BINS
 from ansim.detect.viper import const, micropython, ptr16
 
-LEAST_BINS = 90  # a dwell of 10 s: with less, three key frames need not be in it
+MIN_BINS = 90  # a dwell of 10 s: with less, three key frames need not be in it
 EVEN = 100  # permille of variation; in a flow so even a rhythm means nothing
 
 _BINS = const(254)  # pairs of neighbours in a series without the bin that is being filled
@@ -40,10 +40,10 @@ def periodicity(table, series: int, newest_bin: int) -> tuple:
 
     strength   0..1000, how far the best peak stands above the valley before it
     variation  standard deviation over mean of the bytes in 200 ms: near 0 is an even flow
-    bins       how many were heard; the rest is 0 if they are fewer than LEAST_BINS
+    bins       how many were heard; the rest is 0 if they are fewer than MIN_BINS
     """
     bins = _collect(table, SERIES_AT + (series - 1) * SERIES_BINS, newest_bin + 1, _work)
-    if bins < LEAST_BINS:
+    if bins < MIN_BINS:
         return 0, 0, 0, bins
     mean = _centre(_work)
     power = _power(_work, bins)

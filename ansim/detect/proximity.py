@@ -40,7 +40,7 @@ CALM_16 = 2 * STEP_16  # hysteresis: how far back it must come to be "same"
 DEEP_16 = 14 * STEP_16  # more than a body takes
 DEEP_BUCKETS = 3
 LOST_MS = 6000
-SIGMA_MOST_DB = 30
+SIGMA_MAX_DB = 30
 
 HALVING_16 = 7 * STEP_16  # half the distance at a path loss exponent of 2.3
 HALVING_SURE_16 = 5 * STEP_16  # past the last step by so much, not just by the half
@@ -90,7 +90,7 @@ class Proximity:
     def reading(self, now_ms: int) -> Reading:
         """Return what is known now; before the first frame the trend is LOST and the levels are -128."""
         if not self._heard:
-            return Reading(-128, -128, SIGMA_MOST_DB, LOST, 0)
+            return Reading(-128, -128, SIGMA_MAX_DB, LOST, 0)
         if self._bucket is not None and now_ms // BUCKET_MS > self._bucket:
             self._close()
             self._bucket = None
@@ -105,7 +105,7 @@ class Proximity:
             sigma = 2 * self._swing
         sigma_db = (sigma + STEP_16 // 2) // STEP_16 + max(0, silent_ms - 1000) // 1000
         smoothed_dbm = max(-128, (level + STEP_16 // 2) // STEP_16)
-        return Reading(self._rssi_dbm, smoothed_dbm, max(1, min(SIGMA_MOST_DB, sigma_db)), trend, self._halvings)
+        return Reading(self._rssi_dbm, smoothed_dbm, max(1, min(SIGMA_MAX_DB, sigma_db)), trend, self._halvings)
 
     def _close(self):
         """Take the mean of a half second that is over."""

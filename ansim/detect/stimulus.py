@@ -43,9 +43,9 @@ from ansim.frame_header import ADDR2, FLAG_RETRY, FLAGS, LENGTH, RECORD_BYTES, T
 
 BIN_MS = 100
 MAX_BINS = 1200  # 120 s: 6 kB at its end
-FEWEST_BINS = 300  # 30 s: 30 shifts
+MIN_BINS = 300  # 30 s: 30 shifts
 HEARD_MS = 80  # a bin that was listened to for less is left out
-FEWEST_HEARD = 50  # bins of movement, and of stillness, that must have been heard
+MIN_HEARD = 50  # bins of movement, and of stillness, that must have been heard
 
 # The shortest and longest delay from the announcement of a slot to the change in the traffic: a person reacts in
 # 0.2-0.7 s, an encoder and its network take 0.1-0.4 s.
@@ -54,7 +54,7 @@ LAGS = 10  # bins; also the step of the shifts
 
 SURE_PPM = 10000  # p <= 0.01
 UNSURE_PPM = 100000
-LEAST_HEARD_PERMILLE = 600
+MIN_HEARD_PERMILLE = 600
 
 RESPONDS, NO_RESPONSE, UNCLEAR = "responds", "no_response", "unclear"
 
@@ -74,7 +74,7 @@ class BadSlots(ValueError):
 
 def verdict(p_ppm: int, heard_permille: int) -> str:
     """Return RESPONDS, NO_RESPONSE (which is no proof of innocence) or UNCLEAR (do it again)."""
-    if heard_permille < LEAST_HEARD_PERMILLE:
+    if heard_permille < MIN_HEARD_PERMILLE:
         return UNCLEAR
     if p_ppm <= SURE_PPM:
         return RESPONDS
@@ -105,8 +105,8 @@ class Stimulus:
             if mark:
                 self._marks.append((start_ms // BIN_MS, end // BIN_MS - start_ms // BIN_MS))
         self._bins = end // BIN_MS // LAGS * LAGS
-        if not FEWEST_BINS <= self._bins <= MAX_BINS:
-            raise BadSlots("slots take %d s, should be %d..%d" % (end // 1000, FEWEST_BINS // 10, MAX_BINS // 10))
+        if not MIN_BINS <= self._bins <= MAX_BINS:
+            raise BadSlots("slots take %d s, should be %d..%d" % (end // 1000, MIN_BINS // 10, MAX_BINS // 10))
         if not self._marks:
             raise BadSlots("no slot asks for movement")
         self._bytes = array("H", range(self._bins))  # of a range, because that takes no second piece of the heap
@@ -204,7 +204,7 @@ class Stimulus:
                     number += 1
         for lag in range(FIRST_LAG, FIRST_LAG + bins):
             others = heard - number
-            if number < FEWEST_HEARD or others < FEWEST_HEARD:
+            if number < MIN_HEARD or others < MIN_HEARD:
                 yield None
             else:
                 yield moved * 1000 // number - (total - moved) * 1000 // others

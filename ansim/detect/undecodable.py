@@ -21,9 +21,9 @@ from ansim.finding import CLEARED, RAISED, Evidence, Finding
 from ansim.frame_header import address_text
 
 KIND = "undecodable_source"
-LEAST_ACKED = 50  # in the last 10 to 20 rows; the weakest camera sends 8 frames a second
-LEAST_LOOKS = 5  # seconds of a dwell, or visits: a short exchange is not worth telling
-MOST_DECODED = 125  # permille
+MIN_ACKED = 50  # in the last 10 to 20 rows; the weakest camera sends 8 frames a second
+MIN_LOOKS = 5  # seconds of a dwell, or visits: a short exchange is not worth telling
+MAX_DECODED = 125  # permille
 SCORE = 30  # below the alarm whatever happens
 RECENT_S = 5
 SILENT_MS = 60_000
@@ -51,7 +51,7 @@ class Undecodable:
     def look(self, number: int, values, now_ms: int, findings: list) -> None:
         """Judge station `number`, whose measured values are given; append a Finding if there is news."""
         acked = values[ACKED_FRAMES]
-        if acked < LEAST_ACKED or values[DECODED] > MOST_DECODED:
+        if acked < MIN_ACKED or values[DECODED] > MAX_DECODED:
             return
         table = self._table
         if (now_ms // 1000 - table.field(number, F_LAST_S)) & 0xFFFF > RECENT_S:
@@ -66,10 +66,10 @@ class Undecodable:
             told = self._told[address] = [now_ms, table.field(number, F_HOME), table.first_ms(number), 0]
         told[0] = now_ms
         told[3] += 1
-        if told[3] == LEAST_LOOKS:
+        if told[3] == MIN_LOOKS:
             rows = [
-                Evidence("acked_frames", acked, LEAST_ACKED, 20),
-                Evidence("decoded_permille", values[DECODED], MOST_DECODED, 10),
+                Evidence("acked_frames", acked, MIN_ACKED, 20),
+                Evidence("decoded_permille", values[DECODED], MAX_DECODED, 10),
             ]
             findings.append(self._finding(RAISED, address, told, now_ms, SCORE, strongest_first(rows)))
 
@@ -79,7 +79,7 @@ class Undecodable:
             told = self._told[address]
             if now_ms - told[0] >= SILENT_MS:
                 del self._told[address]
-                if told[3] < LEAST_LOOKS:
+                if told[3] < MIN_LOOKS:
                     continue
                 rows = [Evidence("silent_ms", now_ms - told[0], SILENT_MS, 0)]
                 findings.append(self._finding(CLEARED, address, told, now_ms, 0, rows))

@@ -51,7 +51,7 @@ class Inspection:
                 state = json.load(file)
             self._begin(state["inspection"], state["known"])
         except (OSError, ValueError, KeyError, TypeError):
-            self._engine.know(self._ignore)  # no file, or one torn by a power cut
+            self._engine.ignore(self._ignore)  # no file, or one torn by a power cut
 
     def start(self, inspection: str, known: list, by: str = CMD) -> None:
         """
@@ -83,7 +83,7 @@ class Inspection:
         self._end_sweep()
         self._journal.append(messages.SESSION, {"what": STOPPED, "by": by})
         self._journal.inspection = ""
-        self._engine.know(self._ignore)
+        self._engine.ignore(self._ignore)
         try:
             os.remove(FILE)
         except OSError:
@@ -97,4 +97,4 @@ class Inspection:
     def _begin(self, inspection, known):
         self._journal.inspection = inspection
         self.began_ms = self._clock.now_ms()
-        self._engine.know(self._ignore + known)
+        self._engine.ignore(self._ignore + known)

@@ -1,1 +1,1 @@
-"""What is counted of each transmitter."""
+"""The station table: what each transmitter sends and receives, counted in bounded memory."""

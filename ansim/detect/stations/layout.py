@@ -1,18 +1,18 @@
 """
-Where everything is in the station table: one bytearray of 16-bit halves, little-endian.
+Layout of the station table: one bytearray of 16-bit halves, little-endian.
 
     byte    0  128 heads of hash chains: station number, 255 is none
     byte  128  16 halves of state, S_*
     byte  160  STATIONS stations of STRIDE halves, fields F_*
     then       SERIES_COUNT series of SERIES_BINS halves: bytes / 16 in each 100 ms, UNHEARD if not listened
 
-A station's fields COUNTS_FROM..COUNTS_TO count what was heard since the last fold; folding
+A station's fields COUNTS_FROM..COUNTS_TO count what was heard since the last fold. Folding
 adds them to the newest of ROWS rows (a second of a dwell, or a visit while hopping) and to
-sums that are halved every ROWS rows, and sets them back. A count too big for its field wraps;
-a row or sum stops at the biggest.
+sums that are halved every ROWS rows, and clears them. A count that overflows its field wraps;
+a row or a sum stops at its maximum.
 
-station_take.py and station_fold.py repeat the numbers they need as const(), because machine
-code cannot look a number up in another module; a test compares them with these.
+count.py and rows.py repeat these numbers as const(), because machine code cannot read another
+module's names; a test compares them.
 """
 
 STATIONS = 64
@@ -37,15 +37,15 @@ S_NOW_S = 66  # modulo 65536, as F_ROW_S and F_LAST_S
 S_CHANNEL = 67
 S_ROW_TIME = 68  # of the row that is being filled, in MS_STEP
 S_ROW_ID = 69  # changes with each row
-S_EVICTED = 70  # stations that had to make room since coverage was asked for
+S_EVICTED = 70  # stations replaced since the last coverage()
 S_HEARD = 71  # stations heard since then
-S_FIRST_S = 72  # 32 bits: when a station that is new now was first heard, in seconds
+S_FIRST_S = 72  # 32 bits: F_FIRST_S of stations that are added now
 
 # Fields of a station. Bytes are pairs of halves, low half first, at even places.
 F_ADDRESS = 0
 F_NEXT = 3  # in its hash chain
 F_FLAGS = 4
-F_RANK = 5  # 0..255: how much it matters that it stays
+F_RANK = 5  # 0..255: stations with a low rank are replaced first
 F_UP_BYTES = 6
 F_DOWN_BYTES = 8
 F_RSSI_SUM = 10  # of dBm + 128
@@ -54,15 +54,15 @@ F_DOWN_FRAMES = 13
 F_UP_RECORDS = 14
 F_RETRIES = 15
 F_PAIRS = 16  # frames that followed a frame of the same sequence counter
-F_LOST = 17  # numbers that were missing between them
-F_ACKED_UP = 18  # MPDUs others acknowledged to it
-F_ACKED_DOWN = 19  # MPDUs it acknowledged to others by Block Ack
+F_LOST = 17  # sequence numbers missing between them
+F_ACKED_UP = 18  # MPDUs of it that others acknowledged
+F_ACKED_DOWN = 19  # MPDUs of others that it acknowledged by Block Ack
 F_ASKED = 20  # CTS addressed to it
 F_FINE = 21  # 100 ms bins in which it sent
 F_OTHERS = 22  # access point: own frames to another client than F_BSSID
 F_RSSI_MAX = 23  # dBm + 128
 F_AMSDU = 24
-F_RELAYED = 25  # access point: frames whose source was somebody else
+F_RELAYED = 25  # access point: frames whose source is another station
 COUNTS_FROM = F_UP_BYTES
 COUNTS_TO = 26
 
@@ -98,14 +98,14 @@ F_ROW = 62  # ROWS times: up bytes, up frames, down bytes, down frames, time | f
 FLAG_OWN = 1  # has sent as an access point, with itself as the source
 FLAG_HEARD = 2  # counted in S_HEARD
 
-# What station_fold.scan() writes for a station, 32-bit words.
+# What rows.scan() writes for a station, 32-bit words.
 O_TIME = 0  # of the rows, in MS_STEP
 O_UP = 1  # bytes in BYTES_STEP
 O_UP_FRAMES = 2
 O_DOWN = 3
 O_DOWN_FRAMES = 4
-O_ROWS = 5  # rows long enough to tell whether it was active
+O_ROWS = 5  # rows that are long enough to show whether it was active
 O_ACTIVE = 6  # those in which it was
 O_FINE = 7  # 100 ms bins in which it sent
-O_ANSWERED = 8  # short frames to it in the newest row, if nothing of it was heard there
+O_ANSWERED = 8  # short frames to it in the newest row, if it was not heard there
 OUT_WORDS = 9

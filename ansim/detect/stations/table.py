@@ -1,32 +1,32 @@
 """
-What was heard of each transmitter: bounded, packed, and counted without allocating.
+The station table: what each transmitter sends and receives, in bounded memory and without allocating.
 
     stations = StationTable()
     stations.tune(6, now_ms)
     stations.take(records, count)          # hot path
     stations.settle(now_ms)                # at the end of a visit, each second of a dwell
-    number = stations.next(0)              # first station worth judging; stations.out tells its rows
+    number = stations.next(0)              # first station worth judging; the sums of its rows are in stations.out
     while number != NONE:
         ...
         number = stations.next(number + 1)
 
-64 stations and 3 byte series take 16,032 bytes. When a 65th transmitter comes, the one of
-the lowest rank makes room.
+64 stations and 3 byte series take 16,032 bytes. A 65th transmitter replaces the station with
+the lowest rank.
 """
 
 import sys
 from array import array
 
 from ansim.detect.stations import layout
-from ansim.detect.stations.fold import fold, is_quiet, scan
 from ansim.detect.stations.layout import FIRST, NONE, STRIDE
+from ansim.detect.stations.rows import fold, is_quiet, scan
 
-ROW_MS = 1000  # a row is closed when it has lasted so long
+ROW_MS = 1000  # length of a row
 ROW_NEARLY_MS = 990  # judging "each second" may come a little early
 
 
 class StationTable:
-    """Transmitters of all channels, told apart by address."""
+    """The transmitters of all channels, by address."""
 
     def __init__(self):
         self.table = bytearray(layout.TABLE_BYTES)
@@ -40,14 +40,14 @@ class StationTable:
 
     def forget(self) -> None:
         """Empty the table."""
-        self._series_of = [NONE] * (layout.SERIES_COUNT + 1)  # the station that each series is filled by
+        self._series_of = [NONE] * (layout.SERIES_COUNT + 1)  # series -> the station that fills it
         for at in range(len(self.table)):
             self.table[at] = 0
         for at in range(128):
             self.table[at] = NONE
         self._row_ms = ROW_MS
         self._set(layout.S_CHANNEL, self.channel)
-        self._tell_time()
+        self._write_time()
         if self._counter:
             self._counter.forget()
 
@@ -60,36 +60,36 @@ class StationTable:
         self._set(layout.S_VISIT, self._get(layout.S_VISIT) + 1)
 
     def take(self, records, count: int) -> None:
-        """Count `count` header records; what comes while the radio is deaf is not counted."""
+        """Count `count` header records, unless the radio is deaf."""
         if self.channel:
             self._take(records, count)
 
     def settle(self, now_ms: int) -> None:
-        """Add what was heard since the last call to each station's newest row."""
+        """Add the counts since the last call to each station's newest row."""
         spent_ms = now_ms - self._since_ms
         self._since_ms = now_ms
         self.spent_ms = max(0, spent_ms)
         if self._counter:
-            self._counter.flush()  # also when no time has passed: fields may be read and written from here on
+            self._counter.flush()  # even if no time has passed: fields may be read and written from here on
         if not self.channel or spent_ms <= 0:
-            self._tell_time()
+            self._write_time()
             return
         if self._row_ms >= ROW_NEARLY_MS:
             self._row_ms = 0
             self._set(layout.S_ROW_ID, self._get(layout.S_ROW_ID) + 1)
         self._row_ms += spent_ms
         self._set(layout.S_ROW_TIME, min(255, (self._row_ms + layout.MS_STEP // 2) // layout.MS_STEP))
-        self._tell_time()
+        self._write_time()
         fold(self.table)
 
     def is_quiet(self) -> bool:
-        """True if nobody was heard since the last settlement."""
+        """Return True if no station was heard since the last settle()."""
         if self._counter:
             self._counter.flush()
         return is_quiet(self.table) == 1
 
     def next(self, start: int) -> int:
-        """Return the number of the next station from `start` on that is worth judging, NONE if there is no more."""
+        """Return the number of the next station from `start` on that is worth judging, NONE if there is none."""
         return scan(self.table, start, self.out)
 
     def field(self, number: int, field: int) -> int:
@@ -106,16 +106,16 @@ class StationTable:
         return bytes(self.table[at : at + 6])
 
     def is_at(self, number: int, address) -> bool:
-        """True if station `number` is the one with this address of six bytes."""
+        """Return True if station `number` has this address of six bytes."""
         at = 2 * (FIRST + number * STRIDE)
         return number < self.used() and self.table[at : at + 6] == address
 
     def used(self) -> int:
-        """Return how many stations there are."""
+        """Return the number of stations in the table."""
         return self._get(layout.S_USED)
 
     def start_series(self, number: int, series: int) -> None:
-        """Count a station's bytes by 100 ms too, in series 1..SERIES_COUNT, from now on."""
+        """Record a station's bytes per 100 ms in series 1..SERIES_COUNT from now on."""
         before = self._series_of[series]
         if before != NONE and self.field(before, layout.F_SERIES) == series:
             self.set_field(before, layout.F_SERIES, 0)
@@ -125,26 +125,26 @@ class StationTable:
         self.set_field(number, layout.F_SERIES, series)
 
     def end_series(self, number: int) -> None:
-        """Stop that."""
+        """Stop recording a station's byte series."""
         self.set_field(number, layout.F_SERIES, 0)
 
     def first_ms(self, number: int) -> int:
-        """Return when a station was first heard, to the second."""
+        """Return when a station was first heard, in ms to the second."""
         return (self.field(number, layout.F_FIRST_S) | self.field(number, layout.F_FIRST_S + 1) << 16) * 1000
 
     def heard(self) -> tuple:
-        """Return (transmitters heard, whether any had to make room) since the last call."""
+        """Return (number of transmitters heard, whether one was replaced) since the last call."""
         if self._counter:
             self._counter.flush()
-        told = self._get(layout.S_HEARD), self._get(layout.S_EVICTED) > 0
+        heard = self._get(layout.S_HEARD), self._get(layout.S_EVICTED) > 0
         self._set(layout.S_HEARD, 0)
         self._set(layout.S_EVICTED, 0)
         for number in range(self.used()):
             flags = self.field(number, layout.F_FLAGS)
             self.set_field(number, layout.F_FLAGS, flags & ~layout.FLAG_HEARD)
-        return told
+        return heard
 
-    def _tell_time(self):
+    def _write_time(self):
         now_s = self._since_ms // 1000
         self._set(layout.S_NOW_S, now_s)
         self._set(layout.S_FIRST_S, now_s)
@@ -159,12 +159,12 @@ class StationTable:
 
 
 def _counting(table):
-    """The fastest way to count on this interpreter: (function(records, count), Counter or None)."""
+    """Return (function(records, count), RecordCounter or None): the fastest way to count on this interpreter."""
     if sys.implementation.name == "micropython":
-        from ansim.detect.stations.take import take
+        from ansim.detect.stations.count import count_records
 
-        return lambda records, count: take(table, records, count), None
-    from ansim.detect.stations.counters import Counter
+        return lambda records, count: count_records(table, records, count), None
+    from ansim.detect.stations.count_cpython import RecordCounter
 
-    counter = Counter(table)
+    counter = RecordCounter(table)
     return counter.take, counter

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansim.detect.camera_access_point import GONE_MS, MAX_BORING, MAX_ROWS, CameraAccessPoint
+from ansim.detect.camera_access_point import GONE_MS, MAX_ORDINARY, MAX_ROWS, CameraAccessPoint
 from ansim.finding import ALARM_SCORE, CLEARED, RAISED
 from ansim.frame_header import address_bytes
 from ansim.messages import FINDING, finding_body
@@ -74,7 +74,7 @@ def test_a_network_that_is_renamed_is_judged_by_its_new_name():
 
 def test_a_known_access_point_is_not_told_about():
     detector = CameraAccessPoint(TABLES)
-    detector.know([address_bytes("c2:fd:00:00:00:01")])
+    detector.ignore([address_bytes("c2:fd:00:00:00:01")])
 
     detector.access_points([seen()], 0)
 
@@ -151,4 +151,4 @@ def test_no_scan_breaks_it_or_makes_it_grow(scans):
             assert check(BODIES[FINDING], finding_body(finding)) == []
 
     assert len(detector._rows) <= MAX_ROWS
-    assert len(detector._boring) <= MAX_BORING
+    assert len(detector._ordinary) <= MAX_ORDINARY

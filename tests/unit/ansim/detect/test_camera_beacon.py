@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansim.detect.camera_beacon import MAX_BORING, MAX_ROWS, CameraBeacon
+from ansim.detect.camera_beacon import MAX_ORDINARY, MAX_ROWS, CameraBeacon
 from ansim.finding import RAISED
 from ansim.messages import FINDING, finding_body
 from ansim.observation import Advertisement
@@ -70,11 +70,11 @@ def test_many_weak_suspects_never_push_out_a_strong_one():
 
 def test_a_known_beacon_is_not_told_about_and_a_new_inspection_starts_empty():
     detector = CameraBeacon(TABLES)
-    detector.know([ad().address])
+    detector.ignore([ad().address])
     detector.advertisement(ad())
     assert detector.judge(0) == []
 
-    detector.know([])
+    detector.ignore([])
     detector.forget()
     assert detector.judge(0) == []
     detector.advertisement(ad())
@@ -105,4 +105,4 @@ def test_no_advertisement_breaks_it_or_makes_it_grow(ads):
             assert check(BODIES[FINDING], finding_body(finding)) == []
 
     assert len(detector._rows) <= MAX_ROWS
-    assert len(detector._boring) <= MAX_BORING
+    assert len(detector._ordinary) <= MAX_ORDINARY

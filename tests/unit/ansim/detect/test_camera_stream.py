@@ -9,7 +9,7 @@ from ansim import messages
 from ansim.decode import decode_message
 from ansim.detect import camera_evidence as evidence
 from ansim.detect import weights
-from ansim.detect.camera_stream import CLEAR_SCORE, MOST_EVIDENCE, CameraStream
+from ansim.detect.camera_stream import CLEAR_SCORE, MAX_EVIDENCE, CameraStream
 from ansim.finding import ALARM_SCORE, CLEARED, RAISED, UPDATED
 from ansim.frame_header import address_text
 from ansim.observation import AccessPoint
@@ -71,7 +71,7 @@ def test_every_finding_fits_into_a_report():
     for one in findings:
         made = messages.report(1, 1, "", one.at_ms, None, "", messages.FINDING, messages.finding_body(one))
         assert decode_message("report", messages.encode(made)) == made
-        assert len(one.evidence) <= MOST_EVIDENCE
+        assert len(one.evidence) <= MAX_EVIDENCE
 
 
 def test_the_points_of_the_evidence_and_the_base_make_the_score():
@@ -127,7 +127,7 @@ def test_what_they_hint_at_is_worth_a_dwell_until_it_has_had_one():
 
 def test_a_known_emitter_asks_for_no_dwell():
     detector = listening()
-    detector.know([station()])
+    detector.ignore([station()])
 
     play(detector, CAMERA, 3)
 
@@ -159,7 +159,7 @@ def test_what_is_cleared_for_its_silence_is_told_with_what_it_sent():
 
     assert cleared.event == CLEARED
     assert cleared.evidence[0].rule == "silent_ms"
-    assert cleared.evidence[1:] == before.evidence[: MOST_EVIDENCE - 1]
+    assert cleared.evidence[1:] == before.evidence[: MAX_EVIDENCE - 1]
     assert (cleared.considered, cleared.score) == (before.considered, before.score)
 
 

@@ -33,8 +33,8 @@ class Everything:
     def spectrum(self, spectrum):
         self.shown.append(("spectrum",))
 
-    def know(self, addresses):
-        self.shown.append(("know", list(addresses)))
+    def ignore(self, addresses):
+        self.shown.append(("ignore", list(addresses)))
 
     def traffic(self, bssid, now_ms, kbps, clients):
         self.shown.append(("traffic", bssid, kbps, clients))
@@ -75,7 +75,7 @@ def test_each_observation_reaches_the_detectors_that_want_it():
     engine.access_points([AccessPoint(0, "x", access_point(), 6, -50, 3)], 200)
     engine.advertisement(Advertisement(0, station(), 0, -50, b""))
     engine.spectrum(Spectrum(0, 1, [0] * 126))
-    engine.know(["ac:de:48:00:00:01"])
+    engine.ignore(["ac:de:48:00:00:01"])
     engine.judge(300)
     engine.forget()
 
@@ -86,7 +86,7 @@ def test_each_observation_reaches_the_detectors_that_want_it():
         ("access_points", 1),
         ("advertisement",),
         ("spectrum",),
-        ("know", [station()]),
+        ("ignore", [station()]),
         ("traffic", access_point(), 700, 1),
         ("forget",),
     ]
@@ -94,7 +94,7 @@ def test_each_observation_reaches_the_detectors_that_want_it():
 
 def test_nothing_is_said_of_known_emitters():
     engine = Engine([Everything()])
-    engine.know(["aa:aa:aa:aa:aa:aa"])
+    engine.ignore(["aa:aa:aa:aa:aa:aa"])
 
     assert [one.subject for one in engine.judge(0)] == ["bb:bb:bb:bb:bb:bb"]
 

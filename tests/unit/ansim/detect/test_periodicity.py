@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansim.detect import periodicity
-from ansim.detect.periodicity import LEAST_BINS
+from ansim.detect.periodicity import MIN_BINS
 from ansim.detect.stations.layout import SERIES_AT, SERIES_BINS, UNHEARD
 from ansim.detect.stations.table import StationTable
 
@@ -42,7 +42,7 @@ def test_key_frames_are_found_with_their_period(every):
 def test_a_dwell_of_ten_seconds_is_enough():
     strength, period_ms, _, bins = rhythm(video(20, seconds=10))
 
-    assert bins >= LEAST_BINS
+    assert bins >= MIN_BINS
     assert (strength >= 450, period_ms) == (True, 2000)
 
 
@@ -102,7 +102,7 @@ def test_the_fast_search_and_the_boards_lines_find_the_same(bins):
     strength, _, variation, heard = rhythm(bins)
 
     assert 0 <= strength <= 1000
-    if heard >= LEAST_BINS and variation:
+    if heard >= MIN_BINS and variation:
         work = array("H", periodicity._work)
         power = periodicity._power(work, heard)
         assert periodicity._peak_plain(work, power, heard) == periodicity._peak_viper(work, power, heard)

@@ -31,7 +31,7 @@ class Engine:
     def forget(self):
         self.forgot += 1
 
-    def know(self, addresses):
+    def ignore(self, addresses):
         self.known = addresses
 
 

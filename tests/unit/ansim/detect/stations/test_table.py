@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ansim.detect.stations import layout, take
+from ansim.detect.stations import count, layout
 from ansim.detect.stations.table import StationTable
 from ansim.frame_header import FLAG_RETRY, KIND_DATA, RECORD_BYTES, SUBTYPE_QOS_DATA, pack_into
 from tests.conftest import ROOT
@@ -73,10 +73,10 @@ class Plain(StationTable):
     def __init__(self):
         super().__init__()
         self._counter = None
-        self._take = lambda records, count: take.take(self.table, records, count)
+        self._take = lambda records, number: count.count_records(self.table, records, number)
 
 
-@pytest.mark.parametrize("name", ["stations.take", "stations.fold", "camera_evidence"])
+@pytest.mark.parametrize("name", ["stations.count", "stations.rows", "camera_evidence"])
 def test_the_numbers_repeated_for_machine_code_are_those_of_the_layout(name):
     text = (ROOT / f"ansim/detect/{name.replace('.', '/')}.py").read_text()
 

@@ -1,12 +1,12 @@
 """
-Add up what stations sent, once a second or a visit: machine code on the board.
+Rows of the station table: add the counts of a second or a visit to them, and sum them up for judging.
 
-Nothing here allocates, and no intermediate value exceeds 31 bits (see station_take.py).
+Machine code on the board. Nothing here allocates, and no intermediate value exceeds 31 bits (see count.py).
 """
 
 from ansim.detect.viper import const, micropython, ptr16, ptr32
 
-# See station_layout.py.
+# See layout.py.
 _STRIDE = const(112)
 _FIRST = const(80)
 _ROWS = const(10)
@@ -63,13 +63,13 @@ _O_ACTIVE = const(6)
 _O_FINE = const(7)
 _O_ANSWERED = const(8)
 
-_FORGET_S = const(60)  # rows are dropped when the channel was not listened to for so long
-_PAUSE_HALVES = const(6)  # so many half rows of silence end a stretch of sending
-_SHORT = const(16)  # 256 ms: a shorter row does not tell whether a station was active
-_QUIET = const(6)  # 96 ms: silence for so long is half as much as a row's, see QUIET_MS of firmware/radio/plan.py
-_LEAST_KBPS = const(12)  # uplink below which a station is not looked at: 60 kbit/s with 80 % lost
-_LEAST_ACKED = const(16)
-_LEAST_ANSWERS = const(6)
+_FORGET_S = const(60)  # rows are dropped if the radio has not listened to the channel for so long
+_PAUSE_HALVES = const(6)  # so many half rows of silence end a period of sending
+_SHORT = const(16)  # 256 ms: a shorter row does not show whether a station was active
+_QUIET = const(6)  # 96 ms: silence for so long counts as half a row; see QUIET_MS of firmware/radio/plan.py
+_MIN_KBPS = const(12)  # uplink below which a station is not judged: 60 kbit/s with 80 % lost
+_MIN_ACKED = const(16)
+_MIN_ANSWERS = const(6)
 _ANSWER_BYTES = const(170)  # mean length; a TCP acknowledgement is 94 to 110
 
 
@@ -78,8 +78,8 @@ def fold(table):
     """
     Add the counts since the last fold to the newest row and to the sums of each station, and clear them.
 
-    A station heard on two channels (neighbouring ones overlap) is counted on the one where it is
-    heard best. Silence on that channel is a row too.
+    A station that is heard on two channels (neighbouring ones overlap) is counted only on the one
+    where it is heard best. Silence on that channel makes a row too.
     """
     t = ptr16(table)
     w = ptr32(table)
@@ -93,7 +93,7 @@ def fold(table):
         frames = t[b + _F_UP_RECORDS] + t[b + _F_DOWN_FRAMES]
         heard = frames + t[b + _F_ACKED_UP] + t[b + _F_ACKED_DOWN] + t[b + _F_ASKED] + t[b + _F_RELAYED]
         heard += t[b + _F_RETRIES]
-        counts = 1  # whether they are added, or only cleared
+        counts = 1  # 0: clear the counts without adding them
         strength = t[b + _F_STRENGTH]
         strength -= (strength + 7) >> 3
         if heard:
@@ -122,7 +122,7 @@ def fold(table):
                     head = 0
                 elif head >= _ROWS:
                     head = 0
-                    # Once every ROWS rows the sums are halved, so that they follow changes.
+                    # The sums are halved every ROWS rows, so that they follow changes.
                     k = b + _F_MAX_COUNT
                     while k < b + _F_LENGTHS + 8:
                         t[k] = t[k] >> 1
@@ -143,7 +143,7 @@ def fold(table):
                 t[k + 4] = 0
             t[b + _F_ROW_S] = now_s
             row = b + _F_ROW + t[b + _F_HEAD] * _ROW_HALVES
-            # Bytes are kept in steps; what is left over stays for the next time.
+            # Bytes are kept in steps; the remainder stays for the next fold.
             k = (b + _F_UP_BYTES) >> 1
             total = t[row] + (w[k] >> 6)
             t[row] = total if total < 0xFFFF else 0xFFFF
@@ -162,7 +162,7 @@ def fold(table):
             t[row + 4] = total << 8 | (time if time < 255 else 255)
             k = 0
             while k < 9:
-                # The counts behind the sums, in the sums' order.
+                # The counts that belong to the sums, in the same order.
                 if k < 4:
                     total = t[b + _F_PAIRS + k]
                 elif k == 4:
@@ -192,7 +192,7 @@ def fold(table):
 
 @micropython.viper
 def is_quiet(table) -> int:
-    """Return 1 if nobody was heard since the last fold, else 0."""
+    """Return 1 if no station was heard since the last fold, else 0."""
     t = ptr16(table)
     b = _FIRST
     end = _FIRST + t[_S_USED] * _STRIDE
@@ -207,11 +207,11 @@ def is_quiet(table) -> int:
 @micropython.viper
 def scan(table, start: int, out) -> int:
     """
-    Find the next station of this channel, from number `start` on, that is worth judging; return its number, or 255.
+    Return the number of the next station of this channel, from `start` on, that is worth judging; 255 if there is none.
 
-    That is one that sends as much as the weakest camera and not much less than it receives, or
-    one that others acknowledge what cannot be read here or was missed, or one with a rank. `out` is filled
-    with what its rows add up to since it last began to send, O_* of station_layout.py.
+    Worth judging are stations that send as much as the weakest camera and not much less than they
+    receive, stations whose undecodable or missed frames are acknowledged, and stations with a rank.
+    `out` is filled with the sums of its rows since it last began to send, O_* of layout.py.
     """
     t = ptr16(table)
     o = ptr32(out)
@@ -233,25 +233,25 @@ def scan(table, start: int, out) -> int:
                 time += t[row + 4] & 255
                 row += _ROW_HALVES
             # 64 bytes * 8 bits in 16 ms are 32 kbit/s
-            unread = t[b + _F_SUM_ACKED_UP] >= _LEAST_ACKED and t[b + _F_SUM_ACKED_UP] > t[b + _F_SUM_UP] << 3
-            # Nothing of it in the newest row, but short frames to it: somebody acknowledges what was missed.
+            unread = t[b + _F_SUM_ACKED_UP] >= _MIN_ACKED and t[b + _F_SUM_ACKED_UP] > t[b + _F_SUM_UP] << 3
+            # Nothing from it in the newest row, but short frames to it: acknowledgements of missed frames.
             row = b + _F_ROW + t[b + _F_HEAD] * _ROW_HALVES
             answered = 0
-            if t[row + 1] == 0 and t[row + 3] >= _LEAST_ANSWERS and t[row + 2] * 64 <= t[row + 3] * _ANSWER_BYTES:
+            if t[row + 1] == 0 and t[row + 3] >= _MIN_ANSWERS and t[row + 2] * 64 <= t[row + 3] * _ANSWER_BYTES:
                 answered = t[row + 3]
-            if t[b + _F_RANK] or unread or answered or (up * 32 >= _LEAST_KBPS * time and up * 2 >= down):
+            if t[b + _F_RANK] or unread or answered or (up * 32 >= _MIN_KBPS * time and up * 2 >= down):
                 up_frames = 0
                 down_frames = 0
                 fine = 0
-                told = 0
+                full_rows = 0
                 active = 0
                 length = 0
                 k = 0
-                # The newest row first, back to where it began to send: to three rows of silence.
+                # From the newest row back to the start of sending, which follows three rows of silence.
                 time = 0
                 up = 0
                 down = 0
-                idle = 0  # half rows of silence passed, not yet known to be a pause within
+                idle = 0  # half rows of silence since the last active row
                 k = 0
                 while k < rows and idle < _PAUSE_HALVES:
                     row = t[b + _F_HEAD] - k
@@ -287,14 +287,14 @@ def scan(table, start: int, out) -> int:
                     down_frames += t[row + 3]
                     fine += t[row + 4] >> 8
                     if spent >= _SHORT:
-                        told += 1
+                        full_rows += 1
                     k += 1
                 o[_O_TIME] = time
                 o[_O_UP] = up
                 o[_O_UP_FRAMES] = up_frames
                 o[_O_DOWN] = down
                 o[_O_DOWN_FRAMES] = down_frames
-                o[_O_ROWS] = told
+                o[_O_ROWS] = full_rows
                 o[_O_ACTIVE] = active
                 o[_O_FINE] = fine
                 o[_O_ANSWERED] = answered

@@ -4,7 +4,7 @@ import pytest
 
 from ansim.detect import camera_evidence as evidence
 from ansim.detect.camera_evidence import RSSI_ZERO, UNKNOWN
-from ansim.detect.innocent import AGAINST, FOR, OPEN, weigh
+from ansim.detect.innocent_causes import AGAINST, FOR, OPEN, weigh
 
 
 def considered(**known):

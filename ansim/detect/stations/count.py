@@ -2,16 +2,16 @@
 Count header records into the station table: the hot path, as machine code on the board.
 
 Nothing here allocates. No intermediate value exceeds 31 bits, so results are the same on
-32 and 64 bits. Time is taken from the record in steps of 256 us, 24 bits of them, which
-wrap when the radio's clock does; a step back or a jump can only spoil a 100 ms bin.
+32 and 64 bits. Time is taken from the record in 24 bits of 256 us, which wrap when the radio's
+clock does; a step back or a jump can only spoil a 100 ms bin.
 
-station_count.py does the same for CPython, where it is about ten times as fast as these
-lines run there; tests hold the two together.
+count_cpython.py does the same on CPython, about ten times as fast as this file there; tests
+compare the two.
 """
 
 from ansim.detect.viper import const, micropython, ptr8, ptr16, ptr32
 
-# See station_layout.py.
+# See layout.py.
 _STATIONS = const(64)
 _STRIDE = const(112)
 _FIRST = const(80)
@@ -65,7 +65,7 @@ _ASKED = const(5)
 
 
 @micropython.viper
-def take(table, records, count: int):
+def count_records(table, records, count: int):
     """Count `count` header records (see ansim/frame_header.py) into the table."""
     t = ptr16(table)
     w = ptr32(table)
@@ -78,7 +78,7 @@ def take(table, records, count: int):
         control = r[p + 3]
         kind = (r[p + 6] >> 8) & 15
         ds = 4  # neither direction: not a data frame
-        first = 0  # places of the two addresses that matter; 0: none
+        first = 0  # offsets of the two addresses that are counted; 0: none
         second = 0
         first_role = _UP
         second_role = _DOWN
@@ -122,7 +122,7 @@ def take(table, records, count: int):
             x = r[q]
             y = r[q + 1]
             z = r[q + 2]
-            # Group addresses are nobody; zeros are a malformed record.
+            # Group addresses are no station; zeros are a malformed record.
             if x & 1 or (x | y | z) == 0:
                 continue
             i = heads[(z + (z >> 8) + (y >> 8)) & 127]
@@ -144,7 +144,7 @@ def take(table, records, count: int):
             aggregated = control & 0x80 and r[p + 17] & 0x80
             if role == _UP:
                 if aggregated:
-                    # Full-size parts, or two small ones: its length is all there is to tell by.
+                    # Full-size parts, or two small ones: only its length is known.
                     parts = 4 if length >= 3200 else 2
                     t[b + _F_AMSDU] = (t[b + _F_AMSDU] + 1) & 0xFFFF
                 is_new = 1 if t[b + _F_VISIT] != visit else 0
@@ -165,7 +165,7 @@ def take(table, records, count: int):
                         t[b + _F_LOST] = (t[b + _F_LOST] + gap - 1) & 0xFFFF
                         t[b + _F_LAST_SEQUENCE] = sequence
                     elif t[b + _F_LOST]:
-                        t[b + _F_LOST] = t[b + _F_LOST] - 1  # it came late, it was not lost
+                        t[b + _F_LOST] = t[b + _F_LOST] - 1  # it was late, not lost
                 if control & 0x0800:
                     t[b + _F_RETRIES] = (t[b + _F_RETRIES] + 1) & 0xFFFF
                 k = (b + _F_UP_BYTES) >> 1
@@ -194,7 +194,7 @@ def take(table, records, count: int):
                 if series:
                     series = _SERIES_AT + (series - 1) * _SERIES_BINS
                 ahead = now - before
-                # A little back is a frame that came late.
+                # A small step back is a late frame.
                 if is_new or ahead > 0 or ahead < -16:
                     t[b + _F_FINE] = (t[b + _F_FINE] + 1) & 0xFFFF
                     t[b + _F_LAST_BIN] = now
@@ -216,7 +216,7 @@ def take(table, records, count: int):
                 if ds == 0:
                     k = p + 13
                 elif ds == 2:
-                    # An access point's own frames: remember the client that most of them go to.
+                    # An access point's own frames: keep the client that most of them go to.
                     t[b + _F_FLAGS] = t[b + _F_FLAGS] | _FLAG_OWN
                     if t[b + _F_BSSID] != r[k] or t[b + _F_BSSID + 1] != r[k + 1] or t[b + _F_BSSID + 2] != r[k + 2]:
                         t[b + _F_OTHERS] = (t[b + _F_OTHERS] + 1) & 0xFFFF
@@ -249,8 +249,8 @@ def claim(table, records, place: int, only_free: int) -> int:
     """
     Return the number of a station for the address at half `place` of the records, 255 if there is none.
 
-    When all are taken, the one that matters least makes room, unless `only_free`. It is the one
-    of the lowest rank, then of the fewest frames, so the strongest suspect always stays.
+    When the table is full, the station with the lowest rank, then the fewest frames, is replaced,
+    unless `only_free`; so the strongest suspect always stays.
     """
     t = ptr16(table)
     heads = ptr8(table)
@@ -262,7 +262,7 @@ def claim(table, records, place: int, only_free: int) -> int:
         if only_free:
             return _NONE
         i = 0
-        least = 0x3FFFFFFF  # the largest that is no object on the board
+        least = 0x3FFFFFFF  # the largest that is a small int on the board
         k = 0
         while k < _STATIONS:
             b = _FIRST + k * _STRIDE
@@ -294,7 +294,7 @@ def claim(table, records, place: int, only_free: int) -> int:
     k = (t[b + 2] + (t[b + 2] >> 8) + (t[b + 1] >> 8)) & 127
     t[b + _F_NEXT] = heads[k]
     heads[k] = i
-    t[b + _F_VISIT] = (t[_S_VISIT] + 1) & 0xFFFF  # not this one: nothing precedes its first frame
+    t[b + _F_VISIT] = (t[_S_VISIT] + 1) & 0xFFFF  # not the current visit: nothing precedes its first frame
     t[b + _F_FIRST_S] = t[_S_FIRST_S]
     t[b + _F_FIRST_S + 1] = t[_S_FIRST_S + 1]
     return i
