@@ -176,7 +176,7 @@ class App:
     def _show_reading(self, *reading):
         """Show how near the followed signal is, here and on the server."""
         self._panel.show_reading(*reading)
-        self._link.live(*reading)
+        self._link.send_live(*reading)
 
     def _sweep_if_due(self, every_ms):
         if self._clock.now_ms() - self._swept_ms >= every_ms:

@@ -1,1 +1,1 @@
-"""Reports in flash until the server has stored them."""
+"""The journal: reports in flash until the server has stored them."""

@@ -2,28 +2,26 @@
 The reports that the server has not confirmed yet, in flash.
 
     journal = Journal("/journal", 512 << 10, clock)
-    journal.open()                             # after any power cut
-    seq = journal.append(report.FINDING, body) # once it returns, the report survives a power cut
+    journal.open()                               # after any power cut
+    seq = journal.append(messages.FINDING, body) # once it returns, the report survives a power cut
     cursor = journal.cursor()
-    boot, seq, data = cursor.next()            # oldest unconfirmed first; None: nothing further
-    journal.confirm([[boot, seq]])             # the server has it: it may go
+    boot, seq, data = cursor.next()              # oldest unconfirmed first; None: no more
+    journal.confirm([[boot, seq]])               # the server has it: it may be deleted
 
-A folder of append-only files (see segment.py), each closed at 1/32 of the room; the last is
-open. A file is deleted when the server holds all of it. When the room is full, one file is
-thinned: its reports of least value go, and each run of neighbours that went is replaced by
-one DROPPED report, which tells the server not to wait for them. A run ends at a report that
-was kept: a DROPPED across it would make the server confirm what it may never have received.
+The journal is a folder of append-only files (see segment.py), each closed at 1/32 of the room; the last one is open. A
+file is deleted when the server holds all of it. When the room is full, a file is compacted: its reports of least value
+are removed, and each run of removed neighbours is replaced by one DROPPED report, which tells the server not to wait
+for them. A run ends at a report that is kept: a DROPPED report across it would make the server confirm a report that it
+may never have received.
 
-Power cuts: an append is one flush; a new file replaces an old one by rename; an old one goes
-only after that. Whatever is found half done at open() is finished or cut off.
+Power cuts: an append is one flush. A new file replaces an old one by rename, and old files are deleted only after that.
+open() completes or removes whatever it finds half done.
 
-Wear: LittleFS moves the last 4 KiB block at each flush: 1.2 erased blocks an append, measured,
-spread over the free ones. A report every 30 s on 250 free blocks of 100,000 erases each lasts
-20 years. Confirming costs nothing: it is written along with the next append. Thinning rewrites
-one file to win most of it.
+Wear: LittleFS moves the last 4 KiB block at each flush: 1.2 erased blocks per append, measured, spread over the free
+ones. With a report every 30 s, 250 free blocks of 100,000 erases each last 20 years. Confirming costs no flush: it is
+written along with the next append. Compaction rewrites one file to free most of it.
 
-LittleFS rounds every file up to its blocks: allow 33 of them beside `max_bytes`, and one
-more file while one is thinned.
+LittleFS rounds every file up to its blocks: allow 33 of them beside `max_bytes`, and one more file during compaction.
 """
 
 import asyncio
@@ -33,29 +31,32 @@ import os
 from ansim import messages
 from ansim.envelope import digest
 from firmware.journal import segment as segments
-from firmware.journal.compaction import Run
+from firmware.journal.compaction import Compaction
 from firmware.journal.reader import Cursor
 from firmware.journal.segment import CONFIRMED, HIGH, LOW, MIDDLE, START, STUB
+from firmware.maintenance import files
 
 MAX_REPORT_BYTES = segments.MAX_BODY_BYTES
-FILES = 32  # how many make up the room
+MAX_FILES = 32  # that share the room
 MIN_FILE_BYTES = 1024
 RESERVED_BYTES = 256  # for the START and CONFIRMED records around a report
 _VALUES = {messages.SWEEP: LOW, messages.SESSION: MIDDLE, messages.STIMULUS: MIDDLE, messages.DROPPED: STUB}
 _NAME = "%08d.log"
-_NEW = "new"  # the copy in the making; left over after a power cut it is worth nothing
+_NEW = "new"  # the copy while a file is rewritten; useless after a power cut
 
 
 class Journal:
     """
-    See the module's text. `clock` has now_ms() and time_s(), as firmware/network/clock.py.
+    folder, max_bytes  where the files are, and the room for them
+    clock              has now_ms() and time_s(), see firmware/network/clock.py
 
     boot, seq    of this start, and of the newest report in it (0: none yet)
     prev         the digest of the newest report, "" before the first of all
     inspection   goes into every report appended from now on; "" is none
-    dropped      reports given up for want of room, or lost to damaged flash, since open()
+    dropped      reports removed for lack of room, or lost to damaged flash, since open()
     appended     an asyncio.Event, set by append()
-    generation   grows when files are rewritten or go, so that cursors look again
+    generation   grows when files are rewritten or deleted, so that cursors start over
+    segments     one segment.Segment per file, oldest first; the last is open for appending
     """
 
     def __init__(self, folder: str, max_bytes: int, clock):
@@ -64,17 +65,17 @@ class Journal:
         self.boot = self.seq = self.dropped = self.generation = 0
         self.prev = self.inspection = ""
         self.appended = asyncio.Event()
-        self.segments = []  # one summary a file, oldest first; the last is open for appending
+        self.segments = []
         self._clock = clock
-        self._file_bytes = max(MIN_FILE_BYTES, max_bytes // FILES)
+        self._file_bytes = max(MIN_FILE_BYTES, max_bytes // MAX_FILES)
         self._file = None
         self._confirmed = {}  # boot -> seq
-        self._counted = (None, 0)  # when the waiting reports were counted, and how many they were
-        self._unwritten = []  # boots whose confirmation is not in the flash yet
+        self._counted = (None, 0)  # state of the journal when its reports were counted, and their number
+        self._unwritten = []  # boots whose confirmation is not in flash yet
 
     def open(self) -> None:
-        """Take over what the last run left and count this start. Raises OSError if the flash cannot be written."""
-        for index in self._take_in():
+        """Read what the last run left, and count this start. Raises OSError if the flash cannot be written."""
+        for index in self._read_files():
             self._rewrite(index, -1)
         self.boot += 1
         if not self.segments or self.segments[-1].size >= self._file_bytes:
@@ -89,7 +90,7 @@ class Journal:
         Write a report and return its seq. Once this returns, the report survives a power cut.
 
         kind, body   as in ansim/messages.py
-        tick_ms      when it happened, by the journal's clock; None is now
+        tick_ms      time of the event by the journal's clock; None is now
 
         Raises ValueError if the report is longer than MAX_REPORT_BYTES, OSError if the flash refuses.
         """
@@ -99,45 +100,45 @@ class Journal:
 
     def confirm(self, rows) -> bool:
         """
-        Note that the server holds [[boot, seq], ...], each up to and including seq; free what can go.
+        Note that the server holds [[boot, seq], ...], each up to and including seq; delete files it holds completely.
 
-        Returns True if any of it is news. What this journal has not made yet is left alone; see `behind`.
+        Returns True if any row is new. Rows of reports that this journal has not made are ignored; see is_behind().
         """
-        news = False
+        is_new = False
         for boot, seq in rows:
-            if not self.is_confirmed(boot, seq) and not self.behind([(boot, seq)]):
+            if not self.is_confirmed(boot, seq) and not self.is_behind([(boot, seq)]):
                 self._confirmed[boot] = seq
                 if boot not in self._unwritten:
                     self._unwritten.append(boot)
-                news = True
-        if news:
+                is_new = True
+        if is_new:
             self._free()
-        return news
+        return is_new
 
-    def behind(self, rows) -> bool:
+    def is_behind(self, rows) -> bool:
         """True if the server holds reports that this journal has not made: its flash was erased since."""
         return any(boot > self.boot or (boot == self.boot and seq > self.seq) for boot, seq in rows)
 
-    def skip_to(self, boot: int) -> None:
+    def continue_as(self, boot: int) -> None:
         """
-        Go on as `boot`, because the server knows the boots before it from another life of this flash.
+        Continue with a higher boot number, because the server knows the lower ones from before the flash was erased.
 
-        The reports of this start that wait are made anew, so that they do not pass for old ones.
+        The waiting reports of this start are written anew, so that they are not taken for old ones.
         """
-        old, last = self.boot, self.seq
+        old_boot, last_seq = self.boot, self.seq
         cursor = self.cursor()
         self.boot, self.seq = boot, 0
         self._write(START, boot, 0, 0, self.prev.encode())
         while True:
-            waiting = cursor.next()
-            if waiting is None or waiting[0] > old:
+            report = cursor.next()
+            if report is None or report[0] > old_boot:
                 break
-            message = json.loads(waiting[2])
-            if waiting[0] == old and message["kind"] != messages.DROPPED:
+            message = json.loads(report[2])
+            if report[0] == old_boot and message["kind"] != messages.DROPPED:
                 fields = [message[name] for name in ("kind", "body", "tick_ms", "at_s", "inspection")]
                 self._append(*fields)
-        self._confirmed[old] = last
-        self._unwritten.append(old)
+        self._confirmed[old_boot] = last_seq
+        self._unwritten.append(old_boot)
         self._free()
 
     def is_confirmed(self, boot: int, seq: int) -> bool:
@@ -150,59 +151,56 @@ class Journal:
 
     def close_gaps(self, rows) -> None:
         """
-        Put a DROPPED report wherever a seq is missing between what the server holds and what is here.
+        Write a DROPPED report wherever a seq is missing between the server's reports and those here.
 
-        rows   the server's last word, as for confirm()
+        rows   the newest ones of the server, as for confirm()
 
-        For a server that waits for reports this flash lost, or that it confirmed and then lost itself.
+        For a server that waits for reports that this flash has lost, or that it confirmed and then lost itself.
         """
         for boot, seq in rows:
-            self._confirmed[boot] = seq  # what it held before is not what it holds now
+            self._confirmed[boot] = seq  # it may be less than it held before
         for index in range(len(self.segments) - 1, -1, -1):
             if self.segments[index].reports:
                 self._rewrite(index, -1, gaps=True)
 
     @property
     def bytes(self) -> int:
-        """How long all files are together."""
-        return sum(one.size for one in self.segments)
+        """Total length of all files."""
+        return sum(segment.size for segment in self.segments)
 
     @property
     def reports(self) -> int:
-        """How many reports are not confirmed yet."""
-        now = (self.boot, self.seq, self.generation, dict(self._confirmed))
-        if self._counted[0] != now:  # a display asks twice a second, and counting reads files
-            self._counted = (now, sum([self._count_waiting(one) for one in self.segments]))
+        """Number of unconfirmed reports."""
+        state = (self.boot, self.seq, self.generation, dict(self._confirmed))
+        if self._counted[0] != state:  # the display asks twice a second, and counting reads files
+            self._counted = (state, sum([self._count_waiting(segment) for segment in self.segments]))
         return self._counted[1]
 
     def close(self) -> None:
-        """Write down what is confirmed, before an orderly restart. open() may follow."""
+        """Write the confirmations to flash, before an orderly restart. open() may follow."""
         if self._file:
             self._write_confirmed()
             self._file.close()
             self._file = None
 
     def path(self, number: int) -> str:
-        """Return the path of a file of the journal."""
+        """Return the path of the file with this number."""
         return self.folder + "/" + _NAME % number
 
-    # Finding what the last run left
+    # Opening
 
-    def _take_in(self):
-        """Read every file; return the indices of those that are damaged, newest first."""
-        try:
-            os.mkdir(self.folder)
-        except OSError:  # it is there
-            pass
+    def _read_files(self):
+        """Read every file; return the indices of the damaged ones, newest first."""
+        files.make_folder(self.folder)
         self.segments, self._confirmed, damaged = [], {}, []
         for name in sorted(os.listdir(self.folder)):
             if name == _NEW:
                 os.remove(self.folder + "/" + _NEW)
             elif name == _NAME % _number(name):
-                self._take_in_file(_number(name), damaged)
+                self._read_file(_number(name), damaged)
         return [index for index in range(len(self.segments) - 1, -1, -1) if self.segments[index].number in damaged]
 
-    def _take_in_file(self, number, damaged):
+    def _read_file(self, number, damaged):
         summary, newest = segments.empty(number), None
         try:
             with open(self.path(number), "rb") as file:
@@ -216,13 +214,13 @@ class Journal:
                         self._confirmed[record.boot] = record.seq
                     else:
                         newest = record
-        except OSError:  # rotten flash: its number is taken, and nothing more is written to it
+        except OSError:  # bad flash: the number is taken, and nothing more is written to the file
             self.segments.append(segments.full(number, self._file_bytes))
             return
         if newest:
             self.prev = newest.body.decode() if newest.kind == START else digest(newest.body)
         if summary.reports and self.segments and _first(summary) <= _last(self.segments[-1]):
-            # The power went after the file before was merged into this one, before it was deleted.
+            # The power went after the previous file was merged into this one, before it was deleted.
             _delete(self.path(self.segments.pop().number))
         self.segments.append(summary)
 
@@ -250,21 +248,21 @@ class Journal:
             if flush:
                 self._file.flush()
         except OSError:
-            # What is at the file's end now is unknown: leave it behind.
+            # The state of the file's end is unknown: start a new file.
             self._file = None
             self.segments.append(segments.empty(self.segments[-1].number + 1))
             raise
         self.segments[-1] = segments.grown(self.segments[-1], record)
 
     def _write_confirmed(self):
-        """Without a flush: that of the report behind it serves both, or that of close()."""
+        """Write confirmations without a flush: that of the next report serves both, or that of close()."""
         while self._unwritten:
             boot = self._unwritten[-1]
             self._write(CONFIRMED, boot, 0, self._confirmed.get(boot, 0), b"", flush=False)
             self._unwritten.pop()
 
     def _roll_over(self):
-        """Close the open file and begin the next one."""
+        """Close the open file and start the next one."""
         if self._file:
             self._file.close()
             self._file = None
@@ -274,7 +272,7 @@ class Journal:
     # Freeing
 
     def _free(self):
-        """Delete the files that the server holds all of."""
+        """Delete the files that the server holds completely."""
         while self.segments and not self._count_waiting(self.segments[0], 1):
             if len(self.segments) == 1:
                 if self.segments[0].size < self._file_bytes:
@@ -288,23 +286,24 @@ class Journal:
         self._unwritten = [boot for boot in self._unwritten if boot in self._confirmed]
 
     def _oldest_boot(self):
-        """Return the boot of the oldest report that is here, confirmed or not."""
-        for one in self.segments:
-            if one.reports:
-                return one.first_boot
+        """Return the boot of the oldest report here, confirmed or not."""
+        for segment in self.segments:
+            if segment.reports:
+                return segment.first_boot
         return self.boot
 
-    def _count_waiting(self, one, enough=None):
-        """Count the reports of a file that are not confirmed; it may stop at `enough`."""
-        if self._confirmed.get(one.first_boot, 0) < one.first_seq and one.first_boot == one.last_boot:
-            return one.reports
+    def _count_waiting(self, segment, limit=None):
+        """Count the unconfirmed reports of a file, up to `limit`."""
+        is_one_boot = segment.first_boot == segment.last_boot
+        if is_one_boot and self._confirmed.get(segment.first_boot, 0) < segment.first_seq:
+            return segment.reports
         waiting = 0
-        if one.reports and not (one.first_boot == one.last_boot and self.is_confirmed(*_last(one))):
-            with open(self.path(one.number), "rb") as file:
+        if segment.reports and not (is_one_boot and self.is_confirmed(*_last(segment))):
+            with open(self.path(segment.number), "rb") as file:
                 for record in segments.records(file, bodies=False):
                     if record and record.kind <= STUB and not self.is_confirmed(record.boot, record.seq):
                         waiting += 1
-                        if waiting == enough:
+                        if waiting == limit:
                             break
         return waiting
 
@@ -314,10 +313,10 @@ class Journal:
 
     def _make_room(self, need):
         """
-        Thin files, those with the least valuable reports first, until `need` more bytes fit.
+        Compact files, those with the least valuable reports first, until `need` more bytes fit.
 
-        The DROPPED reports of earlier boots go before any finding: a server that then waits
-        for them is told again by close_gaps().
+        The DROPPED reports of earlier boots are removed before any finding: if the server then waits for their
+        reports, close_gaps() writes them again.
         """
         for value in (LOW, MIDDLE, STUB, HIGH, STUB):
             while self.bytes + need + RESERVED_BYTES > self.max_bytes:
@@ -329,71 +328,71 @@ class Journal:
                 self._rewrite(index, value)
 
     def _oldest_with(self, value):
-        """Return the index of the oldest file that has something to give up, None if there is none."""
-        for index, one in enumerate(self.segments):
+        """Return the index of the oldest file with reports of this value, None if there is none."""
+        for index, segment in enumerate(self.segments):
             if value == STUB:
-                found = one.reports and one.first_boot < self.boot
+                has_some = segment.reports and segment.first_boot < self.boot
             else:
-                found = (one.low, one.middle, one.high)[value]
-            if found:
+                has_some = (segment.low, segment.middle, segment.high)[value]
+            if has_some:
                 return index
         return None
 
     def _rewrite(self, index, value, gaps=False):
         """
-        Copy a file without what is confirmed or worth `value` or less; see thinning.Run for `gaps`.
+        Copy a file without its reports that are confirmed or worth `value` or less; see compaction.Compaction for `gaps`.
 
-        A small file before it is merged into the copy, so that few files hold what is left over.
+        A small file before it is merged into the copy, so that the number of files stays low.
         """
         newest = index == len(self.segments) - 1
         if newest and self._file:
             self._file.close()
             self._file = None
-        one = self.segments[index]
-        stays = one.size - sum((one.low, one.middle, one.high)[: value + 1])
-        merge = index and not newest and self.segments[index - 1].size + stays <= self._file_bytes
+        segment = self.segments[index]
+        kept_bytes = segment.size - sum((segment.low, segment.middle, segment.high)[: value + 1])
+        merge = index and not newest and self.segments[index - 1].size + kept_bytes <= self._file_bytes
         start = index - 1 if merge else index
         before = _last(self.segments[start - 1]) if start else None
-        run = Run(self._confirmed, before, value, self.boot, gaps, starts=newest)
-        summary = segments.empty(one.number)
+        compaction = Compaction(self._confirmed, before, value, self.boot, gaps, keep_starts=newest)
+        summary = segments.empty(segment.number)
         with open(self.folder + "/" + _NEW, "wb") as copy:
             for source in self.segments[start : index + 1]:
                 with open(self.path(source.number), "rb") as file:
                     for record in segments.records(file):
-                        summary = _copied(copy, summary, run.passed(record))
-            summary = _copied(copy, summary, run.rest())
+                        summary = _copy(copy, summary, compaction.add(record))
+            summary = _copy(copy, summary, compaction.finish())
         if summary.size or newest:
-            os.rename(self.folder + "/" + _NEW, self.path(one.number))
+            os.rename(self.folder + "/" + _NEW, self.path(segment.number))
             self.segments[index] = summary
         else:
             os.remove(self.folder + "/" + _NEW)
             self._remove(index)
         if merge:
             self._remove(start)
-        self.dropped += run.dropped
+        self.dropped += compaction.dropped
         self.generation += 1
 
 
-def _copied(file, summary, kept):
+def _copy(file, summary, records):
     """Write records; return the summary of the file with them in it."""
-    for one in kept:
-        summary = segments.grown(summary, segments.write(file, *one[:5]))
+    for record in records:
+        summary = segments.grown(summary, segments.write(file, *record[:5]))
     return summary
 
 
 def _delete(path):
     try:
         os.remove(path)
-    except OSError:  # rotten flash keeps it; the next start will meet it again
+    except OSError:  # bad flash keeps it; the next start finds it again
         pass
 
 
-def _first(one):
-    return one.first_boot, one.first_seq
+def _first(segment):
+    return segment.first_boot, segment.first_seq
 
 
-def _last(one):
-    return one.last_boot, one.last_seq
+def _last(segment):
+    return segment.last_boot, segment.last_seq
 
 
 def _number(name):

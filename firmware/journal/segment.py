@@ -1,5 +1,5 @@
 """
-One file of the journal: records with a CRC, appended and never changed in place.
+One file of the journal: records with a CRC that are appended and never changed in place.
 
     byte  0  2  magic 0xA51E
           2  1  kind: LOW, MIDDLE, HIGH, STUB (reports, by value), START, CONFIRMED
@@ -8,17 +8,17 @@ One file of the journal: records with a CRC, appended and never changed in place
           9  4  first seq that the record accounts for; differs from seq in a STUB only
          13  4  seq
          17  4  CRC-32 of bytes 0..16 and the body
-         21  n  the body: the exact JSON of a report, or what START carries
+         21  n  the body: the exact JSON of a report, or the digest in a START
 
-Little endian. A power cut leaves at most a torn record at the end; rotten flash leaves a
-damaged stretch anywhere. Readers step over both and say that something was there.
+Little endian. A power cut leaves at most a torn record at the end; bad flash leaves a damaged stretch anywhere. Readers
+step over both and report them as None.
 """
 
 import struct
 from binascii import crc32
 from collections import namedtuple
 
-# What a report is worth when room is short, lowest first.
+# The value of a report when room is short, lowest first. A STUB is a DROPPED report.
 LOW, MIDDLE, HIGH, STUB = 0, 1, 2, 3
 START = 8  # the sensor started as `boot`; the body is `prev`: the digest of the newest report then
 CONFIRMED = 9  # the server holds `boot` up to `seq`
@@ -35,7 +35,7 @@ _piece = bytearray(_SEARCH_BYTES)
 # kind, boot, first, seq, body as above; end is the file offset behind the record
 Record = namedtuple("Record", ("kind", "boot", "first", "seq", "body", "end"))
 
-# What the journal keeps in RAM about a file. first_* and last_* are (boot, seq) of its
+# Summary of a file that the journal keeps in RAM. first_* and last_* are (boot, seq) of its
 # reports, 0 if it has none; low, middle and high are the bytes of the reports of that value.
 Segment = namedtuple(
     "Segment",
@@ -44,17 +44,17 @@ Segment = namedtuple(
 
 
 def empty(number: int) -> Segment:
-    """Return the summary of a file with nothing in it."""
+    """Return the summary of an empty file."""
     return Segment(number, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
 def full(number: int, size: int) -> Segment:
-    """Return the summary of a file that cannot be read: nothing in it, and no room."""
+    """Return the summary of a file that cannot be read: no reports, and no room."""
     return Segment(number, size, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
 def grown(segment: Segment, record: Record) -> Segment:
-    """Return the summary of the file once `record` is in it too."""
+    """Return the summary of the file with `record` added."""
     size = HEADER_BYTES + len(record.body)
     if record.kind > STUB:
         return Segment(segment[0], segment.size + size, *segment[2:])
@@ -89,10 +89,10 @@ def records(file, start: int = 0, bodies: bool = True):
     """
     Yield the records of a file opened for reading, from the record at offset `start` on.
 
-    bodies   False: `body` is the body's length only. A body is checked all the same, but never held as a whole:
-             whoever only counts would fill the heap with pieces of a kB each.
+    bodies   False: `body` is only the body's length. The body is still checked, but in small pieces: counting records
+             would otherwise fill the heap with pieces of a kB each.
 
-    Yields None for each damaged or torn stretch, then goes on behind it. Never raises.
+    Yields None for each damaged or torn stretch, then continues behind it. Never raises.
     """
     while True:
         try:
@@ -103,7 +103,7 @@ def records(file, start: int = 0, bodies: bool = True):
             record = _record(file, header, start, bodies)
             if record is None:
                 start = _next_magic(file, start + 1)  # pyright: ignore[reportAssignmentType]
-        except OSError:  # this block of the flash cannot be read any more
+        except OSError:  # this block of the flash is unreadable
             yield None
             return
         yield record
@@ -114,7 +114,7 @@ def records(file, start: int = 0, bodies: bool = True):
 
 
 def _record(file, header, start, bodies):
-    """Return the record behind this header, None if it is not whole."""
+    """Return the record that begins with this header, None if it is not complete."""
     if len(header) < HEADER_BYTES:
         return None
     magic, kind, length, boot, first, seq = struct.unpack_from(_HEADER, header)
@@ -134,24 +134,24 @@ def _record(file, header, start, bodies):
 
 
 def _crc_of_rest(file, length, crc):
-    """Go on with a CRC over so many bytes of the file; -1 if it has fewer."""
+    """Continue a CRC over `length` bytes of the file; -1 if it has fewer."""
     while length:
-        got = file.readinto(memoryview(_piece)[: min(length, _SEARCH_BYTES)])
-        if not got:
+        count = file.readinto(memoryview(_piece)[: min(length, _SEARCH_BYTES)])
+        if not count:
             return -1
-        crc = crc32(memoryview(_piece)[:got], crc)
-        length -= got
+        crc = crc32(memoryview(_piece)[:count], crc)
+        length -= count
     return crc
 
 
 def _next_magic(file, start):
-    """Return the offset of the next thing that may be a record, None at the file's end."""
+    """Return the offset of the next magic, None at the file's end."""
     while True:
         file.seek(start)
         chunk = file.read(_SEARCH_BYTES)
-        found = chunk.find(_MAGIC_BYTES)
-        if found >= 0:
-            return start + found
+        position = chunk.find(_MAGIC_BYTES)
+        if position >= 0:
+            return start + position
         if len(chunk) < _SEARCH_BYTES:
             return None
         start += _SEARCH_BYTES - 1  # the magic may lie across two chunks

@@ -83,7 +83,7 @@ class Upkeep:
                     self._settings_on_trial = False
                 slots.confirm()
                 self._state = slots.read()
-                link.announce()
+                link.request_info()
             elif self._clock.now_ms() >= until_ms:
                 print("the broker was not reached in %d s; going back" % seconds)
                 await self._restart()

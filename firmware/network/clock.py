@@ -1,18 +1,18 @@
 """
-What time it is: milliseconds since the start, and the time of day once somebody has told it.
+Milliseconds since the start, and the time of day once NTP or the server has told it.
 
     clock = Clock()
     clock.now_ms()                      # 81000; never goes back, never wraps
-    clock.time_s()                      # None until NTP or the server was heard
+    clock.time_s()                      # None until NTP or the server has answered
     clock.set(1767225600, NTP)
-    if clock.take_news():               # it is worth a CLOCK report
-        journal.append(report.CLOCK, clock.body())
+    if clock.take_change():             # a CLOCK report is due
+        journal.append(messages.CLOCK, clock.report_body())
 
-A report made before the time is known carries only its tick_ms; the server dates it by the
-CLOCK report that follows in the same boot.
+A report made before the time is known carries only its tick_ms; the server dates it by the CLOCK report that follows
+in the same boot.
 
-Nothing here asks time.time(): the ESP32 counts from 2000, the unix port from 1970, and
-neither has a battery for it. Nothing sets the RTC either.
+time.time() is not used: the ESP32 counts from 2000, the unix port from 1970, and neither has a battery for its clock.
+The RTC is not set either.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ import time
 UNKNOWN, NTP, SERVER = "unknown", "ntp", "server"
 
 TICKS_PERIOD = 1 << 30  # time.ticks_ms() wraps here on the board (MICROPY_PY_TIME_TICKS_PERIOD)
-STEP_S = 2  # a smaller change is the answer's way through the network
+STEP_S = 2  # a smaller change is the delay of the network
 REPEAT_MS = 6 * 3600 * 1000  # a crystal of 40 ppm is 0.9 s off by then
 
 NTP_PORT = 123
@@ -33,16 +33,16 @@ _NTP_REQUEST = 0x23  # no warning, version 4, client
 _NTP_BYTES = 48
 _NTP_TO_UNIX_S = 2208988800  # 1900 to 1970; RFC 5905, figure 4
 _NTP_ERA_S = 1 << 32
-_PLAUSIBLE_S = 1735689600  # 2025-01-01: an earlier NTP time is of the era that begins in 2036
+_EARLIEST_S = 1735689600  # 2025-01-01: an earlier NTP time belongs to the era that begins in 2036
 _POLL_S = 0.02
 
 
 class Clock:
     """
-    ticks_ms  gives milliseconds that wrap at 2**30; time.ticks_ms on the board
+    ticks_ms  function() -> milliseconds that wrap at 2**30; time.ticks_ms on the board
 
     source    UNKNOWN, NTP or SERVER
-    nonce     what the newest state message asked the server's time with; see firmware/network/link.py
+    nonce     of the newest state message, which the server repeats in its time; see firmware/network/session.py
     """
 
     def __init__(self, ticks_ms=None):
@@ -52,11 +52,11 @@ class Clock:
         self._last_ticks = None
         self._now_ms = 0
         self._base_s = None  # the time of day when now_ms() was 0
-        self._told_ms = None  # when set() last was news
-        self._news = False
+        self._changed_ms = None  # when set() last made a CLOCK report due
+        self._has_changed = False
 
     def now_ms(self) -> int:
-        """Return milliseconds since the first call. Call it at least every 12 days, or a wrap goes unseen."""
+        """Return milliseconds since the first call. Call it at least every 12 days, or a wrap is missed."""
         ticks = self._ticks_ms()
         if self._last_ticks is not None:
             self._now_ms += (ticks - self._last_ticks) & (TICKS_PERIOD - 1)  # pyright: ignore[reportOperatorIssue]
@@ -69,10 +69,10 @@ class Clock:
 
     def set(self, time_s: int, source: str) -> None:
         """
-        Take the time of day, NTP or SERVER. NTP never overrules the server, whose word is signed.
+        Set the time of day from NTP or SERVER. NTP never overrules the server, whose time is signed.
 
-        It is news if it is the first of this start, from another source, moved by STEP_S or
-        more, or the last was REPEAT_MS ago.
+        A CLOCK report is due if the time is the first of this start, comes from another source, has moved by STEP_S
+        or more, or the last report was REPEAT_MS ago.
         """
         if source == NTP and self.source == SERVER:
             return
@@ -80,28 +80,28 @@ class Clock:
         moved = self._base_s is None or abs(time_s - self.time_s()) >= STEP_S  # pyright: ignore[reportOperatorIssue]
         if moved:
             self._base_s = time_s - now_ms // 1000
-        if moved or source != self.source or now_ms - self._told_ms >= REPEAT_MS:  # pyright: ignore[reportOperatorIssue]
+        if moved or source != self.source or now_ms - self._changed_ms >= REPEAT_MS:  # pyright: ignore[reportOperatorIssue]
             self.source = source
-            self._told_ms = now_ms
-            self._news = True
+            self._changed_ms = now_ms
+            self._has_changed = True
 
-    def take_news(self) -> bool:
-        """True once after each set() that is worth a CLOCK report."""
-        news, self._news = self._news, False
-        return news
+    def take_change(self) -> bool:
+        """True once after each set() that makes a CLOCK report due."""
+        changed, self._has_changed = self._has_changed, False
+        return changed
 
     def set_by_server(self, time_s: int, nonce: str) -> None:
         """
-        Take the server's time, as set(), once for each nonce that was asked with.
+        Set the server's time, once for each nonce.
 
-        Raises StaleTime if the answer belongs to no open question: it may be an old one played back.
+        Raises StaleTime if the nonce is not the open one: the answer may be an old one played back.
         """
         if not self.nonce or nonce != self.nonce:
             raise StaleTime
         self.nonce = ""
         self.set(time_s, SERVER)
 
-    def body(self):
+    def report_body(self):
         """Return the body of a CLOCK report for now, None while the time is unknown."""
         time_s = self.time_s()
         if time_s is None:
@@ -110,9 +110,9 @@ class Clock:
 
     async def ask_ntp(self, host: str, timeout_ms: int = 2000, port: int = NTP_PORT) -> bool:
         """
-        Ask an NTP server once and set() the clock; False if it gave no good answer in time.
+        Ask an NTP server once and set() the clock; False without a good answer in time.
 
-        Finding the host's address blocks, for as long as the resolver takes.
+        Resolving the host's name blocks.
         Source: RFC 5905; the client of RFC 4330 section 5.
         """
         try:
@@ -126,14 +126,14 @@ class Clock:
 
 
 class StaleTime(Exception):
-    """An answer to a question that was not asked, or was answered already."""
+    """The time answers no open request, or one that was answered before."""
 
 
 def ntp_time_s(answer: bytes, nonce: bytes):
     """
-    Return seconds since 1970 from an NTP answer of 48 bytes or more, None if it must not be trusted.
+    Return seconds since 1970 from an NTP answer of 48 bytes or more, None if it cannot be trusted.
 
-    nonce  8 bytes: the transmit timestamp of the question, which the answer must repeat
+    nonce  8 bytes: the transmit timestamp of the request, which the answer must repeat
     """
     if len(answer) < _NTP_BYTES or answer[24:32] != nonce:
         return None
@@ -141,26 +141,26 @@ def ntp_time_s(answer: bytes, nonce: bytes):
     if warning == 3 or mode != 4 or not 1 <= stratum <= 15:  # unsynchronised, no server, or a "kiss of death"
         return None
     seconds = struct.unpack_from("!I", answer, 40)[0] - _NTP_TO_UNIX_S
-    return seconds if seconds >= _PLAUSIBLE_S else seconds + _NTP_ERA_S
+    return seconds if seconds >= _EARLIEST_S else seconds + _NTP_ERA_S
 
 
 async def _exchange(host, port, timeout_ms):
-    """Return (answer, nonce) of one question. Raises OSError, also if there is no answer in time."""
+    """Return (answer, nonce) of one request. Raises OSError, also without an answer in time."""
     nonce = os.urandom(8)
     address = socket.getaddrinfo(host, port)[0][-1]
-    asked = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    connection = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
-        asked.setblocking(False)
-        asked.connect(address)  # so that nobody else's datagram is taken
-        asked.send(bytes([_NTP_REQUEST]) + bytes(39) + nonce)
-        # asyncio of MicroPython has no datagrams, so this looks now and then.
+        connection.setblocking(False)
+        connection.connect(address)  # so that datagrams of other senders are not received
+        connection.send(bytes([_NTP_REQUEST]) + bytes(39) + nonce)
+        # asyncio of MicroPython has no datagrams, so this polls.
         for _ in range(int(timeout_ms / 1000 / _POLL_S) + 1):
             await asyncio.sleep(_POLL_S)
             try:
-                return asked.recv(_NTP_BYTES), nonce
+                return connection.recv(_NTP_BYTES), nonce
             except OSError as error:
                 if error.errno != errno.EAGAIN:
                     raise
         raise OSError(errno.ETIMEDOUT)
     finally:
-        asked.close()
+        connection.close()

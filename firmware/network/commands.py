@@ -57,7 +57,7 @@ class Commands:
         try:
             command = decode_message(topics.CMD, envelope.unseal(self._key, self._topic, payload))
         except (envelope.BadEnvelope, BadMessage) as error:
-            print("refused a command:", error)
+            print("rejected a command:", error)
             return None
         command_id, name, args = command["id"], command["name"], command["args"]
         if name == messages.TIME:

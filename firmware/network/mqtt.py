@@ -1,5 +1,5 @@
 """
-A small MQTT 3.1.1 client for asyncio: one object is one connection.
+A small MQTT 3.1.1 client for asyncio; one object is one connection.
 
     client = Client("hall-1", "hall-1", password, will=(topic, payload))
     await client.connect("broker.example", 8883, tls_context(ca_pem))
@@ -8,12 +8,12 @@ A small MQTT 3.1.1 client for asyncio: one object is one connection.
     topic, payload = await client.receive()
     await client.disconnect()
 
-Every failure is a BrokerError with one line that says what happened; the client is of no use
-after it, make a new one. Nothing waits for ever: one watching task ends the connection when
-the broker does not take, acknowledge or answer within `answer_s`, and that wakes all others.
+Every failure is a BrokerError with one line that says what happened. The client cannot be used after it; make a new
+one. No call waits for ever: a background task ends the connection when the broker does not accept, acknowledge or
+answer within `answer_s`, and that ends all waiting calls.
 
-Source: MQTT Version 3.1.1, OASIS Standard, 29 October 2014. QoS 2 and keeping a session are left
-out: the journal already delivers at least once.
+Source: MQTT Version 3.1.1, OASIS Standard, 29 October 2014. QoS 2 and persistent sessions are left out: the journal
+already delivers at least once.
 """
 
 import asyncio
@@ -26,18 +26,18 @@ from collections import deque
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PINGREQ, PINGRESP, DISCONNECT = 1, 2, 3, 4, 8, 9, 12, 13, 14
 REFUSALS = {
     1: "it does not speak MQTT 3.1.1",
-    2: "it does not like the client id",
+    2: "it rejects the client id",
     3: "it is not available",
     4: "wrong user name or password",
     5: "not authorised",
 }
-MAX_RECEIVED_BYTES = 12288  # a signature table's part with its envelope is the longest we expect
-MAX_WAITING = 8  # messages that nobody has taken yet, together MAX_RECEIVED_BYTES; the oldest is forgotten
-WINDOW = 16  # publishes on the way at once
+MAX_RECEIVED_BYTES = 12288  # the longest message is a part of a signature table with its envelope
+MAX_PENDING = 8  # received messages, together MAX_RECEIVED_BYTES at most; the oldest is dropped
+MAX_IN_FLIGHT = 16  # publishes that are not acknowledged yet
 _MAX_TOPIC_BYTES = 128
 _MAX_OTHER_BYTES = 16  # no other packet from a broker is longer
 _CHUNK_BYTES = 256
-_packet = bytearray(1280)  # any report's packet fits; made once, because a full heap may have no such piece
+_packet = bytearray(1280)  # fits any report; allocated once, because a full heap may have no such piece
 
 
 TimedOut = asyncio.TimeoutError  # MicroPython has no other
@@ -50,19 +50,18 @@ class BrokerError(Exception):
 class Client:
     """
     client_id, user, password  text
-    will          (topic, payload): published by the broker, retained, if we vanish; None for none
-    keepalive_s   the broker gives us up after 1.5 times this silence; we ask after half of it
+    will          (topic, payload): published by the broker, retained, if the connection breaks; None for none
+    keepalive_s   the broker ends the connection after 1.5 times this silence; the client pings after half of it
     answer_s      longest wait for any answer
     connect_s     longest wait for TCP, TLS and CONNACK together
 
-    received      messages handed out or waiting; skipped: too long to be taken
-    forgotten     of those received, dropped because nobody took them in time
+    problem       why the connection ended, None while it has not
+    pending       how many received messages receive() has not returned yet
     """
 
     def __init__(self, client_id, user, password, will=None, keepalive_s=60, answer_s=10, connect_s=20):
-        self.received = self.skipped = self.forgotten = 0
-        self.problem = None  # why the connection ended
-        self._names = (client_id, user, password)
+        self.problem = None
+        self._credentials = (client_id, user, password)
         self._will = will
         self._keepalive_s = keepalive_s
         self._answer_s = answer_s
@@ -71,11 +70,11 @@ class Client:
         self._tasks = []
         self._sending = asyncio.Lock()
         self._changed = asyncio.Event()  # something was acknowledged or received, or the connection ended
-        self._on_the_way = set()  # ids of packets that wait for PUBACK or SUBACK
+        self._in_flight = set()  # ids of packets that wait for PUBACK or SUBACK
         self._granted = 0  # the newest SUBACK's return code
-        self._messages = deque((), MAX_WAITING)
+        self._messages = deque((), MAX_PENDING)
         self._last_id = 0
-        self._ack_age = self._ping_age = None  # seconds waited for the next acknowledgement, the ping's answer
+        self._ack_age = self._ping_age = None  # seconds waited for the next acknowledgement, for the ping's answer
 
     async def connect(self, host: str, port: int, tls=None) -> None:
         """Connect and log in. tls is an SSLContext, None for a plain connection. Raises BrokerError."""
@@ -90,61 +89,60 @@ class Client:
         if self.problem:
             await self._close()
             raise BrokerError(self.problem)
-        self._tasks = [asyncio.create_task(self._guarded(self._read())), asyncio.create_task(self._watch())]
+        self._tasks = [asyncio.create_task(self._guard(self._read())), asyncio.create_task(self._watch())]
 
     async def publish(self, topic: str, payload, qos: int = 0, retain: bool = False, wait: bool = True) -> None:
         """
         Publish bytes, or a tuple of their parts. With QoS 1 return once it is acknowledged, or with wait=False once it is sent.
 
-        Waits while WINDOW publishes are on the way. Raises BrokerError.
+        Waits while MAX_IN_FLIGHT publishes are on the way. Raises BrokerError.
         """
         name = topic.encode()
         packet_id = 0
         if qos:
-            while len(self._on_the_way) >= WINDOW:
-                await self._change()
+            while len(self._in_flight) >= MAX_IN_FLIGHT:
+                await self._wait_for_change()
             packet_id = self._new_id()
         id_bytes = struct.pack("!H", packet_id) if qos else b""
         head = (struct.pack("!H", len(name)), name, id_bytes)
         payload = payload if isinstance(payload, tuple) else (payload,)
         await self._send(PUBLISH << 4 | qos << 1 | retain, *(head + payload))
         payload = None  # not kept through the wait
-        while wait and packet_id in self._on_the_way:
-            await self._change()
+        while wait and packet_id in self._in_flight:
+            await self._wait_for_change()
 
-    async def settle(self) -> None:
+    async def wait_acknowledged(self) -> None:
         """Wait until everything published is acknowledged. Raises BrokerError."""
-        while self._on_the_way:
-            await self._change()
+        while self._in_flight:
+            await self._wait_for_change()
 
     async def subscribe(self, topic: str, qos: int = 1) -> None:
-        """Subscribe and wait for the broker's consent. Raises BrokerError, also if it refuses."""
+        """Subscribe and wait for the acknowledgement. Raises BrokerError, also if the broker refuses."""
         name = topic.encode()
         packet_id = self._new_id()
         await self._send(SUBSCRIBE << 4 | 2, struct.pack("!HH", packet_id, len(name)), name, bytes((qos,)))
-        while packet_id in self._on_the_way:
-            await self._change()
+        while packet_id in self._in_flight:
+            await self._wait_for_change()
         if self._granted > 1:
             raise BrokerError("the broker refused the subscription to " + topic)
 
     async def receive(self):
-        """Return (topic, payload) of the next message that came. Raises BrokerError once the connection has ended."""
+        """Return (topic, payload) of the next message. Raises BrokerError once the connection has ended."""
         while not self._messages:
-            await self._change()
+            await self._wait_for_change()
         return self._messages.popleft()
 
     @property
-    def waiting(self) -> int:
-        """How many messages have come and were not taken by receive()."""
+    def pending(self) -> int:
         return len(self._messages)
 
-    async def disconnect(self, politely: bool = True) -> None:
+    async def disconnect(self, orderly: bool = True) -> None:
         """
-        Close; politely: say goodbye first, so that the broker does not publish the will.
+        Close the connection; also to be called after a failure. Never raises.
 
-        Call it after a failure too. Never raises.
+        orderly  send DISCONNECT first, so that the broker does not publish the will
         """
-        if politely and not self.problem:
+        if orderly and not self.problem:
             try:
                 await self._send(DISCONNECT << 4)
             except BrokerError:
@@ -161,7 +159,7 @@ class Client:
         else:
             streams = await asyncio.open_connection(host, port)
         self._reader, self._writer = streams
-        client_id, user, password = self._names  # pyright: ignore[reportGeneralTypeIssues]
+        client_id, user, password = self._credentials  # pyright: ignore[reportGeneralTypeIssues]
         flags = 0xC2  # user name, password, clean session
         if self._will:
             flags |= 0x2C  # will, of QoS 1, retained
@@ -171,7 +169,7 @@ class Client:
             parts.append(struct.pack("!H", len(data)))
             parts.append(data)
         await self._send(CONNECT << 4, *parts)
-        self._names = self._will = parts = None  # said, and not needed again
+        self._credentials = self._will = parts = None  # not needed again
         answer = await self._reader.readexactly(4)
         if answer[:2] != b"\x20\x02":
             raise BrokerError("this is no MQTT broker")
@@ -179,7 +177,7 @@ class Client:
             raise BrokerError("the broker refuses: %s" % REFUSALS.get(answer[3], "code %d" % answer[3]))
 
     async def _send(self, first, *parts):
-        """Send one packet whole, before anybody else's. Raises BrokerError."""
+        """Send one packet. Raises BrokerError."""
         length = sum([len(part) for part in parts])
         head = bytearray((first,))
         while length > 127:
@@ -191,14 +189,14 @@ class Client:
                 raise BrokerError(self.problem)
             try:
                 # In one piece: a second small write would wait for the peer's delayed ACK (Nagle).
-                may_share = hasattr(self._writer, "out_buf")  # MicroPython: it copies what it cannot send at once
+                may_share = hasattr(self._writer, "out_buf")  # MicroPython copies the bytes it cannot send at once
                 self._writer.write(_joined((bytes(head),) + parts, may_share))
                 if getattr(self._writer, "out_buf", True):
                     await asyncio.wait_for(self._writer.drain(), self._answer_s)
-                else:  # MicroPython: all is sent already; let others run
+                else:  # MicroPython has sent all already; let other tasks run
                     await asyncio.sleep(0)
             except TimedOut:
-                self._end("the broker takes nothing any more")
+                self._end("the broker accepts no data any more")
             except OSError as error:
                 self._end("connection lost: " + reason(error))
             if self.problem:
@@ -207,20 +205,20 @@ class Client:
     def _new_id(self):
         while True:
             self._last_id = self._last_id % 65535 + 1
-            if self._last_id not in self._on_the_way:
+            if self._last_id not in self._in_flight:
                 break
-        if not self._on_the_way:
+        if not self._in_flight:
             self._ack_age = 0
-        self._on_the_way.add(self._last_id)
+        self._in_flight.add(self._last_id)
         return self._last_id
 
     def _end(self, problem):
-        """The connection is of no use any more; whoever waits for it wakes up."""
+        """Note that the connection has ended, and wake all waiting calls."""
         self.problem = self.problem or problem
         self._changed.set()
 
-    async def _change(self):
-        """Wait until something has happened. Raises BrokerError if it was the end."""
+    async def _wait_for_change(self):
+        """Wait for the next acknowledgement or message. Raises BrokerError if the connection has ended."""
         if self.problem:
             raise BrokerError(self.problem)
         self._changed.clear()
@@ -232,9 +230,9 @@ class Client:
             writer.close()
             try:
                 await writer.wait_closed()
-            except OSError:  # it was gone already
+            except OSError:  # it was closed already
                 pass
-        gc.collect()  # a socket that was given up half open is closed by its finaliser only
+        gc.collect()  # a half-open socket is closed only by its finaliser
 
     async def _watch(self):
         """Keep the connection alive; end it when the broker does not answer."""
@@ -243,10 +241,10 @@ class Client:
         while not self.problem:
             await asyncio.sleep(tick_s)
             idle_s += tick_s
-            for waited, what in ((self._ack_age, "acknowledge"), (self._ping_age, "answer")):
-                if waited is not None and waited >= self._answer_s:
-                    self._end("the broker does not %s any more" % what)
-            if self._on_the_way:
+            for waited_s, action in ((self._ack_age, "acknowledge"), (self._ping_age, "answer")):
+                if waited_s is not None and waited_s >= self._answer_s:
+                    self._end("the broker does not %s any more" % action)
+            if self._in_flight:
                 self._ack_age += tick_s  # pyright: ignore[reportOperatorIssue]
             if self._ping_age is not None:
                 self._ping_age += tick_s
@@ -257,9 +255,9 @@ class Client:
                 except BrokerError:
                     return
 
-    async def _guarded(self, reading):
+    async def _guard(self, coroutine):
         try:
-            await reading
+            await coroutine
         except EOFError:
             self._end("the broker closed the connection")
         except OSError as error:
@@ -270,13 +268,13 @@ class Client:
             self._end(str(error))
 
     async def _read(self):
-        """Take packets for ever. Raises BrokerError for what no broker may send."""
+        """Read packets for ever. Raises BrokerError for a malformed packet."""
         while True:
             head = await self._reader.readexactly(2)
-            length = await self._length(head[1])
+            length = await self._read_length(head[1])
             kind = head[0] >> 4
             if kind == PUBLISH:
-                await self._take_publish(head[0] & 15, length)
+                await self._read_publish(head[0] & 15, length)
                 continue
             if length > _MAX_OTHER_BYTES or head[0] & 15:
                 raise BrokerError("the broker sent a malformed packet of kind %d" % kind)
@@ -284,14 +282,14 @@ class Client:
             if kind == PINGRESP and length == 0:
                 self._ping_age = None
             elif (kind == PUBACK and length == 2) or (kind == SUBACK and length == 3):
-                self._on_the_way.discard(body[0] << 8 | body[1])
+                self._in_flight.discard(body[0] << 8 | body[1])
                 self._granted = body[2] if kind == SUBACK else self._granted
                 self._ack_age = 0
                 self._changed.set()
             else:
                 raise BrokerError("the broker sent a malformed packet of kind %d" % kind)
 
-    async def _length(self, byte):
+    async def _read_length(self, byte):
         """Return the "remaining length", whose first byte is given; section 2.2.3."""
         length, shift = byte & 0x7F, 7
         while byte & 0x80:
@@ -302,7 +300,7 @@ class Client:
             shift += 7
         return length
 
-    async def _take_publish(self, flags, length):
+    async def _read_publish(self, flags, length):
         qos = flags >> 1 & 3
         if qos > 1 or length < 2:
             raise BrokerError("the broker sent a malformed message")
@@ -311,26 +309,22 @@ class Client:
         if rest < 0:
             raise BrokerError("the broker sent a malformed message")
         fits = length <= MAX_RECEIVED_BYTES and name_length <= _MAX_TOPIC_BYTES
-        name = await self._take(name_length, fits)
+        name = await self._read_bytes(name_length, fits)
         packet_id = await self._reader.readexactly(2 * qos)
-        payload = await self._take(rest, fits)
+        payload = await self._read_bytes(rest, fits)
         if fits:
-            self.received += 1
-            while len(self._messages) == MAX_WAITING or self._waiting_bytes() + rest > MAX_RECEIVED_BYTES:
+            while len(self._messages) == MAX_PENDING or self._pending_bytes() + rest > MAX_RECEIVED_BYTES:
                 self._messages.popleft()
-                self.forgotten += 1
             self._messages.append((name.decode(), payload))  # pyright: ignore[reportArgumentType]
             self._changed.set()
-        else:
-            self.skipped += 1
         if qos:
             await self._send(PUBACK << 4, packet_id)
 
-    def _waiting_bytes(self):
+    def _pending_bytes(self):
         return sum([len(payload) for _, payload in self._messages])  # pyright: ignore[reportGeneralTypeIssues]
 
-    async def _take(self, length, keep):
-        """Read so many bytes; if they are not to be kept, without ever holding more than a few of them."""
+    async def _read_bytes(self, length, keep):
+        """Read `length` bytes and return them; without `keep` discard them in small chunks."""
         if keep:
             return await self._reader.readexactly(length)
         while length:
@@ -339,7 +333,7 @@ class Client:
 
 
 def _joined(parts, may_share):
-    """Return the parts in one piece, until the next call if it may be the shared one."""
+    """Join the parts; with `may_share` in a shared buffer, which is valid until the next call."""
     length = sum([len(part) for part in parts])
     if not may_share or length > len(_packet):
         return b"".join(parts)
@@ -360,7 +354,7 @@ def tls_context(ca_pem: str, client_cert_pem: str = "", client_key_pem: str = ""
     Raises ValueError if one of them cannot be read. The ESP32's mbedTLS is built without dates, so
     an expired certificate passes there: replace the authority to shut a broker out.
     """
-    import ssl  # 5 kB that a sensor without TLS does not need
+    import ssl  # 5 kB of heap that a sensor without TLS saves
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.verify_mode = ssl.CERT_REQUIRED
@@ -376,17 +370,17 @@ def tls_context(ca_pem: str, client_cert_pem: str = "", client_key_pem: str = ""
 
 def ders(pem: str) -> list:
     """Return what is inside each BEGIN and END of a PEM text, as bytes. Raises ValueError."""
-    found, lines = [], None
+    blocks, lines = [], None
     for line in pem.split("\n"):
         line = line.strip()
         if line.startswith("-----BEGIN "):
             lines = []
         elif line.startswith("-----END ") and lines is not None:
-            found.append(binascii.a2b_base64("".join(lines)))
+            blocks.append(binascii.a2b_base64("".join(lines)))
             lines = None
         elif lines is not None:
             lines.append(line)
-    return found
+    return blocks
 
 
 def reason(error) -> str:

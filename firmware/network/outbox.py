@@ -1,4 +1,4 @@
-"""A bounded queue between two tasks that counts what it had to forget."""
+"""A bounded queue between two tasks that counts the items it drops."""
 
 import asyncio
 from collections import deque
@@ -8,8 +8,10 @@ class Outbox:
     """
     One task calls put(), another reads with `async for item in outbox`.
 
-    put() never waits, so a slow network cannot stop the radio. What was forgotten
-    is counted in `dropped`, which the heartbeat publishes.
+    put() never waits, so a slow network cannot stop the radio.
+
+    size     items at most
+    dropped  how many items were dropped; the info message reports it
     """
 
     def __init__(self, size: int):
@@ -18,15 +20,15 @@ class Outbox:
         self._items = deque((), size)  # a full deque discards its oldest item
         self._filled = asyncio.Event()
 
-    def put(self, item):
-        """Add an item; the oldest is forgotten if there is no room."""
+    def put(self, item) -> None:
+        """Add an item; the oldest is dropped if there is no room."""
         if len(self._items) == self._size:
             self.dropped += 1
         self._items.append(item)
         self._filled.set()
 
-    def clear(self):
-        """Forget what waits and count it as dropped."""
+    def clear(self) -> None:
+        """Drop all items."""
         while self._items:
             self._items.popleft()
             self.dropped += 1

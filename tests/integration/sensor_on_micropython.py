@@ -131,9 +131,9 @@ class Sensor:
             self.ahead_ms += 11000
             journal.appended.set()
         elif what == "live":
-            link.live("c0:ff:ee:00:00:01", -60, -61, 3, "warmer")
+            link.send_live("c0:ff:ee:00:00:01", -60, -61, 3, "warmer")
         elif what == "announce":
-            link.announce()
+            link.request_info()
         elif what == "inspection":
             journal.inspection = order[1]
         elif what == "heap":

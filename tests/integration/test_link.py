@@ -227,7 +227,7 @@ def test_a_forged_confirmation_frees_nothing(start, server):
     server.publish(topics.STORED, messages.stored([[1, 3]]), key=bytes(32))
     server.publish_bytes(topics.STORED, b'{"v":1,"upto":[[1,3]]}')
     server.publish_bytes(topics.STORED, b"")
-    eventually(lambda: sensor.count_lines("refused a stored") == 3)
+    eventually(lambda: sensor.count_lines("rejected a stored") == 3)
 
     assert sensor("look")["reports"] >= 3
 
@@ -260,7 +260,7 @@ def test_commands_are_obeyed_once_and_answered(start, server):
     late = server.command(messages.DWELL, {"channel": 1, "seconds": 10}, expires_in_s=-1)
     unknown = server.command("self_destruct", {})
     server.publish(topics.CMD, messages.cmd("f1", messages.DWELL, {"channel": 3, "seconds": 9}, 1 << 33), key=bytes(32))
-    eventually(lambda: server.ack_of(unknown) and sensor.count_lines("refused a command") == 1)
+    eventually(lambda: server.ack_of(unknown) and sensor.count_lines("rejected a command") == 1)
 
     errors = {name: server.ack_of(name)["error"] for name in (good, refused, bad, late, unknown)}
     assert errors[good] == "" and errors[refused] == "not_this_channel"

@@ -120,17 +120,16 @@ def test_messages_of_all_sizes_come_back(client, port, qos):
 def test_a_message_that_is_too_long_is_skipped_and_the_next_one_comes(client, port):
     told = client("echo", port, sizes=[10, 19000, 20])
 
-    assert told["answer"] == {"came": [["t/echo", 10], ["t/echo", 20]], "skipped": 1, "received": 2}
+    assert told["answer"] == {"came": [["t/echo", 10], ["t/echo", 20]]}
 
 
 def test_a_retained_message_comes_with_the_subscription(client, port):
     assert client("retained", port)["answer"] == "kept"
 
 
-def test_messages_that_nobody_takes_are_bounded_and_counted(client, port):
+def test_waiting_messages_are_bounded(client, port):
     told = client("flood", port, messages=40, size=1500)["answer"]
 
-    assert told["received"] == 40 and told["forgotten"] == 40 - len(told["waiting"])
     assert 0 < len(told["waiting"]) <= 8 and told["waiting"] == list(range(40))[-len(told["waiting"]) :]
 
 
@@ -232,7 +231,7 @@ def test_a_broker_that_does_not_speak_tls_or_does_not_answer_is_given_up(client,
     [
         ({"publish": True, "answer_s": 0.5}, "the broker does not acknowledge any more", 2500),
         ({"keepalive_s": 1, "answer_s": 0.5}, "the broker does not answer any more", 3000),
-        ({"fill": True, "answer_s": 0.5}, "the broker takes nothing any more", 4000),
+        ({"fill": True, "answer_s": 0.5}, "the broker accepts no data any more", 4000),
     ],
     ids=["publish", "ping", "full"],
 )

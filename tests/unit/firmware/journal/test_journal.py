@@ -118,7 +118,7 @@ def test_a_confirmation_of_reports_that_were_never_made_frees_nothing(folder):
     journal = opened(folder)
     append(journal, report.RESET)
 
-    assert journal.behind([[1, 2]]) and journal.behind([[9, 1]]) and not journal.behind([[1, 1]])
+    assert journal.is_behind([[1, 2]]) and journal.is_behind([[9, 1]]) and not journal.is_behind([[1, 1]])
     assert not journal.confirm([[1, 2], [9, 1]])
     assert places(journal) == [(1, 1)]
 
@@ -324,10 +324,10 @@ def test_what_the_server_lost_after_confirming_it_is_told_too(folder):
 def test_a_journal_whose_flash_was_erased_goes_on_behind_the_server_s_boots(folder):
     journal = opened(folder)
     append(journal, report.RESET, report.FINDING)
-    assert journal.behind([[17, 40]])
+    assert journal.is_behind([[17, 40]])
     journal._clock.seconds = 1767225600
 
-    journal.skip_to(18)
+    journal.continue_as(18)
     append(journal, report.SWEEP)
 
     found = waiting(journal)

@@ -53,8 +53,8 @@ def test_it_goes_on_over_many_wraps(clock, ticks):
 
 
 def test_the_time_is_unknown_until_somebody_tells_it(clock):
-    assert clock.time_s() is None and clock.body() is None and clock.source == UNKNOWN
-    assert not clock.take_news()
+    assert clock.time_s() is None and clock.report_body() is None and clock.source == UNKNOWN
+    assert not clock.take_change()
 
 
 def test_the_time_goes_on_by_the_ticks(clock, ticks):
@@ -68,7 +68,7 @@ def test_the_time_goes_on_by_the_ticks(clock, ticks):
 def test_what_is_worth_a_report(clock, ticks):
     def news(time_s, source):
         clock.set(time_s, source)
-        return clock.take_news()
+        return clock.take_change()
 
     assert news(NOW_S, NTP), "the first"
     assert not news(NOW_S + 1, NTP), "a second is the way through the network"
@@ -77,16 +77,16 @@ def test_what_is_worth_a_report(clock, ticks):
     assert news(NOW_S + STEP_S, SERVER), "moved"
     ticks.ms += REPEAT_MS
     assert news(NOW_S + STEP_S + REPEAT_MS // 1000, SERVER), "long ago"
-    assert not clock.take_news(), "only once"
+    assert not clock.take_change(), "only once"
 
 
 def test_ntp_never_overrules_the_server(clock):
     clock.set(NOW_S, SERVER)
-    clock.take_news()
+    clock.take_change()
 
     clock.set(NOW_S + 5000, NTP)
 
-    assert clock.time_s() == NOW_S and clock.source == SERVER and not clock.take_news()
+    assert clock.time_s() == NOW_S and clock.source == SERVER and not clock.take_change()
 
 
 def test_the_server_s_time_is_taken_once_for_each_question(clock):
@@ -111,7 +111,7 @@ def test_its_report_dates_an_earlier_one(clock, ticks):
     ticks.ms += 600_000
     clock.set(NOW_S, SERVER)
 
-    body = clock.body()
+    body = clock.report_body()
 
     message = messages.report(1, 1, "", clock.now_ms(), clock.time_s(), "", messages.CLOCK, body)
     assert decode_message(topics.REPORT, messages.encode(message)) == message

@@ -155,7 +155,7 @@ def test_without_the_time_only_the_time_is_taken(start, done):
 
     assert take(commands, signed()) == ("c1", refusals.NO_TIME, None)
     assert take(commands, time) == ("t1", "", None)
-    assert clock.time_s() == NOW_S and clock.take_news()
+    assert clock.time_s() == NOW_S and clock.take_change()
     assert take(commands, signed()) == ("c1", "", None), "what was refused for want of the time may come again"
 
 
