@@ -1,125 +1,130 @@
 """
-The sensor: wires radio → engine → reports → journal → link, and obeys orders.
+The sensor in ordinary operation: radios → detection engine → reports → journal → link, and commands.
 
     app = App(settings, health)
-    await app.run()                # for ever; anything unexpected comes out as an exception
+    await app.run()                # for ever; raises unexpected errors
 
-A Wi-Fi sensor listens, and uploads when the plan says so: it cannot do both, because a
-connection holds the channel. A wired one stays connected while it listens.
+A Wi-Fi sensor listens, and uploads when the plan says so: it cannot do both at once, because a connection occupies the
+channel. A wired one stays connected while it listens.
 """
 
 import asyncio
 import gc
-import sys
 
 import machine
-import network
 
-from ansim import VERSION, messages
+from ansim import messages
 from ansim.detect import engine as engines
-from ansim.envelope import key_bytes
 from ansim.finding import CLEARED, RAISED
 from firmware.inspecting.inspection import Inspection
 from firmware.inspecting.radio_jobs import RadioJobs
 from firmware.inspecting.server_commands import ServerCommands
-from firmware.journal.journal import Journal
 from firmware.maintenance import unload_modules
-from firmware.maintenance.upkeep import TABLES, UPDATE_WINDOW_MS, Upkeep
-from firmware.network import uplink
-from firmware.network.clock import Clock
-from firmware.network.commands import Commands
-from firmware.network.link import Link
+from firmware.maintenance.upkeep import TABLES, UPDATE_WINDOW_MS
 from firmware.panel import signal
 from firmware.panel.panel import BUTTON, NRF24, DisplayStatus, Panel
 from firmware.radio import ble, sniffer
 from firmware.radio.listener import Listener
 from firmware.radio.plan import Plan
+from firmware.sensor import Sensor
 
-JOURNAL_FOLDER = "/journal"
-COMMANDS_FILE = "/commands.json"
 SWEEP_MS = 60_000
-INSPECTED_SWEEP_MS = 30_000  # while an inspection runs somebody waits for its coverage
-LEAST_SWEEP_MS = 20_000  # before an upload; below that the last one is new enough
+INSPECTION_SWEEP_MS = 30_000  # during an inspection, whose page shows the coverage
+MIN_SWEEP_MS = 20_000  # before an upload: a sweep report that is younger is recent enough
 IDLE_MS = 500
-IDLE_UPLOAD_MS = 20_000  # nothing is missed meanwhile
-FOUND_SHOWN_MS = 60_000
+IDLE_UPLOAD_MS = 20_000  # an idle sensor misses nothing meanwhile
+SHOW_FINDING_MS = 60_000
 
 
-class FlashFailed(Exception):
-    """A report could not be written down."""
-
-
-class App:
+class App(Sensor):
     """
-    The whole sensor. The constructor ties its parts together; run() starts them.
+    The whole sensor. The constructor wires its parts; run() starts them.
 
-    settings  checked (ansim/settings.py)
-    health    a health.Health that has begun
-    on_trial  True if these settings are new and may be taken back (trial.py)
+    settings, health, on_trial   see Sensor
 
     Raises boards.UnknownBoard.
     """
 
-    def __init__(self, settings: dict, health, on_trial=False):
-        from firmware import boards  # here, so that it can be given back
+    def __init__(self, settings: dict, health, on_trial: bool = False):
+        from firmware import boards  # here, so that it can be unloaded
 
-        self._settings = settings
-        gc.collect()  # loading has left holes, and the engine's table wants 16 kB in one piece
-        self._board = board = boards.load(settings["board"])
+        gc.collect()  # imports have left holes, and the engine's table needs 16 kB in one piece
+        board = boards.load(settings["board"])
         self._panel = Panel(board, settings["fitted"] or board.FITTED, self._status)
-        self._spectrum = _spectrum(board, self._panel.fitted)
-        self._capabilities = can = capabilities(health.sniff_level(), self._spectrum)
-        self._engine = engine = engines.standard(settings, TABLES, messages.NRF24 in can)
-        self._health = health
-        self._wired = settings["uplink"] == "ethernet"
-        self._swept_ms = 0
-        self._shown_until_ms = 0
-        self._spectrum_swept = 0
+        self._spectrum = _open_spectrum(board, self._panel.fitted)
+        self._capabilities = list_capabilities(health.sniff_level(), self._spectrum)
+        self._engine = engines.standard(settings, TABLES, messages.NRF24 in self._capabilities)
+        super().__init__(settings, health, board, on_trial)
 
-        wlan = network.WLAN(network.WLAN.IF_STA)
-        way = uplink.Ethernet(board.lan()) if self._wired else uplink.Wifi(wlan, settings["wifi"])
-        every_ms = settings["upload_every_s"] * 1000
-        self._clock = clock = Clock()
-        self._journal = journal = Journal(JOURNAL_FOLDER, settings["journal_bytes"], clock)
-        self._inspection = Inspection(journal, engine, clock, settings["ignore"], self._sweep, self._panel.reset)
-        self._commands = Commands(settings["device"], key_bytes(settings), clock, COMMANDS_FILE)
-        self._link = Link(settings, journal, clock, self._commands, way, self._describe)
-        self._plan = Plan(settings["channels"], can, every_ms, settings["uplink"])
-        ears = _make_sniffer(wlan, can)
-        self._listener = Listener(
-            self._plan, engine, clock, wlan, ears, self._on_finding, self._upload, health, self._spectrum
+        self._swept_ms = 0  # when the last sweep report ended
+        self._spectrum_swept = 0  # spectrum sweeps reported so far
+        self._show_finding_until_ms = 0
+        wifi_sniffer = _make_sniffer(self._wlan, self._capabilities)
+        self._inspection = Inspection(
+            journal=self._journal,
+            engine=self._engine,
+            clock=self._clock,
+            ignore=settings["ignore"],
+            end_sweep=self._sweep,
+            on_start=self._panel.reset,
         )
-        self._upkeep = Upkeep(settings, on_trial, clock, self._restart, health.feed_watchdog)
-        self._link.errand = self._upkeep  # pyright: ignore[reportAttributeAccessIssue]
-        parts = (self._listener, self._panel, health, wlan, way, ears, self._report)
-        self._jobs = RadioJobs(settings, clock, engine, *parts)
-        parts = (self._inspection, self._plan, self._listener, clock)
-        self._server_commands = ServerCommands(*parts, self._show_reading, self._report, self._jobs.request)
-        self._button = self._button_actions() if BUTTON in self._panel.fitted else None
+        self._plan = Plan(
+            channels=settings["channels"],
+            capabilities=self._capabilities,
+            upload_every_ms=settings["upload_every_s"] * 1000,
+            uplink=settings["uplink"],
+        )
+        self._listener = Listener(
+            plan=self._plan,
+            engine=self._engine,
+            clock=self._clock,
+            wlan=self._wlan,
+            sniffer=wifi_sniffer,
+            on_finding=self._on_finding,
+            upload=self._upload,
+            health=health,
+            spectrum=self._spectrum,
+        )
+        self._jobs = RadioJobs(
+            settings=settings,
+            clock=self._clock,
+            engine=self._engine,
+            listener=self._listener,
+            panel=self._panel,
+            health=health,
+            wlan=self._wlan,
+            uplink=self._uplink,
+            sniffer=wifi_sniffer,
+            report=self._report,
+        )
+        self._server_commands = ServerCommands(
+            inspection=self._inspection,
+            plan=self._plan,
+            listener=self._listener,
+            clock=self._clock,
+            on_reading=self._show_reading,
+            report=self._report,
+            request_selftest=self._jobs.request,
+        )
+        self._button = self._make_button_actions() if BUTTON in self._panel.fitted else None
 
     async def run(self) -> None:
-        """Listen and report for ever. Raises what nobody expected."""
+        """Listen and report for ever. Raises unexpected errors."""
         unload_modules.unload()
         self._link.prepare()
         machine.freq(self._board.CPU_HZ)
-        self._health.start_watchdog()
-        self._journal.open()
+        self._begin()
         self._inspection.resume()
-        self._upkeep.begin()
         self._panel.begin()
-        slot = {"version": VERSION, "slot": self._upkeep.info_fields()["slot"]}
-        self._report(messages.RESET, dict(slot, cause=self._health.cause, crashes=self._health.crashes))
-        for name, handler in self._server_commands.handlers() + self._upkeep.handlers():
-            self._commands.on(name, handler)
+        self._report_reset()
+        self._add_handlers(self._server_commands.handlers())
+        self._add_handlers(self._upkeep.handlers())
         tasks = [self._listen(), self._panel.run()]
         if self._button:
             from firmware.panel.button import Button
 
             tasks.append(Button(self._board.BUTTON, self._button.on_hold, self._button.on_press).run())
-        if self._upkeep.on_trial:
-            tasks.append(self._upkeep.confirm_or_restart(self._link, self._plan.upload_soon))
-        if self._wired:
-            tasks.append(self._link.stay_connected())
+        tasks += self._network_tasks(self._plan.upload_soon)
         await asyncio.gather(*tasks)
 
     async def _listen(self):
@@ -133,27 +138,29 @@ class App:
             self._jobs.tick()
             if self._settings["always_listen"] or self._inspection.id or self._listener.is_following:
                 await self._listen_step(now_ms)
-                self._sweep_if_due(INSPECTED_SWEEP_MS if self._inspection.id else SWEEP_MS)
+                self._sweep_if_due(INSPECTION_SWEEP_MS if self._inspection.id else SWEEP_MS)
                 continue
             self._panel.show(signal.IDLE)
             self._listener.stop()
             self._health.feed_watchdog()
-            self._swept_ms = now_ms  # what is not asked for is not missing either
-            if not self._wired and (not uploaded_ms or now_ms - uploaded_ms >= self._settings["upload_every_s"] * 1000):
+            self._swept_ms = now_ms  # an idle sensor owes no coverage
+            if not self._is_wired and (
+                not uploaded_ms or now_ms - uploaded_ms >= self._settings["upload_every_s"] * 1000
+            ):
                 await self._upload(IDLE_UPLOAD_MS)
                 uploaded_ms = self._clock.now_ms()
             await asyncio.sleep_ms(IDLE_MS)
 
     async def _upload(self, deadline_ms):
-        """Hand over what waits, by Wi-Fi; True if the server has it all."""
-        self._sweep_if_due(LEAST_SWEEP_MS)
+        """Deliver the waiting reports by Wi-Fi; True if the server has them all."""
+        self._sweep_if_due(MIN_SWEEP_MS)
         self._panel.show(signal.UPLOADING)
         return await self._link.upload(max(deadline_ms, UPDATE_WINDOW_MS) if self._upkeep.is_pending else deadline_ms)
 
     async def _run_job(self):
         self._sweep()
         await self._jobs.run_pending()
-        self._engine.coverage()  # what a self-test has heard is no part of an account
+        self._engine.coverage()  # what the job has heard is not part of a sweep
         self._swept_ms = self._clock.now_ms()
         self._plan.upload_soon()
 
@@ -161,7 +168,7 @@ class App:
         if not self._listener.is_following:
             self._panel.reading = None
             quiet = signal.INSPECTING if self._inspection.id else signal.LISTENING
-            self._panel.show(signal.FOUND if now_ms < self._shown_until_ms else quiet)
+            self._panel.show(signal.FOUND if now_ms < self._show_finding_until_ms else quiet)
         await self._listener.step()
 
     def _on_finding(self, finding):
@@ -170,11 +177,11 @@ class App:
         self._report(messages.FINDING, messages.finding_body(finding))
         self._panel.record_finding(finding, finding.event != CLEARED)
         if finding.event == RAISED:
-            self._shown_until_ms = self._clock.now_ms() + FOUND_SHOWN_MS
+            self._show_finding_until_ms = self._clock.now_ms() + SHOW_FINDING_MS
             self._panel.play(signal.ALARM)
 
     def _show_reading(self, *reading):
-        """Show how near the followed signal is, here and on the server."""
+        """Show how near the followed signal is, on the display and on the server."""
         self._panel.show_reading(*reading)
         self._link.send_live(*reading)
 
@@ -183,7 +190,7 @@ class App:
             self._sweep()
 
     def _sweep(self):
-        """Report what was listened to since the last time."""
+        """Report what was listened to since the last sweep report."""
         now_ms = self._clock.now_ms()
         body = self._engine.coverage()
         heard_ms = sum([row[1] for row in body["channels"]])
@@ -199,41 +206,32 @@ class App:
         self._report(messages.SWEEP, body)
         unload_modules.unload()
 
-    def _report(self, kind, body):
-        try:
-            self._journal.append(kind, body)
-        except OSError as error:  # not a radio's: those are OSErrors, too
-            raise FlashFailed("no room for a %s report: %s" % (kind, error))
-
     def _describe(self):
-        """The fields of the info message that only the app knows."""
-        fields = {
-            "version": VERSION,
-            "interpreter": interpreter(),
-            "board": self._board.NAME,
-            "capabilities": self._capabilities,
-            "fitted": self._panel.fitted,
-            "battery_percent": self._panel.battery_percent,
-            "crashes": self._health.crashes,
-            "reset_cause": self._health.cause,
-            "ring_dropped": self._listener.ring_dropped,
-            "inspection": self._inspection.id,
-        }
-        fields.update(self._upkeep.info_fields())
+        fields = super()._describe()
+        fields["capabilities"] = self._capabilities
+        fields["fitted"] = self._panel.fitted
+        fields["battery_percent"] = self._panel.battery_percent
+        fields["ring_dropped"] = self._listener.ring_dropped
         return fields
 
     def _status(self):
-        """What the display shows of the app's own."""
+        """Return the DisplayStatus."""
         inspection, now_ms = self._inspection, self._clock.now_ms()
-        word = self._jobs.status_text or ("Sweep" if inspection.id else "Listening")
-        for_s = (now_ms - inspection.began_ms) // 1000 if inspection.id else None
+        activity = self._jobs.status_text or ("Sweep" if inspection.id else "Listening")
+        elapsed_s = (now_ms - inspection.began_ms) // 1000 if inspection.id else None
         connected = not self._link.problem and self._link.ever_ready
         hint = self._button.hint() if self._button else ""
         return DisplayStatus(
-            self._settings["device"], word, for_s, self._settings["channels"], connected, self._journal.reports, hint
+            self._settings["device"],
+            activity,
+            elapsed_s,
+            self._settings["channels"],
+            connected,
+            self._journal.reports,
+            hint,
         )
 
-    def _button_actions(self):
+    def _make_button_actions(self):
         from firmware.inspecting.button_actions import ButtonActions
 
         return ButtonActions(
@@ -241,35 +239,29 @@ class App:
         )
 
     async def _restart(self, last=None):
-        """End this run on purpose; last() is called just before."""
         self._listener.stop()
-        await self._link.stop(messages.DISCONNECTED)
-        self._journal.close()
-        if last:
-            last()
-        self._health.intend_reset()
-        machine.reset()
+        await super()._restart(last)
 
 
-def capabilities(level: int, spectrum=None) -> list:
+def list_capabilities(level: int, spectrum=None) -> list:
     """
-    Return what this sensor can hear with, as in report.CAPABILITIES.
+    Return the capabilities of this sensor, as in messages.CAPABILITIES.
 
-    level     what the sniffer may do after the crashes so far, see Health.level()
-    spectrum  a radio.nrf24.Nrf24 that answers, None without one
+    level     what the sniffer may do after the crashes so far, see Health.sniff_level()
+    spectrum  a radio.nrf24.Nrf24, None without one
     """
-    can = [messages.SCAN]
+    capabilities = [messages.SCAN]
     if sniffer.is_available() and level:
-        can.append(messages.SNIFF if level == 2 else messages.SNIFF_MANAGEMENT)
+        capabilities.append(messages.SNIFF if level == 2 else messages.SNIFF_MANAGEMENT)
     if ble.is_available():
-        can.append(messages.BLE)
+        capabilities.append(messages.BLE)
     if spectrum:
-        can.append(messages.NRF24)
-    return can
+        capabilities.append(messages.NRF24)
+    return capabilities
 
 
-def _spectrum(board, fitted):
-    """Return a Nrf24 that answers, None without one."""
+def _open_spectrum(board, fitted):
+    """Return a radio.nrf24.Nrf24, None if none is fitted or it does not answer."""
     if NRF24 not in fitted:
         return None
     from firmware.radio.nrf24 import Nrf24
@@ -284,15 +276,10 @@ def _spectrum(board, fitted):
     return radio
 
 
-def _make_sniffer(wlan, can):
-    if messages.SNIFF in can:
+def _make_sniffer(wlan, capabilities):
+    """Return a radio.sniffer.Sniffer, None if this sensor must not sniff or cannot."""
+    if messages.SNIFF in capabilities:
         return sniffer.Sniffer(wlan, sniffer.ALL_KINDS)
-    if messages.SNIFF_MANAGEMENT in can:
+    if messages.SNIFF_MANAGEMENT in capabilities:
         return sniffer.Sniffer(wlan, sniffer.MANAGEMENT_ONLY)
     return None
-
-
-def interpreter():
-    """Return what runs the program, for the info message."""
-    version = ".".join([str(part) for part in sys.implementation.version if part != ""])
-    return ("MicroPython %s on %s" % (version, getattr(sys.implementation, "_machine", sys.platform)))[:64]

@@ -1,9 +1,9 @@
 """
-Power-on: run the sensor, or show why it cannot run.
+Run the sensor, or show why it cannot run.
 
-Called by /main.py. Bad settings are waited for, not rebooted over: three quick flashes, and the reason
-on the console every few seconds. After SAFE_AFTER crashes in a row only what it takes to be mended runs
-(safe.py).
+Called by /main.py. Unusable settings do not cause a reset: the light flashes three times, and the reason is printed on
+the console every few seconds, until there are usable ones. After SAFE_MODE_AFTER crashes in a row only safe mode runs
+(safe_mode.py).
 """
 
 import asyncio
@@ -20,29 +20,29 @@ from firmware.panel import signal
 from firmware.radio import sniffer
 
 COLLECT_BYTES = 4096
-SAFE_AFTER = 5
-LOOK_AGAIN_MS = 5000
-FIRST_PAUSE_S = 2  # after an unexpected end; doubles with each, so that a broken sensor stays reachable
-LONGEST_PAUSE_S = 300
+SAFE_MODE_AFTER = 5
+RETRY_MS = 5000
+FIRST_PAUSE_S = 2  # after an unexpected error; doubles with each, so that a broken sensor stays reachable
+MAX_PAUSE_S = 300
 WIPING = "/wiping"
 
 
-def main():
+def main() -> None:
     """Never returns; Ctrl-C on the console ends it."""
     print("Ansim %s" % VERSION)  # tools/flash.py waits for this line
-    # Not only when the heap is full: what stays would be scattered over all of it, and no room left for a message.
+    # Not only when the heap is full: long-lived objects would be scattered over all of it, with no room for a message.
     gc.threshold(COLLECT_BYTES)
     sniffer.silence()
     health = Health()
     health.begin()
-    _finish_wiping()
+    _resume_wipe()
     settings, on_trial = wait_for_settings()
     try:
-        if health.crashes_in_a_row >= SAFE_AFTER:
+        if health.crashes_in_a_row >= SAFE_MODE_AFTER:
             print("Safe mode after %d crashes in a row" % health.crashes_in_a_row)
-            from firmware.safe_mode import Safe
+            from firmware.safe_mode import SafeMode
 
-            asyncio.run(Safe(settings, health, on_trial).run())
+            asyncio.run(SafeMode(settings, health, on_trial).run())
         else:
             from firmware.app import App
 
@@ -55,13 +55,13 @@ def main():
         sys.print_exception(error)
         sniffer.silence()
         health.record_exception(error)
-        pause(min(FIRST_PAUSE_S << min(health.crashes_in_a_row, 8), LONGEST_PAUSE_S), health)
+        pause(min(FIRST_PAUSE_S << min(health.crashes_in_a_row, 8), MAX_PAUSE_S), health)
     machine.reset()
 
 
 def wait_for_settings():
-    """Return (the checked settings, True if they are on trial), as soon as there are any."""
-    from ansim.settings import BadSettings  # here, so that it can be given back
+    """Wait for usable settings; return (the checked settings, True if they are on trial)."""
+    from ansim.settings import BadSettings  # here, so that it can be unloaded
     from firmware import boards
     from firmware.maintenance import settings_trial
 
@@ -72,19 +72,19 @@ def wait_for_settings():
             return settings, on_trial
         except (BadSettings, boards.UnknownBoard) as error:
             print("settings.json is not usable:\n%s" % error)
-        # Which board this is, only the settings know: most have their light here.
-        signal.Signal(boards.load(boards.NAMES[0]).LED, 1).blink_for(signal.FAULT, LOOK_AGAIN_MS)
+        # The board is unknown without settings: most have their light on this pin.
+        signal.Signal(boards.load(boards.NAMES[0]).LED, 1).blink_for(signal.FAULT, RETRY_MS)
 
 
 def pause(seconds, health):
-    """Wait where Ctrl-C on the console still works."""
+    """Wait; Ctrl-C on the console still works."""
     for _ in range(seconds):
         health.feed_watchdog()
         time.sleep(1)
 
 
-def _finish_wiping():
-    """Go on with a wipe that a power cut has interrupted."""
+def _resume_wipe():
+    """Continue a wipe that a power cut has interrupted."""
     if files.exists(WIPING):
         from firmware.maintenance.wipe import wipe
 

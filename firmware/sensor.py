@@ -1,0 +1,121 @@
+"""
+The base of the app and of safe mode: uplink, clock, journal, commands, updates and the connection to the server.
+"""
+
+import sys
+
+import machine
+import network
+
+from ansim import VERSION, messages
+from ansim.envelope import key_bytes
+from firmware.journal.journal import Journal
+from firmware.maintenance.upkeep import Upkeep
+from firmware.network import uplink
+from firmware.network.clock import Clock
+from firmware.network.commands import Commands
+from firmware.network.link import Link
+
+JOURNAL_FOLDER = "/journal"
+COMMANDS_FILE = "/commands.json"
+
+
+class FlashFailed(Exception):
+    """A report could not be written to the journal."""
+
+
+class Sensor:
+    """
+    settings  checked (ansim/settings.py)
+    health    a health.Health that has begun
+    board     a module of firmware/boards
+    on_trial  True if the settings are new and may be reverted (settings_trial.py)
+    """
+
+    def __init__(self, settings: dict, health, board, on_trial: bool):
+        self._settings = settings
+        self._health = health
+        self._board = board
+        self._is_wired = settings["uplink"] == "ethernet"
+        self._wlan = network.WLAN(network.WLAN.IF_STA)
+        self._uplink = uplink.Ethernet(board.lan()) if self._is_wired else uplink.Wifi(self._wlan, settings["wifi"])
+        self._clock = Clock()
+        self._journal = Journal(JOURNAL_FOLDER, settings["journal_bytes"], self._clock)
+        self._commands = Commands(settings["device"], key_bytes(settings), self._clock, COMMANDS_FILE)
+        self._upkeep = Upkeep(settings, on_trial, self._clock, self._restart, health.feed_watchdog)
+        self._link = Link(
+            settings=settings,
+            journal=self._journal,
+            clock=self._clock,
+            commands=self._commands,
+            uplink=self._uplink,
+            describe=self._describe,
+            transfer=self._upkeep,
+        )
+
+    def _begin(self):
+        """Start the watchdog and read the state from flash."""
+        self._health.start_watchdog()
+        self._journal.open()
+        self._upkeep.begin()
+
+    def _report_reset(self):
+        body = {
+            "version": VERSION,
+            "slot": self._upkeep.info_fields()["slot"],
+            "cause": self._health.cause,
+            "crashes": self._health.crashes,
+        }
+        self._report(messages.RESET, body)
+
+    def _add_handlers(self, handlers):
+        for name, handler in handlers:
+            self._commands.on(name, handler)
+
+    def _network_tasks(self, request_upload):
+        """Return the coroutines that run for ever, or until a trial is over; see Upkeep.confirm_or_restart()."""
+        tasks = []
+        if self._upkeep.on_trial:
+            tasks.append(self._upkeep.confirm_or_restart(self._link, request_upload))
+        if self._is_wired:
+            tasks.append(self._link.stay_connected())
+        return tasks
+
+    def _report(self, kind, body):
+        """Append a report to the journal. Raises FlashFailed."""
+        try:
+            self._journal.append(kind, body)
+        except OSError as error:  # an OSError itself would be taken for one of the radio
+            raise FlashFailed("no room for a %s report: %s" % (kind, error))
+
+    def _describe(self):
+        """Return the fields of the info message that the link does not know."""
+        fields = {
+            "version": VERSION,
+            "interpreter": interpreter(),
+            "board": self._board.NAME,
+            "capabilities": [],
+            "fitted": list(self._board.FITTED),
+            "battery_percent": None,
+            "crashes": self._health.crashes,
+            "reset_cause": self._health.cause,
+            "ring_dropped": 0,
+            "inspection": self._journal.inspection,
+        }
+        fields.update(self._upkeep.info_fields())
+        return fields
+
+    async def _restart(self, last=None):
+        """End this run on purpose; last() is called just before the reset."""
+        await self._link.stop(messages.DISCONNECTED)
+        self._journal.close()
+        if last:
+            last()
+        self._health.intend_reset()
+        machine.reset()
+
+
+def interpreter() -> str:
+    """Return the name and version of the interpreter, for the info message."""
+    version = ".".join([str(part) for part in sys.implementation.version if part != ""])
+    return ("MicroPython %s on %s" % (version, getattr(sys.implementation, "_machine", sys.platform)))[:64]
