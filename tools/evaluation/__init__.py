@@ -1,1 +1,1 @@
-"""How well the detectors tell cameras from the rest: the parts of tools/evaluate.py."""
+"""Parts of tools/evaluate.py: how well the detectors tell cameras from other devices."""

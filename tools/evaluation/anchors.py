@@ -1,9 +1,9 @@
 """
-Published rules, run on the same frames: what the figures are to be compared with.
+Published rules, run on the same frames for comparison.
 
-Each looks at one 10 s window of one device that it hears all the time, and knows which of the
-frames the device sent. They do not hop, do not know of lost frames and raise no finding; a
-window is flagged or not.
+Each rule judges 10 s windows of one device that is received all the time, and knows which frames the
+device sent. The rules do not hop, do not know of lost frames and raise no finding; they flag a window
+or not.
 
 rate        uplink of 80 kbit/s or more
 CamLoPA     mean length of the device's data frames above 300 B and 30 of them a second or more
@@ -15,8 +15,9 @@ five rules  uplink >= 80 kbit/s and >= 75 % of the bytes, mean downlink frame <=
 """
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
-from tools.evaluation.counting import STEP_S, WINDOW_S
+from tools.evaluation.counting import STEP_S, WINDOW_S, Session
 from tools.traffic import air
 
 RATE, CAMLOPA, DEWICAM, FIVE = "rate only", "CamLoPA", "DeWiCam length", "five thresholds"
@@ -24,33 +25,34 @@ NAMES = (RATE, CAMLOPA, DEWICAM, FIVE)
 
 
 class _Slot:
-    """What was heard of a device in 5 s."""
+    """Counters of a device's frames in 5 s."""
 
     __slots__ = ("down_bytes", "down_frames", "lengths", "seconds", "up_bytes", "up_frames")
 
     def __init__(self):
         self.up_frames = self.up_bytes = self.down_frames = self.down_bytes = 0
-        self.lengths = Counter()
-        self.seconds = Counter()
+        self.lengths: Counter[int] = Counter()
+        self.seconds: Counter[int] = Counter()  # uplink bytes by second
 
 
 class Windows:
-    """Pass frames through and keep what the rules need of each 5 s; a share of them is not heard."""
+    """Passes frames through and counts them in slots of 5 s for the rules; a share of the frames is lost."""
 
-    def __init__(self, loss=0.0, burst_ms=0.0, seed=0):
-        self._slots = {}
+    def __init__(self, loss: float = 0.0, burst_ms: float = 0.0, seed: int = 0):
+        self._slots: dict[int, _Slot] = {}
         self._loss = air.Loss(loss, burst_ms, air.seeded_random(f"{seed} anchors")) if loss else None
 
-    def frames(self, source):
+    def frames(self, source: Iterable[tuple]) -> Iterator[tuple]:
+        """Yield the frames of a source, (t_s, up, mpdu_len, ...), and count them."""
         slots = self._slots
-        lost = self._loss.is_lost if self._loss else None
+        is_lost = self._loss.is_lost if self._loss else None
         last_us = 0
         for frame in source:
             yield frame
             t_s, up, length = frame[0], frame[1], frame[2]
-            if lost:
+            if is_lost:
                 last_us = max(last_us, int(t_s * 1_000_000))
-                if lost(last_us):
+                if is_lost(last_us):
                     continue
             number = int(t_s) // STEP_S
             slot = slots.get(number)
@@ -65,23 +67,23 @@ class Windows:
                 slot.down_frames += 1
                 slot.down_bytes += length
 
-    def flagged(self) -> dict:
-        """{rule's name: starts of the windows it flags, in seconds}."""
-        found = {name: [] for name in NAMES}
+    def flagged(self) -> dict[str, list[int]]:
+        """Return {name of a rule: starts of the windows it flags, in seconds}."""
+        windows = {name: [] for name in NAMES}
         numbers = sorted({number for slot in self._slots for number in (slot - 1, slot) if number >= 0})
         for number in numbers:
-            halves = [self._slots[one] for one in (number, number + 1) if one in self._slots]
-            for name in flagged_by(halves):
-                found[name].append(number * STEP_S)
-        return found
+            slots = [self._slots[slot] for slot in (number, number + 1) if slot in self._slots]
+            for name in flagged_by(slots):
+                windows[name].append(number * STEP_S)
+        return windows
 
 
-def flagged_by(halves) -> list:
-    """The names of the rules that flag a window made of these slots."""
-    up_frames = sum(one.up_frames for one in halves)
-    up_bytes = sum(one.up_bytes for one in halves)
-    down_frames = sum(one.down_frames for one in halves)
-    down_bytes = sum(one.down_bytes for one in halves)
+def flagged_by(slots: Sequence[_Slot]) -> list[str]:
+    """Return the names of the rules that flag a window of these slots."""
+    up_frames = sum(slot.up_frames for slot in slots)
+    up_bytes = sum(slot.up_bytes for slot in slots)
+    down_frames = sum(slot.down_frames for slot in slots)
+    down_bytes = sum(slot.down_bytes for slot in slots)
     if not up_frames:
         return []
     names = []
@@ -90,11 +92,11 @@ def flagged_by(halves) -> list:
         names.append(RATE)
     if up_bytes / up_frames > 300 and up_frames / WINDOW_S >= 30:
         names.append(CAMLOPA)
-    lengths = sum((one.lengths for one in halves), Counter())
+    lengths = sum((slot.lengths for slot in slots), Counter())
     longest = max(lengths)
     if longest > 1000 and 0.05 <= lengths[longest] / up_frames <= 0.95:
         names.append(DEWICAM)
-    busy = sum(size >= 1500 for one in halves for size in one.seconds.values())
+    busy = sum(size >= 1500 for slot in slots for size in slot.seconds.values())
     if (
         kbps >= 80
         and up_bytes >= 0.75 * (up_bytes + down_bytes)
@@ -106,8 +108,8 @@ def flagged_by(halves) -> list:
     return names
 
 
-def detected(session, starts, grace_s):
-    """When a rule first flags a whole window inside a session, in seconds from its start; None if it never does."""
+def detection_delay(session: Session, starts: Iterable[int], grace_s: int) -> int | None:
+    """Return the seconds until a rule first flags a whole window inside a session, None if it never does."""
     for start in starts:
         if session.start_s <= start and start + WINDOW_S <= session.end_s + grace_s:
             return start + WINDOW_S - session.start_s

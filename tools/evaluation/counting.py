@@ -1,15 +1,15 @@
 """
-What is counted, so that figures can be compared.
+Definitions of the counted quantities, so that figures can be compared.
 
-A window is 10 s, starting every 5 s from the recording's start; it is active if it holds at
-least 20 frames of the device. A camera session is a stretch of a camera's recording in which
-no second-long gap in its uplink of 2 kB/s is longer than 3 s, and which lasts 8 s or more. It is
-detected if a finding is raised for the device from its start to its end + 5 s, or was raised
-before and is still held then. A false window is an active window of a device that is no camera in
-which a finding is raised or held.
+A window is 10 s, starting every 5 s from the recording's start; it is active if it has at least 20
+frames of the device. A camera session is a section of a camera's recording of 8 s or more in which the
+uplink is at least 2 kB in every second, except for gaps of at most 3 s. It is detected if a finding is
+raised for the device between its start and 5 s after its end, or was raised before and still stands. A
+false window is an active window of a device that is no camera, during which a finding stands.
 """
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 WINDOW_S, STEP_S = 10, 5
@@ -22,7 +22,7 @@ GRACE_S = 5
 
 @dataclass
 class Session:
-    """A camera session; `raised_s` is when a finding was raised in it, `held` if one was raised before."""
+    """A camera session; `raised_s` is the time of its finding, `held` means that an earlier finding still stood."""
 
     start_s: int
     end_s: int
@@ -35,8 +35,8 @@ class Session:
         return self.held or self.raised_s is not None
 
     @property
-    def delay_s(self):
-        """Seconds from the start until the finding stands; None if it was missed."""
+    def delay_s(self) -> float | None:
+        """Seconds from the start until a finding stands; None if the session was missed."""
         if self.held:
             return 0.0
         return None if self.raised_s is None else self.raised_s - self.start_s
@@ -44,10 +44,10 @@ class Session:
 
 @dataclass
 class StreamSummary:
-    """What one pass over a header stream tells."""
+    """Counters, active windows and sessions of one header stream."""
 
-    active: list  # start of each active window, seconds
-    sessions: list
+    active: list[int]  # start of each active window, seconds
+    sessions: list[Session]
     frames: int
     longest_up_bytes: int
     up_bytes: int
@@ -55,15 +55,16 @@ class StreamSummary:
 
 
 class FrameCounter:
-    """Pass frames through, (t_s, up, mpdu_len, ...), and count them on the way: no second reading."""
+    """Passes frames through and counts them, so that a stream is read only once."""
 
     def __init__(self):
-        self._slots = Counter()  # frames in each 5 s
-        self._up = Counter()  # uplink bytes in each second
-        self._longest = {}  # second -> longest uplink frame
+        self._slots: Counter[int] = Counter()  # frames in each 5 s
+        self._up: Counter[int] = Counter()  # uplink bytes in each second
+        self._longest: dict[int, int] = {}  # second -> longest uplink frame
         self._frames = self._up_bytes = self._down_bytes = 0
 
-    def frames(self, source):
+    def frames(self, source: Iterable[tuple]) -> Iterator[tuple]:
+        """Yield the frames of a source, (t_s, up, mpdu_len, ...), and count them."""
         slots, up_bytes, longest = self._slots, self._up, self._longest
         for frame in source:
             t_s, up, length = frame[0], frame[1], frame[2]
@@ -80,6 +81,7 @@ class FrameCounter:
             yield frame
 
     def summary(self) -> StreamSummary:
+        """Return the summary of all frames so far."""
         starts = set()
         for slot in self._slots:
             for start in (slot - 1, slot):
@@ -95,36 +97,36 @@ class FrameCounter:
         )
 
     def _sessions(self):
-        stretches = []
-        for second in sorted(one for one, size in self._up.items() if size >= SESSION_BYTES):
-            if stretches and second - stretches[-1][1] <= SESSION_GAP_S:
-                stretches[-1][1] = second
+        sections = []  # [first second, last second]
+        for second in sorted(second for second, size in self._up.items() if size >= SESSION_BYTES):
+            if sections and second - sections[-1][1] <= SESSION_GAP_S:
+                sections[-1][1] = second
             else:
-                stretches.append([second, second])
+                sections.append([second, second])
         return [
             Session(start, last + 1, max(self._longest.get(second, 0) for second in range(start, last + 1)))
-            for start, last in stretches
+            for start, last in sections
             if last + 1 - start >= SESSION_S
         ]
 
 
-def finding_spans(events, end_s) -> list:
-    """[(from_s, to_s), ...] during which a finding stood, from [(t_s, raised?), ...] in time order."""
+def finding_spans(changes: Iterable[tuple[float, bool]], end_s: float) -> list[tuple[float, float]]:
+    """Return [(from_s, to_s), ...] during which a finding stood, from [(t_s, is raised), ...] in time order."""
     spans = []
-    since = None
-    for t_s, raised in events:
-        if raised and since is None:
-            since = t_s
-        elif not raised and since is not None:
-            spans.append((since, t_s))
-            since = None
-    if since is not None:
-        spans.append((since, max(end_s, since)))
+    raised_s = None
+    for t_s, is_raised in changes:
+        if is_raised and raised_s is None:
+            raised_s = t_s
+        elif not is_raised and raised_s is not None:
+            spans.append((raised_s, t_s))
+            raised_s = None
+    if raised_s is not None:
+        spans.append((raised_s, max(end_s, raised_s)))
     return spans
 
 
-def mark_sessions(sessions, spans) -> None:
-    """Write into each session when it was detected."""
+def mark_sessions(sessions: Iterable[Session], spans: Sequence[tuple[float, float]]) -> None:
+    """Set `raised_s` or `held` of each session that was detected."""
     for session in sessions:
         until_s = session.end_s + GRACE_S
         for from_s, to_s in spans:
@@ -134,6 +136,6 @@ def mark_sessions(sessions, spans) -> None:
                 session.raised_s = from_s
 
 
-def windows_during(starts, spans) -> list:
-    """The starts of those windows in which a finding stood."""
+def windows_during(starts: Iterable[int], spans: Sequence[tuple[float, float]]) -> list[int]:
+    """Return the starts of the windows during which a finding stood."""
     return [start for start in starts if any(from_s < start + WINDOW_S and to_s > start for from_s, to_s in spans)]

@@ -1,14 +1,15 @@
 """
-The recordings to evaluate on: a folder with a manifest.csv and one sub-folder for each label.
+The recordings to evaluate: a folder with a manifest.csv and one sub-folder per label.
 
     for case in dataset.read("captures"): ...
 
-`<label>/<id>.hdr.csv.gz`, as the captures' README describes them. The manifest may be missing,
-have other columns or not list a file; then the folder's name decides what the file is.
+The files are `<label>/<id>.hdr.csv.gz`. If the manifest is missing, has other columns or does not list a
+file, the name of the sub-folder decides the kind of the recording.
 """
 
 import csv
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,11 +30,11 @@ class Case:
     """
     One recording.
 
-    kind    CAMERA: it sends video; IDLE: a camera that does not; NEGATIVE: anything else;
+    kind    CAMERA: a camera that sends video; IDLE: a camera that sends none; NEGATIVE: another device;
             CAPTURE: a whole capture without known cameras
-    label   the folder's name
-    device  what the figures are grouped by
-    model   for people; cameras of one model share it
+    label   name of the folder
+    device  groups the figures
+    model   groups cameras of one model
     role    air.STATION or air.AP
     """
 
@@ -46,8 +47,8 @@ class Case:
     role: str
 
 
-def read(folder) -> list:
-    """Return the cases of a folder, sorted by label and id. Raises ToolError if there is none."""
+def read(folder: Path | str) -> list[Case]:
+    """Return the cases of a folder, sorted by label and id. Raises ToolError if there are none."""
     folder = Path(folder)
     if not folder.is_dir():
         raise ToolError(f"{folder} is not a folder; give one with a manifest.csv and a sub-folder for each label")
@@ -63,7 +64,7 @@ def read(folder) -> list:
         label = row.get("label") or (path.parent.name if path.parent != folder else "unlabelled")
         own_id = path.stem if is_capture else name.removesuffix(SUFFIX)
         device = row.get("device") or own_id
-        if device == "host":  # one word for many phones and laptops
+        if device == "host":  # the manifest's word for many different phones and laptops
             device = own_id
         kind = CAPTURE if is_capture else _kind(label, row)
         cases.append(Case(path, kind, label, own_id, device, row.get("model") or device, _role(label, own_id, row)))
@@ -72,32 +73,32 @@ def read(folder) -> list:
     return cases
 
 
-def split_readable(cases) -> tuple:
+def split_readable(cases: Sequence[Case]) -> tuple[list[Case], list[str]]:
     """
-    ([cases that can be read to their end], [what is wrong with the others]).
+    Return (cases that can be read to their end, problems of the others).
 
-    Raises ToolError if that leaves none.
+    Raises ToolError if no case can be read.
     """
-    good, problems = [], []
+    readable, problems = [], []
     for case in cases:
         try:
             for _ in streams.records(case.path) if case.kind == CAPTURE else streams.frames(case.path):
                 pass
-            good.append(case)
+            readable.append(case)
         except ToolError as error:
             problems.append(str(error))
-    if not good:
+    if not readable:
         raise ToolError(f"none of {len(cases)} recordings can be read; the first: {problems[0]}")
-    return good, problems
+    return readable, problems
 
 
-def scene_files(folder) -> list:
-    """Paths of the scene files in a folder, at any depth."""
+def scene_files(folder: Path | str) -> list[Path]:
+    """Return the scene files in a folder and its sub-folders."""
     return [path for path in sorted(Path(folder).rglob("*.json")) if path.is_file()]
 
 
 def _manifest(path):
-    """Rows by the file they name and by id, keys in lower case."""
+    """Return the rows by their file and by their id, with keys in lower case."""
     if not path.exists():
         return {}
     try:
@@ -107,13 +108,13 @@ def _manifest(path):
                 for row in csv.DictReader(file)
             ]
     except (OSError, csv.Error) as error:
-        raise ToolError(f"cannot read {path}: {error}; the evaluation works without it too, so move it away") from None
-    found = {}
+        raise ToolError(f"cannot read {path}: {error}; repair it, or remove it: the manifest is optional") from None
+    rows_by_name = {}
     for row in rows:
         for key in ("id", "file"):
             if row.get(key):
-                found[row[key].removeprefix("./")] = row
-    return found
+                rows_by_name[row[key].removeprefix("./")] = row
+    return rows_by_name
 
 
 def _text(value):
@@ -121,7 +122,7 @@ def _text(value):
 
 
 def _kind(label, row):
-    """The label decides; a label that says nothing leaves it to the manifest's columns."""
+    """Return the kind by the label, or by the manifest's columns if the label does not tell it."""
     words = re.split(r"[^a-z0-9]+", label.lower())
     if "neg" in words or "negative" in words:
         return NEGATIVE

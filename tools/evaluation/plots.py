@@ -109,7 +109,7 @@ def _delays(path, groups):
     clear = next(iter(groups.values()))
     for name, style in zip(anchors.NAMES, STYLES, strict=True):
         all_of_them = [
-            anchors.detected(session, one.anchors.get(name, ()), GRACE_S)
+            anchors.detection_delay(session, one.anchors.get(name, ()), GRACE_S)
             for one in clear
             if one.case.kind == dataset.CAMERA
             for session in one.summary.sessions

@@ -1,12 +1,13 @@
 """
-Play one recording to the detectors under one condition, and note what they made of it.
+Play one recording to the detectors under one condition, and record their findings.
 
     outcome = run.play(case, Condition("on channel"), seed=1)
 """
 
 import random
-from collections import namedtuple
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from ansim.finding import CLEARED, RAISED, UPDATED
 from ansim.frame_header import address_bytes
@@ -15,12 +16,15 @@ from tools.evaluation.anchors import Windows
 from tools.evaluation.dataset import Case
 from tools.traffic import air, playback, scene, streams
 
-# How a recording is heard.
-# name      for tables
-# hops      False: on the emitter's channel all the time; True: 13 channels as the firmware does
-# loss      0..1, share of frames lost
-# burst_ms  mean length of a bad period, 0: each frame by itself
-Condition = namedtuple("Condition", ("name", "hops", "loss", "burst_ms"), defaults=(False, 0.0, 0.0))
+
+class Condition(NamedTuple):
+    """How a recording is received."""
+
+    name: str  # for tables
+    hops: bool = False  # False: always on the emitter's channel; True: 13 channels as the firmware does
+    loss: float = 0.0  # 0..1, share of frames lost
+    burst_ms: float = 0.0  # mean length of a bad period; 0: frames are lost independently
+
 
 CAMERA_KINDS = ("camera_stream", "camera_access_point", "camera_beacon")
 HOP_MS = 13 * 350
@@ -29,40 +33,45 @@ HOP_MS = 13 * 350
 @dataclass
 class Outcome:
     """
-    account   what was sent, see counting.StreamSummary; its sessions are marked
+    The findings on one recording under one condition.
+
+    summary   of the frames sent, see counting.StreamSummary; its sessions are marked
     events    [(t_s, event, kind, subject, score), ...]
     spans     [(from_s, to_s), ...] while a finding stood for the device
-    false     starts of the active windows in which one stood
-    scores    {window start: highest score of the device in it}, empty if the detectors do not tell
-    verdicts  [(t_s, score, causes that fit), ...] when a finding was raised, changed or cleared
-    anchors   {rule's name: starts of the windows it flags}
+    false     starts of the active windows during which a finding stood
+    scores    {window start: highest score of the device in it}, empty if the detectors provide none
+    verdicts  [(t_s, event, score, causes that fit), ...] when a finding was raised, updated or cleared
+    anchors   {name of a published rule: starts of the windows it flags}
+    seconds   duration of the playback
     """
 
     case: Case
     condition: Condition
     seed: int
     summary: counting.StreamSummary
-    events: list
-    spans: list
-    false: list
-    scores: dict = field(default_factory=dict)
-    verdicts: list = field(default_factory=list)
-    anchors: dict = field(default_factory=dict)
+    events: list[tuple]
+    spans: list[tuple[float, float]]
+    false: list[int]
+    scores: dict[int, int] = field(default_factory=dict)
+    verdicts: list[tuple] = field(default_factory=list)
+    anchors: dict[str, list[int]] = field(default_factory=dict)
     seconds: float = 0.0
 
 
-def play(case: Case, condition: Condition, seed=0) -> Outcome:
+def play(case: Case, condition: Condition, seed: int = 0) -> Outcome:
     """Return the Outcome of one recording. Raises ToolError if it cannot be read."""
     if case.kind == dataset.CAPTURE:
         return _play_capture(case, condition, seed)
     return play_frames(case, streams.frames(case.path), condition, seed)
 
 
-def play_frames(case, frames, condition, seed=0, is_phone=False) -> Outcome:
+def play_frames(
+    case: Case, frames: Iterable[tuple], condition: Condition, seed: int = 0, is_phone: bool = False
+) -> Outcome:
     """
-    The same for frames from anywhere: (t_s, up, mpdu_len, ...).
+    Return the Outcome for frames (t_s, up, mpdu_len, ...) from any source.
 
-    is_phone  True gives the device an address that it made up itself, as phones do
+    is_phone  True gives the device a random address, as phones use
     """
     random_ = random.Random(f"{seed} {case.label} {case.id} {condition.name}")
     channel = random_.randrange(1, 14) if condition.hops else playback.STREAM_CHANNEL
@@ -78,14 +87,14 @@ def play_frames(case, frames, condition, seed=0, is_phone=False) -> Outcome:
         loss=condition.loss,
         burst_ms=condition.burst_ms,
     )
-    count = counting.FrameCounter()
+    counter = counting.FrameCounter()
     windows = None if condition.hops else Windows(condition.loss, condition.burst_ms, seed)
-    counted = count.frames(frames)
+    counted = counter.frames(frames)
     if windows:
         counted = windows.frames(counted)
-    traffic = playback.Traffic(emitter.records(counted, seed), None, [], [], [])
+    traffic = playback.Traffic(emitter.records(counted, seed))
     outcome = _listen(case, condition, traffic, seed, random_, {mac})
-    outcome.summary = count.summary()
+    outcome.summary = counter.summary()
     counting.mark_sessions(outcome.summary.sessions, outcome.spans)
     outcome.false = counting.windows_during(outcome.summary.active, outcome.spans)
     if windows:
@@ -94,28 +103,31 @@ def play_frames(case, frames, condition, seed=0, is_phone=False) -> Outcome:
 
 
 def _play_capture(case, condition, seed):
-    """A whole capture: every finding in it is false, and there is no device to count windows of."""
+    """Play a whole capture: every finding in it is false, and there is no device whose windows could be counted."""
     random_ = random.Random(f"{seed} {case.id} {condition.name}")
-    traffic = playback.Traffic(streams.records(case.path), None, [], [], [])
+    traffic = playback.Traffic(streams.records(case.path))
     if condition.loss:
         traffic = playback.with_loss(traffic, condition.loss, seed, condition.burst_ms)
     outcome = _listen(case, condition, traffic, seed, random_, None)
-    outcome.false = [span[0] for span in outcome.spans]
+    outcome.false = [int(from_s) for from_s, _ in outcome.spans]
     return outcome
 
 
-def _listen(case, condition, traffic, seed, random_, own):
-    tally = playback.Totals()
-    score_of = _Scores(own)
+def _listen(case, condition, traffic, seed, random_, addresses):
+    """Play traffic and return an Outcome; `addresses` are those of the device, None if it is unknown."""
+    totals = playback.Totals()
+    scores = _Scores(addresses)
     if condition.hops:
         start_ms = random_.randrange(HOP_MS)
-        found = playback.play_hopping(traffic, playback.make_engine(), playback.firmware_plan(traffic), tally, start_ms)
+        findings = playback.play_hopping(
+            traffic, playback.make_engine(), playback.firmware_plan(traffic), totals, start_ms
+        )
     else:
-        found = playback.play_on_channel(traffic, playback.make_engine, tally, score_of.watch)
+        findings = playback.play_on_channel(traffic, playback.make_engine, totals, scores.watch)
     events, verdicts = [], []
     standing = set()
     changes = []
-    for at_ms, finding in found:
+    for at_ms, finding in findings:
         if finding.kind not in CAMERA_KINDS:
             continue
         t_s = at_ms / 1000
@@ -123,8 +135,8 @@ def _listen(case, condition, traffic, seed, random_, own):
         if finding.event in (RAISED, UPDATED, CLEARED):
             fits = [cause for cause, verdict in finding.considered if verdict == "for"]
             verdicts.append((t_s, finding.event, finding.score, fits))
-        # A camera has to be named itself; for other devices any finding is a false one.
-        if own is not None and case.kind == dataset.CAMERA and finding.subject not in own:
+        # A finding about a camera must name that device; for other devices any finding is false.
+        if addresses is not None and case.kind == dataset.CAMERA and finding.subject not in addresses:
             continue
         before = bool(standing)
         if finding.event == RAISED:
@@ -133,35 +145,35 @@ def _listen(case, condition, traffic, seed, random_, own):
             standing.discard((finding.kind, finding.subject))
         if bool(standing) != before:
             changes.append((t_s, bool(standing)))
-    spans = counting.finding_spans(changes, tally.now_ms / 1000)
-    account = counting.StreamSummary([], [], tally.frames, 0, 0, 0)
-    return Outcome(case, condition, seed, account, events, spans, [], score_of.best, verdicts, {}, tally.now_ms / 1000)
+    spans = counting.finding_spans(changes, totals.now_ms / 1000)
+    summary = counting.StreamSummary([], [], totals.frames, 0, 0, 0)
+    return Outcome(case, condition, seed, summary, events, spans, [], scores.best, verdicts, {}, totals.now_ms / 1000)
 
 
 class _Scores:
     """
     The highest score of each window, for ROC and calibration.
 
-    A detector tells it with scores(now_ms) -> [(address of six bytes, score 0..100), ...] of
-    all the emitters it follows, raised or not. Detectors without it are left out.
+    A detector provides scores(now_ms) -> [(address of six bytes, score 0..100), ...] of all emitters
+    it follows, raised or not. Detectors without this method are left out.
     """
 
-    def __init__(self, own):
-        self.best = {}
-        self._own = None if own is None else {address_bytes(one) for one in own}
+    def __init__(self, addresses):
+        self.best: dict[int, int] = {}
+        self._addresses = None if addresses is None else {address_bytes(address) for address in addresses}
 
-    def watch(self, engine, at_ms):
+    def watch(self, engine: Any, at_ms: int) -> None:
         second = at_ms // 1000
         for detector in engine.detectors:
             if not hasattr(detector, "scores"):
                 continue
             highest = -1
             for address, score in detector.scores(at_ms):
-                if score > highest and (self._own is None or bytes(address) in self._own):
+                if score > highest and (self._addresses is None or bytes(address) in self._addresses):
                     highest = score
             if highest < 0:
                 continue
-            # judged at the end of a second: it belongs to the windows that hold that second
+            # The judgement comes at the end of a second and counts for the windows with that second.
             slot = (second - 1) // counting.STEP_S
             for start in ((slot - 1) * counting.STEP_S, slot * counting.STEP_S):
                 if start >= 0 and highest > self.best.get(start, -1):

@@ -50,7 +50,8 @@ def _anchor_row(name, heard, group):
     for one in group:
         if one.case.kind == dataset.CAMERA:
             delays += [
-                anchors.detected(session, one.anchors[name], counting.GRACE_S) for session in one.summary.sessions
+                anchors.detection_delay(session, one.anchors[name], counting.GRACE_S)
+                for session in one.summary.sessions
             ]
     found = sorted(one for one in delays if one is not None)
     long = [delay for delay, session in zip(delays, sessions, strict=True) if session.end_s - session.start_s >= LONG_S]

@@ -1,5 +1,5 @@
 """
-A scene: what is on the air in a made-up place for some time, as a JSON file.
+A scene: the transmissions in an invented place for some time, described by a JSON file.
 
     scene = scene.load("scenes/one_camera.json")
     for time_us, record in scene.records(seed=0): ...       # all channels, in time order
@@ -12,15 +12,17 @@ A scene: what is on the air in a made-up place for some time, as a JSON file.
      "ble": [{"addr": "c0:ff:ee:00:00:01", "name": "V380_x", "adv_hex": "", "rssi_dbm": -70, "interval_ms": 500}],
      "analogue": [{"centre_mhz": 2432, "width_mhz": 18, "duty": 1.0}]}
 
-An emitter is a "stream" (a header stream, or a whole radiotap capture with the addresses in
-it) or a "pattern" (generated, see patterns.py); paths are relative to the scene's file. Its
-other fields are optional; EMITTER below says what each is and its default.
+An emitter is a "stream" (a header stream, or a radiotap capture with its own addresses) or a
+"pattern" (generated, see patterns.py). Paths are relative to the scene's file. The other fields are
+optional; EMITTER below lists them with their defaults.
 """
 
 import heapq
 import itertools
 import struct
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ansim.frame_header import KIND_MANAGEMENT, RECORD_FORMAT, SUBTYPE_BEACON, address_bytes
 from ansim.observation import AccessPoint
@@ -34,8 +36,8 @@ BEACON_US = 102_400
 BEACON_RATE = 0x00  # 1 Mbit/s
 BROADCAST = b"\xff" * 6
 MOST_EMITTERS = 500
-# Made-up addresses. AC:DE:48 is the prefix of the IEEE's own examples, so no maker has it; a phone
-# makes up its address itself, which shows in its first byte.
+# Of generated addresses. AC:DE:48 is the prefix in the IEEE's own examples, so no maker has it. Phones use random,
+# locally administered addresses, which the first byte shows.
 DEVICE_PREFIX, BSSID_PREFIX, CLIENT_PREFIX, PHONE_PREFIX = "ac:de:48:00", "ac:de:48:01", "da:de:48:02", "da:de:48:00"
 
 _dbm = ("int", -128, 20)
@@ -49,24 +51,24 @@ EMITTER = {
     "stream?": ("text", 1, 4096),
     "pattern?": ANY_OBJECT,
     "role?": ("one_of", (air.STATION, air.AP)),  # AP: the device is its own access point; default station
-    "mac?": ADDRESS,  # default a made-up one, by its place in the list
-    "bssid?": ADDRESS,  # default a made-up one for its channel; of an AP its own address
-    "client?": ADDRESS,  # who an AP talks to
-    "channel?": _channel,  # default 6; of a whole capture: move all its frames there
-    "rssi_dbm?": ("either", _dbm, _walk),  # default -60; [[t_s, dbm], ...] for a sensor that is carried about
+    "mac?": ADDRESS,  # default generated from its index in the list
+    "bssid?": ADDRESS,  # default generated for its channel; the BSSID of an AP is its own address
+    "client?": ADDRESS,  # the client of an AP
+    "channel?": _channel,  # default 6; of a capture: move all its frames to this channel
+    "rssi_dbm?": ("either", _dbm, _walk),  # default -60; [[t_s, dbm], ...] for a sensor that is carried
     "partner_dbm?": _dbm,  # of its access point or client; default -60
     "jitter_db?": ("number", 0, 20),  # standard deviation of each frame's signal; default 2
-    "start_s?": _time_s,  # when it begins; default 0
-    "end_s?": _time_s,  # when it falls silent; default never
-    "from_s?": ("number", 0, 1e9),  # the part of the stream that is played; default all
+    "start_s?": _time_s,  # time of its first frame; default 0
+    "end_s?": _time_s,  # when it stops sending; default never
+    "from_s?": ("number", 0, 1e9),  # section of the stream to play; default all
     "to_s?": ("number", 0, 1e9),
-    "loop?": BOOL,  # again when it has ended; default false
-    "loss?": _share,  # share of its frames the sensor does not hear; default 0
-    "burst_ms?": ("number", 0, 60000),  # mean length of the periods in which they are lost; default 0, one by one
+    "loop?": BOOL,  # repeat the stream; default false
+    "loss?": _share,  # share of its frames that the sensor does not receive; default 0
+    "burst_ms?": ("number", 0, 60000),  # mean length of the periods in which frames are lost; default 0: independently
     "retries?": _share,  # share of frames sent twice; default 0
-    "control?": BOOL,  # its ACKs and Block Acks are on the air too; default true
-    "cts?": BOOL,  # and a CTS before each burst; default false
-    "undecodable?": BOOL,  # its data cannot be read by the sensor's radio; default false
+    "control?": BOOL,  # add its ACKs and Block Acks; default true
+    "cts?": BOOL,  # add a CTS before each burst; default false
+    "undecodable?": BOOL,  # the sensor's radio cannot decode its data; default false
 }
 SCENE = {
     "about?": ("text", 0, 2000),
@@ -114,8 +116,8 @@ SCENE = {
 }
 
 
-def load(path) -> "Scene":
-    """Read and check a scene file. Raises ToolError with everything that is wrong with it."""
+def load(path: Path | str) -> "Scene":
+    """Read and check a scene file. Raises ToolError that names all its problems."""
     return Scene(streams.read_json(path, "scene"), Path(path).parent, str(path))
 
 
@@ -124,67 +126,67 @@ class Scene:
     A checked scene.
 
     duration_s     float
-    emitters       list of dict, as given
+    emitters       list of dict, as in the description
     access_points  list of AccessPoint (ansim/observation.py), at_ms 0
     ble            list of Beacon (tools/traffic/advertisers.py)
     analogue       list of Analogue (tools/traffic/advertisers.py)
     """
 
-    def __init__(self, given: dict, folder=".", name="the scene"):
-        problems = check(SCENE, given)
+    def __init__(self, description: dict[str, Any], folder: Path | str = ".", name: str = "the scene"):
+        problems = check(SCENE, description)
         if not problems:
-            problems = _contradictions(given, Path(folder))
+            problems = _contradictions(description, Path(folder))
         if problems:
             raise ToolError(f"{name} is not usable: " + "; ".join(problems))
-        self.duration_s = float(given["duration_s"])
-        self.emitters = given.get("emitters", [])
+        self.duration_s = float(description["duration_s"])
+        self.emitters = description.get("emitters", [])
         self._folder = Path(folder)
-        self._aps = given.get("access_points", [])
+        self._aps = description.get("access_points", [])
         self.access_points = [
             AccessPoint(0, ap["ssid"], address_bytes(ap["bssid"]), ap["channel"], ap["rssi_dbm"], _auth(ap))
             for ap in self._aps
         ]
         self.ble = [
             Beacon(
-                address_bytes(one["addr"]),
-                one.get("addr_type", 0),
-                one["rssi_dbm"],
-                ble_payload(one.get("adv_hex", ""), one.get("name", "")),
-                one.get("interval_ms", 1000),
-                one.get("name", ""),
+                address_bytes(beacon["addr"]),
+                beacon.get("addr_type", 0),
+                beacon["rssi_dbm"],
+                ble_payload(beacon.get("adv_hex", ""), beacon.get("name", "")),
+                beacon.get("interval_ms", 1000),
+                beacon.get("name", ""),
             )
-            for one in given.get("ble", [])
+            for beacon in description.get("ble", [])
         ]
         self.analogue = [
             Analogue(
-                one["centre_mhz"],
-                one["width_mhz"],
-                one.get("duty", 1.0),
-                one.get("start_s", 0),
-                one.get("end_s", self.duration_s),
+                sender["centre_mhz"],
+                sender["width_mhz"],
+                sender.get("duty", 1.0),
+                sender.get("start_s", 0),
+                sender.get("end_s", self.duration_s),
             )
-            for one in given.get("analogue", [])
+            for sender in description.get("analogue", [])
         ]
 
-    def records(self, seed=0):
+    def records(self, seed: int | str = 0) -> Iterator[tuple[int, bytes]]:
         """
-        Yield (time_us, record) over all channels in time order, the same for the same seed.
+        Yield (time_us, record) of all channels in time order; the same seed gives the same records.
 
-        time_us  int, microseconds since the scene's start; it does not wrap
+        time_us  int, microseconds since the scene's start; never wraps
         record   bytes, one header record (ansim/frame_header.py)
 
-        Memory does not grow with the duration. Raises ToolError if a stream turns out damaged.
+        Memory does not grow with the duration. Raises ToolError if a stream is damaged.
         """
         end_us = int(self.duration_s * 1_000_000)
         parts = [self._emitted(index, emitter, seed) for index, emitter in enumerate(self.emitters)]
         parts += [self._beacons(index, ap, seed) for index, ap in enumerate(self._aps) if ap.get("beacons", True)]
-        for time_us, one in heapq.merge(*parts):
+        for time_us, record in heapq.merge(*parts):
             if time_us >= end_us:
                 return
-            yield time_us, one
+            yield time_us, record
 
-    def addresses(self, index) -> tuple:
-        """(mac, bssid, client) of the emitter at this place, as text, defaults filled in."""
+    def addresses(self, index: int) -> tuple[str, str, str]:
+        """Return (mac, bssid, client) of the emitter with this index as text, with defaults filled in."""
         return _addresses(index, self.emitters[index])
 
     def _emitted(self, index, emitter, seed):
@@ -192,10 +194,10 @@ class Scene:
         end_us = int(min(emitter.get("end_s", self.duration_s), self.duration_s) * 1_000_000)
         path = self._folder / emitter["stream"] if "stream" in emitter else None
         if path and streams.kind(path) == streams.RECORDS:
-            heard = self._captured(path, emitter, f"{seed} {index}", start_us, end_us)
+            records = self._captured(path, emitter, f"{seed} {index}", start_us, end_us)
         else:
-            mac, bssid, client = (address_bytes(one) for one in _addresses(index, emitter))
-            made = air.Emitter(
+            mac, bssid, client = (address_bytes(address) for address in _addresses(index, emitter))
+            device = air.Emitter(
                 mac,
                 bssid,
                 emitter.get("channel", 6),
@@ -212,33 +214,33 @@ class Scene:
                 emitter.get("undecodable", False),
             )
             frames = stream_frames(path, emitter) if path else patterns.frames(emitter["pattern"], f"{seed} {index}")
-            heard = made.records(frames, f"{seed} {index}", start_us)
-        for time_us, one in heard:
+            records = device.records(frames, f"{seed} {index}", start_us)
+        for time_us, record in records:
             if time_us >= end_us:
                 return
-            yield time_us, one
+            yield time_us, record
 
     def _captured(self, path, emitter, seed, start_us, end_us):
-        """A whole capture: its own addresses, channels and signals; loss, start and loop are the scene's."""
+        """Yield a capture with its own addresses, channels and signals; the scene sets loss, start and loop."""
         random_ = air.seeded_random(seed)
-        lost = air.Loss(emitter.get("loss", 0.0), emitter.get("burst_ms", 0.0), random_).is_lost
+        is_lost = air.Loss(emitter.get("loss", 0.0), emitter.get("burst_ms", 0.0), random_).is_lost
         channel = bytes([emitter["channel"]]) if "channel" in emitter else None
         from_us = int(emitter.get("from_s", 0) * 1_000_000)
         to_us = int(emitter["to_s"] * 1_000_000) if "to_s" in emitter else None
         while start_us < end_us:
             last_us = 0
-            for time_us, one in streams.records(path):
+            for time_us, record in streams.records(path):
                 if time_us < from_us:
                     continue
                 if to_us is not None and time_us >= to_us:
                     break
                 last_us = time_us - from_us
                 at_us = start_us + last_us
-                if not lost(at_us):
+                if not is_lost(at_us):
                     yield (
                         at_us,
                         struct.pack("<I", at_us & 0xFFFFFFFF)
-                        + (one[4:] if channel is None else one[4:11] + channel + one[12:]),
+                        + (record[4:] if channel is None else record[4:11] + channel + record[12:]),
                     )
             if not emitter.get("loop"):
                 return
@@ -277,33 +279,33 @@ class Scene:
             time_us += BEACON_US
 
 
-def stream_frames(path, part):
+def stream_frames(path: Path | str, options: dict[str, Any]) -> Iterator[tuple[float, int, int, int | None]]:
     """
-    Yield the frames of a header stream, from its own zero, cut and looped.
+    Yield the frames of a section of a header stream, starting at 0 s.
 
-    part  dict with any of from_s, to_s (the part of the stream) and loop
+    options  dict with any of from_s, to_s (the section) and loop (repeat it)
     """
-    from_s, to_s = part.get("from_s", 0.0), part.get("to_s")
+    from_s, to_s = options.get("from_s", 0.0), options.get("to_s")
     start_s = 0.0
     while True:
         last_s = 0.0
-        any_frame = False
+        has_frames = False
         for t_s, up, length, rssi_dbm in streams.frames(path):
             if t_s < from_s:
                 continue
             if to_s is not None and t_s >= to_s:
                 break
-            any_frame = True
+            has_frames = True
             last_s = max(last_s, t_s - from_s)
             yield start_s + t_s - from_s, up, length, rssi_dbm
-        if not any_frame or not part.get("loop"):
+        if not has_frames or not options.get("loop"):
             return
         start_s += (last_s if to_s is None else max(last_s, min(to_s - from_s, last_s + 1))) + 0.1
 
 
-def generated_address(start, index) -> str:
-    """A made-up address as text: one of the MADE_ starts and a number 0..65535."""
-    return f"{start}:{index >> 8:02x}:{index & 0xFF:02x}"
+def generated_address(prefix: str, index: int) -> str:
+    """Return an address as text: one of the prefixes above and a number 0..65535."""
+    return f"{prefix}:{index >> 8:02x}:{index & 0xFF:02x}"
 
 
 def _addresses(index, emitter):
@@ -324,9 +326,10 @@ def _auth(ap):
     return AUTH[auth] if type(auth) is str else auth
 
 
-def _contradictions(given, folder):
+def _contradictions(description, folder):
+    """Return the problems that the schema cannot express."""
     problems = []
-    for index, emitter in enumerate(given.get("emitters", [])):
+    for index, emitter in enumerate(description.get("emitters", [])):
         where = f"emitters[{index}]"
         if ("stream" in emitter) == ("pattern" in emitter):
             problems.append(f"{where} should have either stream or pattern")
@@ -345,12 +348,14 @@ def _contradictions(given, folder):
                 problems.append(f"{where}.{high} should be after {low}")
         walk = emitter.get("rssi_dbm")
         if type(walk) is list and any(later[0] <= earlier[0] for earlier, later in itertools.pairwise(walk)):
-            problems.append(f"{where}.rssi_dbm: the times of the walk should grow")
+            problems.append(f"{where}.rssi_dbm: the times of the walk should increase")
         if emitter.get("role") == air.AP and emitter.get("bssid", emitter.get("mac")) != emitter.get("mac"):
-            problems.append(f"{where}.bssid should be its mac, or left out: an access point's BSSID is its own address")
-    for index, one in enumerate(given.get("ble", [])):
+            problems.append(
+                f"{where}.bssid should be its mac, or be left out: an access point's BSSID is its own address"
+            )
+    for index, beacon in enumerate(description.get("ble", [])):
         try:
-            if len(ble_payload(one.get("adv_hex", ""), one.get("name", ""))) > 31:
+            if len(ble_payload(beacon.get("adv_hex", ""), beacon.get("name", ""))) > 31:
                 problems.append(f"ble[{index}]: adv_hex and name together are longer than 31 bytes")
         except ValueError:
             problems.append(f"ble[{index}].adv_hex should be hex digits")

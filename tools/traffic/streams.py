@@ -1,33 +1,36 @@
 """
-Read recorded traffic: header streams of one device, and whole radiotap captures.
+Read recorded traffic: header streams of one device, and radiotap captures.
 
     for t_s, up, mpdu_len, rssi_dbm in streams.frames("camera.hdr.csv.gz"): ...
     for time_us, record in streams.records("night.pcapng"): ...
 
-Both read as they go, so a file may be larger than the memory. Whatever is wrong with a
-file ends in a ToolError of one line.
+Files are read incrementally, so they may be larger than the memory. Every problem with a file is
+raised as a ToolError of one line.
 """
 
 import gzip
 import json
 import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 from tools.lib.errors import ToolError
 from tools.traffic import pcap
 
 STREAM_COLUMNS = "t_s,up,mpdu_len,rssi"
-LONGEST_LINE = 200  # characters; a longer one is not a header stream, however it is compressed
-LONGEST_S = 1 << 32  # of a stream, seconds
+LONGEST_LINE = 200  # characters; a file with a longer line is no header stream
+LONGEST_S = 1 << 32  # seconds of a stream
 LONGEST_JSON = 16 << 20  # characters of a scene
-LONGEST_FRAME = 65535  # bytes, what a header record can hold
+LONGEST_FRAME = 65535  # bytes, the limit of a header record
 
 FRAMES, RECORDS, SCENE = "frames", "records", "scene"
 GZIP_MAGIC = b"\x1f\x8b"
 
 
-def kind(path) -> str:
+def kind(path: Path | str) -> str:
     """
-    Return FRAMES, RECORDS or SCENE: what the file's first bytes say it is.
+    Return the type of a file by its first bytes: FRAMES, RECORDS or SCENE.
 
     Raises ToolError if it is none of these, empty or unreadable.
     """
@@ -37,7 +40,7 @@ def kind(path) -> str:
     except OSError as error:
         raise ToolError(f"cannot read {path}: {error.strerror}; give a capture, a header stream or a scene") from None
     if not head:
-        raise ToolError(f"{path} is empty; capture again or copy it again")
+        raise ToolError(f"{path} is empty; copy it again or make a new capture")
     if head[:2] == GZIP_MAGIC:
         return FRAMES
     if pcap.is_capture(head):
@@ -46,27 +49,27 @@ def kind(path) -> str:
         return SCENE
     raise ToolError(
         f"{path} is not a capture, a header stream or a scene (it starts with {head[:4].hex()}); "
-        "pcap and pcapng files with radiotap headers, .hdr.csv.gz and scene .json are understood"
+        "supported are pcap and pcapng files with radiotap headers, .hdr.csv.gz streams and scene .json files"
     )
 
 
-def frames(path):
+def frames(path: Path | str) -> Iterator[tuple[float, int, int, int | None]]:
     """
-    Yield (t_s, up, mpdu_len, rssi_dbm) of a .hdr.csv.gz file.
+    Yield (t_s, up, mpdu_len, rssi_dbm) of each frame in a .hdr.csv.gz file.
 
     t_s       float, seconds from the start, not negative
     up        1 sent by the device, 0 sent to it
     mpdu_len  802.11 MPDU length in bytes, FCS included, 1..65535
-    rssi_dbm  int, or None where the capture has none
+    rssi_dbm  int, or None if the capture has none
 
-    Raises ToolError with the line number for anything else.
+    Raises ToolError that names the first line of another form.
     """
     try:
         with gzip.open(path, "rt", encoding="ascii", newline="\n") as file:
             heading = file.readline(LONGEST_LINE).rstrip("\r\n")
             if heading != STREAM_COLUMNS:
                 raise ToolError(
-                    f"{path} is not a header stream: its first line should be {STREAM_COLUMNS}; unpack a capture before replaying it"
+                    f"{path} is not a header stream: its first line should be {STREAM_COLUMNS}; decompress a capture before replaying it"
                 )
             number = 1
             while line := file.readline(LONGEST_LINE):
@@ -90,17 +93,17 @@ def frames(path):
         raise ToolError(f"{path} is cut off or damaged; copy it again") from None
 
 
-def records(path, advance=None):
+def records(path: Path | str, advance: Callable[[int], object] | None = None) -> Iterator[tuple[int, bytes]]:
     """
     Yield (time_us, record) of a radiotap pcap or pcapng file, see pcap.records().
 
-    time_us  int, microseconds since the file's first frame, never going back
+    time_us  int, microseconds since the file's first frame, never decreasing
     record   bytes, one header record (ansim/frame_header.py)
     """
     return pcap.records(path, advance)
 
 
-def duration_s(path) -> float:
+def duration_s(path: Path | str) -> float:
     """Return the time of the last frame of a header stream, in seconds."""
     last = 0.0
     for t_s, _, _, _ in frames(path):
@@ -108,21 +111,21 @@ def duration_s(path) -> float:
     return last
 
 
-def read_json(path, what: str):
-    """Return the JSON object in a file. Raises ToolError; `what` names the kind of file in it."""
+def read_json(path: Path | str, file_type: str) -> dict[str, Any]:
+    """Return the JSON object in a file. Raises ToolError, which calls the file by its type and path."""
     try:
         with open(path, encoding="utf-8-sig") as file:
             text = file.read(LONGEST_JSON + 1)
         if len(text) > LONGEST_JSON:
-            raise ToolError(f"{what} {path} is longer than {LONGEST_JSON >> 20} MB; split it")
-        given = json.loads(text)
+            raise ToolError(f"{file_type} {path} is longer than {LONGEST_JSON >> 20} MB; split it")
+        content = json.loads(text)
     except OSError as error:
-        raise ToolError(f"cannot read {what} {path}: {error.strerror}") from None
+        raise ToolError(f"cannot read {file_type} {path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
-        raise ToolError(f"{what} {path} is not JSON: {error}; check it with `python -m json.tool`") from None
-    if type(given) is not dict:
-        raise ToolError(f"{what} {path} should be a JSON object")
-    return given
+        raise ToolError(f"{file_type} {path} is not JSON: {error}; check it with `python -m json.tool`") from None
+    if type(content) is not dict:
+        raise ToolError(f"{file_type} {path} should be a JSON object")
+    return content
 
 
 def _bad_line(path, number):

@@ -56,7 +56,7 @@ def test_lost_frames_are_not_seen_by_the_rules():
 def test_a_session_is_detected_by_a_whole_window_inside_it():
     session = Session(3, 30)
 
-    assert anchors.detected(session, [0], 5) is None
-    assert anchors.detected(session, [0, 5, 10], 5) == 12
-    assert anchors.detected(session, [25], 5) == 32
-    assert anchors.detected(session, [30], 5) is None
+    assert anchors.detection_delay(session, [0], 5) is None
+    assert anchors.detection_delay(session, [0, 5, 10], 5) == 12
+    assert anchors.detection_delay(session, [25], 5) == 32
+    assert anchors.detection_delay(session, [30], 5) is None
