@@ -1,14 +1,14 @@
 """
-What the counts of one transmitter say: numbers in named units, and the points they are worth.
+Evidence from the counts of one transmitter: measured values in named units, and their points.
 
     measure(stations.table, number, stations.out, values)    # values[UPLINK_KBPS] ...
-    score = add_up(packed, values)                           # packed = pack(weights.FIRST_STAGE)
+    score = sum_points(packed, values)                           # packed = pack(weights.FIRST_STAGE)
 
-The numbers are what the server shows a person as the reasons of a finding, so each is whole
-and in the unit its rule's name ends with; UNKNOWN means that nothing was heard of it.
+The server shows these values as the reasons of a finding, so each is a whole number in the
+unit that its rule id ends with; UNKNOWN means that it could not be measured.
 
-A rule is (place in values, unit steps): for each step the value it begins at and its points,
-rising. UNKNOWN is worth nothing.
+A rule is (index in values, steps); a step is (first value, points), in rising order. UNKNOWN is
+worth no points.
 """
 
 from array import array
@@ -18,7 +18,7 @@ from ansim.finding import Evidence
 
 UNKNOWN = 0x3FFFFFFF
 
-# Rule ids by their place in `values`.
+# Rule ids by their index in `values`.
 RULES = (
     "uplink_kbps",
     "uplink_share_permille",
@@ -50,9 +50,9 @@ RULES = (
 )
 (UPLINK_KBPS, UPLINK_SHARE, MEAN_UP, MEAN_DOWN, DUTY, FINE_DUTY, MAX_LENGTH, MAX_LENGTH_SHARE, SMALL_UP) = range(9)
 (HEARD_MS, ACTIVE_ROWS, OWN_SOURCE, SINGLE_CLIENT, LOSS, RETRY, DECODED, ACKED_FRAMES, LOCAL_ADDRESS) = range(9, 18)
-MEASURED = 18  # so many are filled in by measure(), the rest by camera_stream.py
+MEASURED = 18  # values that measure() fills in; camera_stream.py adds the others
 (GOP, GOP_PERIOD, VARIATION, PERSISTENCE_S, OPEN_NETWORK, RSSI_PEAK, RSSI_SPAN) = range(18, 25)
-# A made-up address and full-size frames, known only once they count: late, and without a key-frame rhythm.
+# A randomised address and full-size frames; set only late, when they count.
 LATE_LOCAL, LATE_FULL = 25, 26
 INFORMATION = (
     LOSS,
@@ -63,10 +63,10 @@ INFORMATION = (
     RSSI_SPAN,
     LOCAL_ADDRESS,
     RETRY,
-)  # told when there is room
+)  # listed if there is room
 RSSI_ZERO = 128  # signal strengths are kept with this added
 
-# See station_layout.py.
+# See stations/layout.py.
 _STRIDE = const(112)
 _FIRST = const(80)
 _F_FLAGS = const(4)
@@ -83,14 +83,14 @@ _F_SUM_RELAYED = const(57)
 _FLAG_OWN = const(1)
 
 _UNKNOWN = const(0x3FFFFFFF)
-_MAX_LOSS = const(800)  # permille; more than that is not believed
+_MAX_LOSS = const(800)  # permille; higher estimates are not credible
 _MIN_PAIRS = const(16)  # frames in sequence before a loss is estimated
 _POINTS_ZERO = const(1000)  # points are kept with this added
 
 
 @micropython.viper
 def measure(table, number: int, out, values):
-    """Fill values[:MEASURED] from what scan() put into `out` and from the sums of station `number`."""
+    """Fill values[:MEASURED] from the output of scan() and the sums of station `number`."""
     t = ptr16(table)
     o = ptr32(out)
     v = ptr32(values)
@@ -106,7 +106,7 @@ def measure(table, number: int, out, values):
         if loss > _MAX_LOSS:
             loss = _MAX_LOSS
     v[13] = loss
-    # 64 bytes in 16 ms are 32 kbit/s; what was missed is added
+    # 64 bytes in 16 ms are 32 kbit/s; the loss is compensated
     v[0] = up * 32 // time * 1000 // (1000 - loss)
     v[1] = up * 1000 // (up + down) if up + down else 0
     v[2] = up * 64 // o[2] if o[2] else 0
@@ -121,7 +121,7 @@ def measure(table, number: int, out, values):
         lengths += t[k]
         k += 1
     v[7] = t[b + _F_MAX_COUNT] * 1000 // lengths if lengths else _UNKNOWN
-    # Lengths are counted of frames that are no A-MSDU; those are long.
+    # Lengths are not counted of A-MSDUs, which are long.
     if t[b + _F_SUM_UP] > lengths:
         lengths = t[b + _F_SUM_UP]
     v[8] = t[b + _F_LENGTHS] * 1000 // lengths if lengths else _UNKNOWN
@@ -145,8 +145,8 @@ def measure(table, number: int, out, values):
 
 
 @micropython.viper
-def add_up(packed, values) -> int:
-    """Return the points of `values` by packed rules, plus 100,000 so that it is never negative."""
+def sum_points(packed, values) -> int:
+    """Return the points of `values` by packed rules, plus POINTS_OFFSET so that it is never negative."""
     p = ptr32(packed)
     v = ptr32(values)
     total = 100000
@@ -169,11 +169,11 @@ def add_up(packed, values) -> int:
     return total
 
 
-ADDED = 100000
+POINTS_OFFSET = 100000
 
 
 def pack(rules):
-    """Return rules as add_up() reads them."""
+    """Return rules in the form that sum_points() reads."""
     packed = array("I", [len(rules)])
     for place, steps in rules:
         packed.append(place)
@@ -185,7 +185,7 @@ def pack(rules):
 
 
 def points(rule, values) -> int:
-    """Return what one rule is worth for these values."""
+    """Return the points of one rule for these values."""
     place, steps = rule
     if values[place] == UNKNOWN:
         return 0
@@ -196,38 +196,38 @@ def points(rule, values) -> int:
     return worth
 
 
-def shown(place, values) -> int:
-    """Return a value as people see it."""
+def display_value(place, values) -> int:
+    """Return a value in the unit of its rule id."""
     return values[place] - RSSI_ZERO if place == RSSI_PEAK else values[place]
 
 
-def told(rule, values):
-    """Return the Evidence of one rule whose value is known."""
+def evidence_of(rule, values):
+    """Return the Evidence of a rule whose value is known."""
     limit = threshold(rule)
     if rule[0] == RSSI_PEAK:
         limit -= RSSI_ZERO
-    return Evidence(RULES[rule[0]], shown(rule[0], values), limit, points(rule, values))
+    return Evidence(RULES[rule[0]], display_value(rule[0], values), limit, points(rule, values))
 
 
-def keep(rows: list):
-    """Return a list of Evidence of RULES packed, in a sixth of its room; kept() gives it back."""
+def pack_evidence(rows: list):
+    """Return a list of Evidence packed into an array, a sixth of the size; unpack_evidence() reverses it."""
     packed = array("i")
-    for one in rows:
-        packed.append(RULES.index(one.rule))
-        for number in one[1:]:
+    for row in rows:
+        packed.append(RULES.index(row.rule))
+        for number in row[1:]:
             packed.append(number)
     return packed
 
 
-def kept(packed) -> list:
-    """Return what keep() has packed."""
+def unpack_evidence(packed) -> list:
+    """Return the list of Evidence that pack_evidence() has packed."""
     return [
         Evidence(RULES[packed[at]], packed[at + 1], packed[at + 2], packed[at + 3]) for at in range(0, len(packed), 4)
     ]
 
 
 def threshold(rule) -> int:
-    """Return the value where a rule turns from speaking against to speaking for a camera, or the other way round."""
+    """Return the value at which the points of a rule change sign."""
     steps = rule[1]
     for place in range(1, len(steps)):
         if (steps[place - 1][1] < 0) != (steps[place][1] < 0):

@@ -1,16 +1,17 @@
 """
-Camera stream: a transmitter sends what a streaming camera sends.
+Camera stream: a transmitter whose traffic looks like that of a streaming camera.
 
-Judged per transmitter, in two stages. The first asks what it sends (rate, share, lengths, evenness) and for how long
-that was heard; while hopping, a visit of 350 ms is enough to make it a candidate for a dwell, and some seconds of a
-dwell are enough to raise it. The second stage follows who is suspected: key frames, an even flow, a made-up address,
-full-size frames and the signal raise or lower the score. It is cleared when the score falls or it falls silent.
+Each transmitter is judged in two stages. The first takes what it sends (rate, share, lengths, evenness) and for how
+long it was heard: while hopping, a visit of 350 ms is enough to make it a candidate for a dwell, and some seconds of
+a dwell are enough to raise it. The second stage follows suspects: key frames, an even flow, a randomised address,
+full-size frames and the signal strength raise or lower the score. A finding is cleared when its score falls or the
+transmitter is silent.
 
-What is counted: station_table.py. What the numbers mean: camera_evidence.py. What they are worth: weights.py. An
-access point that sends on its own account (source = BSSID) is judged like a station, with ACCESS_POINT on top.
+stations/table.py counts, camera_evidence.py turns the counts into values, weights.py has their points. An access
+point that sends for itself (source = BSSID) is judged like a station, with the rules ACCESS_POINT added.
 
 Legitimate causes: a video call, a phone's live stream, an upload, the neighbour's camera.
-innocent.py says for each what speaks for and against it.
+innocent_causes.py weighs each of them.
 """
 
 from array import array
@@ -39,37 +40,40 @@ from ansim.detect.undecodable import Undecodable
 from ansim.finding import ALARM_SCORE, CLEARED, RAISED, UPDATED, Evidence, Finding
 from ansim.frame_header import address_text
 
-CLEAR_SCORE = 55  # below ALARM_SCORE, so that a score at the edge does not flicker
-CANDIDATE_SCORE = 45  # for what it sends, however short it was heard
-DECIDED_MS = 8000  # heard for so long, a score below the alarm is a verdict ...
-NEAR_POINTS = 10  # ... unless it is that near: then what disturbs it may pass
+CLEAR_SCORE = 55  # below ALARM_SCORE, so that a score near it does not flicker
+CANDIDATE_SCORE = 45  # from what it sends alone, however briefly it was heard
+DECIDED_MS = 8000  # after so long a score below the alarm is final ...
+NEAR_POINTS = 10  # ... unless it is this close to the alarm: a disturbance may pass
 NEAR_URGENCY = 70
-SILENT_MS = 2000  # of listening beyond the three rows or visits without activity that end a stretch: it has stopped
-LOW_TIMES = 3  # judgements below CLEAR_SCORE in a row: one visit that fell into a pause clears nothing
-CANDIDATE_MS = 60_000  # so long a suspect's channel is worth a dwell after it was last heard
-LOST_MS = 180_000  # not heard for so long while the radio was elsewhere: nothing is known any more
+SILENT_MS = 2000  # of listening after the three rows without activity that end a period of sending: it has stopped
+LOW_JUDGEMENTS = 3  # judgements below CLEAR_SCORE in a row: a single visit during a pause clears nothing
+CANDIDATE_MS = 60_000  # a suspect's channel is worth a dwell for so long after it was last heard
+LOST_MS = 180_000  # after so long without being heard a suspect is dropped
 GOP_EVERY_MS = 5000
-GOP_MAX_LOSS = 300  # permille; with more the rhythm is lost too, and its absence proves nothing
+GOP_MAX_LOSS = 300  # permille; with more loss the rhythm is lost too, and its absence proves nothing
 NO_RHYTHM = 300  # permille
-# A made-up address and full-size frames count after so long, of which so much was listened to: not before a dwell is over.
+# A randomised address and full-size frames count only after this time and this much listening: after a dwell.
 SECOND_STAGE_MS, LISTENED_MS = 20_000, 9000
-KEPT_MS, MAX_PAUSED = 60_000, 16  # who was told of is remembered so long after it stopped: photos come one by one
-TOLD_AGAIN_MS = 15_000  # at most so often an emitter that is raised is told again
-TOLD_CHANGE = 8  # points
+REMEMBERED_MS, MAX_PAUSED = (
+    60_000,
+    16,
+)  # how long and how many reported suspects that stopped are remembered: photos come one by one
+UPDATE_EVERY_MS = 15_000  # least time between two updates of a finding
+UPDATE_POINTS = 8  # points
 RAISED_URGENCY = 40  # of a dwell for the second stage
 HINT_URGENCY = 50
-HINT_MS = 20_000  # so long it is a candidate: an upload and a hop may come before its dwell
-HINT_DWELL_MS = 5000  # listened to for so long, it has had what it hinted at
-HINT_EVERY_MS = 60_000  # at most so often
+HINT_MS = 20_000  # the hint is a candidate for so long: an upload and a hop may come before its dwell
+HINT_DWELL_MS = 5000  # after so long a dwell the hint is settled
+HINT_EVERY_MS = 60_000  # least time between two hints of a channel
 MAX_EVIDENCE = 12
 MAX_NETWORKS = 64
 
 
 class CameraStream:
     """
-    Raises and clears findings of kind "camera_stream", and of "undecodable_source" below the alarm.
+    Makes findings of the kinds "camera_stream", and "undecodable_source" with a score below the alarm.
 
-    rules  where the weights come from; tools/fit.py tries others
+    rules  module with the weights; tools/fit.py tries others
     """
 
     name = "camera_stream"
@@ -95,9 +99,9 @@ class CameraStream:
 
     def _reset(self):
         self._suspects = {}  # address -> Suspect
-        self._paused = {}  # address that was told of and stopped -> (Suspect.made_ms, heard_ms, listened_ms)
+        self._paused = {}  # address of a reported suspect that stopped -> (Suspect.made_ms, heard_ms, listened_ms)
         self._open_networks = {}  # fingerprint of the BSSID -> 1 open, 0 not
-        self._hints = {}  # channel -> when answers to something unheard were heard there
+        self._hints = {}  # channel -> when answers to an unheard transmitter were heard there
         self._own_streams = []
 
     def tune(self, channel: int, now_ms: int) -> None:
@@ -111,41 +115,41 @@ class CameraStream:
         self.table.take(records, count)
 
     def is_quiet(self) -> bool:
-        """True if nobody was heard since the last judgement."""
+        """Return True if no station was heard since the last judgement."""
         return self.table.is_quiet()
 
     def ignore(self, addresses: list) -> None:
-        """These emitters (six bytes each) are known: no dwell for them. The engine drops what is said of them."""
+        """Make these emitters (six bytes each) no candidates for a dwell; the engine drops their findings."""
         self._known = set(addresses)
 
-    def access_points(self, found: list, now_ms: int) -> None:
+    def access_points(self, scan: list, now_ms: int) -> None:
         """Remember which networks are open."""
-        self._undecodable.access_points(found)
-        for one in found:
-            bssid = fingerprint(one.bssid)
+        self._undecodable.access_points(scan)
+        for access_point in scan:
+            bssid = fingerprint(access_point.bssid)
             if len(self._open_networks) < MAX_NETWORKS or bssid in self._open_networks:
-                self._open_networks[bssid] = 1 if one.security == 0 else 0
+                self._open_networks[bssid] = 1 if access_point.security == 0 else 0
 
     def stations(self) -> tuple:
-        """Return (transmitters heard, whether one had to make room) since the last call."""
+        """Return (number of transmitters heard, whether one was replaced) since the last call."""
         return self.table.heard()
 
     def candidates(self, now_ms: int) -> list:
         """Return [(channel, urgency 0..100), ...]."""
-        wanted = self._undecodable.candidates()
-        wanted += [(channel, HINT_URGENCY) for channel in self._hints if now_ms - self._hints[channel] < HINT_MS]
+        candidates = self._undecodable.candidates()
+        candidates += [(channel, HINT_URGENCY) for channel in self._hints if now_ms - self._hints[channel] < HINT_MS]
         for suspect in self._suspects.values():
             if suspect.urgency and now_ms - suspect.heard_ms < CANDIDATE_MS:
-                wanted.append((suspect.channel, suspect.urgency))
-        return wanted
+                candidates.append((suspect.channel, suspect.urgency))
+        return candidates
 
     def own_streams(self) -> list:
-        """Return [(BSSID, kbit/s, clients), ...] of access points that send camera-like on their own account."""
+        """Return [(BSSID, kbit/s, clients), ...] of access points that themselves send like a camera."""
         return self._own_streams
 
     def scores(self, now_ms: int) -> list:
-        """Return [(address, score 0..100), ...] of those suspected in the last judgement, raised or not."""
-        return [(address, one.score) for address, one in self._suspects.items() if one.heard_ms == now_ms]
+        """Return [(address, score 0..100), ...] of the suspects heard in the last judgement, raised or not."""
+        return [(address, suspect.score) for address, suspect in self._suspects.items() if suspect.heard_ms == now_ms]
 
     def judge(self, now_ms: int) -> list:
         """Return the findings of both kinds that are new, changed or over."""
@@ -157,7 +161,7 @@ class CameraStream:
         number = table.next(0)
         while number != NONE:
             evidence.measure(table.table, number, table.out, self.values)
-            self._judge_one(number, findings)
+            self._judge_station(number, findings)
             self._undecodable.look(number, self.values, now_ms, findings)
             number = table.next(number + 1)
         self._drop_lost(findings)
@@ -167,7 +171,7 @@ class CameraStream:
         self._undecodable.end(now_ms, findings)
         return findings
 
-    def _judge_one(self, number, findings):
+    def _judge_station(self, number, findings):
         values, table = self.values, self.table
         shape = self._rules.BASE + self._points(self._shape)
         values[evidence.OPEN_NETWORK] = UNKNOWN
@@ -188,9 +192,9 @@ class CameraStream:
             if shape < CANDIDATE_SCORE:
                 return
             suspect = self._suspects[address] = Suspect(self._now_ms, table.first_ms(number))
-            made_ms, heard_ms, listened_ms = self._paused.pop(address, (0, -KEPT_MS, 0))
-            if self._now_ms - heard_ms < KEPT_MS:
-                suspect.made_ms, suspect.told_ms, suspect.listened_ms = made_ms, heard_ms, listened_ms
+            made_ms, heard_ms, listened_ms = self._paused.pop(address, (0, -REMEMBERED_MS, 0))
+            if self._now_ms - heard_ms < REMEMBERED_MS:
+                suspect.made_ms, suspect.reported_ms, suspect.listened_ms = made_ms, heard_ms, listened_ms
         suspect.number, suspect.channel = number, table.field(number, F_HOME)
         if table.out[O_ACTIVE]:
             self._follow(suspect, number)
@@ -198,29 +202,29 @@ class CameraStream:
             suspect.score = max(0, min(100, score))
             if suspect.silent_ms:
                 suspect.silent_ms = 0
-            if suspect.score < CLEAR_SCORE or suspect.low_times:
-                suspect.low_times = suspect.low_times + 1 if suspect.score < CLEAR_SCORE else 0
+            if suspect.score < CLEAR_SCORE or suspect.low_judgements:
+                suspect.low_judgements = suspect.low_judgements + 1 if suspect.score < CLEAR_SCORE else 0
         else:
             suspect.since_ms = self._now_ms
             suspect.silent_ms += table.spent_ms
-        self._tell(suspect, address, findings)
+        self._report(suspect, address, findings)
         suspect.urgency = 0 if address in self._known else self._urgency(suspect, shape)
         if suspect.raised or shape >= CANDIDATE_SCORE:
-            # One that is raised stays in the table before all that are not.
+            # Raised suspects rank above all others, so that they stay in the table.
             table.set_field(number, F_RANK, max(1, suspect.score) + (100 if suspect.raised else 0))
         else:
             self._drop(address)
 
     def _hint(self, channel):
-        """Answers were heard to what was not: worth a dwell, but not again and again."""
+        """Note answers to an unheard transmitter: worth a dwell, but not repeatedly."""
         if self._now_ms - self._hints.get(channel, -HINT_EVERY_MS) >= HINT_EVERY_MS:
             self._hints[channel] = self._now_ms
 
     def _points(self, packed):
-        return evidence.add_up(packed, self.values) - evidence.ADDED
+        return evidence.sum_points(packed, self.values) - evidence.POINTS_OFFSET
 
     def _follow(self, suspect, number):
-        """Bring what is remembered of a suspect up to date, and add it to the values."""
+        """Update a suspect, and add the values of the second stage."""
         values, table, now_ms = self.values, self.table, self._now_ms
         own = table.field(number, F_FLAGS) & FLAG_OWN
         suspect.heard_ms = now_ms
@@ -232,7 +236,7 @@ class CameraStream:
         values[evidence.RSSI_PEAK] = suspect.rssi_top
         values[evidence.RSSI_SPAN] = suspect.rssi_top - suspect.rssi_low
         if suspect.series and now_ms - suspect.gop_ms >= GOP_EVERY_MS:
-            self._listen_for_rhythm(suspect, number)
+            self._measure_rhythm(suspect, number)
         values[evidence.GOP] = suspect.gop
         values[evidence.GOP_PERIOD] = suspect.gop_period_ms
         values[evidence.VARIATION] = suspect.variation
@@ -241,48 +245,48 @@ class CameraStream:
         values[evidence.LATE_LOCAL] = values[evidence.LOCAL_ADDRESS] if late and not own else UNKNOWN
         values[evidence.LATE_FULL] = values[evidence.MAX_LENGTH_SHARE] if late else UNKNOWN
 
-    def _listen_for_rhythm(self, suspect, number):
-        """Work out the key-frame periodicity from the byte series, if there is enough of it."""
+    def _measure_rhythm(self, suspect, number):
+        """Update the key-frame periodicity from the byte series, if it is long enough."""
         gop, period_ms, variation, bins = periodicity(
             self.table.table, suspect.series, self.table.field(number, F_LAST_BIN)
         )
         if bins < MIN_BINS:
             return
         suspect.gop_ms = self._now_ms
-        # Windows of 25 s overlap the last ones; the mean with what was known keeps the score calm.
+        # The mean with the previous, overlapping window of 25 s keeps the score steady.
         if suspect.gop != UNKNOWN:
             gop, variation = (suspect.gop + gop) // 2, (suspect.variation + variation) // 2
         suspect.gop, suspect.gop_period_ms, suspect.variation = gop, period_ms, variation
         if gop < NO_RHYTHM and self.values[evidence.LOSS] > GOP_MAX_LOSS:
             suspect.gop = suspect.gop_period_ms = UNKNOWN
 
-    def _tell(self, suspect, address, findings):
-        """Append a Finding if the suspect is to be raised, told again or cleared."""
+    def _report(self, suspect, address, findings):
+        """Append a Finding if the suspect is to be raised, updated or cleared."""
         now_ms, score = self._now_ms, suspect.score
         silent = suspect.silent_ms >= SILENT_MS
         event = None
         if not suspect.raised:
             if score >= ALARM_SCORE and suspect.heard_ms == now_ms:
                 event = RAISED
-        elif suspect.low_times >= LOW_TIMES or silent:
+        elif suspect.low_judgements >= LOW_JUDGEMENTS or silent:
             event = CLEARED
-        elif now_ms - suspect.told_ms >= TOLD_AGAIN_MS and abs(score - suspect.told_score) >= TOLD_CHANGE:
+        elif now_ms - suspect.reported_ms >= UPDATE_EVERY_MS and abs(score - suspect.reported_score) >= UPDATE_POINTS:
             event = UPDATED
         if event is None:
             return
         suspect.raised = event != CLEARED
         if event == CLEARED and silent:
-            # What it sent is what was told last; the counts of its silence say nothing about it.
-            suspect.score = suspect.told_score
+            # Repeat the last evidence: the counts of its silence say nothing about it.
+            suspect.score = suspect.reported_score
             rows = [Evidence("silent_ms", suspect.silent_ms, SILENT_MS, 0)]
-            rows += evidence.kept(suspect.evidence)[: MAX_EVIDENCE - 1]
+            rows += evidence.unpack_evidence(suspect.evidence)[: MAX_EVIDENCE - 1]
         else:
             rows = self._evidence()
-            suspect.evidence = evidence.keep(rows)
+            suspect.evidence = evidence.pack_evidence(rows)
             suspect.considered = innocent_causes.weigh(self.values)
             own = self.table.field(suspect.number, F_FLAGS) & FLAG_OWN
             suspect.bssid = address if own else self.table.address(suspect.number, F_BSSID)
-        suspect.told_score, suspect.told_ms = suspect.score, now_ms
+        suspect.reported_score, suspect.reported_ms = suspect.score, now_ms
         findings.append(self._finding(event, suspect, address, rows))
 
     def _finding(self, event, suspect, address, rows):
@@ -302,24 +306,24 @@ class CameraStream:
         )
 
     def _evidence(self):
-        """The rules that counted, heaviest first, and what is worth knowing beside them: always what was missed."""
+        """Return the evidence that counted, heaviest first, followed by INFORMATION as far as there is room."""
         rules = self._rules
         stages = [rules.SHAPE, rules.AMOUNT, rules.SECOND]
         if self.values[evidence.OWN_SOURCE] != UNKNOWN:
             stages.append(rules.ACCESS_POINT)
-        found = []
+        rows = []
         for stage in stages:
             for rule in stage:
                 if self.values[rule[0]] != UNKNOWN:
-                    found.append(evidence.told(rule, self.values))
-        found = [one for one in strongest_first(found) if one.weight][: MAX_EVIDENCE - 1]
-        room = MAX_EVIDENCE - len(found)
-        named = [one.rule for one in found]
+                    rows.append(evidence.evidence_of(rule, self.values))
+        rows = [row for row in strongest_first(rows) if row.weight][: MAX_EVIDENCE - 1]
+        room = MAX_EVIDENCE - len(rows)
+        named = [row.rule for row in rows]
         for place in evidence.INFORMATION:
             if room > 0 and self.values[place] != UNKNOWN and evidence.RULES[place] not in named:
-                found.append(Evidence(evidence.RULES[place], evidence.shown(place, self.values), 0, 0))
+                rows.append(Evidence(evidence.RULES[place], evidence.display_value(place, self.values), 0, 0))
                 room -= 1
-        return found
+        return rows
 
     def _urgency(self, suspect, shape):
         if suspect.raised:
@@ -329,7 +333,7 @@ class CameraStream:
         return max(50, min(100, shape))
 
     def _drop_lost(self, findings):
-        """Forget who was not heard for long."""
+        """Drop suspects that were not heard for LOST_MS."""
         for address in list(self._suspects):
             suspect = self._suspects[address]
             if self._now_ms - suspect.heard_ms < LOST_MS:
@@ -342,7 +346,7 @@ class CameraStream:
 
     def _drop(self, address):
         suspect = self._suspects.pop(address)
-        if suspect.told_ms:
+        if suspect.reported_ms:
             self._paused = self._paused if len(self._paused) < MAX_PAUSED else {}
             self._paused[address] = suspect.made_ms, suspect.heard_ms, suspect.listened_ms
         if self.table.is_at(suspect.number, address):
@@ -350,7 +354,7 @@ class CameraStream:
             self.table.end_series(suspect.number)
 
     def _share_series(self):
-        """Give the byte series to the strongest suspects on this channel; one whose rhythm is known makes room."""
+        """Assign the byte series to the strongest suspects on this channel; those with a known rhythm give theirs up."""
         free, waiting = list(range(1, SERIES_COUNT + 1)), []
         for address in self._suspects:
             suspect = self._suspects[address]
@@ -363,7 +367,7 @@ class CameraStream:
                 waiting.append((suspect.gop != UNKNOWN, -suspect.score, address))
         for known, _, address in sorted(waiting):
             if not free and not known:
-                free = self._made_room()
+                free = self._free_series()
             if not free:
                 return
             suspect = self._suspects[address]
@@ -371,7 +375,8 @@ class CameraStream:
             suspect.gop_ms = self._now_ms
             self.table.start_series(suspect.number, suspect.series)
 
-    def _made_room(self):
+    def _free_series(self):
+        """Take a series from a suspect whose rhythm is known; return [series], or [] if there is none."""
         for suspect in self._suspects.values():
             if suspect.series and suspect.gop != UNKNOWN and self._now_ms - suspect.gop_ms < GOP_EVERY_MS:
                 series, suspect.series = suspect.series, 0

@@ -1,5 +1,5 @@
 """
-Show every observation to every detector, and keep the account of what was listened to.
+The detection engine: passes every observation to the detectors, and accounts for the coverage.
 
     engine = standard(settings)
     engine.tune(6, now_ms)              # the radio listens on channel 6 from now on; 0: deaf
@@ -12,10 +12,10 @@ A detector is an object with a `name` and any of these, called only if it has th
 tune(channel, now_ms), take(records, count), lost(undecodable, dropped),
 access_points(list of AccessPoint, now_ms), advertisement(Advertisement), spectrum(Spectrum),
 judge(now_ms) -> list of Finding, candidates(now_ms) -> list of (channel, urgency),
-stations() -> (heard since the last call, table was full), know(list of six bytes), forget(),
-is_quiet() -> nobody was heard since the last judgement,
-own_streams() -> list of (BSSID, kbit/s, clients) that traffic(BSSID, now_ms, kbit/s, clients)
-of the others is told.
+stations() -> (heard since the last call, table was full), ignore(list of six bytes), forget(),
+is_quiet() -> no station was heard since the last judgement,
+own_streams() -> list of (BSSID, kbit/s, clients), passed to the other detectors'
+traffic(BSSID, now_ms, kbit/s, clients).
 
 Nothing here has a clock: `now_ms` is the sensor's monotonic time in milliseconds.
 """
@@ -27,7 +27,7 @@ from ansim.detect.camera_stream import CameraStream
 from ansim.frame_header import address_bytes
 from ansim.signatures import Tables
 
-MAX_DIFFERENT = 128  # access points and BLE advertisers told apart per coverage period
+MAX_DISTINCT = 128  # access points and BLE advertisers counted per coverage period
 MAX_CANDIDATES = 4
 
 
@@ -36,12 +36,12 @@ class Engine:
 
     def __init__(self, detectors):
         self.detectors = detectors
-        self._takers = _with(detectors, "take")
-        self._tuners = _with(detectors, "tune")
-        self._judges = _with(detectors, "judge")
-        self._losers = _with(detectors, "lost")
-        self._streamers = _with(detectors, "own_streams")
-        self._traffickers = _with(detectors, "traffic")
+        self._record_detectors = _with(detectors, "take")
+        self._tuned_detectors = _with(detectors, "tune")
+        self._judging_detectors = _with(detectors, "judge")
+        self._loss_detectors = _with(detectors, "lost")
+        self._stream_sources = _with(detectors, "own_streams")
+        self._stream_consumers = _with(detectors, "traffic")
         self._channel = 0
         self._since_ms = 0
         self._known = set()
@@ -51,34 +51,34 @@ class Engine:
         """The radio listens on `channel` (1..14) from now on; 0 means it is deaf."""
         self._account(now_ms)
         self._channel = channel
-        for detector in self._tuners:
+        for detector in self._tuned_detectors:
             detector.tune(channel, now_ms)
 
     def take(self, records, count: int) -> None:
         """Take `count` header records of 36 bytes each, heard since the last call. Allocates nothing."""
         self._frames += count
-        for detector in self._takers:
+        for detector in self._record_detectors:
             detector.take(records, count)
 
     def lost(self, undecodable: int, dropped: int) -> None:
-        """Count what the current visit heard without addresses and what its ring had no room for."""
+        """Count the undecodable frames of the current visit, and the records that the ring had no room for."""
         row = self._row()
         if row is not None:
             row[3] += undecodable
             row[4] += dropped
-        for detector in self._losers:
+        for detector in self._loss_detectors:
             detector.lost(undecodable, dropped)
 
-    def access_points(self, found: list, now_ms: int) -> None:
+    def access_points(self, scan: list, now_ms: int) -> None:
         """Take the result of one access-point scan, a list of AccessPoint."""
-        for one in found:
-            self._count_different(self._seen_access_points, one.bssid)
+        for access_point in scan:
+            self._count_distinct(self._seen_access_points, access_point.bssid)
         for detector in _with(self.detectors, "access_points"):
-            detector.access_points(found, now_ms)
+            detector.access_points(scan, now_ms)
 
     def advertisement(self, advertisement) -> None:
         """Take one Bluetooth LE Advertisement."""
-        self._count_different(self._seen_ble, advertisement.address)
+        self._count_distinct(self._seen_ble, advertisement.address)
         for detector in _with(self.detectors, "advertisement"):
             detector.advertisement(advertisement)
 
@@ -88,9 +88,9 @@ class Engine:
             detector.spectrum(spectrum)
 
     def ignore(self, addresses: list) -> None:
-        """Say nothing about these emitters (address texts) from now on: they are known to be harmless here."""
+        """Make no findings about these known emitters (address texts) from now on."""
         self._known = set(addresses)
-        as_bytes = [address_bytes(one) for one in addresses]
+        as_bytes = [address_bytes(address) for address in addresses]
         for detector in _with(self.detectors, "ignore"):
             detector.ignore(as_bytes)
 
@@ -98,7 +98,7 @@ class Engine:
         """Return the findings that are new, changed or over; call at the end of a visit and each second of a dwell."""
         self._account(now_ms)
         findings = []
-        for detector in self._judges:
+        for detector in self._judging_detectors:
             for finding in detector.judge(now_ms):
                 if finding.subject not in self._known:
                     findings.append(finding)
@@ -106,36 +106,36 @@ class Engine:
         return findings
 
     def _pass_on_streams(self, now_ms):
-        """An access point that itself sends a camera-like stream is news for those who judge access points."""
-        for source in self._streamers:
+        """Pass access points that themselves send like a camera to the detectors that judge access points."""
+        for source in self._stream_sources:
             for bssid, kbps, clients in source.own_streams():
-                for detector in self._traffickers:
+                for detector in self._stream_consumers:
                     detector.traffic(bssid, now_ms, kbps, clients)
 
     def is_quiet(self) -> bool:
-        """True if the detectors that can tell say that nobody was heard since the last judgement."""
-        told = [detector.is_quiet() for detector in self._takers if hasattr(detector, "is_quiet")]
-        return bool(told) and all(told)
+        """Return True if no station was heard since the last judgement, according to all detectors with is_quiet()."""
+        answers = [detector.is_quiet() for detector in self._record_detectors if hasattr(detector, "is_quiet")]
+        return bool(answers) and all(answers)
 
     def candidates(self, now_ms: int) -> list:
-        """Return [(channel, urgency 0..100), ...], most urgent first: where listening longer would help."""
+        """Return [(channel, urgency 0..100), ...], most urgent first: channels where a dwell would help."""
         best = {}
         for detector in _with(self.detectors, "candidates"):
             for channel, urgency in detector.candidates(now_ms):
                 if urgency > best.get(channel, -1):
                     best[channel] = urgency
-        wanted = sorted([(-best[channel], channel) for channel in best])
-        return [(channel, -urgency) for urgency, channel in wanted[:MAX_CANDIDATES]]
+        ranked = sorted([(-best[channel], channel) for channel in best])
+        return [(channel, -urgency) for urgency, channel in ranked[:MAX_CANDIDATES]]
 
     def coverage(self) -> dict:
-        """Return what was listened to since the last call, in the form of a SWEEP report, and start anew."""
+        """Return the coverage since the last call as fields of a SWEEP report, and reset it."""
         stations = 0
         full = self._full
         for detector in _with(self.detectors, "stations"):
             heard, was_full = detector.stations()
             stations += heard
             full = full or was_full
-        told = {
+        coverage = {
             "channels": [self._rows[channel] for channel in sorted(self._rows)],
             "stations": stations,
             "access_points": len(self._seen_access_points),
@@ -143,10 +143,10 @@ class Engine:
             "full": full,
         }
         self._reset_coverage()
-        return told
+        return coverage
 
     def forget(self) -> None:
-        """Start a new inspection: nothing heard so far counts any more."""
+        """Start a new inspection: forget everything heard so far."""
         self._reset_coverage()
         for detector in _with(self.detectors, "forget"):
             detector.forget()
@@ -159,7 +159,7 @@ class Engine:
         self._full = False
 
     def _account(self, now_ms):
-        """Book the time and frames since the last call on the channel the radio was on."""
+        """Add the time and frames since the last call to the row of the current channel."""
         row = self._row()
         if row is not None:
             if now_ms > self._since_ms:
@@ -177,20 +177,20 @@ class Engine:
             row = self._rows[channel] = [channel, 0, 0, 0, 0]
         return row
 
-    def _count_different(self, seen, address):
-        one = fingerprint(address)  # a number, because in a crowd the addresses themselves would take 18 kB
-        if len(seen) < MAX_DIFFERENT:
-            seen.add(one)
-        elif one not in seen:
+    def _count_distinct(self, seen, address):
+        mark = fingerprint(address)  # the addresses themselves would take 18 kB in a crowd
+        if len(seen) < MAX_DISTINCT:
+            seen.add(mark)
+        elif mark not in seen:
             self._full = True
 
 
 def standard(settings: dict, updates: str = "", has_spectrum: bool = True) -> Engine:
     """
-    Return an Engine with the usual detectors for checked settings (see ansim/settings.py).
+    Return an Engine with the standard detectors for checked settings (see ansim/settings.py).
 
     updates       folder of newer signature tables, "" for none
-    has_spectrum  an nRF24 is fitted; without one its detector is not even loaded
+    has_spectrum  an nRF24 is fitted; otherwise its detector is not loaded
     """
     tables = Tables("", updates)
     detectors = [CameraStream(), CameraAccessPoint(tables), CameraBeacon(tables)]

@@ -1,10 +1,10 @@
 """
-What else a camera-like transmission could be: each innocent explanation, and whether what was heard fits it.
+Innocent causes of a camera-like transmission, and whether the measured values fit them.
 
     considered = weigh(values)        # [("video_call", "against"), ...]
 
-"for": it fits as well; "against": what was heard contradicts it; "open": it cannot be told
-from what was heard so far. What would tell it apart stands on the server, by cause id.
+"for": the cause fits too; "against": the values contradict it; "open": the values so far do
+not decide it. The server says for each cause id how to decide it.
 """
 
 from ansim.detect.camera_evidence import (
@@ -36,28 +36,28 @@ CALL_DOWN_BYTES = 350
 CAMERA_DOWN_BYTES = 230
 RHYTHM = 450  # permille: 16 of 21 cameras are above, calls and downloads hardly ever
 NO_RHYTHM = 200
-EVEN = 200  # permille of variation: an upload or call is as even as that, a camera was 280 at least
-FULL_FRAMES = 950  # permille: a transfer of files; the cameras that do this too are few
+EVEN = 200  # permille of variation: uploads and calls can be as even as that, cameras have 280 or more
+FULL_FRAMES = 950  # permille: file transfers; few cameras have as many
 VARIED_FRAMES = 800
 LONG_S = 60
-HOURS_S = 1800  # nobody calls for so long in a restroom
-FAR_DBM = -78  # at its nearest: a wall or more than 10 m
+HOURS_S = 1800  # longer than any call in a restroom
+FAR_DBM = -78  # at the nearest point: a wall, or more than 10 m
 NEAR_DBM = -55  # some metres at most
-WALKED_DB = 12  # of change: the sensor was carried past it
+WALKED_DB = 12  # of change: the sensor was carried past the transmitter
 
 
 def weigh(values) -> list:
-    """Return [(cause id, verdict), ...] for measured values; see camera_evidence.RULES for their places."""
-    found = [("iot_burst", _iot_burst(values)), ("neighbour_camera", _neighbour(values))]
+    """Return [(cause id, verdict), ...] for measured values; see camera_evidence.RULES for their indexes."""
+    causes = [("iot_burst", _iot_burst(values)), ("neighbour_camera", _neighbour(values))]
     if values[OWN_SOURCE] != UNKNOWN:
-        found.append(("router_download", _download(values)))
+        causes.append(("router_download", _download(values)))
     else:
-        found.append(("video_call", _call(values)))
-        found.append(("live_stream_phone", _live_stream(values)))
-        found.append(("bulk_upload", _upload(values)))
-        found.append(("screen_share", _screen(values)))
-        found.append(("voice_call", AGAINST if values[MEAN_UP] >= 350 or _below(values, SMALL_UP, 500) else OPEN))
-    return found
+        causes.append(("video_call", _call(values)))
+        causes.append(("live_stream_phone", _live_stream(values)))
+        causes.append(("bulk_upload", _upload(values)))
+        causes.append(("screen_share", _screen(values)))
+        causes.append(("voice_call", AGAINST if values[MEAN_UP] >= 350 or _below(values, SMALL_UP, 500) else OPEN))
+    return causes
 
 
 def _at_least(values, place, least):
@@ -99,7 +99,7 @@ def _live_stream(values):
     if _at_least(values, PERSISTENCE_S, HOURS_S):
         return AGAINST
     if values[LOCAL_ADDRESS] == 1:
-        return FOR  # whatever its rhythm: a phone's encoder sends key frames as a camera's does
+        return FOR  # with any rhythm: a phone's encoder sends key frames as a camera's does
     return OPEN
 
 

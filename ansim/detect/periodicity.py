@@ -1,14 +1,13 @@
 """
-Key-frame periodicity: does a transmitter's byte rate come back after a fixed time?
+Key-frame periodicity: the strongest period in the byte rate of a transmitter.
 
 A video encoder sends a key frame every 0.8 to 4.1 s, several times as long as the frames
-between. The autocorrelation of the bytes in each 100 ms then has a peak at that lag and a
-valley before it. A rate that drifts slowly, as a call's or a download's does, has high
-correlation at short lags and no valley, so a peak counts only by as much as it stands above
-the valley.
+between. The autocorrelation of the bytes per 100 ms then has a peak at that lag and a valley
+before it. A slowly drifting rate, as of a call or a download, has a high correlation at short
+lags and no valley, so the strength of a peak is its height above the valley.
 
-Two neighbouring bins are added up first: frame rates that do not divide 100 ms evenly
-(24 or 18 a second) would otherwise look like a period of half a second.
+Neighbouring bins are added in pairs first: frame rates that do not divide 100 ms evenly
+(24 or 18 per second) would otherwise look like a period of half a second.
 """
 
 import sys
@@ -17,18 +16,18 @@ from array import array
 from ansim.detect.stations.layout import BIN_MS, SERIES_AT, SERIES_BINS
 from ansim.detect.viper import const, micropython, ptr16
 
-MIN_BINS = 90  # a dwell of 10 s: with less, three key frames need not be in it
-EVEN = 100  # permille of variation; in a flow so even a rhythm means nothing
+MIN_BINS = 90  # a dwell of 10 s: a shorter one may have less than three key frames
+EVEN = 100  # permille of variation; in a flow this even a rhythm means nothing
 
-_BINS = const(254)  # pairs of neighbours in a series without the bin that is being filled
+_BINS = const(254)  # pairs of neighbours in a series, without the bin that is being filled
 _UNHEARD = const(0xFFFF)
-_ZERO = const(4096)  # what is kept is the difference from the mean, plus this
+_ZERO = const(4096)  # added to the differences from the mean, which are stored unsigned
 _TOP = const(1000)  # values are scaled to this
-_CLIP = const(6)  # times the mean; one huge burst must not decide alone
+_CLIP = const(6)  # times the mean; a single huge burst must not decide
 _SHORTEST_LAG = const(8)
 _LONGEST_LAG = const(41)
 
-_work = array("H", [0] * SERIES_BINS)  # shared; nothing is kept in it between calls
+_work = array("H", [0] * SERIES_BINS)  # shared; not used between calls
 
 
 def periodicity(table, series: int, newest_bin: int) -> tuple:
@@ -40,7 +39,7 @@ def periodicity(table, series: int, newest_bin: int) -> tuple:
 
     strength   0..1000, how far the best peak stands above the valley before it
     variation  standard deviation over mean of the bytes in 200 ms: near 0 is an even flow
-    bins       how many were heard; the rest is 0 if they are fewer than MIN_BINS
+    bins       number of bins that were heard; below MIN_BINS the other values are 0
     """
     bins = _collect(table, SERIES_AT + (series - 1) * SERIES_BINS, newest_bin + 1, _work)
     if bins < MIN_BINS:
@@ -49,16 +48,16 @@ def periodicity(table, series: int, newest_bin: int) -> tuple:
     power = _power(_work, bins)
     if not mean or not power:
         return 0, 0, 0, bins
-    found = _peak(_work, power, bins)
+    peak = _peak(_work, power, bins)
     variation = _root(power) * 1000 // mean
     if variation < EVEN:
         return 0, 0, variation, bins
-    return min(found >> 8, 1000), (found & 255) * BIN_MS, variation, bins
+    return min(peak >> 8, 1000), (peak & 255) * BIN_MS, variation, bins
 
 
 @micropython.viper
 def _collect(table, start: int, oldest: int, work) -> int:
-    """Copy the sums of neighbouring bins in the order of time; return how many were heard."""
+    """Copy the sums of neighbouring bins in order of time; return the number of bins that were heard."""
     t = ptr16(table)
     out = ptr16(work)
     heard = 0
@@ -77,7 +76,7 @@ def _collect(table, start: int, oldest: int, work) -> int:
 
 @micropython.viper
 def _centre(work) -> int:
-    """Clip and scale the values and take off their mean, which is returned."""
+    """Clip and scale the values and subtract their mean; return the mean."""
     out = ptr16(work)
     total = 0
     heard = 0
@@ -107,7 +106,7 @@ def _centre(work) -> int:
     mean = total // heard
     k = 0
     while k < _BINS:
-        # A bin that was not heard is as good as the mean: it adds nothing to any sum.
+        # Unheard bins are set to the mean, so they add nothing to any sum.
         out[k] = out[k] - mean + _ZERO if out[k] != _UNHEARD else _ZERO
         k += 1
     return mean
@@ -115,7 +114,7 @@ def _centre(work) -> int:
 
 @micropython.viper
 def _power(work, bins: int) -> int:
-    """Mean square of the differences from the mean."""
+    """Return the mean square of the differences from the mean."""
     out = ptr16(work)
     total = 0
     k = 0
@@ -129,10 +128,10 @@ def _power(work, bins: int) -> int:
 @micropython.viper
 def _peak_viper(work, power: int, bins: int) -> int:
     """
-    Strength of the best peak in permille << 8, and its lag in bins.
+    Return the strength of the best peak in permille << 8, plus its lag in bins.
 
-    The bins that were heard are taken as one stretch, as in a dwell; where they are not, the
-    strength comes out too low rather than too high.
+    The heard bins are taken as contiguous, as in a dwell; if they are not, the strength is too
+    low rather than too high.
     """
     out = ptr16(work)
     best = 0
@@ -157,10 +156,10 @@ def _peak_viper(work, power: int, bins: int) -> int:
 
 
 def _peak_plain(work, power, bins):
-    """The same as _peak_viper, ten times as fast on CPython."""
+    """Return the same as _peak_viper, ten times as fast on CPython."""
     from operator import mul
 
-    values = [one - 4096 for one in work[:254]]
+    values = [value - 4096 for value in work[:254]]
     best = best_lag = 0
     valley = 1000
     for lag in range(2, 42):
@@ -173,7 +172,7 @@ def _peak_plain(work, power, bins):
 
 
 def _root(number):
-    """Whole part of the square root."""
+    """Return the integer square root."""
     root = 0
     for bit in range(15, -1, -1):
         if (root | 1 << bit) * (root | 1 << bit) <= number:

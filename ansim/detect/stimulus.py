@@ -1,35 +1,35 @@
 """
-Stimulus: does this stream watch this room?
+Stimulus: test whether a stream follows what happens in this room.
 
 A camera's encoder sends more when the picture moves. The panel or the phone asks for
-movement (or for switching the light to and fro) in some slots and for stillness in the
-others, the sensor stays on the stream's channel, and this test asks whether the stream's
-bytes follow the slots:
+movement (or for switching the light on and off) in some slots and for stillness in the
+others, the sensor stays on the stream's channel, and this test correlates the stream's bytes
+with the slots:
 
     test = Stimulus("c0:ff:ee:00:00:01", plan_slots(seed=7))
-    test.begin(now_ms)                       # now the first slot is announced
+    test.begin(now_ms)                       # when the first slot is announced
     test.listening(from_ms, to_ms)           # for each stay on the channel
-    test.take(records, count, now_ms)        # header records as the sniffer hands them over
-    told = test.result()                     # Result(subject, slots, p_ppm, effect_permille, heard_permille)
+    test.take(records, count, now_ms)        # header records from the sniffer
+    result = test.result()                   # Result(subject, slots, p_ppm, effect_permille, heard_permille)
 
-The test shifts the slots around the series in a circle. The statistic is the difference of
-the mean level (see _level) in movement and in stillness, the best over the delays that a
-person and an encoder can have; p is the share of shifts that do as well as the true one.
-The shifts are whole multiples of the width of the delay window, so they form a group and p
-is exact for any series, whatever its key frames do. It cannot be smaller than one over the
-number of shifts: 120 s give 120 shifts and p >= 0.0083.
+The test shifts the slots circularly around the series. The statistic is the difference of the
+mean level (see _level) between movement and stillness, maximised over the delays that a
+person and an encoder can have; p is the share of shifts with a statistic as high as the true
+one. The shifts are multiples of the width of the delay window, so they form a group and p is
+exact for any series, with or without key frames. Its minimum is one over the number of
+shifts: 120 s give 120 shifts and p >= 0.0083.
 
-The slots must be irregular: regular ones look alike after a shift by one period. Use
-plan_slots.
+The slots must be irregular, because regular ones repeat after a shift by one period; use
+plan_slots().
 
-Only more bytes in movement count as a response. Fewer would fit some encoders too, but also any
-stream at all: the person who moves stands between it and the sensor now and then. Repeated
-frames are left out for the same reason: the body costs acknowledgements.
+Only more bytes during movement count as a response. Fewer bytes would fit some encoders too, but
+also any other stream: the moving person is sometimes between it and the sensor. Retransmitted
+frames are left out for the same reason: the body causes losses.
 
-Legitimate causes of a response: somebody's video call in the same room; one chance in a
-hundred at p = 0.01 for any stream. No response does not mean that it is not watching: the
-movement may have been outside the picture, the encoder may hold its rate whatever happens
-(most that do were missed, see tools/traffic/stimulus_data/README.md), too little may have been heard.
+Legitimate causes of a response: a video call in the same room; at p = 0.01, one in a hundred
+of any streams. No response does not prove that a stream does not watch: the movement may have
+been outside the picture, the encoder may have a constant rate (most of these were missed, see
+tools/traffic/stimulus_data/README.md), or too little was heard.
 
 Source: Singh et al., SnoopDog, USENIX Security 2021 (traffic follows motion); Liu et al.,
 MobiSys 2018 (light). Circular-shift test: as for spike trains, Harrison et al., Neural
@@ -44,8 +44,8 @@ from ansim.frame_header import ADDR2, FLAG_RETRY, FLAGS, LENGTH, RECORD_BYTES, T
 BIN_MS = 100
 MAX_BINS = 1200  # 120 s: 6 kB at its end
 MIN_BINS = 300  # 30 s: 30 shifts
-HEARD_MS = 80  # a bin that was listened to for less is left out
-MIN_HEARD = 50  # bins of movement, and of stillness, that must have been heard
+HEARD_MS = 80  # a bin with less listening time is left out
+MIN_HEARD = 50  # heard bins of movement, and of stillness, that are needed
 
 # The shortest and longest delay from the announcement of a slot to the change in the traffic: a person reacts in
 # 0.2-0.7 s, an encoder and its network take 0.1-0.4 s.
@@ -59,7 +59,7 @@ MIN_HEARD_PERMILLE = 600
 RESPONDS, NO_RESPONSE, UNCLEAR = "responds", "no_response", "unclear"
 
 # subject          address text
-# slots            how many slots were asked for
+# slots            number of slots
 # p_ppm            p-value in parts per million, 0..1000000
 # effect_permille  bytes per second in movement over those in stillness, minus one
 # heard_permille   share of the slots' time in which the sensor listened
@@ -69,11 +69,11 @@ _UNHEARD = 255  # more than any level
 
 
 class BadSlots(ValueError):
-    """The slots cannot be tested; the text says why."""
+    """These slots cannot be used for a test; the text says why."""
 
 
 def verdict(p_ppm: int, heard_permille: int) -> str:
-    """Return RESPONDS, NO_RESPONSE (which is no proof of innocence) or UNCLEAR (do it again)."""
+    """Return RESPONDS, NO_RESPONSE (which proves nothing) or UNCLEAR (repeat the test)."""
     if heard_permille < MIN_HEARD_PERMILLE:
         return UNCLEAR
     if p_ppm <= SURE_PPM:
@@ -109,24 +109,24 @@ class Stimulus:
             raise BadSlots("slots take %d s, should be %d..%d" % (end // 1000, MIN_BINS // 10, MAX_BINS // 10))
         if not self._marks:
             raise BadSlots("no slot asks for movement")
-        self._bytes = array("H", range(self._bins))  # of a range, because that takes no second piece of the heap
+        self._bytes = array("H", range(self._bins))  # from a range, which needs no second block of the heap
         self._heard_ms = bytearray(self._bins)
         self.begin(0)
         self._begun = False
 
     def begin(self, at_ms: int) -> None:
-        """The first slot is announced now; forgets what was heard before."""
+        """Start the test: the first slot is announced now. Forgets what was heard before."""
         self._begun = True
         self._begin_ms = at_ms
         for place in range(self._bins):
             self._bytes[place] = self._heard_ms[place] = 0
 
     def over(self, now_ms: int) -> bool:
-        """True once the last slot has ended."""
+        """Return True once the last slot has ended."""
         return self._begun and now_ms - self._begin_ms >= self._bins * BIN_MS
 
     def listening(self, from_ms: int, to_ms: int) -> None:
-        """The sniffer was on the emitter's channel from `from_ms` to `to_ms`. Stays must not overlap."""
+        """Note that the sniffer was on the emitter's channel from `from_ms` to `to_ms`. Periods must not overlap."""
         at = max(0, from_ms - self._begin_ms)
         end = min(self._bins * BIN_MS, to_ms - self._begin_ms)
         while at < end:
@@ -136,13 +136,13 @@ class Stimulus:
             at = until
 
     def frame(self, at_ms: int, length_bytes: int) -> None:
-        """The emitter sent a frame."""
+        """Count a frame of the emitter."""
         place = (at_ms - self._begin_ms) // BIN_MS
         if 0 <= place < self._bins:
             self._bytes[place] = min(65535, self._bytes[place] + length_bytes)
 
     def take(self, records, count: int, now_ms: int) -> None:
-        """Take `count` header records of 36 bytes, the newest of them heard at `now_ms`; other emitters' are passed over."""
+        """Take `count` header records of 36 bytes, the newest of them heard at `now_ms`; those of other emitters are skipped."""
         newest_us = None
         address = self._address
         for at in range((count - 1) * RECORD_BYTES, -1, -RECORD_BYTES):
@@ -154,9 +154,9 @@ class Stimulus:
 
     def result(self) -> Result:
         """
-        Return what was found. Takes about half a second and 3 kB on an ESP32, so ask when the test is over.
+        Return the Result. Takes about half a second and 3 kB on an ESP32, so call it when the test is over.
 
-        p_ppm is 1000000 and the effect 0 if too little was heard of movement or of stillness.
+        p_ppm is 1000000 and the effect 0 if too little of movement or of stillness was heard.
         """
         heard = sum(self._heard_ms)
         heard_permille = heard * 1000 // (self._bins * BIN_MS)
@@ -168,15 +168,15 @@ class Stimulus:
         shifts = self._bins // LAGS
         as_good = 1
         for _ in range(1, shifts):
-            other, _ = _best(differences)
-            # A shift that cannot be judged counts against the response.
-            if other is None or other >= true:
+            shifted, _ = _best(differences)
+            # A shift that cannot be judged counts against a response.
+            if shifted is None or shifted >= true:
                 as_good += 1
         effect = max(-1000, min(100000, moved * 1000 // still - 1000))
         return Result(self.subject, self._slots, as_good * 1000000 // shifts, effect, heard_permille)
 
     def _levels(self):
-        """Return the level of each bin, _UNHEARD where too little was heard; in bytes, because a full heap has no large piece."""
+        """Return the level of each bin, _UNHEARD where too little was heard; as bytes, because a fragmented heap has no large block."""
         levels = bytearray(self._bins)
         for place in range(self._bins):
             heard_ms = self._heard_ms[place]
@@ -186,9 +186,9 @@ class Stimulus:
 
     def _differences(self, levels):
         """
-        Yield 1,000 times the mean level in movement minus that in stillness for each lag, FIRST_LAG first and once around.
+        Yield 1,000 times the mean level in movement minus that in stillness, for each lag from FIRST_LAG on, once around.
 
-        None where one of them was hardly heard.
+        Yields None where too little of one of them was heard.
         """
         bins = self._bins
         total = heard = moved = number = 0
@@ -208,7 +208,7 @@ class Stimulus:
                 yield None
             else:
                 yield moved * 1000 // number - (total - moved) * 1000 // others
-            for start, length in self._marks:  # each goes on by one bin
+            for start, length in self._marks:  # move each slot by one bin
                 level = levels[(start + lag) % bins]
                 if level != _UNHEARD:
                     moved -= level
@@ -236,12 +236,12 @@ class Stimulus:
 
 
 def _best(differences):
-    """Return (the best of the next LAGS differences, its lag) over the delays that are possible after a shift."""
+    """Return (the best of the next LAGS differences, its lag): the maximum over the delays of one shift."""
     best = best_lag = None
     for lag in range(FIRST_LAG, FIRST_LAG + LAGS):
-        one = next(differences)
-        if one is not None and (best is None or one > best):
-            best, best_lag = one, lag
+        difference = next(differences)
+        if difference is not None and (best is None or difference > best):
+            best, best_lag = difference, lag
     return best, best_lag
 
 
@@ -249,10 +249,10 @@ def plan_slots(seed: int, seconds: int = 120) -> list:
     """
     Return irregular slots as rows (start_ms, length_ms, 1 movement | 0 stillness), at most 40.
 
-    seed     int; another seed gives other slots
-    seconds  30..120 in all
+    seed     int
+    seconds  total length, 30..120
 
-    Of eight drawn plans the one is taken that looks least like itself when shifted.
+    Draws eight plans and returns the one with the lowest autocorrelation.
     """
     best, least = [], seconds + 1
     for attempt in range(8):
@@ -269,7 +269,7 @@ def _draw(seed, seconds):
     at, mark = 0, 0
     while at < seconds:
         state = state * 17364 % 65521
-        length = 3 + state % 5  # shorter than 3 s is hard to follow, longer than 7 s is few changes
+        length = 3 + state % 5  # less than 3 s is hard to follow, more than 7 s gives few changes
         if seconds - at - length < 3:
             length = seconds - at
         rows.append((at * 1000, length * 1000, mark))
@@ -279,7 +279,7 @@ def _draw(seed, seconds):
 
 
 def _likeness(rows, seconds):
-    """Return by how much, at most, the slots look like themselves after a shift by 2 s or more (0..seconds)."""
+    """Return the maximum number of seconds (0..seconds) in which the slots agree with themselves shifted by 2 s or more."""
     marks = []
     for _, length_ms, mark in rows:
         marks.extend([mark] * (length_ms // 1000))
@@ -292,9 +292,9 @@ def _likeness(rows, seconds):
 
 def _level(count):
     """
-    Return about 16 * log2(1 + count / 64): a key frame of 50 kB then weighs as much as a few P frames, not as a hundred.
+    Return about 16 * log2(1 + count / 64), so that a key frame of 50 kB weighs as much as a few P frames, not a hundred.
 
-    Straight lines between the powers of two, so that both interpreters agree to the last digit.
+    Linear between the powers of two, so that both interpreters get identical values.
     """
     count += 64
     power = 6

@@ -1,5 +1,5 @@
 """
-A transmitter that sends what a camera sends: what camera_stream.py remembers of it from one judgement to the next.
+A transmitter under closer watch: what camera_stream.py remembers of it between judgements.
 """
 
 from ansim.detect.camera_evidence import RSSI_ZERO, UNKNOWN
@@ -7,24 +7,24 @@ from ansim.detect.stations.layout import NONE
 
 
 class Suspect:
-    """What is remembered of a transmitter beyond its counts."""
+    """What is remembered of a transmitter besides its counts."""
 
-    # In the class, so that they take room in those suspects only for which something else is noted. A crowd has
-    # dozens of suspects and few that are ever told of; up to 12 names in one take 192 bytes there, half on a board.
-    silent_ms = 0  # listened to since its stretch of sending ended
-    listened_ms = 0  # to it while it sent
-    low_times = 0  # judgements in a row below CLEAR_SCORE
+    # Class attributes as defaults, so that they take memory only in suspects with other values. A crowd has dozens of
+    # suspects, of which few are ever reported; 12 attributes of one take 192 bytes on 64 bits, half of it on a board.
+    silent_ms = 0  # listening time since it stopped sending
+    listened_ms = 0  # listening time while it sent
+    low_judgements = 0  # judgements in a row below CLEAR_SCORE
     raised = False
-    score = told_score = told_ms = 0
-    series = gop_ms = 0  # gop_ms: when gop, gop_period_ms and variation were last worked out
+    score = reported_score = reported_ms = 0
+    series = gop_ms = 0  # gop_ms: when gop, gop_period_ms and variation were last measured
     gop = gop_period_ms = variation = UNKNOWN
     rssi_top = 0  # dBm + RSSI_ZERO, as the table has it
     rssi_low = 2 * RSSI_ZERO
     channel = 0
     bssid = b""
-    number = NONE  # its place in the table when it was last judged
+    number = NONE  # its number in the table at the last judgement
     urgency = 0
-    evidence = None  # what was told last, packed; see camera_evidence.keep()
+    evidence = None  # last reported, packed; see camera_evidence.pack_evidence()
     considered = ()
 
     def __init__(self, now_ms, first_ms):

@@ -1,5 +1,5 @@
 """
-Viper's names on CPython, so that one source runs on both interpreters.
+MicroPython's viper names on CPython, so that one source runs on both interpreters.
 
     from ansim.detect.viper import micropython, ptr8, ptr16, ptr32, const
 
@@ -8,20 +8,20 @@ Viper's names on CPython, so that one source runs on both interpreters.
         halves = ptr16(buffer)
         ...
 
-MicroPython compiles such a function to machine code: whole numbers of the machine's size
-only, nothing is allocated, nothing is checked. On CPython the same lines run as plain
-Python on memoryviews, which refuse whatever would not fit; tests use that to prove that
-nothing overflows on the board's 32 bits.
+MicroPython compiles such a function to machine code with machine-size integers, without
+allocation and without checks. On CPython the same source runs as plain Python on memoryviews,
+which raise on values that do not fit; tests use that to prove that nothing overflows on the
+board's 32 bits.
 
-A MicroPython port without a native code emitter refuses the decorator with a SyntaxError.
-All ESP32 boards have one.
+A MicroPython port without a native code emitter rejects the decorator with a SyntaxError. All
+ESP32 boards have one.
 """
 
 try:
     import micropython  # pyright: ignore[reportAssignmentType]
     from micropython import const  # pyright: ignore[reportAssignmentType]
 
-    ptr8 = ptr16 = ptr32 = None  # known to the compiler, these are never looked up  # pyright: ignore[reportAssignmentType]
+    ptr8 = ptr16 = ptr32 = None  # the compiler knows these names  # pyright: ignore[reportAssignmentType]
 except ImportError:
 
     class micropython:

@@ -174,11 +174,11 @@ class RecordingDetector(CameraStream):
         super().__init__(rules)
         self.rows = []
 
-    def _judge_one(self, number, findings):
+    def _judge_station(self, number, findings):
         for place in range(evidence.MEASURED, len(evidence.RULES)):
             self.values[place] = evidence.UNKNOWN
         active = self.table.out[O_ACTIVE]
-        super()._judge_one(number, findings)
+        super()._judge_station(number, findings)
         if active and self.table.address(number) in (MAC, PHONE):
             self.rows.append((self._now_ms, *self.values))
 

@@ -308,6 +308,6 @@ def test_packed_rules_add_up_to_what_they_say_one_by_one():
     values = array("I", [evidence.UNKNOWN] * len(evidence.RULES))
     values[evidence.UPLINK_KBPS], values[evidence.MEAN_UP], values[evidence.DUTY] = 500, 100, 1000
 
-    total = evidence.add_up(evidence.pack(weights.SHAPE), values) - evidence.ADDED
+    total = evidence.sum_points(evidence.pack(weights.SHAPE), values) - evidence.POINTS_OFFSET
 
     assert total == sum(evidence.points(rule, values) for rule in weights.SHAPE)
