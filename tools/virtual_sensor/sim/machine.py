@@ -118,6 +118,7 @@ class Pin:
         self._id = _id
         self._level = 1 if pull == Pin.PULL_UP else 0
         self._file = (0, self._level)  # when the file was read, and its level
+        self._idle_at_us = None  # scene time at which a timed level ends
         self.init(mode, pull, value=value, drive=drive, alt=alt)
 
     def init(self, mode=-1, pull=-1, *, value=None, drive=None, alt=None):
@@ -144,10 +145,21 @@ class Pin:
         if self._mode == Pin.IN:
             now_us = utime.ticks_us()
             if utime.ticks_diff(now_us, self._file[0]) >= 1000:
-                level = int(_simulation.load("pin%d" % self._id) or self._level)  # empty while it is being written
-                self._file = (now_us, level)
+                self._file = (now_us, self._read_file())
             return self._file[1]
         return self._level
+
+    def _read_file(self):
+        name = "pin%d" % self._id
+        words = _simulation.load(name).split()  # none while it is being written
+        if len(words) == 2:
+            if self._idle_at_us is None:
+                self._idle_at_us = _simulation.now_us() + int(words[1]) * 1000
+            if _simulation.now_us() >= self._idle_at_us:
+                self._idle_at_us = None
+                _simulation.save(name, str(self._level))
+                return self._level
+        return int(words[0]) if words else self._level
 
     def __call__(self, _x=None):
         return self.value(_x)
