@@ -36,6 +36,7 @@ from pathlib import Path
 from ansim import messages
 from tests.support import brokers
 from tests.support.delivery import DEVICE, KEY, TinyServer
+from tests.support.ports import free_port
 from tools.lib.errors import ToolError, run
 from tools.simulate import scene_path, settings_for
 from tools.virtual_sensor.sensor import IN_FILES, IN_IMAGE, IN_ROM, VirtualSensor
@@ -78,7 +79,7 @@ def measure(
         folder = Path(scratch)
         scene = packed(scene, stations, folder / "packed.json") if stations else scene
         ca = authority(folder) if tls else None
-        broker = brokers.mosquitto(folder, brokers.free_port(22900, 22990), tls="broker" if tls else "").start()
+        broker = brokers.mosquitto(folder, free_port(), tls="broker" if tls else "").start()
         server = TinyServer(broker.port, ca=ca).start()
         said, pieces = [], []
         host = {"broker": "localhost", "ca": ca.read_text()} if ca else {}

@@ -27,7 +27,8 @@ from server import envelope_signer
 from server.ingest.main import Ingest, tune_garbage_collector
 from tests.conftest import ROOT
 from tests.support.paho_sensor import sweep_body
-from tests.support.server_kit import Server, is_open, wait_for
+from tests.support.server_kit import Server, is_open
+from tests.support.waiting import wait_for
 
 SENSORS = 50
 WINDOW = 2000

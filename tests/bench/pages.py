@@ -30,7 +30,9 @@ from server import create_app
 from server.config import Settings
 from server.models import Finding, Inspection, Organisation, Restroom, User
 from tests.conftest import ROOT
-from tests.support.server_kit import free_port, is_open, wait_for
+from tests.support.ports import free_port
+from tests.support.server_kit import is_open
+from tests.support.waiting import wait_for
 
 USERS = 8
 WARM_UP = 3  # requests of each client that are not counted

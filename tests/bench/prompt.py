@@ -24,6 +24,7 @@ from tests.bench.detect import ESP32_OVER_X86_BYTECODE
 from tests.bench.heap import authority
 from tests.support import brokers
 from tests.support.delivery import DEVICE, KEY, TinyServer
+from tests.support.ports import free_port
 from tests.support.simulated_board import SMALL_SCENE
 from tools.lib.errors import run
 from tools.simulate import settings_for
@@ -51,7 +52,7 @@ def measure() -> dict:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         ca = authority(folder)
-        broker = brokers.mosquitto(folder, brokers.free_port(22800, 22890), tls="broker").start()
+        broker = brokers.mosquitto(folder, free_port(), tls="broker").start()
         server = Stamping(broker.port, ca=ca).start()
         settings = settings_for(DEVICE, KEY, port=broker.port, uplink="ethernet", broker="localhost", ca=ca.read_text())
         sensor = VirtualSensor(

@@ -9,7 +9,8 @@ from werkzeug.serving import make_server
 
 from server import create_app, demo
 from server.services.people import accounts
-from tests.support.server_kit import Server, free_port
+from tests.support.ports import free_port
+from tests.support.server_kit import Server
 
 PASSWORD = "correct horse battery"
 # Nothing that asks the internet; no sandbox, because tests may run as root.

@@ -10,7 +10,7 @@ from ansim import messages, topics
 from server.models import Report
 from tests.browser.conftest import DESK, PHONE, sign_in
 from tests.support.paho_sensor import PahoSensor, finding_body
-from tests.support.server_kit import wait_for
+from tests.support.waiting import wait_for
 from tools.simulate import settings_for, start_sensor
 
 pytestmark = pytest.mark.chromium

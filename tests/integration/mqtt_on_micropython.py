@@ -39,7 +39,8 @@ async def flood(client, given):
     for index in range(given["messages"]):
         await client.publish("t/flood", b"%6d" % index + b"x" * given["size"], qos=1, wait=False)
     await client.wait_acknowledged()
-    await asyncio.sleep(0.2)
+    while not client.pending or int(client._messages[-1][1][:6]) < given["messages"] - 1:
+        await asyncio.sleep_ms(20)
     waiting = []
     while client.pending:  # no comprehension: MicroPython has no await in one
         waiting.append(int((await client.receive())[1][:6]))

@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.support.board_kit import mpremote, says_at_power_on
-from tests.support.server_kit import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 from tools.hardware.emulated_board import Board
 
 CAUSE = "import machine; print(machine.reset_cause())"
@@ -125,12 +125,12 @@ def test_the_command_makes_a_port_with_a_name_that_stays(tmp_path):
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as running:
         try:
-            assert running.stdout.readline().strip() == str(link)
+            assert running.stdout and running.stdout.readline().strip() == str(link)
             done = subprocess.run(
                 [sys.executable, "-m", "mpremote", "connect", str(link), "exec", "print('named')"],
                 capture_output=True,
                 text=True,
-                timeout=30,
+                timeout=30 * PATIENCE,
             )
         finally:
             running.terminate()

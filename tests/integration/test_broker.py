@@ -9,6 +9,7 @@ import time
 
 import paho.mqtt.client as mqtt
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 from structlog.testing import capture_logs
 
 from ansim import envelope, topics
@@ -16,7 +17,8 @@ from server.broker import main as broker_main
 from server.services.intake import counters
 from server.services.sensors import enrolment as fleet
 from tests.support.certificates import make
-from tests.support.server_kit import Server, is_open, wait_for
+from tests.support.server_kit import Server, is_open
+from tests.support.waiting import wait_for
 
 
 class Client:
@@ -27,7 +29,7 @@ class Client:
         self.granted = None
         self.received = []
         self.ended = False
-        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=clean)
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=clean)
         self._client.username_pw_set(user or client_id, password)
         if will:
             self._client.will_set(*will, qos=1, retain=True)

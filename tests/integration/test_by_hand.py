@@ -4,14 +4,13 @@ import gzip
 import itertools
 import json
 import socket
-import time
 
 import pytest
 
 from ansim import messages
 from tests.integration.test_sensor import LONG, broker, reports, sensor, server  # noqa: F401
-from tests.support.delivery import eventually
 from tests.support.simulated_board import CAMERA, SILENCE, SMALL_SCENE, Board
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.mosquitto
 
@@ -22,18 +21,25 @@ UDP_AND_RADIO_BYTES = 28 + 54  # IP and UDP; 802.11 header, CCMP, LLC, FCS
 SIGNAL_S = 12
 
 
+DOWN, UP = "0", "1"
+
+
 def press(virtual_sensor, seconds=0.2):
-    """Hold the button of a virtual sensor for some seconds of scene time."""
+    """Hold the button of a virtual sensor for some seconds, then leave it alone for a moment; see set_button()."""
+    set_button(virtual_sensor, DOWN, seconds)
+    set_button(virtual_sensor, UP, 0.3)
+
+
+def set_button(virtual_sensor, level, seconds):
+    """Return after some seconds of the sensor's own time, which a busy machine slows down; the button is up then."""
     pin = virtual_sensor.world / "pin0"
-    pin.write_text("0")
-    time.sleep(seconds / SPEED)
-    pin.write_text("1")
-    time.sleep(0.3 / SPEED)
+    pin.write_text(f"{level} {seconds * 1000:.0f}")
+    wait_for(lambda: pin.read_text() == UP)
 
 
 def wait_until_listening(virtual_sensor):
     rtc = virtual_sensor.world / "rtc"
-    eventually(lambda: rtc.exists() and rtc.read_bytes()[3:4] == b"\x02")
+    wait_for(lambda: rtc.exists() and rtc.read_bytes()[3:4] == b"\x02")
 
 
 @pytest.fixture(scope="module")
@@ -104,10 +110,10 @@ def test_the_test_signal_has_the_shape_of_a_small_camera(recorded_signal):
 
 def test_a_self_test_finds_the_emitter_within_30_s_and_reports_no_finding(sensor, server, recorded_signal):  # noqa: F811
     sensor(scene_with(recorded_signal), speed=8)
-    eventually(lambda: len(server.order) >= 2)
+    wait_for(lambda: len(server.order) >= 2)
 
     command_id = server.command(messages.RUN_SELFTEST, {"emitter": EMITTER}, LONG)
-    test = eventually(lambda: reports(server, messages.SELFTEST), 40)[0]["body"]
+    test = wait_for(lambda: reports(server, messages.SELFTEST), 40)[0]["body"]
     checks = {name: (passed, value) for name, passed, value in test["checks"]}
 
     assert server.ack_of(command_id)["ok"]
@@ -116,7 +122,7 @@ def test_a_self_test_finds_the_emitter_within_30_s_and_reports_no_finding(sensor
     assert checks["channel_6"][1] >= 3
     assert checks["channel_3"] == (True, 0)
     assert {"flash", "heap", "clock", "access_points", "beacons_heard", "ble"} <= set(checks)
-    ended_ms = eventually(lambda: reports(server, messages.SELFTEST))[0]["tick_ms"]
+    ended_ms = wait_for(lambda: reports(server, messages.SELFTEST))[0]["tick_ms"]
     assert not [
         report
         for report in reports(server, messages.FINDING)
@@ -127,10 +133,10 @@ def test_a_self_test_finds_the_emitter_within_30_s_and_reports_no_finding(sensor
 def test_a_deaf_sniffer_fails_and_the_check_names_the_channel(sensor, server):  # noqa: F811
     silent = [{**access_point, "beacons": False} for access_point in QUIET_ROOM["access_points"]]
     sensor({**QUIET_ROOM, "access_points": silent, "ble": []}, speed=8)
-    eventually(lambda: len(server.order) >= 2)
+    wait_for(lambda: len(server.order) >= 2)
 
     server.command(messages.RUN_SELFTEST, {"emitter": EMITTER}, LONG)
-    test = eventually(lambda: reports(server, messages.SELFTEST), 40)[0]["body"]
+    test = wait_for(lambda: reports(server, messages.SELFTEST), 40)[0]["body"]
     failed = {name for name, passed, _ in test["checks"] if not passed}
 
     assert not test["passed"]
@@ -141,7 +147,7 @@ def test_a_deaf_sniffer_fails_and_the_check_names_the_channel(sensor, server):  
 def test_a_sensor_tests_itself_at_boot_if_the_settings_say_so(sensor, server):  # noqa: F811
     sensor(QUIET_ROOM, speed=8, selftest_at_start=True)
 
-    test = eventually(lambda: reports(server, messages.SELFTEST), 30)[0]["body"]
+    test = wait_for(lambda: reports(server, messages.SELFTEST), 30)[0]["body"]
 
     assert [name for name, passed, _ in test["checks"] if not passed] == ["clock"], "the time is not known yet"
 
@@ -152,12 +158,12 @@ def test_a_press_starts_a_sweep_without_a_network_and_another_ends_it(sensor, se
     wait_until_listening(offline)
 
     press(offline)
-    time.sleep(1)
+    set_button(offline, UP, 4)
     press(offline)
     (offline.world / "no_wifi").unlink()
 
-    sessions = eventually(lambda: len(reports(server, messages.SESSION)) == 2 and reports(server, messages.SESSION), 60)
-    started, stopped = sessions
+    wait_for(lambda: len(reports(server, messages.SESSION)) == 2, 60)
+    started, stopped = reports(server, messages.SESSION)
     assert (started["body"], started["inspection"]) == ({"what": "started", "by": "button"}, "u1-1")
     assert (stopped["body"], stopped["inspection"]) == ({"what": "stopped", "by": "button"}, "u1-1")
     sweeps = [report for report in reports(server, messages.SWEEP) if report["inspection"] == "u1-1"]
@@ -166,11 +172,12 @@ def test_a_press_starts_a_sweep_without_a_network_and_another_ends_it(sensor, se
 
 def test_a_long_press_follows_a_finding_and_a_wifi_sensor_uploads_readings_meanwhile(sensor, server):  # noqa: F811
     button_sensor = sensor(SMALL_SCENE, speed=SPEED, upload_every_s=600)
-    eventually(lambda: reports(server, messages.FINDING), 40)
+    wait_for(lambda: reports(server, messages.FINDING), 40)
     wait_until_listening(button_sensor)
 
     press(button_sensor, 2)
-    lives = eventually(lambda: len(server.lives) >= 3 and server.lives, 40)
+    wait_for(lambda: len(server.lives) >= 3, 40)
+    lives = list(server.lives)
 
     assert {live["subject"] for live in lives} == {CAMERA}
     assert all(abs(live["smoothed_dbm"] + 50) <= 6 for live in lives[1:])
@@ -180,25 +187,25 @@ def test_a_long_press_follows_a_finding_and_a_wifi_sensor_uploads_readings_meanw
 
 def test_holding_the_button_for_five_seconds_starts_a_self_test(sensor, server):  # noqa: F811
     button_sensor = sensor(QUIET_ROOM, speed=SPEED)
-    eventually(lambda: len(server.order) >= 2)
+    wait_for(lambda: len(server.order) >= 2)
     wait_until_listening(button_sensor)
 
     press(button_sensor, 7)
 
-    assert eventually(lambda: reports(server, messages.SELFTEST), 40)[0]["body"]["passed"]
+    assert wait_for(lambda: reports(server, messages.SELFTEST), 40)[0]["body"]["passed"]
 
 
 def test_holding_it_for_ten_seconds_sends_the_test_signal_and_a_press_ends_it(sensor, server):  # noqa: F811
     button_sensor = sensor(QUIET_ROOM, speed=SPEED)
-    eventually(lambda: len(server.order) >= 2)
+    wait_for(lambda: len(server.order) >= 2)
     wait_until_listening(button_sensor)
 
-    press(button_sensor, 16)  # between 10 and 20 s, however slowly the machine runs
-    eventually(lambda: any(line.startswith("test signal from") for line in button_sensor.said), 20)
+    press(button_sensor, 16)  # between 10 and 20 s
+    wait_for(lambda: any(line.startswith("test signal from") for line in button_sensor.said), 20)
     before = len(server.order)
     press(button_sensor)
 
-    eventually(lambda: len(server.order) > before, 40)
+    wait_for(lambda: len(server.order) > before, 40)
     assert button_sensor.starts == 1, "\n".join(button_sensor.said)
 
 
@@ -208,8 +215,8 @@ def test_the_display_shows_what_the_sensor_does(sensor, server, tmp_path):  # no
     (world / "oled").touch()
     sensor(SMALL_SCENE, speed=SPEED, fitted=["led", "button", "oled", "battery"])
 
-    eventually(lambda: server.infos)
-    eventually(lambda: (world / "screen").exists() and any((world / "screen").read_bytes()))
+    wait_for(lambda: server.infos)
+    wait_for(lambda: (world / "screen").exists() and any((world / "screen").read_bytes()))
 
     assert server.infos[0]["fitted"] == ["led", "button", "oled", "battery"]
     assert 65 <= server.infos[0]["battery_percent"] <= 75
@@ -222,11 +229,11 @@ def test_an_analogue_sender_is_found_by_the_nrf24_where_no_wifi_explains_it(sens
     (world / "nrf24.json").write_text(json.dumps(wiring))
     sensor(SILENCE, "ethernet", speed=8, fitted=["nrf24"], channels=[8, 9])
 
-    finding = eventually(lambda: reports(server, messages.FINDING), 90)[0]["body"]
+    finding = wait_for(lambda: reports(server, messages.FINDING), 90)[0]["body"]
 
     assert (finding["detector"], finding["subject"]) == ("analogue_video", "02:00:00:00:24:50")
     assert "nrf24" in server.infos[0]["capabilities"]
-    assert eventually(
+    assert wait_for(
         lambda: [report for report in reports(server, messages.SWEEP) if report["body"]["spectrum_sweeps"]], 60
     )
 
@@ -234,7 +241,7 @@ def test_an_analogue_sender_is_found_by_the_nrf24_where_no_wifi_explains_it(sens
 def test_an_nrf24_that_does_not_answer_is_printed_and_left_out(sensor, server):  # noqa: F811
     button_sensor = sensor(SILENCE, "ethernet", fitted=["led", "nrf24"])
 
-    eventually(lambda: server.infos)
+    wait_for(lambda: server.infos)
 
     assert server.infos[0]["fitted"] == ["led"]
     assert "nrf24" not in server.infos[0]["capabilities"]

@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from server.models import Finding, Sweep
 from server.services.findings import judging
-from tests.support.delivery import eventually
 from tests.support.server_kit import Server
+from tests.support.waiting import wait_for
 from tests.unit.server.people.test_privacy import ANY_ADDRESS, everything
 from tools.simulate import SCENES, settings_for
 from tools.traffic import scene
@@ -60,14 +60,13 @@ def columns_with(session, addresses):
     return {name for name, value in everything(session) if any(one in value for one in wanted)}
 
 
-@pytest.mark.timeout(180)
 def test_a_crowd_passes_and_none_of_its_addresses_stays(server, air, listening):
     def heard():
         with server.sessions() as session:
             sweeps = list(session.scalars(select(Sweep.sensor_id)))
             return all(sweeps.count(number) >= SWEEPS for number in (1, 2, 3)) and session.scalar(select(Finding.id))
 
-    eventually(heard, 120)
+    wait_for(heard, 120)
     for one in listening:
         one.stop()
     server.end()

@@ -18,7 +18,8 @@ from server.services.places import restrooms
 from server.services.sensors import commands
 from server.services.sensors import enrolment as fleet
 from tests.support.paho_sensor import finding_body
-from tests.support.server_kit import Inside, ingest_inside, is_open, wait_for
+from tests.support.server_kit import Inside, ingest_inside, is_open
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.mosquitto
 
@@ -177,7 +178,7 @@ def test_a_revoked_sensor_is_heard_no_more(running, hall):
         hall.append()
         return running.tally(counters.REVOKED, "hall")
 
-    wait_for(is_refused, every=0.1)  # ingest asks for revocations every two seconds
+    wait_for(is_refused, every_s=0.1)  # ingest asks for revocations every two seconds
     stored = running.count()
     hall.append()
     wait_for(lambda: running.tally(counters.REVOKED, "hall") >= 2)

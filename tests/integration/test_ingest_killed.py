@@ -6,7 +6,7 @@ import pytest
 
 from server.services.intake import counters
 from tests.support.delivery import SensorProcess, compiled, settings
-from tests.support.server_kit import wait_for
+from tests.support.waiting import wait_for
 
 SENSORS = 5
 REPORTS = 1000
@@ -65,7 +65,7 @@ def test_the_real_firmwares_reports_survive_it_too(server, tmp_path, micropython
         server.broker.kill()
         assert server.count() < SENSORS * REPORTS
         server.broker.start()
-        wait_for(lambda: not sum(sensor("overdue")["reports"] for sensor in made.values()), 120, every=0.5)
+        wait_for(lambda: not sum(sensor("overdue")["reports"] for sensor in made.values()), 120, every_s=0.5)
 
         stored = server.reports_by_sensor()
         for name, sensor in made.items():

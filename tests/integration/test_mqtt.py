@@ -7,15 +7,16 @@ import socket
 import struct
 import subprocess
 import threading
-import time
 
 import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.conftest import ROOT
 from tests.support import brokers
+from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE, wait_for
 
-PORTS = (21400, 21700)
 SCRIPT = str(ROOT / "tests/integration/mqtt_on_micropython.py")
 CONNACK = b"\x20\x02\x00\x00"
 
@@ -42,7 +43,7 @@ def client(micropython, tmp_path):
             return processes[-1]
 
         def end(self, process):
-            output = process.communicate(timeout=30)[0]
+            output = process.communicate(timeout=30 * PATIENCE)[0]
             assert output.strip() and output.strip().splitlines()[-1].startswith("{"), output
             return json.loads(output.strip().splitlines()[-1])
 
@@ -71,7 +72,7 @@ def start():
 @pytest.fixture(params=[pytest.param("mosquitto", marks=pytest.mark.mosquitto), "amqtt"])
 def port(request, start, tmp_path):
     """The port of a running broker that lets everybody in."""
-    return start(getattr(brokers, request.param)(tmp_path, brokers.free_port(*PORTS))).port
+    return start(getattr(brokers, request.param)(tmp_path, free_port())).port
 
 
 class FakeBroker:
@@ -134,13 +135,14 @@ def test_waiting_messages_are_bounded(client, port):
 
 
 def test_the_will_is_published_when_the_client_is_killed_and_not_when_it_leaves(client, port):
-    came = []
-    watcher = paho.Client(paho.CallbackAPIVersion.VERSION2, "watcher")
+    came, subscribed = [], threading.Event()
+    watcher = paho.Client(CallbackAPIVersion.VERSION2, "watcher")
+    watcher.on_subscribe = lambda *_: subscribed.set()
     watcher.on_message = lambda _client, _data, message: came.append((message.topic, message.payload))
     watcher.connect("127.0.0.1", port)
     watcher.subscribe("t/will", 1)
     watcher.loop_start()
-    time.sleep(0.2)
+    wait_for(subscribed.is_set)
 
     client("echo", port, sizes=[1], will=True)
     process = client.begin("vanish", port, will=True)
@@ -148,16 +150,14 @@ def test_the_will_is_published_when_the_client_is_killed_and_not_when_it_leaves(
     assert came == []
     process.kill()
 
-    end = time.monotonic() + 5
-    while not came and time.monotonic() < end:
-        time.sleep(0.02)
+    wait_for(lambda: came, 5)
     watcher.loop_stop()
     assert ("t/will", b"gone") in came
 
 
 @pytest.mark.mosquitto
 def test_a_wrong_password_is_refused_in_one_line(client, start, tmp_path):
-    broker = start(brokers.mosquitto(tmp_path, brokers.free_port(*PORTS), users={"u": "right"}))
+    broker = start(brokers.mosquitto(tmp_path, free_port(), users={"u": "right"}))
 
     assert "answer" in client("retained", broker.port, password="right")
     told = client("retained", broker.port, password="wrong")
@@ -178,7 +178,7 @@ def tls(tmp_path):
 
 @pytest.mark.mosquitto
 def test_a_broker_of_the_pinned_authority_is_trusted(client, start, tmp_path, tls):
-    broker = start(brokers.mosquitto(tmp_path, brokers.free_port(*PORTS), tls="broker"))
+    broker = start(brokers.mosquitto(tmp_path, free_port(), tls="broker"))
 
     told = client("echo", broker.port, host="localhost", ca=tls("ca.pem"), sizes=[10, 5000, 19000, 20])
     both = client("retained", broker.port, host="localhost", ca=tls("other-ca.pem") + tls("ca.pem"))
@@ -192,7 +192,7 @@ def test_a_broker_of_the_pinned_authority_is_trusted(client, start, tmp_path, tl
     ("certificate", "ca"), [("broker", "other-ca.pem"), ("elsewhere", "ca.pem")], ids=["authority", "name"]
 )
 def test_a_broker_that_is_not_ours_is_not_talked_to(client, start, tmp_path, tls, certificate, ca):
-    broker = start(brokers.mosquitto(tmp_path, brokers.free_port(*PORTS), tls=certificate))
+    broker = start(brokers.mosquitto(tmp_path, free_port(), tls=certificate))
 
     told = client("retained", broker.port, host="localhost", ca=tls(ca))
 
@@ -202,7 +202,7 @@ def test_a_broker_that_is_not_ours_is_not_talked_to(client, start, tmp_path, tls
 
 @pytest.mark.mosquitto
 def test_the_device_shows_its_own_certificate_where_the_broker_wants_one(client, start, tmp_path, tls):
-    broker = start(brokers.mosquitto(tmp_path, brokers.free_port(*PORTS), tls="broker", client_ca="ca"))
+    broker = start(brokers.mosquitto(tmp_path, free_port(), tls="broker", client_ca="ca"))
     given = {"host": "localhost", "ca": tls("ca.pem")}
 
     without = client("retained", broker.port, **given)
@@ -236,7 +236,7 @@ def test_a_broker_that_does_not_speak_tls_or_does_not_answer_is_given_up(client,
     ids=["publish", "ping", "full"],
 )
 def test_a_broker_that_freezes_is_noticed(client, start, tmp_path, given, problem, most_ms):
-    broker = start(brokers.mosquitto(tmp_path, brokers.free_port(*PORTS)))
+    broker = start(brokers.mosquitto(tmp_path, free_port()))
     process = client.begin("wait_for_the_end", broker.port, **given)
     assert "connected" in process.stdout.readline()
     broker._process.send_signal(signal.SIGSTOP)
@@ -244,19 +244,19 @@ def test_a_broker_that_freezes_is_noticed(client, start, tmp_path, given, proble
     told = client.end(process)
 
     assert told["answer"]["problem"] == problem
-    assert told["answer"]["ms"] < most_ms
+    assert told["answer"]["ms"] < most_ms * PATIENCE
 
 
 def test_a_broker_that_goes_away_is_noticed_at_once(client):
     told = client("wait_for_the_end", FakeBroker(close=True).port)
 
     assert told["answer"]["problem"] in ("the broker closed the connection", "connection lost: ECONNRESET")
-    assert told["answer"]["ms"] < 1000
+    assert told["answer"]["ms"] < 1000 * PATIENCE
 
 
 def test_a_ping_keeps_a_silent_connection(client):
     broker = FakeBroker()
-    process = client.begin("vanish", broker.port, keepalive_s=1, answer_s=0.5, seconds=1.8)
+    process = client.begin("vanish", broker.port, keepalive_s=1, answer_s=30, seconds=1.8)
 
     client.end(process)
 

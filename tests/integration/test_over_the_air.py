@@ -11,7 +11,8 @@ import pytest
 from server.services.sensors import enrolment, rollout
 from tests.conftest import ROOT
 from tests.support.board_kit import tool
-from tests.support.server_kit import Server, wait_for
+from tests.support.server_kit import Server
+from tests.support.waiting import wait_for
 from tools import release as releasing
 from tools.hardware.emulated_board import Board
 

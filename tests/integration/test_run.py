@@ -11,7 +11,9 @@ import sys
 import pytest
 
 from tests.conftest import ROOT
-from tests.support.server_kit import free_port, is_open, wait_for
+from tests.support.ports import free_port
+from tests.support.server_kit import is_open
+from tests.support.waiting import PATIENCE, wait_for
 
 # The tests' own environment stands for the one that it would make.
 PROGRAM = "from tools import run; from tools.lib import bootstrap; bootstrap.enter = lambda _name: None; run.main()"
@@ -43,7 +45,7 @@ class Run:
 
     def interrupt(self):
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(60)
+        return self.process.wait(60 * PATIENCE)
 
     def password(self):
         return re.search(r"one-time password: (\S+)", self.output)[1]

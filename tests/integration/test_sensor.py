@@ -6,8 +6,10 @@ import pytest
 
 from ansim import messages
 from tests.support import brokers
-from tests.support.delivery import DEVICE, KEY, TinyServer, eventually
+from tests.support.delivery import DEVICE, KEY, TinyServer
+from tests.support.ports import free_port
 from tests.support.simulated_board import CAMERA, ROUTER, SILENCE, SMALL_SCENE
+from tests.support.waiting import wait_for
 from tools.simulate import settings_for
 from tools.traffic.scene import Scene
 from tools.virtual_sensor.sensor import VirtualSensor
@@ -24,7 +26,7 @@ LONG = 1_000_000  # commands live by the sensor's clock, which runs fast here
 
 @pytest.fixture
 def broker(tmp_path):
-    made = brokers.mosquitto(tmp_path, brokers.free_port(22100, 22900)).start()
+    made = brokers.mosquitto(tmp_path, free_port()).start()
     yield made
     made.kill()
 
@@ -64,7 +66,7 @@ def reports(server, kind):
 def test_the_first_report_says_why_it_started_and_the_second_dates_it(sensor, server):
     sensor()
 
-    eventually(lambda: len(server.order) >= 2)
+    wait_for(lambda: len(server.order) >= 2)
 
     first, second = (server.reports[place] for place in server.order[:2])
     assert (first["kind"], first["seq"], first["body"]["cause"]) == (messages.RESET, 1, "power_on")
@@ -75,7 +77,7 @@ def test_the_first_report_says_why_it_started_and_the_second_dates_it(sensor, se
 def test_a_camera_is_reported_within_30_s_of_its_start_by_a_sensor_that_hops(sensor, server):
     sensor(CAMERA_LATER)
 
-    finding = eventually(lambda: reports(server, messages.FINDING), 20)[0]
+    finding = wait_for(lambda: reports(server, messages.FINDING), 20)[0]
 
     assert finding["body"]["event"] == "raised"
     assert (finding["body"]["detector"], finding["body"]["subject"]) == ("camera_stream", CAMERA)
@@ -88,7 +90,8 @@ def test_ordinary_traffic_is_covered_and_not_raised(sensor, server):
     web = {"pattern": {"kind": "web"}, "channel": 1, "rssi_dbm": -60}
     sensor({**SMALL_SCENE, "emitters": [call, web]}, "ethernet", speed=40)
 
-    sweeps = eventually(lambda: len(reports(server, messages.SWEEP)) >= 2 and reports(server, messages.SWEEP), 30)
+    wait_for(lambda: len(reports(server, messages.SWEEP)) >= 2, 30)
+    sweeps = reports(server, messages.SWEEP)
 
     for sweep in (one["body"] for one in sweeps):
         listened_ms = sum(row[1] for row in sweep["channels"])
@@ -102,12 +105,12 @@ def test_ordinary_traffic_is_covered_and_not_raised(sensor, server):
 
 def test_an_inspection_marks_its_reports_and_hears_the_camera_anew(sensor, server):
     sensor(SMALL_SCENE, "ethernet")
-    before = eventually(lambda: reports(server, messages.FINDING), 20)[0]
+    before = wait_for(lambda: reports(server, messages.FINDING), 20)[0]
 
     server.command(messages.INSPECTION_START, {"inspection": "K7Q2", "known": []}, LONG)
-    within = eventually(lambda: [one for one in reports(server, messages.FINDING) if one["inspection"]], 20)[0]
+    within = wait_for(lambda: [one for one in reports(server, messages.FINDING) if one["inspection"]], 20)[0]
     server.command(messages.INSPECTION_STOP, {"inspection": "K7Q2"}, LONG)
-    started, stopped = eventually(
+    started, stopped = wait_for(
         lambda: len(reports(server, messages.SESSION)) == 2 and reports(server, messages.SESSION)
     )
 
@@ -121,10 +124,10 @@ def test_an_inspection_marks_its_reports_and_hears_the_camera_anew(sensor, serve
 
 def test_a_known_emitter_is_not_reported_in_its_inspection(sensor, server):
     sensor(SMALL_SCENE, "ethernet", always_listen=False)
-    eventually(lambda: server.infos)
+    wait_for(lambda: server.infos)
 
     server.command(messages.INSPECTION_START, {"inspection": "K7Q2", "known": [CAMERA]}, LONG)
-    eventually(lambda: len(reports(server, messages.SWEEP)) >= 3, 30)
+    wait_for(lambda: len(reports(server, messages.SWEEP)) >= 3, 30)
 
     assert not reports(server, messages.FINDING)
 
@@ -132,7 +135,7 @@ def test_a_known_emitter_is_not_reported_in_its_inspection(sensor, server):
 def test_a_sensor_that_waits_for_an_inspection_does_not_listen(sensor, server):
     sensor(SMALL_SCENE, always_listen=False, upload_every_s=10)
 
-    eventually(lambda: len([one for one in server.states if one["state"] == messages.READY]) >= 4, 20)
+    wait_for(lambda: len([one for one in server.states if one["state"] == messages.READY]) >= 4, 20)
 
     assert not reports(server, messages.SWEEP)
     assert not reports(server, messages.FINDING)
@@ -140,22 +143,22 @@ def test_a_sensor_that_waits_for_an_inspection_does_not_listen(sensor, server):
 
 def test_an_inspection_goes_on_after_a_power_cut(sensor, server):
     cut = sensor(SILENCE, "ethernet")
-    eventually(lambda: server.infos)
+    wait_for(lambda: server.infos)
     server.command(messages.INSPECTION_START, {"inspection": "K7Q2", "known": []}, LONG)
-    eventually(lambda: reports(server, messages.SESSION))
+    wait_for(lambda: reports(server, messages.SESSION))
 
     cut.power_cut()
 
-    again = eventually(lambda: [one for one in reports(server, messages.RESET) if one["boot"] == 2])[0]
+    again = wait_for(lambda: [one for one in reports(server, messages.RESET) if one["boot"] == 2])[0]
     assert (again["inspection"], again["body"]["cause"]) == ("K7Q2", "power_on")
 
 
 def test_following_a_transmitter_tells_its_level(sensor, server):
     sensor(SMALL_SCENE, "ethernet", speed=4)
-    eventually(lambda: server.infos)
+    wait_for(lambda: server.infos)
 
     server.command(messages.LOCATE, {"subject": CAMERA, "channel": 6, "seconds": 20}, LONG)
-    heard = eventually(lambda: [one for one in server.lives if one["rssi_dbm"] > -100], 20)
+    heard = wait_for(lambda: [one for one in server.lives if one["rssi_dbm"] > -100], 20)
 
     assert heard[0]["subject"] == CAMERA
     assert all(abs(one["smoothed_dbm"] + 50) <= 6 for one in heard)
@@ -163,10 +166,10 @@ def test_following_a_transmitter_tells_its_level(sensor, server):
 
 def test_a_restart_is_obeyed_answered_and_no_crash(sensor, server):
     sensor(SILENCE, "ethernet")
-    eventually(lambda: server.infos)
+    wait_for(lambda: server.infos)
 
     command_id = server.command(messages.RESTART, {}, LONG)
-    again = eventually(lambda: [one for one in reports(server, messages.RESET) if one["boot"] == 2])[0]
+    again = wait_for(lambda: [one for one in reports(server, messages.RESET) if one["boot"] == 2])[0]
 
     assert server.ack_of(command_id)["ok"]
     assert (again["body"]["cause"], again["body"]["crashes"]) == ("restart", 0)
@@ -175,14 +178,14 @@ def test_a_restart_is_obeyed_answered_and_no_crash(sensor, server):
 
 def test_commands_that_make_no_sense_are_refused_with_a_reason(sensor, server):
     sensor(SILENCE, "ethernet")
-    eventually(lambda: server.infos)
+    wait_for(lambda: server.infos)
 
     asked = [
         server.command(messages.WIPE, {"device": "another"}, LONG),
         server.command(messages.DWELL, {"channel": 77, "seconds": 1}, LONG),
         server.command(messages.INSPECTION_STOP, {"inspection": "other"}, LONG),
     ]
-    answers = eventually(lambda: all(map(server.ack_of, asked)) and [server.ack_of(one) for one in asked])
+    answers = wait_for(lambda: all(map(server.ack_of, asked)) and [server.ack_of(one) for one in asked])
 
     assert [one["ok"] for one in answers] == [False, False, True]
     assert "channel" in answers[1]["error"]
@@ -196,7 +199,7 @@ def test_without_the_native_module_it_scans_and_says_so(sensor, server, tmp_path
     )
     sensor(SMALL_SCENE, environ={"SIM_MAIN": "/.world/stock.py"})
 
-    sweep = eventually(lambda: reports(server, messages.SWEEP), 20)[0]["body"]
+    sweep = wait_for(lambda: reports(server, messages.SWEEP), 20)[0]["body"]
 
     assert server.infos[0]["capabilities"] == ["scan", "ble"]
     assert sweep["capabilities"] == ["scan", "ble"]
@@ -206,12 +209,12 @@ def test_without_the_native_module_it_scans_and_says_so(sensor, server, tmp_path
 def test_a_sensor_that_keeps_crashing_while_it_sniffs_narrows_what_it_listens_to(sensor, server):
     crashing = sensor(SILENCE, "ethernet")
     for number in range(1, 4):
-        eventually(lambda n=number: len(reports(server, messages.RESET)) >= n)
-        eventually(lambda: (crashing.world / "rtc").read_bytes()[3] == 2)  # it sniffs
+        wait_for(lambda n=number: len(reports(server, messages.RESET)) >= n)
+        wait_for(lambda: (crashing.world / "rtc").read_bytes()[3] == 2)  # it sniffs
         crashing.crash()
 
-    eventually(lambda: len(reports(server, messages.RESET)) >= 4)
-    eventually(lambda: server.infos[-1]["crashes"] == 3)
+    wait_for(lambda: len(reports(server, messages.RESET)) >= 4)
+    wait_for(lambda: server.infos[-1]["crashes"] == 3)
 
     assert server.infos[-1]["capabilities"] == ["scan", "sniff_management", "ble"]
     assert [one["body"]["cause"] for one in reports(server, messages.RESET)][1:] == ["crash"] * 3
@@ -222,11 +225,11 @@ def test_bad_settings_are_waited_for_without_a_reset(sensor, server, broker, tmp
     file.parent.mkdir(parents=True)
     file.write_text('{"device": "Hall 1", "colour": "red"}')
     waiting = sensor(SILENCE, provision=False)
-    eventually(lambda: any("colour is not known here" in line for line in waiting.said))
+    wait_for(lambda: any("colour is not known here" in line for line in waiting.said))
 
     file.write_text(json.dumps(settings_for(DEVICE, KEY, port=broker.port, uplink="ethernet")))
 
-    eventually(lambda: server.infos)
+    wait_for(lambda: server.infos)
     assert waiting.starts == 1
     assert not any(KEY.hex() in line for line in waiting.said)
 
@@ -243,7 +246,7 @@ def test_an_unexpected_error_is_kept_and_ends_in_a_restart(sensor, server, tmp_p
     )
     broken = sensor(SILENCE, "ethernet", environ={"SIM_MAIN": "/.world/broken.py"})
 
-    again = eventually(lambda: [one for one in reports(server, messages.RESET) if one["body"]["crashes"]], 20)[0]
+    again = wait_for(lambda: [one for one in reports(server, messages.RESET) if one["body"]["crashes"]], 20)[0]
 
     assert again["body"]["cause"] == "exception"
     assert "ValueError: a bug" in (broken.flash / "crash.txt").read_text()
@@ -252,14 +255,14 @@ def test_an_unexpected_error_is_kept_and_ends_in_a_restart(sensor, server, tmp_p
 
 def test_reports_made_offline_are_delivered_in_order_when_the_network_is_back(sensor, server):
     offline = sensor(CAMERA_LATER, speed=40)
-    eventually(lambda: len(server.order) >= 2)
+    wait_for(lambda: len(server.order) >= 2)
     (offline.world / "no_wifi").touch()
-    eventually(lambda: b'"kind":"finding"' in journal(offline).replace(b" ", b""), 20)
+    wait_for(lambda: b'"kind":"finding"' in journal(offline).replace(b" ", b""), 20)
     assert not reports(server, messages.FINDING)
 
     (offline.world / "no_wifi").unlink()
 
-    eventually(lambda: reports(server, messages.FINDING), 20)
+    wait_for(lambda: reports(server, messages.FINDING), 20)
     assert [seq for _, seq in server.order] == list(range(1, len(server.order) + 1))
 
 

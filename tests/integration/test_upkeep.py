@@ -8,8 +8,9 @@ import pytest
 from ansim import envelope, messages
 from tests.integration import test_sensor
 from tests.integration.test_sensor import LONG, SILENCE, reports
-from tests.support.delivery import DEVICE, KEY, eventually
+from tests.support.delivery import DEVICE, KEY
 from tests.support.simulated_board import CAMERA, SMALL_SCENE
+from tests.support.waiting import wait_for
 from tests.unit.firmware.maintenance import test_signature_update
 
 pytestmark = pytest.mark.mosquitto
@@ -26,24 +27,24 @@ def boots(server):
 
 def test_new_settings_are_kept_once_the_broker_was_reached_with_them(sensor, server):
     one = sensor(SILENCE, "ethernet")
-    eventually(lambda: server.infos)
+    wait_for(lambda: server.infos)
 
     command_id = server.command(messages.SETTINGS, {"changes": {"upload_every_s": 33}}, LONG)
 
-    eventually(lambda: settings(one)["upload_every_s"] == 33)
+    wait_for(lambda: settings(one)["upload_every_s"] == 33)
     assert server.ack_of(command_id)["ok"] and boots(server) == {1, 2}
     assert not (one.flash / "settings.new").exists()
 
 
 def test_settings_that_do_not_reach_the_broker_are_taken_back_within_two_minutes(sensor, server, broker):
     one = sensor(SILENCE, "ethernet", speed=40)
-    eventually(lambda: server.infos)
+    wait_for(lambda: server.infos)
 
     server.command(messages.SETTINGS, {"changes": {"port": 1}}, LONG)
 
-    eventually(lambda: len(boots(server)) >= 2, 30)  # the one on trial is told of as well, afterwards
+    wait_for(lambda: len(boots(server)) >= 2, 30)  # the one on trial is told of as well, afterwards
     assert settings(one)["port"] == broker.port
-    eventually(lambda: max(boots(server)) == 3, 30)
+    wait_for(lambda: max(boots(server)) == 3, 30)
     assert not (one.flash / "settings.new").exists()
     causes = [row["body"]["cause"] for row in reports(server, messages.RESET)]
     assert causes == ["power_on", "restart", "restart"]
@@ -51,19 +52,19 @@ def test_settings_that_do_not_reach_the_broker_are_taken_back_within_two_minutes
 
 def test_a_power_cut_during_the_trial_brings_the_old_settings_back(sensor, server, broker):
     one = sensor(SILENCE, "ethernet")
-    eventually(lambda: server.infos)
+    wait_for(lambda: server.infos)
 
     server.command(messages.SETTINGS, {"changes": {"port": 1}}, LONG)
-    eventually(lambda: (one.flash / "settings.tried").exists())
+    wait_for(lambda: (one.flash / "settings.tried").exists())
     one.power_cut()
 
-    eventually(lambda: len(boots(server)) >= 2, 30)
+    wait_for(lambda: len(boots(server)) >= 2, 30)
     assert settings(one)["port"] == broker.port
 
 
 def test_bad_settings_are_refused_whole_and_say_no_values(sensor, server):
     one = sensor(SILENCE, "ethernet")
-    eventually(lambda: server.infos)
+    wait_for(lambda: server.infos)
     before = settings(one)
 
     asked = [
@@ -77,7 +78,7 @@ def test_bad_settings_are_refused_whole_and_say_no_values(sensor, server):
         ),
         server.command(messages.WIPE, {}, LONG),
     ]
-    answers = eventually(lambda: all(map(server.ack_of, asked)) and [server.ack_of(one) for one in asked])
+    answers = wait_for(lambda: all(map(server.ack_of, asked)) and [server.ack_of(one) for one in asked])
 
     assert not [answer for answer in answers if answer["ok"] or not answer["error"]]
     assert settings(one) == before and boots(server) == {1}
@@ -85,36 +86,36 @@ def test_bad_settings_are_refused_whole_and_say_no_values(sensor, server):
 
 def test_a_newer_table_is_taken_in_parts_and_used_after_the_restart(sensor, server, tmp_path):
     one = sensor(SILENCE, "ethernet")
-    eventually(lambda: server.infos)
+    wait_for(lambda: server.infos)
 
     for args in test_signature_update.parts(test_signature_update.table(test_signature_update.NEWER, KEY), 2000):
         command_id = server.command(messages.SIGNATURES, args, LONG)
-        eventually(lambda asked=command_id: server.ack_of(asked))
+        wait_for(lambda asked=command_id: server.ack_of(asked))
         assert server.ack_of(command_id)["ok"]
 
-    eventually(lambda: boots(server) == {1, 2})
+    wait_for(lambda: boots(server) == {1, 2})
     assert [file.name for file in (one.flash / "signatures").iterdir()] == ["ssids.bin"]
 
 
 def test_a_stimulus_is_answered_with_a_report(sensor, server):
     sensor(SMALL_SCENE, "ethernet", speed=20)
-    eventually(lambda: server.infos)
+    wait_for(lambda: server.infos)
 
     slots = [[at * 4000, 4000, at % 2] for at in range(9)]
     server.command(messages.SLOTS, {"subject": CAMERA, "channel": 6, "slots": slots}, LONG)
 
-    told = eventually(lambda: reports(server, messages.STIMULUS), 30)[0]["body"]
+    told = wait_for(lambda: reports(server, messages.STIMULUS), 30)[0]["body"]
     assert (told["subject"], told["slots"]) == (CAMERA, 9)
     assert told["heard_permille"] > 900
 
 
 def test_a_wiped_sensor_keeps_its_program_and_nothing_else(sensor, server):
     one = sensor(SILENCE, "ethernet")
-    eventually(lambda: server.infos)
+    wait_for(lambda: server.infos)
 
     command_id = server.command(messages.WIPE, {"device": DEVICE}, LONG)
 
-    eventually(lambda: any("settings.json is missing" in line for line in one.said))
+    wait_for(lambda: any("settings.json is missing" in line for line in one.said))
     assert server.ack_of(command_id)["ok"]
     assert not [path.name for path in one.flash.rglob("*") if path.is_file()]
     assert not any(KEY.hex() in line for line in one.said)
@@ -135,7 +136,7 @@ def in_safe_mode(sensor, server, tmp_path):
     )
     one = sensor(SILENCE, "ethernet", speed=40, environ={"SIM_MAIN": "/.world/broken.py"})
 
-    return one, world, eventually(lambda: [info for info in server.infos if info.get("safe")], 60)[0]
+    return one, world, wait_for(lambda: [info for info in server.infos if info.get("safe")], 60)[0]
 
 
 def test_after_many_crashes_it_only_delivers_and_obeys(server, in_safe_mode):
@@ -143,7 +144,7 @@ def test_after_many_crashes_it_only_delivers_and_obeys(server, in_safe_mode):
     (world / "broken.py").write_text("import firmware.main\n")  # as an update would
     command_id = server.command(messages.RESTART, {}, LONG)
 
-    eventually(lambda: server.infos[-1]["capabilities"], 30)
+    wait_for(lambda: server.infos[-1]["capabilities"], 30)
     assert server.ack_of(command_id)["ok"] and one.is_on()
     assert safe["capabilities"] == [] and safe["crashes"] >= 5
     assert "safe" not in server.infos[-1]
@@ -164,6 +165,6 @@ def test_safe_mode_takes_an_update(server, in_safe_mode):
     )
 
     slots = one.flash / "slots.json"
-    eventually(slots.exists, 30)
+    wait_for(slots.exists, 30)
     assert (json.loads(slots.read_text())["slot"], json.loads(slots.read_text())["update"]) == ("a", digest)
     assert {path: (one.flash / "a" / path).read_bytes() for path in program} == program

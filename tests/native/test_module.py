@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import PATIENCE
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 
@@ -22,7 +24,7 @@ def run(interpreter, script, *arguments):
         capture_output=True,
         text=True,
         env={**os.environ, "MICROPYPATH": str(ROOT)},
-        timeout=120,
+        timeout=120 * PATIENCE,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done

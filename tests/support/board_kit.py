@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from tests.conftest import ROOT
+from tests.support.waiting import PATIENCE
 from tools import flash
 from tools.hardware.emulated_board import Board
 
@@ -47,7 +48,7 @@ def firmware(folder: Path, version: str, loop: bool = False, **more: bytes) -> P
 def tool(name: str, *arguments, check: bool = True) -> subprocess.CompletedProcess:
     """Run one of tools/ as a person would."""
     command = [sys.executable, str(ROOT / "tools" / f"{name}.py"), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=240)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=240 * PATIENCE)
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
 
@@ -55,7 +56,7 @@ def tool(name: str, *arguments, check: bool = True) -> subprocess.CompletedProce
 def mpremote(board: Board, *arguments) -> str:
     """Run the real mpremote; return what it says."""
     command = [sys.executable, "-m", "mpremote", "connect", board.port, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60 * PATIENCE)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -67,7 +68,7 @@ def says_at_power_on(board: Board, what: str = "Ansim ", seconds: float = 30) ->
     with serial.Serial(board.port, timeout=0.1) as line:
         board.power_cut()
         heard = b""
-        until_s = time.monotonic() + seconds
+        until_s = time.monotonic() + seconds * PATIENCE
         while time.monotonic() < until_s:
             heard += line.read(line.in_waiting or 1)
             for one in heard.decode(errors="replace").splitlines(keepends=True):

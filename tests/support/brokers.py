@@ -5,13 +5,14 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from tests.support.waiting import wait_for
 
 _AMQTT = """
 import asyncio, sys, yaml
@@ -24,19 +25,6 @@ async def main():
 
 asyncio.run(main())
 """
-
-
-def free_port(first: int, last: int) -> int:
-    """Return a port in first..last that nobody listens on."""
-    for port in range(first, last):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise AssertionError(f"no free port in {first}..{last}")
 
 
 def certificate(folder: Path, name: str, issuer=None, host: str | None = None):
@@ -73,18 +61,18 @@ class Broker:
         self.port = port
         self._command = command
         self._log = folder / f"broker-{port}.log"
-        self._process = None
+        self._process: subprocess.Popen | None = None
 
     def start(self):
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
-        for _ in range(400):
-            assert self._process.poll() is None, self.log()
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return self
-            time.sleep(0.02)
-        raise AssertionError("the broker does not listen: " + self.log())
+        wait_for(self._listens)
+        return self
+
+    def _listens(self):
+        assert self._process and self._process.poll() is None, self.log()
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def kill(self):
         """kill -9."""

@@ -5,15 +5,16 @@ import json
 import queue
 import subprocess
 import threading
-import time
 from itertools import count
 from pathlib import Path
 
 import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
 
 from ansim import envelope, messages, topics
 from ansim.decode import decode_message
 from tests.conftest import ROOT
+from tests.support.waiting import PATIENCE
 from tools.hardware import payload
 
 KEY = bytes(range(32))
@@ -37,20 +38,6 @@ def compiled(folder: Path) -> str:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
     return f"{folder}/lib:.frozen"
-
-
-PATIENCE = 3  # a busy machine is slow; nothing waits longer than it has to
-
-
-def eventually(what, seconds: float = 10):
-    """Wait until what() is true and return it; `seconds` are those of an idle machine."""
-    end = time.monotonic() + seconds * PATIENCE
-    while True:
-        found = what()
-        if found or time.monotonic() > end:
-            assert found, "did not happen in time"
-            return found
-        time.sleep(0.02)
 
 
 class SensorProcess:
@@ -78,12 +65,13 @@ class SensorProcess:
         return self.answer(seconds)
 
     def send(self, *order):
+        assert self._process.stdin
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
 
     def answer(self, seconds: float = 30):
         try:
-            answer = self._answers.get(timeout=seconds)
+            answer = self._answers.get(timeout=seconds * PATIENCE)
         except queue.Empty:
             answer = _ENDED
         assert answer is not _ENDED, "the sensor does not answer; it said: " + "".join(self.said)
@@ -98,6 +86,7 @@ class SensorProcess:
         self._process.wait()
 
     def _read(self):
+        assert self._process.stdout
         for line in self._process.stdout:
             if line.startswith("="):
                 self._answers.put(json.loads(line[1:]))
@@ -129,7 +118,7 @@ class TinyServer:
         self._accounted = {}
         self._key = key
         self._ids = count(1)
-        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, "server", clean_session=False)
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, "server", clean_session=False)
         self._client.username_pw_set("server", "server")
         self._client.on_connect = lambda client, *_: client.subscribe([(topics.everyone("+"), 1)])
         self._client.on_message = self._take

@@ -15,9 +15,11 @@ import time
 from collections import OrderedDict
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
 from ansim import envelope, messages, topics
 from server import envelope_signer
+from tests.support.waiting import PATIENCE, wait_for
 
 AGAIN_AFTER_S = 1.5  # nothing confirmed for so long: begin anew (a real sensor: 10 s)
 AGAIN_MOST_S = 12
@@ -83,7 +85,7 @@ class PahoSensor:
         self._room = 1  # reports that may be on their way; WINDOW once the server has shown itself
         self._ready = False
         self._ending = threading.Event()
-        self._client = None
+        self._connection: mqtt.Client | None = None
         self._thread = None
 
     def append(self, kind=messages.SWEEP, body=None, at_s=None, tick_ms=None) -> bytes:
@@ -100,7 +102,7 @@ class PahoSensor:
 
     def connect(self, password=None):
         """Connect and keep connected, from a thread of its own, until close()."""
-        client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=self.name, clean_session=True)
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=self.name, clean_session=True)
         client.username_pw_set(self.name, password or envelope.broker_password(self.key))
         client.will_set(*self._sealed(topics.STATE, messages.state(self.boot, messages.LOST, "")), qos=1, retain=True)
         client.max_inflight_messages_set(WINDOW)
@@ -108,7 +110,7 @@ class PahoSensor:
         client.on_disconnect = self._disconnected
         client.on_subscribe = lambda *_: setattr(self, "_ready", True)
         client.on_message = self._message
-        self._client = client
+        self._connection = client
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         return self
@@ -117,7 +119,7 @@ class PahoSensor:
         """Say good-bye and disconnect."""
         self._ending.set()
         if self._thread:
-            self._thread.join(10)
+            self._thread.join(10 * PATIENCE)
 
     def publish(self, leaf: str, message: dict, qos=1, retain=False):
         """Publish one message of this sensor, signed."""
@@ -129,11 +131,14 @@ class PahoSensor:
         return self._client.publish(topic, payload, qos)
 
     def wait_ready(self):
-        end = time.monotonic() + 10
-        while not self._ready:
-            assert time.monotonic() < end, f"{self.name} did not connect: {self.refused}"
-            time.sleep(0.01)
+        wait_for(lambda: self._ready or self.refused)
+        assert self._ready, f"{self.name} did not connect: {self.refused}"
         return self
+
+    @property
+    def _client(self) -> mqtt.Client:
+        assert self._connection, "connect() first"
+        return self._connection
 
     def _sealed(self, leaf, message):
         topic = topics.topic(self.name, leaf)

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.support.server_kit import free_port
+from tests.support.ports import free_port
 
 
 def programs() -> Path:

@@ -1,4 +1,4 @@
-"""The server's processes for tests: started, killed, looked into."""
+"""An installation for tests: its processes, its database and its counters."""
 
 import asyncio
 import os
@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -21,24 +20,8 @@ from server.ingest import main as ingest_main
 from server.models import Report, Sensor, SensorBoot, Tally
 from server.services.sensors import enrolment
 from tests.conftest import ROOT
-
-
-def free_port() -> int:
-    """A port of this machine that nobody uses at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for(what, seconds: float = 20, every: float = 0.02):
-    """Return what() as soon as it is true; fail after some seconds."""
-    end = time.monotonic() + seconds
-    while True:
-        found = what()
-        if found:
-            return found
-        assert time.monotonic() < end, f"not within {seconds} s: {getattr(what, '__name__', what)}"
-        time.sleep(every)
+from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE, wait_for
 
 
 def is_open(port: int) -> bool:
@@ -49,13 +32,13 @@ def is_open(port: int) -> bool:
 
 
 class Process:
-    """A program that runs beside the test, its output in a file."""
+    """A program that runs beside the test and writes its output to a file."""
 
     def __init__(self, arguments, log: Path, **environ):
-        self._arguments = [str(one) for one in arguments]
+        self._arguments = [str(argument) for argument in arguments]
         self._log = log
         self._environ = {**os.environ, "PYTHONPATH": str(ROOT), **environ}
-        self._running = None
+        self._running: subprocess.Popen | None = None
 
     def start(self):
         with self._log.open("ab") as log:
@@ -66,22 +49,28 @@ class Process:
 
     def kill(self):
         """kill -9, as a power cut would."""
-        self._running.kill()
-        self._running.wait(10)
+        self._process.kill()
+        self._process.wait(10 * PATIENCE)
 
     def stop(self) -> int:
-        """Ask it to stop; return its exit status."""
-        self._running.send_signal(signal.SIGTERM)
-        return self._running.wait(10)
+        """Send SIGTERM and return the exit status."""
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(10 * PATIENCE)
 
     def end(self):
-        """At the end of a test, whatever state it is in."""
+        """Kill the program if it runs."""
         if self._running and self._running.poll() is None:
             self.kill()
 
     @property
-    def status(self):
-        return self._running.poll()
+    def status(self) -> int | None:
+        """The exit status, None while the program runs."""
+        return self._process.poll()
+
+    @property
+    def _process(self) -> subprocess.Popen:
+        assert self._running, "not started"
+        return self._running
 
     @property
     def output(self) -> str:
@@ -89,7 +78,7 @@ class Process:
 
 
 class Inside:
-    """The broker or ingest in a thread of the test: for tests that need no process, a second sooner."""
+    """The broker or ingest in a thread of the test; it starts a second faster than a process."""
 
     def __init__(self, run, stop):
         self._stop = stop
@@ -106,7 +95,7 @@ class Inside:
 
     def end(self):
         self._stop()
-        self._thread.join(15)
+        self._thread.join(15 * PATIENCE)
         assert not self._thread.is_alive()
 
 
@@ -121,7 +110,7 @@ def broker_inside(settings) -> Inside:
         loop.run_until_complete(broker_main.serve(settings, started.set, stop))
 
     inside = Inside(run, lambda: loop.call_soon_threadsafe(stop.set))
-    assert started.wait(15)
+    assert started.wait(15 * PATIENCE)
     return inside
 
 

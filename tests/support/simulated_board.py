@@ -8,6 +8,7 @@ import textwrap
 from pathlib import Path
 
 from tests.conftest import ROOT
+from tests.support.waiting import PATIENCE
 from tools.traffic.scene import Scene
 from tools.virtual_sensor import air_file, code_image
 
@@ -60,7 +61,7 @@ class Board:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=seconds,
+            timeout=seconds * PATIENCE,
         )
         return [_read(line) for line in done.stdout.splitlines()]
 

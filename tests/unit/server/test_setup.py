@@ -17,6 +17,7 @@ from server.config import Settings
 from server.models import Base, Restroom, Sensor, User
 from server.services.people import accounts
 from tests.conftest import ROOT
+from tests.support.waiting import PATIENCE
 
 
 def test_head_is_the_newest_migration():
@@ -73,7 +74,7 @@ def test_several_processes_may_upgrade_at_once(tmp_path):
         subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(3)
     ]
 
-    answers = [process.communicate(timeout=60)[0].strip() for process in started]
+    answers = [process.communicate(timeout=60 * PATIENCE)[0].strip() for process in started]
 
     assert sorted(answers) == ["False", "False", "True"]
 
@@ -134,7 +135,7 @@ def test_each_command_works_and_says_what_it_did(tmp_path, arguments):
             env={"ANSIM_DATA": str(tmp_path), "PATH": "/usr/bin:/bin"},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=60 * PATIENCE,
         )
 
     if arguments != ["db-upgrade"]:

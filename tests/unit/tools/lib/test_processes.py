@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from tests.conftest import ROOT
-from tests.support.server_kit import free_port, wait_for
+from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE, wait_for
 from tools.lib import processes
 
 HOLDS = "import sys, pathlib; from tools.lib import processes; held = processes.lock_folder(pathlib.Path(sys.argv[1]))"
@@ -33,7 +34,7 @@ def test_a_folder_belongs_to_one_process_until_it_ends_in_whatever_way(tmp_path)
     with pytest.raises(processes.FolderInUse, match=f"process {other.pid}"):
         processes.lock_folder(tmp_path)
     other.kill()
-    other.communicate(timeout=10)
+    other.communicate(timeout=10 * PATIENCE)
     processes.lock_folder(tmp_path).close()
     processes.lock_folder(tmp_path).close()
 
@@ -50,7 +51,7 @@ def test_a_program_ends_when_its_parent_is_killed(tmp_path):
     child = int(parent.stdout.readline())
 
     parent.kill()
-    parent.communicate(timeout=10)
+    parent.communicate(timeout=10 * PATIENCE)
 
     wait_for(lambda: is_gone(child), 10)
 
