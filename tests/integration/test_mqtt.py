@@ -256,7 +256,7 @@ def test_a_broker_that_goes_away_is_noticed_at_once(client):
 
 def test_a_ping_keeps_a_silent_connection(client):
     broker = FakeBroker()
-    process = client.begin("vanish", broker.port, keepalive_s=1, answer_s=30, seconds=1.8)
+    process = client.begin("vanish", broker.port, keepalive_s=1, answer_s=3, seconds=4)
 
     client.end(process)
 

@@ -12,7 +12,7 @@ from tools.lib import changes
         ("server/services/people/accounts.py", "tests/unit/server/people/test_accounts.py"),
         ("server/web/people/accounts.py", "tests/unit/server/web/people/test_accounts.py"),
         ("server/templates/people/people.html", "tests/unit/server/web/people/test_accounts.py"),
-        ("tests/support/server_kit.py", "tests/unit/tools/lib/test_processes.py"),
+        ("tests/support/ports.py", "tests/unit/tools/lib/test_processes.py"),
     ],
 )
 def test_a_changed_file_has_the_tests_of_its_mirrored_folder(changed, test):
