@@ -1,14 +1,16 @@
 """
-What resembles a camera for ten seconds: one-way calls, phones that stream live, uploads.
+Look-alikes, which resemble a camera for ten seconds: one-way calls, phones that stream live, uploads.
 
-Recordings of these are few and short, so each is also played again and again, and generated
-ones (tools/traffic/patterns.py) stand beside them. What is generated says how the rules answer to a
-shape, not how often real devices have it.
+There are few and short recordings of them, so each is also looped, and generated ones are added
+(tools/traffic/patterns.py). A generated look-alike shows how the rules respond to a shape, not how often
+real devices have it.
 """
 
 import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from tools.evaluation import dataset, run
 from tools.evaluation.dataset import Case
@@ -19,9 +21,9 @@ EARLY_S, LATE_S = 10, 60
 ONE_WAY_SHARE = 0.75  # of the bytes sent by the device
 GENERATED_LABEL = "generated"
 
-# name -> patterns, each played with several seeds and sizes. "turned": what the device sends is sent to it
-# instead; "role": it is the access point.
-GENERATED = {
+# group -> patterns, each played with SEEDS_EACH seeds. "reversed": with uplink and downlink exchanged; "role": the
+# device is the access point.
+GENERATED: dict[str, list[dict[str, Any]]] = {
     "two-way call": [{"kind": "call", "up_kbps": rate, "down_kbps": rate} for rate in (300, 900, 2000)],
     "conference": [{"kind": "call", "up_kbps": up, "down_kbps": down} for up, down in ((800, 2500), (1500, 800))],
     "one-way call": [{"kind": "call_one_way", "kbps": rate} for rate in (200, 500, 1000, 2000)],
@@ -39,7 +41,7 @@ GENERATED = {
     "laptop's backup to a network drive": [{"kind": "drive_backup", "kbps": rate} for rate in (2000, 10000, 30000)],
     "phone's screen on a television": [{"kind": "screen_mirror", "kbps": rate} for rate in (2000, 6000)],
     "slides shown from a laptop": [{"kind": "screen_share", "kbps": rate} for rate in (300, 1000)],
-    "download": [{"kind": "upload", "kbps": rate, "turned": True} for rate in (1000, 20000)],
+    "download": [{"kind": "upload", "kbps": rate, "reversed": True} for rate in (1000, 20000)],
     "web": [{"kind": "web"}, {"kind": "web", "page_kb": 6000, "think_s": 3}],
     "video on a TV": [{"kind": "video_download", "kbps": rate} for rate in (2000, 12000)],
     "game": [{"kind": "game"}],
@@ -62,8 +64,8 @@ GENERATED = {
     "download from an access point": [
         {"kind": "upload", "kbps": 3000, "role": air.AP},
         {"kind": "quic_upload", "kbps": 3000, "role": air.AP},
-        {"kind": "video_download", "kbps": 5000, "turned": True, "role": air.AP},
-        {"kind": "web", "turned": True, "role": air.AP},
+        {"kind": "video_download", "kbps": 5000, "reversed": True, "role": air.AP},
+        {"kind": "web", "reversed": True, "role": air.AP},
     ],
     "watched call through an access point": [
         {"kind": "call_one_way", "kbps": rate, "role": air.AP} for rate in (600, 1500)
@@ -78,78 +80,79 @@ SEEDS_EACH = 4
 
 @dataclass
 class Verdict:
-    """What stood for one look-alike, in seconds from its first frame."""
+    """The findings on one look-alike; times are from its first frame."""
 
     group: str
-    made: bool
+    generated: bool
     raised_s: float | None
-    at_early: bool
-    at_late: bool
-    fits: tuple  # innocent causes that fitted when it was last spoken of
+    at_early: bool  # a finding stood at EARLY_S
+    at_late: bool  # a finding stood at LATE_S
+    fits: tuple[str, ...]  # innocent causes that fitted in the last event of the finding
 
 
-def recorded_groups(outcomes) -> dict:
-    """{group: cases} of the recorded cameras, and of the recordings that resemble one in who sends."""
-    groups = {name: [] for name in (CAMERA, PPPP_CAMERA, IDLE_CAMERA, ONE_WAY_CALL, TWO_WAY_CALL, UPLOAD)}
-    for one in outcomes:
-        words = one.case.label.lower()
-        share = one.summary.up_bytes / max(1, one.summary.up_bytes + one.summary.down_bytes)
-        if one.case.kind == dataset.CAMERA and one.summary.sessions:
-            groups[PPPP_CAMERA if one.summary.longest_up_bytes <= packets.PPPP_LONGEST_MPDU else CAMERA].append(
-                one.case
-            )
-        elif one.case.kind == dataset.IDLE:
-            groups[IDLE_CAMERA].append(one.case)
-        elif one.case.kind != dataset.NEGATIVE:
+def recorded_groups(outcomes: Iterable[run.Outcome]) -> dict[str, list[Case]]:
+    """Return {group: cases} of the recorded cameras, calls and uploads."""
+    groups: dict[str, list[Case]] = {
+        name: [] for name in (CAMERA, PPPP_CAMERA, IDLE_CAMERA, ONE_WAY_CALL, TWO_WAY_CALL, UPLOAD)
+    }
+    for outcome in outcomes:
+        label = outcome.case.label.lower()
+        share = outcome.summary.up_bytes / max(1, outcome.summary.up_bytes + outcome.summary.down_bytes)
+        if outcome.case.kind == dataset.CAMERA and outcome.summary.sessions:
+            is_pppp = outcome.summary.longest_up_bytes <= packets.PPPP_LONGEST_MPDU
+            groups[PPPP_CAMERA if is_pppp else CAMERA].append(outcome.case)
+        elif outcome.case.kind == dataset.IDLE:
+            groups[IDLE_CAMERA].append(outcome.case)
+        elif outcome.case.kind != dataset.NEGATIVE:
             continue
-        elif "call" in words:
-            groups[ONE_WAY_CALL if share >= ONE_WAY_SHARE else TWO_WAY_CALL].append(one.case)
-        elif "upload" in words:
-            groups[UPLOAD].append(one.case)
+        elif "call" in label:
+            groups[ONE_WAY_CALL if share >= ONE_WAY_SHARE else TWO_WAY_CALL].append(outcome.case)
+        elif "upload" in label:
+            groups[UPLOAD].append(outcome.case)
     return groups
 
 
-def list_jobs(outcomes, seed) -> list:
-    """[(group, what, seed, part), ...] for judge(): recordings as they are, the same looped, and generated ones."""
-    made = []
-    sessions = {one.case: one.summary.sessions for one in outcomes}
+def list_jobs(outcomes: Sequence[run.Outcome], seed: int) -> list[tuple]:
+    """Return the arguments of judge() for each recorded look-alike, the same looped, and each generated one."""
+    jobs = []
+    sessions = {outcome.case: outcome.summary.sessions for outcome in outcomes}
     for group, cases in recorded_groups(outcomes).items():
         if group not in CAMERAS:
-            made += [(group, case, seed, None) for case in cases]
+            jobs += [(group, case, seed, None) for case in cases]
         for case in cases:
-            # of a camera its longest session, of anything else all there is
-            longest = max(sessions[case], key=lambda one: one.end_s - one.start_s, default=None)
-            is_camera = longest and group in (CAMERA, PPPP_CAMERA)
-            part = (longest.start_s, longest.end_s) if is_camera else (0, streams.LONGEST_S)
-            made.append((group + ", played again and again", case, seed, part))
+            # Of a camera its longest session, of any other device the whole recording.
+            longest = max(sessions[case], key=lambda session: session.end_s - session.start_s, default=None)
+            section = (0, streams.LONGEST_S)
+            if longest and group in (CAMERA, PPPP_CAMERA):
+                section = (longest.start_s, longest.end_s)
+            jobs.append((group + ", played again and again", case, seed, section))
     for group, specs in GENERATED.items():
-        made += [(group, spec, seed * 100 + number, None) for spec in specs for number in range(SEEDS_EACH)]
-    return made
+        jobs += [(group, spec, seed * 100 + number, None) for spec in specs for number in range(SEEDS_EACH)]
+    return jobs
 
 
-def judge(group, what, seed, part) -> Verdict:
+def judge(group: str, source: Case | dict[str, Any], seed: int, section: tuple[float, float] | None) -> Verdict:
     """
-    Play one look-alike on its channel and say what stood early and late.
+    Play one look-alike on its channel and return which findings stood early and late.
 
-    what  a Case, or a pattern
-    part  (from_s, to_s) of a recording that is played again and again; None plays it once, whole
+    source   a Case, or a pattern
+    section  (from_s, to_s) of a recording to be looped; None plays it once, whole
     """
-    if isinstance(what, dict):
-        role = what.get("role", air.STATION)
-        case = Case(
-            Path(what["kind"]), dataset.NEGATIVE, GENERATED_LABEL, f"{what}", what["kind"], GENERATED_LABEL, role
-        )
-        is_phone = role == air.STATION and (what["kind"] in patterns.PHONES or what["kind"] == "upload")
-        frames = _made(what, seed)
+    if isinstance(source, dict):
+        role = source.get("role", air.STATION)
+        kind = source["kind"]
+        case = Case(Path(kind), dataset.NEGATIVE, GENERATED_LABEL, f"{source}", kind, GENERATED_LABEL, role)
+        is_phone = role == air.STATION and (kind in patterns.PHONES or kind == "upload")
+        frames = _generated(source, seed)
     else:
-        case, is_phone = what, what.kind == dataset.NEGATIVE
-        frames = _again(case.path, *part) if part else _from_first(streams.frames(case.path))
+        case, is_phone = source, source.kind == dataset.NEGATIVE
+        frames = _loop(case.path, *section) if section else _from_first(streams.frames(case.path))
     outcome = run.play_frames(replace(case, kind=dataset.NEGATIVE), frames, run.Condition("look-alike"), seed, is_phone)
     spans = outcome.spans
     fits = tuple(outcome.verdicts[-1][3]) if outcome.verdicts else ()
     return Verdict(
         group,
-        isinstance(what, dict),
+        isinstance(source, dict),
         spans[0][0] if spans else None,
         any(start <= EARLY_S < end for start, end in spans),
         any(start <= LATE_S < end for start, end in spans),
@@ -157,24 +160,24 @@ def judge(group, what, seed, part) -> Verdict:
     )
 
 
-def _made(what, seed):
-    """The frames of one of GENERATED."""
-    spec = {name: value for name, value in what.items() if name not in ("role", "turned")}
+def _generated(source, seed):
+    """Yield the frames of one pattern of GENERATED."""
+    spec = {name: value for name, value in source.items() if name not in ("role", "reversed")}
     for t_s, up, length in patterns.frames({**spec, "duration_s": SECONDS}, seed):
-        yield t_s, 1 - up if what.get("turned") else up, length
+        yield t_s, 1 - up if source.get("reversed") else up, length
 
 
 def _from_first(frames):
-    """The frames, from the first of them at 0."""
+    """Shift the times of frames so that the first is at 0."""
     first_s = None
     for t_s, *rest in frames:
         first_s = t_s if first_s is None else first_s
         yield (t_s - first_s, *rest)
 
 
-def _again(path, from_s=0, to_s=streams.LONGEST_S):
-    """A part of a recording, pauses of more than 2 s taken out, again and again until SECONDS are full."""
-    part, at_s, last_s = [], 0.0, None
+def _loop(path, from_s, to_s):
+    """Loop a section of a recording for SECONDS, with pauses shortened to 2 s."""
+    section, at_s, last_s = [], 0.0, None
     for t_s, up, length, rssi in streams.frames(path):
         if t_s < from_s:
             continue
@@ -182,44 +185,49 @@ def _again(path, from_s=0, to_s=streams.LONGEST_S):
         last_s = t_s
         if at_s > SECONDS or t_s >= to_s:
             break
-        part.append((at_s, up, length, rssi))
+        section.append((at_s, up, length, rssi))
     length_s = at_s + 0.05
-    for number in itertools.count() if part else ():
-        for t_s, *rest in part:
+    for number in itertools.count() if section else ():
+        for t_s, *rest in section:
             if number * length_s + t_s > SECONDS:
                 return
             yield (number * length_s + t_s, *rest)
 
 
-def confusion(verdicts) -> list:
-    """Lines of a table: what was said in the end of each group, by the second stage."""
-    ends = ("never raised", "raised, cleared by 60 s", "standing at 60 s, an innocent cause fits", "standing at 60 s")
-    lines = ["| what it is | " + " | ".join(ends) + " |", "|---" * 5 + "|"]
-    groups = {}
-    for one in verdicts:
-        row = groups.setdefault(f"{one.group} (generated)" if one.made else one.group, [0, 0, 0, 0])
-        if one.raised_s is None:
+def confusion(verdicts: Iterable[Verdict]) -> list[str]:
+    """Return the lines of a table of the final findings of each group, by the second stage."""
+    endings = (
+        "never raised",
+        "raised, cleared by 60 s",
+        "standing at 60 s, an innocent cause fits",
+        "standing at 60 s",
+    )
+    lines = ["| what it is | " + " | ".join(endings) + " |", "|---" * 5 + "|"]
+    groups: dict[str, list[int]] = {}
+    for verdict in verdicts:
+        row = groups.setdefault(f"{verdict.group} (generated)" if verdict.generated else verdict.group, [0, 0, 0, 0])
+        if verdict.raised_s is None:
             row[0] += 1
-        elif not one.at_late:
+        elif not verdict.at_late:
             row[1] += 1
         else:
-            row[2 if one.fits else 3] += 1
+            row[2 if verdict.fits else 3] += 1
     return lines + [f"| {group} | " + " | ".join(str(count) for count in row) + " |" for group, row in groups.items()]
 
 
-def table(verdicts) -> list:
-    """Lines of a table: each group with how many were raised, and stood early and late."""
-    groups = {}
-    for one in verdicts:
-        groups.setdefault((one.group, one.made), []).append(one)
+def table(verdicts: Iterable[Verdict]) -> list[str]:
+    """Return the lines of a table of each group: how many were raised, and stood early and late."""
+    groups: dict[tuple[str, bool], list[Verdict]] = {}
+    for verdict in verdicts:
+        groups.setdefault((verdict.group, verdict.generated), []).append(verdict)
     lines = [
         f"| what it is | played | raised at any time | standing at {EARLY_S} s | standing at {LATE_S} s | innocent cause that fitted |",
         "|---|---|---|---|---|---|",
     ]
-    for (group, made), found in groups.items():
-        causes = sorted({cause for one in found for cause in one.fits})
+    for (group, is_generated), members in groups.items():
+        causes = sorted({cause for verdict in members for cause in verdict.fits})
         lines.append(
-            f"| {group}{' (generated)' if made else ''} | {len(found)} | {sum(one.raised_s is not None for one in found)} "
-            f"| {sum(one.at_early for one in found)} | {sum(one.at_late for one in found)} | {', '.join(causes) or '-'} |"
+            f"| {group}{' (generated)' if is_generated else ''} | {len(members)} | {sum(verdict.raised_s is not None for verdict in members)} "
+            f"| {sum(verdict.at_early for verdict in members)} | {sum(verdict.at_late for verdict in members)} | {', '.join(causes) or '-'} |"
         )
     return lines

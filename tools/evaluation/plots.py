@@ -1,34 +1,36 @@
-"""The evaluation's pictures, as PNG files."""
+"""Plots of the evaluation, as PNG files."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tools.evaluation import anchors, crowded, curves, dataset, tables
 from tools.evaluation.counting import GRACE_S
+from tools.evaluation.run import Outcome
 
 SIZE_INCHES = (6.4, 4.2)
 DPI = 110
 STYLES = (":", "--", "-.", (0, (1, 3)))  # of the published rules
 
 
-def save(folder, outcomes, results) -> list:
-    """Write what there is to draw; return [(file name, what it shows), ...]."""
+def save(folder: Path | str, outcomes: Sequence[Outcome], results: Sequence[crowded.Result]) -> list[tuple[str, str]]:
+    """Write the plots for which there are data; return [(file name, caption), ...]."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    made = []
+    plots = []
     groups = tables.by_condition(outcomes)
     clear = next(iter(groups.values()))
     windows = curves.scored_windows(clear)
     if curves.roc(windows):
-        made.append(_roc(folder / "roc.png", windows, clear))
-        made.append(_calibration(folder / "calibration.png", windows))
-    made.append(_delays(folder / "delays.png", groups))
+        plots.append(_roc(folder / "roc.png", windows, clear))
+        plots.append(_calibration(folder / "calibration.png", windows))
+    plots.append(_delays(folder / "delays.png", groups))
     if results:
-        made.append(_crowded(folder / "crowded.png", results))
-    return made
+        plots.append(_crowded(folder / "crowded.png", results))
+    return plots
 
 
 def _figure():
-    # Imported here, without a display: it takes a second that a run without --plots need not wait.
+    # Imported here, because it takes a second, which a run without --plots does not need.
     import matplotlib
 
     matplotlib.use("Agg")
@@ -39,24 +41,26 @@ def _figure():
     return figure, axes
 
 
-def _write(figure, path, about):
+def _write(figure, path, caption):
     from matplotlib import pyplot
 
     figure.tight_layout()
-    # without the version in the file, the same figures give the same bytes
+    # Without the version in the file, equal figures give equal bytes.
     figure.savefig(path, dpi=DPI, metadata={"Software": None})
     pyplot.close(figure)
-    return path.name, about
+    return path.name, caption
 
 
 def _roc(path, windows, outcomes):
     figure, axes = _figure()
     points = curves.roc(windows)
-    axes.step([max(one[1], 1e-5) for one in points], [one[2] for one in points], where="post", label="Ansim, by score")
+    axes.step(
+        [max(point[1], 1e-5) for point in points], [point[2] for point in points], where="post", label="Ansim, by score"
+    )
     for name in anchors.NAMES:
-        flagged = anchor_rates(outcomes, name)
-        if flagged:
-            axes.plot(max(flagged[0], 1e-5), flagged[1], "o", label=name)
+        shares = anchor_shares(outcomes, name)
+        if shares:
+            axes.plot(max(shares[0], 1e-5), shares[1], "o", label=name)
     axes.set_xscale("log")
     axes.set_xlabel("share of other devices' active windows flagged")
     axes.set_ylabel("share of camera windows flagged")
@@ -65,16 +69,16 @@ def _roc(path, windows, outcomes):
     return _write(figure, path, "ROC by 10 s window on the emitter's channel; the published rules are points")
 
 
-def anchor_rates(outcomes, name):
-    """(share of other windows, share of camera windows) that a published rule flags; None without both."""
+def anchor_shares(outcomes: Sequence[Outcome], name: str) -> tuple[float, float] | None:
+    """Return the shares of other windows and of camera windows that a published rule flags; None if either is missing."""
     other = other_flagged = camera = camera_flagged = 0
-    for one in outcomes:
-        starts = set(one.anchors.get(name, ()))
-        if one.case.kind == dataset.NEGATIVE:
-            other += len(one.summary.active)
-            other_flagged += len(starts & set(one.summary.active))
-        elif one.case.kind == dataset.CAMERA:
-            inside = curves.camera_windows(one.summary)
+    for outcome in outcomes:
+        starts = set(outcome.anchors.get(name, ()))
+        if outcome.case.kind == dataset.NEGATIVE:
+            other += len(outcome.summary.active)
+            other_flagged += len(starts & set(outcome.summary.active))
+        elif outcome.case.kind == dataset.CAMERA:
+            inside = curves.camera_windows(outcome.summary)
             camera += len(inside)
             camera_flagged += len(starts & set(inside))
     return (other_flagged / other, camera_flagged / camera) if other and camera else None
@@ -99,25 +103,25 @@ def _delays(path, groups):
     for condition, outcomes in groups.items():
         sessions = tables.sessions_of(outcomes)
         if sessions:
-            found = curves.delays(sessions)
+            delays = curves.delays(sessions)
             axes.step(
-                [0, *found],
-                [number / len(sessions) for number in range(len(found) + 1)],
+                [0, *delays],
+                [number / len(sessions) for number in range(len(delays) + 1)],
                 where="post",
                 label=condition.name,
             )
     clear = next(iter(groups.values()))
     for name, style in zip(anchors.NAMES, STYLES, strict=True):
-        all_of_them = [
-            anchors.detection_delay(session, one.anchors.get(name, ()), GRACE_S)
-            for one in clear
-            if one.case.kind == dataset.CAMERA
-            for session in one.summary.sessions
+        rule_delays = [
+            anchors.detection_delay(session, outcome.anchors.get(name, ()), GRACE_S)
+            for outcome in clear
+            if outcome.case.kind == dataset.CAMERA
+            for session in outcome.summary.sessions
         ]
-        found = sorted(one for one in all_of_them if one is not None)
-        if found:
-            heights = [number / len(all_of_them) for number in range(len(found) + 1)]
-            axes.step([0, *found], heights, where="post", linestyle=style, color="grey", linewidth=1.2, label=name)
+        delays = sorted(delay for delay in rule_delays if delay is not None)
+        if delays:
+            heights = [number / len(rule_delays) for number in range(len(delays) + 1)]
+            axes.step([0, *delays], heights, where="post", linestyle=style, color="grey", linewidth=1.2, label=name)
     axes.set_xlim(0, 40)
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("seconds after the session's start")
@@ -131,13 +135,23 @@ def _delays(path, groups):
 def _crowded(path, results):
     figure, axes = _figure()
     for hops, mark in ((False, "o"), (True, "x")):
-        group = [one for one in results if one.hops == hops]
-        found = [one for one in group if one.found_s is not None]
+        group = [result for result in results if result.hops == hops]
+        found = [result for result in group if result.found_s is not None]
         name = "hopping" if hops else "on the camera's channel"
-        axes.plot([one.crowd.loss * 100 for one in found], [one.found_s for one in found], mark, label=name, alpha=0.7)
-        missed = [one for one in group if one.found_s is None]
         axes.plot(
-            [one.crowd.loss * 100 for one in missed], [crowded.AFTER_S + 2] * len(missed), mark, color="red", alpha=0.7
+            [result.crowd.loss * 100 for result in found],
+            [result.found_s for result in found],
+            mark,
+            label=name,
+            alpha=0.7,
+        )
+        missed = [result for result in group if result.found_s is None]
+        axes.plot(
+            [result.crowd.loss * 100 for result in missed],
+            [crowded.AFTER_S + 2] * len(missed),
+            mark,
+            color="red",
+            alpha=0.7,
         )
     axes.axhline(crowded.WITHIN_S, color="grey", linestyle="--", linewidth=1)
     axes.set_xlabel("frames lost, %")

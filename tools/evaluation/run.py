@@ -5,7 +5,7 @@ Play one recording to the detectors under one condition, and record their findin
 """
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -38,7 +38,7 @@ class Outcome:
     summary   of the frames sent, see counting.StreamSummary; its sessions are marked
     events    [(t_s, event, kind, subject, score), ...]
     spans     [(from_s, to_s), ...] while a finding stood for the device
-    false     starts of the active windows during which a finding stood
+    false     starts of the active windows during which a finding stood; of a capture, starts of the spans
     scores    {window start: highest score of the device in it}, empty if the detectors provide none
     verdicts  [(t_s, event, score, causes that fit), ...] when a finding was raised, updated or cleared
     anchors   {name of a published rule: starts of the windows it flags}
@@ -51,7 +51,7 @@ class Outcome:
     summary: counting.StreamSummary
     events: list[tuple]
     spans: list[tuple[float, float]]
-    false: list[int]
+    false: Sequence[float]
     scores: dict[int, int] = field(default_factory=dict)
     verdicts: list[tuple] = field(default_factory=list)
     anchors: dict[str, list[int]] = field(default_factory=dict)
@@ -109,7 +109,7 @@ def _play_capture(case, condition, seed):
     if condition.loss:
         traffic = playback.with_loss(traffic, condition.loss, seed, condition.burst_ms)
     outcome = _listen(case, condition, traffic, seed, random_, None)
-    outcome.false = [int(from_s) for from_s, _ in outcome.spans]
+    outcome.false = [from_s for from_s, _ in outcome.spans]
     return outcome
 
 

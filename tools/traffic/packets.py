@@ -18,7 +18,7 @@ CBR, VBR = "cbr", "vbr"
 Packet = tuple[float, int, int]
 
 
-def packets(t_s: float, up: int, size_bytes: float, mtu: int) -> Iterator[Packet]:
+def packets(t_s: float, up: int, size_bytes: int, mtu: int) -> Iterator[Packet]:
     """Split data into IP packets; yield them as MPDUs, one after the other."""
     overhead = 40
     while size_bytes > 0:

@@ -133,7 +133,7 @@ def frames(spec: dict, seed: int | str = 0) -> Iterator[Packet]:
 
 def _video(random_, kbps, fps, gop_s, key_ratio, mtu, rate, acks, audio_kbps, up=1, start_s=0.0):
     """Yield a video stream in one direction, and the receiver's acknowledgements."""
-    parts = [_video_frames(random_, kbps, fps, gop_s, key_ratio, mtu, rate, acks, up, start_s)]
+    parts: list[Iterator[Packet]] = [_video_frames(random_, kbps, fps, gop_s, key_ratio, mtu, rate, acks, up, start_s)]
     if audio_kbps:
         parts.append(periodic(random_, 0.04, audio_kbps * 125 * 0.04, up, start_s, 0.002))
     if acks == UDP:

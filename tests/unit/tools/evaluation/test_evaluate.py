@@ -88,7 +88,7 @@ def loud(monkeypatch):
     monkeypatch.setattr(crowded, "FRAMES_PER_S", (0,))
     monkeypatch.setattr(crowded, "AFTER_S", 12)
     monkeypatch.setattr(crowded, "BEFORE_S", 5)
-    monkeypatch.setattr(evaluate, "parallel", lambda what, function, jobs: [function(*job) for job in jobs])
+    monkeypatch.setattr(evaluate, "run_jobs", lambda title, function, jobs: [function(*job) for job in jobs])
 
 
 def outcomes_of(folder, *conditions):
@@ -180,7 +180,7 @@ def test_look_alikes_are_judged_early_and_late(loud):
     upload = lookalikes.judge("bulk upload", {"kind": "upload", "kbps": 400}, 1, None)
     lamp = lookalikes.judge("lamp", {"kind": "iot"}, 1, None)
 
-    assert upload.at_early and upload.at_late and upload.made
+    assert upload.at_early and upload.at_late and upload.generated
     assert upload.fits == ("upload",)
     assert lamp.raised_s is None
     assert "| bulk upload (generated) | 1 | 1 | 1 | 1 | upload |" in lookalikes.table([upload, lamp])
@@ -190,25 +190,25 @@ def test_look_alikes_are_judged_early_and_late(loud):
 def test_a_short_recording_is_played_again_until_it_is_long(folder, loud):
     case = next(case for case in dataset.read(folder) if case.id == "six")
 
-    frames = list(lookalikes._again(case.path))
+    frames = list(lookalikes._loop(case.path, 0, 1 << 32))
 
     assert lookalikes.SECONDS - 3 < frames[-1][0] <= lookalikes.SECONDS
     assert [one[0] for one in frames] == sorted(one[0] for one in frames)
-    assert list(lookalikes._again(case.path, 1000, 2000)) == []
+    assert list(lookalikes._loop(case.path, 1000, 2000)) == []
 
 
 def test_crowded_scenes_are_drawn_within_their_limits(folder):
     crowds = crowded.compose(dataset.read(folder), 5, 60)
 
     assert len(crowds) == 60
-    assert [one.given for one in crowds] == [one.given for one in crowded.compose(dataset.read(folder), 5, 60)]
+    assert [one.scene for one in crowds] == [one.scene for one in crowded.compose(dataset.read(folder), 5, 60)]
     for one in crowds:
         assert 0 <= one.others <= 30
         assert 1 <= one.channels <= 13
         assert all(
-            -85 <= emitter["rssi_dbm"] <= -40 and 0 <= emitter["loss"] <= 0.8 for emitter in one.given["emitters"]
+            -85 <= emitter["rssi_dbm"] <= -40 and 0 <= emitter["loss"] <= 0.8 for emitter in one.scene["emitters"]
         )
-        assert len({emitter["mac"] for emitter in one.given["emitters"]}) == len(one.given["emitters"])
+        assert len({emitter["mac"] for emitter in one.scene["emitters"]}) == len(one.scene["emitters"])
     assert {one.burst for one in crowds} == {True, False}
 
 
@@ -230,7 +230,7 @@ def test_composed_scenes_can_be_kept_and_are_played_again_from_their_files(folde
 
     again = [crowded.from_file(path, number) for number, path in enumerate(dataset.scene_files(tmp_path))]
     assert [(one.mac, one.channel, one.start_s, one.others) for one in again] == [
-        (one.mac, one.channel, one.start_s, len(one.given["emitters"]) - 1) for one in crowds
+        (one.mac, one.channel, one.start_s, len(one.scene["emitters"]) - 1) for one in crowds
     ]
     assert [crowded.judge(one, False).found_s for one in again] == [crowded.judge(one, False).found_s for one in crowds]
 
@@ -241,7 +241,7 @@ def test_a_scene_file_without_a_camera_has_only_false_findings(loud, tmp_path):
 
     result = crowded.judge(crowded.from_file(path, 0), True)
 
-    assert not result.late
+    assert not result.is_late
     assert {name for name, _ in result.false} <= {"generated call", "an access point"}
     assert "| all | hopping | none |" in crowded.table([result])[2]
 
@@ -279,10 +279,3 @@ def test_a_folder_of_damaged_recordings_is_refused_in_one_line(tmp_path):
 def test_a_report_that_cannot_be_written_says_so(tmp_path):
     with pytest.raises(ToolError, match="--out"):
         report.write(tmp_path, "text")
-
-
-def test_work_is_shared_between_processes_and_comes_back_in_order():
-    assert evaluate.parallel("sums", divmod, [(number, 7) for number in range(20)]) == [
-        divmod(number, 7) for number in range(20)
-    ]
-    assert evaluate.parallel("nothing", divmod, []) == []
