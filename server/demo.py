@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from server.models.places import ACCESSIBLE, FAMILY, MEN, UNISEX, WOMEN, ExternalId, Facility, Organisation, Restroom
 from server.models.sensors import Sensor
-from server.services.places import restrooms
+from server.services.places import facilities, organisations, restrooms
 from server.services.sensors import enrolment
 from server.vault import Vault
 
@@ -69,17 +69,17 @@ def _add_places(session):
     found = []
     name, name_en = ORGANISATION
     city = session.scalar(select(Organisation).where(Organisation.name == name))
-    city = city or restrooms.add_organisation(session, name, name_en)
+    city = city or organisations.add(session, name, name_en)
     for number, (site, site_en, address, position, rooms) in enumerate(FACILITIES, 1):
         facility = session.scalar(
             select(Facility).where(Facility.name == site, Facility.organisation_id == city.id)
-        ) or restrooms.add_facility(session, city, site, site_en, address)
+        ) or facilities.add(session, city, site, site_en, address)
         for row, (room, room_en, block, stalls, floor) in enumerate(rooms, 1):
             key = f"demo-{number}-{row}"
             there = select(Restroom).join(ExternalId).where(ExternalId.source == SOURCE, ExternalId.value == key)
             found.append(
                 session.scalar(there)
-                or restrooms.add_restroom(
+                or restrooms.add(
                     session,
                     facility,
                     room,

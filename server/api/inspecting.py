@@ -38,8 +38,7 @@ def start(json_data):
     """Start an inspection; its sensors are told."""
 
     def work(session):
-        room = restrooms.restroom(session, json_data.restroom)
-        rights.check(session, authentication.user(), accounts.INSPECT, room.facility_id)
+        room = restrooms.load(session, authentication.user(), json_data.restroom, accounts.INSPECT)
         names = dict.fromkeys(json_data.sensors)
         chosen = [enrolment.sensor(session, name, authentication.user(), accounts.INSPECT) for name in names]
         others = [one.model_dump() for one in json_data.people]

@@ -4,11 +4,10 @@ from apiflask import APIBlueprint
 from flask import g
 
 from server.api import PREFIX, authentication, responses, schemas
-from server.services import listings
-from server.services.people import access as rights
+from server.models.places import Facility, Restroom
 from server.services.people import accounts
-from server.services.places import editing
-from server.services.places import restrooms as places
+from server.services.places import facilities as facilities_service
+from server.services.places import restrooms as restrooms_service
 
 bp = APIBlueprint("places", __name__, url_prefix=PREFIX)
 
@@ -34,12 +33,9 @@ def me():
 @authentication.needs(accounts.SEE)
 def facilities(query_data):
     """Facilities."""
-    after = responses.cursor(query_data.cursor)
     with authentication.sessions()() as session:
-        rows = listings.facilities(
-            session, authentication.user(), query_data.search, query_data.organisation, after, query_data.limit
-        )
-        return responses.page(rows, query_data.limit, facility_out)
+        page = facilities_service.list_facilities(session, authentication.user(), **query_data.model_dump())
+        return responses.page_out(page, facility_out)
 
 
 @bp.get("/facilities/<public_id>")
@@ -48,9 +44,7 @@ def facilities(query_data):
 def facility(public_id):
     """One facility."""
     with authentication.sessions()() as session:
-        found = editing.facility(session, public_id)
-        rights.check(session, authentication.user(), accounts.SEE, found.id)
-        return facility_out(found)
+        return facility_out(facilities_service.load(session, authentication.user(), public_id))
 
 
 @bp.get("/restrooms")
@@ -59,12 +53,11 @@ def facility(public_id):
 @authentication.needs(accounts.SEE)
 def restrooms(query_data):
     """Restrooms; `due_before_s` = now gives the overdue ones."""
-    asked = query_data.model_dump(exclude={"cursor"})
-    asked["block"] = asked["block"] or ""
-    after = responses.cursor(query_data.cursor)
+    filters = query_data.model_dump()
+    filters["block"] = filters["block"] or ""
     with authentication.sessions()() as session:
-        rows = listings.restrooms(session, authentication.user(), after=after, **asked)
-        return responses.page(rows, query_data.limit, restroom_out)
+        page = restrooms_service.list_restrooms(session, authentication.user(), **filters)
+        return responses.page_out(page, restroom_out)
 
 
 @bp.get("/restrooms/<public_id>")
@@ -73,36 +66,34 @@ def restrooms(query_data):
 def restroom(public_id):
     """One restroom."""
     with authentication.sessions()() as session:
-        found = places.restroom(session, public_id)
-        rights.check(session, authentication.user(), accounts.SEE, found.facility_id)
-        return restroom_out(found)
+        return restroom_out(restrooms_service.load(session, authentication.user(), public_id))
 
 
-def facility_out(one) -> dict:
-    """A facility as it goes out."""
-    owner = one.organisation
+def facility_out(facility: Facility) -> dict:
+    """Return a facility's JSON."""
+    owner = facility.organisation
     return {
-        "id": one.public_id,
-        "name": one.name,
-        "name_en": one.name_en,
-        "address": one.address,
+        "id": facility.public_id,
+        "name": facility.name,
+        "name_en": facility.name_en,
+        "address": facility.address,
         "organisation": {"id": owner.public_id, "name": owner.name, "name_en": owner.name_en},
     }
 
 
-_SAME = (
+_COLUMNS = (
     *("name", "name_en", "block", "floor", "stalls", "address", "latitude", "longitude", "opening_hours", "owner"),
     *("created_s", "retired_s", "last_inspected_s", "last_result", "due_s", "due_method"),
 )
 
 
-def restroom_out(one) -> dict:
-    """A restroom as it goes out."""
+def restroom_out(restroom: Restroom) -> dict:
+    """Return a restroom's JSON."""
     return {
-        "id": one.public_id,
-        "facility": one.facility.public_id,
-        "facility_name": one.facility.name,
-        **{name: getattr(one, name) for name in _SAME},
-        "external_ids": [[known.source, known.value] for known in one.external_ids],
-        "running": one.running_inspection_id is not None,
+        "id": restroom.public_id,
+        "facility": restroom.facility.public_id,
+        "facility_name": restroom.facility.name,
+        **{name: getattr(restroom, name) for name in _COLUMNS},
+        "external_ids": [[known.source, known.value] for known in restroom.external_ids],
+        "running": restroom.running_inspection_id is not None,
     }

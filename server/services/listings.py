@@ -1,48 +1,16 @@
 """Lists for programs: what a person may see, filtered, by row number from a cursor on. One query a list."""
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from server import ids
 from server.models.audit import LogEntry
 from server.models.findings import Finding
 from server.models.inspections import Inspection, InspectionResult
-from server.models.places import Facility, Organisation, Restroom
+from server.models.places import Facility, Restroom
 from server.models.sensors import Sensor
 from server.services.people import access
 from server.services.sensors.enrolment import visible
-
-
-def facilities(session: Session, user, search="", organisation="", after=None, limit=50) -> list[Facility]:
-    """Facilities with their organisations. organisation: a public id."""
-    wanted = select(Facility).options(joinedload(Facility.organisation))
-    wanted = access.within(wanted, user, Facility.id)
-    for word in search.lower().split()[:8]:
-        parts = (Facility.name, Facility.name_en, Facility.address)
-        wanted = wanted.where(or_(*(func.lower(part).contains(word, autoescape=True) for part in parts)))
-    if organisation:
-        chosen = select(Organisation.id).where(Organisation.public_id == ids.clean(organisation))
-        wanted = wanted.where(Facility.organisation_id.in_(chosen))
-    return _from(session, wanted, Facility.id, after, limit)
-
-
-def restrooms(
-    session: Session, user, search="", facility="", block="", due_before_s=None, retired=False, after=None, limit=50
-) -> list[Restroom]:
-    """Restrooms with their facilities and external ids. facility: a public id; retired: also those."""
-    wanted = select(Restroom).options(joinedload(Restroom.facility), selectinload(Restroom.external_ids))
-    wanted = access.within(wanted, user, Restroom.facility_id)
-    for word in search.lower().split()[:8]:
-        wanted = wanted.where(Restroom.search.contains(word, autoescape=True))
-    if facility:
-        wanted = wanted.where(Restroom.facility_id.in_(_facility(facility)))
-    if block:
-        wanted = wanted.where(Restroom.block == block)
-    if due_before_s is not None:
-        wanted = wanted.where(Restroom.due_s < due_before_s)
-    if not retired:
-        wanted = wanted.where(Restroom.retired_s.is_(None))
-    return _from(session, wanted, Restroom.id, after, limit)
 
 
 def inspections(

@@ -4,7 +4,8 @@ The pages. Each view reads the request, asks a service, and picks a template; se
     account      sign in, password, language
     places       restroom list, a restroom with its log, door sign
     maps         the same on a map
-    placing      editing restrooms, buildings, organisations
+    facilities   buildings and their restrooms
+    organisations  the list, one with its buildings
     imports      taking over restrooms from a file
     plans        overdue, work by week, next route, intervals
     inspections  start, follow live, finish, read, correct; with it checkin (where an inspector begins), eye (its list),
@@ -40,7 +41,7 @@ from server.web.inspecting import (
 )
 from server.web.outside import notifications
 from server.web.people import accounts, own_account, privacy
-from server.web.places import editing, maps, plans, public_page, restrooms
+from server.web.places import facilities, maps, organisations, plans, public_page, restrooms
 from server.web.places import imports as imports_
 from server.web.reporting import half_years
 from server.web.sensors import claims, fleet, rollout
@@ -55,7 +56,8 @@ def register(app) -> None:
         own_account,
         restrooms,
         maps,
-        editing,
+        facilities,
+        organisations,
         imports_,
         plans,
         inspections,

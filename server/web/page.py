@@ -19,7 +19,8 @@ PER_PAGE = 50
 # The section of the navigation a page belongs to, by its blueprint.
 _SECTIONS = {
     "places": "places",
-    "placing": "places",
+    "facilities": "places",
+    "organisations": "places",
     "maps": "places",
     "imports": "places",
     "plans": "plan",

@@ -5,12 +5,10 @@ Things by their public ids, for the person who asks: what lies outside their pla
 """
 
 from server.models.photos import Photo
-from server.models.places import Restroom
 from server.services.errors import NotFound
 from server.services.findings import judging
 from server.services.inspecting import holes, inspections, photos
 from server.services.people import access, accounts
-from server.services.places import restrooms
 from server.web import page
 
 
@@ -18,13 +16,6 @@ def inspection(session, public_id: str, right: str = accounts.SEE):
     """An inspection with its parts."""
     found = inspections.inspection(session, public_id)
     access.check(session, page.user(), right, found.restroom.facility_id)
-    return found
-
-
-def room(session, public_id: str, right: str = accounts.SEE) -> Restroom:
-    """A restroom with its facility."""
-    found = restrooms.restroom(session, public_id)
-    access.check(session, page.user(), right, found.facility_id)
     return found
 
 

@@ -8,6 +8,7 @@ from server import clock, ids
 from server.models import Finding, RestroomImport
 from server.services.findings import judging
 from server.services.inspecting import inspections
+from server.services.people.accounts import SYSTEM
 from server.services.places import restrooms
 from tests.browser.conftest import DESK, PHONE, sign_in
 from tests.support.sensors_say import SensorsSay
@@ -85,7 +86,7 @@ def pages(site):
     say.state("demo-2", "lost")
     say.selftest("demo-1")
     with site.server.sessions.begin() as session:
-        rooms = [row.restroom for row in restrooms.list_restrooms(session)]
+        rooms = restrooms.list_restrooms(session, SYSTEM, by_name=True).rows
         site_of_them = rooms[1].facility
         building, organisation = site_of_them.public_id, site_of_them.organisation.public_id
         done = inspections.start(session, rooms[0], None, [], [{"name": "Lee"}])

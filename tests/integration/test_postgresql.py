@@ -11,6 +11,7 @@ from ansim import messages
 from server import clock, db, migrations, vault
 from server.config import Settings
 from server.models import Finding, Report, SensorBoot, Sweep
+from server.services import paging
 from server.services.audit import heads, log, verification
 from server.services.findings import judging
 from server.services.findings.pseudonyms import Pseudonyms
@@ -18,7 +19,8 @@ from server.services.inspecting import coverage, inspections
 from server.services.intake import counters, store
 from server.services.outside import notifications
 from server.services.people import accounts
-from server.services.places import imports, plans, reminders, restrooms, routes
+from server.services.people.accounts import SYSTEM
+from server.services.places import facilities, imports, organisations, plans, reminders, restrooms, routes
 from server.services.sensors import enrolment
 from tests.support import postgresql
 from tests.support.paho_sensor import finding_body
@@ -61,8 +63,8 @@ def test_an_inspection_from_start_to_log(sessions, keys):
     with sessions.begin() as session:
         kim, _ = accounts.add_user(session, "kim", "Kim", "manager", "correct horse battery")
         hall, _ = enrolment.enrol(session, keys, "hall-1")
-        facility = restrooms.add_facility(session, restrooms.add_organisation(session, "City"), "Hall")
-        room = restrooms.add_restroom(session, facility, "여자화장실", [("national", "2026-1")], block="women")
+        facility = facilities.add(session, organisations.add(session, "City"), "Hall")
+        room = restrooms.add(session, facility, "여자화장실", [("national", "2026-1")], block="women")
         one = inspections.start(session, room, kim, [hall])
     voice = Voice(hall)
     voice.inspection = one.public_id
@@ -78,7 +80,8 @@ def test_an_inspection_from_start_to_log(sessions, keys):
         inspections.record_step(session, one, "rf", "none_found", kim)
         inspections.finish(session, one, kim, "none_found")
     with sessions() as session:
-        row = restrooms.list_restrooms(session, search="여자 2026-1")[0]
+        found = restrooms.list_restrooms(session, SYSTEM, search="여자 2026-1")
+        row = restrooms.summarise(session, found.rows)[0]
         assert (row.restroom.last_result, row.methods, row.running) == ("none_found", ["rf"], None)
         assert session.scalars(select(Report.at_s).order_by(Report.seq)).all()[0] == NOW_S - 9
         assert session.scalar(select(Finding.address)) is None
@@ -95,16 +98,17 @@ def test_a_file_of_restrooms_is_imported_planned_and_walked(sessions, tmp_path):
         imports.apply(sessions, path, looked, None)
         assert looked.counts["new"] == expected
     with sessions.begin() as session:
-        plans.set_policy(session, None, "rf", 30)
-        assert plans.count_overdue(session, None, clock.now_s()) == 40
-        assert plans.workload(session, None, clock.now_s())[0].restrooms == 40
-        route = routes.next_route(session, None, clock.now_s(), UTC, start=(37.5, 127.0), blocks=("women",))
+        plans.set_policy(session, SYSTEM, "rf", 30)
+        assert plans.count_due(session, SYSTEM, clock.now_s()) == 40
+        assert plans.list_workload(session, SYSTEM, clock.now_s())[0].restrooms == 40
+        route = routes.plan_route(session, SYSTEM, clock.now_s(), UTC, start=(37.5, 127.0), blocks=("women",))
         assert [stop.facility.name for stop in route.stops[:3]] == ["화장실 00", "화장실 01", "화장실 02"]
-        first = restrooms.list_restrooms(session, limit=15)
-        second = restrooms.list_restrooms(session, limit=15, after=first[-1].restroom)
-        back = restrooms.list_restrooms(session, limit=15, before=second[0].restroom)
-        assert [row.restroom.id for row in back] == [row.restroom.id for row in first]
-        assert len(restrooms.find(session, "여자화장실 중구")) == 20
+        first = restrooms.list_restrooms(session, SYSTEM, by_name=True, limit=15)
+        second = restrooms.list_restrooms(session, SYSTEM, by_name=True, limit=15, cursor=first.next)
+        before = paging.encode(second.rows[0].id)
+        back = restrooms.list_restrooms(session, SYSTEM, by_name=True, limit=15, cursor=before, backwards=True)
+        assert back.rows == first.rows
+        assert len(restrooms.find_ids(session, SYSTEM, "여자화장실 중구")) == 20
         assert reminders.remind(session, clock.now_s(), notifications.enqueue) == 20
     path.write_text(header + "화장실 00,예시시 중구 0,1,2,37.5,127.0\n")
     with sessions() as session:
@@ -113,7 +117,7 @@ def test_a_file_of_restrooms_is_imported_planned_and_walked(sessions, tmp_path):
     imports.apply(sessions, path, despite, None)
     assert stopped.stops[0][0] == "vanished"
     with sessions() as session:
-        assert restrooms.count_restrooms(session) == 2
+        assert restrooms.count_restrooms(session, SYSTEM) == 2
 
 
 def clock_body():

@@ -10,7 +10,7 @@ from server.services.findings.pseudonyms import Pseudonyms
 from server.services.inspecting import button_sweeps, campaigns, checklists, holes, inspections, signatures
 from server.services.inspecting import campaign_board as boards
 from server.services.people import accounts, scopes
-from server.services.places import restrooms
+from server.services.places import facilities, organisations, restrooms
 from server.services.sensors import enrolment
 from tests.support import postgresql
 from tests.support.sensor_messages import Voice, heard
@@ -37,9 +37,9 @@ def test_a_day_of_inspecting(sessions):
         kim, _ = accounts.add_user(session, "kim", "Kim", "manager", "correct horse battery")
         hall, _ = enrolment.enrol(session, sessions.vault, "hall-1")
         hall.info = {"board": "esp32_devkit", "version": "0.1.0"}
-        facility = restrooms.add_facility(session, restrooms.add_organisation(session, "City"), "Hall")
-        room = restrooms.add_restroom(session, facility, "Women's", stalls=2)
-        other = restrooms.add_restroom(session, facility, "Men's", stalls=1)
+        facility = facilities.add(session, organisations.add(session, "City"), "Hall")
+        room = restrooms.add(session, facility, "Women's", stalls=2)
+        other = restrooms.add(session, facility, "Men's", stalls=1)
         day = campaigns.add(session, kim, "Sweep", now_s)
         campaigns.add_stop(session, day, kim, facility, campaigns.add_team(session, day, kim, "North", "foot"))
         campaigns.begin(session, campaigns.campaign(session, day.public_id, kim), kim)

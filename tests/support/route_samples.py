@@ -86,6 +86,8 @@ def _things(session, app, running, room):
         "inspections:public_id": running,
         "inspections.start:public_id": room,
         "findings:public_id": finding,
+        "facilities:public_id": hall.public_id,
+        "organisations:public_id": hall.organisation.public_id,
         "log:public_id": running,
         "notices:public_id": _subscription(session, app, admin, hall),
         "notices:number": 1,

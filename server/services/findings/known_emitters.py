@@ -75,6 +75,16 @@ def listed(session: Session, facility_id: int, address: str, now_s: int) -> Know
     return session.scalar(wanted.order_by(KnownEmitter.id.desc()).limit(1))
 
 
+def list_addresses(session: Session, facility_id: int, now_s: int) -> list[str]:
+    """Return the addresses of a facility's valid known emitters, the newest approval first."""
+    query = select(KnownEmitter.address).where(
+        KnownEmitter.facility_id == facility_id,
+        KnownEmitter.withdrawn_s.is_(None),
+        or_(KnownEmitter.expires_s.is_(None), KnownEmitter.expires_s > now_s),
+    )
+    return list(session.scalars(query.order_by(KnownEmitter.id.desc())))
+
+
 def add(
     session: Session,
     user,

@@ -22,9 +22,10 @@ from server.models.inspections import (
 from server.models.places import EYE, METHODS, RF, Facility, Restroom
 from server.services.audit import log
 from server.services.errors import NotFound, Refused
+from server.services.findings import known_emitters
 from server.services.inspecting import campaigns, checklists, coverage, participants, signatures
 from server.services.people import access
-from server.services.places import plans, restrooms, visitor_requests
+from server.services.places import plans, visitor_requests
 from server.services.sensors import commands
 from server.services.sensors.enrolment import busy, last_selftest
 
@@ -58,7 +59,7 @@ def start(session: Session, room: Restroom, user, sensors=(), people=()) -> Insp
     started = begin(session, room, user, now_s)
     for person in people:
         participants.add(session, started, person, now_s)
-    known = restrooms.known_addresses(session, room.facility_id, now_s)[:MAX_KNOWN]
+    known = known_emitters.list_addresses(session, room.facility_id, now_s)[:MAX_KNOWN]
     for sensor in sensors:
         test = last_selftest(session, sensor)
         session.add(

@@ -78,8 +78,7 @@ def take(session: Session, user, visit: Visit, now_s: int) -> Inspection:
         raise ValueError("the key of a visit is a UUID in lower case")
     if visit.lens and visit.lens not in OUTCOMES:
         raise ValueError(f"{visit.lens!r} is none of {', '.join(OUTCOMES)}")
-    room = restrooms.restroom(session, visit.room)
-    access.check(session, user, accounts.INSPECT, room.facility_id)
+    room = restrooms.load(session, user, visit.room, accounts.INSPECT)
     # Locked first: of two requests with the same visit the second finds what the first has stored.
     room = session.get(Restroom, room.id, with_for_update=True, populate_existing=True)
     known = session.scalar(select(OfflineVisit).where(OfflineVisit.key == visit.key))

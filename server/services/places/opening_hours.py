@@ -1,5 +1,5 @@
 """
-Opening hours as people and files write them: "09:00~18:00", "정시(05:00-익일01:00)", "평일 5:32~00:56\n토요일 ...",
+Parser for opening hours as written in files and by people: "09:00~18:00", "정시(05:00-익일01:00)", "평일 5:32~00:56\n토요일 ...",
 "24시간", "Mo-Fr 09:00-18:00; Sa 10:00-14:00".
 """
 
@@ -10,7 +10,7 @@ _RANGE = re.compile(
     r"(\d{1,2})(?::|시\s*)?(\d{2})?\s*분?\s*[~\-–∼]\s*(?:익일|다음\s*날)?\s*(\d{1,2})(?::|시\s*)?(\d{2})?"
 )
 _WEEK, _WEEKEND, _ALL = frozenset(range(5)), frozenset((5, 6)), frozenset(range(7))
-# What a label says of the days; the longer words first, so that 공휴일 is not read as 휴일.
+# The weekdays of a label; the longer words first, so that 공휴일 is not read as 휴일.
 _LABELS = (
     (r"월\s*[~-]\s*금|평일|Mo\s*-\s*Fr|weekdays", _WEEK),
     (r"월\s*[~-]\s*토|Mo\s*-\s*Sa", frozenset(range(6))),
@@ -23,7 +23,7 @@ _LABELS = (
 
 def is_open(text: str, weekday: int, minute: int) -> bool | None:
     """
-    True or False for what the text says of this moment; None where it does not say.
+    Return whether a place is open at a time; None if the text does not say.
 
     weekday  0 is Monday
     minute   of the day, local time
@@ -43,28 +43,28 @@ def is_open(text: str, weekday: int, minute: int) -> bool | None:
 
 
 def _ranges(text):
-    """[(weekdays, opens, closes), ...] in minutes of the day."""
-    found, end = [], 0
+    """Return [(weekdays, opens, closes), ...] in minutes of the day."""
+    ranges, end = [], 0
     for match in _RANGE.finditer(text):
         hour, minute, to_hour, to_minute = (int(part or 0) for part in match.groups())
         if hour > 24 or to_hour > 30 or minute > 59 or to_minute > 59:
             continue
         if match[2] is None and match[4] is None and "시" not in match[0]:
-            continue  # "1-2" is no time
+            continue  # "1-2" is not a time
         days = _days(text[end : match.start()])
         tail = text[match.end() :]
         if days is None and re.match(r"[^\d]*(평일만|평일|제외|weekdays)", tail):
             days = _WEEK
         opens, closes = hour * 60 + minute, to_hour * 60 + to_minute
-        found.append((days or _ALL, opens % 1440, closes % 1440 if closes != 1440 else 1440))
+        ranges.append((days or _ALL, opens % 1440, closes % 1440 if closes != 1440 else 1440))
         end = match.end()
-    return found
+    return ranges
 
 
 def _days(label):
     days = frozenset()
-    for pattern, means in _LABELS:
+    for pattern, weekdays in _LABELS:
         if re.search(pattern, label):
-            days |= means
+            days |= weekdays
             label = re.sub(pattern, "", label)
     return days or None

@@ -1,14 +1,16 @@
 """
-How often what has to be inspected, and what is due.
+Inspection plans: the interval of each method, and which restrooms are due.
 
-    intervals = plans.Intervals(session)             # the policies, once
-    plans.refresh(session, [room.id], intervals)     # after an inspection, a new policy, a placed sensor
+    intervals = plans.Intervals(session)                 # reads all policies once
+    plans.refresh(session, [restroom.id], intervals)     # after an inspection, a new policy, a placed sensor
 
-`Restroom.due_s` and `due_method` repeat what follows from the policies and the newest inspections, so that lists
-and counts are answered by an index. Whatever changes one of these calls refresh().
+`Restroom.due_s` and `due_method` are derived from the policies and the newest inspections, so that an index answers
+lists and counts. Code that changes either of them calls refresh().
 """
 
-from collections import defaultdict, namedtuple
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, joinedload
@@ -16,62 +18,85 @@ from sqlalchemy.orm import Session, joinedload
 from server import clock
 from server.models.inspections import NOT_COMPLETED, Inspection, InspectionResult
 from server.models.intake import Selftest
-from server.models.places import EYE, LENS, PLANNED, RF, SELFTEST, Facility, Policy, Restroom
+from server.models.places import EYE, LENS, PLANNED, RF, SELFTEST, Facility, Organisation, Policy, Restroom
 from server.models.sensors import Sensor
+from server.services import paging
 from server.services.audit import log
 from server.services.errors import Refused
 from server.services.people import access
 
-# The law asks for two inspections a year (Public Toilets Act, article 12(1)); from 2027-02-12 also for malfunctions
-# and false alarms of installed detection systems, which the self-test of fixed sensors answers.
+# The law requires two inspections a year (Public Toilets Act, article 12(1)); from 2027-02-12 also of malfunctions
+# and false alarms of installed detection systems, which the self-test of fixed sensors covers.
 LEGAL_DAYS = 183
 MOST_DAYS = 3650
 DAY_S = 86400
 WEEK_S = 7 * DAY_S
-MINUTES_A_RESTROOM = 30  # as newspapers watched it; for estimates of work only
+MINUTES_A_RESTROOM = 30  # as observed by newspapers; for estimates of work only
 CHUNK = 500
 DONE_COLUMNS = {EYE: "eye_done_s", RF: "rf_done_s", LENS: "lens_done_s", SELFTEST: "selftest_done_s"}
 
-# One method of one restroom. due_s None: not asked for here. done_s None: never.
-Due = namedtuple("Due", ("method", "days", "done_s", "due_s", "overdue"))
-# One week of work. start_s None: overdue already.
-Week = namedtuple("Week", ("start_s", "restrooms", "minutes"))
-# One line of a policy page. days None: nothing said at this scope; from_days: what holds then.
-Said = namedtuple("Said", ("method", "days", "from_days"))
+
+class Due(NamedTuple):
+    """One method of one restroom. due_s None: not required here. done_s None: never done."""
+
+    method: str
+    days: int
+    done_s: int | None
+    due_s: int | None
+    overdue: bool
+
+
+class Week(NamedTuple):
+    """The work of one week. start_s None: already overdue."""
+
+    start_s: int | None
+    restrooms: int
+    minutes: int
+
+
+class Setting(NamedTuple):
+    """The interval set at one scope. days None: none is set; from_days: the one inherited from the wider scope."""
+
+    method: str
+    days: int | None
+    from_days: int
 
 
 class Intervals:
-    """The policies as they count now; asked for a restroom, answers {method: days}, 0 for "not asked for"."""
+    """The policies as they count now."""
 
     def __init__(self, session: Session):
-        self._said = {}
+        self._days = {}
         for row in session.scalars(select(Policy).order_by(Policy.id)):
-            self._said[_scope(row.organisation_id, row.facility_id, row.restroom_id), row.method] = row.days
+            self._days[_scope(row.organisation_id, row.facility_id, row.restroom_id), row.method] = row.days
 
-    def of(self, organisation_id=None, facility_id=None, restroom_id=None) -> dict:
-        """{method: days} where these apply; the narrowest scope that says something decides."""
+    def of(
+        self, organisation_id: int | None = None, facility_id: int | None = None, restroom_id: int | None = None
+    ) -> dict[str, int]:
+        """Return {method: days}, 0 for "not required"; the narrowest scope with an interval decides."""
         scopes = [
-            ("restroom", restroom_id),
-            ("facility", facility_id),
-            ("organisation", organisation_id),
-            ("all", None),
+            scope
+            for scope in (("restroom", restroom_id), ("facility", facility_id), ("organisation", organisation_id))
+            if scope[1] is not None
         ]
-        found = {}
+        intervals = {}
         for method in PLANNED:
-            said = (self._said.get((scope, method)) for scope in scopes if scope[1] is not None or scope[0] == "all")
-            found[method] = next((days for days in said if days is not None), LEGAL_DAYS)
-        return found
+            candidates = (self._days.get((scope, method)) for scope in (*scopes, ("all", None)))
+            intervals[method] = next((days for days in candidates if days is not None), LEGAL_DAYS)
+        return intervals
 
-    def at(self, organisation_id=None, facility_id=None, restroom_id=None) -> list[Said]:
-        """What exactly this scope says, and what holds where it says nothing."""
+    def at(
+        self, organisation_id: int | None = None, facility_id: int | None = None, restroom_id: int | None = None
+    ) -> list[Setting]:
+        """Return what is set at exactly this scope, and what it inherits."""
         scope = _scope(organisation_id, facility_id, restroom_id)
-        above = self.of(*_above(organisation_id, facility_id, restroom_id))
-        return [Said(method, self._said.get((scope, method)), above[method]) for method in PLANNED]
+        inherited = self.of(*_wider_scope(organisation_id, facility_id, restroom_id))
+        return [Setting(method, self._days.get((scope, method)), inherited[method]) for method in PLANNED]
 
-    def first_due(self, organisation_id, now_s: int):
-        """(due_s, method) of a restroom that was added now: at once, unless nothing is asked for."""
-        asked = self.of(organisation_id)
-        method = next((method for method in (EYE, RF, LENS) if asked[method]), None)
+    def first_due(self, organisation_id: int | None, now_s: int) -> tuple[int, str] | tuple[None, None]:
+        """Return (due_s, method) of a restroom added now: due at once, unless nothing is required."""
+        intervals = self.of(organisation_id)
+        method = next((method for method in (EYE, RF, LENS) if intervals[method]), None)
         return (now_s, method) if method else (None, None)
 
 
@@ -83,8 +108,8 @@ def _scope(organisation_id, facility_id, restroom_id):
     return ("organisation", organisation_id) if organisation_id is not None else ("all", None)
 
 
-def _above(organisation_id, facility_id, restroom_id):
-    """The next wider scope; for "all" a scope that nobody speaks for, so that the law's interval shows."""
+def _wider_scope(organisation_id, facility_id, restroom_id):
+    """Return the next wider scope; "all" is its own."""
     if restroom_id is not None:
         return organisation_id, facility_id, None
     if facility_id is not None:
@@ -92,108 +117,127 @@ def _above(organisation_id, facility_id, restroom_id):
     return None, None, None
 
 
-def set_policy(session: Session, user, method: str, days: int | None, organisation=None, facility=None, room=None):
+def set_policy(
+    session: Session,
+    user,
+    method: str,
+    days: int | None,
+    organisation: Organisation | None = None,
+    facility: Facility | None = None,
+    restroom: Restroom | None = None,
+) -> Policy:
     """
-    Say how often; days 0 for "not asked for", None for "nothing said here any more". Refreshes what it concerns.
+    Set the interval of a method for one organisation, facility or restroom, or (none of them given) for everything.
 
-    The scope is the one thing given, or everything. Raises Refused: interval_bad.
+    days  0: not required; None: nothing is set at this scope any more
+
+    The restrooms concerned are refreshed. Raises Refused: interval_bad.
     """
     if method not in PLANNED:
         raise ValueError(f"{method!r} is none of {', '.join(PLANNED)}")
     if days is not None and not 0 <= days <= MOST_DAYS:
         raise Refused("interval_bad", most=MOST_DAYS)
-    added = Policy(
+    policy = Policy(
         organisation_id=organisation.id if organisation else None,
         facility_id=facility.id if facility else None,
-        restroom_id=room.id if room else None,
+        restroom_id=restroom.id if restroom else None,
         method=method,
         days=days,
         set_s=clock.now_s(),
-        by_id=user.id if user else None,
+        by_id=user.id,
     )
-    session.add(added)
+    session.add(policy)
     session.flush()
-    concerned = select(Restroom.id).where(Restroom.retired_s.is_(None))
-    if room is not None:
-        concerned = concerned.where(Restroom.id == room.id)
+    query = select(Restroom.id).where(Restroom.retired_s.is_(None))
+    if restroom is not None:
+        query = query.where(Restroom.id == restroom.id)
     elif facility is not None:
-        concerned = concerned.where(Restroom.facility_id == facility.id)
+        query = query.where(Restroom.facility_id == facility.id)
     elif organisation is not None:
-        concerned = concerned.join(Facility).where(Facility.organisation_id == organisation.id)
-    # The inspections have not changed, so what was done need not be looked up again.
-    _set_due(session, session.scalars(concerned).all(), Intervals(session))
-    scope = room or facility or organisation
+        query = query.join(Facility).where(Facility.organisation_id == organisation.id)
+    # The inspections have not changed, so that the times of the newest ones stay.
+    _set_due(session, session.scalars(query).all(), Intervals(session))
+    scope = restroom or facility or organisation
     log.add(session, "plan.set", scope.public_id if scope else "all", {"method": method, "days": days}, user)
-    return added
+    return policy
 
 
-def refresh(session: Session, room_ids, intervals: Intervals | None = None) -> None:
-    """Work out again what was done in these restrooms and what is due."""
-    room_ids = list(room_ids)
-    for start in range(0, len(room_ids), CHUNK):
-        chunk = room_ids[start : start + CHUNK]
-        done = _done(session, chunk)
-        for room in session.scalars(select(Restroom).where(Restroom.id.in_(chunk))):
+def refresh(session: Session, restroom_ids: Iterable[int], intervals: Intervals | None = None) -> None:
+    """Derive again when each method was last done in these restrooms, and what is due."""
+    restroom_ids = list(restroom_ids)
+    for start in range(0, len(restroom_ids), CHUNK):
+        chunk = restroom_ids[start : start + CHUNK]
+        done = _load_done(session, chunk)
+        for restroom in session.scalars(select(Restroom).where(Restroom.id.in_(chunk))):
             for method in (EYE, RF, LENS):
-                setattr(room, DONE_COLUMNS[method], done.get((room.id, method)))
+                setattr(restroom, DONE_COLUMNS[method], done.get((restroom.id, method)))
     session.flush()
-    _set_due(session, room_ids, intervals or Intervals(session))
+    _set_due(session, restroom_ids, intervals or Intervals(session))
 
 
-def due_of(room: Restroom, intervals: Intervals, has_sensor: bool, now_s: int) -> list[Due]:
-    """Every method's state in one restroom; its facility must be loaded."""
-    asked = intervals.of(room.facility.organisation_id, room.facility_id, room.id)
+def list_methods(restroom: Restroom, intervals: Intervals, has_sensor: bool, now_s: int) -> list[Due]:
+    """Return the state of every method in one restroom; its facility must be loaded."""
+    days_of = intervals.of(restroom.facility.organisation_id, restroom.facility_id, restroom.id)
     return [
-        Due(method, days, getattr(room, DONE_COLUMNS[method]), due_s, due_s is not None and due_s <= now_s)
-        for method, days, due_s in _dues(room, asked, has_sensor)
+        Due(method, days, getattr(restroom, DONE_COLUMNS[method]), due_s, due_s is not None and due_s <= now_s)
+        for method, days, due_s in _dues(restroom, days_of, has_sensor)
     ]
 
 
-def overdue(session: Session, user, now_s: int, within_s: int = 0, after=None, limit: int = 50, block=None):
+def list_due(
+    session: Session,
+    user,
+    now_s: int,
+    *,
+    within_s: int = 0,
+    block: str = "",
+    cursor: str | None = None,
+    limit: int = 50,
+) -> paging.Page[Restroom]:
     """
-    Restrooms that are due before now_s + within_s, longest due first, their facilities loaded.
+    Return restrooms that are due before now_s + within_s, longest due first, with facility and organisation.
 
-    after  (due_s, id) of the last row of the page before
+    Raises BadCursor.
     """
-    wanted = _due_before(select(Restroom), user, now_s + within_s, block)
-    if after is not None:
-        wanted = wanted.where((Restroom.due_s > after[0]) | ((Restroom.due_s == after[0]) & (Restroom.id > after[1])))
-        wanted = wanted.where(Restroom.due_s >= after[0])  # says to the database where in the index to begin
-    wanted = wanted.options(joinedload(Restroom.facility).joinedload(Facility.organisation))
-    return list(session.scalars(wanted.order_by(Restroom.due_s, Restroom.id).limit(limit)))
+    query = _filter_due(select(Restroom), user, now_s + within_s, block)
+    cursor_id = paging.decode(cursor)
+    if cursor_id is not None:
+        row = access.within(select(Restroom.due_s).where(Restroom.id == cursor_id), user, Restroom.facility_id)
+        position = session.execute(row).one_or_none()
+        if position is None:
+            raise paging.BadCursor("cursor")
+        due_s = position[0]
+        if due_s is not None:  # else it has been inspected meanwhile: the list begins again
+            query = query.where((Restroom.due_s > due_s) | ((Restroom.due_s == due_s) & (Restroom.id > cursor_id)))
+            query = query.where(Restroom.due_s >= due_s)  # tells the database where in the index to begin
+    query = query.options(joinedload(Restroom.facility).joinedload(Facility.organisation))
+    return paging.cut(session.scalars(query.order_by(Restroom.due_s, Restroom.id).limit(limit + 1)).all(), limit)
 
 
-def count_overdue(session: Session, user, now_s: int, within_s: int = 0, block=None) -> int:
-    """How many restrooms overdue() would give without a limit."""
-    return session.scalar(_due_before(select(func.count(Restroom.id)), user, now_s + within_s, block))
+def count_due(session: Session, user, now_s: int, *, within_s: int = 0, block: str = "") -> int:
+    """Return how many restrooms list_due() has on all pages together."""
+    return session.scalar(_filter_due(select(func.count(Restroom.id)), user, now_s + within_s, block)) or 0
 
 
-def _due_before(query: Select, user, before_s, block) -> Select:
+def _filter_due(query: Select, user, before_s: int, block: str) -> Select:
     query = access.within(query, user, Restroom.facility_id).where(Restroom.due_s <= before_s)
     return query.where(Restroom.block == block) if block else query
 
 
-def with_sensors(session: Session, room_ids) -> set[int]:
-    """Which of these restrooms have a fixed sensor."""
-    placed = select(Sensor.restroom_id).where(Sensor.restroom_id.in_(list(room_ids)), Sensor.revoked_s.is_(None))
-    return set(session.scalars(placed))
+def list_fixed_sensors(session: Session, restroom: Restroom) -> list[Sensor]:
+    """Return the sensors that are fixed in a restroom."""
+    query = select(Sensor).where(Sensor.restroom_id == restroom.id, Sensor.revoked_s.is_(None))
+    return list(session.scalars(query.order_by(Sensor.name)))
 
 
-def fixed_sensors(session: Session, room: Restroom) -> list[Sensor]:
-    """The sensors that hang in a restroom."""
-    wanted = select(Sensor).where(Sensor.restroom_id == room.id, Sensor.revoked_s.is_(None))
-    return list(session.scalars(wanted.order_by(Sensor.name)))
-
-
-def workload(session: Session, user, now_s: int, weeks: int = 8) -> list[Week]:
-    """How many restrooms become due in each of the coming weeks; the first row is what is overdue already."""
+def list_workload(session: Session, user, now_s: int, weeks: int = 8) -> list[Week]:
+    """Return what is overdue already, as the first row, and what becomes due in each of the coming weeks."""
+    overdue = count_due(session, user, now_s)
+    rows = [Week(None, overdue, overdue * MINUTES_A_RESTROOM)]
     week = (Restroom.due_s - now_s) // WEEK_S
-    rows = []
-    late = count_overdue(session, user, now_s)
-    rows.append(Week(None, late, late * MINUTES_A_RESTROOM))
-    coming = access.within(select(week.label("week"), func.count(Restroom.id)), user, Restroom.facility_id)
-    coming = coming.where(Restroom.due_s > now_s, Restroom.due_s < now_s + weeks * WEEK_S).group_by("week")
-    counts = {int(number): count for number, count in session.execute(coming)}
+    query = access.within(select(week.label("week"), func.count(Restroom.id)), user, Restroom.facility_id)
+    query = query.where(Restroom.due_s > now_s, Restroom.due_s < now_s + weeks * WEEK_S).group_by("week")
+    counts = {int(number): count for number, count in session.execute(query)}
     for number in range(weeks):
         count = counts.get(number, 0)
         rows.append(Week(now_s + number * WEEK_S, count, count * MINUTES_A_RESTROOM))
@@ -201,57 +245,61 @@ def workload(session: Session, user, now_s: int, weeks: int = 8) -> list[Week]:
 
 
 def refresh_selftests(session: Session) -> None:
-    """Take over the fixed sensors' newest passed self-tests. They come through ingest, which has no time for this."""
-    tests = select(Sensor.restroom_id, Sensor.id, func.max(func.coalesce(Selftest.at_s, Selftest.received_s)))
-    tests = tests.outerjoin(Selftest, (Selftest.sensor_id == Sensor.id) & Selftest.passed)
-    tests = tests.where(Sensor.restroom_id.is_not(None), Sensor.revoked_s.is_(None))
+    """Take over the newest passed self-tests of fixed sensors; ingest stores them without touching the restrooms."""
+    query = select(Sensor.restroom_id, Sensor.id, func.max(func.coalesce(Selftest.at_s, Selftest.received_s)))
+    query = query.outerjoin(Selftest, (Selftest.sensor_id == Sensor.id) & Selftest.passed)
+    query = query.where(Sensor.restroom_id.is_not(None), Sensor.revoked_s.is_(None))
     newest = defaultdict(list)
-    for restroom_id, _, at_s in session.execute(tests.group_by(Sensor.restroom_id, Sensor.id)):
+    for restroom_id, _, at_s in session.execute(query.group_by(Sensor.restroom_id, Sensor.id)):
         newest[restroom_id].append(at_s)
-    had = set(session.scalars(select(Restroom.id).where(Restroom.selftest_done_s.is_not(None))))
-    for restroom_id in had | set(newest):
+    tested = set(session.scalars(select(Restroom.id).where(Restroom.selftest_done_s.is_not(None))))
+    restroom_ids = tested | set(newest)
+    for restroom_id in restroom_ids:
         times = newest.get(restroom_id, [None])
-        # The sensor that is longest without one decides.
-        room = session.get(Restroom, restroom_id)
-        room.selftest_done_s = None if None in times else min(times)
+        # The sensor that has been without one for longest decides.
+        restroom = session.get_one(Restroom, restroom_id)
+        restroom.selftest_done_s = None if None in times else min(times)
     session.flush()
-    _set_due(session, had | set(newest), Intervals(session))
+    _set_due(session, restroom_ids, Intervals(session))
 
 
-def _set_due(session, room_ids, intervals):
-    room_ids = list(room_ids)
-    for start in range(0, len(room_ids), CHUNK):
-        chunk = room_ids[start : start + CHUNK]
-        sensed = with_sensors(session, chunk)
-        rooms = select(Restroom).where(Restroom.id.in_(chunk)).options(joinedload(Restroom.facility))
-        for room in session.scalars(rooms):
-            asked = intervals.of(room.facility.organisation_id, room.facility_id, room.id)
-            due = [(due_s, method) for method, _, due_s in _dues(room, asked, room.id in sensed) if due_s is not None]
-            first = min(due, key=lambda one: one[0], default=(None, None))
-            room.due_s, room.due_method = first if room.retired_s is None else (None, None)
+def _set_due(session, restroom_ids, intervals):
+    restroom_ids = list(restroom_ids)
+    for start in range(0, len(restroom_ids), CHUNK):
+        chunk = restroom_ids[start : start + CHUNK]
+        query = select(Sensor.restroom_id).where(Sensor.restroom_id.in_(chunk), Sensor.revoked_s.is_(None))
+        with_sensor = set(session.scalars(query))
+        restrooms = select(Restroom).where(Restroom.id.in_(chunk)).options(joinedload(Restroom.facility))
+        for restroom in session.scalars(restrooms):
+            days_of = intervals.of(restroom.facility.organisation_id, restroom.facility_id, restroom.id)
+            dues = _dues(restroom, days_of, restroom.id in with_sensor)
+            due = [(due_s, method) for method, _, due_s in dues if due_s is not None]
+            first = min(due, key=lambda pair: pair[0], default=(None, None))
+            restroom.due_s, restroom.due_method = first if restroom.retired_s is None else (None, None)
         session.flush()
 
 
-def _dues(room, asked, has_sensor):
+def _dues(restroom, days_of, has_sensor):
+    """Yield (method, days, due_s or None)."""
     for method in PLANNED:
-        days = asked[method] if method != SELFTEST or has_sensor else 0
-        done_s = getattr(room, DONE_COLUMNS[method])
+        days = days_of[method] if method != SELFTEST or has_sensor else 0
+        done_s = getattr(restroom, DONE_COLUMNS[method])
         due_s = None
         if days:
-            due_s = done_s + days * DAY_S if done_s is not None else room.created_s
+            due_s = done_s + days * DAY_S if done_s is not None else restroom.created_s
         yield method, days, due_s
 
 
-def _done(session, room_ids):
-    """{(restroom id, method): when it was last done, in an inspection that was completed}."""
+def _load_done(session, restroom_ids):
+    """Return {(restroom id, method): when it was last done, in an inspection that was completed}."""
     newest = select(InspectionResult.inspection_id, func.max(InspectionResult.id).label("id"))
-    newest = newest.join(Inspection).where(Inspection.restroom_id.in_(room_ids))
+    newest = newest.join(Inspection).where(Inspection.restroom_id.in_(restroom_ids))
     newest = newest.group_by(InspectionResult.inspection_id).subquery()
-    rows = select(Inspection.restroom_id, Inspection.finished_s, InspectionResult.methods)
-    rows = rows.join(newest, newest.c.inspection_id == Inspection.id)
-    rows = rows.join(InspectionResult, InspectionResult.id == newest.c.id)
-    rows = rows.where(InspectionResult.result != NOT_COMPLETED).order_by(Inspection.finished_s)
+    query = select(Inspection.restroom_id, Inspection.finished_s, InspectionResult.methods)
+    query = query.join(newest, newest.c.inspection_id == Inspection.id)
+    query = query.join(InspectionResult, InspectionResult.id == newest.c.id)
+    query = query.where(InspectionResult.result != NOT_COMPLETED).order_by(Inspection.finished_s)
     done = {}
-    for restroom_id, finished_s, methods in session.execute(rows):
+    for restroom_id, finished_s, methods in session.execute(query):
         done.update({(restroom_id, method): finished_s for method in methods})
     return done

@@ -1,35 +1,23 @@
-"""What the privacy sign of a site says beside the general text: who is responsible there, and how to reach them."""
+"""The facility's own text on its privacy sign: the person responsible, and how to reach them."""
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
-from server import clock, ids
+from server import clock
 from server.models.places import Facility, SiteNotice
 from server.services.audit import log
-from server.services.errors import NotFound
-from server.services.people import access, accounts
 
 
-def facility(session: Session, public_id: str, user, right: str = accounts.SEE) -> Facility:
-    """Return a site where a person has a right. Raises NotFound."""
-    wanted = select(Facility).where(Facility.public_id == ids.clean(public_id))
-    found = session.scalar(wanted.options(joinedload(Facility.organisation)))
-    if found is None:
-        raise NotFound("facility")
-    access.check(session, user, right, found.id)
-    return found
+def load_newest(session: Session, facility: Facility) -> SiteNotice | None:
+    """Return the text that counts, if there is one."""
+    query = select(SiteNotice).where(SiteNotice.facility_id == facility.id)
+    return session.scalar(query.order_by(SiteNotice.id.desc()).limit(1))
 
 
-def newest(session: Session, site: Facility) -> SiteNotice | None:
-    """The notice that counts, if there is one."""
-    wanted = select(SiteNotice).where(SiteNotice.facility_id == site.id)
-    return session.scalar(wanted.order_by(SiteNotice.id.desc()).limit(1))
-
-
-def change(session: Session, site: Facility, text: str, text_en: str, user) -> SiteNotice:
-    """Add a notice that counts from now on."""
-    added = SiteNotice(facility_id=site.id, text=text, text_en=text_en, at_s=clock.now_s(), by_id=user.id)
-    session.add(added)
+def change(session: Session, facility: Facility, text: str, text_en: str, user) -> SiteNotice:
+    """Add a text that counts from now on."""
+    notice = SiteNotice(facility_id=facility.id, text=text, text_en=text_en, at_s=clock.now_s(), by_id=user.id)
+    session.add(notice)
     session.flush()
-    log.add(session, "sign.changed", site.public_id, {"chars": len(text) + len(text_en)}, user)
-    return added
+    log.add(session, "sign.changed", facility.public_id, {"chars": len(text) + len(text_en)}, user)
+    return notice

@@ -1,4 +1,6 @@
-"""Telling people what is overdue: once a building, and again after a week while it stays so."""
+"""Reminders of overdue inspections: one per building, repeated weekly while it stays overdue."""
+
+from collections.abc import Callable
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -10,23 +12,23 @@ AGAIN_S = 7 * plans.DAY_S
 BATCH = 500
 
 
-def remind(session: Session, now_s: int, tell) -> int:
+def remind(session: Session, now_s: int, enqueue: Callable) -> int:
     """
-    Tell of every building with overdue restrooms that was not told of lately; return how many.
+    Enqueue a notification for every building with overdue restrooms and no recent reminder; return how many.
 
-    tell  notices.tell
+    enqueue  notifications.enqueue
     """
     plans.refresh_selftests(session)
-    late = select(Restroom.facility_id, func.count(Restroom.id), func.min(Restroom.due_s))
-    late = late.join(Facility).where(Restroom.due_s <= now_s)
-    late = late.where(Facility.reminded_s.is_(None) | (Facility.reminded_s <= now_s - AGAIN_S))
-    told = session.execute(late.group_by(Restroom.facility_id).order_by(Restroom.facility_id)).all()
-    for start in range(0, len(told), BATCH):
-        part = {facility_id: (count, since_s) for facility_id, count, since_s in told[start : start + BATCH]}
-        for facility in session.scalars(select(Facility).where(Facility.id.in_(part))):
-            count, since_s = part[facility.id]
+    query = select(Restroom.facility_id, func.count(Restroom.id), func.min(Restroom.due_s))
+    query = query.join(Facility).where(Restroom.due_s <= now_s)
+    query = query.where(Facility.reminded_s.is_(None) | (Facility.reminded_s <= now_s - AGAIN_S))
+    overdue = session.execute(query.group_by(Restroom.facility_id).order_by(Restroom.facility_id)).all()
+    for start in range(0, len(overdue), BATCH):
+        batch = {facility_id: (count, since_s) for facility_id, count, since_s in overdue[start : start + BATCH]}
+        for facility in session.scalars(select(Facility).where(Facility.id.in_(batch))):
+            count, since_s = batch[facility.id]
             days = (now_s - since_s) // plans.DAY_S
-            tell(
+            enqueue(
                 session,
                 "inspection_overdue",
                 facility.id,
@@ -37,4 +39,4 @@ def remind(session: Session, now_s: int, tell) -> int:
             )
             facility.reminded_s = now_s
         session.flush()
-    return len(told)
+    return len(overdue)

@@ -1,208 +1,294 @@
-"""Organisations, facilities, restrooms, and a restroom's inspection log."""
+"""
+Restrooms: loading, listing, adding, changing and retiring them.
 
-from collections import namedtuple
+    restroom = restrooms.load(session, user, public_id, accounts.MANAGE)
+    page = restrooms.list_restrooms(session, user, search="city hall", by_name=True)
+
+Every change is recorded in the log; nothing here deletes a row.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from server import clock, ids
 from server.models.findings import OPEN, Finding
-from server.models.inspections import Inspection, InspectionResult, InspectionSensor
-from server.models.places import ExternalId, Facility, KnownEmitter, Organisation, Restroom
-from server.services.audit import log as chain
-from server.services.errors import NotFound
-from server.services.people import access
+from server.models.inspections import Inspection, InspectionResult
+from server.models.places import ExternalId, Facility, FacilitySource, Restroom
+from server.services import paging
+from server.services.audit import log
+from server.services.errors import NotFound, Refused
+from server.services.people import access, accounts
 from server.services.places import plans
 
-# restroom       Restroom, its facility loaded
-# facility       Facility
-# open_findings  findings nobody has judged yet
-# running        public id of the inspection that runs here, or None
-# methods        what the newest result rests on: some of inspections.METHODS
-RestroomRow = namedtuple("RestroomRow", ("restroom", "facility", "open_findings", "running", "methods"))
+MOST_FOUND = 1000  # a search with more results is not counted to the end
+_MOST_WORDS = 8  # of a search
 
-# inspection  Inspection
-# people      names of who took part
-# sensors     names of the sensors used
-# findings    how many findings it has
-# result      the InspectionResult that counts, None while it runs
-# coverage    RF coverage as it was at the result, or None
-LogRow = namedtuple("LogRow", ("inspection", "people", "sensors", "findings", "result", "coverage"))
+RUNNING, NEVER, WITH_FINDINGS = STATES = ("running", "never", "findings")
 
-MOST_FOUND = 1000  # a search that finds more is not counted to the end
+FIELDS = (
+    "name",
+    "name_en",
+    "block",
+    "stalls",
+    "floor",
+    "address",
+    "latitude",
+    "longitude",
+    "opening_hours",
+    "access_notes",
+    "owner",
+)
 
-RUNNING, NEVER, WITH_FINDINGS = "running", "never", "findings"
+
+class RestroomSummary(NamedTuple):
+    """
+    A row of the list of restrooms.
+
+    open_findings  findings without a disposition
+    running        public id of the running inspection, or None
+    methods        methods of the newest result, some of models.places.METHODS
+    """
+
+    restroom: Restroom
+    facility: Facility
+    open_findings: int
+    running: str | None
+    methods: list[str]
+
+
+def load(session: Session, user, public_id: str, right: str = accounts.SEE) -> Restroom:
+    """
+    Return a restroom with its facility, organisation and external ids.
+
+    Raises NotFound, also where the user lacks the right.
+    """
+    query = select(Restroom).where(Restroom.public_id == ids.clean(public_id))
+    query = query.options(
+        joinedload(Restroom.facility).joinedload(Facility.organisation), selectinload(Restroom.external_ids)
+    )
+    restroom = session.scalar(query)
+    if restroom is None or not access.may(session, user, right, restroom.facility_id):
+        raise NotFound("restroom")
+    return restroom
 
 
 def list_restrooms(
     session: Session,
-    search="",
-    facility=None,
-    block=None,
-    state=None,
-    limit=50,
-    offset=0,
-    user=None,
-    after=None,
-    before=None,
-    only=None,
-) -> list[RestroomRow]:
+    user,
+    *,
+    search: str = "",
+    facility: str = "",
+    block: str = "",
+    state: str = "",
+    due_before_s: int | None = None,
+    retired: bool = False,
+    only: Collection[int] | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+    by_name: bool = False,
+    backwards: bool = False,
+) -> paging.Page[Restroom]:
     """
-    Restrooms by facility and name.
+    Return restrooms with their facilities and external ids: in the order of adding, or by facility and name.
 
-    search    words that all occur in names, address or ids
-    facility  a Facility, or None for all
-    state     RUNNING, NEVER (inspected), WITH_FINDINGS (open), or None for all
-    user      who asks, None for the system itself
-    only      row numbers that find() gave, instead of search and state
-    after, before  a Restroom: only those behind or ahead of it. Unlike an offset, this costs the same on every page
+    search     words that all occur in names, address or ids
+    facility   public id
+    block      one of models.places.BLOCKS, "" for all
+    state      RUNNING, NEVER (inspected), WITH_FINDINGS (open), "" for all
+    retired    include retired restrooms
+    only       row ids from find_ids(), instead of search and state
+    backwards  the rows before the cursor instead of those after it; by name only
+
+    Raises BadCursor. A cursor costs the same on every page, unlike an offset.
     """
-    wanted = access.within(_wanted(select(Restroom), search, facility, block, state), user, Restroom.facility_id)
+    query = _filter(select(Restroom), search, block, state, retired)
+    query = access.within(query, user, Restroom.facility_id)
+    if facility:
+        chosen = select(Facility.id).where(Facility.public_id == ids.clean(facility))
+        query = query.where(Restroom.facility_id.in_(chosen))
+    if due_before_s is not None:
+        query = query.where(Restroom.due_s < due_before_s)
     if only is not None:
-        wanted = wanted.where(Restroom.id.in_(only))
-    place = tuple_(Restroom.sort_key, Restroom.id)
-    order = (Restroom.sort_key, Restroom.id)
-    if after is not None:
-        wanted = wanted.where(place > (after.sort_key, after.id))
-    elif before is not None:
-        wanted = wanted.where(place < (before.sort_key, before.id))
-        order = (Restroom.sort_key.desc(), Restroom.id.desc())
-    wanted = wanted.order_by(*order).limit(limit).offset(offset).options(joinedload(Restroom.facility))
-    rooms = list(session.scalars(wanted))
-    if before is not None:
-        rooms.reverse()
-    by_room = _open_findings(session, [room.id for room in rooms])
-    methods = _methods(session, [room.last_inspection_id for room in rooms if room.last_inspection_id])
-    running_ids = [room.running_inspection_id for room in rooms if room.running_inspection_id]
+        query = query.where(Restroom.id.in_(only))
+    cursor_id = paging.decode(cursor)
+    if not by_name:
+        query = query.order_by(Restroom.id)
+        if cursor_id is not None:
+            query = query.where(Restroom.id > cursor_id)
+    else:
+        position = tuple_(Restroom.sort_key, Restroom.id)
+        if cursor_id is not None:
+            row = access.within(select(Restroom.sort_key).where(Restroom.id == cursor_id), user, Restroom.facility_id)
+            sort_key = session.scalar(row)
+            if sort_key is None:
+                raise paging.BadCursor("cursor")
+            border = (sort_key, cursor_id)
+            query = query.where(position < border if backwards else position > border)
+        columns = Restroom.sort_key, Restroom.id
+        query = query.order_by(*(column.desc() if backwards else column for column in columns))
+    query = query.limit(limit + 1).options(joinedload(Restroom.facility), selectinload(Restroom.external_ids))
+    page = paging.cut(session.scalars(query).all(), limit)
+    if backwards:
+        page.rows.reverse()
+    return page
+
+
+def count_restrooms(session: Session, user, *, search: str = "", block: str = "", state: str = "") -> int:
+    """Return how many restrooms list_restrooms() has on all pages together."""
+    query = _filter(select(func.count(Restroom.id)), search, block, state)
+    return session.scalar(access.within(query, user, Restroom.facility_id)) or 0
+
+
+def find_ids(session: Session, user, search: str, state: str = "") -> list[int] | None:
+    """
+    Return the row ids of all restrooms that a search finds, in no order; None if there are more than MOST_FOUND.
+
+    Words can stand anywhere in a text, so a search reads every restroom; one search gives both count and page.
+    """
+    query = access.within(_filter(select(Restroom.id), search, "", state), user, Restroom.facility_id)
+    found = session.scalars(query.limit(MOST_FOUND + 1)).all()
+    return list(found) if len(found) <= MOST_FOUND else None
+
+
+def summarise(session: Session, restrooms: Sequence[Restroom]) -> list[RestroomSummary]:
+    """Return the restrooms, in their order, with open findings, running inspection and methods of the newest result."""
+    open_findings = _count_open_findings(session, [restroom.id for restroom in restrooms])
+    methods = _load_methods(session, [room.last_inspection_id for room in restrooms if room.last_inspection_id])
+    running_ids = [room.running_inspection_id for room in restrooms if room.running_inspection_id]
     running = {}
     if running_ids:
-        rows = session.execute(select(Inspection.id, Inspection.public_id).where(Inspection.id.in_(running_ids)))
-        running = dict(rows.all())
+        query = select(Inspection.id, Inspection.public_id).where(Inspection.id.in_(running_ids))
+        running = dict(session.execute(query).all())
     return [
-        RestroomRow(
-            room,
-            room.facility,
-            by_room.get(room.id, 0),
-            running.get(room.running_inspection_id),
-            methods.get(room.last_inspection_id, []),
+        RestroomSummary(
+            restroom,
+            restroom.facility,
+            open_findings.get(restroom.id, 0),
+            running.get(restroom.running_inspection_id),
+            methods.get(restroom.last_inspection_id, []),
         )
-        for room in rooms
+        for restroom in restrooms
     ]
 
 
-def count_restrooms(session: Session, search="", facility=None, block=None, state=None, user=None) -> int:
-    """How many restrooms list_restrooms() would give without a limit."""
-    counted = _wanted(select(func.count(Restroom.id)), search, facility, block, state)
-    return session.scalar(access.within(counted, user, Restroom.facility_id))
-
-
-def find(session: Session, search, state=None, user=None) -> list[int] | None:
+def add(
+    session: Session, facility: Facility, name: str, external_ids: Iterable[tuple[str, str]] = (), by=None, **fields
+) -> Restroom:
     """
-    The row numbers of all restrooms that a search finds, in no order; None if there are more than MOST_FOUND.
+    Add a restroom.
 
-    Words can stand anywhere in a text, so a search reads every restroom; doing it once gives the number and the page.
+    external_ids  (source, value) pairs
+    by            the user who adds it; None writes no log entry (an import writes one for all its restrooms)
+    fields        columns of Restroom
     """
-    wanted = access.within(_wanted(select(Restroom.id), search, None, None, state), user, Restroom.facility_id)
-    found = session.scalars(wanted.limit(MOST_FOUND + 1)).all()
-    return found if len(found) <= MOST_FOUND else None
-
-
-def restroom(session: Session, public_id: str) -> Restroom:
-    """Return a restroom with its facility and organisation. Raises NotFound."""
-    wanted = select(Restroom).where(Restroom.public_id == ids.clean(public_id))
-    wanted = wanted.options(
-        joinedload(Restroom.facility).joinedload(Facility.organisation), selectinload(Restroom.external_ids)
-    )
-    found = session.scalar(wanted)
-    if found is None:
-        raise NotFound("restroom")
-    return found
-
-
-def log(session: Session, room: Restroom, limit: int = 50, before_id: int | None = None) -> list[LogRow]:
-    """A restroom's inspections, newest first; before_id is the last row's inspection.id of the page before."""
-    wanted = select(Inspection).where(Inspection.restroom_id == room.id)
-    if before_id is not None:
-        wanted = wanted.where(Inspection.id < before_id)
-    wanted = wanted.order_by(Inspection.id.desc()).limit(limit)
-    wanted = wanted.options(
-        selectinload(Inspection.people),
-        selectinload(Inspection.sensors).joinedload(InspectionSensor.sensor),
-        selectinload(Inspection.results).joinedload(InspectionResult.by),
-        joinedload(Inspection.started_by),
-    )
-    inspections = list(session.scalars(wanted))
-    counts = select(Finding.inspection_id, func.count(Finding.id)).group_by(Finding.inspection_id)
-    counts = counts.where(Finding.inspection_id.in_([one.id for one in inspections]))
-    findings = dict(session.execute(counts).all())
-    rows = []
-    for one in inspections:
-        result = one.results[-1] if one.results else None
-        people = [person.name for person in one.people]
-        sensors = [chosen.sensor.name for chosen in one.sensors]
-        coverage = result.coverage if result else None
-        rows.append(LogRow(one, people, sensors, findings.get(one.id, 0), result, coverage))
-    return rows
-
-
-def add_organisation(session: Session, name: str, name_en: str = "") -> Organisation:
-    """Add an organisation."""
-    added = Organisation(name=name, name_en=name_en, created_s=clock.now_s())
-    session.add(added)
+    restroom = Restroom(facility=facility, name=name, public_id=ids.new(), created_s=clock.now_s(), **fields)
+    restroom.external_ids = [ExternalId(source=source, value=value) for source, value in external_ids]
+    restroom.search, restroom.sort_key = search_text(restroom), sort_key(facility.name, name)
+    session.add(restroom)
     session.flush()
-    return added
+    plans.refresh(session, [restroom.id])
+    if by is not None:
+        log.add(session, "restroom.added", restroom.public_id, {"facility": facility.public_id, "name": name}, by)
+    return restroom
 
 
-def add_facility(session: Session, organisation: Organisation, name: str, name_en="", address="") -> Facility:
-    """Add a facility to an organisation."""
-    added = Facility(organisation=organisation, name=name, name_en=name_en, address=address, created_s=clock.now_s())
-    session.add(added)
+def change(session: Session, user, restroom: Restroom, **fields) -> list[str]:
+    """Set some of FIELDS; return the names of those that changed."""
+    changed = [name for name, value in fields.items() if getattr(restroom, name) != value]
+    for name in changed:
+        if name not in FIELDS:
+            raise ValueError(f"{name} cannot be changed here")
+        setattr(restroom, name, fields[name])
+    if changed:
+        refresh_texts(session, restroom.facility, [restroom])
+        log.add(session, "restroom.changed", restroom.public_id, {"fields": sorted(changed)}, user)
+    return changed
+
+
+def set_external_ids(session: Session, user, restroom: Restroom, pairs: Iterable[tuple[str, str]]) -> bool:
+    """
+    Replace the restroom's external ids by these (source, value) pairs; return whether anything changed.
+
+    Raises Refused: external_id_taken(source, value).
+    """
+    pairs = {(source.strip()[:32], value.strip()[:100]) for source, value in pairs}
+    present = {(row.source, row.value): row for row in restroom.external_ids}
+    if pairs == set(present):
+        return False
+    for source, value in pairs - set(present):
+        query = select(ExternalId).where(ExternalId.source == source, ExternalId.value == value)
+        if session.scalar(query) is not None:
+            raise Refused("external_id_taken", source=source, value=value)
+        session.add(ExternalId(restroom_id=restroom.id, source=source, value=value))
+    for pair in set(present) - pairs:
+        session.delete(present[pair])
     session.flush()
-    return added
+    session.expire(restroom, ["external_ids"])
+    refresh_texts(session, restroom.facility, [restroom])
+    log.add(session, "restroom.changed", restroom.public_id, {"fields": ["external_ids"]}, user)
+    return True
 
 
-def add_restroom(session: Session, facility: Facility, name: str, external_ids=(), by=None, **fields) -> Restroom:
-    """Add a restroom. external_ids are (source, value); by: the person who does it; `fields` are Restroom's columns."""
-    added = Restroom(facility=facility, name=name, public_id=ids.new(), created_s=clock.now_s(), **fields)
-    added.external_ids = [ExternalId(source=source, value=value) for source, value in external_ids]
-    added.search, added.sort_key = search_text(added), sort_key(facility.name, name)
-    session.add(added)
-    session.flush()
-    plans.refresh(session, [added.id])
-    if by is not None:  # an import has an entry of its own for all it adds
-        chain.add(session, "restroom.added", added.public_id, {"facility": facility.public_id, "name": name}, by)
-    return added
+def retire(session: Session, user, restroom: Restroom, reason: str) -> None:
+    """
+    Take a restroom out of use: it leaves lists and plans; its records and its public id stay.
+
+    Raises Refused: reason_needed, already_running (an inspection).
+    """
+    if not reason.strip():
+        raise Refused("reason_needed")
+    if restroom.running_inspection_id is not None:
+        raise Refused("already_running")
+    if restroom.retired_s is None:
+        restroom.retired_s = clock.now_s()
+        session.flush()
+        plans.refresh(session, [restroom.id])
+        log.add(session, "restroom.retired", restroom.public_id, {}, user, {"reason": reason.strip()[:2000]})
 
 
-def sort_key(facility_name: str, room_name: str) -> str:
-    """What lists sort by: buildings by name, then their rooms. In a column, so that an index can have it."""
-    return f"{facility_name} / {room_name}".lower()[:420]
+def restore(session: Session, user, restroom: Restroom) -> None:
+    """Put a retired restroom back into use."""
+    if restroom.retired_s is not None:
+        restroom.retired_s = None
+        session.flush()
+        plans.refresh(session, [restroom.id])
+        log.add(session, "restroom.back", restroom.public_id, {}, user)
 
 
-def search_text(room: Restroom, *more: str) -> str:
-    """What the list's search looks through for a restroom; set again when one of the parts changes."""
-    parts = [room.name, room.name_en, room.address, room.floor, room.facility.name, room.facility.name_en]
-    parts += [room.facility.address, room.public_id] + [known.value for known in room.external_ids] + list(more)
+def sort_key(facility_name: str, restroom_name: str) -> str:
+    """Return the text that lists are sorted by: facilities by name, then their restrooms. A column, for its index."""
+    return f"{facility_name} / {restroom_name}".lower()[:420]
+
+
+def search_text(restroom: Restroom, *more: str) -> str:
+    """Return the text that the list's search looks through; set again when one of its parts changes."""
+    facility = restroom.facility
+    parts = [restroom.name, restroom.name_en, restroom.address, restroom.floor, facility.name, facility.name_en]
+    parts += [facility.address, restroom.public_id, *(row.value for row in restroom.external_ids), *more]
     return " ".join(part for part in parts if part).lower()[:2000]
 
 
-def known_addresses(session: Session, facility_id: int, now_s: int) -> list[str]:
-    """Addresses of the emitters approved for a facility and not expired."""
-    wanted = select(KnownEmitter.address).where(
-        KnownEmitter.facility_id == facility_id,
-        KnownEmitter.withdrawn_s.is_(None),
-        (KnownEmitter.expires_s.is_(None)) | (KnownEmitter.expires_s > now_s),
-    )
-    return list(session.scalars(wanted.order_by(KnownEmitter.id.desc())))
+def refresh_texts(session: Session, facility: Facility, restrooms: Iterable[Restroom]) -> None:
+    """Set the columns of restrooms that repeat names and addresses: `search` and `sort_key`."""
+    query = select(FacilitySource).where(FacilitySource.facility_id == facility.id)
+    sources = {source.id: source for source in session.scalars(query)}
+    for restroom in restrooms:
+        source = sources.get(restroom.source_id)
+        more = (source.said.get("lot_address", ""), source.key) if source else ()
+        restroom.search = search_text(restroom, *more)
+        restroom.sort_key = sort_key(facility.name, restroom.name)
+    session.flush()
 
 
-def _wanted(query: Select, search, facility, block, state) -> Select:
-    query = query.where(Restroom.retired_s.is_(None))
-    # The longest word first: it fits least often, and the others are then not looked for.
-    for word in sorted(search.lower().split()[:8], key=len, reverse=True):
+def _filter(query: Select, search: str, block: str, state: str, retired: bool = False) -> Select:
+    if not retired:
+        query = query.where(Restroom.retired_s.is_(None))
+    # The longest word first: it fits least often, and the others are then not searched for.
+    for word in sorted(search.lower().split()[:_MOST_WORDS], key=len, reverse=True):
         query = query.where(Restroom.search.contains(word, autoescape=True))
-    if facility is not None:
-        query = query.where(Restroom.facility_id == facility.id)
     if block:
         query = query.where(Restroom.block == block)
     if state == RUNNING:
@@ -214,16 +300,16 @@ def _wanted(query: Select, search, facility, block, state) -> Select:
     return query
 
 
-def _methods(session, inspection_ids):
-    """{inspection id: methods of its newest result}."""
+def _load_methods(session, inspection_ids):
+    """Return {inspection id: methods of its newest result}."""
     if not inspection_ids:
         return {}
-    results = select(InspectionResult.inspection_id, InspectionResult.methods)
-    results = results.where(InspectionResult.inspection_id.in_(inspection_ids)).order_by(InspectionResult.id)
-    return dict(session.execute(results).all())
+    query = select(InspectionResult.inspection_id, InspectionResult.methods)
+    query = query.where(InspectionResult.inspection_id.in_(inspection_ids)).order_by(InspectionResult.id)
+    return dict(session.execute(query).all())
 
 
-def _open_findings(session, room_ids):
-    counts = select(Finding.restroom_id, func.count(Finding.id)).group_by(Finding.restroom_id)
-    counts = counts.where(Finding.status == OPEN, Finding.restroom_id.in_(room_ids))
-    return dict(session.execute(counts).all())
+def _count_open_findings(session, restroom_ids):
+    query = select(Finding.restroom_id, func.count(Finding.id)).group_by(Finding.restroom_id)
+    query = query.where(Finding.status == OPEN, Finding.restroom_id.in_(restroom_ids))
+    return dict(session.execute(query).all())

@@ -1,14 +1,15 @@
 """
-What visitors ask for: an inspection of the restroom they stand in. No account, no name, no words: only that it is wished.
+Inspections that visitors request with the code on the door. No account, name or text is asked for or stored.
 
-    asking.ask(session, room)             # counted with those who asked before, until an inspection answers
-    asking.answer(session, inspection)    # by inspections.finish()
+    visitor_requests.record(session, restroom)      # counted in the open request until an inspection answers it
+    visitor_requests.answer(session, inspection)    # called when an inspection is finished
 """
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, contains_eager
 
 from server import clock
+from server.models.inspections import Inspection
 from server.models.outside import INSPECTION_ASKED
 from server.models.places import Facility, InspectionRequest, Restroom
 from server.services.audit import log
@@ -19,56 +20,56 @@ from server.services.people import access
 MOST_SHOWN = 50
 
 
-def ask(session: Session, room: Restroom) -> InspectionRequest:
+def record(session: Session, restroom: Restroom) -> InspectionRequest:
     """
-    Somebody asks for an inspection of this restroom; the first one is told to whoever wants to know.
+    Record a request for an inspection; only the first of several sends a notification.
 
     Raises Refused: restroom_retired.
     """
-    # Locked, so that two who ask at the same moment are counted together.
-    room = session.get(Restroom, room.id, with_for_update=True, populate_existing=True)
-    if room.retired_s is not None:
+    # Locked, so that two requests of the same moment are counted together.
+    restroom = session.get_one(Restroom, restroom.id, with_for_update=True, populate_existing=True)
+    if restroom.retired_s is not None:
         raise Refused("restroom_retired")
     now_s = clock.now_s()
-    there = open_one(session, room)
-    if there is not None:
-        there.count += 1
-        there.last_s = now_s
-        return there
-    added = InspectionRequest(restroom_id=room.id, first_s=now_s, last_s=now_s, count=1)
-    session.add(added)
+    request = load_open(session, restroom)
+    if request is not None:
+        request.count += 1
+        request.last_s = now_s
+        return request
+    request = InspectionRequest(restroom_id=restroom.id, first_s=now_s, last_s=now_s, count=1)
+    session.add(request)
     session.flush()
-    log.add(session, "restroom.asked", room.public_id, {}, None)
-    notifications.enqueue(session, INSPECTION_ASKED, room.facility_id, room.public_id, restroom=room.name)
-    return added
+    log.add(session, "restroom.asked", restroom.public_id, {}, None)
+    notifications.enqueue(session, INSPECTION_ASKED, restroom.facility_id, restroom.public_id, restroom=restroom.name)
+    return request
 
 
-def answer(session: Session, inspection) -> None:
-    """A completed inspection answers what was asked for before it ended."""
-    done = {"answered_s": clock.now_s(), "inspection_id": inspection.id}
-    concerned = (InspectionRequest.restroom_id == inspection.restroom_id) & InspectionRequest.answered_s.is_(None)
-    session.execute(update(InspectionRequest).where(concerned).values(**done))
+def answer(session: Session, inspection: Inspection) -> None:
+    """Close the open request of a restroom that has been inspected."""
+    is_open = (InspectionRequest.restroom_id == inspection.restroom_id) & InspectionRequest.answered_s.is_(None)
+    values = {"answered_s": clock.now_s(), "inspection_id": inspection.id}
+    session.execute(update(InspectionRequest).where(is_open).values(**values))
 
 
-def open_one(session: Session, room: Restroom) -> InspectionRequest | None:
-    """What is asked for of this restroom and not answered yet."""
-    return session.scalar(_open().where(InspectionRequest.restroom_id == room.id))
+def load_open(session: Session, restroom: Restroom) -> InspectionRequest | None:
+    """Return the open request of a restroom, if there is one."""
+    query = select(InspectionRequest).where(InspectionRequest.restroom_id == restroom.id)
+    return session.scalar(query.where(InspectionRequest.answered_s.is_(None)))
 
 
-def open_ones(session: Session, user, limit: int = MOST_SHOWN) -> list[InspectionRequest]:
-    """What this person's places are asked for, the oldest first, with restroom and facility."""
-    wanted = _open().join(InspectionRequest.restroom).join(Restroom.facility)
-    wanted = wanted.options(contains_eager(InspectionRequest.restroom).contains_eager(Restroom.facility))
-    wanted = access.within(wanted, user, Restroom.facility_id).where(Restroom.retired_s.is_(None))
-    return list(session.scalars(wanted.order_by(InspectionRequest.first_s).limit(limit)))
+def list_open(session: Session, user, limit: int = MOST_SHOWN) -> list[InspectionRequest]:
+    """Return the open requests at a user's places, the oldest first, with restroom and facility."""
+    query = _filter_open(select(InspectionRequest), user)
+    query = query.options(contains_eager(InspectionRequest.restroom).contains_eager(Restroom.facility))
+    return list(session.scalars(query.order_by(InspectionRequest.first_s).limit(limit)))
 
 
 def count_open(session: Session, user) -> int:
-    """How many restrooms of this person's places are asked for."""
-    wanted = select(func.count(InspectionRequest.id)).join(InspectionRequest.restroom).join(Facility)
-    wanted = wanted.where(InspectionRequest.answered_s.is_(None), Restroom.retired_s.is_(None))
-    return session.scalar(access.within(wanted, user, Restroom.facility_id))
+    """Return how many restrooms at a user's places have an open request."""
+    return session.scalar(_filter_open(select(func.count(InspectionRequest.id)), user)) or 0
 
 
-def _open():
-    return select(InspectionRequest).where(InspectionRequest.answered_s.is_(None))
+def _filter_open(query, user):
+    query = query.join(InspectionRequest.restroom).join(Facility, Facility.id == Restroom.facility_id)
+    query = query.where(InspectionRequest.answered_s.is_(None), Restroom.retired_s.is_(None))
+    return access.within(query, user, Restroom.facility_id)

@@ -16,7 +16,8 @@ from server.services.findings.pseudonyms import Pseudonyms
 from server.services.inspecting import coverage, photos
 from server.services.intake.finding_events import ON_THE_LIST
 from server.services.people import access_log, accounts
-from server.web import facts, forms, page, reach
+from server.web import facts, page, reach
+from server.web.findings import forms
 
 bp = Blueprint("findings", __name__)
 

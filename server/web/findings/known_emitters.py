@@ -8,7 +8,7 @@ from server.models.findings import KNOWN, NEIGHBOUR
 from server.services import errors
 from server.services.findings import known_emitters
 from server.services.people import accounts
-from server.services.places import editing
+from server.services.places import facilities
 from server.web import page
 
 bp = Blueprint("emitters", __name__)
@@ -35,11 +35,13 @@ def _listed(problem):
         here = facility.public_id if facility else None
         older = url_for("emitters.index", state=state, facility=here, before=rows[-1][0].id) if more else None
         now_s = clock.now_s()
-        sites = editing.facilities(session, page.user(), limit=SITES_SHOWN) if page.may(accounts.MANAGE) else []
+        sites = []
+        if page.may(accounts.MANAGE):
+            sites = facilities.list_facilities(session, page.user(), limit=SITES_SHOWN, by_name=True).rows
         return render_template(
             "findings/known_emitters/index.html",
             rows=[(one, site, by, known_emitters.state(one, now_s)) for one, site, by in rows],
-            sites=[row.facility for row in sites],
+            sites=sites,
             facility=facility,
             state=state,
             states=STATES,
@@ -52,7 +54,7 @@ def _listed(problem):
 
 
 def _facility(session, public_id):
-    return editing.facility(session, public_id) if public_id else None
+    return facilities.load(session, page.user(), public_id) if public_id else None
 
 
 @bp.post("/emitters")
@@ -65,7 +67,7 @@ def add():
         return _listed(gettext("Please choose one."))
     try:
         with page.sessions().begin() as session:
-            facility = editing.facility(session, form["facility"])
+            facility = facilities.load(session, page.user(), form["facility"], accounts.MANAGE)
             address, label, why = (form.get(name, "") for name in ("address", "label", "why"))
             known_emitters.add(session, page.user(), facility, address, label, kind, why, days)
     except errors.Refused as error:

@@ -13,8 +13,8 @@ from server.services.errors import NotFound, Refused
 from server.services.inspecting import campaign_board as boards
 from server.services.inspecting import campaigns, participants, photos
 from server.services.people import accounts
-from server.services.places import editing
-from server.web import forms, page, reach
+from server.services.places import facilities, restrooms
+from server.web import forms, page
 from server.web.inspecting.photos import folder
 
 bp = Blueprint("campaigns", __name__)
@@ -96,14 +96,14 @@ def plan(campaign):
         if one.closed_s is not None:
             return redirect(url_for("campaigns.show", campaign=one.public_id))
         there = {stop.facility_id for stop in one.stops}
-        sites = editing.facilities(session, page.user(), search=search, limit=SITES_SHOWN)
+        sites = facilities.list_facilities(session, page.user(), search=search, limit=SITES_SHOWN, by_name=True)
         return render_template(
             "inspecting/campaigns/plan.html",
             campaign=one,
             ways=WAYS,
             partners=PARTNERS,
             colleagues=participants.candidates(session, page.user(), others_only=False),
-            sites=[row.facility for row in sites if row.facility.id not in there],
+            sites=[site for site in sites.rows if site.id not in there],
             search=search,
         )
 
@@ -147,7 +147,7 @@ def _add_member(session, one, form):
 def _add_stops(session, one, form):
     team = campaigns.team(session, one, form["team"]) if form.get("team") else None
     for public_id in form.getlist("facility"):
-        campaigns.add_stop(session, one, page.user(), editing.facility(session, public_id), team)
+        campaigns.add_stop(session, one, page.user(), facilities.load(session, page.user(), public_id), team)
 
 
 def _move(session, one, form):
@@ -211,7 +211,7 @@ def _at_stop(session, one, which):
         return
     if form.get("do") != "act":
         raise NotFound("action")
-    room = reach.room(session, form.get("room", ""), accounts.INSPECT)
+    room = restrooms.load(session, page.user(), form.get("room", ""), accounts.INSPECT)
     if room.facility_id != which.facility_id:
         raise NotFound("restroom")
     action = campaigns.act(session, one, page.user(), room, form.get("text", ""))

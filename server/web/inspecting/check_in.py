@@ -8,7 +8,7 @@ from server.services import errors
 from server.services.inspecting import button_sweeps, inspections
 from server.services.people import accounts
 from server.services.places import restrooms
-from server.web import facts, page, reach
+from server.web import facts, page
 
 bp = Blueprint("checkin", __name__)
 
@@ -25,9 +25,9 @@ def index():
     with page.sessions()() as session:
         if typed:
             try:
-                room = reach.room(session, typed.rpartition("/")[2], accounts.INSPECT)
+                room = restrooms.load(session, page.user(), typed.rpartition("/")[2], accounts.INSPECT)
             except errors.NotFound:
-                found = restrooms.list_restrooms(session, typed, limit=FOUND_SHOWN, user=page.user())
+                found = _search(session, typed)
             else:
                 return redirect(url_for("checkin.door", public_id=room.public_id))
         return render_template(
@@ -44,7 +44,7 @@ def index():
 def door(public_id):
     """What a code on a door leads an inspector to: the inspection that runs there, or the start of one."""
     with page.sessions()() as session:
-        room = reach.room(session, public_id, accounts.INSPECT)
+        room = restrooms.load(session, page.user(), public_id, accounts.INSPECT)
         running = inspections.running_in(session, room)
     if running is not None:
         return redirect(url_for("inspections.show", public_id=running.public_id))
@@ -60,7 +60,7 @@ def sweep(name, ref):
         try:
             with page.sessions().begin() as session:
                 waiting = button_sweeps.sweep(session, page.user(), name, ref)
-                room = reach.room(session, request.form.get("room", ""), accounts.INSPECT)
+                room = restrooms.load(session, page.user(), request.form.get("room", ""), accounts.INSPECT)
                 one = button_sweeps.assign(session, waiting, page.user(), room)
         except errors.Refused as error:
             problem = page.refusal_text(error)
@@ -81,6 +81,12 @@ def sweep(name, ref):
             coverage=facts.coverage(waiting.coverage.summary()),
             suggestions=button_sweeps.suggestions(session, page.user(), waiting),
             search=search,
-            found=restrooms.list_restrooms(session, search, limit=FOUND_SHOWN, user=page.user()) if search else [],
+            found=_search(session, search) if search else [],
             problem=problem,
         )
+
+
+def _search(session, words):
+    """The first restrooms that a search finds, by name."""
+    found = restrooms.list_restrooms(session, page.user(), search=words, limit=FOUND_SHOWN, by_name=True)
+    return restrooms.summarise(session, found.rows)

@@ -24,6 +24,7 @@ from server.services.inspecting import (
     signatures,
 )
 from server.services.people import access_log, accounts
+from server.services.places import restrooms
 from server.services.sensors import commands, enrolment
 from server.web import facts, page, reach
 from server.web.inspecting.signing import typed_people
@@ -51,7 +52,7 @@ def start(public_id):
     if request.method == "POST":
         try:
             with page.sessions().begin() as session:
-                room = reach.room(session, public_id, accounts.INSPECT)
+                room = restrooms.load(session, page.user(), public_id, accounts.INSPECT)
                 others = typed_people(session)
                 begun = inspections.start(session, room, page.user(), _chosen(session), others)
         except errors.Refused as error:
@@ -60,7 +61,7 @@ def start(public_id):
             return redirect(url_for("inspections.show", public_id=begun.public_id))
     with page.sessions()() as session:
         silent_after_s = _silent_after_s()
-        room = reach.room(session, public_id, accounts.INSPECT)
+        room = restrooms.load(session, page.user(), public_id, accounts.INSPECT)
         running = inspections.running_in(session, room)
         if running is not None and problem is None:
             return redirect(url_for("inspections.show", public_id=running.public_id))

@@ -9,7 +9,8 @@ from server import security
 from server.models.people import ROLES
 from server.services import errors
 from server.services.people import access_log, accounts, data_subjects, invitations, scopes
-from server.web import forms, page
+from server.web import page
+from server.web.people import forms
 
 bp = Blueprint("people", __name__)
 

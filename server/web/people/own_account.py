@@ -7,7 +7,8 @@ from server import i18n, security
 from server.models.people import User
 from server.services import errors
 from server.services.people import access_log, accounts, second_factor, tokens
-from server.web import forms, page
+from server.web import page
+from server.web.people import forms
 
 bp = Blueprint("account", __name__)
 

@@ -7,7 +7,7 @@ from flask_babel import gettext, ngettext
 
 from server import security
 from server.services.people import access_log, accounts
-from server.services.places import privacy_signs
+from server.services.places import facilities, privacy_signs
 from server.services.upkeep import retention
 from server.web import page
 
@@ -44,8 +44,8 @@ def _span(days):
 def sign(public_id):
     """The privacy sign of one site, to be printed and put up where sensors listen."""
     with page.sessions()() as session:
-        site = privacy_signs.facility(session, public_id, page.user())
-        notice = privacy_signs.newest(session, site)
+        site = facilities.load(session, page.user(), public_id)
+        notice = privacy_signs.load_newest(session, site)
         return render_template("people/privacy/sign.html", site=site, notice=notice, kept=_kept())
 
 
@@ -55,7 +55,7 @@ def change_sign(public_id):
     """Change what a site's sign adds: who is responsible and how to reach them."""
     text, text_en = (request.form.get(name, "").strip()[:TEXT_LENGTH] for name in ("text", "text_en"))
     with page.sessions().begin() as session:
-        site = privacy_signs.facility(session, public_id, page.user(), accounts.MANAGE)
+        site = facilities.load(session, page.user(), public_id, accounts.MANAGE)
         privacy_signs.change(session, site, text, text_en, page.user())
     page.flash_success(gettext("The sign is changed. Print it again."))
     return redirect(url_for("privacy.sign", public_id=public_id))

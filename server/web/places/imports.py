@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 from pathlib import Path
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask_babel import gettext
 from sqlalchemy import select
 
@@ -12,7 +12,7 @@ from server import clock, ids, security
 from server.models.places import RestroomImport
 from server.services import errors
 from server.services.people import accounts
-from server.services.places import editing, imports
+from server.services.places import imports
 from server.web import page
 from server.web.places import forms
 from server.wording import imports as words
@@ -32,18 +32,8 @@ def _larger_uploads(_endpoint, _values):
         request.max_content_length = MOST_BYTES
 
 
-@bp.before_request
-def _for_those_who_speak_for_all():
-    """A file may name any municipality, so it is for people whose role holds everywhere."""
-    if not page.may(accounts.MANAGE):
-        abort(403)
-    with page.sessions()() as session:
-        if not editing.speaks_for(session, page.user(), None):
-            abort(403)
-
-
 @bp.route("/imports", methods=["GET", "POST"])
-@security.needs(accounts.MANAGE)
+@security.needs(accounts.MANAGE, everywhere=True)  # a file may name any municipality
 def index():
     """Upload a file; the imports there were."""
     form = forms.ImportForm()
@@ -56,7 +46,7 @@ def index():
 
 
 @bp.route("/imports/<upload>", methods=["GET", "POST"])
-@security.needs(accounts.MANAGE)
+@security.needs(accounts.MANAGE, everywhere=True)  # a file may name any municipality
 def show(upload):
     """What an uploaded file would do. POST: map its columns, or (apply) take it over."""
     one, path = _upload(upload)
@@ -84,7 +74,7 @@ def show(upload):
             samples=imports.samples(path),
         )
     except errors.Refused as error:
-        flash(page.refusal_text(error), "warn")
+        page.flash_warning(page.refusal_text(error))
         return redirect(url_for("imports.index"))
     return render_template("places/imports/show.html", one=one, looked=looked, said=words, most=ROWS_SHOWN)
 

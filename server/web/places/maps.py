@@ -1,4 +1,4 @@
-"""The restrooms on a map: what is overdue and where findings wait, at a glance."""
+"""The map of restrooms: overdue ones and open findings at a glance."""
 
 from urllib.parse import urlsplit
 
@@ -13,29 +13,29 @@ from server.wording import vocabulary
 bp = Blueprint("maps", __name__)
 
 EVERYWHERE = "-90,-180,90,180"
-FINDINGS, OVERDUE, FINE = "findings", "overdue", "fine"  # what a mark on the map says; the first that fits
+FINDINGS, OVERDUE, FINE = "findings", "overdue", "fine"  # states of a mark on the map; the first that applies
 
 
 @bp.get("/map")
 def index():
-    """The map, beginning with everything there is."""
+    """The map, at first showing all restrooms."""
     settings = current_app.extensions["settings"]
     with page.sessions()() as session:
         box = maps.extent(session, page.user())
-    answer = make_response(
+    response = make_response(
         render_template("places/map.html", box=box, tiles=settings.map_tiles, credit=settings.map_credit)
     )
     if settings.map_tiles:
-        answer.headers["Content-Security-Policy"] = response_headers.content_security_policy(
+        response.headers["Content-Security-Policy"] = response_headers.content_security_policy(
             _origin(settings.map_tiles)
         )
-    return answer
+    return response
 
 
 @bp.get("/map/places")
 def places():
     """
-    What is in view, as JSON: ?box=south,west,north,east in degrees; without it everything.
+    The restrooms in view, as JSON: ?box=south,west,north,east in degrees; without it all of them.
 
     {"sentence", "spots": [{"at", "state", "rooms": [{"name", "about", "href", "state", "says"}]}],
      "groups": [{"at", "state", "rooms", "says", "box"}]}; one of the two lists is empty
@@ -43,16 +43,16 @@ def places():
     box = _box(request.args.get("box") or EVERYWHERE)
     now_s = clock.now_s()
     with page.sessions()() as session:
-        spots = maps.spots(session, page.user(), box)
-        groups = maps.groups(session, page.user(), box, now_s) if spots is None else []
-        told = [_spot(spot, now_s) for spot in spots or ()]
-    rooms = [room for spot in told for room in spot["rooms"]]
+        spots = maps.list_spots(session, page.user(), box)
+        groups = maps.list_groups(session, page.user(), box, now_s) if spots is None else []
+        marks = [_spot(spot, now_s) for spot in spots or ()]
+    rooms = [room for spot in marks for room in spot["rooms"]]
     counts = (
         len(rooms) + sum(group.rooms for group in groups),
         sum(room["overdue"] for room in rooms) + sum(group.overdue for group in groups),
         sum(room["state"] == FINDINGS for room in rooms) + sum(group.findings for group in groups),
     )
-    return jsonify(sentence=_sentence(*counts), spots=told, groups=[_group(group) for group in groups])
+    return jsonify(sentence=_sentence(*counts), spots=marks, groups=[_group(group) for group in groups])
 
 
 def _spot(spot, now_s):
@@ -98,7 +98,7 @@ def _sentence(rooms, overdue, findings):
 
 
 def _box(text):
-    """The box of the request; 400 if it is none."""
+    """Return the box of the request; answer 400 if it is not one."""
     try:
         south, west, north, east = (float(part) for part in text.split(","))
     except ValueError:

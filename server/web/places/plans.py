@@ -1,15 +1,15 @@
 """The plan: what is overdue or due soon, the work of the coming weeks, the next route, and the intervals."""
 
-from collections import namedtuple
+from typing import NamedTuple
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext
 
 from server import clock, security
-from server.models.places import BLOCKS
+from server.models.places import BLOCKS, Facility, Organisation, Restroom
 from server.services import errors
-from server.services.people import access, accounts
-from server.services.places import editing, plans, restrooms, routes, visitor_requests
+from server.services.people import accounts
+from server.services.places import facilities, organisations, plans, restrooms, routes, visitor_requests
 from server.web import facts, forms, page
 
 bp = Blueprint("plans", __name__)
@@ -18,55 +18,71 @@ OVERDUE, SOON, ASKED = SHOWN = "overdue", "soon", "asked"
 SOON_S = 28 * plans.DAY_S
 DAY_CHOICES = (7, 14, 30, 61, 91, plans.LEGAL_DAYS)
 
-Row = namedtuple("Row", ("room", "due"))
-# What a page of intervals is about: all places, an organisation, a facility or a restroom; the last three Nones for all.
-Scope = namedtuple("Scope", ("title", "organisation", "facility", "room"))
+
+class Row(NamedTuple):
+    """A row of the list of due restrooms."""
+
+    room: Restroom
+    due: facts.Due
+
+
+class Scope(NamedTuple):
+    """
+    The places that a page of intervals is about: an organisation, a facility or a restroom; all None for everything.
+
+    place  the narrowest of them
+    """
+
+    place: Organisation | Facility | Restroom | None
+    organisation: Organisation | None
+    facility: Facility | None
+    room: Restroom | None
+
+    @property
+    def ids(self) -> tuple[int | None, int | None, int | None]:
+        """Row ids of organisation, facility and restroom."""
+        organisation_id, facility_id, restroom_id = (place.id if place else None for place in self[1:])
+        return organisation_id, facility_id, restroom_id
 
 
 @bp.get("/plan")
 def index():
     """
-    What is overdue, longest first; ?show=soon adds four weeks; ?show=asked is what visitors ask for.
+    Overdue restrooms, longest first; ?show=soon adds four weeks; ?show=asked lists visitors' requests.
 
-    ?block= one kind of room, ?after= for the next page
+    ?block= one kind of room, ?after= a cursor for the next page
     """
     show = request.args.get("show") if request.args.get("show") in SHOWN else OVERDUE
     block = request.args.get("block")
-    block = block if block in BLOCKS else None
+    block = block if block in BLOCKS else ""
     within_s = SOON_S if show == SOON else 0
     now_s = clock.now_s()
+    user = page.user()
     with page.sessions()() as session:
-        wishes = visitor_requests.open_ones(session, page.user()) if show == ASKED else []
-        after = _after(session)
-        rooms = plans.overdue(session, page.user(), now_s, within_s, after, page.PER_PAGE + 1, block)
-        rooms, more = rooms[: page.PER_PAGE], len(rooms) > page.PER_PAGE
-        total = plans.count_overdue(session, page.user(), now_s, within_s, block)
-        weeks = plans.workload(session, page.user(), now_s)
-        older = None
-        if more:
-            older = url_for("plans.index", show=show, block=block, after=rooms[-1].public_id)
+        requests = visitor_requests.list_open(session, user) if show == ASKED else []
+        found = plans.list_due(
+            session,
+            user,
+            now_s,
+            within_s=within_s,
+            block=block,
+            cursor=request.args.get("after"),
+            limit=page.PER_PAGE,
+        )
+        weeks = plans.list_workload(session, user, now_s)
         most = max([week.restrooms for week in weeks[1:]], default=0)
         return render_template(
             "places/plans/index.html",
-            rows=[Row(room, facts.due(room, now_s)) for room in rooms],
-            total=total,
+            rows=[Row(room, facts.due(room, now_s)) for room in found.rows],
+            total=plans.count_due(session, user, now_s, within_s=within_s, block=block),
             weeks=weeks,
             most=most or 1,
-            wishes=wishes,
-            asked=visitor_requests.count_open(session, page.user()),
+            visitor_requests=requests,
+            requests_count=visitor_requests.count_open(session, user),
             show=show,
-            block=block,
-            older=older,
+            block=block or None,
+            older=found.next and url_for("plans.index", show=show, block=block or None, after=found.next),
         )
-
-
-def _after(session):
-    try:
-        mark = request.args.get("after")
-        room = restrooms.restroom(session, mark) if mark else None
-    except errors.NotFound:
-        return None
-    return (room.due_s, room.id) if room and room.due_s is not None else None
 
 
 @bp.get("/plan/route")
@@ -74,14 +90,14 @@ def route():
     """
     The next buildings for an inspector.
 
-    ?at= "latitude,longitude" to begin at, ?block= once for each kind of room, ?way= foot or car
+    ?at= "latitude,longitude" of the start, ?block= once for each kind of room, ?way= foot or car
     """
     blocks = [block for block in request.args.getlist("block") if block in BLOCKS]
-    way = routes.CAR if request.args.get("way") == routes.CAR else routes.FOOT
+    mode = routes.CAR if request.args.get("way") == routes.CAR else routes.FOOT
     start = _position(request.args.get("at", ""))
     with page.sessions()() as session:
-        found = routes.next_route(session, page.user(), clock.now_s(), forms.site_zone(), start, blocks, way)
-        return render_template("places/plans/route.html", route=found, blocks=blocks, way=way, given=start)
+        planned = routes.plan_route(session, page.user(), clock.now_s(), forms.site_zone(), start, blocks, mode)
+        return render_template("places/plans/route.html", route=planned, blocks=blocks, mode=mode, start=start)
 
 
 def _position(text):
@@ -95,57 +111,53 @@ def _position(text):
 @bp.route("/plan/intervals", methods=["GET", "POST"])
 @security.needs(accounts.MANAGE)
 def intervals():
-    """How often what: for everything, or ?organisation=, ?facility= or ?restroom=."""
+    """The intervals of everything, or of ?organisation=, ?facility= or ?restroom=."""
     with page.sessions()() as session:
-        scope = _scope(session)
-        said = plans.Intervals(session).at(*(one.id if one else None for one in scope[1:]))
+        scope = _load_scope(session)
+        settings = plans.Intervals(session).at(*scope.ids)
     if request.method == "POST":
         try:
-            _set(said)
+            _set_policies(settings)
         except errors.Refused as error:
-            flash(page.refusal_text(error), "warn")
+            page.flash_warning(page.refusal_text(error))
         except ValueError:
-            flash(gettext("An interval is a whole number of days."), "warn")
+            page.flash_warning(gettext("An interval is a whole number of days."))
         else:
             page.flash_success(gettext("The intervals are set."))
         return redirect(request.full_path.rstrip("?"))
     return render_template(
-        "places/plans/intervals.html", scope=scope, said=said, legal=plans.LEGAL_DAYS, choices=DAY_CHOICES
+        "places/plans/intervals.html", scope=scope, settings=settings, legal=plans.LEGAL_DAYS, choices=DAY_CHOICES
     )
 
 
-def _set(said):
-    """Record the intervals that differ from what was said before."""
-    wanted = {}
-    for one in said:
-        text = request.form.get(one.method, "").strip()
-        wanted[one.method] = int(text) if text else None
+def _set_policies(settings):
+    """Set the intervals of the form that differ from the present ones. Raises ValueError."""
+    days = {}
+    for setting in settings:
+        text = request.form.get(setting.method, "").strip()
+        days[setting.method] = int(text) if text else None
     with page.sessions().begin() as session:
-        scope = _scope(session)
-        narrowest = {"room": scope.room} if scope.room else {"facility": scope.facility} if scope.facility else {}
+        scope = _load_scope(session)
+        narrowest = {"restroom": scope.room} if scope.room else {"facility": scope.facility} if scope.facility else {}
         if not narrowest and scope.organisation:
             narrowest = {"organisation": scope.organisation}
-        for one in said:
-            if wanted[one.method] != one.days:
-                plans.set_policy(session, page.user(), one.method, wanted[one.method], **narrowest)
+        for setting in settings:
+            if days[setting.method] != setting.days:
+                plans.set_policy(session, page.user(), setting.method, days[setting.method], **narrowest)
 
 
-def _scope(session):
-    """What the intervals are for. Raises NotFound for what is somebody else's."""
+def _load_scope(session) -> Scope:
+    """Return the scope that the request's address names. Raises NotFound."""
     user = page.user()
-    if name := request.args.get("restroom"):
-        room = restrooms.restroom(session, name)
-        access.check(session, user, accounts.MANAGE, room.facility_id)
+    if public_id := request.args.get("restroom"):
+        room = restrooms.load(session, user, public_id, accounts.MANAGE)
         return Scope(room, room.facility.organisation, room.facility, room)
-    if name := request.args.get("facility"):
-        one = editing.facility(session, name)
-        access.check(session, user, accounts.MANAGE, one.id)
-        return Scope(one, one.organisation, one, None)
-    if name := request.args.get("organisation"):
-        one = editing.organisation(session, name)
-        if not editing.speaks_for(session, user, one.id):
-            raise errors.NotFound("organisation")
-        return Scope(one, one, None, None)
-    if not editing.speaks_for(session, user, None):
-        raise errors.NotFound("organisation")
+    if public_id := request.args.get("facility"):
+        facility = facilities.load(session, user, public_id, accounts.MANAGE)
+        return Scope(facility, facility.organisation, facility, None)
+    if public_id := request.args.get("organisation"):
+        organisation = organisations.load(session, user, public_id, accounts.MANAGE)
+        return Scope(organisation, organisation, None, None)
+    if not user.everywhere:
+        raise errors.NotFound("scope")
     return Scope(None, None, None, None)

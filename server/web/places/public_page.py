@@ -1,11 +1,11 @@
 """
-What the code on a door leads to: when this restroom was last inspected, by whom and how, and where to get help.
+The public page of a restroom, to which the code on its door leads: the last inspections, and where to get help.
 
-Whoever put up a camera can read it too. So it shows the day and the methods of inspections, and
-neither results nor findings nor anything a sensor heard. Whoever stands there can ask for an inspection.
+A person who installed a camera can read it too. So it shows the day and the methods of inspections, and neither
+results nor findings nor anything a sensor heard. Visitors can request an inspection.
 """
 
-from collections import namedtuple
+from typing import NamedTuple
 
 from flask import Blueprint, redirect, render_template, url_for
 from flask_babel import gettext
@@ -13,17 +13,21 @@ from flask_babel import gettext
 from server import security
 from server.models.inspections import NONE_FOUND, REFERRED
 from server.services import errors
-from server.services.places import restrooms, visitor_requests
+from server.services.people.accounts import SYSTEM
+from server.services.places import history, restrooms, visitor_requests
 from server.web import page
 
 bp = Blueprint("public", __name__)
 
-LOG_ROWS = 20
+HISTORY_ROWS = 20
 SHOWN = 5
 
-# at_s     when it ended; the page shows the day only
-# methods  what was done
-Visit = namedtuple("Visit", ("at_s", "methods"))
+
+class Visit(NamedTuple):
+    """A completed inspection: when it ended (the page shows the day only), and by which methods."""
+
+    at_s: int
+    methods: list[str]
 
 
 @bp.get("/r/<public_id>")
@@ -31,16 +35,19 @@ Visit = namedtuple("Visit", ("at_s", "methods"))
 def restroom(public_id):
     """The public page of a restroom."""
     with page.sessions()() as session:
-        room = restrooms.restroom(session, public_id)
-        # An inspection that was not completed is not shown as one.
+        room = restrooms.load(session, SYSTEM, public_id)  # open to everybody
+        # An inspection that was not completed is not shown.
         visits = [
             Visit(row.inspection.finished_s, row.result.methods)
-            for row in restrooms.log(session, room, LOG_ROWS)
+            for row in history.list_history(session, room, limit=HISTORY_ROWS).rows
             if row.result and row.result.result in (NONE_FOUND, REFERRED) and row.result.methods
         ]
-        wish = visitor_requests.open_one(session, room)
         return render_template(
-            "places/public/restroom.html", room=room, visits=visits[:SHOWN], wish=wish, plain_page=True
+            "places/public/restroom.html",
+            room=room,
+            visits=visits[:SHOWN],
+            visitor_request=visitor_requests.load_open(session, room),
+            plain_page=True,
         )
 
 
@@ -48,10 +55,10 @@ def restroom(public_id):
 @security.public
 @security.limit_strangers
 def ask(public_id):
-    """Somebody at the door asks for an inspection. Nothing is kept of who it was."""
+    """Record a visitor's request for an inspection. Nothing about the visitor is stored."""
     try:
         with page.sessions().begin() as session:
-            visitor_requests.ask(session, restrooms.restroom(session, public_id))
+            visitor_requests.record(session, restrooms.load(session, SYSTEM, public_id))
     except errors.Refused as refused:
         page.flash_error(page.refusal_text(refused))
     else:

@@ -12,7 +12,6 @@ from server.services.inspecting import certificates, inspections, signatures
 from server.services.people import access_log
 from server.services.reporting import half_years, pdf, spreadsheets
 from server.web import facts, page, reach
-from server.web.places import restrooms
 from server.wording import reports as wording
 from server.wording import vocabulary
 
@@ -144,8 +143,8 @@ def certificate(public_id):
             "sentence": facts.result_sentence(paper.result),
             "statement": facts.step_statement(paper.steps["rf"], covered, inspections.findings_of(session, one)),
             "not_covered": wording.not_covered(paper, covered),
-            "address": restrooms.public_address(one.restroom),
-            "qr": _qr(restrooms.public_address(one.restroom)),
+            "address": page.public_address("public.restroom", public_id=one.restroom.public_id),
+            "qr": _qr(page.public_address("public.restroom", public_id=one.restroom.public_id)),
             "methods": vocabulary.METHODS,
             "strokes": signatures.path,
             "printed_s": clock.now_s(),

@@ -8,7 +8,7 @@ from flask_babel import gettext
 from ansim import messages
 from server import clock, ids, security
 from server.services import errors, freshness
-from server.services.people import access, accounts
+from server.services.people import accounts
 from server.services.places import restrooms
 from server.services.sensors import claims, commands, enrolment
 from server.services.sensors import fleet as fleet_service
@@ -121,9 +121,7 @@ def place(name):
     try:
         with page.sessions().begin() as session:
             one = enrolment.sensor(session, name, page.user(), accounts.MANAGE)
-            room = restrooms.restroom(session, code) if code else None
-            if room is not None:
-                access.check(session, page.user(), accounts.MANAGE, room.facility_id)
+            room = restrooms.load(session, page.user(), code, accounts.MANAGE) if code else None
             enrolment.place(session, one, room, page.user())
     except errors.NotFound:
         flash(gettext("No restroom has this code. It is on the door sign, under the QR code."), "warn")

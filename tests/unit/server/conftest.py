@@ -12,7 +12,7 @@ from server.config import Settings
 from server.models import User
 from server.services.findings.pseudonyms import Pseudonyms
 from server.services.people import accounts
-from server.services.places import imports, restrooms
+from server.services.places import facilities, imports, organisations, restrooms
 from server.services.sensors import enrolment
 from tests.support import restroom_files
 
@@ -58,8 +58,8 @@ def pseudonyms(vault):
 @pytest.fixture
 def hall(session):
     """A restroom."""
-    facility = restrooms.add_facility(session, restrooms.add_organisation(session, "City"), "Hall", "Hall", "1 Road")
-    return restrooms.add_restroom(session, facility, "Women's", name_en="Women's", block="women", stalls=4)
+    facility = facilities.add(session, organisations.add(session, "City"), "Hall", "Hall", "1 Road")
+    return restrooms.add(session, facility, "Women's", name_en="Women's", block="women", stalls=4)
 
 
 @pytest.fixture(scope="session", autouse=True)

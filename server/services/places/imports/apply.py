@@ -17,7 +17,7 @@ from server.models.places import (
 )
 from server.services.audit import log
 from server.services.errors import Refused
-from server.services.places import plans, restrooms
+from server.services.places import organisations, plans, restrooms
 from server.services.places.imports import layouts, preview
 
 BATCH = 1000  # rows a transaction: ingest must get its turn while a country is imported
@@ -73,7 +73,7 @@ def _organisations(session, names):
     """{name: Organisation.id}, added where they are missing."""
     known = dict(session.execute(select(Organisation.name, Organisation.id).where(Organisation.name.in_(names))).all())
     for name in sorted(names - set(known)):
-        known[name] = restrooms.add_organisation(session, name).id
+        known[name] = organisations.add(session, name).id
     return known
 
 

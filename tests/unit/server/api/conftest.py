@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from server.models import Facility, User, UserPlace
 from server.services.people import accounts, tokens
-from server.services.places import restrooms
+from server.services.places import facilities, organisations
 from tests.unit.server.web.conftest import (  # noqa: F401
     app,
     compiled_templates,
@@ -48,7 +48,7 @@ def person(app, hashed):  # noqa: F811
             if elsewhere:
                 other = session.scalar(select(Facility).where(Facility.name == "Elsewhere"))
                 if other is None:
-                    other = restrooms.add_facility(session, restrooms.add_organisation(session, "Others"), "Elsewhere")
+                    other = facilities.add(session, organisations.add(session, "Others"), "Elsewhere")
                 found.everywhere = False
                 session.add(UserPlace(user_id=found.id, facility_id=other.id))
         return found

@@ -124,7 +124,7 @@ def test_a_disposition_tells_the_list_which_finding_it_came_from(session, visit,
 
 
 def test_the_same_emitter_is_seen_over_days_while_its_address_is_kept(session, visit, kim, pseudonyms, hall):
-    other_room = restrooms.add_restroom(session, hall.facility, "Men's")
+    other_room = restrooms.add(session, hall.facility, "Men's")
     first = visit(day=0)
     judging.dispose(session, first, kim, FALSE, "a baby monitor")  # its address is erased, its pseudonym stays
     second = visit(other_room, day=2)
@@ -144,7 +144,7 @@ def test_what_is_on_the_list_is_the_same_for_as_long_as_it_is_there(session, vis
 
 
 def test_a_finding_elsewhere_is_not_told_to_people_of_another_place(session, visit, kim, pseudonyms, hall):
-    other = restrooms.add_restroom(session, hall.facility, "Men's")
+    other = restrooms.add(session, hall.facility, "Men's")
     visit()
     second = visit(other)
     assert judging.same_emitter(session, second, kim, pseudonyms)

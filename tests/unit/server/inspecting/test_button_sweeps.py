@@ -5,7 +5,7 @@ from server.models import Finding, InspectionSensor, LogEntry, Sweep
 from server.models.places import Restroom
 from server.services.errors import NotFound, Refused
 from server.services.inspecting import button_sweeps, inspections
-from server.services.places import restrooms
+from server.services.places import facilities, restrooms
 from tests.support.sensor_messages import NOW_S, Voice, heard
 
 BUTTON = "u7-1"  # as firmware/inspecting/button_actions.py names them
@@ -25,7 +25,7 @@ def at_now(monkeypatch):
 
 @pytest.fixture
 def mens(session, hall):
-    return restrooms.add_restroom(session, hall.facility, "Men's", block="men", stalls=2)
+    return restrooms.add(session, hall.facility, "Men's", block="men", stalls=2)
 
 
 def swept(session, pseudonyms, voice, finding=True):
@@ -103,8 +103,8 @@ def test_it_is_assigned_once(session, pseudonyms, voice, kim, hall, mens):
 
 
 def test_the_route_says_where_it_was_likely_made(session, pseudonyms, voice, kim, hall, mens, monkeypatch):
-    far = restrooms.add_facility(session, hall.facility.organisation, "Station")
-    restrooms.add_restroom(session, far, "Concourse")
+    far = facilities.add(session, hall.facility.organisation, "Station")
+    restrooms.add(session, far, "Concourse")
     monkeypatch.setattr(clock, "now_s", lambda: NOW_S - 1800)
     before = inspections.start(session, hall, kim)
     monkeypatch.setattr(clock, "now_s", lambda: NOW_S - 900)

@@ -6,7 +6,7 @@ from server.services.errors import NotFound, Refused
 from server.services.inspecting import campaign_board as boards
 from server.services.inspecting import campaigns, inspections, photos
 from server.services.people import accounts
-from server.services.places import restrooms
+from server.services.places import facilities, restrooms
 from tests.support.pictures import jpeg
 from tests.support.sensor_messages import Voice, heard
 
@@ -19,14 +19,14 @@ def refusal(call, *arguments, **named):
 
 @pytest.fixture
 def station(session, hall):
-    made = restrooms.add_facility(session, hall.facility.organisation, "Station")
-    restrooms.add_restroom(session, made, "Concourse")
+    made = facilities.add(session, hall.facility.organisation, "Station")
+    restrooms.add(session, made, "Concourse")
     return made
 
 
 @pytest.fixture
 def mens(session, hall):
-    return restrooms.add_restroom(session, hall.facility, "Men's", stalls=2)
+    return restrooms.add(session, hall.facility, "Men's", stalls=2)
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def test_an_inspection_asks_for_the_room_and_for_every_stall(session, running):
 
 
 def test_a_room_whose_stalls_nobody_has_counted_is_answered_as_a_whole(session, hall, kim):
-    other = restrooms.add_restroom(session, hall.facility, "Men's")
+    other = restrooms.add(session, hall.facility, "Men's")
 
     at = checklists.progress(session, inspections.start(session, other, kim))
 

@@ -7,7 +7,7 @@ from server.services import freshness
 from server.services.errors import NotFound, Refused
 from server.services.findings import judging
 from server.services.inspecting import checklists, coverage, inspections
-from server.services.places import restrooms
+from server.services.places import history, restrooms
 from server.services.sensors import commands, enrolment
 from tests.support.paho_sensor import sweep_body
 from tests.support.sensor_messages import NOW_S, Voice, heard
@@ -45,7 +45,7 @@ def test_one_restroom_has_one_running_inspection(session, running, hall, kim):
 
 
 def test_a_sensor_is_in_one_running_inspection(session, running, hall, kim, sensor):
-    other = restrooms.add_restroom(session, hall.facility, "Men's")
+    other = restrooms.add(session, hall.facility, "Men's")
 
     refused = refusal(inspections.start, session, other, kim, [sensor])
 
@@ -149,14 +149,14 @@ def test_finishing_frees_the_restroom_and_the_sensor_and_fills_the_log(session, 
 
     assert hall.running_inspection_id is None and hall.last_result == "none_found"
     assert enrolment.available(session) == [sensor]
-    row = restrooms.log(session, hall)[0]
+    row = history.list_history(session, hall).rows[0]
     assert (row.people, row.sensors, row.findings, row.result.result) == (
         ["Kim", "Officer Park"],
         ["hall-1"],
         0,
         "none_found",
     )
-    assert restrooms.list_restrooms(session)[0].methods == ["rf"]
+    assert restrooms.summarise(session, [hall])[0].methods == ["rf"]
 
 
 def test_the_sensor_is_told_that_it_is_over_and_not_any_more_that_it_begins(session, covered, kim, sensor):

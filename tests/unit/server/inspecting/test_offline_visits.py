@@ -7,7 +7,7 @@ from server.models import ChecklistAnswer, LogEntry, OfflineVisit
 from server.models.places import Restroom
 from server.services.errors import NotFound, Refused
 from server.services.inspecting import checklists, inspections, offline_visits
-from server.services.places import restrooms
+from server.services.places import facilities, restrooms
 
 NOW_S = 1_800_000_000
 KEY = "0190a8e0-0000-7000-8000-000000000001"
@@ -125,7 +125,7 @@ def test_an_unknown_or_retired_room_is_none(session, kim, hall):
 
 
 def test_the_kit_has_what_is_due_and_what_was_asked_for(session, kim, hall):
-    later = restrooms.add_restroom(session, hall.facility, "Not due", block="men", stalls=1)
+    later = restrooms.add(session, hall.facility, "Not due", block="men", stalls=1)
     session.get(Restroom, later.id).due_s = None
     own = [{"key": "", "where": "room", "text": "창고", "text_en": "Store room"}]
     kim.role = "manager"
@@ -153,8 +153,8 @@ def test_the_kit_takes_the_same_number_of_queries_for_many_buildings(session, ki
     offline_visits.kit(session, kim)
     few = queries()
     for number in range(20):
-        site = restrooms.add_facility(session, hall.facility.organisation, f"Site {number}")
-        restrooms.add_restroom(session, site, "Women's", block="women", stalls=1)
+        site = facilities.add(session, hall.facility.organisation, f"Site {number}")
+        restrooms.add(session, site, "Women's", block="women", stalls=1)
     session.expire_all()
 
     assert queries() <= few + 2  # what has expired is read again

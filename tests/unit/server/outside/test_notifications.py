@@ -10,7 +10,7 @@ from server import clock
 from server.models import Delivery, LogEntry, Notice, Subscription, UserPlace
 from server.services.errors import NotFound, Refused
 from server.services.outside import notifications
-from server.services.places import restrooms
+from server.services.places import facilities, organisations
 from server.services.sensors import enrolment
 from tests.support.sensor_messages import Voice, heard
 
@@ -89,7 +89,7 @@ def test_an_unknown_kind_is_our_own_mistake(session):
 
 
 def test_a_notice_goes_to_those_it_concerns_and_once(session, subscribe, hall):
-    other = restrooms.add_facility(session, restrooms.add_organisation(session, "Elsewhere"), "Depot")
+    other = facilities.add(session, organisations.add(session, "Elsewhere"), "Depot")
     concerned = [
         subscribe(),
         subscribe(place=hall.facility),

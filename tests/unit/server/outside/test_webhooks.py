@@ -12,7 +12,7 @@ from sqlalchemy import select
 from server import create_app, notify
 from server.models import Delivery, Facility, Subscription
 from server.services.outside import notifications, webhooks
-from server.services.places import restrooms
+from server.services.places import facilities, organisations
 
 
 class _Receiver(http.server.BaseHTTPRequestHandler):
@@ -51,7 +51,7 @@ def app(settings):
 def hooked(app, receiver):
     """The secret of a subscription to the receiver."""
     with app.extensions["sessions"].begin() as session:
-        restrooms.add_facility(session, restrooms.add_organisation(session, "City"), "시청", "City Hall")
+        facilities.add(session, organisations.add(session, "City"), "시청", "City Hall")
         target = f"http://127.0.0.1:{receiver.server_port}/hook?x=1"
         kinds = ("finding_new", "inspection_overdue", "sensor_silent", "chain_broken")
         vault = app.extensions["vault"]

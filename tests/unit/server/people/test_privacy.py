@@ -29,7 +29,7 @@ from server.services.audit import verification
 from server.services.findings import judging
 from server.services.inspecting import inspections
 from server.services.people import access_log, accounts, data_subjects, invitations
-from server.services.places import restrooms as places_
+from server.services.places import facilities, organisations, restrooms
 from server.services.sensors import enrolment
 from server.services.upkeep import retention
 from tests.conftest import ROOT
@@ -53,8 +53,8 @@ def day(sessions, vault, pseudonyms, hashed, monkeypatch):
     with sessions.begin() as session:
         kim = User(login="kim", name="Kim", role="manager", password_hash=hashed, session_word="0", created_s=NOW_S)
         session.add(kim)
-        facility = places_.add_facility(session, places_.add_organisation(session, "City"), "Hall")
-        room = places_.add_restroom(session, facility, "Women's")
+        facility = facilities.add(session, organisations.add(session, "City"), "Hall")
+        room = restrooms.add(session, facility, "Women's")
         hall, _ = enrolment.enrol(session, vault, "hall-1", restroom_id=room.id)
         one = inspections.start(session, room, kim, [hall], [{"name": "Park Ji-su", "agency": "Police"}])
         voice = Voice(hall)

@@ -8,7 +8,7 @@ from server import clock
 from server.models import AccessEvent, Facility, Restroom, User
 from server.services.errors import NotFound, Refused
 from server.services.people import access, access_log, accounts, invitations, scopes, second_factor, tokens
-from server.services.places import restrooms
+from server.services.places import facilities, organisations, restrooms
 
 PASSWORD = "correct horse battery"
 
@@ -26,10 +26,10 @@ def city(session):
     """{name: row}: two organisations, A with two facilities and B with one, a restroom in each."""
     found = {}
     for name, sites in (("A", ("A1", "A2")), ("B", ("B1",))):
-        found[name] = restrooms.add_organisation(session, name)
+        found[name] = organisations.add(session, name)
         for site in sites:
-            found[site] = restrooms.add_facility(session, found[name], site)
-            restrooms.add_restroom(session, found[site], "Room of " + site)
+            found[site] = facilities.add(session, found[name], site)
+            restrooms.add(session, found[site], "Room of " + site)
     return found
 
 

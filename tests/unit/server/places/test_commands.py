@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from server import create_app
 from server.cli import places
 from server.models import Facility, Notice, Restroom
-from server.services.places import imports, restrooms
+from server.services.places import facilities, imports, organisations, restrooms
 
 OWN = "Ort;Strasse;Damen\nMarkt;Markt 1;3\n"
 
@@ -94,9 +94,9 @@ def test_every_field_has_words_for_the_page():
 
 def test_remind_writes_a_notice_a_building(app, flask):
     with app.extensions["sessions"].begin() as session:
-        city = restrooms.add_organisation(session, "City")
+        city = organisations.add(session, "City")
         for name in ("Hall", "Park"):
-            restrooms.add_restroom(session, restrooms.add_facility(session, city, name), "Women's")
+            restrooms.add(session, facilities.add(session, city, name), "Women's")
 
     told = flask("remind")
 

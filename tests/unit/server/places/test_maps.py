@@ -4,7 +4,8 @@ import pytest
 from sqlalchemy import update
 
 from server.models import Finding, Restroom
-from server.services.places import maps, restrooms
+from server.services.people.accounts import SYSTEM
+from server.services.places import facilities, maps, organisations, restrooms
 from server.services.sensors import enrolment
 
 NOW_S = 1_800_000_000
@@ -13,16 +14,16 @@ HERE = maps.Box(30, 120, 40, 130)
 
 @pytest.fixture
 def city(session):
-    return restrooms.add_organisation(session, "City")
+    return organisations.add(session, "City")
 
 
 @pytest.fixture
 def hall(session, city):
-    return restrooms.add_facility(session, city, "Hall")
+    return facilities.add(session, city, "Hall")
 
 
 def add(session, hall, latitude, longitude, **fields):
-    return restrooms.add_restroom(session, hall, "Room", latitude=latitude, longitude=longitude, **fields)
+    return restrooms.add(session, hall, "Room", latitude=latitude, longitude=longitude, **fields)
 
 
 def _finding(session, vault, room):
@@ -55,9 +56,9 @@ def test_rooms_at_one_position_are_one_spot(session, hall):
     men = add(session, hall, 36.5, 127.5, block="men")
     add(session, hall, 36.6, 127.5)
     add(session, hall, 50.0, 127.5)
-    restrooms.add_restroom(session, hall, "Nowhere")
+    restrooms.add(session, hall, "Nowhere")
 
-    found = maps.spots(session, None, HERE)
+    found = maps.list_spots(session, SYSTEM, HERE)
 
     assert [len(spot.rooms) for spot in found] == [2, 1]
     assert {room.id for room, _ in found[0].rooms} == {women.id, men.id}
@@ -66,15 +67,15 @@ def test_rooms_at_one_position_are_one_spot(session, hall):
 def test_a_retired_room_is_on_no_map(session, hall):
     add(session, hall, 36.5, 127.5, retired_s=NOW_S)
 
-    assert maps.extent(session, None) is None
-    assert maps.spots(session, None, HERE) == []
+    assert maps.extent(session, SYSTEM) is None
+    assert maps.list_spots(session, SYSTEM, HERE) == []
 
 
 def test_the_extent_is_the_box_around_all(session, hall):
     for latitude, longitude in ((36.5, 127.5), (37.5, 126.0), (33.2, 126.5)):
         add(session, hall, latitude, longitude)
 
-    assert maps.extent(session, None) == maps.Box(33.2, 126.0, 37.5, 127.5)
+    assert maps.extent(session, SYSTEM) == maps.Box(33.2, 126.0, 37.5, 127.5)
 
 
 def test_too_many_for_single_places_become_groups_with_their_numbers(session, hall, vault, monkeypatch):
@@ -87,8 +88,8 @@ def test_too_many_for_single_places_become_groups_with_their_numbers(session, ha
     session.add(_finding(session, vault, far))
     session.flush()
 
-    assert maps.spots(session, None, HERE) is None
-    near, away = sorted(maps.groups(session, None, HERE, NOW_S), key=lambda group: group.rooms, reverse=True)
+    assert maps.list_spots(session, SYSTEM, HERE) is None
+    near, away = sorted(maps.list_groups(session, SYSTEM, HERE, NOW_S), key=lambda group: group.rooms, reverse=True)
 
     assert (near.rooms, near.overdue, near.findings) == (3, 0, 0)
     assert near.box == pytest.approx(maps.Box(31.0, 120.0 + 10 / 12, 32.0, 120.0 + 20 / 12))
@@ -99,7 +100,7 @@ def test_too_many_for_single_places_become_groups_with_their_numbers(session, ha
 def test_a_view_of_one_point_is_no_division_by_nothing(session, hall):
     add(session, hall, 36.5, 127.5)
 
-    (group,) = maps.groups(session, None, maps.Box(36.5, 127.5, 36.5, 127.5), NOW_S)
+    (group,) = maps.list_groups(session, SYSTEM, maps.Box(36.5, 127.5, 36.5, 127.5), NOW_S)
 
     assert group.rooms == 1
 
@@ -108,7 +109,7 @@ def test_what_lies_on_an_edge_of_the_view_belongs_to_its_outermost_part(session,
     for latitude, longitude in ((30, 120), (40, 130)):
         add(session, hall, float(latitude), float(longitude))
 
-    low, high = sorted(maps.groups(session, None, HERE, NOW_S))
+    low, high = sorted(maps.list_groups(session, SYSTEM, HERE, NOW_S))
 
     assert (low.box.south, low.box.west) == (30, 120)
     assert (high.box.north, high.box.east) == pytest.approx((40, 130))

@@ -9,7 +9,8 @@ from server import clock
 from server.models import Facility, Inspection, InspectionResult, Restroom
 from server.models.intake import Selftest
 from server.services.errors import Refused
-from server.services.places import editing, opening_hours, plans, reminders, restrooms, routes
+from server.services.people.accounts import SYSTEM
+from server.services.places import facilities, opening_hours, plans, reminders, restrooms, routes
 from server.services.sensors import enrolment
 
 NOW_S = 1_800_000_000  # 2027-01-15 17:00 in Seoul, a Friday
@@ -69,29 +70,29 @@ def test_the_narrowest_policy_decides_and_an_empty_one_gives_way(session, hall, 
     plans.set_policy(session, kim, "eye", 60, organisation=hall.facility.organisation)
     plans.set_policy(session, kim, "eye", 14, facility=hall.facility)
     by_facility = hall.due_s
-    plans.set_policy(session, kim, "eye", 7, room=hall)
+    plans.set_policy(session, kim, "eye", 7, restroom=hall)
     by_room = hall.due_s
-    plans.set_policy(session, kim, "eye", None, room=hall)
+    plans.set_policy(session, kim, "eye", None, restroom=hall)
     plans.set_policy(session, kim, "eye", None, facility=hall.facility)
 
     assert (by_facility - NOW_S, by_room - NOW_S) == (4 * DAY_S, -3 * DAY_S)
     assert hall.due_s == NOW_S + 50 * DAY_S
-    said = {one.method: one for one in plans.Intervals(session).at(hall.facility.organisation_id)}
-    assert (said["eye"].days, said["eye"].from_days, said["rf"].days) == (60, 30, None)
+    settings = {setting.method: setting for setting in plans.Intervals(session).at(hall.facility.organisation_id)}
+    assert (settings["eye"].days, settings["eye"].from_days, settings["rf"].days) == (60, 30, None)
 
 
 def test_what_is_not_asked_for_is_never_due(session, hall):
     for method in ("eye", "rf", "lens"):
-        plans.set_policy(session, None, method, 0)
+        plans.set_policy(session, SYSTEM, method, 0)
 
     assert (hall.due_s, hall.due_method) == (None, None)
-    assert plans.overdue(session, None, NOW_S) == []
+    assert plans.list_due(session, SYSTEM, NOW_S).rows == []
 
 
 @pytest.mark.parametrize("days", [-1, 4000])
 def test_an_interval_that_cannot_be_is_refused(session, days):
     with pytest.raises(Refused, match="interval_bad"):
-        plans.set_policy(session, None, "eye", days)
+        plans.set_policy(session, SYSTEM, "eye", days)
 
 
 def test_the_self_test_is_asked_for_where_a_sensor_hangs(session, hall, sensor, inspected):
@@ -109,72 +110,80 @@ def test_the_self_test_is_asked_for_where_a_sensor_hangs(session, hall, sensor, 
 
 
 def test_overdue_is_longest_first_page_after_page(session, hall, inspected):
-    rooms = [restrooms.add_restroom(session, hall.facility, f"Room {number}", block="men") for number in range(5)]
+    rooms = [restrooms.add(session, hall.facility, f"Room {number}", block="men") for number in range(5)]
     for number, room in enumerate(rooms):
         inspected(room, 200 + number)
 
-    first = plans.overdue(session, None, NOW_S, limit=3)
-    rest = plans.overdue(session, None, NOW_S, after=(first[-1].due_s, first[-1].id), limit=10)
+    first = plans.list_due(session, SYSTEM, NOW_S, limit=3)
+    rest = plans.list_due(session, SYSTEM, NOW_S, cursor=first.next, limit=10)
 
-    assert [room.name for room in first + rest] == ["Room 4", "Room 3", "Room 2", "Room 1", "Room 0", "Women's"]
-    assert plans.count_overdue(session, None, NOW_S, block="men") == 5
+    assert rest.next is None
+    assert [room.name for room in first.rows + rest.rows] == [
+        "Room 4",
+        "Room 3",
+        "Room 2",
+        "Room 1",
+        "Room 0",
+        "Women's",
+    ]
+    assert plans.count_due(session, SYSTEM, NOW_S, block="men") == 5
 
 
 def test_work_is_counted_by_the_week_it_becomes_due(session, hall, inspected):
     inspected(hall, 183 - 8)
-    room = restrooms.add_restroom(session, hall.facility, "Late")
+    room = restrooms.add(session, hall.facility, "Late")
 
-    weeks = plans.workload(session, None, NOW_S, weeks=3)
+    weeks = plans.list_workload(session, SYSTEM, NOW_S, weeks=3)
 
     assert room.due_s == NOW_S
     assert [(week.restrooms, week.minutes) for week in weeks] == [(1, 30), (0, 0), (1, 30), (0, 0)]
 
 
 def test_a_retired_restroom_leaves_plan_and_list_and_comes_back(session, hall, kim):
-    editing.retire(session, kim, hall, "torn down")
-    gone = plans.overdue(session, None, NOW_S), restrooms.list_restrooms(session)
-    editing.bring_back(session, kim, hall)
+    restrooms.retire(session, kim, hall, "torn down")
+    lists = plans.list_due(session, SYSTEM, NOW_S), restrooms.list_restrooms(session, SYSTEM)
+    restrooms.restore(session, kim, hall)
 
-    assert gone == ([], [])
-    assert plans.overdue(session, None, NOW_S) == [hall]
+    assert [page.rows for page in lists] == [[], []]
+    assert plans.list_due(session, SYSTEM, NOW_S).rows == [hall]
 
 
 def test_a_restroom_is_not_retired_without_a_reason(session, hall, kim):
     with pytest.raises(Refused, match="reason_needed"):
-        editing.retire(session, kim, hall, " ")
+        restrooms.retire(session, kim, hall, " ")
 
 
 def test_a_new_name_of_the_building_moves_its_rooms_in_search_and_order(session, hall, kim):
-    editing.change_facility(session, kim, hall.facility, "Zoo", "", "2 Road")
+    facilities.change(session, kim, hall.facility, "Zoo", "", "2 Road")
 
     assert hall.sort_key == "zoo / women's"
-    assert restrooms.count_restrooms(session, search="zoo 2") == 1
+    assert restrooms.count_restrooms(session, SYSTEM, search="zoo 2") == 1
 
 
 def test_external_ids_are_each_for_one_restroom(session, hall, kim):
-    other = restrooms.add_restroom(session, hall.facility, "Men's")
-    editing.set_external_ids(session, kim, hall, [("own", "1"), ("own", "2")])
-    editing.set_external_ids(session, kim, hall, [("own", "2")])
+    other = restrooms.add(session, hall.facility, "Men's")
+    restrooms.set_external_ids(session, kim, hall, [("own", "1"), ("own", "2")])
+    restrooms.set_external_ids(session, kim, hall, [("own", "2")])
 
     with pytest.raises(Refused, match="external_id_taken"):
-        editing.set_external_ids(session, kim, other, [("own", "2")])
+        restrooms.set_external_ids(session, kim, other, [("own", "2")])
     assert [known.value for known in hall.external_ids] == ["2"]
-    assert restrooms.count_restrooms(session, search="women's 2") >= 1
+    assert restrooms.count_restrooms(session, SYSTEM, search="women's 2") >= 1
 
 
 def test_people_are_told_once_a_building_and_again_after_a_week(session, hall):
-    restrooms.add_restroom(session, hall.facility, "Men's")
-    told = []
+    restrooms.add(session, hall.facility, "Men's")
+    enqueued = []
 
-    def tell(_session, kind, facility_id, subject, **values):
-        told.append((kind, facility_id, subject, values))
+    def enqueue(_session, kind, facility_id, subject, **values):
+        enqueued.append((kind, facility_id, subject, values))
 
-    counts = [reminders.remind(session, NOW_S + days * DAY_S, tell) for days in (0, 1, 7)]
+    counts = [reminders.remind(session, NOW_S + days * DAY_S, enqueue) for days in (0, 1, 7)]
 
     assert counts == [1, 0, 1]
     name = {"name": "Hall", "count": 2}
-    assert told[0] == ("inspection_overdue", hall.facility_id, hall.facility.public_id, name | {"days": 0})
-    assert told[1][3]["days"] == 7
+    assert enqueued[0] == ("inspection_overdue", hall.facility_id, hall.facility.public_id, name | {"days": 0})
+    assert enqueued[1][3]["days"] == 7
 
 
 @pytest.fixture
@@ -182,15 +191,15 @@ def town(session, hall):
     """Four buildings in a row, 1 km apart; the third opens at 18:00, the fourth has no position."""
     hall.latitude, hall.longitude, hall.opening_hours = 37.50, 127.0, "24시간"
     for number, hours in ((1, "09:00~18:30"), (2, "18:00~20:00"), (3, "")):
-        facility = restrooms.add_facility(session, hall.facility.organisation, f"B{number}")
+        facility = facilities.add(session, hall.facility.organisation, f"B{number}")
         at = {} if number == 3 else {"latitude": 37.5 + number * 0.009, "longitude": 127.0}
         for block in ("women", "men"):
-            restrooms.add_restroom(session, facility, block, block=block, opening_hours=hours, **at)
+            restrooms.add(session, facility, block, block=block, opening_hours=hours, **at)
     session.flush()
 
 
 def test_the_route_goes_to_the_nearest_that_is_open(session, hall, town):
-    route = routes.next_route(session, None, NOW_S, SEOUL, start=(37.4999, 127.0))
+    route = routes.plan_route(session, SYSTEM, NOW_S, SEOUL, start=(37.4999, 127.0))
 
     assert [(stop.facility.name, len(stop.rooms), stop.open) for stop in route.stops] == [
         ("Hall", 1, True),
@@ -201,7 +210,7 @@ def test_the_route_goes_to_the_nearest_that_is_open(session, hall, town):
 
 
 def test_a_building_that_is_closed_by_then_is_named_apart(session, hall, town):
-    route = routes.next_route(session, None, NOW_S + 3 * 3600, SEOUL, start=(37.4999, 127.0))
+    route = routes.plan_route(session, SYSTEM, NOW_S + 3 * 3600, SEOUL, start=(37.4999, 127.0))
 
     assert [stop.facility.name for stop in route.stops] == ["Hall"]
     assert [facility.name for facility, _ in route.closed] == ["B1", "B2"]
@@ -211,14 +220,14 @@ def test_a_route_for_one_block_begins_at_what_is_overdue_longest(session, hall, 
     far = session.scalar(select(Restroom).join(Facility).where(Facility.name == "B1", Restroom.block == "men"))
     inspected(far, 300)
 
-    route = routes.next_route(session, None, NOW_S, SEOUL, blocks=("men",))
+    route = routes.plan_route(session, SYSTEM, NOW_S, SEOUL, blocks=("men",))
 
     assert route.stops[0].facility.name == "B1"
     assert {room.block for stop in route.stops for room in stop.rooms} == {"men"}
 
 
 def test_without_any_position_the_route_is_by_time_alone(session, hall):
-    assert [stop.facility.name for stop in routes.next_route(session, None, NOW_S, SEOUL).stops] == ["Hall"]
+    assert [stop.facility.name for stop in routes.plan_route(session, SYSTEM, NOW_S, SEOUL).stops] == ["Hall"]
 
 
 @pytest.mark.parametrize(

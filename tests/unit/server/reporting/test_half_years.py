@@ -11,7 +11,7 @@ from sqlalchemy import event
 from server import clock
 from server.models import Disposition, Finding, Inspection, InspectionResult, KnownEmitter, User, UserPlace
 from server.services.errors import NotFound
-from server.services.places import restrooms
+from server.services.places import facilities, organisations, restrooms
 from server.services.reporting import half_years, pdf, spreadsheets
 from server.services.reporting.half_years import Scope
 
@@ -73,14 +73,14 @@ def found(session, room, sensor, at_s, kind=None, by=None, score=80, listed=Fals
 
 @pytest.fixture
 def mens(session, hall):
-    return restrooms.add_restroom(session, hall.facility, "Men's", block="men")
+    return restrooms.add(session, hall.facility, "Men's", block="men")
 
 
 @pytest.fixture
 def depot(session):
     """A restroom of another organisation."""
-    facility = restrooms.add_facility(session, restrooms.add_organisation(session, "Elsewhere"), "Depot")
-    return restrooms.add_restroom(session, facility, "Only")
+    facility = facilities.add(session, organisations.add(session, "Elsewhere"), "Depot")
+    return restrooms.add(session, facility, "Only")
 
 
 def test_inspections_are_counted_by_method_and_by_the_result_that_counts(session, hall, mens):

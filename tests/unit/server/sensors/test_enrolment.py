@@ -5,7 +5,6 @@ from ansim import messages, refusals
 from server.models import Command, Proximity, SensorBoot, Tally
 from server.services.errors import NotFound, Refused
 from server.services.intake import counters
-from server.services.places import restrooms
 from server.services.sensors import commands, enrolment, health
 from tests.support.sensor_messages import NOW_S
 
@@ -204,22 +203,3 @@ def test_lists_are_by_name_and_by_who_was_heard_last(session, vault, sensor, hal
     assert enrolment.sensor(session, "hall-0").restroom is hall
     with pytest.raises(NotFound):
         enrolment.sensor(session, "nobody")
-
-
-def test_the_list_of_restrooms_is_searched_by_all_words(session, hall):
-    restrooms.add_restroom(
-        session, hall.facility, "남자화장실", [("national", "2026-17")], name_en="Men's", block="men"
-    )
-
-    def found(**asked):
-        return [row.restroom.name for row in restrooms.list_restrooms(session, **asked)]
-
-    assert found() == ["Women's", "남자화장실"]
-    assert found(search="HALL 남자") == ["남자화장실"]
-    assert found(search="2026-17") == ["남자화장실"]
-    assert found(search=hall.public_id) == ["Women's"]
-    assert found(search="100%") == []
-    assert found(block="men") == ["남자화장실"]
-    assert found(state="running") == [] and len(found(state="never")) == 2
-    assert found(limit=1, offset=1) == ["남자화장실"]
-    assert restrooms.count_restrooms(session, search="road") == 2

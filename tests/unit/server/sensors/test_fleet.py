@@ -8,7 +8,7 @@ from server.models import Restroom, Selftest, SensorBoot, User
 from server.services.errors import NotFound
 from server.services.inspecting import button_sweeps, inspections
 from server.services.people import accounts, scopes
-from server.services.places import restrooms
+from server.services.places import facilities, organisations, restrooms
 from server.services.sensors import claims, enrolment, fleet, rollout
 from tests.support.sensor_messages import NOW_S
 
@@ -22,10 +22,8 @@ def two_cities(session, vault, hashed, monkeypatch):
     monkeypatch.setattr(clock, "now_s", lambda: NOW_S)
     found = {}
     for name, login in (("A", "kim"), ("B", "lee")):
-        city = restrooms.add_organisation(session, name)
-        found[name] = restrooms.add_restroom(
-            session, restrooms.add_facility(session, city, "Hall " + name), "Room " + name
-        )
+        city = organisations.add(session, name)
+        found[name] = restrooms.add(session, facilities.add(session, city, "Hall " + name), "Room " + name)
         person = User(
             login=login, name=login, role="manager", password_hash=hashed, session_word="0" * 32, created_s=NOW_S
         )

@@ -7,10 +7,11 @@ import pytest
 from sqlalchemy import func, select
 
 from server import response_headers
-from server.models import Facility, LogEntry, User
+from server.models import Facility, LogEntry, Restroom, User
 from server.models.people import ROLES
+from server.services import paging
 from server.services.people import accounts, scopes
-from server.services.places import restrooms
+from server.services.places import facilities, organisations
 from tests.conftest import ROOT
 from tests.support import route_samples
 
@@ -89,7 +90,7 @@ def stranger_to_the_hall(app, sign_in):
         with app.extensions["sessions"].begin() as session:
             other = session.scalar(select(Facility).where(Facility.name == "Elsewhere"))
             if other is None:
-                other = restrooms.add_facility(session, restrooms.add_organisation(session, "Others"), "Elsewhere")
+                other = facilities.add(session, organisations.add(session, "Others"), "Elsewhere")
             user = session.scalar(select(User).where(User.login == role))
             scopes.set_places(session, user, False, [scopes.Place(scopes.FACILITY, other)])
         return client
@@ -143,7 +144,7 @@ def test_somebody_of_another_facility_gets_to_nothing_of_this_one(app, addresses
 
 @pytest.mark.parametrize("role", ["admin", "manager"])
 def test_a_form_that_names_a_place_of_somebody_else_changes_nothing(app, addresses, stranger_to_the_hall, post, role):
-    client, names = stranger_to_the_hall(role), {"facility": addresses["placing.building", "GET"].rpartition("/")[2]}
+    client, names = stranger_to_the_hall(role), {"facility": addresses["facilities.show", "GET"].rpartition("/")[2]}
     plain = {
         endpoint
         for endpoint, method in addresses
@@ -176,6 +177,33 @@ def test_the_lists_of_somebody_of_another_facility_show_nothing_of_this_one(app,
         if method == "GET" and endpoint not in NO_PLACE and not has_arguments(app, endpoint):
             shown = client.get(address, follow_redirects=True).text
             assert not [word for word in words if word in shown], endpoint
+
+
+# Lists whose pages begin at a row: the cursor is that row's number.
+CURSORS = {
+    "places.index": ("after", Restroom),
+    "plans.index": ("after", Restroom),
+}
+
+
+@pytest.mark.parametrize("endpoint", CURSORS)
+def test_a_cursor_of_another_facility_is_answered_like_one_of_no_row(app, addresses, stranger_to_the_hall, endpoint):
+    client, (name, table) = stranger_to_the_hall("manager"), CURSORS[endpoint]
+    with app.extensions["sessions"]() as session:
+        foreign = session.scalar(select(table.id).limit(1))
+
+    answers = [
+        client.get(addresses[endpoint, "GET"], query_string={name: paging.encode(number)})
+        for number in (foreign, 999_999)
+    ]
+
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert without_address(answers[0]) == without_address(answers[1])
+
+
+def without_address(answer):
+    """A page without the cursor that its own links repeat."""
+    return re.sub(r"YWZ0ZXI[\w%=-]*", "", answer.text)
 
 
 def test_nobody_gets_in_without_signing_in_but_where_everybody_may(app, addresses):

@@ -151,9 +151,9 @@ def test_a_refusal_shows_its_details_and_an_unknown_text_as_it_is(app):
 
 def test_every_word_the_database_and_the_sensors_use_has_a_text():
     tables = {
-        "methods": (vocabulary.METHODS, inspections.METHODS),
-        "methods by": (vocabulary.METHODS_BY, inspections.METHODS),
-        "help": (vocabulary.METHOD_HELP, inspections.METHODS),
+        "methods": (vocabulary.METHODS, places.METHODS),
+        "methods by": (vocabulary.METHODS_BY, places.METHODS),
+        "help": (vocabulary.METHOD_HELP, places.METHODS),
         "results": (vocabulary.RESULTS, inspections.RESULTS),
         "outcomes": (vocabulary.OUTCOMES, inspections.OUTCOMES),
         "dispositions": (vocabulary.DISPOSITIONS, findings.DISPOSITIONS),

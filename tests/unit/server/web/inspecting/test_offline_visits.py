@@ -5,7 +5,7 @@ import pytest
 from server import clock
 from server.models import OfflineVisit, User
 from server.services.people import scopes
-from server.services.places import restrooms
+from server.services.places import facilities, organisations
 
 KEY = "0190a8e0-0000-7000-8000-000000000001"
 
@@ -70,7 +70,7 @@ def test_refusals_say_why_and_nothing_is_stored(app, hand_over):
 def test_a_visit_of_somebody_elses_place_is_refused(app, hand_over, sign_in):
     sign_in("inspector")
     with app.extensions["sessions"].begin() as session:
-        other = restrooms.add_facility(session, restrooms.add_organisation(session, "Others"), "Elsewhere")
+        other = facilities.add(session, organisations.add(session, "Others"), "Elsewhere")
         user = session.query(User).filter_by(login="inspector").one()
         scopes.set_places(session, user, False, [scopes.Place(scopes.FACILITY, other)])
 

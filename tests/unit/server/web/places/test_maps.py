@@ -5,7 +5,7 @@ import pytest
 from server import create_app
 from server.models import Facility, User
 from server.services.people import scopes
-from server.services.places import restrooms
+from server.services.places import facilities, organisations
 
 
 def test_the_map_shows_the_places_of_the_list(sign_in):
@@ -24,7 +24,7 @@ def test_the_map_shows_the_places_of_the_list(sign_in):
 def test_places_of_others_are_not_on_the_map(app, sign_in):
     client = sign_in("viewer")
     with app.extensions["sessions"].begin() as session:
-        other = restrooms.add_facility(session, restrooms.add_organisation(session, "Others"), "Elsewhere")
+        other = facilities.add(session, organisations.add(session, "Others"), "Elsewhere")
         user = session.query(User).filter_by(login="viewer").one()
         scopes.set_places(session, user, False, [scopes.Place(scopes.FACILITY, session.get(Facility, other.id))])
 

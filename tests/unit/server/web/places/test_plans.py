@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import event, select
 
 from server.models import Facility, Restroom, RestroomImport
-from server.services.places import restrooms
+from server.services.people.accounts import SYSTEM
+from server.services.places import facilities, restrooms
 from tests.unit.server.web.conftest import csrf_token
 
 FILE = "화장실명,소재지도로명주소,남성용-대변기수,여성용-대변기수\n도서관,예시시 길 1,2,3\n,예시시 길 2,1,1\n".encode(
@@ -81,7 +82,7 @@ def test_a_restroom_is_edited(app, sign_in, post, room):
 
     assert "Saved." in page.text and "24시간" in page.text
     with app.extensions["sessions"]() as session:
-        edited = restrooms.restroom(session, room)
+        edited = restrooms.load(session, SYSTEM, room)
         assert (edited.name, edited.block, edited.stalls, edited.latitude) == ("새 이름", "family", 7, 37.5)
         assert edited.external_ids[0].value == "17" and "새 이름" in edited.search
 
@@ -101,7 +102,7 @@ def test_an_edit_that_cannot_be_changes_nothing(app, sign_in, post, room, form, 
 
     assert words in page.text
     with app.extensions["sessions"]() as session:
-        assert restrooms.restroom(session, room).name == "1층 여자화장실"
+        assert restrooms.load(session, SYSTEM, room).name == "1층 여자화장실"
 
 
 def test_a_restroom_is_taken_out_of_use_and_brought_back(sign_in, post, room):
@@ -197,8 +198,8 @@ def _add_rooms(app, like, count):
     with app.extensions["sessions"].begin() as session:
         owner = session.get(Facility, like.id).organisation
         for number in range(count):
-            site = restrooms.add_facility(session, owner, f"Site {number}", address="Road")
-            restrooms.add_restroom(session, site, "Room", latitude=37.5, longitude=127.0, opening_hours="24시간")
+            site = facilities.add(session, owner, f"Site {number}", address="Road")
+            restrooms.add(session, site, "Room", latitude=37.5, longitude=127.0, opening_hours="24시간")
 
 
 def _queries(app, work):

@@ -10,6 +10,7 @@ from sqlalchemy import event, select
 from server import clock
 from server.models import Facility, Restroom
 from server.services.inspecting import checklists, inspections
+from server.services.people.accounts import SYSTEM
 from server.services.places import plans, restrooms
 
 DAY_S = 86400
@@ -48,7 +49,7 @@ def eye_and_lens(app):
     """The plan asks for nothing else."""
     with app.extensions["sessions"].begin() as session:
         for method in ("rf", "selftest"):
-            plans.set_policy(session, None, method, 0)
+            plans.set_policy(session, SYSTEM, method, 0)
 
 
 def test_the_list_says_when_and_how_a_restroom_was_last_inspected(sign_in, visited, eye_and_lens):
@@ -113,7 +114,7 @@ def test_the_list_runs_as_many_queries_for_fifty_rows_as_for_ten(app, sign_in):
     with app.extensions["sessions"].begin() as session:
         facility = session.scalar(select(Facility))
         for number in range(60):
-            restrooms.add_restroom(session, facility, f"Room {number}")
+            restrooms.add(session, facility, f"Room {number}")
 
     assert _queries(app, lambda: client.get("/")) == few
 
@@ -122,7 +123,7 @@ def test_sixty_restrooms_are_two_pages(app, sign_in):
     with app.extensions["sessions"].begin() as session:
         facility = session.scalar(select(Facility))
         for number in range(50):
-            restrooms.add_restroom(session, facility, f"Room {number:02}")
+            restrooms.add(session, facility, f"Room {number:02}")
     client = sign_in()
 
     first = client.get("/")

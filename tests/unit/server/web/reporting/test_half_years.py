@@ -174,11 +174,11 @@ def test_the_report_is_a_pdf(sign_in, finished, has_fonts):
 def test_somebody_of_elsewhere_gets_no_certificate(app, sign_in, finished):
     from server.models import User
     from server.services.people import scopes
-    from server.services.places import restrooms
+    from server.services.places import facilities, organisations
 
     client = sign_in("manager")
     with app.extensions["sessions"].begin() as session:
-        other = restrooms.add_facility(session, restrooms.add_organisation(session, "Others"), "Elsewhere")
+        other = facilities.add(session, organisations.add(session, "Others"), "Elsewhere")
         user = session.scalar(select(User).where(User.login == "manager"))
         scopes.set_places(session, user, False, [scopes.Place(scopes.FACILITY, other)])
         assert session.scalar(select(Inspection.public_id)) == finished
