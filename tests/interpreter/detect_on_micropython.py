@@ -1,5 +1,5 @@
 """
-The stream detector's promises that only a MicroPython interpreter can show; prints one JSON line each.
+Runs on MicroPython (see test_detect.py): properties of the stream detector; prints one JSON line for each result.
 
     micropython tests/interpreter/detect_on_micropython.py vectors tests/vectors/camera_stream.json
     micropython tests/interpreter/detect_on_micropython.py batches 3 90       # seed, addresses
@@ -15,22 +15,24 @@ import sys
 from ansim.detect.camera_stream import CameraStream
 from ansim.detect.engine import Engine
 from tests.support import stream_traffic
-from tests.support.random_records import history
+from tests.support.random_records import count_batches
 
 
-def vectors(path):
+def print_vectors(path):
+    """Run a file of vectors."""
     with open(path) as file:
-        given = json.load(file)["vectors"]
-    for vector in given:
+        vectors = json.load(file)["vectors"]
+    for vector in vectors:
         print(json.dumps([vector["name"], stream_traffic.run_vector(vector, CameraStream())]))
 
 
-def batches(seed, addresses):
-    print(json.dumps(history(int(seed), int(addresses))))
+def print_batches(seed, addresses):
+    """Count random records."""
+    print(json.dumps(count_batches(int(seed), int(addresses))))
 
 
-def allocation():
-    """Heap taken by showing 20,000 records to an engine, judging apart."""
+def print_allocation():
+    """Measure the heap that an engine allocates for 20,000 records, without judging."""
     engine = Engine([CameraStream()])
     engine.tune(stream_traffic.CHANNEL, 0)
     flows = [
@@ -40,22 +42,23 @@ def allocation():
         [1, 60_000, 9_000, "own", [700], {"ap": 3}],
         [0, 60_000, 30_000, "up", [200], {"sta": 7}],
     ]
-    made = stream_traffic.records(flows, 0, 1000, {})
-    whole = bytearray(b"".join(made))
-    count = len(made)
-    engine.take(whole, count)
+    records = stream_traffic.records(flows, 0, 1000, {})
+    batch = bytearray(b"".join(records))
+    count = len(records)
+    engine.take(batch, count)
     engine.judge(1000)
     gc.collect()
     gc.disable()
-    before = gc.mem_alloc()
-    taken = 0
-    while taken < 20_000:
-        engine.take(whole, count)
-        taken += count
-    after = gc.mem_alloc()
+    before = gc.mem_alloc()  # pyright: ignore[reportAttributeAccessIssue] # MicroPython only
+    total = 0
+    while total < 20_000:
+        engine.take(batch, count)
+        total += count
+    after = gc.mem_alloc()  # pyright: ignore[reportAttributeAccessIssue] # MicroPython only
     gc.enable()
-    print(json.dumps({"records": taken, "bytes": after - before}))
+    print(json.dumps({"records": total, "bytes": after - before}))
 
 
 if __name__ == "__main__":
-    {"vectors": vectors, "batches": batches, "allocation": allocation}[sys.argv[1]](*sys.argv[2:])
+    modes = {"vectors": print_vectors, "batches": print_batches, "allocation": print_allocation}
+    modes[sys.argv[1]](*sys.argv[2:])

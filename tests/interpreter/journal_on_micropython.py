@@ -1,4 +1,4 @@
-"""Runs on MicroPython (see test_journal.py): what a journal full to the brim costs in heap."""
+"""Runs on MicroPython (see test_journal.py): measures the heap used by a full journal."""
 
 import gc
 import json
@@ -6,7 +6,7 @@ import sys
 
 from ansim import messages
 from firmware.journal.journal import Journal
-from tests.support.flash_image import FileImage, Flash, mounted
+from tests.support.flash_image import FileImage, Flash, mount
 
 
 class Clock:
@@ -17,46 +17,46 @@ class Clock:
         return 1767225600
 
 
-def used():
+def used_heap():
     gc.collect()
-    return gc.mem_alloc()
+    return gc.mem_alloc()  # pyright: ignore[reportAttributeAccessIssue] # MicroPython only
 
 
-gc.threshold(4096)  # as firmware/start.py
-folder, room = sys.argv[1], int(sys.argv[2])
+gc.threshold(4096)  # pyright: ignore[reportAttributeAccessIssue] # as firmware/start.py
+folder, max_bytes = sys.argv[1], int(sys.argv[2])
 if folder.endswith(".littlefs"):
-    mounted(Flash(FileImage(folder, room // 4096 + 64)), "/flash", make=True)
+    mount(Flash(FileImage(folder, max_bytes // 4096 + 64)), "/flash", is_new=True)
     folder = "/flash/journal"
 
 body = {"channels": [[channel, 2300, 150, 7, 0] for channel in range(1, 14)]}
-before = used()
-journal = Journal(folder, room, Clock())
+before = used_heap()
+journal = Journal(folder, max_bytes, Clock())
 journal.open()
-told = {"empty": used() - before}
+result = {"empty": used_heap() - before}
 while not journal.dropped:
     journal.append(messages.SWEEP, body)
-told["full"] = used() - before
-full = used()
+result["full"] = used_heap() - before
+full = used_heap()
 for _ in range(100):
     journal.append(messages.SWEEP, body)
-told["grown_by_100_appends"] = used() - full
+result["grown_by_100_appends"] = used_heap() - full
 
 cursor, read, newest, most = journal.cursor(), 0, (0, 0), 0
 while True:
-    one = cursor.next()
-    if one is None:
+    report = cursor.next()
+    if report is None:
         break
-    if one[:2] <= newest:
+    if report[:2] <= newest:
         raise ValueError("out of order")
-    newest, read = one[:2], read + 1
+    newest, read = report[:2], read + 1
     if read % 50 == 0:
-        one = None
-        most = max(most, used() - before)
-told.update({"read": read, "bytes": journal.bytes, "files": len(journal.segments), "reading": most})
+        report = None
+        most = max(most, used_heap() - before)
+result.update({"read": read, "bytes": journal.bytes, "files": len(journal.segments), "reading": most})
 
-again = Journal(folder, room, Clock())
-again.open()
-told["reopened"] = again.reports
-again.confirm([[1, journal.seq]])
-told["confirmed"] = again.reports
-print(json.dumps(told))
+reopened = Journal(folder, max_bytes, Clock())
+reopened.open()
+result["reopened"] = reopened.reports
+reopened.confirm([[1, journal.seq]])
+result["confirmed"] = reopened.reports
+print(json.dumps(result))

@@ -1,8 +1,8 @@
 """
-Runs on MicroPython (see test_power_cut.py): cut the power again and again, check the journal each time.
+Runs on MicroPython (see test_power_cut.py): cuts the power repeatedly and checks the journal each time.
 
-    micropython power_cut_on_micropython.py SEED CUTS           in one process, torn inside block writes
-    micropython power_cut_on_micropython.py --endless IMAGE     append for ever, to be killed from outside
+    micropython power_cut_on_micropython.py SEED CUTS           in one process, with cuts inside block writes
+    micropython power_cut_on_micropython.py --endless IMAGE     appends for ever, until it is killed from outside
 """
 
 import json
@@ -14,11 +14,11 @@ import vfs
 
 from ansim import envelope, messages
 from firmware.journal.journal import Journal
-from tests.support.flash_image import FileImage, Flash, RamImage, mounted
+from tests.support.flash_image import FileImage, Flash, RamImage, mount
 
-ROOM = 16384
+JOURNAL_BYTES = 16384
 BLOCKS = 64
-PLACE = "/flash"
+MOUNT_POINT = "/flash"
 BODY = {"padding": "x" * 300}
 
 
@@ -30,134 +30,139 @@ class Clock:
         return None
 
 
-class Wrong(Exception):
-    """The journal broke a promise."""
+class JournalError(Exception):
+    """The journal lost, changed or reordered a report."""
 
 
-def restarted(image, make=False):
-    """Return (flash, journal) as after power-on; the journal is opened."""
+def power_on(image, is_new=False):
+    """Return (flash, journal) as after power-on; the journal is not open yet."""
     flash = Flash(image)
-    mounted(flash, PLACE, make)
-    journal = Journal(PLACE + "/journal", ROOM, Clock())
+    mount(flash, MOUNT_POINT, is_new)
+    journal = Journal(MOUNT_POINT + "/journal", JOURNAL_BYTES, Clock())
     return flash, journal
 
 
 def contents(journal):
-    """Return {(boot, seq): digest}, and {(boot, seq)} of what DROPPED reports stand for; check order and form."""
-    found, told, before = {}, set(), (0, 0)
+    """Return {(boot, seq): digest} and {(boot, seq)} that DROPPED reports cover; check order and form."""
+    present, dropped, before = {}, set(), (0, 0)
     cursor = journal.cursor()
     while True:
-        one = cursor.next()
-        if one is None:
-            return found, told
-        boot, seq, data = one
+        report = cursor.next()
+        if report is None:
+            return present, dropped
+        boot, seq, data = report
         message = json.loads(data)
         if (boot, seq) <= before or message["boot"] != boot or message["seq"] != seq:
-            raise Wrong(f"{boot}.{seq} after {before}")
+            raise JournalError(f"{boot}.{seq} after {before}")
         before = (boot, seq)
         if message["kind"] == messages.DROPPED:
             for lost in range(message["body"]["first"], seq + 1):
-                told.add((boot, lost))
+                dropped.add((boot, lost))
         else:
-            found[before] = envelope.digest(data)
+            present[before] = envelope.digest(data)
 
 
-def check(journal, appended, held):
-    """Everything appended is there as it was, told as dropped, or held by the server."""
-    found, told = contents(journal)
-    for place in appended:
-        boot, seq = place
-        if place in found:
-            if found[place] != appended[place]:
-                raise Wrong(f"{place} has changed")
-        elif place not in told and seq > held.get(boot, 0):
-            raise Wrong(f"{place} is lost")
+def check(journal, appended, stored):
+    """Check that each appended report is unchanged, reported as dropped, or stored by the server."""
+    present, dropped = contents(journal)
+    for key in appended:
+        boot, seq = key
+        if key in present:
+            if present[key] != appended[key]:
+                raise JournalError(f"{key} has changed")
+        elif key not in dropped and seq > stored.get(boot, 0):
+            raise JournalError(f"{key} is lost")
     newest = max(appended) if appended else (0, 0)
-    for place in found:
-        if place not in appended and place <= newest:
-            raise Wrong(f"{place} was never appended")
-    return found
+    for key in present:
+        if key not in appended and key <= newest:
+            raise JournalError(f"{key} was never appended")
+    return present
 
 
-def live(journal, chance, appended, held):
-    """Append, confirm, restart in order; until the power goes, which shows as an OSError."""
+def operate(journal, generator, appended, stored):
+    """Append, confirm, close gaps and close at random until the power is cut, which raises OSError."""
     while True:
-        what = chance.random()
-        if what < 0.94:
-            kind = chance.choice((messages.SWEEP, messages.SWEEP, messages.SWEEP, messages.SESSION, messages.FINDING))
+        action = generator.random()
+        if action < 0.94:
+            kind = generator.choice(
+                (messages.SWEEP, messages.SWEEP, messages.SWEEP, messages.SESSION, messages.FINDING)
+            )
             seq = journal.append(kind, BODY)
             appended[(journal.boot, seq)] = journal.prev
-        elif what < 0.97:
-            confirm(journal, appended, held, journal.boot, chance.randint(held.get(journal.boot, 0), journal.seq))
-        elif what < 0.98:
-            journal.close_gaps([[boot, held[boot]] for boot in held][-8:])
+        elif action < 0.97:
+            confirm(
+                journal, appended, stored, journal.boot, generator.randint(stored.get(journal.boot, 0), journal.seq)
+            )
+        elif action < 0.98:
+            journal.close_gaps([[boot, stored[boot]] for boot in stored][-8:])
         else:
             journal.close()
 
 
-def confirm(journal, appended, held, boot, seq):
-    """The server holds `boot` up to `seq`."""
-    held[boot] = max(held.get(boot, 0), seq)
-    for place in list(appended):
-        if place[1] <= held.get(place[0], 0):
-            del appended[place]
-    journal.confirm([[boot, held[boot]]])
+def confirm(journal, appended, stored, boot, seq):
+    """Confirm that the server has stored `boot` up to `seq`."""
+    stored[boot] = max(stored.get(boot, 0), seq)
+    for key in list(appended):
+        if key[1] <= stored.get(key[0], 0):
+            del appended[key]
+    journal.confirm([[boot, stored[boot]]])
 
 
-def many_cuts(seed, cuts):
-    chance = random
-    chance.seed(seed)
+def cut_repeatedly(seed, cuts):
+    generator = random
+    generator.seed(seed)
     image = RamImage(BLOCKS)
-    flash, journal = restarted(image, make=True)
-    appended, held, boots, writes, dropped = {}, {}, 0, 0, 0
+    flash, journal = power_on(image, is_new=True)
+    appended, stored, boots, writes, dropped = {}, {}, 0, 0, 0
     for cut in range(cuts):
-        # Also inside mount and open(), hence before them. Few writes are common: most of an append is one flush.
-        flash.cut_after(chance.randint(0, chance.choice((4, 40, 600))), chance)
+        # Before open(), so that it can be cut too. Small numbers are common, because most of an append is one flush.
+        flash.cut_after(generator.randint(0, generator.choice((4, 40, 600))), generator)
         try:
             journal.open()
             if journal.boot <= boots:
-                raise Wrong(f"boot {journal.boot} came twice")
+                raise JournalError(f"boot {journal.boot} came twice")
             boots = journal.boot
-            live(journal, chance, appended, held)
+            operate(journal, generator, appended, stored)
         except OSError:
             pass
-        if not flash.dead:
-            raise Wrong("the flash refused although it has power")
+        if not flash.is_off:
+            raise JournalError("the flash failed although it has power")
         writes += flash.writes
         dropped += journal.dropped
-        vfs.umount(PLACE)
-        flash, journal = restarted(image)
+        vfs.umount(MOUNT_POINT)
+        flash, journal = power_on(image)
         journal.open()
         boots = journal.boot
-        journal.confirm([[boot, held[boot]] for boot in held])
-        found = check(journal, appended, held)
-        # A report that the cut caught in the middle may be whole: from now on it counts.
-        for place in found:
-            appended[place] = found[place]
-        if journal.bytes > ROOM:
-            raise Wrong(f"{journal.bytes} bytes")
-        # The server gets everything now and then: the DROPPED reports of earlier boots may go
-        # without a word when the room is full of newer ones, which would look like a loss here.
+        journal.confirm([[boot, stored[boot]] for boot in stored])
+        present = check(journal, appended, stored)
+        # The report that was being appended may be whole; from now on it counts.
+        for key in present:
+            appended[key] = present[key]
+        if journal.bytes > JOURNAL_BYTES:
+            raise JournalError(f"{journal.bytes} bytes")
+        # Every fourth time the server stores all reports: the DROPPED reports of earlier boots may be dropped
+        # without a record when the journal is full of newer ones, which would count as a loss here.
         if cut % 4 == 3:
-            for boot in {place[0] for place in appended}:
-                newest = max([place[1] for place in appended if place[0] == boot])
-                confirm(journal, appended, held, boot, newest)
-        vfs.umount(PLACE)
-        flash, journal = restarted(image)
+            for boot in {key[0] for key in appended}:
+                newest = max([key[1] for key in appended if key[0] == boot])
+                confirm(journal, appended, stored, boot, newest)
+        vfs.umount(MOUNT_POINT)
+        flash, journal = power_on(image)
     print(json.dumps({"cuts": cuts, "boots": boots, "writes": writes, "dropped": dropped, "waiting": len(appended)}))
 
 
 def endless(path):
-    """Tell what is there, then append for ever and tell each report once it is safe."""
+    """Print the contents, then append for ever and print each report once it is on the flash."""
     try:
         os.stat(path)
-        make = False
+        is_new = False
     except OSError:
-        make = True
-    _, journal = restarted(FileImage(path, BLOCKS), make)
+        is_new = True
+    _, journal = power_on(FileImage(path, BLOCKS), is_new)
     journal.open()
-    found, told = contents(journal)
-    print(json.dumps({"boot": journal.boot, "found": [[p[0], p[1], found[p]] for p in found], "told": list(told)}))
+    present, dropped = contents(journal)
+    rows = [[boot, seq, present[boot, seq]] for boot, seq in present]
+    print(json.dumps({"boot": journal.boot, "present": rows, "dropped": list(dropped)}))
     while True:
         kind = messages.FINDING if journal.seq % 5 == 0 else messages.SWEEP
         seq = journal.append(kind, BODY)
@@ -167,4 +172,4 @@ def endless(path):
 if sys.argv[1] == "--endless":
     endless(sys.argv[2])
 else:
-    many_cuts(int(sys.argv[1]), int(sys.argv[2]))
+    cut_repeatedly(int(sys.argv[1]), int(sys.argv[2]))

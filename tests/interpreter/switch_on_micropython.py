@@ -1,8 +1,8 @@
 """
-Runs on MicroPython (see test_switch.py): cut the power at each block write of a switch to a new version.
+Runs on MicroPython (see test_switch.py): cuts the power at each block write of the switch to a new version.
 
-After each cut the board starts: /boot.py runs, and then either every file is the old one or every file is
-the new one. As LittleFS is at / here, everything that is needed is imported first.
+After each cut the board boots: /boot.py runs, and then either all files are the old ones or all are the new
+ones. All modules are imported first, because LittleFS is mounted at / here.
 """
 
 import random
@@ -14,7 +14,7 @@ from tests.support.flash_image import Flash, RamImage
 from tools.hardware import on_board
 
 BLOCKS = 64
-WITHOUT = 1 << 20  # so many writes are never made
+NO_CUT = 1 << 20  # more writes than are ever made
 
 OLD = {
     "/main.py": "old main",
@@ -53,8 +53,8 @@ def mount(flash):
     vfs.mount(vfs.VfsLfs2(flash), "/")
 
 
-def prepared():
-    """A flash with the old version on it, the new one copied beside."""
+def make_image():
+    """Return a flash with the old version, and the new one copied beside it."""
     image = RamImage(BLOCKS)
     vfs.VfsLfs2.mkfs(Flash(image))
     mount(Flash(image))
@@ -68,13 +68,11 @@ def prepared():
     return image
 
 
-def start(flash=None):
-    """What a start does before main.py; False if the old version's boot.py is still there and counts."""
+def boot():
+    """Run /boot.py, unless it still is the one of the old version."""
     code = read("/boot.py")
-    if code != BOOT:
-        return False
-    exec(code, {})
-    return True
+    if code == BOOT:
+        exec(code, {})
 
 
 def version():
@@ -86,10 +84,10 @@ def version():
 
 
 def switch(image, writes):
-    """Switch; the power goes after so many writes. Returns how many there were."""
+    """Switch with a power cut after some writes; return how many were made."""
     flash = Flash(image)
     mount(flash)
-    flash.cut_after(writes, random)
+    flash.cut_after(writes)
     try:
         on_board.activate()
     except OSError:
@@ -97,33 +95,33 @@ def switch(image, writes):
     return flash.writes
 
 
-def quietly(function, *arguments):
-    """on_board replies by print()."""
-    before, on_board.print = print, lambda *_: None
+def switch_quietly(image, writes):
+    """Call switch() without the output of on_board."""
+    on_board.print = lambda *_: None  # pyright: ignore[reportAttributeAccessIssue] # hides the builtin
     try:
-        return function(*arguments)
+        return switch(image, writes)
     finally:
-        on_board.print = before
+        on_board.print = print  # pyright: ignore[reportAttributeAccessIssue]
 
 
 random.seed(4)
-total = quietly(switch, prepared(), WITHOUT)
-found = {"old": 0, "new": 0}
+total = switch_quietly(make_image(), NO_CUT)
+counts = {"old": 0, "new": 0}
 for cut in range(total + 1):
-    image = prepared()
-    quietly(switch, image, cut)
-    # The power may go again while the next start tidies up.
+    image = make_image()
+    switch_quietly(image, cut)
+    # The power may be cut again while the next boot cleans up.
     flash = Flash(image)
     mount(flash)
-    flash.cut_after(random.randint(0, 12), random)
+    flash.cut_after(random.randint(0, 12))
     try:
-        start()
+        boot()
     except OSError:
         pass
     mount(Flash(image))
-    start()
-    now = version()
-    assert now in found, f"after a cut at write {cut}"
-    assert now == "old" or read("/ready/obsolete") is None
-    found[now] += 1
-print(total, found["old"], found["new"])
+    boot()
+    booted = version()
+    assert booted in counts, f"after a cut at write {cut}"
+    assert booted == "old" or read("/ready/obsolete") is None
+    counts[booted] += 1
+print(total, counts["old"], counts["new"])

@@ -1,49 +1,37 @@
-"""The stream detector on the real MicroPython: the same answers as on CPython, and no heap taken by records."""
+"""The stream detector on the real MicroPython: the same results as on CPython, and no heap allocated for records."""
 
 import json
-import subprocess
 
 import pytest
 
 from tests.conftest import ROOT
-from tests.support.random_records import history
+from tests.support.micropython import run_json
+from tests.support.random_records import count_batches
 
-ENVIRONMENT = {"MICROPYPATH": f"{ROOT}:.frozen"}
-
-
-def run(micropython, *arguments, heap="4m"):
-    done = subprocess.run(
-        [micropython, "-X", f"heapsize={heap}", "tests/interpreter/detect_on_micropython.py", *arguments],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=ENVIRONMENT,
-    )
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+SCRIPT = "tests/interpreter/detect_on_micropython.py"
 
 
-def test_the_stream_detector_answers_its_vectors_as_written_down(micropython):
+def test_the_stream_detector_answers_its_vectors_as_expected(micropython):
     path = "tests/vectors/camera_stream.json"
-    written = json.loads((ROOT / path).read_text())["vectors"]
+    vectors = json.loads((ROOT / path).read_text())["vectors"]
 
-    told = run(micropython, "vectors", path)
+    results = run_json(micropython, SCRIPT, "vectors", path, heap="4m")
 
-    assert [name for name, _ in told] == [one["name"] for one in written]
-    for (name, came), vector in zip(told, written, strict=True):
-        assert came == vector["expect"], name
+    assert [name for name, _ in results] == [vector["name"] for vector in vectors]
+    for (name, findings), vector in zip(results, vectors, strict=True):
+        assert findings == vector["expect"], name
 
 
 @pytest.mark.parametrize("addresses", [5, 40, 90])
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
 def test_machine_code_counts_random_records_as_plain_python_does(micropython, seed, addresses):
-    (there,) = run(micropython, "batches", str(seed), str(addresses))
+    (results,) = run_json(micropython, SCRIPT, "batches", seed, addresses, heap="4m")
 
-    assert there == json.loads(json.dumps(history(seed, addresses)))
+    assert results == json.loads(json.dumps(count_batches(seed, addresses)))
 
 
 def test_records_take_no_heap(micropython):
-    (found,) = run(micropython, "allocation")
+    (allocation,) = run_json(micropython, SCRIPT, "allocation", heap="4m")
 
-    assert found["records"] >= 20_000
-    assert found["bytes"] == 0
+    assert allocation["records"] >= 20_000
+    assert allocation["bytes"] == 0

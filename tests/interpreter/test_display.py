@@ -2,8 +2,6 @@
 
 import pytest
 
-from tests.support.simulated_board import SILENCE, Board
-
 DISPLAY = """
     import json, _simulation
     from collections import namedtuple
@@ -19,53 +17,49 @@ DISPLAY = """
     panel = Panel()
     STATUS = DisplayStatus("hall-1", "Sweep", 192, [1, 6], True, 0, "press: end sweep")
 
-    def letters():
+    def glyphs():
         import framebuf
-        known = {}
+        characters = {}
         for code in range(33, 127):
             glyph = bytearray(8)
             framebuf.FrameBuffer(glyph, 8, 8, framebuf.MONO_VLSB).text(chr(code), 0, 0)
-            known[bytes(glyph)] = chr(code)
-        known[bytes(8)] = " "
-        known[b"\\xff" * 8] = " "
-        return known
+            characters[bytes(glyph)] = chr(code)
+        characters[bytes(8)] = " "
+        characters[b"\\xff" * 8] = " "
+        return characters
 
-    def lines():
-        known = letters()
+    def print_lines():
+        characters = glyphs()
         with open("/.world/screen", "rb") as file:
-            shown = file.read()
+            pixels = file.read()
         for page in range(8):
             text = ""
-            for at in range(page * 128, page * 128 + 128, 8):
-                cell = shown[at : at + 8]
-                text += known.get(cell) or known.get(bytes([byte ^ 0xFF for byte in cell]), "?")
+            for start in range(page * 128, page * 128 + 128, 8):
+                cell = pixels[start : start + 8]
+                text += characters.get(cell) or characters.get(bytes([byte ^ 0xFF for byte in cell]), "?")
             print(json.dumps(text.rstrip()))
 """
 
 
 @pytest.fixture
-def board(tmp_path):
-    return Board(tmp_path, SILENCE)
-
-
-def with_display(board):
-    (board.world / "oled").touch()
-    return board
+def board(silent_board):
+    """A board with a display."""
+    (silent_board.world / "oled").touch()
+    return silent_board
 
 
 def test_the_display_shows_state_coverage_and_battery(board):
-    said = with_display(board).run(
+    output = board.run(
         DISPLAY
         + """
     screen.begin()
     panel.findings = {"c0:ff:ee:00:00:01": (6, -50)}
-    screen.draw(STATUS._replace(waiting=14, connected=False) if hasattr(STATUS, "_replace") else
-                DisplayStatus("hall-1", "Sweep", 192, [1, 6], False, 14, "press: end sweep"), panel)
-    lines()
+    screen.draw(DisplayStatus("hall-1", "Sweep", 192, [1, 6], False, 14, "press: end sweep"), panel)
+    print_lines()
     """
     )
 
-    assert said == [
+    assert output == [
         "hall-1       87%",
         "Sweep       3:12",
         "",
@@ -77,34 +71,34 @@ def test_the_display_shows_state_coverage_and_battery(board):
     ]
 
 
-def test_the_display_shows_the_level_in_big_figures_and_as_a_bar(board):
-    said = with_display(board).run(
+def test_the_display_shows_the_level_in_large_digits_and_as_a_bar(board):
+    output = board.run(
         DISPLAY
         + """
     screen.begin()
     panel.reading = ("c0:ff:ee:00:00:01", -52, "warmer")
     screen.draw(STATUS, panel)
-    lines()
+    print_lines()
     with open("/.world/screen", "rb") as file:
-        shown = file.read()
-    print(len([one for one in shown[2 * 128 : 5 * 128] if one]))
-    print(json.dumps(list(shown[6 * 128 : 7 * 128])))
+        pixels = file.read()
+    print(len([column for column in pixels[2 * 128 : 5 * 128] if column]))
+    print(json.dumps(list(pixels[6 * 128 : 7 * 128])))
     panel.reading = ("c0:ff:ee:00:00:01", -128, "lost")
     screen.draw(STATUS, panel)
-    lines()
+    print_lines()
     """
     )
 
-    assert said[1] == "near ee:00:00:01"
-    assert said[5] == "nearer       dBm"
-    assert said[8] > 100, "big figures"
-    assert said[9] == [255] * 80 + [0] * 48
-    assert said[15] == "not heard    dBm"
-    assert said[16] == ""
+    assert output[1] == "near ee:00:00:01"
+    assert output[5] == "nearer       dBm"
+    assert output[8] > 100, "large digits"
+    assert output[9] == [255] * 80 + [0] * 48
+    assert output[15] == "not heard    dBm"
+    assert output[16] == ""
 
 
 def test_a_line_that_has_not_changed_is_not_sent_again(board):
-    counts = with_display(board).run(
+    counts = board.run(
         DISPLAY
         + """
     screen.begin()
@@ -122,8 +116,8 @@ def test_a_line_that_has_not_changed_is_not_sent_again(board):
     assert counts == [[0, 1, 3, 5, 7], [], [7], [6], []]
 
 
-def test_a_reading_gives_way_to_the_ordinary_lines_again(board):
-    said = with_display(board).run(
+def test_after_a_reading_the_ordinary_lines_are_shown_again(board):
+    output = board.run(
         DISPLAY
         + """
     screen.begin()
@@ -131,11 +125,11 @@ def test_a_reading_gives_way_to_the_ordinary_lines_again(board):
     screen.draw(STATUS, panel)
     panel.reading = None
     screen.draw(STATUS, panel)
-    lines()
+    print_lines()
     """
     )
 
-    assert said[:5] == ["hall-1       87%", "Sweep       3:12", "", "covered      50%", ""]
+    assert output[:5] == ["hall-1       87%", "Sweep       3:12", "", "covered      50%", ""]
 
 
 PANEL = """
@@ -156,18 +150,18 @@ PANEL = """
 """
 
 
-def test_a_display_that_is_not_there_is_left_out(board):
-    (board.world / "battery_mv").write_text("3925")
-    said = board.run(PANEL + "    run(1000)\n    print(json.dumps([panel.fitted, panel.battery_percent]))")
+def test_a_display_that_does_not_answer_is_left_out(silent_board):
+    (silent_board.world / "battery_mv").write_text("3925")
+    output = silent_board.run(PANEL + "    run(1000)\n    print(json.dumps([panel.fitted, panel.battery_percent]))")
 
-    reason, (fitted, percent) = said
+    reason, (fitted, percent) = output
     assert reason == "display: no SSD1306 answers"
     assert fitted == ["led", "battery"]
     assert 70 <= percent <= 76  # the ADC is noisy
 
 
-def test_a_display_that_comes_off_stops_nothing(board):
-    said = with_display(board).run(
+def test_a_display_that_is_disconnected_stops_nothing(board):
+    output = board.run(
         PANEL
         + """
     import os
@@ -178,12 +172,12 @@ def test_a_display_that_comes_off_stops_nothing(board):
     """
     )
 
-    assert said[0].startswith("display:")
-    assert said[1] == ["led", "battery"]
+    assert output[0].startswith("display:")
+    assert output[1] == ["led", "battery"]
 
 
 @pytest.mark.parametrize(
-    ("data", "why"),
+    ("data", "message"),
     [
         ('b"\\x40\\x00"', "page addressing"),  # before the addressing mode is set
         ('b"\\x00\\x81"', "without its argument"),
@@ -191,8 +185,8 @@ def test_a_display_that_comes_off_stops_nothing(board):
         ('b"\\x80\\xaf"', "control byte"),
     ],
 )
-def test_the_simulated_display_refuses_what_the_data_sheet_does_not_have(board, data, why):
-    (said,) = with_display(board).run(
+def test_the_simulated_display_refuses_commands_that_are_not_in_the_data_sheet(board, data, message):
+    (output,) = board.run(
         f"""
     from machine import I2C, Pin
     try:
@@ -202,4 +196,4 @@ def test_the_simulated_display_refuses_what_the_data_sheet_does_not_have(board, 
     """
     )
 
-    assert why in said
+    assert message in output

@@ -1,8 +1,6 @@
-"""Crashes are told apart and counted over resets, on the real MicroPython and the simulated chip."""
+"""Crashes are classified and counted over resets, on the real MicroPython and the simulated chip."""
 
 import pytest
-
-from tests.support.simulated_board import SILENCE, Board
 
 BEGIN = """
     import json, machine
@@ -13,17 +11,12 @@ BEGIN = """
 """
 
 
-@pytest.fixture
-def board(tmp_path):
-    return Board(tmp_path, SILENCE)
-
-
-def test_a_power_on_is_no_crash(board):
-    assert board.run(BEGIN) == [["power_on", 0, 0, 2]]
+def test_a_power_on_is_no_crash(silent_board):
+    assert silent_board.run(BEGIN) == [["power_on", 0, 0, 2]]
 
 
 @pytest.mark.parametrize(
-    ("before", "chip_says", "expected"),
+    ("before", "chip_cause", "expected"),
     [
         ("", "PANIC", ["crash", 1, 1, 2]),
         ("", "WDT", ["watchdog", 1, 1, 2]),
@@ -34,21 +27,21 @@ def test_a_power_on_is_no_crash(board):
         ("health.note_sniffing(True)", "PWRON", ["power_on", 0, 0, 2]),
     ],
 )
-def test_the_last_end_is_told_by_the_chip_and_by_what_went_on(board, before, chip_says, expected):
-    board.run(BEGIN + f"    {before}\n")
-    if chip_says == "PWRON":
-        (board.world / "rtc").unlink()
+def test_the_reset_cause_comes_from_the_chip_and_from_the_last_activity(silent_board, before, chip_cause, expected):
+    silent_board.run(BEGIN + f"    {before}\n")
+    if chip_cause == "PWRON":
+        (silent_board.world / "rtc").unlink()
 
-    assert board.run(BEGIN, cause=chip_says) == [expected]
+    assert silent_board.run(BEGIN, cause=chip_cause) == [expected]
 
 
-def test_crashes_while_sniffing_narrow_the_sniffer_and_hours_without_widen_it(board):
-    board.run(BEGIN + "    health.note_sniffing(True)\n")
-    levels = [board.run(BEGIN + "    health.note_sniffing(True)\n", cause="PANIC")[0][3] for _ in range(7)]
+def test_crashes_while_sniffing_lower_the_sniffer_s_level_and_hours_without_raise_it(silent_board):
+    silent_board.run(BEGIN + "    health.note_sniffing(True)\n")
+    levels = [silent_board.run(BEGIN + "    health.note_sniffing(True)\n", cause="PANIC")[0][3] for _ in range(7)]
 
     assert levels == [2, 2, 1, 1, 1, 0, 0]
 
-    (_, level) = board.run(
+    (_, level) = silent_board.run(
         BEGIN
         + """
     for hour in range(1, 5):
@@ -61,16 +54,16 @@ def test_crashes_while_sniffing_narrow_the_sniffer_and_hours_without_widen_it(bo
     assert level == 2
 
 
-def test_crashes_elsewhere_leave_the_sniffer_alone(board):
-    board.run(BEGIN)
+def test_crashes_elsewhere_leave_the_sniffer_alone(silent_board):
+    silent_board.run(BEGIN)
     for _ in range(6):
-        ((cause, _, _, level),) = board.run(BEGIN, cause="WDT")
+        ((cause, _, _, level),) = silent_board.run(BEGIN, cause="WDT")
 
     assert (cause, level) == ("watchdog", 2)
 
 
-def test_an_exception_is_kept_for_whoever_looks(board):
-    board.run(
+def test_an_exception_is_written_to_a_file(silent_board):
+    silent_board.run(
         BEGIN
         + """
     try:
@@ -80,17 +73,17 @@ def test_an_exception_is_kept_for_whoever_looks(board):
     """
     )
 
-    assert "ZeroDivisionError" in (board.flash / "crash.txt").read_text()
+    assert "ZeroDivisionError" in (silent_board.flash / "crash.txt").read_text()
 
 
-def test_rubbish_in_rtc_memory_counts_as_a_power_on(board):
-    (board.world / "rtc").write_bytes(b"AN1")
+def test_garbage_in_rtc_memory_counts_as_a_power_on(silent_board):
+    (silent_board.world / "rtc").write_bytes(b"AN1")
 
-    assert board.run(BEGIN, cause="HARD") == [["power_on", 0, 0, 2]]
+    assert silent_board.run(BEGIN, cause="HARD") == [["power_on", 0, 0, 2]]
 
 
-def test_the_watchdog_does_not_bite_who_works_at_the_prompt(board):
-    said = board.run(
+def test_the_watchdog_does_not_reset_a_board_at_the_prompt(silent_board):
+    output = silent_board.run(
         BEGIN
         + """
     import time
@@ -101,13 +94,13 @@ def test_the_watchdog_does_not_bite_who_works_at_the_prompt(board):
     """
     )
 
-    assert said[1:] == ["still there"]
+    assert output[1:] == ["still there"]
 
 
-def test_the_watchdog_bites_otherwise(board):
-    said = board.run(
+def test_the_watchdog_resets_otherwise(silent_board):
+    output = silent_board.run(
         BEGIN + "    import time\n    health.start_watchdog()\n    time.sleep(200)\n    print('still there')\n"
     )
 
-    assert said[1:] == []
-    assert board.cause() == "WDT"
+    assert output[1:] == []
+    assert silent_board.reset_cause() == "WDT"

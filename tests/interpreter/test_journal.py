@@ -1,30 +1,19 @@
-"""The journal on the real MicroPython: its heap does not depend on how much waits in the flash."""
-
-import json
-import subprocess
+"""The journal on the real MicroPython: its heap does not depend on the number of reports on the flash."""
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.support.micropython import run_json
 
-ROOM = 512 << 10
+MAX_BYTES = 512 << 10
 
 
 @pytest.mark.parametrize("place", ["image.littlefs", "folder"])
 def test_a_full_journal_is_read_in_a_small_heap(micropython, tmp_path, place):
-    script = str(ROOT / "tests/interpreter/journal_on_micropython.py")
+    script = "tests/interpreter/journal_on_micropython.py"
 
-    done = subprocess.run(
-        [micropython, "-X", "heapsize=128k", script, str(tmp_path / place), str(ROOM)],
-        env={"MICROPYPATH": f"{ROOT}:.frozen"},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+    (result,) = run_json(micropython, script, tmp_path / place, MAX_BYTES, heap="128k")
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    told = json.loads(done.stdout)
-    assert told["bytes"] > ROOM * 0.95 - 16384 and told["read"] > 900
-    assert told["empty"] < 3000 and told["full"] < 7000 and told["reading"] < 8000
-    assert abs(told["grown_by_100_appends"]) < 600
-    assert told["reopened"] == told["read"] and told["confirmed"] == 0
+    assert result["bytes"] > MAX_BYTES * 0.95 - 16384 and result["read"] > 900
+    assert result["empty"] < 3000 and result["full"] < 7000 and result["reading"] < 8000
+    assert abs(result["grown_by_100_appends"]) < 600
+    assert result["reopened"] == result["read"] and result["confirmed"] == 0

@@ -1,4 +1,4 @@
-"""The nRF24L01+ driver on the real MicroPython, with a chip that takes only what its data sheet has."""
+"""The nRF24L01+ driver on the real MicroPython, with a simulated chip that accepts only what its data sheet has."""
 
 import json
 
@@ -19,14 +19,15 @@ START = """
 
 
 def board_with(folder, senders=None):
-    made = Board(folder, SILENCE)
+    """Return a board with a chip that receives the senders; without a chip if they are None."""
+    board = Board(folder, SILENCE)
     if senders is not None:
-        (made.world / "nrf24.json").write_text(json.dumps({"pins": PINS, "senders": senders}))
-    return made
+        (board.world / "nrf24.json").write_text(json.dumps({"pins": PINS, "senders": senders}))
+    return board
 
 
 def test_a_bus_without_the_chip_is_an_error(tmp_path):
-    (said,) = board_with(tmp_path).run(
+    (output,) = board_with(tmp_path).run(
         START
         + """
     try:
@@ -36,7 +37,7 @@ def test_a_bus_without_the_chip_is_an_error(tmp_path):
     """
     )
 
-    assert said == "no nRF24L01+ answers"
+    assert output == "no nRF24L01+ answers"
 
 
 def test_a_sender_shows_as_a_plateau_and_silence_as_nothing(tmp_path):
@@ -44,23 +45,23 @@ def test_a_sender_shows_as_a_plateau_and_silence_as_nothing(tmp_path):
         START
         + """
     radio.begin()
-    seen = asyncio.run(radio.listen(2000, clock.now_ms))
-    print(seen.sweeps, radio.sweeps)
-    print(json.dumps(list(seen.busy)))
+    spectrum = asyncio.run(radio.listen(2000, clock.now_ms))
+    print(spectrum.sweeps, radio.sweeps)
+    print(json.dumps(list(spectrum.busy)))
     """
     )
-    sweeps, busy = board_with(tmp_path / "a", [VIDEO]).run(code, speed=1)
+    counts, busy = board_with(tmp_path / "a", [VIDEO]).run(code, speed=1)
     _, quiet = board_with(tmp_path / "b", []).run(code, speed=1)
 
-    looks = int(sweeps.split()[0])
-    assert looks >= 5
+    sweeps = int(counts.split()[0])
+    assert sweeps >= 5
     assert [channel for channel in range(126) if busy[channel]] == list(range(23, 42))
-    assert set(busy) == {0, looks}
+    assert set(busy) == {0, sweeps}
     assert set(quiet) == {0}
 
 
-def test_a_chip_that_goes_away_is_an_error_not_silence(tmp_path):
-    (said,) = board_with(tmp_path, []).run(
+def test_a_chip_that_stops_answering_is_an_error_not_silence(tmp_path):
+    (output,) = board_with(tmp_path, []).run(
         START
         + """
     radio.begin()
@@ -72,10 +73,10 @@ def test_a_chip_that_goes_away_is_an_error_not_silence(tmp_path):
     """
     )
 
-    assert said == "the nRF24L01+ has gone"
+    assert output == "the nRF24L01+ has gone"
 
 
-def test_the_boards_own_tones_are_learned_and_a_sender_is_not(tmp_path):
+def test_calibrating_excludes_the_boards_own_tones_and_refuses_a_transmitter(tmp_path):
     own = [[2410, 0, 1000, *ALWAYS], [2432, 0, 1000, *ALWAYS]]
     board = board_with(tmp_path, own)
     code = (
@@ -83,12 +84,12 @@ def test_the_boards_own_tones_are_learned_and_a_sender_is_not(tmp_path):
         + """
     radio.begin()
     print(json.dumps(asyncio.run(radio.calibrate(clock.now_ms))))
-    seen = asyncio.run(radio.listen(500, clock.now_ms))
-    print(json.dumps([channel for channel in range(126) if seen.busy[channel]]))
+    spectrum = asyncio.run(radio.listen(500, clock.now_ms))
+    print(json.dumps([channel for channel in range(126) if spectrum.busy[channel]]))
     """
     )
     before, quiet = board.run(code, speed=1)
-    # The same board, now with a sender around one of its tones; calibrating again is refused.
+    # The same board with a transmitter around one of its tones: calibrating is refused.
     (board.world / "nrf24.json").write_text(json.dumps({"pins": PINS, "senders": [*own, VIDEO]}))
     refused, plateau = board.run(code, speed=1)
 
@@ -97,14 +98,14 @@ def test_the_boards_own_tones_are_learned_and_a_sender_is_not(tmp_path):
     assert plateau == list(range(23, 42))
 
 
-@pytest.mark.parametrize("kept", ["", "{", '{"a": 1}', '[300, "x", -1]'])
-def test_a_torn_calibration_is_none(tmp_path, kept):
+@pytest.mark.parametrize("text", ["", "{", '{"a": 1}', '[300, "x", -1]'])
+def test_a_damaged_calibration_is_ignored(tmp_path, text):
     board = board_with(tmp_path, [])
-    (board.flash / "nrf24.json").write_text(kept)
+    (board.flash / "nrf24.json").write_text(text)
 
-    (stuck,) = board.run(START + "    radio.begin()\n    print(json.dumps(radio._own_channels))")
+    (channels,) = board.run(START + "    radio.begin()\n    print(json.dumps(radio._own_channels))")
 
-    assert stuck == []
+    assert channels == []
 
 
 @pytest.mark.parametrize(
@@ -113,12 +114,12 @@ def test_a_torn_calibration_is_none(tmp_path, kept):
         "radio._write(0x05, 126)",  # no such channel
         "radio._write(0x09, 1)",  # read only
         "radio._read(0x18)",  # reserved
-        "radio._exchange(0x60, 0)",  # with a width the driver does not use
+        "radio._exchange(0x60, 0)",  # read payload width, which the driver does not use
         "radio._ce.value(1); radio._write(0x05, 3)",  # while it receives
     ],
 )
-def test_the_simulated_chip_refuses_what_the_data_sheet_does_not_have(tmp_path, misuse):
-    (said,) = board_with(tmp_path, []).run(
+def test_the_simulated_chip_refuses_accesses_that_are_not_in_the_data_sheet(tmp_path, misuse):
+    (output,) = board_with(tmp_path, []).run(
         START
         + f"""
     radio.begin()
@@ -129,4 +130,4 @@ def test_the_simulated_chip_refuses_what_the_data_sheet_does_not_have(tmp_path, 
     """
     )
 
-    assert said == "nRF24"
+    assert output == "nRF24"

@@ -1,15 +1,13 @@
-"""The panel on the real MicroPython, with a button, a buzzer, a battery and a display that are simulated."""
+"""The panel on the real MicroPython, with simulated button, light, buzzer and battery."""
 
 import pytest
-
-from tests.support.simulated_board import SILENCE, SMALL_SCENE, Board
 
 PRESS = """
     import _simulation, asyncio, json, os, time
     from firmware.panel.button import Button
 
-    said = []
-    button = Button(0, lambda stage: said.append(["held", stage]), lambda stage: said.append(["pressed", stage]))
+    events = []
+    button = Button(0, lambda stage: events.append(["held", stage]), lambda stage: events.append(["pressed", stage]))
 
     def down():
         _simulation.save("pin0", "0")
@@ -24,8 +22,8 @@ PRESS = """
         await asyncio.sleep_ms(200)
 """
 
-# A pin and a PWM that note when they change, in scene time.
-WATCHED = """
+# A pin and a PWM that record their changes with the scene time.
+RECORD = """
     import asyncio, json, machine, time
     from firmware.panel import signal
     changes = []
@@ -47,22 +45,17 @@ WATCHED = """
 
     machine.Pin, machine.PWM = Pin, PWM
 
-    def play(one, ms, *then):
+    def record(panel_signal, ms, *calls):
         async def main():
-            task = asyncio.create_task(one.run())
-            for at_ms, what in then:
+            task = asyncio.create_task(panel_signal.run())
+            for at_ms, call in calls:
                 await asyncio.sleep_ms(at_ms - (time.ticks_ms() - began))
-                what()
+                call()
             await asyncio.sleep_ms(ms - (time.ticks_ms() - began))
             task.cancel()
         asyncio.run(main())
         print(json.dumps(changes))
 """
-
-
-@pytest.fixture
-def board(tmp_path):
-    return Board(tmp_path, SILENCE)
 
 
 @pytest.mark.parametrize(
@@ -73,29 +66,29 @@ def board(tmp_path):
         (1400, [["held", 1], ["pressed", 1]]),
         (6000, [["held", 1], ["held", 2], ["pressed", 2]]),
         (11000, [["held", 1], ["held", 2], ["held", 3], ["pressed", 3]]),
-        (25000, [["held", 1], ["held", 2], ["held", 3]]),  # something lies on it
+        (25000, [["held", 1], ["held", 2], ["held", 3]]),  # jammed
     ],
 )
-def test_how_long_the_button_is_held_says_what_is_wanted(board, ms, expected):
-    (said,) = board.run(
+def test_the_time_the_button_is_held_selects_the_action(silent_board, ms, expected):
+    (events,) = silent_board.run(
         PRESS
         + f"""
     async def main():
         task = asyncio.create_task(button.run())
         await asyncio.sleep_ms(100)
         await hold({ms})
-        print(json.dumps(said))
+        print(json.dumps(events))
 
     asyncio.run(main())
     """,
         speed=10,
     )
 
-    assert said == expected
+    assert events == expected
 
 
-def test_bouncing_contacts_make_one_press(board):
-    (said,) = board.run(
+def test_bouncing_contacts_make_one_press(silent_board):
+    (events,) = silent_board.run(
         PRESS
         + """
     async def main():
@@ -107,18 +100,18 @@ def test_bouncing_contacts_make_one_press(board):
             up()
             await asyncio.sleep_ms(2)
         await asyncio.sleep_ms(200)
-        print(json.dumps(said))
+        print(json.dumps(events))
 
     asyncio.run(main())
     """,
         speed=1,
     )
 
-    assert said == [["pressed", 0]]
+    assert events == [["pressed", 0]]
 
 
-def test_a_press_while_a_scan_holds_up_everything_is_not_lost(board):
-    (said,) = board.run(
+def test_a_press_while_a_scan_blocks_all_tasks_is_not_lost(silent_board):
+    (events,) = silent_board.run(
         PRESS
         + """
     async def main():
@@ -128,23 +121,23 @@ def test_a_press_while_a_scan_holds_up_everything_is_not_lost(board):
         began = time.ticks_ms()
         time.sleep_ms(1700)
         await asyncio.sleep_ms(200)
-        print(json.dumps(said))
+        print(json.dumps(events))
 
     asyncio.run(main())
     """,
         speed=5,
     )
 
-    assert said == [["pressed", 0]]
+    assert events == [["pressed", 0]]
 
 
-def test_light_and_buzzer_follow_the_same_rhythm_and_silence_is_silent(board):
-    (changes,) = board.run(
-        WATCHED
+def test_light_and_buzzer_follow_the_same_rhythm_and_tone_0_is_silent(silent_board):
+    (changes,) = silent_board.run(
+        RECORD
         + """
-    one = signal.Signal(2, 1, 25)
-    one.show(signal.FOUND)
-    play(one, 3500, (600, lambda: one.play(signal.ALARM)))
+    panel_signal = signal.Signal(2, 1, 25)
+    panel_signal.show(signal.FOUND)
+    record(panel_signal, 3500, (600, lambda: panel_signal.play(signal.ALARM)))
     """,
         speed=5,
     )
@@ -153,22 +146,22 @@ def test_light_and_buzzer_follow_the_same_rhythm_and_silence_is_silent(board):
     last = len(changes) - [hz for _, _, hz in changes][::-1].index(2400)
 
     assert tones == [2400] * 3
-    assert not any(hz for _, kind, hz in changes[last:] if kind == "tone"), "the standing pattern is for the eye only"
+    assert not any(hz for _, kind, hz in changes[last:] if kind == "tone"), "the shown pattern is for the light only"
     assert changes[0][1:] == ["light", 1]
     for before, after in zip(changes[first - 1 :], changes[first:], strict=False):
         if after[1] == "tone":
             assert before[1] == "light"
             assert bool(before[2]) == bool(after[2]) or last <= changes.index(after)
-    assert len(changes[last:]) >= 4, "the standing pattern goes on"
+    assert len(changes[last:]) >= 4, "the shown pattern goes on"
 
 
-def test_without_a_light_or_a_buzzer_nothing_is_touched(board):
-    (changes,) = board.run(
-        WATCHED
+def test_without_a_light_or_a_buzzer_nothing_is_touched(silent_board):
+    (changes,) = silent_board.run(
+        RECORD
         + """
-    one = signal.Signal(None, 1)
-    one.play(signal.ALARM)
-    play(one, 1000)
+    panel_signal = signal.Signal(None, 1)
+    panel_signal.play(signal.ALARM)
+    record(panel_signal, 1000)
     """,
         speed=20,
     )
@@ -176,9 +169,9 @@ def test_without_a_light_or_a_buzzer_nothing_is_touched(board):
     assert changes == []
 
 
-def test_the_light_can_blink_without_a_scheduler(board):
-    (changes,) = board.run(
-        WATCHED
+def test_the_light_can_blink_without_a_scheduler(silent_board):
+    (changes,) = silent_board.run(
+        RECORD
         + """
     signal.Signal(2, 0).blink_for(signal.FAULT, 1000)
     print(json.dumps(changes))
@@ -190,10 +183,10 @@ def test_the_light_can_blink_without_a_scheduler(board):
 
 
 @pytest.mark.parametrize(("mv", "percent"), [(3900, 70), (3310, 0), (100, None), (4200, 100)])
-def test_the_battery_is_read_from_the_adc(board, mv, percent):
-    (board.world / "battery_mv").write_text(str(mv))
+def test_the_battery_is_read_from_the_adc(silent_board, mv, percent):
+    (silent_board.world / "battery_mv").write_text(str(mv))
 
-    (told,) = board.run(
+    (charge,) = silent_board.run(
         """
     import json
     from firmware import boards
@@ -202,11 +195,10 @@ def test_the_battery_is_read_from_the_adc(board, mv, percent):
     """
     )
 
-    assert told == percent or abs(told - percent) <= 1
+    assert charge == percent or abs(charge - percent) <= 1
 
 
-def test_the_beat_quickens_while_somebody_comes_nearer_and_slows_when_it_is_lost(tmp_path):
-    board = Board(tmp_path, SMALL_SCENE)
+def test_the_beat_becomes_faster_on_the_way_to_the_source_and_slow_when_the_signal_is_lost(board):
     (shown,) = board.run(
         """
     import asyncio, json
@@ -218,7 +210,7 @@ def test_the_beat_quickens_while_somebody_comes_nearer_and_slows_when_it_is_lost
     panel.show = lambda pattern: shown.append(pattern)
     for level, trend in ((-88, "same"), (-60, "warmer"), (-36, "warmer"), (-128, "lost")):
         panel.show_reading("c0:ff:ee:00:00:01", level, level, 2, trend)
-    print(json.dumps([sum(one[1:]) for one in shown]))
+    print(json.dumps([sum(pattern[1:]) for pattern in shown]))
     """
     )
 

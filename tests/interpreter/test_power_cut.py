@@ -1,4 +1,4 @@
-"""The journal on the real MicroPython with a LittleFS, when the power goes at any moment."""
+"""Power cuts at any moment: the journal on the real MicroPython with LittleFS."""
 
 import json
 import random
@@ -8,40 +8,37 @@ import threading
 import pytest
 
 from tests.conftest import ROOT
+from tests.support.micropython import ENVIRONMENT, run_json
 
-SCRIPT = str(ROOT / "tests/interpreter/power_cut_on_micropython.py")
-ENVIRONMENT = {"MICROPYPATH": f"{ROOT}:.frozen"}
+SCRIPT = "tests/interpreter/power_cut_on_micropython.py"
 
 
 def cut_inside_writes(micropython, seed, cuts):
-    done = subprocess.run(
-        [micropython, SCRIPT, str(seed), str(cuts)], env=ENVIRONMENT, cwd=ROOT, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    told = json.loads(done.stdout)
-    assert told["cuts"] == cuts and told["boots"] > cuts / 2 and told["writes"] > cuts
-    assert told["dropped"] > 0, "the room never was full: the test does not test what it should"
+    (result,) = run_json(micropython, SCRIPT, seed, cuts)
+    assert result["cuts"] == cuts and result["boots"] > cuts / 2 and result["writes"] > cuts
+    assert result["dropped"] > 0, "the journal was never full, so dropping was not tested"
 
 
 def kill_from_outside(micropython, image, seed, kills):
-    """Kill -9 a process that appends for ever, `kills` times; after each, everything it told of must be there."""
-    chance = random.Random(seed)
+    """Kill a process that appends for ever, `kills` times; each report it printed must still be there."""
+    generator = random.Random(seed)
     appended, boots = {}, 0
     for _ in range(kills + 1):
         process = subprocess.Popen(
             [micropython, SCRIPT, "--endless", image], env=ENVIRONMENT, cwd=ROOT, stdout=subprocess.PIPE, text=True
         )
+        assert process.stdout is not None
         lines = iter(process.stdout.readline, "")
-        found = json.loads(next(lines))
-        threading.Timer(chance.uniform(0, 0.05), process.kill).start()
-        here = {(boot, seq): digest for boot, seq, digest in found["found"]}
-        told = {tuple(place) for place in found["told"]}
-        lost = [place for place in appended if place not in here and place not in told]
-        assert not [place for place in lost if place[0] >= found["boot"] - 1], lost
-        assert all(appended.get(place, digest) == digest for place, digest in here.items())
-        assert found["boot"] > boots
-        boots = found["boot"]
-        appended = dict(here)
+        contents = json.loads(next(lines))
+        threading.Timer(generator.uniform(0, 0.05), process.kill).start()
+        present = {(boot, seq): digest for boot, seq, digest in contents["present"]}
+        dropped = {tuple(key) for key in contents["dropped"]}
+        lost = [key for key in appended if key not in present and key not in dropped]
+        assert not [key for key in lost if key[0] >= contents["boot"] - 1], lost
+        assert all(appended.get(key, digest) == digest for key, digest in present.items())
+        assert contents["boot"] > boots
+        boots = contents["boot"]
+        appended = dict(present)
         for line in lines:
             if line.endswith("]\n"):
                 boot, seq, digest = json.loads(line)
@@ -50,7 +47,7 @@ def kill_from_outside(micropython, image, seed, kills):
     return len(appended)
 
 
-def test_nothing_is_lost_when_the_power_goes_inside_a_block_write(micropython):
+def test_nothing_is_lost_when_the_power_is_cut_inside_a_block_write(micropython):
     cut_inside_writes(micropython, seed=3, cuts=40)
 
 

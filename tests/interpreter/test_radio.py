@@ -13,26 +13,21 @@ START = """
 """
 
 
-@pytest.fixture
-def board(tmp_path):
-    return Board(tmp_path)
-
-
-def test_the_sniffer_hands_over_frames_of_its_channel_only(board):
+def test_the_sniffer_returns_frames_of_its_channel_only(board):
     on_6, on_3 = board.run(
         START
         + """
-    ears = sniffer.Sniffer(wlan, sniffer.ALL_KINDS)
+    receiver = sniffer.Sniffer(wlan, sniffer.ALL_KINDS)
 
     async def main():
         for channel in (6, 3):
             heard = []
-            await ears.tune(channel)
+            await receiver.tune(channel)
             for _ in range(10):
                 await asyncio.sleep_ms(40)
-                ears.drain(lambda records, count: heard.extend([records[at * 36 + 11] for at in range(count)]))
+                receiver.drain(lambda records, count: heard.extend([records[index * 36 + 11] for index in range(count)]))
             print(json.dumps(heard))
-        ears.stop()
+        receiver.stop()
 
     asyncio.run(main())
     """
@@ -49,15 +44,15 @@ def test_undecodable_frames_and_lost_records_are_counted(tmp_path):
         START
         + """
     import time
-    ears = sniffer.Sniffer(wlan, sniffer.ALL_KINDS)
+    receiver = sniffer.Sniffer(wlan, sniffer.ALL_KINDS)
 
     async def main():
-        await ears.tune(6)
+        await receiver.tune(6)
         await asyncio.sleep_ms(1000)
-        print(json.dumps(ears.drain(lambda records, count: None)))
+        print(json.dumps(receiver.drain(lambda records, count: None)))
         time.sleep_ms(20000)
-        print(json.dumps(ears.drain(lambda records, count: None)))
-        print(ears.dropped)
+        print(json.dumps(receiver.drain(lambda records, count: None)))
+        print(receiver.dropped)
 
     asyncio.run(main())
     """
@@ -74,18 +69,18 @@ def test_draining_allocates_nothing_for_each_record(board):
         START
         + """
     import gc
-    ears = sniffer.Sniffer(wlan, sniffer.ALL_KINDS)
+    receiver = sniffer.Sniffer(wlan, sniffer.ALL_KINDS)
     take = lambda records, count: None
 
     async def main():
-        await ears.tune(6)
+        await receiver.tune(6)
         for ms in (40, 400):
             await asyncio.sleep_ms(ms)
             rfsniff = sniffer.rfsniff
             rfsniff.stats()
             before = gc.mem_alloc()
-            while rfsniff.readinto(ears._records) == 32:
-                sniffer.count_undecodable(ears._records, 32)
+            while rfsniff.readinto(receiver._records) == 32:
+                sniffer.count_undecodable(receiver._records, 32)
             print(gc.mem_alloc() - before)
 
     gc.disable()
@@ -93,23 +88,23 @@ def test_draining_allocates_nothing_for_each_record(board):
     """
     )
 
-    # The simulated module makes a few objects for each batch; a real one none, and ours none for a record.
+    # The simulated module makes a few objects for each batch, the real one none; the firmware makes none for a record.
     assert many < few + 20 * 300
 
 
 @pytest.mark.parametrize(("kinds", "expected"), [("MANAGEMENT_ONLY", {0}), ("ALL_KINDS", {0, 1, 2})])
-def test_the_fall_back_listens_to_management_frames_only(board, kinds, expected):
+def test_the_sniffer_can_be_limited_to_management_frames(board, kinds, expected):
     (heard,) = board.run(
         START
         + f"""
-    ears = sniffer.Sniffer(wlan, sniffer.{kinds})
+    receiver = sniffer.Sniffer(wlan, sniffer.{kinds})
 
     async def main():
         heard = set()
-        await ears.tune(6)
+        await receiver.tune(6)
         for _ in range(30):
             await asyncio.sleep_ms(40)
-            ears.drain(lambda records, count: heard.update([records[at * 36 + 13] & 15 for at in range(count)]))
+            receiver.drain(lambda records, count: heard.update([records[index * 36 + 13] & 15 for index in range(count)]))
         print(json.dumps(sorted(heard)))
 
     asyncio.run(main())
@@ -119,18 +114,18 @@ def test_the_fall_back_listens_to_management_frames_only(board, kinds, expected)
     assert set(heard) == expected
 
 
-def test_a_scan_lists_access_points_strongest_first_and_mends_their_names(board):
-    (found,) = board.run(
+def test_a_scan_lists_access_points_strongest_first_with_their_names(board):
+    (rows,) = board.run(
         START
         + """
-    found = []
-    while len(found) < 2:
-        found = wifi_scan.scan(wlan, clock.now_ms())
-    print(json.dumps([(one.ssid, one.channel, one.security, len(one.bssid)) for one in found]))
+    access_points = []
+    while len(access_points) < 2:
+        access_points = wifi_scan.scan(wlan, clock.now_ms())
+    print(json.dumps([(row.ssid, row.channel, row.security, len(row.bssid)) for row in access_points]))
     """
     )
 
-    assert found == [["hall", 6, 3, 6], ["cafe", 1, 0, 6]]
+    assert rows == [["hall", 6, 3, 6], ["cafe", 1, 0, 6]]
 
 
 def test_a_name_that_is_not_utf8_is_shown_byte_by_byte():
@@ -149,7 +144,7 @@ def test_advertisements_are_copied_and_bluetooth_is_off_afterwards(board):
 
     async def main():
         dropped = await ble.listen(3000, clock.now_ms, heard.append)
-        print(json.dumps([(one.address.hex(), one.address_type, one.payload[2:].decode()) for one in heard]))
+        print(json.dumps([(seen.address.hex(), seen.address_type, seen.payload[2:].decode()) for seen in heard]))
         print(bluetooth.BLE().active())
         print(dropped)
 
@@ -158,16 +153,16 @@ def test_advertisements_are_copied_and_bluetooth_is_off_afterwards(board):
     )
 
     assert 3 <= len(heard) <= 7
-    assert {tuple(one) for one in heard} == {("c2de48050001", 1, "watch")}
+    assert {tuple(row) for row in heard} == {("c2de48050001", 1, "watch")}
     assert (active, dropped) == ("False", 0)
 
 
 def test_a_flood_of_advertisements_is_bounded_and_counted(tmp_path):
-    crowd = [
-        {"addr": f"c2:de:48:05:01:{i:02x}", "addr_type": 1, "name": "x", "rssi_dbm": -60, "interval_ms": 20}
-        for i in range(100)
+    advertisers = [
+        {"addr": f"c2:de:48:05:01:{number:02x}", "addr_type": 1, "name": "x", "rssi_dbm": -60, "interval_ms": 20}
+        for number in range(100)
     ]
-    (heard, dropped) = Board(tmp_path, {**SILENCE, "ble": crowd}).run(
+    (heard, dropped) = Board(tmp_path, {**SILENCE, "ble": advertisers}).run(
         START
         + """
     heard = []

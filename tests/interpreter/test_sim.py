@@ -1,8 +1,8 @@
-"""The simulated hardware behaves as the real one does, where it matters."""
+"""The simulated hardware behaves as the real hardware, as far as the firmware depends on it."""
 
 import pytest
 
-from tests.support.simulated_board import SILENCE, SMALL_SCENE, Board
+from tests.support.simulated_board import SMALL_SCENE, Board
 
 SNIFF = """
     import network, rfsniff, time, json
@@ -17,16 +17,11 @@ SNIFF = """
             time.sleep_ms(20)
             while True:
                 count = rfsniff.readinto(buffer)
-                heard += [(buffer[at + 11], buffer[at + 13] & 15) for at in range(0, count * 36, 36)]
+                heard += [(buffer[start + 11], buffer[start + 13] & 15) for start in range(0, count * 36, 36)]
                 if count < 64:
                     break
         return heard
 """
-
-
-@pytest.fixture
-def board(tmp_path):
-    return Board(tmp_path)
 
 
 def test_the_sniffer_hears_only_the_channel_it_is_tuned_to(board):
@@ -36,7 +31,7 @@ def test_the_sniffer_hears_only_the_channel_it_is_tuned_to(board):
     rfsniff.start(6, 15)
     for channel in (6, 1, 2):
         rfsniff.channel(channel)
-        hear(60)  # what the ring still has of the channel before
+        hear(60)  # records of the previous channel in the ring
         print(json.dumps(hear(1000)))
     """
     )
@@ -47,7 +42,7 @@ def test_the_sniffer_hears_only_the_channel_it_is_tuned_to(board):
     assert on_2 == []
 
 
-def test_a_change_of_channel_leaves_in_the_ring_what_is_there(board):
+def test_a_change_of_channel_does_not_clear_the_ring(board):
     (heard,) = board.run(
         SNIFF
         + """
@@ -61,7 +56,7 @@ def test_a_change_of_channel_leaves_in_the_ring_what_is_there(board):
     assert {channel for channel, _ in heard} == {6}
 
 
-def test_the_filter_leaves_out_other_kinds_of_frames(board):
+def test_the_filter_excludes_other_kinds_of_frames(board):
     (heard,) = board.run(
         SNIFF
         + """
@@ -74,7 +69,7 @@ def test_the_filter_leaves_out_other_kinds_of_frames(board):
     assert 5 <= len(heard) <= 15  # beacons of one access point
 
 
-def test_a_ring_that_nobody_reads_keeps_the_oldest_and_counts_the_rest(board):
+def test_a_ring_that_is_not_read_keeps_the_oldest_records_and_counts_the_rest(board):
     (waiting, pushed, dropped), heard = board.run(
         SNIFF
         + """
@@ -90,7 +85,7 @@ def test_a_ring_that_nobody_reads_keeps_the_oldest_and_counts_the_rest(board):
     assert 512 <= heard <= 600
 
 
-def test_time_in_the_records_goes_on_when_the_scene_starts_over(tmp_path):
+def test_time_in_the_records_goes_on_when_the_scene_is_repeated(tmp_path):
     board = Board(tmp_path, {**SMALL_SCENE, "duration_s": 2})
 
     (times,) = board.run(
@@ -102,7 +97,7 @@ def test_time_in_the_records_goes_on_when_the_scene_starts_over(tmp_path):
     for _ in range(250):
         time.sleep_ms(20)
         count = rfsniff.readinto(buffer)
-        times += [struct.unpack_from("<I", buffer, at)[0] for at in range(0, count * 36, 36)]
+        times += [struct.unpack_from("<I", buffer, start)[0] for start in range(0, count * 36, 36)]
     print(json.dumps(times))
     """
     )
@@ -153,20 +148,20 @@ def test_a_connected_station_holds_the_channel_and_the_sniffer_hears_nothing(boa
 
 
 def test_a_scan_takes_two_seconds_lists_the_access_points_and_leaves_the_sniffer_deaf(board):
-    found, took_ms, heard = board.run(
+    rows, took_ms, heard = board.run(
         SNIFF
         + """
     rfsniff.start(6, 15)
     began = time.ticks_ms()
-    found = wlan.scan()
-    print(json.dumps([(one[0].decode(), one[2], one[4]) for one in found]))
+    rows = wlan.scan()
+    print(json.dumps([(row[0].decode(), row[2], row[4]) for row in rows]))
     print(time.ticks_ms() - began)
     print(rfsniff.readinto(buffer))
     """
     )
 
-    assert {("hall", 6, 3), ("cafe", 1, 0)} >= {tuple(one) for one in found}
-    assert found
+    assert {("hall", 6, 3), ("cafe", 1, 0)} >= {tuple(row) for row in rows}
+    assert rows
     assert 1500 <= took_ms <= 2500
     assert heard < 5
 
@@ -192,18 +187,18 @@ def test_joining_fails_without_the_network_or_with_a_wrong_password(board):
     assert answers == ["201 False", "202 False", "1010 True", "False 200"]
 
 
-def test_bluetooth_lends_its_advertisements_and_says_when_it_is_done(board):
+def test_bluetooth_reuses_its_buffers_and_announces_the_end_of_the_scan(board):
     events = board.run(
         """
     import asyncio, bluetooth, json
     def heard(event, data):
         if event == 5:
             kind, address, _, level, payload = data
-            kept.append(address)
+            addresses.append(address)
             print(json.dumps([kind, bytes(address).hex(), level, bytes(payload)[2:].decode()]))
         else:
             print(event)
-    kept = []
+    addresses = []
     ble = bluetooth.BLE()
     ble.active(True)
     ble.irq(heard)
@@ -211,18 +206,18 @@ def test_bluetooth_lends_its_advertisements_and_says_when_it_is_done(board):
     async def main():
         await asyncio.sleep_ms(3500)
     asyncio.run(main())
-    print(len({bytes(one) for one in kept}))
+    print(len({bytes(address) for address in addresses}))
     """
     )
 
     advertisements = events[:-2]
     assert 4 <= len(advertisements) <= 7
-    assert all(one[:2] == [1, "c2de48050001"] and one[3] == "watch" for one in advertisements)
-    assert all(-70 <= one[2] <= -50 for one in advertisements)
+    assert all(row[:2] == [1, "c2de48050001"] and row[3] == "watch" for row in advertisements)
+    assert all(-70 <= row[2] <= -50 for row in advertisements)
     assert events[-2:] == [6, 1]
 
 
-def test_bluetooth_beside_the_sniffer_is_an_error_here(board):
+def test_bluetooth_while_the_sniffer_runs_is_an_error_here(board):
     assert board.run(
         SNIFF
         + """
@@ -243,8 +238,8 @@ def test_bluetooth_beside_the_sniffer_is_an_error_here(board):
     ("ending", "cause"),
     [("machine.reset()", "HARD"), ("machine.deepsleep(5)", "DEEPSLEEP"), ("machine.soft_reset()", "SOFT")],
 )
-def test_a_reset_ends_everything_at_once_and_leaves_its_cause(board, ending, cause):
-    said = board.run(
+def test_a_reset_ends_the_process_at_once_and_stores_its_cause(board, ending, cause):
+    output = board.run(
         f"""
     import machine
     print("before")
@@ -256,34 +251,34 @@ def test_a_reset_ends_everything_at_once_and_leaves_its_cause(board, ending, cau
     """
     )
 
-    assert said == ["before"]
-    assert board.cause() == cause
+    assert output == ["before"]
+    assert board.reset_cause() == cause
 
 
-def test_a_watchdog_that_is_not_fed_resets_and_one_that_is_does_not(board):
-    said = board.run(
+def test_a_watchdog_resets_only_if_it_is_not_fed(board):
+    output = board.run(
         """
     import machine, time
-    dog = machine.WDT(timeout=2000)
+    watchdog = machine.WDT(timeout=2000)
     for _ in range(5):
         time.sleep_ms(1500)
-        dog.feed()
+        watchdog.feed()
     print("fed")
     time.sleep_ms(2500)
     print("still there")
     """
     )
 
-    assert said == ["fed"]
-    assert board.cause() == "WDT"
+    assert output == ["fed"]
+    assert board.reset_cause() == "WDT"
 
 
-def test_rtc_memory_and_flash_and_scene_time_outlive_a_reset(board):
+def test_rtc_memory_flash_and_scene_time_survive_a_reset(board):
     board.run(
         """
     import machine, time
-    machine.RTC().memory(b"kept")
-    open("/file", "w").write("kept too")
+    machine.RTC().memory(b"rtc")
+    open("/file", "w").write("flash")
     time.sleep(5)
     machine.reset()
     """
@@ -300,12 +295,12 @@ def test_rtc_memory_and_flash_and_scene_time_outlive_a_reset(board):
         cause="HARD",
     )
 
-    assert (memory, cause, text) == ("kept", "True", "kept too")
+    assert (memory, cause, text) == ("rtc", "True", "flash")
     assert 5 <= elapsed_s <= 7
 
 
-def test_waiting_is_fast_and_several_tasks_wake_in_order(tmp_path):
-    said = Board(tmp_path, SILENCE).run(
+def test_waiting_is_fast_and_several_tasks_wake_in_order(silent_board):
+    output = silent_board.run(
         """
     import asyncio, time
     async def after(ms):
@@ -318,19 +313,19 @@ def test_waiting_is_fast_and_several_tasks_wake_in_order(tmp_path):
     print(30000 <= time.ticks_diff(time.ticks_ms(), began) <= 31000)
     """,
         speed=100,
-        seconds=10,
+        timeout_s=10,
     )
 
-    assert said == [10, 500, 9000, 30000, "True"]
+    assert output == [10, 500, 9000, 30000, "True"]
 
 
-def test_the_clock_counts_from_2000_as_on_the_chip(tmp_path):
-    (now,) = Board(tmp_path, SILENCE).run("import time\nprint(time.gmtime()[:3] + time.localtime(0)[:3])")
+def test_the_clock_counts_from_2000_as_on_the_chip(silent_board):
+    (now,) = silent_board.run("import time\nprint(time.gmtime()[:3] + time.localtime(0)[:3])")
 
     assert now == "(2000, 1, 1, 2000, 1, 1)"
 
 
-def test_a_file_is_renamed_and_a_folder_kept(board):
+def test_a_file_in_a_folder_can_be_renamed(board):
     assert board.run(
         """
     import os

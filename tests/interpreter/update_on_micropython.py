@@ -1,12 +1,12 @@
 """
-Runs on MicroPython (see test_update.py): a sensor's whole life with updates, the power cut at each block write.
+Runs on MicroPython (see test_update.py): updates of a sensor, with power cuts at block writes.
 
     micropython update_on_micropython.py boot.py FIRST STEP
 
-The program that came by cable is replaced by a good update, that one by a broken one, which has to be rolled
-back. After each cut the board starts: /boot.py runs, and what comes first in sys.path has to be one whole version.
-As LittleFS is at / here, everything that is needed is imported first. Prints how many writes there are and how
-many cuts were made.
+A good update replaces the program that was copied by cable, then a broken update replaces that one and must be
+rolled back. After each cut the board boots: /boot.py runs, and the first folder of sys.path must hold one whole
+version. All modules are imported first, because LittleFS is mounted at / here. Prints the number of writes and
+the number of cuts.
 """
 
 import asyncio
@@ -29,12 +29,12 @@ PART_BYTES = 300
 SAME = b"# the same in all versions\n" * 20
 
 
-class Wrong(Exception):
-    """The board broke a promise."""
+class UpdateError(Exception):
+    """The board has no whole version, or not the right one."""
 
 
 def program(version):
-    """Return the files of a version."""
+    """Return {path: bytes} of a version."""
     return {
         "ansim/__init__.py": b"VERSION = '%s'\n" % version.encode(),
         "ansim/same.py": SAME,
@@ -49,11 +49,11 @@ def hash_of(data):
 
 
 class Server:
-    """Has the files of all versions."""
+    """Serves the files of all versions."""
 
     def __init__(self):
         self.files = {}
-        self.asked = 0
+        self.requests = 0
 
     def publish(self, version):
         """Return the arguments of the update command."""
@@ -69,18 +69,18 @@ class Server:
         return {"version": version, "bytes": len(manifest), "sha256": digest, "hmac": hmac}
 
     async def fetch(self, digest, offset):
-        self.asked += 1
-        if self.asked % 7 == 0:
-            return None  # a bad link
+        self.requests += 1
+        if self.requests % 7 == 0:
+            return None  # an unreliable link
         return self.files[digest][offset : offset + PART_BYTES]
 
 
 def write(path, data):
-    so_far = ""
+    folder = ""
     for part in path.split("/")[1:-1]:
-        so_far += "/" + part
+        folder += "/" + part
         try:
-            os.mkdir(so_far)
+            os.mkdir(folder)
         except OSError:
             pass
     with open(path, "wb") as file:
@@ -97,8 +97,8 @@ def mount(flash):
     vfs.mount(vfs.VfsLfs2(flash), "/")
 
 
-def running():
-    """Return the version that the first folder of sys.path has whole. Raises Wrong."""
+def running_version():
+    """Return the version that is whole in the first folder of sys.path. Raises UpdateError."""
     folder = sys.path[0] if sys.path[0] in ("/a", "/b") else "/lib"
     for version in ("old", "new", "broken"):
         files = program(version)
@@ -107,65 +107,66 @@ def running():
                 return version
         except OSError:
             pass
-    raise Wrong("no whole version in " + folder)
+    raise UpdateError("no whole version in " + folder)
 
 
-def start():
-    """Power-on: what boot.py does; returns the running version."""
+def power_on():
+    """Run /boot.py; return the running version."""
     sys.path[:] = ["", ".frozen", "/lib"]
     with open("/boot.py") as file:
         exec(file.read(), {})
-    return running()
+    return running_version()
 
 
-def live(version, server, orders):
-    """One run of the program. Returns True if the life is over."""
+def run_program(version, server, commands):
+    """Run the program once; return True when the broken update was rolled back."""
     if version == "broken":
-        return False  # it never reaches the broker; the next start counts
+        return False  # it never reaches the broker; the next boot counts that
     slots.confirm()
     if not slots.is_update_pending():
         if version == "old":
-            update.schedule(orders["new"])
-        elif slots.read()["failed"] == orders["broken"]["sha256"]:
+            update.schedule(commands["new"])
+        elif slots.read()["failed"] == commands["broken"]["sha256"]:
             return True
         else:
-            update.schedule(orders["broken"])
-    late = [0]
+            update.schedule(commands["broken"])
+    time_ms = [0]
 
     def now_ms():
-        late[0] += 1
-        return late[0]
+        time_ms[0] += 1
+        return time_ms[0]
 
     asyncio.run(update.Update(KEY).run(server.fetch, 40, now_ms, lambda: None))
     return False
 
 
-def life(image, writes):
-    """Live from where the flash is; the power goes once, after so many writes. Returns (writes, versions seen)."""
+def run_all(image, writes):
+    """Run until the roll-back, with one power cut after some writes; return (number of writes, versions that ran)."""
     server = Server()
-    orders = {"new": server.publish("new"), "broken": server.publish("broken")}
+    commands = {"new": server.publish("new"), "broken": server.publish("broken")}
     flash = Flash(image)
-    flash.cut_after(writes, random)
+    flash.cut_after(writes)
     mount(flash)
     seen = []
     total = 0
     for _ in range(300):
         try:
-            version = start()
+            version = power_on()
             if not seen or seen[-1] != version:
                 seen.append(version)
-            if live(version, server, orders):
+            if run_program(version, server, commands):
                 return total + flash.writes, seen
-        except (OSError, Wrong, update.BadUpdate) as error:
-            if not flash.dead:
+        except (OSError, UpdateError, update.BadUpdate) as error:
+            if not flash.is_off:
                 raise error
             total += flash.writes
             flash = Flash(image)
             mount(flash)
-    raise Wrong(f"it never came to its end: {seen} {json.dumps(slots.read())}")
+    raise UpdateError(f"no roll-back: {seen} {json.dumps(slots.read())}")
 
 
-def fresh(boot):
+def make_image(boot):
+    """Return a flash with the old version in /lib."""
     image = RamImage(BLOCKS)
     vfs.VfsLfs2.mkfs(Flash(image))
     mount(Flash(image))
@@ -181,20 +182,20 @@ def main():
         boot = file.read()
     first, step = int(sys.argv[2]), int(sys.argv[3])
     random.seed(first)
-    whole = fresh(boot)
-    kept = bytes(whole.data)
-    total, seen = life(whole, 1 << 20)
+    image = make_image(boot)
+    original = bytes(image.data)
+    total, seen = run_all(image, 1 << 20)
     if seen != ["old", "new", "broken", "new"]:
-        raise Wrong(str(seen))
+        raise UpdateError(str(seen))
     cuts = 0
     for writes in range(first, total, step):
         image = RamImage(BLOCKS)
-        image.data[:] = kept
-        _, seen = life(image, writes)
+        image.data[:] = original
+        _, seen = run_all(image, writes)
         if seen != ["old", "new", "broken", "new"]:
-            raise Wrong(f"cut after {writes}: {seen}")
+            raise UpdateError(f"cut after {writes}: {seen}")
         if slots.read()["slot"] != "a" or slots.read()["left"] is not None:
-            raise Wrong(f"cut after {writes}: {slots.read()}")
+            raise UpdateError(f"cut after {writes}: {slots.read()}")
         cuts += 1
     print(json.dumps([total, cuts]))
 

@@ -1,10 +1,12 @@
 """
-Runs on MicroPython: a flash chip for VfsLfs2, in RAM or in a file, whose power can be cut.
+Runs on MicroPython: a flash chip for VfsLfs2, in RAM or in a file, with simulated power cuts.
 
-    flash = Flash(bytearray(64 * BLOCK_BYTES))
-    flash.cut_after(20, chance)       # the 21st write or erase is done in part, then nothing works any more
-    filesystem = mounted(flash, "/flash")
+    flash = Flash(RamImage(64))
+    flash.cut_after(20)               # the 21st write or erase is done in part, then every access fails
+    filesystem = mount(flash, "/flash")
 """
+
+import random
 
 import vfs
 
@@ -13,21 +15,21 @@ _EIO = 5
 
 
 class RamImage:
-    """Blocks in a bytearray; what is written is there at once."""
+    """Blocks in a bytearray."""
 
     def __init__(self, blocks):
         self.data = bytearray(b"\xff" * (BLOCK_BYTES * blocks))
         self.blocks = blocks
 
-    def read(self, at, buffer):
-        buffer[:] = memoryview(self.data)[at : at + len(buffer)]
+    def read(self, offset, buffer):
+        buffer[:] = memoryview(self.data)[offset : offset + len(buffer)]
 
-    def write(self, at, buffer):
-        self.data[at : at + len(buffer)] = buffer
+    def write(self, offset, buffer):
+        self.data[offset : offset + len(buffer)] = buffer
 
 
 class FileImage:
-    """Blocks in a file, so that another process finds them after a kill."""
+    """Blocks in a file, for another process after a kill."""
 
     def __init__(self, path, blocks):
         self.blocks = blocks
@@ -38,31 +40,31 @@ class FileImage:
             for _ in range(blocks):
                 self._file.write(b"\xff" * BLOCK_BYTES)
 
-    def read(self, at, buffer):
-        self._file.seek(at)
+    def read(self, offset, buffer):
+        self._file.seek(offset)
         self._file.readinto(buffer)
 
-    def write(self, at, buffer):
-        self._file.seek(at)
+    def write(self, offset, buffer):
+        self._file.seek(offset)
         self._file.write(buffer)
 
 
 class Flash:
-    """The block device that VfsLfs2 wants (MicroPython's "extended" interface)."""
+    """A block device with MicroPython's "extended" interface."""
 
     def __init__(self, image):
         self.writes = 0
-        self.dead = False
+        self.is_off = False
         self._image = image
-        self._left = None
-        self._chance = None
+        self._writes_left = -1  # until the power cut; -1: none
+        self._random = random
 
-    def cut_after(self, writes, chance):
-        """Cut the power in the middle of a write or erase after so many more; `chance` says where in it."""
-        self._left, self._chance = writes, chance
+    def cut_after(self, writes, generator=random):
+        """Cut the power during the write or erase after `writes` more; `generator` chooses where in it."""
+        self._writes_left, self._random = writes, generator
 
     def readblocks(self, block, buffer, offset=0):
-        if self.dead:
+        if self.is_off:
             return -_EIO
         self._image.read(block * BLOCK_BYTES + offset, buffer)
         return 0
@@ -82,37 +84,37 @@ class Flash:
             return self._change(argument * BLOCK_BYTES, b"\xff" * BLOCK_BYTES)
         return 0
 
-    def _change(self, at, data):
-        if self.dead:
+    def _change(self, offset, data):
+        if self.is_off:
             return -_EIO
         self.writes += 1
-        if self._left is not None:
-            if self._left == 0:
-                self._tear(at, data)
-                self.dead = True
-                return -_EIO
-            self._left -= 1
-        self._image.write(at, data)
+        if self._writes_left == 0:
+            self._tear(offset, data)
+            self.is_off = True
+            return -_EIO
+        if self._writes_left > 0:
+            self._writes_left -= 1
+        self._image.write(offset, data)
         return 0
 
-    def _tear(self, at, data):
-        """Do a part of it: a front part, a back part, or bits that are half way."""
-        middle = self._chance.randint(0, len(data))
-        what = self._chance.randint(0, 2)
-        if what == 0:
-            self._image.write(at, memoryview(data)[:middle])
-        elif what == 1:
-            self._image.write(at + middle, memoryview(data)[middle:])
+    def _tear(self, offset, data):
+        """Write the front part, the back part, or a front part with random bits."""
+        middle = self._random.randint(0, len(data))
+        fault = self._random.randint(0, 2)
+        if fault == 0:
+            self._image.write(offset, memoryview(data)[:middle])
+        elif fault == 1:
+            self._image.write(offset + middle, memoryview(data)[middle:])
         else:
-            rubbish = bytearray(memoryview(data)[:middle])
-            for index in range(len(rubbish)):
-                rubbish[index] ^= self._chance.getrandbits(8)
-            self._image.write(at, rubbish)
+            noise = bytearray(memoryview(data)[:middle])
+            for index in range(len(noise)):
+                noise[index] ^= self._random.getrandbits(8)
+            self._image.write(offset, noise)
 
 
-def mounted(flash, path, make=False):
-    """Mount the flash's LittleFS at `path`; make=True formats it first."""
-    if make:
+def mount(flash, path, is_new=False):
+    """Mount the flash's LittleFS at `path`; format it first if `is_new`."""
+    if is_new:
         vfs.VfsLfs2.mkfs(flash)
     filesystem = vfs.VfsLfs2(flash)
     vfs.mount(filesystem, path)

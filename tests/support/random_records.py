@@ -1,9 +1,9 @@
 """
-Random header records, many of them malformed, and what the station table makes of them.
+Random header records, many of them malformed, and the station table after counting them.
 
-    told = history(seed=3, addresses=90)     # the same list on every interpreter
+    results = count_batches(seed=3, addresses=90)     # the same list on every interpreter
 
-The random numbers are made here, because the interpreters' own generators differ.
+The random numbers come from a generator of this module, because those of the interpreters differ.
 """
 
 import binascii
@@ -18,7 +18,7 @@ from ansim.frame_header import RECORD_BYTES, RECORD_FORMAT
 CONTROLS = (0x0188, 0x0288, 0x0988, 0x0A88, 0x0094, 0x00C4, 0x00D4, 0x0088, 0x0388, 0x01C8, 0x0080)
 
 
-class Chance:
+class RandomNumbers:
     """A linear congruential generator."""
 
     def __init__(self, seed):
@@ -29,76 +29,83 @@ class Chance:
         return (self._state >> 8) % limit
 
 
-def batch(chance, count, addresses, time_us) -> bytearray:
-    """Return `count` records; `time_us` is a list of one number that goes on, with jumps back."""
-    out = bytearray(RECORD_BYTES * count)
-    for at in range(count):
-        time_us[0] += chance.below(3000)
-        if chance.below(200) == 0:
-            time_us[0] -= chance.below(50_000_000)
-        kind = chance.below(4) | chance.below(8) << 4 if chance.below(3) else 2
-        control = CONTROLS[chance.below(len(CONTROLS))] if chance.below(4) else chance.below(65536)
+def make_batch(numbers, count, addresses, time_us) -> bytearray:
+    """
+    Return `count` records.
+
+    numbers    RandomNumbers
+    addresses  how many different addresses are used
+    time_us    list with the current time, which is advanced, sometimes backwards
+    """
+    batch = bytearray(RECORD_BYTES * count)
+    for index in range(count):
+        time_us[0] += numbers.below(3000)
+        if numbers.below(200) == 0:
+            time_us[0] -= numbers.below(50_000_000)
+        kind = numbers.below(4) | numbers.below(8) << 4 if numbers.below(3) else 2
+        control = CONTROLS[numbers.below(len(CONTROLS))] if numbers.below(4) else numbers.below(65536)
         if control in (0x94, 0xC4, 0xD4):
             kind = 1
-        first, second, third = (_address(chance, addresses) for _ in range(3))
-        if chance.below(3) == 0:
+        first, second, third = (_address(numbers, addresses) for _ in range(3))
+        if numbers.below(3) == 0:
             third = second
-        elif chance.below(3) == 0:
+        elif numbers.below(3) == 0:
             third = first
         struct.pack_into(
             RECORD_FORMAT,
-            out,
-            RECORD_BYTES * at,
+            batch,
+            RECORD_BYTES * index,
             time_us[0] & 0xFFFFFFFF,
-            chance.below(1600) if chance.below(20) else chance.below(65536),
+            numbers.below(1600) if numbers.below(20) else numbers.below(65536),
             control,
-            chance.below(65536),
-            chance.below(256) - 128,
-            1 + chance.below(13),
-            chance.below(256),
+            numbers.below(65536),
+            numbers.below(256) - 128,
+            1 + numbers.below(13),
+            numbers.below(256),
             kind,
             first,
             second,
             third,
-            (at * chance.below(3) & 0xFFF) << 4 if chance.below(9) else chance.below(65536),
-            chance.below(65536) if chance.below(3) == 0 else chance.below(16),
+            (index * numbers.below(3) & 0xFFF) << 4 if numbers.below(9) else numbers.below(65536),
+            numbers.below(65536) if numbers.below(3) == 0 else numbers.below(16),
         )
-    return out
+    return batch
 
 
-def history(seed, addresses, table=None) -> list:
-    """Count random batches on some channels; return what was found worth judging, and digests of the whole table."""
-    chance = Chance(seed)
+def count_batches(seed, addresses, table=None) -> list:
+    """Count random batches on several channels; return the stations to be judged and digests of the whole table."""
+    numbers = RandomNumbers(seed)
     table = table or StationTable()
-    time_us = [chance.below(1 << 30) * 4]
+    time_us = [numbers.below(1 << 30) * 4]
     now_ms = 0
-    told = []
+    results = []
     for _ in range(12):
-        table.tune(1 + chance.below(3), now_ms)
-        for _ in range(1 + chance.below(3)):
-            records = batch(chance, chance.below(120), addresses, time_us)
+        table.tune(1 + numbers.below(3), now_ms)
+        for _ in range(1 + numbers.below(3)):
+            records = make_batch(numbers, numbers.below(120), addresses, time_us)
             table.take(records, len(records) // RECORD_BYTES)
-            told.append(table.is_quiet())
-            now_ms += chance.below(1500)
+            results.append(table.is_quiet())
+            now_ms += numbers.below(1500)
             table.settle(now_ms)
-            table.set_field(chance.below(12), layout.F_SERIES, chance.below(layout.SERIES_COUNT + 1))
-            table.set_field(chance.below(layout.STATIONS), layout.F_RANK, chance.below(200))
-            number = table.next(0)
-            while number != layout.NONE:
-                told.append([number, list(table.out)])
-                number = table.next(number + 1)
-        told.append(digest(table))
-    told.append(list(table.heard()))
-    told.append(digest(table))
-    return told
+            table.set_field(numbers.below(12), layout.F_SERIES, numbers.below(layout.SERIES_COUNT + 1))
+            table.set_field(numbers.below(layout.STATIONS), layout.F_RANK, numbers.below(200))
+            station = table.next(0)
+            while station != layout.NONE:
+                results.append([station, list(table.out)])
+                station = table.next(station + 1)
+        results.append(digest(table))
+    results.append(list(table.heard()))
+    results.append(digest(table))
+    return results
 
 
 def digest(table) -> str:
+    """Return a short hash of the table's bytes."""
     return binascii.hexlify(hashlib.sha256(bytes(table.table)).digest()[:8]).decode()
 
 
-def _address(chance, addresses):
-    if chance.below(50) == 0:
+def _address(numbers, addresses):
+    if numbers.below(50) == 0:
         return bytes(6)
-    number = chance.below(addresses)
-    return bytes([2 | (chance.below(60) == 0), 0, 0, number >> 8, number & 255, number * 37 & 255])
+    number = numbers.below(addresses)
+    return bytes([2 | (numbers.below(60) == 0), 0, 0, number >> 8, number & 255, number * 37 & 255])

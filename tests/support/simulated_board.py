@@ -1,4 +1,4 @@
-"""Runs pieces of Python on the real MicroPython among the simulated hardware of tools/virtual_sensor/sim."""
+"""Runs Python code on the real MicroPython with the simulated hardware of tools/virtual_sensor/sim."""
 
 import json
 import os
@@ -29,7 +29,7 @@ SILENCE = {"duration_s": 60}
 
 class Board:
     """
-    A simulated board that runs one piece of Python at each power-on.
+    A simulated board that runs given Python code at each power-on.
 
     folder  its own
     scene   what is on the air, as a dict
@@ -41,10 +41,10 @@ class Board:
         self.world.mkdir()
         air_file.compile_scene(Scene(scene), self.world / "scene.air", networks=["hall"])
 
-    def run(self, code: str, cause="PWRON", speed=50, heap="1M", seconds=20):
-        """Run the code; return what it printed, each line read as JSON if it is."""
+    def run(self, code: str, cause: str = "PWRON", speed: float = 50, heap: str = "1M", timeout_s: float = 20) -> list:
+        """Run the code; return the lines it printed, each parsed as JSON where possible."""
         (self.world / "code.py").write_text(textwrap.dedent(code))
-        build = code_image.build()
+        code_folder = code_image.build()
         environ = {
             **os.environ,
             "SIM_FLASH": str(self.flash),
@@ -53,24 +53,24 @@ class Board:
             "SIM_SPEED": str(speed),
             "SIM_CAUSE": cause,
         }
-        command = [sys.executable, ROOT / "tools/virtual_sensor/start_process.py", build / code_image.IMAGE]
-        done = subprocess.run(
-            [*command, "-X", f"heapsize={heap}", build / "tools/virtual_sensor/sim/boot.py"],
+        command = [sys.executable, ROOT / "tools/virtual_sensor/start_process.py", code_folder / code_image.IMAGE]
+        process = subprocess.run(
+            [*command, "-X", f"heapsize={heap}", code_folder / "tools/virtual_sensor/sim/boot.py"],
             env=environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=seconds * PATIENCE,
+            timeout=timeout_s * PATIENCE,
         )
-        return [_read(line) for line in done.stdout.splitlines()]
+        return [_parse(line) for line in process.stdout.splitlines()]
 
-    def cause(self) -> str:
-        """What the board will have been reset by when it starts again."""
+    def reset_cause(self) -> str:
+        """Return the reset cause of the next start."""
         return (self.world / "cause").read_text()
 
 
-def _read(line):
+def _parse(line):
     try:
         return json.loads(line)
     except ValueError:

@@ -1,14 +1,14 @@
 """
-Show a detector's vectors to it; the same on CPython and on MicroPython.
+Run a detector's vectors, in the same way on CPython and on MicroPython.
 
-    for name, told, expected in run_file("tests/vectors/camera_beacon.json"): ...
+    for name, actual, expected in run_file("tests/vectors/camera_beacon.json"): ...
 
-A vector is {"name", "fires", "steps", "expect"}: each step is a method of the detector and
-its arguments, `expect` is what its judge() (or result, or reading) must answer. `fires` says
-whether an alarm must be raised, so that nobody can fix a vector by copying what came out.
+A vector is {"name", "fires", "steps", "expect"}: each step is a method of the detector with its arguments,
+`expect` is the expected answer of judge() (or of result(), or reading()). `fires` says whether an alarm must
+be raised; it is set by hand, so that a vector cannot be repaired by copying the actual answer.
 
-On MicroPython: `micropython tests/support/vectors.py tests/vectors/*.json`, with
-MICROPYPATH naming the project; prints one JSON line a vector.
+On MicroPython: `micropython tests/support/vectors.py tests/vectors/*.json`, with the project in MICROPYPATH;
+prints one JSON line for each vector.
 """
 
 import binascii
@@ -26,48 +26,48 @@ from ansim.signatures import Tables
 
 
 def run_file(path: str) -> list:
-    """Return [(name, what came out, what was expected), ...] of a file of vectors."""
+    """Return [(name, actual, expected), ...] for a file of vectors."""
     with open(path) as file:
         vectors = json.load(file)
     run = RUNNERS[vectors["what"]]
-    done = []
+    results = []
     for vector in vectors["vectors"]:
-        told, fired = run(vector)
-        done.append((vector["name"], [told, fired], [vector["expect"], vector["fires"]]))
-    return done
+        actual, fired = run(vector)
+        results.append((vector["name"], [actual, fired], [vector["expect"], vector["fires"]]))
+    return results
 
 
 def _access_points(vector):
     detector = CameraAccessPoint()
-    told = []
+    summaries = []
     for step in vector["steps"]:
         now_ms = step[1]
         if step[0] == "scan":
-            found = [AccessPoint(now_ms, one[0], address_bytes(one[1]), one[2], one[3], one[4]) for one in step[2]]
-            detector.access_points(found, now_ms)
+            access_points = [AccessPoint(now_ms, row[0], address_bytes(row[1]), *row[2:5]) for row in step[2]]
+            detector.access_points(access_points, now_ms)
         elif step[0] == "traffic":
             detector.traffic(address_bytes(step[2]), now_ms, step[3], step[4])
         else:
-            told += _summaries(detector.judge(now_ms))
-    return told, _raised(told)
+            summaries += _summaries(detector.judge(now_ms))
+    return summaries, _raised(summaries)
 
 
 def _beacons(vector):
     detector = CameraBeacon()
-    told = []
+    summaries = []
     for step in vector["steps"]:
         if step[0] == "heard":
             _, at_ms, address, address_type, rssi_dbm, payload = step
             payload = binascii.unhexlify(payload)
             detector.advertisement(Advertisement(at_ms, address_bytes(address), address_type, rssi_dbm, payload))
         else:
-            told += _summaries(detector.judge(step[1]))
-    return told, _raised(told)
+            summaries += _summaries(detector.judge(step[1]))
+    return summaries, _raised(summaries)
 
 
 def _spectra(vector):
     detector = AnalogueVideo()
-    told = []
+    summaries = []
     for step in vector["steps"]:
         now_ms = step[1]
         if step[0] == "spectrum":
@@ -78,8 +78,8 @@ def _spectra(vector):
         elif step[0] == "airtime":
             detector.airtime(step[2], step[3], now_ms)
         else:
-            told += _summaries(detector.judge(now_ms))
-    return told, _raised(told)
+            summaries += _summaries(detector.judge(now_ms))
+    return summaries, _raised(summaries)
 
 
 def _stimulus(vector):
@@ -87,8 +87,8 @@ def _stimulus(vector):
     test.begin(1000)
     for from_ms, to_ms in vector["listening"]:
         test.listening(1000 + from_ms, 1000 + to_ms)
-    for place, length in enumerate(vector["bytes_per_100ms"]):
-        test.frame(1000 + 100 * place + 50, length)
+    for index, length in enumerate(vector["bytes_per_100ms"]):
+        test.frame(1000 + 100 * index + 50, length)
     result = test.result()
     return [result.p_ppm, result.effect_permille, result.heard_permille], verdict(
         result.p_ppm, result.heard_permille
@@ -96,44 +96,51 @@ def _stimulus(vector):
 
 
 def _proximity(vector):
-    near = Proximity()
-    told = []
-    asked = list(vector["readings_at_ms"])
+    proximity = Proximity()
+    readings = []
+    times_ms = list(vector["readings_at_ms"])
     warmer = False
     for at_ms, rssi_dbm in vector["heard"]:
-        while asked and asked[0] < at_ms:
-            told.append(_reading(near.reading(asked.pop(0))))
-        near.add(at_ms, rssi_dbm)
-        warmer = warmer or near.reading(at_ms).trend == "warmer"
-    told += [_reading(near.reading(at_ms)) for at_ms in asked]
-    return told, warmer
+        while times_ms and times_ms[0] < at_ms:
+            readings.append(_reading(proximity.reading(times_ms.pop(0))))
+        proximity.add(at_ms, rssi_dbm)
+        warmer = warmer or proximity.reading(at_ms).trend == "warmer"
+    readings += [_reading(proximity.reading(at_ms)) for at_ms in times_ms]
+    return readings, warmer
 
 
 def _signatures(vector):
     tables = Tables()
-    told = []
-    for what, value in vector["steps"]:
-        if what == "oui":
+    matches = []
+    for table, value in vector["steps"]:
+        if table == "oui":
             signs = (tables.oui(address_bytes(value)),)
-        elif what == "ssid":
+        elif table == "ssid":
             signs = tables.ssid(value)
-        elif what == "ble_name":
+        elif table == "ble_name":
             signs = tables.ble_name(value)
         else:
-            signs = (tables.ble_service(value) if what == "ble_service" else tables.ble_maker(value),)
-        told.append([list(sign) if sign else None for sign in signs])
-    return told, any(sign is not None and sign[1] == 3 for signs in told for sign in signs)
+            signs = (tables.ble_service(value) if table == "ble_service" else tables.ble_maker(value),)
+        matches.append([list(sign) if sign else None for sign in signs])
+    is_camera = any(sign is not None and sign[1] == 3 for signs in matches for sign in signs)
+    return matches, is_camera
 
 
 def _summaries(findings):
     return [
-        [one.event, one.subject, one.score, one.label, [[row.rule, row.value, row.weight] for row in one.evidence]]
-        for one in findings
+        [
+            finding.event,
+            finding.subject,
+            finding.score,
+            finding.label,
+            [[row.rule, row.value, row.weight] for row in finding.evidence],
+        ]
+        for finding in findings
     ]
 
 
-def _raised(told):
-    return any(one[0] == "raised" for one in told)
+def _raised(summaries):
+    return any(summary[0] == "raised" for summary in summaries)
 
 
 def _reading(reading):
@@ -152,5 +159,5 @@ RUNNERS = {
 
 if __name__ == "__main__":
     for file_name in sys.argv[1:]:
-        for vector_name, came, wanted in run_file(file_name):
-            print(json.dumps([file_name, vector_name, came == wanted, came]))
+        for vector_name, actual, expected in run_file(file_name):
+            print(json.dumps([file_name, vector_name, actual == expected, actual]))

@@ -1,7 +1,6 @@
 """Messages: the documented examples are good, and rubbish is refused with its reason."""
 
 import json
-import re
 
 import pytest
 from hypothesis import given
@@ -9,12 +8,8 @@ from hypothesis import strategies as st
 
 from ansim import messages, topics
 from ansim.decode import BadMessage, UnknownVersion, argument_problems, decode_message
-from tests.conftest import ROOT
+from tests.support.message_examples import EXAMPLES
 
-EXAMPLES = [
-    (leaf, json.loads(text))
-    for leaf, text in re.findall(r"```json (\w+)\n(.*?)\n```", (ROOT / "docs/messages.md").read_text(), re.DOTALL)
-]
 REPORTS = {message["kind"]: message for leaf, message in EXAMPLES if leaf == topics.REPORT}
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),

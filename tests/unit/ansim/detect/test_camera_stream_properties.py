@@ -11,7 +11,7 @@ from ansim.detect.stations import layout
 from ansim.frame_header import RECORD_BYTES
 from ansim.observation import AccessPoint
 from tests.support import stream_traffic
-from tests.support.random_records import Chance, batch
+from tests.support.random_records import RandomNumbers, make_batch
 from tests.support.stream_traffic import CHANNEL
 from tests.vectors.make_camera_stream import DAY_MS, KEY_FRAMES
 
@@ -44,7 +44,7 @@ def test_no_sequence_of_records_and_calls_crashes_or_grows(given_steps):
             records = bytearray(step[1])
             engine.take(records, len(records) // RECORD_BYTES)
         elif step[0] == "random":
-            records = batch(Chance(step[1]), 60, step[2], time_us)
+            records = make_batch(RandomNumbers(step[1]), 60, step[2], time_us)
             engine.take(records, 60)
         elif step[0] == "judge":
             now_ms = max(0, now_ms + step[1])

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import struct
 import threading
 
 import pytest
@@ -10,9 +9,7 @@ import pytest
 from ansim import messages, topics
 from ansim.decode import decode_message
 from firmware.network.clock import NTP, REPEAT_MS, SERVER, STEP_S, TICKS_PERIOD, UNKNOWN, Clock, StaleTime, ntp_time_s
-
-NOW_S = 1767225600
-NTP_1900_S = 2208988800
+from tests.support.ntp import NOW_S, answer_one, ntp_answer
 
 
 class Ticks:
@@ -118,17 +115,6 @@ def test_its_report_dates_an_earlier_one(clock, ticks):
     assert body == {"at_tick_ms": 600_000, "time_s": NOW_S, "source": "server"}
 
 
-def ntp_answer(nonce, time_s=NOW_S, first=0x24, stratum=2):
-    """48 bytes: version 4, server, stratum 2."""
-    return (
-        struct.pack("!BB", first, stratum)
-        + bytes(22)
-        + nonce
-        + bytes(8)
-        + struct.pack("!II", (time_s + NTP_1900_S) % 2**32, 0)
-    )
-
-
 @pytest.mark.parametrize("time_s", [NOW_S, 2085978495, 2085978496, 2200000000], ids=["2026", "last", "2036", "2039"])
 def test_ntp_s_era_of_2036_is_understood(time_s):
     assert ntp_time_s(ntp_answer(b"12345678", time_s), b"12345678") == time_s
@@ -149,11 +135,6 @@ def test_ntp_s_era_of_2036_is_understood(time_s):
 )
 def test_a_bad_ntp_answer_is_not_taken(answer):
     assert ntp_time_s(answer, b"12345678") is None
-
-
-def answer_one(server, make):
-    question, address = server.recvfrom(100)
-    server.sendto(make(question[40:48]), address)
 
 
 @pytest.mark.parametrize(("make", "taken"), [(ntp_answer, True), (lambda nonce: ntp_answer(bytes(8)), False)])

@@ -11,7 +11,7 @@ from ansim.detect.stations.table import StationTable
 from ansim.frame_header import FLAG_RETRY, KIND_DATA, RECORD_BYTES, SUBTYPE_QOS_DATA, pack_into
 from tests.conftest import ROOT
 from tests.support import stream_traffic
-from tests.support.random_records import Chance, batch, history
+from tests.support.random_records import RandomNumbers, count_batches, make_batch
 
 STATION, ACCESS_POINT, ROUTER = stream_traffic.station(), stream_traffic.access_point(), stream_traffic.router()
 UP, DOWN = (ACCESS_POINT, STATION, ROUTER), (STATION, ACCESS_POINT, ROUTER)
@@ -97,7 +97,7 @@ def test_the_table_takes_at_most_16_kb():
 @example(79, 3)  # settled when no time had passed
 @settings(max_examples=15, deadline=None)
 def test_the_fast_counter_and_the_boards_lines_agree_on_any_records(seed, addresses):
-    assert history(seed, addresses) == history(seed, addresses, Plain())
+    assert count_batches(seed, addresses) == count_batches(seed, addresses, Plain())
 
 
 def test_bytes_and_frames_are_counted_in_both_directions():
@@ -291,10 +291,10 @@ def test_a_series_holds_the_bytes_of_each_100_ms():
 
 
 def test_random_records_of_the_helper_cover_every_role():
-    chance, time_us = Chance(1), [0]
+    chance, time_us = RandomNumbers(1), [0]
     controls = set()
     for _ in range(20):
-        records = batch(chance, 100, 30, time_us)
+        records = make_batch(chance, 100, 30, time_us)
         controls |= {records[at + 6] for at in range(0, len(records), RECORD_BYTES)}
 
     assert {0x88, 0x94, 0xC4, 0xD4} <= controls

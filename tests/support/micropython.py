@@ -1,0 +1,34 @@
+"""Runs Python on the real MicroPython interpreter, with the project's folder as import root."""
+
+import json
+import subprocess
+
+from tests.conftest import ROOT
+
+ENVIRONMENT = {"MICROPYPATH": f"{ROOT}:.frozen"}
+
+
+def run(micropython: str, *arguments: object, heap: str = "", stdin: str = "") -> str:
+    """
+    Run the interpreter in the project's folder; return its output. Fails if it exits with an error.
+
+    micropython  path of the interpreter
+    arguments    a script with its arguments, or "-c" and code
+    heap         size as for `-X heapsize=`; "" is the interpreter's default
+    """
+    options = ["-X", f"heapsize={heap}"] if heap else []
+    process = subprocess.run(
+        [micropython, *options, *map(str, arguments)],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=ENVIRONMENT,
+    )
+    assert process.returncode == 0, process.stdout + process.stderr
+    return process.stdout
+
+
+def run_json(micropython: str, *arguments: object, heap: str = "", stdin: str = "") -> list:
+    """Run the interpreter as run() does; return its output lines, each parsed as JSON."""
+    return [json.loads(line) for line in run(micropython, *arguments, heap=heap, stdin=stdin).splitlines()]
