@@ -32,7 +32,7 @@ class BadPayload(Exception):
     """The bytes on the air do not follow the advertising format."""
 
 
-def ble_fields(payload) -> list:
+def ble_fields(payload: bytes) -> list:
     """
     Return the fields of an advertisement as [(field_type, data), ...].
 
@@ -49,7 +49,7 @@ def ble_fields(payload) -> list:
     return fields
 
 
-def advertised(payload) -> Advertised:
+def advertised(payload: bytes) -> Advertised:
     """Return the Advertised of an advertisement (0..255 bytes). Never raises: malformed ones are common."""
     fields = []
     damaged = _read_fields(payload, fields)

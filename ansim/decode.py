@@ -56,7 +56,7 @@ def decode_message(leaf: str, data: bytes) -> dict:
     return message
 
 
-def argument_problems(name: str, args: dict):
+def argument_problems(name: str, args: dict) -> list | None:
     """Return the problems of a command's arguments as a list of sentences, or None if there is no such command."""
     from ansim import downlink_rules
 

@@ -32,7 +32,7 @@ def message(leaf: str) -> dict:
     }
 
 
-def arguments(name: str):
+def arguments(name: str) -> dict | None:
     """Return the schema of a command's arguments, or None if there is no such command."""
     seconds = ("int", 1, 600)
     channel = ("int", 1, 13)

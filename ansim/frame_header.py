@@ -72,22 +72,22 @@ TIME_WRAPS_AT = 1 << 32
 
 
 def pack_into(
-    buffer,
-    offset,
-    time_us,
-    length,
-    frame_control,
-    rssi_dbm,
-    channel,
-    addr1,
-    addr2,
-    addr3,
-    sequence=0,
-    kind=KIND_DATA,
-    rate=0,
-    duration_us=0,
-    extra=0,
-):
+    buffer: bytearray,
+    offset: int,
+    time_us: int,
+    length: int,
+    frame_control: int,
+    rssi_dbm: int,
+    channel: int,
+    addr1: bytes,
+    addr2: bytes,
+    addr3: bytes,
+    sequence: int = 0,
+    kind: int = KIND_DATA,
+    rate: int = 0,
+    duration_us: int = 0,
+    extra: int = 0,
+) -> None:
     """Write one record at `offset` of a bytearray. Addresses are bytes of length 6; the time is wrapped here."""
     struct.pack_into(
         RECORD_FORMAT,
@@ -109,7 +109,7 @@ def pack_into(
     )
 
 
-def address_text(address) -> str:
+def address_text(address: bytes | bytearray | memoryview) -> str:
     """Return six bytes as "c0:ff:ee:00:00:01", the only text form of addresses in this project."""
     return ":".join("%02x" % byte for byte in address)
 
@@ -122,6 +122,6 @@ def address_bytes(text: str) -> bytes:
     return bytes([int(part, 16) for part in parts])
 
 
-def is_local(address) -> bool:
+def is_local(address: bytes | bytearray | memoryview) -> bool:
     """Return True for a locally administered address of six bytes; phones randomise theirs."""
     return bool(address[0] & 2)

@@ -16,6 +16,8 @@ the sensor's previous report, of this or an earlier boot, or "" for its first.
 
 import json
 
+from ansim.finding import Finding
+
 FORMAT_VERSION = 1
 
 # States of a sensor: the words of Homie 5. LOST is the last will.
@@ -69,7 +71,9 @@ def encode(message: dict) -> bytes:
     return json.dumps(message, separators=(",", ":")).encode()
 
 
-def report(boot, seq, prev, tick_ms, at_s, inspection, kind, body) -> dict:
+def report(
+    boot: int, seq: int, prev: str, tick_ms: int, at_s: int | None, inspection: str, kind: str, body: dict
+) -> dict:
     """Return a report message; the module's docstring gives the units."""
     return {
         "v": FORMAT_VERSION,
@@ -84,7 +88,7 @@ def report(boot, seq, prev, tick_ms, at_s, inspection, kind, body) -> dict:
     }
 
 
-def finding_body(finding) -> dict:
+def finding_body(finding: Finding) -> dict:
     """Return the body of a FINDING report for a Finding."""
     body = {
         "event": finding.event,
@@ -104,7 +108,7 @@ def finding_body(finding) -> dict:
     return body
 
 
-def state(boot, word, nonce) -> dict:
+def state(boot: int, word: str, nonce: str) -> dict:
     """Return a state message. The will is state(boot, LOST, "")."""
     return {"v": FORMAT_VERSION, "boot": boot, "state": word, "nonce": nonce}
 
@@ -116,7 +120,7 @@ def info(fields: dict) -> dict:
     return message
 
 
-def live(boot, tick_ms, subject, rssi_dbm, smoothed_dbm, sigma_db, trend) -> dict:
+def live(boot: int, tick_ms: int, subject: str, rssi_dbm: int, smoothed_dbm: int, sigma_db: int, trend: str) -> dict:
     """Return a live message."""
     return {
         "v": FORMAT_VERSION,
@@ -130,26 +134,26 @@ def live(boot, tick_ms, subject, rssi_dbm, smoothed_dbm, sigma_db, trend) -> dic
     }
 
 
-def ack(boot, command_id, error="") -> dict:
+def ack(boot: int, command_id: str, error: str = "") -> dict:
     """Return the acknowledgement of a command: done without an error, else a code of ansim/refusals.py."""
     return {"v": FORMAT_VERSION, "boot": boot, "id": command_id, "ok": not error, "error": error[:200]}
 
 
-def want(boot, sha256, offset) -> dict:
+def want(boot: int, sha256: str, offset: int) -> dict:
     """Return a request for a part of the file with this SHA-256, from an offset on."""
     return {"v": FORMAT_VERSION, "boot": boot, "sha256": sha256, "offset": offset}
 
 
-def part(sha256, offset, data) -> dict:
+def part(sha256: str, offset: int, data: str) -> dict:
     """Return the answer to a want message; `data` is base64 text."""
     return {"v": FORMAT_VERSION, "sha256": sha256, "offset": offset, "data": data}
 
 
-def stored(upto) -> dict:
+def stored(upto: list) -> dict:
     """Return a stored message; `upto` is a list of [boot, seq], newest boot last."""
     return {"v": FORMAT_VERSION, "upto": [list(row) for row in upto]}
 
 
-def cmd(command_id, name, args, expires_s) -> dict:
+def cmd(command_id: str, name: str, args: dict, expires_s: int) -> dict:
     """Return a command message."""
     return {"v": FORMAT_VERSION, "id": command_id, "name": name, "expires_s": expires_s, "args": args}

@@ -28,7 +28,7 @@ BOOL = ("bool",)
 ANY_OBJECT = ("any_object",)
 
 
-def check(schema, value, where: str = "") -> list:
+def check(schema: dict | tuple, value: object, where: str = "") -> list:
     """
     Return the problems of `value` as a list of sentences; empty if there are none.
 

@@ -18,7 +18,7 @@ class BadSettings(Exception):
     """The settings cannot be used; the text has one problem per line and no values."""
 
 
-def checked(values) -> dict:
+def checked(values: dict) -> dict:
     """Return the settings with defaults filled in. Raises BadSettings with all problems at once."""
     if type(values) is not dict:
         raise BadSettings("settings should be a JSON object")

@@ -27,7 +27,7 @@ class Alarm:
         self._rssi_dbm = -128
         self._at_ms = 0
 
-    def event(self, score: int, rssi_dbm: int, now_ms: int):
+    def event(self, score: int, rssi_dbm: int, now_ms: int) -> str | None:
         """Return RAISED, UPDATED or CLEARED for this score (0..100; 0 when the emitter is gone), or None."""
         event = None
         if not self.raised:

@@ -27,6 +27,7 @@ from array import array
 from ansim.detect.alarm import Alarm, silent, strongest_first, total
 from ansim.finding import ALARM_SCORE, Evidence, Finding
 from ansim.frame_header import RATE, RECORD_BYTES, RSSI_DBM
+from ansim.observation import Spectrum
 
 VIDEO_CHANNELS = (14, 32, 50, 68)  # MHz above 2400
 CENTRE_OFF_KHZ = 2000  # cheap senders drift by 1 MHz or so, and the plateau's edges are seen to 1 MHz
@@ -80,7 +81,7 @@ class AnalogueVideo:
         self._channel = self._since_ms = 0
         self._frames = self._sampled = self._air_us = 0
 
-    def spectrum(self, spectrum) -> None:
+    def spectrum(self, spectrum: Spectrum) -> None:
         """Take one Spectrum."""
         self._samples += spectrum.sweeps
         for index in range(126):
@@ -104,7 +105,7 @@ class AnalogueVideo:
         self._channel, self._since_ms = channel, now_ms
         self._frames = self._sampled = self._air_us = 0
 
-    def take(self, records, count: int) -> None:
+    def take(self, records: bytes | bytearray | memoryview, count: int) -> None:
         """Take frame headers. Free unless there is a plateau; then a few frames stand for all."""
         if not self._senders:
             return

@@ -60,7 +60,7 @@ class CameraAccessPoint:
 
     name = "camera_access_point"
 
-    def __init__(self, tables=None):
+    def __init__(self, tables: Tables | None = None):
         self._tables = tables or Tables()
         self._known = set()
         self.forget()
@@ -115,7 +115,7 @@ class CameraAccessPoint:
                 del self._rows[bssid]
         return findings
 
-    def stations(self):
+    def stations(self) -> tuple:
         """Return (0, True if a suspect found no place since the last call)."""
         full, self._full = self._full, False
         return 0, full

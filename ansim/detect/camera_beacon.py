@@ -19,6 +19,7 @@ from ansim.ble_fields import advertised
 from ansim.detect.alarm import Alarm, distance_verdict, fingerprint, make_room, silent, strongest_first, total
 from ansim.finding import ALARM_SCORE, Evidence, Finding
 from ansim.frame_header import address_text
+from ansim.observation import Advertisement
 from ansim.signatures import CAMERA, Tables
 
 # By tier: HARMLESS (unused), WEAK, BRAND, CAMERA.
@@ -53,7 +54,7 @@ class CameraBeacon:
 
     name = "camera_beacon"
 
-    def __init__(self, tables=None):
+    def __init__(self, tables: Tables | None = None):
         self._tables = tables or Tables()
         self._known = set()
         self.forget()
@@ -68,7 +69,7 @@ class CameraBeacon:
         """Make no findings about these addresses (six bytes each) from now on."""
         self._known = set(addresses)
 
-    def advertisement(self, ad) -> None:
+    def advertisement(self, ad: Advertisement) -> None:
         """Take one Advertisement."""
         address = bytes(ad.address)
         row = self._rows.get(address)
@@ -107,7 +108,7 @@ class CameraBeacon:
                 del self._rows[address]
         return findings
 
-    def stations(self):
+    def stations(self) -> tuple:
         """Return (0, True if a suspect found no place since the last call)."""
         full, self._full = self._full, False
         return 0, full

@@ -172,7 +172,7 @@ def sum_points(packed, values) -> int:
 POINTS_OFFSET = 100000
 
 
-def pack(rules):
+def pack(rules: tuple) -> array:
     """Return rules in the form that sum_points() reads."""
     packed = array("I", [len(rules)])
     for place, steps in rules:
@@ -184,7 +184,7 @@ def pack(rules):
     return packed
 
 
-def points(rule, values) -> int:
+def points(rule: tuple, values: array) -> int:
     """Return the points of one rule for these values."""
     place, steps = rule
     if values[place] == UNKNOWN:
@@ -196,12 +196,12 @@ def points(rule, values) -> int:
     return worth
 
 
-def display_value(place, values) -> int:
+def display_value(place: int, values: array) -> int:
     """Return a value in the unit of its rule id."""
     return values[place] - RSSI_ZERO if place == RSSI_PEAK else values[place]
 
 
-def evidence_of(rule, values):
+def evidence_of(rule: tuple, values: array) -> Evidence:
     """Return the Evidence of a rule whose value is known."""
     limit = threshold(rule)
     if rule[0] == RSSI_PEAK:
@@ -209,7 +209,7 @@ def evidence_of(rule, values):
     return Evidence(RULES[rule[0]], display_value(rule[0], values), limit, points(rule, values))
 
 
-def pack_evidence(rows: list):
+def pack_evidence(rows: list) -> array:
     """Return a list of Evidence packed into an array, a sixth of the size; unpack_evidence() reverses it."""
     packed = array("i")
     for row in rows:
@@ -219,14 +219,14 @@ def pack_evidence(rows: list):
     return packed
 
 
-def unpack_evidence(packed) -> list:
+def unpack_evidence(packed: array) -> list:
     """Return the list of Evidence that pack_evidence() has packed."""
     return [
         Evidence(RULES[packed[at]], packed[at + 1], packed[at + 2], packed[at + 3]) for at in range(0, len(packed), 4)
     ]
 
 
-def threshold(rule) -> int:
+def threshold(rule: tuple) -> int:
     """Return the value at which the points of a rule change sign."""
     steps = rule[1]
     for place in range(1, len(steps)):

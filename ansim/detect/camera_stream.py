@@ -110,7 +110,7 @@ class CameraStream:
         self._now_ms = self._tuned_ms = now_ms
         self._share_series()
 
-    def take(self, records, count: int) -> None:
+    def take(self, records: bytes | bytearray | memoryview, count: int) -> None:
         """Count frame headers; allocates nothing."""
         self.table.take(records, count)
 

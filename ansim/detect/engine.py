@@ -25,6 +25,7 @@ from ansim.detect.camera_access_point import CameraAccessPoint
 from ansim.detect.camera_beacon import CameraBeacon
 from ansim.detect.camera_stream import CameraStream
 from ansim.frame_header import address_bytes
+from ansim.observation import Advertisement, Spectrum
 from ansim.signatures import Tables
 
 MAX_DISTINCT = 128  # access points and BLE advertisers counted per coverage period
@@ -34,7 +35,7 @@ MAX_CANDIDATES = 4
 class Engine:
     """The detectors of one sensor."""
 
-    def __init__(self, detectors):
+    def __init__(self, detectors: list):
         self.detectors = detectors
         self._record_detectors = _with(detectors, "take")
         self._tuned_detectors = _with(detectors, "tune")
@@ -54,7 +55,7 @@ class Engine:
         for detector in self._tuned_detectors:
             detector.tune(channel, now_ms)
 
-    def take(self, records, count: int) -> None:
+    def take(self, records: bytes | bytearray | memoryview, count: int) -> None:
         """Take `count` header records of 36 bytes each, heard since the last call. Allocates nothing."""
         self._frames += count
         for detector in self._record_detectors:
@@ -76,13 +77,13 @@ class Engine:
         for detector in _with(self.detectors, "access_points"):
             detector.access_points(scan, now_ms)
 
-    def advertisement(self, advertisement) -> None:
+    def advertisement(self, advertisement: Advertisement) -> None:
         """Take one Bluetooth LE Advertisement."""
         self._count_distinct(self._seen_ble, advertisement.address)
         for detector in _with(self.detectors, "advertisement"):
             detector.advertisement(advertisement)
 
-    def spectrum(self, spectrum) -> None:
+    def spectrum(self, spectrum: Spectrum) -> None:
         """Take one Spectrum of the nRF24."""
         for detector in _with(self.detectors, "spectrum"):
             detector.spectrum(spectrum)

@@ -7,6 +7,8 @@ Innocent causes of a camera-like transmission, and whether the measured values f
 not decide it. The server says for each cause id how to decide it.
 """
 
+from array import array
+
 from ansim.detect.camera_evidence import (
     DUTY,
     GOP,
@@ -46,7 +48,7 @@ NEAR_DBM = -55  # some metres at most
 WALKED_DB = 12  # of change: the sensor was carried past the transmitter
 
 
-def weigh(values) -> list:
+def weigh(values: list | array) -> list:
     """Return [(cause id, verdict), ...] for measured values; see camera_evidence.RULES for their indexes."""
     causes = [("iot_burst", _iot_burst(values)), ("neighbour_camera", _neighbour(values))]
     if values[OWN_SOURCE] != UNKNOWN:

@@ -30,7 +30,7 @@ _LONGEST_LAG = const(41)
 _work = array("H", [0] * SERIES_BINS)  # shared; not used between calls
 
 
-def periodicity(table, series: int, newest_bin: int) -> tuple:
+def periodicity(table: bytearray, series: int, newest_bin: int) -> tuple:
     """
     Return (strength permille, period ms, variation permille, bins) of a series of the station table.
 

@@ -141,7 +141,7 @@ class Stimulus:
         if 0 <= place < self._bins:
             self._bytes[place] = min(65535, self._bytes[place] + length_bytes)
 
-    def take(self, records, count: int, now_ms: int) -> None:
+    def take(self, records: bytes | bytearray | memoryview, count: int, now_ms: int) -> None:
         """Take `count` header records of 36 bytes, the newest of them heard at `now_ms`; those of other emitters are skipped."""
         newest_us = None
         address = self._address

@@ -14,9 +14,12 @@ every busy router would be reported; camera_access_point judges their names and 
 Legitimate causes: every laptop and phone with two antennas that uploads or calls.
 """
 
+from array import array
+
 from ansim.detect.alarm import fingerprint, strongest_first
 from ansim.detect.camera_evidence import ACKED_FRAMES, DECODED
 from ansim.detect.stations.layout import F_BSSID, F_HOME, F_LAST_S, F_SUM_ACKED_DOWN, F_SUM_DOWN
+from ansim.detect.stations.table import StationTable
 from ansim.finding import CLEARED, RAISED, Evidence, Finding
 from ansim.frame_header import address_text
 
@@ -34,7 +37,7 @@ MAX_SOURCES = 16
 class Undecodable:
     """Follows undecodable sources in the station table `table`."""
 
-    def __init__(self, table):
+    def __init__(self, table: StationTable):
         self._table = table
         self.forget()
 
@@ -48,7 +51,7 @@ class Undecodable:
             if len(self._access_points) < 64:
                 self._access_points.add(fingerprint(access_point.bssid))
 
-    def look(self, number: int, values, now_ms: int, findings: list) -> None:
+    def look(self, number: int, values: array, now_ms: int, findings: list) -> None:
         """Judge station `number` by its measured values; append a Finding if it is raised."""
         acked = values[ACKED_FRAMES]
         if acked < MIN_ACKED or values[DECODED] > MAX_DECODED:

@@ -1,13 +1,13 @@
 """
-Tables of what cameras and harmless devices call themselves, and who makes which address.
+Signature tables: names of cameras and of harmless devices, and the makers of addresses.
 
     tables = Tables()
     tables.oui(b"\\x00\\xbc\\x99\\x12\\x34\\x56")     # Sign(number=12, tier=CAMERA, cause="visible_camera")
     camera, harmless = tables.ssid("KT_GiGA_2G_1234")    # (None, Sign(number=201, tier=HARMLESS, ...))
 
 The readable tables are source/*.csv, each row with its source; `python -m tools.signatures`
-compiles them into the *.bin files beside this one, which are all that a sensor carries.
-They are read once, searched in place and take less than 8 kB of heap together.
+compiles them into the *.bin files in this folder; only these are on a sensor. They are read
+once, searched in place and take less than 8 kB of heap together.
 
 A file, whole numbers little-endian:
 
@@ -23,7 +23,7 @@ A file, whole numbers little-endian:
     48+body 32    only in an update: HMAC-SHA256 of bytes 0..47 by the device's key
 
 A body of address prefixes: makers (1), then (number, kind) of each; then the prefixes of
-3 bytes each, sorted; then for each prefix which of the makers it is.
+3 bytes each, sorted; then for each prefix the index of its maker.
 Other bodies: rows of length (1, of what follows), row type (1), number (2), kind (1), value.
 The value of a row of type NAME is a pattern (see pattern.py), else 2 bytes.
 A kind is tier + 4 * place in CAUSES.
@@ -34,7 +34,7 @@ from collections import namedtuple
 
 from ansim import refusals
 from ansim.envelope import hmac_sha256, same
-from ansim.signatures.pattern import EITHER, first_letter_bit, matches, sound
+from ansim.signatures.pattern import EITHER, first_letter_bit, is_sound, matches
 
 MAGIC = b"ANSG"
 FORMAT = 1
@@ -50,7 +50,7 @@ NAME, SERVICE, MAKER = 0, 1, 2
 # Tiers: the larger the stronger.
 HARMLESS, WEAK, BRAND, CAMERA = 0, 1, 2, 3
 
-# The innocent explanation that a row of a table names first. New ones go to the end.
+# The innocent cause that a row of a table names. Add new ones at the end.
 CAUSES = (
     "",
     "visible_camera",
@@ -76,10 +76,10 @@ _HASHED_BYTES = 16  # of the header, before its SHA-256
 
 
 class BadTable(Exception):
-    """The file is not a table that can be used; the text says why."""
+    """The file is not a valid table; the text says why."""
 
 
-def read(path: str, table: int):
+def read(path: str, table: int) -> tuple:
     """
     Return (revision, rows, body) of a table's file.
 
@@ -96,22 +96,22 @@ def read(path: str, table: int):
         raise BadTable("%s ends early" % path)
     if _digest(header, body) != header[_HASHED_BYTES:]:
         raise BadTable("%s is damaged" % path)
-    if not (_sound_ouis if table == OUIS else _sound_rows)(body, rows):
-        raise BadTable("%s was not made well" % path)
+    if not (_is_sound_ouis if table == OUIS else _is_sound_rows)(body, rows):
+        raise BadTable("%s is malformed" % path)
     return _whole(header, 8, 4), rows, body
 
 
 def verify_update(path: str, table: int, key: bytes, revision: int) -> int:
     """
-    Check a table that came over the network, before it replaces the one in use; return its revision.
+    Check a table from the network before it replaces the one in use; return its revision.
 
-    key       the device's key of 32 bytes, which must have signed the update
-    revision  of the table in use; an older or equal one is refused, so that an old update cannot be replayed
+    key       the device's key of 32 bytes, with which the update must be signed
+    revision  of the table in use; an update that is not newer is refused, so that old ones cannot be replayed
 
     Raises BadTable; its text is a code of ansim/refusals.py, or a sentence if the file itself is no good table.
     """
     try:
-        found, _, body = read(path, table)
+        new_revision, _, body = read(path, table)
         with open(path, "rb") as file:
             header = file.read(HEADER_BYTES)
             file.seek(HEADER_BYTES + len(body))
@@ -120,9 +120,9 @@ def verify_update(path: str, table: int, key: bytes, revision: int) -> int:
         raise BadTable(refusals.TABLE_DAMAGED)
     if len(signature) != SIGNATURE_BYTES or not same(signature, hmac_sha256(key, header)):
         raise BadTable(refusals.NOT_SIGNED)
-    if found <= revision:
+    if new_revision <= revision:
         raise BadTable(refusals.TABLE_NOT_NEWER)
-    return found
+    return new_revision
 
 
 def signed(table_file: bytes, key: bytes) -> bytes:
@@ -132,9 +132,9 @@ def signed(table_file: bytes, key: bytes) -> bytes:
 
 class Tables:
     """
-    The three tables, each read from its file when it is first asked.
+    The three tables, each read from its file on first use.
 
-    folder   where the tables are that came with the program
+    folder   of the program's own tables
     updates  folder of newer tables that verify_update() has accepted; "" for none
     """
 
@@ -147,41 +147,41 @@ class Tables:
         """Return the revision of the table in use."""
         return self._table(table)[0]
 
-    def oui(self, address: bytes):
-        """Return the Sign of the maker of an address (6 bytes), or None if no table knows it."""
+    def oui(self, address: bytes) -> Sign | None:
+        """Return the Sign of the maker of an address (6 bytes), or None if it is unknown."""
         if address[0] & 2:
-            return None  # locally administered: made up, says nothing about the maker
+            return None  # locally administered: no maker
         _, rows, body = self._table(OUIS)
         makers = body[0]
         first = 1 + 2 * makers
-        wanted = address[0] << 16 | address[1] << 8 | address[2]
+        sought = address[0] << 16 | address[1] << 8 | address[2]
         low, high = 0, rows
         while low < high:
             middle = (low + high) // 2
             at = first + 3 * middle
             prefix = body[at] << 16 | body[at + 1] << 8 | body[at + 2]
-            if prefix == wanted:
+            if prefix == sought:
                 maker = 1 + 2 * body[first + 3 * rows + middle]
                 return _sign(body[maker], body[maker + 1])
-            if prefix < wanted:
+            if prefix < sought:
                 low = middle + 1
             else:
                 high = middle
         return None
 
-    def ssid(self, name: str):
+    def ssid(self, name: str) -> tuple:
         """Return (strongest camera Sign or None, first harmless Sign or None) for an access point's name."""
         return self._named(SSIDS, name)
 
-    def ble_name(self, name: str):
+    def ble_name(self, name: str) -> tuple:
         """Return (strongest camera Sign or None, first harmless Sign or None) for a Bluetooth LE name."""
         return self._named(BLE, name)
 
-    def ble_service(self, uuid: int):
+    def ble_service(self, uuid: int) -> Sign | None:
         """Return the Sign of a 16-bit service UUID, or None."""
         return self._numbered(SERVICE, uuid)
 
-    def ble_maker(self, company: int):
+    def ble_maker(self, company: int) -> Sign | None:
         """Return the Sign of a Bluetooth SIG company id, or None."""
         return self._numbered(MAKER, company)
 
@@ -196,10 +196,10 @@ class Tables:
         at = 0
         while at < len(body):
             end = at + 1 + body[at]
-            # Most rows begin with letters of their own, which are cheaper to compare here than in matches().
+            # The first letter excludes most rows; comparing it here is cheaper than in matches().
             begins = body[at + 5]
-            passed = begins != first if begins != EITHER else not (body[at + 6] | body[at + 7] << 8) & letter
-            if passed and (begins == EITHER or begins >= 0x20):
+            skip = begins != first if begins != EITHER else not (body[at + 6] | body[at + 7] << 8) & letter
+            if skip and (begins == EITHER or begins >= 0x20):
                 at = end
                 continue
             if body[at + 1] == NAME and matches(body, at + 5, end, text):
@@ -230,7 +230,7 @@ class Tables:
                     if newer[0] > loaded[0]:
                         loaded = newer
                 except (OSError, BadTable):
-                    pass  # no update, or the flash has spoiled it: the one that came with the program is good
+                    pass  # no update, or it is damaged: use the program's own table
             self._loaded[table] = loaded
         return loaded
 
@@ -247,27 +247,27 @@ def _checked_header(header, table):
     if header[4] != FORMAT:
         raise BadTable("format %d, this program knows %d" % (header[4], FORMAT))
     if header[5] != table:
-        raise BadTable("table %d, wanted %d" % (header[5], table))
+        raise BadTable("table %d, expected %d" % (header[5], table))
     size = _whole(header, 12, 4)
     if size > MAX_BODY_BYTES:
         raise BadTable("%d bytes, more than %d" % (size, MAX_BODY_BYTES))
     return _whole(header, 6, 2), size
 
 
-def _sound_ouis(body, rows):
+def _is_sound_ouis(body, rows):
     if not body or len(body) != 1 + 2 * body[0] + 4 * rows:
         return False
     return all(body[index] < body[0] for index in range(len(body) - rows, len(body)))
 
 
-def _sound_rows(body, rows):
+def _is_sound_rows(body, rows):
     at = 0
     while at < len(body):
         end = at + 1 + body[at]
         if body[at] < 5 or end > len(body):
             return False
         if body[at + 1] == NAME:
-            if not sound(body, at + 5, end):
+            if not is_sound(body, at + 5, end):
                 return False
         elif end != at + 7:
             return False
@@ -287,7 +287,7 @@ def _whole(data, at, size):
 
 
 def _in_image(table):
-    """The table frozen into the interpreter's image by tools/native.py, where it takes no heap; None elsewhere."""
+    """Return the table that tools/native.py has frozen into the interpreter's image, where it takes no heap; else None."""
     try:
         from ansim.signatures import in_image  # pyright: ignore[reportAttributeAccessIssue]
     except ImportError:

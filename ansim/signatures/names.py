@@ -1,9 +1,9 @@
 """
-What the numbers in a finding's evidence mean, in words; read by the server and the tools.
+Look up the numbers in a finding's evidence in the readable tables; for the server and the tools.
 
     what("ssids", 17)      # {"what": "V380", "value": "V380[-_]", "tier": "A", "source": ..., ...}
 
-A sensor does not carry the readable tables, so there every number is unknown.
+The readable tables are not on a sensor.
 """
 
 _FOLDER = __file__.replace("\\", "/").rsplit("/", 1)[0] + "/source/"
@@ -15,10 +15,10 @@ def rows(table: str) -> list:
 
     table  "ssids", "ble", "vendors" or "ouis"
 
-    Fields are separated by commas and never contain one; lines that begin with # are remarks.
-    Raises OSError if the readable tables are not there.
+    Fields are separated by commas and never contain one; lines that begin with # are comments.
+    Raises OSError if the tables are not installed.
     """
-    found = []
+    records = []
     fields = None
     with open(_FOLDER + table + ".csv") as file:
         for line in file:
@@ -29,8 +29,8 @@ def rows(table: str) -> list:
             if fields is None:
                 fields = parts
             else:
-                found.append(dict(zip(fields, parts)))
-    return found
+                records.append(dict(zip(fields, parts)))
+    return records
 
 
 def what(table: str, number: int) -> dict:

@@ -1,8 +1,8 @@
 """
-Match a name against a compiled pattern, in place, without a regular expression engine.
+Match names against compiled patterns, in place and without a regular expression engine.
 
-MicroPython's `re` has no {n} and its compiled patterns would take more heap than all the
-tables together. The language has what names of devices need and no backtracking:
+MicroPython's `re` has no {n}, and its compiled patterns would take more heap than all the
+tables together. The pattern language has what names of devices need, and no backtracking:
 
     text      itself; letters match in either case
     #         a digit
@@ -10,16 +10,16 @@ tables together. The language has what names of devices need and no backtracking
     %         a hexadecimal digit
     &         a letter or a digit
     [-_ ]     one of these characters
-    (ab|cd)   one of these texts, the longest that fits
+    (ab|cd)   one of these texts, the longest that matches
     x{6}      x six times, for any x above that is one character
     x?        x or nothing, for any x above
-    !         here comes no letter (the end is fine); takes no character
-    $         here is the end
-    ~         as the first character: anywhere, not only at the beginning
-    \\         the next character is itself
+    !         the next character is not a letter (or the name ends); takes no character
+    $         the end of the name
+    ~         as the first character: match anywhere, not only at the beginning
+    \\         the next character stands for itself
 
-What is left of the name after the pattern does not matter, unless the pattern ends with $.
-tools/signatures.py compiles patterns; the codes below are its output.
+The rest of the name after the pattern is ignored, unless the pattern ends with $.
+tools/signatures.py compiles patterns to the codes below.
 """
 
 # Codes below 0x20; every other byte is a character itself, letters in lower case.
@@ -38,31 +38,31 @@ END = 15
 ANYWHERE = 16
 
 
-def matches(code, start: int, end: int, name: bytes) -> bool:
+def matches(code: bytes | memoryview, start: int, end: int, name: bytes) -> bool:
     """
-    True if the pattern at code[start:end] fits `name`.
+    Return True if the pattern at code[start:end] matches `name`.
 
     code  bytes or memoryview of a compiled table
     name  bytes of UTF-8, at most 32 of them in an SSID
     """
     if start < end and code[start] == ANYWHERE:
-        wanted = code[start + 1]
+        first_code = code[start + 1]
         for first in range(len(name)):
             byte = name[first]
             if 0x41 <= byte <= 0x5A:
                 byte |= 0x20
-            if (wanted == byte or wanted < 0x20) and _fits_at(code, start + 1, end, name, first):
+            if (first_code == byte or first_code < 0x20) and _fits_at(code, start + 1, end, name, first):
                 return True
         return False
     return _fits_at(code, start, end, name, 0)
 
 
-def sound(code, start: int, end: int) -> bool:
-    """True if code[start:end] is a whole pattern, so that matches() cannot run past its end."""
+def is_sound(code: bytes | memoryview, start: int, end: int) -> bool:
+    """Return True if code[start:end] is a complete pattern, so that matches() cannot read past its end."""
     at = start
     if start < end and code[start] == ANYWHERE:
         at += 1
-        if at == end:  # anywhere, but what?
+        if at == end:  # a pattern must follow
             return False
     while at < end:
         if code[at] == MAYBE:
@@ -89,26 +89,26 @@ def sound(code, start: int, end: int) -> bool:
 def _fits_at(code, at, end, name, position):
     length = len(name)
     while at < end:
-        what = code[at]
-        if what == END:
+        element = code[at]
+        if element == END:
             return position == length
-        if what == NO_LETTER:
+        if element == NO_LETTER:
             if position < length and _is_letter(name[position]):
                 return False
             at += 1
             continue
-        maybe = what == MAYBE
+        maybe = element == MAYBE
         if maybe:
             at += 1
-            what = code[at]
+            element = code[at]
         times = 1
-        if what == TIMES:
+        if element == TIMES:
             times = code[at + 1]
             at += 2
-            what = code[at]
+            element = code[at]
         after = _after(code, at)
         while times:
-            taken = _takes(code, at, what, name, position)
+            taken = _takes(code, at, element, name, position)
             if taken:
                 position += taken
             elif not maybe:
@@ -118,30 +118,30 @@ def _fits_at(code, at, end, name, position):
     return True
 
 
-def _takes(code, at, what, name, position):
-    """Return how many characters of the name the element takes; 0: it does not fit."""
-    if what == EITHER:
+def _takes(code, at, element, name, position):
+    """Return how many characters of the name the element takes; 0 if it does not match."""
+    if element == EITHER:
         return _longest(code, at, name, position)
     if position >= len(name):
         return 0
     byte = name[position]
-    if what == CAPITAL:
+    if element == CAPITAL:
         return 1 if 0x41 <= byte <= 0x5A else 0
     if 0x41 <= byte <= 0x5A:
         byte |= 0x20
-    if what == ONE_OF:
+    if element == ONE_OF:
         for index in range(at + 2, at + 2 + code[at + 1]):
             if code[index] == byte:
                 return 1
         return 0
-    if what in (DIGIT, HEX, LETTER_OR_DIGIT):
-        last = 0x60 if what == DIGIT else 0x66 if what == HEX else 0x7A
+    if element in (DIGIT, HEX, LETTER_OR_DIGIT):
+        last = 0x60 if element == DIGIT else 0x66 if element == HEX else 0x7A
         return 1 if 0x30 <= byte <= 0x39 or 0x61 <= byte <= last else 0
-    return 1 if what == byte else 0
+    return 1 if element == byte else 0
 
 
 def first_letter_bit(byte: int) -> int:
-    """Return the bit that stands for a first letter, so that most EITHERs are passed over at once."""
+    """Return a bit that stands for a first letter, so that most EITHERs can be skipped at once."""
     return 1 << (byte & 15)
 
 
@@ -172,11 +172,11 @@ def _longest(code, at, name, position):
 
 
 def _after(code, at):
-    """Return where the element after the one at `at` begins."""
-    what = code[at]
-    if what == ONE_OF:
+    """Return the offset of the element after the one at `at`."""
+    element = code[at]
+    if element == ONE_OF:
         return at + 2 + code[at + 1]
-    if what == EITHER:
+    if element == EITHER:
         texts = code[at + 3]
         at += 4
         for _ in range(texts):

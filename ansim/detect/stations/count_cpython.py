@@ -46,7 +46,7 @@ class RecordCounter:
         self._lists = {}  # address -> list
         self._places = {}  # address -> half at which its station begins, of all in the table
 
-    def take(self, records, count: int) -> None:
+    def take(self, records: bytes | bytearray | memoryview, count: int) -> None:
         """Count `count` records; see count.count_records()."""
         lists = self._lists
         halves = self._halves

@@ -59,7 +59,7 @@ class StationTable:
         self._set(layout.S_CHANNEL, channel)
         self._set(layout.S_VISIT, self._get(layout.S_VISIT) + 1)
 
-    def take(self, records, count: int) -> None:
+    def take(self, records: bytes | bytearray | memoryview, count: int) -> None:
         """Count `count` header records, unless the radio is deaf."""
         if self.channel:
             self._take(records, count)
@@ -100,12 +100,12 @@ class StationTable:
         """Write one F_* of a station; only between settle() and take()."""
         self._set(FIRST + number * STRIDE + field, value)
 
-    def address(self, number: int, field=layout.F_ADDRESS) -> bytes:
+    def address(self, number: int, field: int = layout.F_ADDRESS) -> bytes:
         """Return a station's address, or its access point's with field=F_BSSID, as six bytes."""
         at = 2 * (FIRST + number * STRIDE + field)
         return bytes(self.table[at : at + 6])
 
-    def is_at(self, number: int, address) -> bool:
+    def is_at(self, number: int, address: bytes) -> bool:
         """Return True if station `number` has this address of six bytes."""
         at = 2 * (FIRST + number * STRIDE)
         return number < self.used() and self.table[at : at + 6] == address

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ansim.signatures import names
-from ansim.signatures.pattern import matches, sound
+from ansim.signatures.pattern import is_sound, matches
 from tools.signatures import BadPattern, compile_pattern
 
 AS_REGEX = {"#": "[0-9]", "@": "(?-i:[A-Z])", "%": "[0-9a-f]", "&": "[0-9a-z]", "!": "(?![a-z])", "$": r"\Z"}
@@ -18,7 +18,7 @@ PATTERNS += [row["value"] for row in names.rows("ble") if row["kind"] == "name"]
 
 def fits(pattern, name):
     code = compile_pattern(pattern)
-    assert sound(code, 0, len(code))
+    assert is_sound(code, 0, len(code))
     return matches(code, 0, len(code), name.encode())
 
 
@@ -91,5 +91,5 @@ def test_a_name_made_from_a_pattern_fits_it(pattern):
 @example(b"\x10")
 @given(st.binary(max_size=40))
 def test_code_that_is_sound_never_runs_past_its_end(code):
-    if sound(code, 0, len(code)):
+    if is_sound(code, 0, len(code)):
         matches(code, 0, len(code), b"V380-1234 some name")
