@@ -1,18 +1,18 @@
 """
-Runs at every start, before main.py, also when main.py does not: it comes as /boot.py.
+/boot.py: runs at every start, before main.py, and also when main.py does not run.
 
-Duties that must not wait for the program itself:
-- The sniffer may still be listening after a soft reset, which a native module is not told of.
-- tools/flash.py copies a new version to a folder of its own and renames that to READY when it is
-  complete. From then on the new version counts, and its files are moved to their places here; when
-  the power fails in between, the next start goes on. So there is always a whole program to run.
-- Updates over the air are in a slot, /a or /b, whose folder has to come first where modules are
-  looked for. A new slot has few starts to reach the broker; then the one before it runs again
-  (firmware/maintenance/slots.py has the form of SLOTS, firmware/maintenance/update.py fills the slots).
-- The program may be in the interpreter's image as well (firmware/native/README.md). What is in files
-  is newer, or it would not be there, so it goes before the image.
+Tasks that cannot wait for the program itself:
+- Stop the sniffer, which keeps listening over a soft reset: a native module is not told of one.
+- Complete an installation by cable: tools/flash.py copies a new version to a folder and renames that to READY when it
+  is complete. From then on the new version counts, and its files are moved to their places here. If the power fails in
+  between, the next start continues. So there is always a whole program to run.
+- Choose the slot of an update over the air, /a or /b, whose folder has to come first in sys.path. A new slot has a
+  limited number of starts to reach the broker; then the one before it runs again (firmware/maintenance/slots.py has the
+  format of SLOTS, firmware/maintenance/update.py fills the slots).
+- Prefer files to a program in the interpreter's image (firmware/native/README.md): files are there only if they are
+  newer.
 
-No update over the air replaces this file or main.py: they are what brings a broken one back.
+An update over the air never replaces this file or main.py, because they recover from a broken update.
 """
 
 import json
@@ -21,13 +21,13 @@ import sys
 
 READY = "/ready"
 SLOTS = "/slots.json"
-ORDER = "/update.json"
+PENDING = "/update.json"
 WATCHDOG_MS = 90000  # as in firmware/maintenance/health.py
-OBSOLETE = READY + "/obsolete"  # paths to remove, one a line; a stale x.py would be taken instead of a new x.mpy
+OBSOLETE = READY + "/obsolete"  # paths to remove, one per line; an old x.py would be imported instead of a new x.mpy
 
 
 def silence():
-    """Stop a sniffer that a soft reset has left running."""
+    """Stop a sniffer that a soft reset left running."""
     try:
         import rfsniff
     except ImportError:
@@ -36,9 +36,9 @@ def silence():
 
 
 def watch():
-    """Start the watchdog and return it, if a program from the air or half a copy is to be run; None if not."""
-    if not (_is_there(SLOTS) or _is_there(READY)):
-        return None  # who works at the prompt of a new board is left alone
+    """Start and return the watchdog if there are slots or an incomplete installation; None otherwise."""
+    if not (_exists(SLOTS) or _exists(READY)):
+        return None  # no watchdog at the prompt of a new board
     try:
         import machine
 
@@ -49,41 +49,41 @@ def watch():
 
 def finish():
     """Move a complete new version to its places."""
-    if not _is_there(READY):
+    if not _exists(READY):
         return
-    if _is_there(OBSOLETE):
+    if _exists(OBSOLETE):
         with open(OBSOLETE) as file:
             for line in file:
                 _remove(line.strip())
     _move(READY, "")
-    if _is_there(OBSOLETE):
+    if _exists(OBSOLETE):
         os.remove(OBSOLETE)
     os.rmdir(READY)
 
 
 def _move(source, target):
-    # A list first: the folder changes under the iterator's feet.
+    # As a list, because the folder changes during the iteration.
     for entry in list(os.ilistdir(source)):
         if watchdog:
             watchdog.feed()
-        here, there = source + "/" + entry[0], target + "/" + entry[0]
-        if here == OBSOLETE:
+        old_path, new_path = source + "/" + entry[0], target + "/" + entry[0]
+        if old_path == OBSOLETE:
             continue
         if entry[1] & 0x4000:
-            if not _is_there(there):
-                os.mkdir(there)
-            _move(here, there)
-            os.rmdir(here)
+            if not _exists(new_path):
+                os.mkdir(new_path)
+            _move(old_path, new_path)
+            os.rmdir(old_path)
         else:
-            os.rename(here, there)  # LittleFS replaces the old file in one step
+            os.rename(old_path, new_path)  # LittleFS replaces the old file in one step
 
 
 def _remove(path):
-    if path and _is_there(path):
+    if path and _exists(path):
         os.remove(path)
 
 
-def _is_there(path):
+def _exists(path):
     try:
         os.stat(path)
     except OSError:
@@ -92,7 +92,7 @@ def _is_there(path):
 
 
 def choose():
-    """Return the folder of the slot that is to run, "" for what came by cable; count the starts of a new one."""
+    """Return the folder of the slot to run, "" for the program installed by cable; count the starts of a new slot."""
     try:
         with open(SLOTS) as file:
             state = json.load(file)
@@ -101,7 +101,7 @@ def choose():
             if left <= 0:
                 slot, left = state["before"], None
                 state["failed"], state["update"] = state["update"], state.get("before_update", "")
-                _remove(ORDER)  # or it would come again
+                _remove(PENDING)  # otherwise it would be installed again
             else:
                 left -= 1
             state["slot"], state["left"] = slot, left
@@ -114,8 +114,8 @@ def choose():
 
 
 def prefer_files():
-    """Let a program in /lib come before the one in the image; folders without one are what a removed one left."""
-    if ".frozen" in sys.path and (_is_there("/lib/ansim/__init__.mpy") or _is_there("/lib/ansim/__init__.py")):
+    """Import a program in /lib before the one in the image; empty folders of a removed one do not count."""
+    if ".frozen" in sys.path and (_exists("/lib/ansim/__init__.mpy") or _exists("/lib/ansim/__init__.py")):
         sys.path.remove(".frozen")
         sys.path.append(".frozen")
 

@@ -1,13 +1,13 @@
 """
-Comes as /main.py, after boot.py, which has put the folder of the version that runs first in sys.path.
+/main.py: starts the program, and goes back to the previous one if a program from the air cannot be started.
 
-Small, because no update over the air replaces it: it starts the program, and if a program from the
-air cannot even be started, it goes back to the one before.
+boot.py has put the folder of the version to run first in sys.path. This file is small, because an update over the air
+never replaces it.
 """
 
 
 def rescue(error):
-    """Say what happened; leave a slot that cannot be started; start again."""
+    """Print the error, leave a slot that cannot be started, and reset."""
     import json
     import os
     import sys
@@ -27,7 +27,7 @@ def rescue(error):
             os.rename("/slots.json.new", "/slots.json")
         except (OSError, ValueError, KeyError, TypeError):
             pass  # boot.py counts the starts as well
-    time.sleep(5)  # so that somebody at the console can read and stop it
+    time.sleep(5)  # time to read the error at the console, and to stop
     machine.reset()
 
 

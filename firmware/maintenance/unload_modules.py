@@ -25,3 +25,6 @@ def unload() -> None:
     for name in _MODULES:
         if name in sys.modules:
             del sys.modules[name]
+            package, _, module = name.rpartition(".")
+            if hasattr(sys.modules[package], module):  # a package holds its modules, too
+                delattr(sys.modules[package], module)

@@ -23,7 +23,7 @@ import gc
 import struct
 from collections import deque
 
-CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PINGREQ, PINGRESP, DISCONNECT = 1, 2, 3, 4, 8, 9, 12, 13, 14
+CONNECT, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PINGREQ, PINGRESP, DISCONNECT = 1, 3, 4, 8, 9, 12, 13, 14
 REFUSALS = {
     1: "it does not speak MQTT 3.1.1",
     2: "it rejects the client id",
@@ -109,11 +109,6 @@ class Client:
         await self._send(PUBLISH << 4 | qos << 1 | retain, *(head + payload))
         payload = None  # not kept through the wait
         while wait and packet_id in self._in_flight:
-            await self._wait_for_change()
-
-    async def wait_acknowledged(self) -> None:
-        """Wait until everything published is acknowledged. Raises BrokerError."""
-        while self._in_flight:
             await self._wait_for_change()
 
     async def subscribe(self, topic: str, qos: int = 1) -> None:

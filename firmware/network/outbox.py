@@ -33,9 +33,6 @@ class Outbox:
             self._items.popleft()
             self.dropped += 1
 
-    def __len__(self):
-        return len(self._items)
-
     def __aiter__(self):
         return self
 

@@ -92,7 +92,7 @@ def measure(
             speed,
             heap,
             code=code,
-            say=lambda line: (pieces if line.lstrip().startswith(MEM_INFO) else said).append(line),
+            on_output=lambda line: (pieces if line.lstrip().startswith(MEM_INFO) else said).append(line),
             environ={"SIM_HEAP_S": str(WEIGH_S)},
         )
         began_s = time.monotonic()

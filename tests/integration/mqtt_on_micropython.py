@@ -38,7 +38,6 @@ async def flood(client, given):
     await client.subscribe("t/flood")
     for index in range(given["messages"]):
         await client.publish("t/flood", b"%6d" % index + b"x" * given["size"], qos=1, wait=False)
-    await client.wait_acknowledged()
     while not client.pending or int(client._messages[-1][1][:6]) < given["messages"] - 1:
         await asyncio.sleep_ms(20)
     waiting = []
@@ -49,9 +48,8 @@ async def flood(client, given):
 
 async def rate(client, given):
     began = time.ticks_ms()
-    for _ in range(given["messages"]):
-        await client.publish("t/rate", b"x" * 600, qos=1, wait=False)
-    await client.wait_acknowledged()
+    for index in range(given["messages"]):
+        await client.publish("t/rate", b"x" * 600, qos=1, wait=index == given["messages"] - 1)
     return given["messages"] * 1000 // max(1, time.ticks_diff(time.ticks_ms(), began))
 
 

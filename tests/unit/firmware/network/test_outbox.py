@@ -10,9 +10,9 @@ def test_the_oldest_is_forgotten_and_counted():
         outbox = Outbox(2)
         for item in (1, 2, 3):
             outbox.put(item)
-        return [await anext(outbox), await anext(outbox)], outbox.dropped, len(outbox)
+        return [await anext(outbox), await anext(outbox)], outbox.dropped
 
-    assert asyncio.run(run()) == ([2, 3], 1, 0)
+    assert asyncio.run(run()) == ([2, 3], 1)
 
 
 def test_a_reader_waits_for_the_next_item():
@@ -33,4 +33,4 @@ def test_what_is_cleared_counts_as_dropped():
 
     outbox.clear()
 
-    assert len(outbox) == 0 and outbox.dropped == 2
+    assert outbox.dropped == 2
