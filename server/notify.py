@@ -1,9 +1,9 @@
 """
-The notifying process: sends what notices.tell() wrote, and by the clock reminds of what is overdue and checks the log.
+The notifying process: sends the outbox; every hour enqueues reminders of overdue inspections; verifies the log daily.
 
     python -m server.notify        # or `flask --app server notify`
 
-One is enough; several do no harm. Nothing is lost when it does not run: the outbox waits.
+One process is enough; several do no harm. Nothing is lost while it does not run: the outbox waits.
 """
 
 import signal
@@ -11,19 +11,22 @@ import threading
 from zoneinfo import ZoneInfo
 
 import structlog
+from flask import Flask
 from flask_babel import force_locale
 
 from server import clock
-from server.models.outside import CHAIN_BROKEN, WEBHOOK
+from server.db import Sessions
+from server.models.outside import CHAIN_BROKEN, WEBHOOK, Delivery
 from server.services.audit import verification
 from server.services.outside import channels, notifications
 from server.services.places import reminders
 from server.vault import BadSeal
+from server.wording import notifications as wording
 
 TICK_S = 2
 HOUR_S = 3600
-CHECK_LOG_S = 86400
-# A page of its own for each kind of notice.
+VERIFY_LOG_S = 86400
+# The page that a notification links to, by its kind; {} is its subject.
 _PAGES = {
     "finding_new": "/findings/{}",
     "inspection_overdue": "/plan",
@@ -31,29 +34,29 @@ _PAGES = {
     "sensor_silent": "/sensors/{}",
 }
 
-log = structlog.get_logger()
+logger = structlog.get_logger()
 
 
-def run(app, stopping: threading.Event) -> None:
+def run(app: Flask, stopping: threading.Event) -> None:
     """Work until `stopping` is set."""
-    sessions, next_hour_s, next_check_s = app.extensions["sessions"], 0, 0
+    sessions, next_hour_s, next_verification_s = app.extensions["sessions"], 0, 0
     while not stopping.is_set():
         now_s = clock.now_s()
         if now_s >= next_hour_s:
             next_hour_s = now_s + HOUR_S
             with sessions.begin() as session:
-                notifications.forget(session)
+                notifications.delete_old(session)
                 reminders.remind(session, now_s, notifications.enqueue)
-        if now_s >= next_check_s:
-            next_check_s = now_s + CHECK_LOG_S
-            check_log(sessions)
+        if now_s >= next_verification_s:
+            next_verification_s = now_s + VERIFY_LOG_S
+            verify_log(sessions)
         while tick(app) and not stopping.is_set():
             pass
         stopping.wait(TICK_S)
 
 
-def tick(app) -> int:
-    """Give new notices to their subscriptions and send one batch; return how many deliveries it had."""
+def tick(app: Flask) -> int:
+    """Spread new notifications to their subscriptions and send one batch; return the number of its deliveries."""
     sessions, settings = app.extensions["sessions"], app.extensions["settings"]
     with sessions() as session:
         if not notifications.has_work(session):
@@ -61,81 +64,79 @@ def tick(app) -> int:
     with sessions.begin() as session:
         notifications.spread(session, ZoneInfo(settings.time_zone))
     with sessions.begin() as session:
-        taken = notifications.claim(session)
-    if not taken:
+        claimed = notifications.claim(session)
+    if not claimed:
         return 0
-    error = _send(app, taken)
+    error = _send(app, claimed)
     if error:
-        log.warning("notice not sent", subscription=taken[0].subscription.public_id, why=error)
+        logger.warning("notification not sent", subscription=claimed[0].subscription.public_id, why=error)
     with sessions.begin() as session:
-        notifications.settle(session, taken, error, ZoneInfo(settings.time_zone))
-    return len(taken)
+        notifications.settle(session, claimed, error, ZoneInfo(settings.time_zone))
+    return len(claimed)
 
 
-def _send(app, taken):
+def _send(app: Flask, claimed: list[Delivery]) -> str:
     """Send a claimed batch; return why it failed, or ""."""
-    one, vault = taken[0].subscription, app.extensions["vault"]
+    subscription, vault = claimed[0].subscription, app.extensions["vault"]
     private = app.extensions["settings"].notice_private
     try:
-        target = vault.unseal(one.target_sealed).decode()
-        secret = vault.unseal(one.secret_sealed).decode() if one.way == WEBHOOK else None
-        channels.send(one.way, target, secret, message(app, taken), private)
+        target = vault.unseal(subscription.target_sealed).decode()
+        secret = vault.unseal(subscription.secret_sealed).decode() if subscription.way == WEBHOOK else ""
+        channels.send(subscription.way, target, secret, message(app, claimed), private)
     except BadSeal:
         return "another secret"
     except channels.CannotSend as error:
         return str(error)
-    except Exception as error:  # a hundred services' code runs here; one that breaks must not hold up the others
+    except Exception as error:  # Apprise runs the code of many services; a failing one must not hold up the others
         return f"unexpected: {type(error).__name__}"
     return ""
 
 
-def message(app, taken) -> channels.Message:
-    """What a batch of deliveries to one subscription says, for people and for programs."""
-    from server.wording import notices as words
-
-    one, public_url = taken[0].subscription, app.extensions["settings"].public_url.rstrip("/")
+def message(app: Flask, claimed: list[Delivery]) -> channels.Message:
+    """Return the message for a batch of deliveries to one subscription."""
+    subscription, public_url = claimed[0].subscription, app.extensions["settings"].public_url.rstrip("/")
     rows, lines = [], []
-    with app.test_request_context(), force_locale(one.language):
-        for notice in (delivery.notice for delivery in taken):
-            place = notice.facility
-            name = (place.name_en or place.name if one.language == "en" else place.name) if place else ""
-            line = words.sentence(notice.kind, notice.subject, notice.facts, name)
-            page = _PAGES.get(notice.kind, "").format(notice.subject)
+    with app.test_request_context(), force_locale(subscription.language):
+        for notification in (delivery.notification for delivery in claimed):
+            place = notification.facility
+            name = (place.name_en or place.name if subscription.language == "en" else place.name) if place else ""
+            line = wording.sentence(notification.kind, notification.subject, notification.facts, name)
+            page = _PAGES.get(notification.kind, "").format(notification.subject)
             address = public_url + page if public_url and page else ""
             lines.append(line + (f"\n{address}" if address else ""))
             rows.append(
                 {
-                    "id": notice.public_id,
-                    "kind": notice.kind,
-                    "at_s": notice.at_s,
+                    "id": notification.public_id,
+                    "kind": notification.kind,
+                    "at_s": notification.at_s,
                     "facility": place.public_id if place else None,
-                    "subject": notice.subject,
-                    "facts": notice.facts,
+                    "subject": notification.subject,
+                    "facts": notification.facts,
                     "text": line,
                     **({"page": address} if address else {}),
                 }
             )
-        title = words.title(len(rows), rows[0]["kind"])
-        advice = words.advice({row["kind"] for row in rows})
+        title = wording.title(len(rows), rows[0]["kind"])
+        advice = wording.advice({row["kind"] for row in rows})
     text = "\n\n".join(lines + [advice] * bool(advice))
-    body = {"version": 1, "subscription": one.public_id, "notices": rows}
+    body = {"version": 1, "subscription": subscription.public_id, "notices": rows}
     return channels.Message(title, text, body)
 
 
-def check_log(sessions) -> None:
-    """Go through the whole log; tell if it is not as it was written."""
+def verify_log(sessions: Sessions) -> None:
+    """Verify the whole log; enqueue a notification if it is broken, once a day for the same entry."""
     with sessions() as session:
-        problem = verification.check(session).problem
+        problem = verification.verify(session).problem
     if problem is None:
         return
-    log.error("the log is broken", entry=problem.n, what=problem.what)
+    logger.error("the log is broken", entry=problem.n, what=problem.what)
     with sessions.begin() as session:
-        if not notifications.told_lately(session, CHAIN_BROKEN, f"log-{problem.n}", CHECK_LOG_S):
+        if not notifications.is_recent(session, CHAIN_BROKEN, f"log-{problem.n}", VERIFY_LOG_S):
             notifications.enqueue(session, CHAIN_BROKEN, None, f"log-{problem.n}", entry=problem.n, what=problem.what)
 
 
 def main() -> None:
-    """The process: run until SIGTERM or SIGINT. Brings the database up to date first."""
+    """Run until SIGTERM or SIGINT. Upgrades the database first."""
     from server import config, create_app, logging_setup, migrations
 
     app = create_app()

@@ -67,7 +67,7 @@ def limit_login(view):
     """Throttle a login view: per address, and per login name against guessing from many addresses."""
 
     def name():
-        return "login:" + accounts.clean_login(request.form.get("login", ""))[:100]
+        return "login:" + accounts.normalize_login(request.form.get("login", ""))[:100]
 
     tries = {"methods": ["POST"], "deduct_when": _came_to_nothing}
     view = limiter.limit("10 per minute; 100 per hour", **tries)(view)
@@ -109,7 +109,7 @@ def sign_in_halfway(user) -> None:
 def halfway(store):
     """The person whose password was right a short time ago; None if there is none. `store` is a database session."""
     session_id, at_s = session.get("halfway", ("", 0))
-    return accounts.by_session_id(store, session_id) if clock.now_s() - at_s <= HALFWAY_S else None
+    return accounts.load_by_session_id(store, session_id) if clock.now_s() - at_s <= HALFWAY_S else None
 
 
 def sign_in(user) -> None:
@@ -133,7 +133,7 @@ def sign_out() -> None:
 
 def _load_user(session_id):
     with current_app.extensions["sessions"]() as store:
-        return accounts.by_session_id(store, session_id)
+        return accounts.load_by_session_id(store, session_id)
 
 
 def _check_text():

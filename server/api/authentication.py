@@ -62,9 +62,9 @@ def _check():
 
 def _token(presented):
     with sessions()() as session:
-        token = tokens.check(session, presented)
+        token = tokens.authenticate(session, presented)
         used = bool(session.dirty)
     if used:  # once an hour: then this has to be written
         with sessions().begin() as session:
-            token = tokens.check(session, presented)
+            token = tokens.authenticate(session, presented)
     return token

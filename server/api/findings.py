@@ -37,7 +37,7 @@ def show(public_id):
     """One finding with its evidence and dispositions. That it was looked at is written down."""
     with authentication.sessions()() as session:
         answer = _shown(session, _mine(session, public_id, accounts.SEE))
-    access_log.note(authentication.sessions(), authentication.user(), access_log.SAW_FINDING, answer.id)
+    access_log.record(authentication.sessions(), authentication.user(), access_log.SAW_FINDING, answer.id)
     return answer
 
 

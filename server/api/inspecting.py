@@ -56,7 +56,7 @@ def show(public_id):
     with authentication.sessions()() as session:
         _mine(session, public_id, accounts.SEE)
         answer = _shown(session, public_id)
-    access_log.note(authentication.sessions(), authentication.user(), access_log.SAW_INSPECTION, answer.id)
+    access_log.record(authentication.sessions(), authentication.user(), access_log.SAW_INSPECTION, answer.id)
     return answer
 
 
@@ -128,7 +128,7 @@ def entries(public_id):
     with authentication.sessions()() as session:
         one = _mine(session, public_id, accounts.SEE)
         rows = []
-        for subject in proofs.subjects_of(session, one):
+        for subject in proofs.list_subjects(session, one):
             rows += listings.log_entries(session, subject=subject, limit=1000)
         return {"items": [entry_out(row) for row in sorted(rows, key=lambda row: row.n)], "next": None}
 

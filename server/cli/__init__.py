@@ -85,11 +85,11 @@ def reset_password(login):
     from server.services.people import accounts
 
     with _extension("sessions").begin() as session:
-        user = session.scalar(select(User).where(User.login == accounts.clean_login(login)))
+        user = session.scalar(select(User).where(User.login == accounts.normalize_login(login)))
         once = accounts.reset_password(session, user) if user else None
     if once is None:
         _refuse(f"nobody signs in as {login}")
-    click.echo(f"login {accounts.clean_login(login)}, one-time password {once}")
+    click.echo(f"login {accounts.normalize_login(login)}, one-time password {once}")
 
 
 @click.command("enrol-sensor")

@@ -29,8 +29,8 @@ from server.models.inspections import (
     SweepAssignment,
 )
 from server.models.intake import DroppedRange, Proximity, Report, Selftest, SensorBoot, Sweep, Tally
-from server.models.outside import Delivery, KeptAnswer, Notice, Subscription
-from server.models.people import Invitation, RecoveryCode, Token, User, UserPlace
+from server.models.outside import Delivery, KeptAnswer, Notification, Subscription
+from server.models.people import AccessEvent, Invitation, RecoveryCode, Token, User, UserPlace
 from server.models.photos import Hole, HoleEvent, Photo
 from server.models.places import (
     ExternalId,
@@ -44,7 +44,6 @@ from server.models.places import (
     RestroomImport,
     SiteNotice,
 )
-from server.models.privacy import AccessEvent
 from server.models.sensors import Claim, Command, Release, ReleaseFile, Rollout, RolloutSensor, Sensor
 
 __all__ = [
@@ -83,7 +82,7 @@ __all__ = [
     "LogHead",
     "LogPersonal",
     "LogTip",
-    "Notice",
+    "Notification",
     "OfflineVisit",
     "Organisation",
     "Photo",

@@ -1,4 +1,4 @@
-"""What goes to others: notices and who gets them, and the answers kept for programs that ask twice."""
+"""Notifications, subscriptions and deliveries, and the API's answers kept for idempotency keys."""
 
 from sqlalchemy import JSON, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -7,7 +7,7 @@ from server import ids
 from server.models.base import Base, Count, Id, Json, Name, PublicId, TimeS, Word, key_of
 from server.models.places import Facility, Organisation
 
-# What people can be told of.
+# Events that a subscription can cover.
 FINDING_NEW, INSPECTION_OVERDUE, INSPECTION_ASKED, SENSOR_SILENT, CHAIN_BROKEN = (
     "finding_new",
     "inspection_overdue",
@@ -24,25 +24,25 @@ AT_ONCE, HOURLY, DAILY = "at_once", "hourly", "daily"
 PACES = (AT_ONCE, HOURLY, DAILY)
 
 
-class Notice(Base):
-    """Something to be told, written in the transaction in which it happened: the outbox."""
+class Notification(Base):
+    """One event to send to subscribers, written in the transaction of the event: the outbox."""
 
     __tablename__ = "notice"
 
     id: Mapped[Id]
     public_id: Mapped[PublicId] = mapped_column(default=lambda: ids.new(16))
     kind: Mapped[Word]  # one of KINDS
-    facility_id: Mapped[int | None] = key_of("facility.id")  # null: it belongs to no facility
+    facility_id: Mapped[int | None] = key_of("facility.id")  # null: no facility
     subject: Mapped[str] = mapped_column(String(64))  # public id, or a sensor's name
-    facts: Mapped[dict] = mapped_column(JSON)  # what its sentence needs; no personal data, no addresses
+    facts: Mapped[dict] = mapped_column(JSON)  # values for its sentence; no personal data, no addresses
     at_s: Mapped[TimeS] = mapped_column(index=True)
-    spread_s: Mapped[int | None] = mapped_column(index=True)  # when its deliveries were made
+    spread_s: Mapped[int | None] = mapped_column(index=True)  # when its deliveries were made; null: not yet
 
     facility: Mapped[Facility | None] = relationship()
 
 
 class Subscription(Base):
-    """Somebody who is told, where, of what, and when. Ended, never edited: a change is another subscription."""
+    """Where notifications of some kinds and places are sent, and when. Never edited: end it and add another."""
 
     __tablename__ = "subscription"
 
@@ -70,7 +70,7 @@ class Subscription(Base):
 
 
 class Delivery(Base):
-    """One notice for one subscription. Sent at least once; dead after the last try."""
+    """One notification for one subscription. Sent at least once, or given up after the last attempt."""
 
     __tablename__ = "delivery"
     __table_args__ = (
@@ -81,18 +81,18 @@ class Delivery(Base):
     id: Mapped[Id]
     notice_id: Mapped[int] = key_of("notice.id", index=False)
     subscription_id: Mapped[int] = key_of("subscription.id")
-    due_s: Mapped[TimeS]  # the next try
+    due_s: Mapped[TimeS]  # the next attempt
     tries: Mapped[Count]
-    error: Mapped[Name]  # why the newest try failed, without addresses or secrets
+    error: Mapped[Name]  # why the last attempt failed, without addresses or secrets
     ended_s: Mapped[int | None]  # sent, or given up
     sent: Mapped[Count]  # 1 if it was sent
 
-    notice: Mapped[Notice] = relationship()
+    notification: Mapped[Notification] = relationship()
     subscription: Mapped[Subscription] = relationship()
 
 
 class KeptAnswer(Base):
-    """What a program was answered, for the time that it asks again with the same idempotency key."""
+    """The answer to an API request with an idempotency key, returned again if the request is repeated."""
 
     __tablename__ = "kept_answer"
     __table_args__ = (UniqueConstraint("user_id", "key"),)

@@ -1,6 +1,6 @@
-"""The people who sign in, where their role holds, and their other keys: second factor, invitations, tokens."""
+"""Users, their places, recovery codes, invitations, tokens, and the access log."""
 
-from sqlalchemy import JSON, Boolean, LargeBinary, String, UniqueConstraint
+from sqlalchemy import JSON, Boolean, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from server import ids
@@ -11,7 +11,7 @@ ROLES = (ADMIN, MANAGER, INSPECTOR, VIEWER)
 
 
 class User(Base):
-    """One person. Never deleted while the log names them; `disabled_s` ends what they can do."""
+    """A person with an account. The row is never deleted; `disabled_s` ends the account."""
 
     __tablename__ = "user"
 
@@ -24,17 +24,17 @@ class User(Base):
     organisation_id: Mapped[int | None] = key_of("organisation.id")
     password_hash: Mapped[str] = mapped_column(String(200))  # argon2id
     must_change_password: Mapped[bool] = mapped_column(Boolean, default=False)
-    session_word: Mapped[str] = mapped_column(String(32))  # a new word ends every session this person has
-    failed_logins: Mapped[Count]  # since the last good one
+    session_word: Mapped[str] = mapped_column(String(32))  # a new word ends all sessions of the user
+    failed_logins: Mapped[Count]  # since the last successful sign-in
     locale: Mapped[str] = mapped_column(String(8), default="", server_default="")
     created_s: Mapped[TimeS]
     last_login_s: Mapped[int | None]
     disabled_s: Mapped[int | None]
-    erased_s: Mapped[int | None]  # name and login are gone; the row stays because records point at it
-    totp_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)  # the second factor's secret; None: there is none
-    totp_step: Mapped[Count]  # the newest 30 s step whose code was used; none is taken twice
+    erased_s: Mapped[int | None]  # name and login are erased; the row stays because records refer to it
+    totp_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)  # the second factor's secret; None: no second factor
+    totp_step: Mapped[Count]  # the newest 30 s step whose code was used; no code is accepted twice
 
-    # What Flask-Login asks.
+    # Flask-Login's interface.
     is_authenticated = True
     is_anonymous = False
 
@@ -43,12 +43,12 @@ class User(Base):
         return self.disabled_s is None
 
     def get_id(self) -> str:
-        """What the session cookie holds: it stops fitting when the session word changes."""
+        """Return the session cookie's id; it becomes invalid when the session word changes."""
         return f"{self.public_id}.{self.session_word}"
 
 
 class UserPlace(Base):
-    """A place where a person's role holds, if it does not hold everywhere: a whole organisation or one facility."""
+    """A place where a user's role holds, if it does not hold everywhere: a whole organisation or one facility."""
 
     __tablename__ = "user_place"
     __table_args__ = (UniqueConstraint("user_id", "organisation_id", "facility_id"),)
@@ -60,7 +60,7 @@ class UserPlace(Base):
 
 
 class RecoveryCode(Base):
-    """Lets in once when the second factor is lost."""
+    """A code that replaces the second factor once."""
 
     __tablename__ = "recovery_code"
 
@@ -71,7 +71,7 @@ class RecoveryCode(Base):
 
 
 class Invitation(Base):
-    """Somebody may make themselves an account, once and until a time."""
+    """An invitation to make an account, once and until a time."""
 
     __tablename__ = "invitation"
 
@@ -86,11 +86,11 @@ class Invitation(Base):
     created_by_id: Mapped[int | None] = key_of("user.id")
     expires_s: Mapped[TimeS]
     ended_s: Mapped[int | None]  # used or withdrawn
-    user_id: Mapped[int | None] = key_of("user.id")  # who came of it
+    user_id: Mapped[int | None] = key_of("user.id")  # the account that was made
 
 
 class Token(Base):
-    """What a program shows instead of a password. It may do what its scopes and its person's role both allow."""
+    """What a program presents instead of a password. It may do what both its scopes and its user's role allow."""
 
     __tablename__ = "token"
 
@@ -99,10 +99,24 @@ class Token(Base):
     user_id: Mapped[int] = key_of("user.id")
     name: Mapped[Name]
     secret_hash: Mapped[str] = mapped_column(String(64))  # SHA-256, hex
-    scopes: Mapped[list] = mapped_column(JSON)  # of services.tokens.SCOPES
+    scopes: Mapped[list] = mapped_column(JSON)  # some of services.people.tokens.SCOPES
     created_s: Mapped[TimeS]
     expires_s: Mapped[TimeS]
     last_used_s: Mapped[int | None]  # to the hour
     revoked_s: Mapped[int | None]
 
     user: Mapped[User] = relationship()
+
+
+class AccessEvent(Base):
+    """A user saw or exported a record that is personal or about a finding, or signed in."""
+
+    __tablename__ = "access_event"
+    __table_args__ = (Index("ix_access_event_subject", "subject", "id"),)
+
+    id: Mapped[Id]
+    at_s: Mapped[TimeS] = mapped_column(index=True)
+    user_id: Mapped[int | None] = key_of("user.id")
+    token_id: Mapped[int | None] = key_of("token.id")
+    kind: Mapped[Word]  # one of services.people.access_log.KINDS
+    subject: Mapped[str] = mapped_column(String(64))  # public id of the record, or what was exported

@@ -109,7 +109,7 @@ def flash_warning(message: str) -> None:
 
 def record_access(kind: str, subject: str) -> None:
     """Write down who looked at a personal or finding record; see services.access_log."""
-    access_log.note(sessions(), flask_login.current_user, kind, subject)
+    access_log.record(sessions(), flask_login.current_user, kind, subject)
 
 
 def flash_error(message: str) -> None:

@@ -149,4 +149,4 @@ def _everything_is_kept(site, inspection):
         assert sorted(person.name for person in one.people) == sorted([persons.INSPECTOR, persons.PARTNER])
         assert session.scalar(select(Hole).where(Hole.inspection_id == one.id)).ticket == "2026-77"
         assert session.scalar(select(Photo).where(Photo.inspection_id == one.id)).note == "환풍구"
-        assert verification.check(session).problem is None
+        assert verification.verify(session).problem is None

@@ -7,7 +7,7 @@ import pytest
 
 from server import db, migrations, vault
 from server.config import Settings
-from server.services.audit import heads, verification
+from server.services.audit import heads, signing_key, verification
 from tests.conftest import ROOT
 from tests.support import postgresql
 
@@ -46,8 +46,8 @@ def test_eight_processes_that_write_at_once_make_one_chain(settings):
 
     sessions = db.open_sessions(settings.url())
     with sessions.begin() as session:
-        heads.sign(session, heads.open_key(vault.open_vault(settings)))
+        heads.sign(session, signing_key.load(vault.open_vault(settings)))
     with sessions() as session:
-        report = verification.check(session)
+        report = verification.verify(session)
     assert (report.problem, report.entries, report.heads) == (None, PROCESSES * ENTRIES + 1, 1)
     sessions.engine.dispose()

@@ -10,7 +10,7 @@ from server.services import idempotency
 from server.services.audit import verification
 from server.services.errors import Refused
 from server.services.findings.pseudonyms import Pseudonyms
-from server.services.outside import notifications
+from server.services.outside import notifications, subscriptions
 from server.services.sensors import enrolment
 from server.services.upkeep import backup
 from tests.support import postgresql
@@ -22,7 +22,7 @@ from tests.unit.server.upkeep import test_backup
 pytestmark = pytest.mark.postgresql
 
 mens, depot, subscribe = test_half_years.mens, test_half_years.depot, test_notifications.subscribe
-stopped, lived_in = test_notifications.stopped, test_backup.lived_in
+stopped, lived_in = test_notifications.stopped_clock, test_backup.lived_in
 
 
 @pytest.fixture(scope="module")
@@ -71,14 +71,14 @@ test_alarms = test_half_years.test_alarms_are_counted_by_what_people_made_of_the
 test_rows = test_half_years.test_the_rows_go_one_step_deeper_each_time
 test_law = test_half_years.test_the_law_asks_for_two_a_year_so_one_in_half_a_year
 test_places = test_half_years.test_a_person_s_report_holds_their_places_and_no_others
-test_whom = test_notifications.test_a_notice_goes_to_those_it_concerns_and_once
-test_tries = test_notifications.test_a_try_that_fails_is_made_again_later_and_at_last_given_up
+test_whom = test_notifications.test_a_notification_is_delivered_once_to_each_subscription_that_covers_it
+test_tries = test_notifications.test_a_failed_delivery_is_retried_with_pauses_and_then_given_up
 
 
 def test_two_notifying_processes_take_different_notices(sessions, vault, hashed):  # noqa: F811
     with sessions.begin() as session:
         for name in ("one", "two"):
-            notifications.subscribe(
+            subscriptions.subscribe(
                 session, vault, None, name, ["finding_new"], "webhook", "https://192.0.2.1/", private_targets=True
             )
         notifications.enqueue(session, "finding_new", None, "f1")
@@ -124,5 +124,5 @@ def test_an_installation_moves_from_one_database_to_the_other_and_back(lived_in,
         session.flush()
         enrolment.enrol(session, vault.open_vault(to_postgresql), "new-1")
         assert session.scalar(select(func.count(Sensor.id))) == 4
-        assert verification.check(session).problem is None
+        assert verification.verify(session).problem is None
     sessions.engine.dispose()

@@ -12,7 +12,7 @@ from server import clock, db, migrations, vault
 from server.config import Settings
 from server.models import Finding, Report, SensorBoot, Sweep
 from server.services import paging
-from server.services.audit import heads, log, verification
+from server.services.audit import heads, log, signing_key, verification
 from server.services.findings import judging
 from server.services.findings.pseudonyms import Pseudonyms
 from server.services.inspecting import coverage, inspections
@@ -171,11 +171,11 @@ def test_the_database_refuses_to_change_the_log_and_writers_do_not_fork_it(sessi
     for worker in workers:
         worker.join()
     with sessions.begin() as session:
-        heads.sign(session, heads.open_key(keys))
+        heads.sign(session, signing_key.load(keys))
 
     assert failures == []
     with sessions() as session:
-        report = verification.check(session)
+        report = verification.verify(session)
         assert (report.problem, report.entries, report.personal, report.heads) == (None, 101, 100, 1)
     for change in (
         "UPDATE log_entry SET at_s = 1",

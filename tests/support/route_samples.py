@@ -14,7 +14,7 @@ from server.models import (
     Facility,
     Finding,
     Inspection,
-    Notice,
+    Notification,
     Release,
     Restroom,
     RestroomImport,
@@ -23,7 +23,7 @@ from server.models import (
 )
 from server.services.findings import known_emitters
 from server.services.inspecting import campaigns, holes, photos
-from server.services.outside import notifications
+from server.services.outside import subscriptions
 from server.services.people import accounts, invitations, tokens
 from tests.support import pictures
 
@@ -67,7 +67,7 @@ def _things(session, app, running, room):
     by = session.get(User, one.started_by_id)
     admin, _ = accounts.add_user(session, "samples-admin", "Sample", "admin")
     invitation, _ = invitations.invite(session, admin, "Sample", "viewer", True)
-    token, _ = tokens.make(session, admin, "Sample", ["see"], 1)
+    token, _ = tokens.create(session, admin, "Sample", ["see"], 1)
     session.add(SiteNotice(facility_id=hall.id, text="", text_en="", at_s=clock.now_s(), by_id=admin.id))
     return {
         **ALWAYS,
@@ -89,8 +89,8 @@ def _things(session, app, running, room):
         "facilities:public_id": hall.public_id,
         "organisations:public_id": hall.organisation.public_id,
         "log:public_id": running,
-        "notices:public_id": _subscription(session, app, admin, hall),
-        "notices:number": 1,
+        "notifications:public_id": _subscription(session, app, admin, hall),
+        "notifications:number": 1,
         "reports:public_id": running,
         "people:public_id": admin.public_id,
         "people.withdraw:public_id": invitation.public_id,
@@ -125,12 +125,12 @@ def _upload(session, app):
 def _subscription(session, app, admin, hall):
     target = "https://192.0.2.1/hook"
     vault = app.extensions["vault"]
-    made, _ = notifications.subscribe(
+    made, _ = subscriptions.subscribe(
         session, vault, admin, "Sample", ["finding_new"], "webhook", target, hall, private_targets=True
     )
-    session.add(Notice(kind="finding_new", facility_id=hall.id, subject="x", facts={}, at_s=clock.now_s()))
+    session.add(Notification(kind="finding_new", facility_id=hall.id, subject="x", facts={}, at_s=clock.now_s()))
     session.flush()
-    notice_id = session.scalar(select(func.max(Notice.id)))
+    notice_id = session.scalar(select(func.max(Notification.id)))
     session.add(Delivery(id=1, notice_id=notice_id, subscription_id=made.id, due_s=0, tries=8, ended_s=clock.now_s()))
     session.flush()
     return made.public_id

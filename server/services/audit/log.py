@@ -1,39 +1,48 @@
 """
-The log: what happened, in the order it happened, so that nothing can be changed later without being noticed.
+The log: a hash chain of entries, so that a later change to any of them is detected.
 
-    log.add(session, "inspection.finished", one.public_id, {"result": "none_found"}, user)
+    log.add(session, "inspection.finished", inspection.public_id, {"result": "none_found"}, user)
 
-Call it in the transaction that makes the change, as its last step: on PostgreSQL the next writer waits until it ends.
+Call it as the last step of the transaction that makes the change: on PostgreSQL the next writer waits until it ends.
 Entry n's digest is SHA-256 over the canonical JSON {"at_s", "body", "kind", "n", "personal", "subject"}, and
 its hash SHA-256 over the previous entry's hash and that digest (32 + 32 bytes; the first entry's previous hash is
-zeros). Two steps, so that a proof can show one entry and of the others only digests. Who did it, and whatever
-else is personal, lies in a row of its own; the entry holds only its salted digest, so it can be forgotten.
-docs/log.md describes all this for outsiders.
+zeros). Two steps, so that a proof can show one entry and only the digests of the others. The acting user and other
+personal fields are in a row of their own; the entry has only its salted digest, so that they can be forgotten.
+docs/log.md describes this for verifiers.
 """
 
 import hashlib
 import json
 import re
 import secrets
+from collections.abc import Collection, Iterable
 from json.encoder import encode_basestring
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
 from server import clock
 from server.models.audit import LogEntry, LogPersonal, LogTip
+from server.services import paging
 from server.services.audit import canonical
 
 if TYPE_CHECKING:  # accounts.py writes into the log, so it imports this module
     from server.services.people.accounts import Actor
 
-START = "0" * 64  # what stands for the hash before the first entry
+START = "0" * 64  # the hash before the first entry
 ERASED = "personal.erased"  # body {"entries": [n, ...]}: these entries' personal fields are forgotten
-SIGNED = "log.signed"  # body: a head, see log_heads.py
+SIGNED = "log.signed"  # body: a head, see heads.py
 TIP = 1  # the row number of the one LogTip
 _SALT_BYTES = 16
 _KIND = re.compile(r"[a-z][a-z_]*(\.[a-z_]+)+")
+
+
+class Record(NamedTuple):
+    """An entry and its personal fields; None: it has none, or they are forgotten."""
+
+    entry: LogEntry
+    personal: dict | None
 
 
 def add(
@@ -44,27 +53,27 @@ def add(
 
     kind      two or more words with dots, at most 64 characters: "inspection.finished"
     subject   the public id of what it is about, 1..64 characters
-    body      facts without personal data; see server/services/audit/canonical.py for what it may hold
-    by        who did it; None or accounts.SYSTEM: the program itself, or nobody who has an account
-    personal  further fields that can be forgotten later, such as {"partners": [...]}; "by" is added
+    body      facts without personal data, of the types that canonical.py allows
+    by        the acting user; None or accounts.SYSTEM: the program itself, or a person without an account
+    personal  more fields that can be forgotten later, such as {"partners": [...]}; "by" is added
 
-    Raises ValueError if one of them is not so.
+    Raises ValueError if an argument is not of this form.
     """
     if not _KIND.fullmatch(kind) or len(kind) > 64:
-        raise ValueError(f"{kind!r} is no kind of entry")
+        raise ValueError(f"{kind!r} is not a kind of entry")
     if not 1 <= len(subject) <= 64:
-        raise ValueError(f"{subject!r} is no subject")
+        raise ValueError(f"{subject!r} is not a subject")
     content = dict(personal or {})
     if by is not None and by.id is not None:
         content["by"] = {"id": by.public_id, "name": by.name}
     # The lock of this row keeps the chain from forking. On SQLite the whole transaction has the write lock.
     session.flush()
-    tip = session.get(LogTip, TIP, with_for_update=True, populate_existing=True)
+    tip = session.get_one(LogTip, TIP, with_for_update=True, populate_existing=True)
     entry = LogEntry(n=tip.n + 1, at_s=clock.now_s(), kind=kind, subject=subject, body=canonical.text(body))
     if content:
-        aside = LogPersonal(n=entry.n, salt=secrets.token_hex(_SALT_BYTES), content=canonical.text(content))
-        entry.personal = commitment(aside.salt, aside.content)
-        session.add(aside)
+        row = LogPersonal(n=entry.n, salt=secrets.token_hex(_SALT_BYTES), content=canonical.text(content))
+        entry.personal = commitment(row.salt, row.content)
+        session.add(row)
     entry.hash = next_hash(bytes.fromhex(tip.hash), digest(entry)).hex()
     session.add(entry)
     tip.n, tip.hash = entry.n, entry.hash
@@ -72,8 +81,8 @@ def add(
     return entry
 
 
-def written(n: int, at_s: int, kind: str, subject: str, body: str, personal: str | None) -> bytes:
-    """An entry's canonical JSON, put together from its columns. Raises TypeError or ValueError on other types."""
+def serialize(n: int, at_s: int, kind: str, subject: str, body: str, personal: str | None) -> bytes:
+    """Return an entry's canonical JSON from its columns. Raises TypeError or ValueError on columns of other types."""
     quoted = f'"{personal}"' if personal is not None else "null"
     text = (
         f'{{"at_s":{at_s:d},"body":{body},"kind":{encode_basestring(kind)},"n":{n:d},'
@@ -83,62 +92,84 @@ def written(n: int, at_s: int, kind: str, subject: str, body: str, personal: str
 
 
 def digest(entry: LogEntry) -> bytes:
-    """The SHA-256 of an entry's canonical JSON."""
-    text = written(entry.n, entry.at_s, entry.kind, entry.subject, entry.body, entry.personal)
+    """Return the SHA-256 of an entry's canonical JSON."""
+    text = serialize(entry.n, entry.at_s, entry.kind, entry.subject, entry.body, entry.personal)
     return hashlib.sha256(text).digest()
 
 
 def next_hash(previous: bytes, entry_digest: bytes) -> bytes:
-    """The hash of the entry that has this digest and comes after the one with the hash `previous`."""
+    """Return the hash of the entry with this digest that follows the entry with the hash `previous`."""
     return hashlib.sha256(previous + entry_digest).digest()
 
 
 def commitment(salt: str, content: str) -> str:
-    """What an entry holds of its personal fields, hex."""
+    """Return the salted digest of personal fields that an entry holds, hex."""
     return hashlib.sha256((salt + content).encode()).hexdigest()
 
 
-def entries(
-    session: Session, subjects=None, kind: str = "", before_n: int | None = None, limit: int = 50
-) -> list[tuple[LogEntry, dict | None]]:
+def list_entries(
+    session: Session,
+    subjects: Collection[str] | None = None,
+    kind: str = "",
+    before_n: int | None = None,
+    limit: int = 50,
+) -> paging.Page[Record]:
     """
-    Entries, newest first, each with its personal fields (None: it has none, or they are forgotten).
+    Return entries with their personal fields, newest first. The caller has checked that the user may see them.
 
-    subjects  public ids; None: everything
+    subjects  public ids; None: the whole log
     kind      the beginning of a kind, such as "inspection."
+    before_n  only entries before this one
     """
-    wanted = select(LogEntry, LogPersonal.content).outerjoin(LogPersonal, LogPersonal.n == LogEntry.n)
-    if subjects is not None:
-        wanted = wanted.where(LogEntry.subject.in_(list(subjects)))
-    if kind:
-        wanted = wanted.where(LogEntry.kind.startswith(kind, autoescape=True))
+    query = _filtered(select(LogEntry, LogPersonal.content), subjects, kind)
+    query = query.outerjoin(LogPersonal, LogPersonal.n == LogEntry.n)
     if before_n is not None:
-        wanted = wanted.where(LogEntry.n < before_n)
-    rows = session.execute(wanted.order_by(LogEntry.n.desc()).limit(limit))
-    return [(entry, json.loads(content) if content else None) for entry, content in rows]
+        query = query.where(LogEntry.n < before_n)
+    rows = session.execute(query.order_by(LogEntry.n.desc()).limit(limit + 1))
+    records = [Record(entry, json.loads(content) if content else None) for entry, content in rows]
+    return paging.cut(records, limit, key=lambda record: record.entry.n)
 
 
-def forget(session: Session, numbers, by: "Actor | None" = None, why: str = "retention") -> int:
+def list_from(
+    session: Session, kind: str = "", subject: str = "", cursor: str | None = None, limit: int = 50
+) -> paging.Page[LogEntry]:
+    """Return entries without personal fields, oldest first, after a cursor. Raises paging.BadCursor."""
+    query, after_n = _filtered(select(LogEntry), [subject] if subject else None, kind), paging.decode(cursor)
+    if after_n is not None:
+        query = query.where(LogEntry.n > after_n)
+    entries = session.scalars(query.order_by(LogEntry.n).limit(limit + 1)).all()
+    return paging.cut(entries, limit, key=lambda entry: entry.n)
+
+
+def _filtered(query: Select, subjects: Collection[str] | None, kind: str) -> Select:
+    if subjects is not None:
+        query = query.where(LogEntry.subject.in_(list(subjects)))
+    if kind:
+        query = query.where(LogEntry.kind.startswith(kind, autoescape=True))
+    return query
+
+
+def forget(session: Session, numbers: Iterable[int], by: "Actor | None" = None, why: str = "retention") -> int:
     """
-    Remove the personal fields of entries and add entries that say so; return how many there were.
+    Delete the personal fields of entries and log that; return the number of entries that had some.
 
-    why  a word for the body, such as "retention" or "person_erased"
+    why  for the body, such as "retention" or "person_erased"
     """
-    numbers = sorted(set(numbers))
-    gone = 0
-    for start in range(0, len(numbers), 500):
-        part = numbers[start : start + 500]
-        there = list(session.scalars(select(LogPersonal.n).where(LogPersonal.n.in_(part)).order_by(LogPersonal.n)))
-        if there:
-            add(session, ERASED, "log", {"entries": there, "why": why}, by)
-            session.execute(LogPersonal.__table__.delete().where(LogPersonal.n.in_(there)))
-            gone += len(there)
-    return gone
+    unique = sorted(set(numbers))
+    count = 0
+    for start in range(0, len(unique), 500):
+        batch = LogPersonal.n.in_(unique[start : start + 500])
+        present = list(session.scalars(select(LogPersonal.n).where(batch).order_by(LogPersonal.n)))
+        if present:
+            add(session, ERASED, "log", {"entries": present, "why": why}, by)
+            session.execute(delete(LogPersonal).where(LogPersonal.n.in_(present)))
+            count += len(present)
+    return count
 
 
-def naming(session: Session, public_id: str) -> list[int]:
-    """The numbers of the entries whose personal fields name this person."""
-    name = '"id":' + canonical.text(public_id)
+def numbers_naming(session: Session, public_id: str) -> list[int]:
+    """Return the numbers of the entries whose personal fields name a user."""
+    field = '"id":' + canonical.text(public_id)
     about = select(LogPersonal.n).join(LogEntry, LogEntry.n == LogPersonal.n).where(LogEntry.subject == public_id)
-    by_them = select(LogPersonal.n).where(LogPersonal.content.contains(name, autoescape=True))
+    by_them = select(LogPersonal.n).where(LogPersonal.content.contains(field, autoescape=True))
     return sorted({*session.scalars(about), *session.scalars(by_them)})

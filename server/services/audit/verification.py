@@ -1,13 +1,14 @@
 """
-Is the log as it was written? Goes through every entry, its personal fields, and the heads.
+Verify the log: every entry, its personal fields, and the signed heads.
 
-    report = check(session)       # .problem is None, or names the first broken entry
+    verification = verify(session)       # .problem is None, or names the first broken entry
 """
 
 import hashlib
 import json
-from collections import namedtuple
+from collections.abc import Callable, Collection, Iterable, Iterator
 from json.encoder import encode_basestring
+from typing import NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import DatabaseError
@@ -25,78 +26,98 @@ _EVERYTHING = (
     "FROM log_entry e LEFT JOIN log_personal p ON p.n = e.n "
 )
 
-# The ways to be broken.
-MISSING = "missing"  # there is no entry with this number; later ones are there, or were
-CHANGED = "changed"  # the entry, or its hash, is not what was written
+# Kinds of problems.
+MISSING = "missing"  # there is no entry with this number, but there are later ones, or were
+CHANGED = "changed"  # the entry, or its hash, does not match
 PERSONAL_CHANGED = "personal_changed"
 PERSONAL_GONE = "personal_gone"  # and no entry says that they were forgotten
-PERSONAL_EXTRA = "personal_extra"  # personal fields that no entry knows
-HEAD_CHANGED = "head_changed"  # a head's signature does not fit, or the chain tells of another head
-HEAD_DIFFERS = "head_differs"  # a head was signed when this entry had another hash: everything was computed anew
-HEAD_GONE = "head_gone"  # the chain tells of a head that is not there
-TIP_DIFFERS = "tip_differs"  # the newest entry is not the one that was added last
-UNREADABLE = "unreadable"  # the database cannot read it: its file is damaged there
-FOREIGN_KEY = "foreign_key"  # its head is signed, but with none of the keys that may sign
-UNKNOWN = "unknown"  # a head that was handed in from outside is not the one that is here
-
-# n     the number of the entry that is broken, or that the broken row belongs to
-# what  one of the words above
-Problem = namedtuple("Problem", ("n", "what"))
-
-# entries   how many were checked
-# personal  how many of them still have personal fields
-# heads     how many signed heads
-# hash      the newest hash, hex
-# problem   the first Problem, or None
-Report = namedtuple("Report", ("entries", "personal", "heads", "hash", "problem"))
+PERSONAL_EXTRA = "personal_extra"  # personal fields of an entry that has none
+HEAD_CHANGED = "head_changed"  # a head's signature is invalid, or the chain has another head there
+HEAD_DIFFERS = "head_differs"  # another hash was signed for this entry: the chain was recomputed
+HEAD_GONE = "head_gone"  # the chain has a head that is missing
+TIP_DIFFERS = "tip_differs"  # the newest entry is not the last one added
+UNREADABLE = "unreadable"  # the database cannot read it: its file is damaged
+FOREIGN_KEY = "foreign_key"  # its head is signed with a key that is not allowed
+UNKNOWN = "unknown"  # a head that was kept elsewhere has another hash
 
 
-def check(session: Session, progress=None, keys=None, seen=()) -> Report:
+class Problem(NamedTuple):
     """
-    Go through the log; stops at the first broken entry of the chain.
-
-    progress  progress(entries so far) is called often
-    keys      public keys, hex, that heads may be signed with; None: any
-    seen      heads as others have kept them, [{"n", "hash", ...}], such as from /log/heads.json
+    n     number of the broken entry, or of the entry that the broken row belongs to
+    what  one of the kinds above
     """
-    run = None
+
+    n: int
+    what: str
+
+
+class Verification(NamedTuple):
+    """
+    entries   number of verified entries
+    personal  how many of them still have personal fields
+    heads     number of signed heads
+    hash      the newest hash, hex
+    problem   the first Problem, or None
+    """
+
+    entries: int
+    personal: int
+    heads: int
+    hash: str
+    problem: Problem | None
+
+
+def verify(
+    session: Session,
+    progress: Callable[[int], None] | None = None,
+    keys: Collection[str] | None = None,
+    known_heads: Iterable[dict] = (),
+) -> Verification:
+    """
+    Verify the log up to the first broken entry of the chain.
+
+    progress     called with the number of entries so far
+    keys         public keys, hex, that heads may be signed with; None: any
+    known_heads  heads that others have kept, [{"n", "hash", ...}], such as from /log/heads.json
+    """
+    walk = None
     try:
         heads = {head.n: head for head in session.scalars(select(LogHead))}
         tip = session.get(LogTip, log.TIP, populate_existing=True)
-        run = _Run(heads, tip.n if tip else 0, {head["n"]: head["hash"] for head in seen})
-        problem = run.chain(_rows(session), progress)
+        walk = _Walk(heads, tip.n if tip else 0, {head["n"]: head["hash"] for head in known_heads})
+        problem = walk.verify_chain(_rows(session), progress)
         if problem is None:
-            problem = run.after(tip, _orphan(session), keys)
-    except (DatabaseError, *_of_the_driver(session)):
-        problem = Problem(_unreadable(session, run.entries + 1 if run else 1), UNREADABLE)
-        if run is None:
-            return Report(0, 0, 0, log.START, problem)
-    return Report(run.entries, run.with_personal, len(run.heads), run.hash.hex(), problem)
+            problem = walk.verify_rest(tip, _orphan(session), keys)
+    except (DatabaseError, *_driver_errors(session)):
+        problem = Problem(_unreadable(session, walk.entries + 1 if walk else 1), UNREADABLE)
+        if walk is None:
+            return Verification(0, 0, 0, log.START, problem)
+    return Verification(walk.entries, walk.with_personal, len(walk.heads), walk.hash.hex(), problem)
 
 
-class _Run:
-    """One walk along the chain, and what has to be remembered on the way."""
+class _Walk:
+    """One walk along the chain."""
 
-    def __init__(self, heads, tip_n, seen):
+    def __init__(self, heads: dict[int, LogHead], tip_n: int, known_hashes: dict[int, str]):
         self.entries = 0
         self.with_personal = 0
         self.hash = bytes.fromhex(log.START)
-        self.told = {}  # n -> head as the chain tells it
-        self.absent = []  # entries whose personal fields are not there
-        self.forgotten = set()  # entries whose personal fields the chain says are forgotten
+        self.logged_heads: dict[int, dict] = {}  # n -> the head's body in the chain
+        self.absent: list[int] = []  # entries whose personal fields are missing
+        self.forgotten: set[int] = set()  # entries whose personal fields are forgotten, by the chain
         self.heads = heads
         self._tip_n = tip_n
-        self._seen = seen
+        self._known_hashes = known_hashes
 
-    def chain(self, rows, progress):
+    def verify_chain(self, rows: Iterable[tuple], progress: Callable[[int], None] | None) -> Problem | None:
         """Return the first Problem in the order of the entries."""
-        # A log has millions of entries: every step here is one that cannot be left out, and nothing is called twice.
-        sha256, quote, heads, seen = hashlib.sha256, encode_basestring, self.heads, self._seen
+        # A log has millions of entries, so this loop is inlined and does only what it has to.
+        sha256, quote, heads, known_hashes = hashlib.sha256, encode_basestring, self.heads, self._known_hashes
         previous, expected, with_personal = self.hash, 1, 0
-        for n, at_s, kind, subject, body, personal, told, salt, content in rows:
+        for n, at_s, kind, subject, body, personal, entry_hash, salt, content in rows:
             if n != expected:
                 return Problem(expected, MISSING)
-            # As services.log.written() spells it.
+            # The same as log.serialize().
             quoted = "null" if personal is None else f'"{personal}"'
             try:
                 text = (
@@ -106,7 +127,7 @@ class _Run:
             except (TypeError, ValueError):
                 return Problem(n, CHANGED)
             previous = sha256(previous + sha256(text.encode()).digest()).digest()
-            if previous.hex() != told:
+            if previous.hex() != entry_hash:
                 return Problem(n, CHANGED)
             if salt is not None:
                 if sha256(f"{salt}{content}".encode()).hexdigest() != personal:
@@ -114,9 +135,9 @@ class _Run:
                 with_personal += 1
             elif personal is not None:
                 self.absent.append(n)
-            if n in heads and heads[n].hash != told:
+            if n in heads and heads[n].hash != entry_hash:
                 return Problem(n, HEAD_DIFFERS)
-            if n in seen and seen[n] != told:
+            if n in known_hashes and known_hashes[n] != entry_hash:
                 return Problem(n, UNKNOWN)
             if kind in SPECIAL:
                 self._remember(kind, json.loads(body))
@@ -128,67 +149,68 @@ class _Run:
         self.hash, self.entries, self.with_personal = previous, expected - 1, with_personal
         return None
 
-    def _told_of(self, n):
-        return any(head >= n for head in (*self.heads, *self._seen)) or self._tip_n >= n
+    def _has_evidence_of(self, n: int) -> bool:
+        """True if there was once an entry n, by the heads or the tip."""
+        return any(head_n >= n for head_n in (*self.heads, *self._known_hashes)) or self._tip_n >= n
 
-    def _remember(self, kind, body):
+    def _remember(self, kind: str, body: dict) -> None:
         if kind == log.ERASED:
             self.forgotten.update(body["entries"])
         else:
-            self.told[body["n"]] = body
+            self.logged_heads[body["n"]] = body
 
-    def after(self, tip, orphan, keys):
-        """Return what only the whole chain can tell."""
-        if self._told_of(self.entries + 1):
+    def verify_rest(self, tip: LogTip | None, orphan: int | None, keys: Collection[str] | None) -> Problem | None:
+        """Return the first Problem that shows only after the whole chain is read."""
+        if self._has_evidence_of(self.entries + 1):
             return Problem(self.entries + 1, MISSING)
         problems = [Problem(orphan, PERSONAL_EXTRA)] if orphan is not None else []
         problems += [Problem(n, PERSONAL_GONE) for n in self.absent if n not in self.forgotten][:1]
         for n, head in sorted(self.heads.items()):
-            if not log_heads.fits(head) or self.told.get(n) != log_heads.described(head):
+            if not log_heads.has_valid_signature(head) or self.logged_heads.get(n) != log_heads.as_body(head):
                 problems.append(Problem(n, HEAD_CHANGED))
             elif keys is not None and head.key not in keys:
                 problems.append(Problem(n, FOREIGN_KEY))
-        problems += [Problem(n, HEAD_GONE) for n in sorted(self.told.keys() - self.heads.keys())]
+        problems += [Problem(n, HEAD_GONE) for n in sorted(self.logged_heads.keys() - self.heads.keys())]
         if tip is None or (tip.n, tip.hash) != (self.entries, self.hash.hex()):
             problems.append(Problem(self.entries, TIP_DIFFERS))
         return min(problems, default=None, key=lambda problem: problem.n)
 
 
-def _rows(session):
-    """Entries and their personal fields as the driver gives them: SQLAlchemy's rows take a third of the whole time."""
+def _rows(session: Session) -> Iterator[tuple]:
+    """Yield the driver's rows of entries with personal fields; SQLAlchemy's rows would take a third of the time."""
     connection = session.connection()
-    # A named cursor of psycopg stays on the server, so that a long log needs no memory.
+    # psycopg keeps a named cursor on the server, so that a long log needs no memory.
     named = ("log_check",) if connection.dialect.name == "postgresql" else ()
     cursor = connection.connection.cursor(*named)
     try:
         cursor.execute(_EVERYTHING + "ORDER BY e.n")
-        while part := cursor.fetchmany(BATCH):
-            yield from part
+        while batch := cursor.fetchmany(BATCH):
+            yield from batch
     finally:
         cursor.close()
 
 
-def _of_the_driver(session):
-    """What the database's own driver raises, which _rows() does not wrap."""
+def _driver_errors(session: Session) -> tuple[type[Exception], ...]:
+    """Return the errors of the database's driver, which _rows() does not wrap."""
     return (session.get_bind().dialect.dbapi.DatabaseError, UnicodeError)
 
 
-def _unreadable(session, start):
-    """The number of the first entry from `start` on that the database cannot read."""
+def _unreadable(session: Session, start: int) -> int:
+    """Return the number of the first entry from `start` on that the database cannot read."""
     session.rollback()
     for n in range(start, start + 2 * BATCH):
         cursor = session.connection().connection.cursor()
         try:
             cursor.execute(f"{_EVERYTHING}WHERE e.n = {n:d}")
             cursor.fetchall()
-        except (DatabaseError, *_of_the_driver(session)):
+        except (DatabaseError, *_driver_errors(session)):
             return n
         finally:
             cursor.close()
     return start
 
 
-def _orphan(session):
-    """The first personal fields that belong to no entry, if any."""
-    wanted = select(func.min(LogPersonal.n)).outerjoin(LogEntry, LogEntry.n == LogPersonal.n)
-    return session.scalar(wanted.where(LogEntry.n.is_(None)))
+def _orphan(session: Session) -> int | None:
+    """Return the number of the first personal fields without an entry, if any."""
+    query = select(func.min(LogPersonal.n)).outerjoin(LogEntry, LogEntry.n == LogPersonal.n)
+    return session.scalar(query.where(LogEntry.n.is_(None)))

@@ -1,1 +1,1 @@
-"""What leaves the installation: notifications, webhooks, and which addresses they may reach."""
+"""Notifications and subscriptions, webhooks, and the guard against addresses in private networks."""

@@ -1,12 +1,12 @@
 """
-Connections that somebody else's code makes, kept out of private networks.
+A guard that keeps connections of third-party code out of private networks.
 
-    with outward.public_only():
-        apprise.notify(...)          # its plugins look names up again, follow redirects, fetch what an address names
+    with private_networks.public_only():
+        apprise.notify(...)          # its plugins resolve names again, follow redirects, fetch URLs from an address
 
-Checking an address beforehand says nothing of where such code connects in the end. Python tells its audit hooks of
-every connection with the IP address in it (https://docs.python.org/3/library/audit_events.html), so this is asked then.
-It holds for the whole process, because Apprise sends from threads of its own: the notifying process does nothing else
+Checking an address beforehand does not say where such code connects in the end. Python's audit hooks see every
+connection with its IP address (https://docs.python.org/3/library/audit_events.html), so the guard is one of them.
+It works for the whole process, because Apprise sends from threads of its own: the notifying process does nothing else
 meanwhile.
 """
 
@@ -14,6 +14,7 @@ import contextlib
 import ipaddress
 import sys
 import threading
+from collections.abc import Iterator
 
 _EVENTS = ("socket.connect", "socket.sendto")
 _guarded = threading.Event()
@@ -21,15 +22,15 @@ _hooked = threading.Event()
 
 
 class NotPublic(OSError):
-    """A connection into a private network, or to something that is no IP address."""
+    """A connection to a private network, or to something that is not an IP address."""
 
 
 @contextlib.contextmanager
-def public_only():
-    """Within the block this process connects to public addresses only; anything else is an OSError for who tries."""
+def public_only() -> Iterator[None]:
+    """Within the block every connection of this process to a non-public address raises an OSError."""
     if not _hooked.is_set():
         _hooked.set()
-        sys.addaudithook(_asked)  # it stays for the life of the process and does nothing outside of a block
+        sys.addaudithook(_audit)  # cannot be removed; it does nothing outside of a block
     _guarded.set()
     try:
         yield
@@ -38,24 +39,24 @@ def public_only():
 
 
 def is_public(address: str) -> bool:
-    """True for an IP address that lies in the public internet."""
-    one = ipaddress.ip_address(address.partition("%")[0])
-    # An IPv4 address can hide in an IPv6 one: mapped, 6to4, NAT64.
-    inner = getattr(one, "ipv4_mapped", None) or getattr(one, "sixtofour", None)
-    if one.version == 6 and one in ipaddress.ip_network("64:ff9b::/96"):
-        inner = ipaddress.ip_address(int(one) & 0xFFFFFFFF)
+    """True for an IP address of the public internet."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    # An IPv6 address can contain an IPv4 one: mapped, 6to4, NAT64.
+    inner = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
+    if ip.version == 6 and ip in ipaddress.ip_network("64:ff9b::/96"):
+        inner = ipaddress.ip_address(int(ip) & 0xFFFFFFFF)
     if inner is not None:
         return is_public(str(inner))
-    return one.is_global and not one.is_multicast
+    return ip.is_global and not ip.is_multicast
 
 
-def _asked(event, arguments):
+def _audit(event, arguments):
     if event not in _EVENTS or not _guarded.is_set():
         return
     address = arguments[1]
     try:
-        good = is_public(address[0])
+        public = is_public(address[0])
     except (ValueError, TypeError, IndexError):  # a name, a path
-        good = False
-    if not good:
+        public = False
+    if not public:
         raise NotPublic("not a public address")

@@ -1,13 +1,15 @@
 """
-Which places a person may see and act on. Rights by role are in people.py; this says where they hold.
+Where a user's role holds. Which rights a role has is in accounts.py.
 
-    query = access.within(select(Restroom), user, Restroom.facility_id)     # lists
-    access.check(session, user, people.INSPECT, room.facility_id)           # one thing; raises NotFound
+    query = access.within(select(Restroom), user, Restroom.facility_id)                   # a list
+    access.check(session, user, accounts.INSPECT, restroom.facility_id)                   # one object; raises NotFound
 
-A person's role holds everywhere, or in the organisations and facilities of their UserPlace rows and nowhere else.
+A role holds everywhere, or only in the organisations and facilities of the user's UserPlace rows. `user` is a User or
+accounts.SYSTEM.
 """
 
-from sqlalchemy import or_, select
+from sqlalchemy import CompoundSelect, Select, or_, select
+from sqlalchemy.orm import Session
 
 from server.models.people import UserPlace
 from server.models.places import Facility
@@ -15,43 +17,43 @@ from server.services.errors import NotFound
 from server.services.people import accounts
 
 
-def within(query, user, facility_id_column):
-    """Return the query limited to the facilities that a person, or accounts.SYSTEM, may see."""
-    if user is None or _everywhere(user):
+def within(query: Select, user, facility_id_column) -> Select:
+    """Return the query limited to the facilities of a user."""
+    if user is None or is_everywhere(user):
         return query
     return query.where(facility_id_column.in_(_facilities(user)))
 
 
-def may(session, user, right: str, facility_id: int | None) -> bool:
-    """True if the person has this right at this facility (None: something that belongs to no facility)."""
+def may(session: Session, user, right: str, facility_id: int | None) -> bool:
+    """True if the user has this right at this facility (None: an object of no facility)."""
     if not accounts.may(user, right):
         return False
-    if facility_id is None or _everywhere(user):
+    if facility_id is None or is_everywhere(user):
         return True
     return session.scalar(_facilities(user).where(Facility.id == facility_id)) is not None
 
 
-def check(session, user, right: str, facility_id: int | None) -> None:
-    """Raise NotFound unless may(): a place of somebody else's does not exist for this person."""
+def check(session: Session, user, right: str, facility_id: int | None) -> None:
+    """Raise NotFound unless may(): for this user, places of others do not exist."""
     if not may(session, user, right, facility_id):
         raise NotFound("place")
 
 
-def check_organisation(session, user, right: str, organisation_id: int) -> None:
-    """Raise NotFound unless the person has this right in a whole organisation, not only at some of its facilities."""
-    mine = select(UserPlace.id).where(UserPlace.user_id == user.id, UserPlace.organisation_id == organisation_id)
-    if not accounts.may(user, right) or not (_everywhere(user) or session.scalar(mine) is not None):
+def check_organisation(session: Session, user, right: str, organisation_id: int) -> None:
+    """Raise NotFound unless the user has this right in a whole organisation, not only at some of its facilities."""
+    place = select(UserPlace.id).where(UserPlace.user_id == user.id, UserPlace.organisation_id == organisation_id)
+    if not accounts.may(user, right) or not (is_everywhere(user) or session.scalar(place) is not None):
         raise NotFound("organisation")
 
 
-def check_inside(session, user, organisation_id: int) -> None:
-    """Raise NotFound unless the person may see anything of an organisation."""
-    if not (_everywhere(user) or organisation_id in set(session.scalars(organisations(user)))):
+def check_inside(session: Session, user, organisation_id: int) -> None:
+    """Raise NotFound unless the user may see an organisation, or some facility of it."""
+    if not (is_everywhere(user) or organisation_id in set(session.scalars(organisations(user)))):
         raise NotFound("organisation")
 
 
-def organisations(user):
-    """The row numbers of the organisations in which a person has a place, as a query."""
+def organisations(user) -> CompoundSelect:
+    """Return a query for the row numbers of the organisations in which a user has a place."""
     user_id = getattr(user, "id", None)
     whole = select(UserPlace.organisation_id).where(
         UserPlace.user_id == user_id, UserPlace.organisation_id.is_not(None)
@@ -59,14 +61,15 @@ def organisations(user):
     return whole.union(select(Facility.organisation_id).where(Facility.id.in_(_facilities(user))))
 
 
-def _everywhere(user):
-    return getattr(user, "everywhere", False)  # nobody, who has not signed in, has no such thing
+def is_everywhere(user) -> bool:
+    """True if the user's role holds everywhere; False for an anonymous user."""
+    return getattr(user, "everywhere", False)
 
 
 def _facilities(user):
-    """The row numbers of a person's facilities, as a query. A person without a row number has none."""
+    """Return a query for the row numbers of a user's facilities; of none for an anonymous user."""
     user_id = getattr(user, "id", None)
     facilities = select(UserPlace.facility_id).where(UserPlace.user_id == user_id)
-    organisations = select(UserPlace.organisation_id).where(UserPlace.user_id == user_id)
+    whole = select(UserPlace.organisation_id).where(UserPlace.user_id == user_id)
     # IN with an empty column value is neither true nor false, so rows of the other kind do not matter.
-    return select(Facility.id).where(or_(Facility.id.in_(facilities), Facility.organisation_id.in_(organisations)))
+    return select(Facility.id).where(or_(Facility.id.in_(facilities), Facility.organisation_id.in_(whole)))

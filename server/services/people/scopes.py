@@ -1,11 +1,11 @@
 """
-Where people's roles hold: everywhere, or in some organisations and facilities.
+Scopes: where a user's role holds, everywhere or in some organisations and facilities, and who may change that.
 
-An administrator of some places looks after the people of these places and of no others, and gives away nothing
-that lies beyond them.
+An administrator of some places manages the users of these places only, and can grant nothing beyond them.
 """
 
-from collections import namedtuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
@@ -17,127 +17,137 @@ from server.services.errors import NotFound, Refused
 from server.services.people import accounts
 
 ORGANISATION, FACILITY = "organisation", "facility"
-MOST_PLACES = 200
-
-# kind  ORGANISATION or FACILITY
-# row   the Organisation or the Facility
-Place = namedtuple("Place", ("kind", "row"))
+MAX_PLACES = 200
 
 
-def places_of(session: Session, user: User) -> list[Place]:
-    """The places a person's role is limited to, by name."""
-    mine = select(UserPlace).where(UserPlace.user_id == user.id)
-    rows = list(session.scalars(mine))
+class Place(NamedTuple):
+    """kind: ORGANISATION or FACILITY."""
+
+    kind: str
+    row: Organisation | Facility
+
+
+def list_places(session: Session, user: User) -> list[Place]:
+    """Return the places that a user's role is limited to, by name."""
+    rows = list(session.scalars(select(UserPlace).where(UserPlace.user_id == user.id)))
     organisations = select(Organisation).where(Organisation.id.in_([row.organisation_id for row in rows]))
     facilities = select(Facility).where(Facility.id.in_([row.facility_id for row in rows]))
-    found = [Place(ORGANISATION, row) for row in session.scalars(organisations.order_by(Organisation.name))]
-    return found + [Place(FACILITY, row) for row in session.scalars(facilities.order_by(Facility.name))]
+    places = [Place(ORGANISATION, row) for row in session.scalars(organisations.order_by(Organisation.name))]
+    return places + [Place(FACILITY, row) for row in session.scalars(facilities.order_by(Facility.name))]
 
 
-def choose(session: Session, by: User, public_ids) -> list[Place]:
-    """Return the places with these public ids. Raises NotFound if one is not `by`'s to give; Refused: places_many."""
-    wanted = list(dict.fromkeys(public_ids))
-    if len(wanted) > MOST_PLACES:
-        raise Refused("places_many", most=MOST_PLACES)
-    found = []
-    for kind, table in ((ORGANISATION, Organisation), (FACILITY, Facility)):
-        rows = session.scalars(select(table).where(table.public_id.in_(wanted)))
-        found += [Place(kind, row) for row in rows]
-    if len(found) != len(wanted) or not all(_gives(session, by, place) for place in found):
+def load_grantable(session: Session, by: User, public_ids: Iterable[str]) -> list[Place]:
+    """Return places by public ids. Raises NotFound unless `by` may grant all of them; Refused: places_many."""
+    unique_ids = list(dict.fromkeys(public_ids))
+    if len(unique_ids) > MAX_PLACES:
+        raise Refused("places_many", most=MAX_PLACES)
+    organisations = session.scalars(select(Organisation).where(Organisation.public_id.in_(unique_ids)))
+    facilities = session.scalars(select(Facility).where(Facility.public_id.in_(unique_ids)))
+    places = [Place(ORGANISATION, row) for row in organisations] + [Place(FACILITY, row) for row in facilities]
+    if len(places) != len(unique_ids) or not may_grant(session, by, False, places):
         raise NotFound("place")
-    return found
+    return places
 
 
-def offered(session: Session, by: User, words: str = "", limit: int = 50) -> list[Place]:
-    """Places that `by` can give to others, organisations first; words: parts of their names."""
+def list_grantable(session: Session, by: User, search: str = "", limit: int = 50) -> list[Place]:
+    """Return places that `by` may grant, organisations first. search: words that the name has to contain."""
     organisations = select(Organisation).order_by(Organisation.name, Organisation.id).limit(limit)
     facilities = select(Facility).order_by(Facility.name, Facility.id).limit(limit)
-    for word in words.split():
-        organisations = organisations.where(_has(Organisation, word))
-        facilities = facilities.where(_has(Facility, word))
+    for word in search.split():
+        organisations = organisations.where(_name_contains(Organisation, word))
+        facilities = facilities.where(_name_contains(Facility, word))
     if not by.everywhere:
-        mine = select(UserPlace.organisation_id).where(UserPlace.user_id == by.id)
-        sites = select(UserPlace.facility_id).where(UserPlace.user_id == by.id)
-        organisations = organisations.where(Organisation.id.in_(mine))
-        facilities = facilities.where(or_(Facility.organisation_id.in_(mine), Facility.id.in_(sites)))
-    found = [Place(ORGANISATION, row) for row in session.scalars(organisations)]
-    return found + [Place(FACILITY, row) for row in session.scalars(facilities)]
+        own_organisations, own_facilities = _own_place_ids(by)
+        organisations = organisations.where(Organisation.id.in_(own_organisations))
+        facilities = facilities.where(
+            or_(Facility.organisation_id.in_(own_organisations), Facility.id.in_(own_facilities))
+        )
+    places = [Place(ORGANISATION, row) for row in session.scalars(organisations)]
+    return places + [Place(FACILITY, row) for row in session.scalars(facilities)]
 
 
-def set_places(session: Session, user: User, everywhere: bool, places, by: User | None = None) -> None:
+def set_places(session: Session, user: User, everywhere: bool, places: Sequence[Place], by: User | None = None) -> None:
     """
-    Say where a person's role holds, from their next click on.
+    Set where a user's role holds; it takes effect with the next request.
 
-    places  Places, from choose(); they do not matter if it holds everywhere
-    Raises Refused: last_admin, scope_beyond (only who is everywhere can give everywhere).
+    places  from load_grantable(); ignored if the role holds everywhere
+    by      the administrator, None: a command
+    Raises Refused: last_admin, scope_beyond (only a role that holds everywhere can grant everywhere), scope_empty
+    (only such a role can leave a user without a place).
     """
-    user = session.get(User, user.id)
+    user = session.get_one(User, user.id)
     if everywhere and by is not None and not by.everywhere:
         raise Refused("scope_beyond")
+    if not everywhere and not places and by is not None and not by.everywhere:
+        raise Refused("scope_empty")
     if not everywhere:
         accounts.check_not_last_admin(session, user)
     user.everywhere = everywhere
     session.execute(UserPlace.__table__.delete().where(UserPlace.user_id == user.id))
-    chosen = [] if everywhere else places
-    for place in chosen:
+    if everywhere:
+        places = []
+    for place in places:
         session.add(UserPlace(user_id=user.id, **{f"{place.kind}_id": place.row.id}))
     session.flush()
-    body = {"everywhere": everywhere, "places": sorted(place.row.public_id for place in chosen)}
+    body = {"everywhere": everywhere, "places": sorted(place.row.public_id for place in places)}
     log.add(session, "person.places", user.public_id, body, by)
 
 
-def looks_after(session: Session, by: User, user: User) -> bool:
-    """True if an administrator may see and change this person: all of the person's places are theirs too."""
+def may_manage(session: Session, by: User, user: User) -> bool:
+    """True if all places of `user` are also places of the administrator `by`."""
     if by.everywhere:
         return True
     if user.everywhere:
         return False
-    places = places_of(session, user)
-    return bool(places) and all(_gives(session, by, place) for place in places)
+    places = list_places(session, user)
+    return bool(places) and may_grant(session, by, False, places)
 
 
-def users(session: Session, by: User) -> list[User]:
-    """The people whom an administrator looks after, by name; erased ones are left out."""
-    wanted = select(User).where(User.erased_s.is_(None)).order_by(User.name, User.id)
+def list_users(session: Session, by: User) -> list[User]:
+    """Return the users that an administrator may manage, by name, without erased ones."""
+    query = select(User).where(User.erased_s.is_(None)).order_by(User.name, User.id)
     if by.everywhere:
-        return list(session.scalars(wanted))
-    mine = select(UserPlace.organisation_id).where(UserPlace.user_id == by.id)
-    sites = select(UserPlace.facility_id).where(UserPlace.user_id == by.id)
-    theirs = UserPlace.__table__.alias()
+        return list(session.scalars(query))
+    own_organisations, own_facilities = _own_place_ids(by)
+    places = UserPlace.__table__.alias()
     covered = or_(
-        theirs.c.organisation_id.in_(mine.where(UserPlace.organisation_id.is_not(None))),
-        theirs.c.facility_id.in_(sites.where(UserPlace.facility_id.is_not(None))),
-        theirs.c.facility_id.in_(select(Facility.id).where(Facility.organisation_id.in_(mine))),
+        places.c.organisation_id.in_(own_organisations.where(UserPlace.organisation_id.is_not(None))),
+        places.c.facility_id.in_(own_facilities.where(UserPlace.facility_id.is_not(None))),
+        places.c.facility_id.in_(select(Facility.id).where(Facility.organisation_id.in_(own_organisations))),
     )
-    every = select(func.count()).select_from(theirs).where(theirs.c.user_id == User.id).scalar_subquery()
-    good = select(func.count()).select_from(theirs).where(theirs.c.user_id == User.id, covered).scalar_subquery()
-    return list(session.scalars(wanted.where(User.everywhere.is_(False), every > 0, every == good)))
+    count = select(func.count()).select_from(places).where(places.c.user_id == User.id)
+    all_places, covered_places = count.scalar_subquery(), count.where(covered).scalar_subquery()
+    return list(session.scalars(query.where(User.everywhere.is_(False), all_places > 0, all_places == covered_places)))
 
 
-def person(session: Session, public_id: str, by: User) -> User:
-    """Return a person whom `by` looks after. Raises NotFound."""
-    found = accounts.user(session, public_id)
-    if found.erased_s is not None or not looks_after(session, by, found):
+def load_user(session: Session, by: User, public_id: str) -> User:
+    """Return a user that the administrator `by` may manage. Raises NotFound."""
+    user = accounts.load_user(session, public_id)
+    if not accounts.may(by, accounts.ADMINISTER) or user.erased_s is not None or not may_manage(session, by, user):
         raise NotFound("person")
-    return found
+    return user
 
 
-def gives(session: Session, by: User, everywhere: bool, places) -> bool:
-    """True if a person could give somebody a role that holds everywhere, or at these Places, now."""
-    if everywhere:
+def may_grant(session: Session, by: User, everywhere: bool, places: Iterable[Place]) -> bool:
+    """True if `by` may grant a role that holds everywhere, or at these places."""
+    if everywhere or by.everywhere:
         return by.everywhere
-    return all(_gives(session, by, place) for place in places)
+    return all(_may_grant_place(session, by, place) for place in places)
 
 
-def _gives(session, by, place):
-    if by.everywhere:
-        return True
-    mine = select(UserPlace.id).where(UserPlace.user_id == by.id)
-    if place.kind == ORGANISATION:
-        return session.scalar(mine.where(UserPlace.organisation_id == place.row.id)) is not None
-    here = or_(UserPlace.facility_id == place.row.id, UserPlace.organisation_id == place.row.organisation_id)
-    return session.scalar(mine.where(here).limit(1)) is not None
+def _may_grant_place(session: Session, by: User, place: Place) -> bool:
+    row, own = place.row, select(UserPlace.id).where(UserPlace.user_id == by.id)
+    if isinstance(row, Organisation):
+        return session.scalar(own.where(UserPlace.organisation_id == row.id)) is not None
+    covering = or_(UserPlace.facility_id == row.id, UserPlace.organisation_id == row.organisation_id)
+    return session.scalar(own.where(covering).limit(1)) is not None
 
 
-def _has(table, word):
+def _own_place_ids(user: User):
+    """Return queries for the row numbers of a user's organisations and single facilities."""
+    own = UserPlace.user_id == user.id
+    return select(UserPlace.organisation_id).where(own), select(UserPlace.facility_id).where(own)
+
+
+def _name_contains(table, word: str):
     return or_(table.name.icontains(word, autoescape=True), table.name_en.icontains(word, autoescape=True))

@@ -1,9 +1,9 @@
 """
-The second factor: a code of six digits from an app on the phone (TOTP, RFC 6238), and recovery codes for its loss.
+The second factor: six-digit codes from an authenticator app (TOTP, RFC 6238), and recovery codes.
 
-    secret = new_secret()                                    # shown as a QR code, see address()
+    secret = new_secret()                                    # shown as a QR code of provisioning_uri()
     codes = set_up(session, vault, user, secret, "123456")   # ten recovery codes, shown once
-    passes(session, vault, user, "123456")                   # at every sign-in; also takes a recovery code, once
+    verify(session, vault, user, "123456")                   # at every sign-in; also accepts a recovery code, once
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from server import clock, ids
+from server.db import execute_count
 from server.models.people import RecoveryCode, User
 from server.services.audit import log
 from server.services.errors import Refused
@@ -20,19 +21,19 @@ from server.vault import Vault
 
 STEP_S = 30
 RECOVERY_CODES = 10
-RECOVERY_CHARS = 12  # 60 bits; a guesser has five tries a minute
+RECOVERY_CHARS = 12  # 60 bits; sign-in allows five attempts a minute
 ISSUER = "Ansim"
 
 
 def new_secret() -> str:
-    """A new secret, 32 characters of base 32."""
+    """Return a new secret, 32 characters of base 32."""
     import pyotp
 
     return pyotp.random_base32()
 
 
-def address(user: User, secret: str) -> str:
-    """What the QR code for the app holds (otpauth://...)."""
+def provisioning_uri(user: User, secret: str) -> str:
+    """Return the otpauth:// URI for the app's QR code."""
     import pyotp
 
     return pyotp.TOTP(secret).provisioning_uri(name=user.login, issuer_name=ISSUER)
@@ -40,35 +41,36 @@ def address(user: User, secret: str) -> str:
 
 def set_up(session: Session, vault: Vault, user: User, secret: str, code: str) -> list[str]:
     """
-    Turn the second factor on, if the code shows that the app has the secret; return new recovery codes.
+    Enable the second factor if the code proves that the app has the secret; return new recovery codes.
 
-    Raises Refused: code_wrong. Other sessions of the person end.
+    Raises Refused: code_wrong. Other sessions of the user end.
     """
     step = _step(secret, code, 0)
     if step is None:
         raise Refused("code_wrong")
-    user = session.get(User, user.id)
+    user = session.get_one(User, user.id)
     user.totp_sealed = vault.seal(secret.encode())
     user.totp_step = step
     user.session_word = secrets.token_hex(16)
     session.execute(RecoveryCode.__table__.delete().where(RecoveryCode.user_id == user.id))
     codes = [ids.new(RECOVERY_CHARS) for _ in range(RECOVERY_CODES)]
-    session.add_all(RecoveryCode(user_id=user.id, code_hash=_hash(user, one)) for one in codes)
+    session.add_all(RecoveryCode(user_id=user.id, code_hash=_hash(user, recovery_code)) for recovery_code in codes)
     session.flush()
     log.add(session, "person.second_factor", user.public_id, {"set": True}, user)
     return codes
 
 
-def passes(session: Session, vault: Vault, user: User, code: str) -> bool:
-    """True if the code is right now, or is a recovery code; neither is taken twice. The session must be one that writes."""
-    user = session.get(User, user.id, with_for_update=True, populate_existing=True)
+def verify(session: Session, vault: Vault, user: User, code: str) -> bool:
+    """True for the current code or a recovery code, each accepted once. The session must be one that writes."""
+    user = session.get_one(User, user.id, with_for_update=True, populate_existing=True)
+    if user.totp_sealed is None:
+        return False
     step = _step(vault.unseal(user.totp_sealed).decode(), code, user.totp_step)
     if step is not None:
         user.totp_step = step
         return True
-    wanted = (RecoveryCode.code_hash == _hash(user, ids.clean(code)), RecoveryCode.used_s.is_(None))
-    used = session.execute(update(RecoveryCode).where(*wanted).values(used_s=clock.now_s()))
-    if used.rowcount:
+    unused = (RecoveryCode.code_hash == _hash(user, ids.clean(code)), RecoveryCode.used_s.is_(None))
+    if execute_count(session, update(RecoveryCode).where(*unused).values(used_s=clock.now_s())):
         user.failed_logins = 0
         log.add(session, "person.recovery_code", user.public_id, {}, user)
         return True
@@ -76,14 +78,14 @@ def passes(session: Session, vault: Vault, user: User, code: str) -> bool:
     return False
 
 
-def codes_left(session: Session, user: User) -> int:
-    """How many recovery codes have not been used."""
-    left = select(func.count(RecoveryCode.id)).where(RecoveryCode.user_id == user.id, RecoveryCode.used_s.is_(None))
-    return session.scalar(left)
+def count_recovery_codes(session: Session, user: User) -> int:
+    """Return the number of unused recovery codes."""
+    unused = select(func.count(RecoveryCode.id)).where(RecoveryCode.user_id == user.id, RecoveryCode.used_s.is_(None))
+    return session.scalar(unused) or 0
 
 
-def _step(secret, code, after):
-    """The 30 s step whose code this is, one earlier or later allowed for; None for none after `after`."""
+def _step(secret: str, code: str, after: int) -> int | None:
+    """Return the 30 s step that a code belongs to: the current one, or one before or after. None unless later than `after`."""
     import pyotp
 
     totp, now = pyotp.TOTP(secret), clock.now_s() // STEP_S
@@ -94,5 +96,5 @@ def _step(secret, code, after):
     return None
 
 
-def _hash(user, code):
+def _hash(user: User, code: str) -> str:
     return hashlib.sha256(f"{user.public_id}:{code}".encode()).hexdigest()

@@ -295,6 +295,6 @@ def _check(settings):
                     keys = bool(vault.open_vault(settings).unseal(sealed))
                 except vault.BadSeal:
                     keys = False
-            return keys, verification.check(session).problem
+            return keys, verification.verify(session).problem
     finally:
         sessions.engine.dispose()

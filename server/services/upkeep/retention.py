@@ -1,18 +1,22 @@
 """
-What is deleted when: every rule of how long something is kept, in one table.
+Retention: deletes what is older than the settings allow. RULES has all rules.
 
-    for done in retention.run(sessions, settings): ...       # Done(rule, rows)
-    retention.run(sessions, settings, dry_run=True)          # counts only
+    for result in retention.run(sessions, settings): ...     # Result(rule, rows)
+    retention.run(sessions, settings, dry_run=True)          # only counts
 
-Each rule works in small transactions of its own, so that ingest never waits long. Raw reports, features,
-inspections' personal fields and finds have their times in the settings; docs/privacy.md lists them for people.
+Each rule works in small transactions of its own, so that ingest never waits long. The retention times are settings;
+docs/privacy.md lists them.
 """
 
-from collections import namedtuple
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
-from sqlalchemy import delete, func, inspect, null, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, inspect, null, or_, select, update
 
 from server import clock
+from server.config import Settings
+from server.db import Sessions, execute_count
 from server.models.audit import LogEntry, LogPersonal
 from server.models.campaigns import Campaign, CampaignAction, CampaignHandover, CampaignMember, CampaignTeam
 from server.models.checklists import ChecklistAnswer
@@ -36,29 +40,54 @@ from server.models.inspections import (
     SweepAssignment,
 )
 from server.models.intake import Proximity, Report, Selftest, Sweep, Tally
-from server.models.outside import Delivery, KeptAnswer, Notice
-from server.models.people import Invitation
+from server.models.outside import Delivery, KeptAnswer, Notification
+from server.models.people import AccessEvent, Invitation
 from server.models.photos import HoleEvent, Photo
-from server.models.privacy import AccessEvent
 from server.models.sensors import Command
 from server.services.audit import log
 from server.services.inspecting import photos
 from server.services.people import invitations
 
 DAY_S = 86400
-PROXIMITY_S = 3600  # the curve of a walk towards an emitter; a page shows the last minutes
+PROXIMITY_S = 3600  # the RSSI curve of a walk towards an emitter; a page shows only the last minutes
 BATCH = 2_000
 
-# photos  the folder they lie in
-Days = namedtuple("Days", ("raw", "features", "inspections", "finds", "keys", "photos"))
 
-# rule  its name in RULES
-# rows  how many rows were deleted or emptied, or would be
-Done = namedtuple("Done", ("rule", "rows"))
+class Days(NamedTuple):
+    """Retention times in days; photos: the folder of photo files."""
+
+    raw: int
+    features: int
+    inspections: int
+    finds: int
+    keys: int
+    photos: Path
 
 
-def days(settings) -> Days:
-    """How long things are kept, in days, by the settings."""
+class Result(NamedTuple):
+    """
+    rule  its name in RULES
+    rows  number of rows that were deleted or emptied, or would be
+    """
+
+    rule: str
+    rows: int
+
+
+class _Run(NamedTuple):
+    """The arguments of every rule. before_s(days) is the time before which rows are old."""
+
+    sessions: Sessions
+    now_s: int
+    days: Days
+    dry_run: bool
+
+    def before_s(self, days: int) -> int:
+        return self.now_s - days * DAY_S
+
+
+def days(settings: Settings) -> Days:
+    """Return the retention times of the settings."""
     return Days(
         settings.keep_raw_days,
         settings.keep_features_days,
@@ -69,86 +98,86 @@ def days(settings) -> Days:
     )
 
 
-def run(sessions, settings, dry_run: bool = False, now_s: int | None = None) -> list[Done]:
-    """Apply every rule; return what each did. One entry of the log says that it ran, if anything was done."""
-    now_s = clock.now_s() if now_s is None else now_s
-    kept = days(settings)
-    done = [Done(name, rule(sessions, now_s, kept, dry_run)) for name, rule in RULES.items()]
-    if not dry_run and any(one.rows for one in done):
+def run(sessions: Sessions, settings: Settings, dry_run: bool = False, now_s: int | None = None) -> list[Result]:
+    """Apply every rule; return the result of each. If a rule deleted anything, an entry of the log says so."""
+    run = _Run(sessions, clock.now_s() if now_s is None else now_s, days(settings), dry_run)
+    results = [Result(name, rule(run)) for name, rule in RULES.items()]
+    counts = {result.rule: result.rows for result in results if result.rows}
+    if counts and not dry_run:
         with sessions.begin() as session:
-            log.add(session, "retention.ran", "log", {one.rule: one.rows for one in done if one.rows})
-        _leave_nothing(sessions)
-    return done
+            log.add(session, "retention.ran", "log", counts)
+        _truncate_wal(sessions)
+    return results
 
 
-def _leave_nothing(sessions):
-    """SQLite's write-ahead log holds pages as they were before: move it into the database and cut it off."""
+def _truncate_wal(sessions: Sessions) -> None:
+    """Checkpoint and truncate SQLite's write-ahead log, which still has the old pages."""
     if sessions.engine.dialect.name == "sqlite":
         with sessions.engine.connect() as connection:
             connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _raw(sessions, now_s, kept, dry_run):
-    return _delete(sessions, Report, Report.id, [Report.received_s < now_s - kept.raw * DAY_S], dry_run)
+def _raw(run: _Run) -> int:
+    return _delete(run, Report, Report.id, [Report.received_s < run.before_s(run.days.raw)])
 
 
-def _keys(sessions, now_s, kept, dry_run):
-    old = [PseudonymKey.day < clock.day(now_s) - kept.keys]
-    return _delete(sessions, PseudonymKey, PseudonymKey.id, old, dry_run)
+def _keys(run: _Run) -> int:
+    old = [PseudonymKey.day < clock.day(run.now_s) - run.days.keys]
+    return _delete(run, PseudonymKey, PseudonymKey.id, old)
 
 
-def _walks(sessions, now_s, _kept, dry_run):
-    old = [Proximity.received_ms < (now_s - PROXIMITY_S) * 1000]
-    return _delete(sessions, Proximity, Proximity.id, old, dry_run)
+def _walks(run: _Run) -> int:
+    old = [Proximity.received_ms < (run.now_s - PROXIMITY_S) * 1000]
+    return _delete(run, Proximity, Proximity.id, old)
 
 
-def _sweeps(sessions, now_s, kept, dry_run):
-    # A running inspection still adds its sweeps up; a finished one keeps the sum.
-    over = Sweep.inspection_id.is_(None) | Sweep.inspection_id.in_(
+def _sweeps(run: _Run) -> int:
+    # A running inspection still needs its sweeps; a finished one keeps their sum.
+    finished = Sweep.inspection_id.is_(None) | Sweep.inspection_id.in_(
         select(Inspection.id).where(Inspection.result.is_not(None))
     )
-    dated = Sweep.at_s < now_s - kept.features * DAY_S
-    # A sweep whose sensor never learnt the time is as old as those that came in next to it.
-    with sessions() as session:
+    dated = Sweep.at_s < run.before_s(run.days.features)
+    # A sweep of a sensor without a clock is as old as the sweeps that were received next to it.
+    with run.sessions() as session:
         newest = session.scalar(select(func.max(Sweep.report_id)).where(dated)) or 0
     old = dated | (Sweep.at_s.is_(None) & (Sweep.report_id < newest))
-    return _delete(sessions, Sweep, Sweep.report_id, [old, over], dry_run)
+    return _delete(run, Sweep, Sweep.report_id, [old, finished])
 
 
-def _evidence(sessions, now_s, kept, dry_run):
-    """What a sensor measured of an emitter: a case keeps it; a closed finding keeps its score and its disposition."""
+def _evidence(run: _Run) -> int:
+    """Measurements of emitters. A case keeps them; other findings keep only score and disposition."""
     settled = select(Finding.id).where(Finding.status != CASE)
-    old = now_s - kept.features * DAY_S
+    old = run.before_s(run.days.features)
     count = 0
     for table in (FindingEvent, StimulusResult):
-        mine = table.finding_id.in_(settled)
+        deletable = table.finding_id.in_(settled)
         if table is StimulusResult:
-            mine = mine | table.finding_id.is_(None)
-        count += _delete(sessions, table, table.id, [table.received_s < old, mine], dry_run)
+            deletable = deletable | table.finding_id.is_(None)
+        count += _delete(run, table, table.id, [table.received_s < old, deletable])
     return count
 
 
-def _selftests(sessions, now_s, kept, dry_run):
+def _selftests(run: _Run) -> int:
     used = select(InspectionSensor.selftest_id).where(InspectionSensor.selftest_id.is_not(None))
     newest = select(func.max(Selftest.id)).group_by(Selftest.sensor_id)
-    old = [Selftest.received_s < now_s - kept.features * DAY_S, Selftest.id.not_in(used), Selftest.id.not_in(newest)]
-    return _delete(sessions, Selftest, Selftest.id, old, dry_run)
+    old = [Selftest.received_s < run.before_s(run.days.features), Selftest.id.not_in(used), Selftest.id.not_in(newest)]
+    return _delete(run, Selftest, Selftest.id, old)
 
 
-def _counts(sessions, now_s, kept, dry_run):
-    """Orders to sensors, and counts of messages."""
-    old = now_s - kept.features * DAY_S
+def _counts(run: _Run) -> int:
+    """Commands to sensors, and message counters."""
+    old = run.before_s(run.days.features)
     ended = [Command.ended_s.is_not(None), Command.ended_s < old]
-    count = _delete(sessions, Command, Command.id, ended, dry_run)
-    return count + _delete(sessions, Tally, Tally.id, [Tally.day < clock.day(old)], dry_run)
+    count = _delete(run, Command, Command.id, ended)
+    return count + _delete(run, Tally, Tally.id, [Tally.day < clock.day(old)])
 
 
-def _accesses(sessions, now_s, kept, dry_run):
-    old = [AccessEvent.at_s < now_s - kept.inspections * DAY_S]
-    return _delete(sessions, AccessEvent, AccessEvent.id, old, dry_run)
+def _accesses(run: _Run) -> int:
+    old = [AccessEvent.at_s < run.before_s(run.days.inspections)]
+    return _delete(run, AccessEvent, AccessEvent.id, old)
 
 
-# What is personal in the rows of an inspection, and what it is emptied to.
+# The personal columns of an inspection's rows and their empty values.
 OF_INSPECTIONS = (
     (InspectionPerson, {"name": "", "agency": "", "user_id": None}),
     (InspectionStep, {"note": "", "by_id": None}),
@@ -158,7 +187,7 @@ OF_INSPECTIONS = (
     (SweepAssignment, {"by_id": None}),
     (OfflineVisit, {"by_id": None}),
 )
-# The same in rows that have a time of their own.
+# The same for rows that have a time of their own.
 DATED = (
     (CampaignHandover, {"reason": "", "by_id": None}),
     (CampaignAction, {"text": "", "by_id": None}),
@@ -166,108 +195,99 @@ DATED = (
 )
 
 
-def _inspections(sessions, now_s, kept, dry_run):
-    """Names and free words of old inspections; what was inspected, how, and with which result stays."""
-    old = now_s - kept.inspections * DAY_S
-    over = Inspection.finished_s < old
-    mine = select(Inspection.id).where(over)
-    count = _empty(sessions, Inspection, [over], {"started_by_id": None}, dry_run)
-    # Before the names go: afterwards nobody can tell which signatures still have their strokes.
-    if not dry_run:
-        with sessions.begin() as session:
-            session.execute(update(Signature).where(Signature.inspection_id.in_(mine)).values(strokes=null()))
+def _inspections(run: _Run) -> int:
+    """Names and free texts of old inspections; restroom, methods and result stay."""
+    old = run.before_s(run.days.inspections)
+    is_old = Inspection.finished_s < old
+    inspections = select(Inspection.id).where(is_old)
+    count = _empty(run, Inspection, [is_old], {"started_by_id": None})
+    # Before the names: _empty() finds the rows by them, and counts signatures that still have strokes.
+    if not run.dry_run:
+        with run.sessions.begin() as session:
+            session.execute(update(Signature).where(Signature.inspection_id.in_(inspections)).values(strokes=null()))
     for table, values in OF_INSPECTIONS:
-        count += _empty(sessions, table, [table.inspection_id.in_(mine)], values, dry_run)
+        count += _empty(run, table, [table.inspection_id.in_(inspections)], values)
     for table, values in DATED:
-        count += _empty(sessions, table, [table.at_s < old], values, dry_run)
+        count += _empty(run, table, [table.at_s < old], values)
     teams = select(CampaignTeam.id).join(Campaign).where(Campaign.planned_s < old)
-    theirs = [CampaignMember.team_id.in_(teams)]
-    return count + _empty(sessions, CampaignMember, theirs, {"name": "", "agency": "", "user_id": None}, dry_run)
+    members = [CampaignMember.team_id.in_(teams)]
+    return count + _empty(run, CampaignMember, members, {"name": "", "agency": "", "user_id": None})
 
 
-def _photos(sessions, now_s, kept, dry_run):
-    """The bytes of photos; their digests stay. A case for the police keeps its photos."""
+def _photos(run: _Run) -> int:
+    """Photo files; their digests stay. A case keeps its photos."""
     cases = select(Finding.id).where(Finding.status == CASE)
-    old = [Photo.received_s < now_s - kept.inspections * DAY_S, Photo.removed_s.is_(None)]
+    old = [Photo.received_s < run.before_s(run.days.inspections), Photo.removed_s.is_(None)]
     old.append(Photo.finding_id.is_(None) | Photo.finding_id.not_in(cases))
-    with sessions() as session:
-        if dry_run:
-            return session.scalar(select(func.count(Photo.id)).where(*old))
+    if run.dry_run:
+        return _count(run, Photo, old)
     count = 0
     while True:
-        with sessions.begin() as session:
-            part = list(session.scalars(select(Photo).where(*old).limit(BATCH)))
-            if not part:
+        with run.sessions.begin() as session:
+            batch = list(session.scalars(select(Photo).where(*old).limit(BATCH)))
+            if not batch:
                 return count
-            count += photos.remove(session, kept.photos, part)
+            count += photos.remove(session, run.days.photos, batch)
 
 
-def _outbox(sessions, now_s, kept, dry_run):
-    """Notices that were told, and to whom."""
-    old = select(Notice.id).where(Notice.at_s < now_s - kept.features * DAY_S)
-    count = _delete(sessions, Delivery, Delivery.id, [Delivery.notice_id.in_(old)], dry_run)
-    return count + _delete(sessions, Notice, Notice.id, [Notice.id.in_(old)], dry_run)
+def _outbox(run: _Run) -> int:
+    """Notifications and their deliveries."""
+    old = select(Notification.id).where(Notification.at_s < run.before_s(run.days.features))
+    count = _delete(run, Delivery, Delivery.id, [Delivery.notice_id.in_(old)])
+    return count + _delete(run, Notification, Notification.id, [Notification.id.in_(old)])
 
 
-def _answers(sessions, now_s, _kept, dry_run):
-    """Answers kept for programs that ask twice."""
-    return _delete(sessions, KeptAnswer, KeptAnswer.id, [KeptAnswer.made_s < now_s - 2 * DAY_S], dry_run)
+def _answers(run: _Run) -> int:
+    """Answers kept for idempotency keys."""
+    return _delete(run, KeptAnswer, KeptAnswer.id, [KeptAnswer.made_s < run.before_s(2)])
 
 
-def _dispositions(sessions, now_s, kept, dry_run):
-    """Reasons and names of findings that were settled without the police."""
-    old, one = now_s - kept.inspections * DAY_S, Disposition
-    settled = select(Finding.id).where(Finding.status == CLOSED)
-    told = [one.at_s < old, one.finding_id.in_(settled)]
-    return _empty(sessions, one, told, {"reason": "", "by_id": None, "police": null()}, dry_run)
+def _dispositions(run: _Run) -> int:
+    """Reasons and names in dispositions of closed findings."""
+    closed = select(Finding.id).where(Finding.status == CLOSED)
+    old = [Disposition.at_s < run.before_s(run.days.inspections), Disposition.finding_id.in_(closed)]
+    return _empty(run, Disposition, old, {"reason": "", "by_id": None, "police": null()})
 
 
-def _finds(sessions, now_s, kept, dry_run):
-    """Cases for the police: after their time the address, the exact words and the people are erased."""
-    old = now_s - kept.finds * DAY_S
+def _finds(run: _Run) -> int:
+    """Old cases: address, exact values and people."""
+    old = run.before_s(run.days.finds)
     cases = [Finding.status == CASE, Finding.changed_s < old]
-    mine = select(Finding.id).where(*cases)
-    count = _empty(
-        sessions,
-        Disposition,
-        [Disposition.finding_id.in_(mine)],
-        {"reason": "", "by_id": None, "police": null()},
-        dry_run,
-    )
-    count += _empty(sessions, FindingEvent, [FindingEvent.finding_id.in_(mine)], {"exact": None}, dry_run)
-    gone = {"address": None, "bssid": None, "label": "", "status": CLOSED}
-    if dry_run:
-        with sessions() as session:
-            return count + session.scalar(select(func.count(Finding.id)).where(*cases))
-    with sessions.begin() as session:
-        return count + session.execute(update(Finding).where(*cases).values(gone)).rowcount
+    case_ids = select(Finding.id).where(*cases)
+    emptied = {"reason": "", "by_id": None, "police": null()}
+    count = _empty(run, Disposition, [Disposition.finding_id.in_(case_ids)], emptied)
+    count += _empty(run, FindingEvent, [FindingEvent.finding_id.in_(case_ids)], {"exact": None})
+    emptied = {"address": None, "bssid": None, "label": "", "status": CLOSED}
+    if run.dry_run:
+        return count + _count(run, Finding, cases)
+    with run.sessions.begin() as session:
+        return count + execute_count(session, update(Finding).where(*cases).values(emptied))
 
 
-def _log_names(sessions, now_s, kept, dry_run):
+def _log_names(run: _Run) -> int:
     """The log's personal fields; those of cases stay as long as the cases."""
     cases = select(Finding.public_id).where(Finding.status == CASE)
-    wanted = select(LogPersonal.n).join(LogEntry, LogEntry.n == LogPersonal.n)
-    old = LogEntry.at_s < now_s - kept.inspections * DAY_S
-    wanted = wanted.where(old, LogEntry.subject.not_in(cases)).order_by(LogPersonal.n)
-    with sessions() as session:
-        if dry_run:
-            return session.scalar(select(func.count()).select_from(wanted.subquery()))
+    query = select(LogPersonal.n).join(LogEntry, LogEntry.n == LogPersonal.n)
+    old = LogEntry.at_s < run.before_s(run.days.inspections)
+    query = query.where(old, LogEntry.subject.not_in(cases)).order_by(LogPersonal.n)
+    if run.dry_run:
+        return _count(run, query.subquery(), [])
     count = 0
     while True:
-        with sessions.begin() as session:
-            numbers = list(session.scalars(wanted.limit(BATCH)))
+        with run.sessions.begin() as session:
+            numbers = list(session.scalars(query.limit(BATCH)))
             if not numbers:
                 return count
             count += log.forget(session, numbers)
 
 
-def _invitations(sessions, now_s, kept, dry_run):
-    """The names in invitations that have ended."""
-    old = invitations.named_before(now_s - kept.features * DAY_S)
-    return _empty(sessions, Invitation, old, {"name": ""}, dry_run)
+def _invitations(run: _Run) -> int:
+    """Names in invitations that have ended."""
+    old = invitations.expired_with_name(run.before_s(run.days.features))
+    return _empty(run, Invitation, old, {"name": ""})
 
 
-# In this order: a case whose time is over is a settled finding for the rules after it.
+# The order matters: an old case is a closed finding for the rules after `finds`.
 RULES = {
     "walks": _walks,
     "raw_reports": _raw,
@@ -288,46 +308,49 @@ RULES = {
 }
 
 
-def _delete(sessions, table, key, conditions, dry_run):
+def _delete(run: _Run, table, key, conditions: Sequence[ColumnElement[bool]]) -> int:
     """Delete rows in batches; return how many."""
-    if dry_run:
-        with sessions() as session:
-            return session.scalar(select(func.count()).select_from(table).where(*conditions))
+    if run.dry_run:
+        return _count(run, table, conditions)
     count = 0
-    for numbers in _batches(sessions, key, conditions):
-        with sessions.begin() as session:
-            done = delete(table).where(key.in_(numbers), *conditions).execution_options(synchronize_session=False)
-            count += session.execute(done).rowcount
+    for ids in _batches(run, key, conditions):
+        with run.sessions.begin() as session:
+            statement = delete(table).where(key.in_(ids), *conditions)
+            count += execute_count(session, statement.execution_options(synchronize_session=False))
     return count
 
 
-def _batches(sessions, key, conditions):
-    """
-    Yield the row numbers that fit, BATCH at a time, in their order.
-
-    They are looked for before the lock is taken: on SQLite nobody else could write while a long table is read.
-    """
-    last = -1
-    while True:
-        with sessions() as session:
-            numbers = session.scalars(select(key).where(*conditions, key > last).order_by(key).limit(BATCH)).all()
-        if not numbers:
-            return
-        yield numbers
-        last = numbers[-1]
-
-
-def _empty(sessions, table, conditions, values, dry_run):
-    """Set columns to "" or None where one of them is not so yet; return how many rows."""
+def _empty(run: _Run, table, conditions: Sequence[ColumnElement[bool]], values: dict) -> int:
+    """Set columns to "" or None where one of them is not empty yet; return how many rows."""
     filled = [getattr(table, name) != "" for name, value in values.items() if value == ""]
     filled += [getattr(table, name).is_not(None) for name, value in values.items() if value is None]
     conditions = [*conditions, or_(*filled)]
-    if dry_run:
-        with sessions() as session:
-            return session.scalar(select(func.count()).select_from(table).where(*conditions))
+    if run.dry_run:
+        return _count(run, table, conditions)
     key, count = inspect(table).primary_key[0], 0
-    for numbers in _batches(sessions, key, conditions):
-        with sessions.begin() as session:
-            emptying = update(table).where(key.in_(numbers), *conditions).values(values)
-            count += session.execute(emptying.execution_options(synchronize_session=False)).rowcount
+    for ids in _batches(run, key, conditions):
+        with run.sessions.begin() as session:
+            statement = update(table).where(key.in_(ids), *conditions).values(values)
+            count += execute_count(session, statement.execution_options(synchronize_session=False))
     return count
+
+
+def _count(run: _Run, table, conditions: Sequence[ColumnElement[bool]]) -> int:
+    with run.sessions() as session:
+        return session.scalar(select(func.count()).select_from(table).where(*conditions)) or 0
+
+
+def _batches(run: _Run, key, conditions: Sequence[ColumnElement[bool]]) -> Iterator[Sequence[int]]:
+    """
+    Yield the ids of matching rows in ascending order, BATCH at a time.
+
+    They are selected before the write lock is taken: on SQLite, reading a long table would block all other writers.
+    """
+    last = -1
+    while True:
+        with run.sessions() as session:
+            ids = session.scalars(select(key).where(*conditions, key > last).order_by(key).limit(BATCH)).all()
+        if not ids:
+            return
+        yield ids
+        last = ids[-1]

@@ -1,19 +1,20 @@
-"""Notices: who outside is told of what, and what could not be delivered."""
+"""Notifications: the subscriptions, and the deliveries that failed."""
 
 import re
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask_babel import gettext
+from sqlalchemy.orm import Session
 
 from server import security
-from server.models.outside import KINDS, PACES, WAYS
+from server.models.outside import KINDS, PACES, WAYS, Subscription
 from server.services import errors
-from server.services.outside import notifications
+from server.services.outside import notifications, subscriptions
 from server.services.people import accounts, scopes
 from server.web import page
-from server.wording import notices as told
+from server.wording import notifications as wording
 
-bp = Blueprint("notices", __name__)
+bp = Blueprint("notifications", __name__)
 
 PLACES = 200
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
@@ -22,13 +23,13 @@ _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 @bp.get("/notices")
 @security.needs(accounts.MANAGE)
 def index():
-    """The subscriptions this person manages, and the deliveries that failed."""
+    """The user's subscriptions and the deliveries that failed."""
     with page.sessions()() as session:
         return render_template(
             "outside/index.html",
-            rows=notifications.subscriptions(session, page.user()),
-            failed=notifications.deliveries(session, page.user(), page.PER_PAGE, failed=True),
-            told=told,
+            subscriptions=subscriptions.list_subscriptions(session, page.user()),
+            failed=notifications.list_deliveries(session, page.user(), page.PER_PAGE, failed=True),
+            wording=wording,
         )
 
 
@@ -40,34 +41,34 @@ def new():
     if request.method == "POST":
         try:
             with page.sessions().begin() as session:
-                made, secret = _subscribe(session)
+                subscription, secret = _subscribe(session)
         except errors.Refused as error:
             problem = page.refusal_text(error)
         else:
             if secret:
-                return render_template("outside/secret.html", secret=secret, name=made.name)
+                return render_template("outside/secret.html", secret=secret, name=subscription.name)
             page.flash_success(gettext("From now on this is told there."))
-            return redirect(url_for("notices.index"))
+            return redirect(url_for("notifications.index"))
     with page.sessions()() as session:
-        places = scopes.offered(session, page.user(), limit=PLACES)
+        places = scopes.list_grantable(session, page.user(), limit=PLACES)
         return render_template(
             "outside/new.html",
-            told=told,
+            wording=wording,
             places=places,
             kinds=KINDS,
             ways=WAYS,
             paces=PACES,
             problem=problem,
-            given=request.form,
+            values=request.form,
         )
 
 
-def _subscribe(session):
+def _subscribe(session: Session) -> tuple[Subscription, str | None]:
     form = request.form
-    chosen = scopes.choose(session, page.user(), [form["place"]]) if form.get("place") else []
+    places = scopes.load_grantable(session, page.user(), [form["place"]]) if form.get("place") else []
     if form.get("way") not in WAYS or form.get("pace") not in PACES:
         raise errors.Refused("target_bad")
-    return notifications.subscribe(
+    return subscriptions.subscribe(
         session,
         current_app.extensions["vault"],
         page.user(),
@@ -75,22 +76,22 @@ def _subscribe(session):
         form.getlist("kinds"),
         form["way"],
         form.get("target", ""),
-        place=chosen[0].row if chosen else None,
+        place=places[0].row if places else None,
         language=form["language"] if form.get("language") in current_app.extensions["languages"] else "ko",
         pace=form["pace"],
-        quiet=_quiet(form.get("quiet_from", ""), form.get("quiet_to", "")),
+        quiet=_quiet_hours(form.get("quiet_from", ""), form.get("quiet_to", "")),
         private_targets=current_app.extensions["settings"].notice_private,
     )
 
 
-def _quiet(start, end):
-    """Two times of day as minutes after midnight; None if both are empty."""
+def _quiet_hours(start: str, end: str) -> tuple[int, int] | None:
+    """Return two times of day as minutes after midnight, None if both are empty. Raises Refused: quiet_bad."""
     if not start.strip() and not end.strip():
         return None
-    found = [_CLOCK.fullmatch(text.strip()) for text in (start, end)]
-    if not all(found):
+    first, last = _CLOCK.fullmatch(start.strip()), _CLOCK.fullmatch(end.strip())
+    if first is None or last is None:
         raise errors.Refused("quiet_bad")
-    return tuple(int(one[1]) * 60 + int(one[2]) for one in found)
+    return int(first[1]) * 60 + int(first[2]), int(last[1]) * 60 + int(last[2])
 
 
 @bp.post("/notices/<public_id>/end")
@@ -98,16 +99,16 @@ def _quiet(start, end):
 def end(public_id):
     """End a subscription."""
     with page.sessions().begin() as session:
-        notifications.end(session, page.user(), public_id)
+        subscriptions.end(session, page.user(), public_id)
     page.flash_success(gettext("Nothing more is told there."))
-    return redirect(url_for("notices.index"))
+    return redirect(url_for("notifications.index"))
 
 
 @bp.post("/notices/deliveries/<int(max=9223372036854775807):number>/again")
 @security.needs(accounts.MANAGE)
-def again(number):
-    """Try a delivery that was given up once more."""
+def retry(number):
+    """Start a delivery that was given up again."""
     with page.sessions().begin() as session:
-        notifications.again(session, page.user(), number)
+        notifications.retry(session, page.user(), number)
     page.flash_success(gettext("It will be tried again within seconds."))
-    return redirect(url_for("notices.index"))
+    return redirect(url_for("notifications.index"))

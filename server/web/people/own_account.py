@@ -1,4 +1,4 @@
-"""Signing in and out, the password, the second factor, one's own tokens, and the language."""
+"""Sign-in and sign-out, the password, the second factor, API tokens, and the language."""
 
 from flask import Blueprint, current_app, redirect, render_template, request, session, url_for
 from flask_babel import gettext
@@ -19,10 +19,10 @@ TOKEN_DAYS = (30, 90, 365)
 @security.public
 @security.limit_login
 def login():
-    """Sign in; ?next= is the page that was asked for."""
-    onward = page.local_address(request.args.get("next")) or url_for("places.index")
+    """Sign in; ?next= is the page to go on to."""
+    next_page = page.local_address(request.args.get("next")) or url_for("places.index")
     if page.user().is_authenticated and request.method == "GET":
-        return redirect(onward)
+        return redirect(next_page)
     form, problem = forms.LoginForm(), None
     if form.validate_on_submit():
         person = _authenticate(form.login.data, form.password.data)
@@ -31,19 +31,19 @@ def login():
             return redirect(url_for("account.code", next=page.local_address(request.args.get("next"))))
         if person:
             security.sign_in(person)
-            return redirect(onward)
+            return redirect(next_page)
         problem = gettext("The name or the password is not right.")
     return render_template("people/account/login.html", form=form, problem=problem), 200 if problem is None else 403
 
 
-def _authenticate(login, password):
-    # The failed try is counted too, so the transaction must end well in both cases.
+def _authenticate(login: str, password: str) -> User | None:
+    # A failed attempt is counted too, so the transaction must commit in both cases.
     with page.sessions().begin() as store:
         try:
             person = accounts.authenticate(store, login, password)
-        except accounts.BadLogin as bad:
-            if bad.user_id is not None:
-                access_log.add(store, bad.user_id, access_log.SIGN_IN_FAILED, "password")
+        except accounts.BadLogin as error:
+            if error.user_id is not None:
+                access_log.add(store, error.user_id, access_log.SIGN_IN_FAILED, "password")
             return None
         if not person.totp_sealed:
             access_log.add(store, person.id, access_log.SIGNED_IN, "password")
@@ -54,8 +54,8 @@ def _authenticate(login, password):
 @security.public
 @security.limit_code
 def code():
-    """The second step of signing in: the code from the app, or a recovery code."""
-    onward = page.local_address(request.args.get("next")) or url_for("places.index")
+    """Second step of sign-in: the code from the app, or a recovery code."""
+    next_page = page.local_address(request.args.get("next")) or url_for("places.index")
     form, problem = forms.CodeForm(), None
     with page.sessions()() as store:
         person = security.halfway(store)
@@ -63,26 +63,26 @@ def code():
         return redirect(url_for("account.login", next=page.local_address(request.args.get("next"))))
     if form.validate_on_submit():
         with page.sessions().begin() as store:
-            passed = second_factor.passes(store, current_app.extensions["vault"], person, form.code.data)
+            passed = second_factor.verify(store, current_app.extensions["vault"], person, form.code.data)
             kind = access_log.SIGNED_IN if passed else access_log.SIGN_IN_FAILED
             access_log.add(store, person.id, kind, "second_factor")
         if passed:
             security.sign_in(person)
-            return redirect(onward)
+            return redirect(next_page)
         problem = gettext("This code is not right, or was used already. Wait for the next one.")
     return render_template("people/account/code.html", form=form, problem=problem), 200 if problem is None else 403
 
 
 @bp.post("/logout")
 def logout():
-    """End the session. The page that follows also makes the phone forget what it took along."""
+    """End the session. The page that follows also deletes the offline data on the phone."""
     security.sign_out()
     return redirect(url_for("account.login", left=1))
 
 
 @bp.route("/password", methods=["GET", "POST"])
 def password():
-    """Change one's own password; whoever came with a one-time password must."""
+    """Change the password; required after sign-in with a one-time password."""
     form, problem = forms.PasswordForm(), None
     person = page.user()
     forced = person.must_change_password
@@ -93,26 +93,31 @@ def password():
         except errors.Refused as error:
             problem = page.refusal_text(error)
         else:
-            # A new password ends every session of this person, this one too.
+            # A new password ends all sessions of the user, this one too.
             _sign_in_again(person)
             page.flash_success(gettext("The new password is set. Other sessions of yours have ended."))
             return redirect(url_for("places.index"))
-    least = accounts.LEAST_PASSWORD
-    return render_template("people/account/password.html", form=form, problem=problem, forced=forced, least=least)
+    return render_template(
+        "people/account/password.html",
+        form=form,
+        problem=problem,
+        forced=forced,
+        min_password=accounts.MIN_PASSWORD,
+    )
 
 
-def _sign_in_again(person):
+def _sign_in_again(person: User) -> None:
     with page.sessions()() as store:
-        security.sign_in(store.get(User, person.id))
+        security.sign_in(store.get_one(User, person.id))
 
 
 @bp.route("/me/second-factor", methods=["GET", "POST"], endpoint="second_factor")
 @security.limit_code
 def set_up_second_factor():
     """
-    Set up the second factor, or another one: scan, confirm with a code, keep the recovery codes.
+    Set up the second factor, or replace it: scan, confirm with a code, keep the recovery codes.
 
-    Another one wants the password too: whoever finds an open session could otherwise lock its person out.
+    Replacing needs the password too: with an open session alone, the user could be locked out.
     """
     import segno
 
@@ -122,7 +127,7 @@ def set_up_second_factor():
         secret = vault.unseal(bytes.fromhex(session["secret"])).decode()
         try:
             if person.totp_sealed:
-                accounts.check_present(person, request.form.get("old", ""))
+                accounts.check_current_password(person, request.form.get("old", ""))
             with page.sessions().begin() as store:
                 codes = second_factor.set_up(store, vault, person, secret, form.code.data)
         except errors.Refused as error:
@@ -132,51 +137,51 @@ def set_up_second_factor():
             return render_template("people/account/recovery.html", codes=codes)
     else:
         secret = second_factor.new_secret()
-        # Sealed, because the cookie can be read on the person's computer long after.
+        # Sealed, because the cookie can still be read on the user's computer much later.
         session["secret"] = vault.seal(secret.encode()).hex()
-    drawn = segno.make(second_factor.address(person, secret), error="m", micro=False)
+    qr_code = segno.make(second_factor.provisioning_uri(person, secret), error="m", micro=False)
     return render_template(
         "people/account/second_factor.html",
         form=form,
         problem=problem,
         secret=" ".join(secret[start : start + 4] for start in range(0, len(secret), 4)),
-        code=drawn.svg_data_uri(scale=5, border=2, light="#fff"),
+        qr_code=qr_code.svg_data_uri(scale=5, border=2, light="#fff"),
         forced=security.lacks_second_factor(person),
     )
 
 
 @bp.get("/me")
 def me():
-    """Who is signed in, and their tokens."""
+    """The user's own account and tokens."""
     person = page.user()
     with page.sessions()() as store:
-        left = second_factor.codes_left(store, person) if person.totp_sealed else 0
-        mine = tokens.of(store, person)
+        codes_left = second_factor.count_recovery_codes(store, person) if person.totp_sealed else 0
+        own_tokens = tokens.list_tokens(store, person)
     return render_template(
-        "people/account/me.html", codes_left=left, tokens=mine, scopes=_scopes(person), days=TOKEN_DAYS
+        "people/account/me.html",
+        codes_left=codes_left,
+        tokens=own_tokens,
+        scopes=tokens.allowed_scopes(person),
+        token_days=TOKEN_DAYS,
     )
-
-
-def _scopes(person):
-    return [scope for scope in tokens.SCOPES if accounts.may(person, scope)]
 
 
 @bp.post("/me/tokens")
 def make_token():
-    """Make a token for a program; it is shown once."""
+    """Create an API token; it is shown once."""
     name, days = request.form.get("name", "")[:200], request.form.get("days", 0, type=int)
     try:
         with page.sessions().begin() as store:
-            token, shown = tokens.make(store, page.user(), name, request.form.getlist("scopes"), days)
+            token, text = tokens.create(store, page.user(), name, request.form.getlist("scopes"), days)
     except errors.Refused as error:
         page.flash_warning(page.refusal_text(error))
         return redirect(url_for("account.me"))
-    return render_template("people/account/token.html", token=token, shown=shown)
+    return render_template("people/account/token.html", token=token, text=text)
 
 
 @bp.post("/me/tokens/<public_id>/revoke")
 def revoke_token(public_id):
-    """End one of one's own tokens."""
+    """Revoke one of the user's own tokens."""
     with page.sessions().begin() as store:
         tokens.revoke(store, page.user(), public_id)
     page.flash_success(gettext("The token no longer works."))

@@ -1,6 +1,6 @@
-"""Privacy pages: what is kept and how long, each site's sign, and who looked at what."""
+"""Privacy: retention times, the privacy sign of a site, and the access log."""
 
-from collections import namedtuple
+from typing import NamedTuple
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask_babel import gettext, ngettext
@@ -15,25 +15,33 @@ bp = Blueprint("privacy", __name__)
 
 TEXT_LENGTH = 2000
 
-# How long, by the settings: keys in days, the others in words
-Kept = namedtuple("Kept", ("raw", "features", "inspections", "finds", "keys"))
+
+class RetentionTimes(NamedTuple):
+    """Retention times of the settings as text, pseudonym keys in days."""
+
+    raw: str
+    features: str
+    inspections: str
+    finds: str
+    keys: int
 
 
 @bp.get("/privacy")
 @security.public
 def index():
-    """What sensors hear, what is kept, how long, and whom to ask."""
-    return render_template("people/privacy/index.html", kept=_kept(), plain_page=True)
+    """What sensors record, what is stored and how long, and whom to contact."""
+    return render_template("people/privacy/index.html", kept=_retention_times(), plain_page=True)
 
 
-def _kept():
-    settings = current_app.extensions["settings"]
-    days = retention.days(settings)
-    return Kept(*(_span(kept) for kept in (days.raw, days.features, days.inspections, days.finds)), days.keys)
+def _retention_times() -> RetentionTimes:
+    days = retention.days(current_app.extensions["settings"])
+    return RetentionTimes(
+        _duration(days.raw), _duration(days.features), _duration(days.inspections), _duration(days.finds), days.keys
+    )
 
 
-def _span(days):
-    """A time in whole years if it is some (1095 days and 1096 are three), else in days."""
+def _duration(days: int) -> str:
+    """Return a time in years if it is a whole number of them (1095 and 1096 days are three), else in days."""
     years = round(days / 365.25)
     if years and abs(days - years * 365.25) <= years:
         return ngettext("%(num)s year", "%(num)s years", years)
@@ -42,17 +50,17 @@ def _span(days):
 
 @bp.get("/facilities/<public_id>/privacy-sign")
 def sign(public_id):
-    """The privacy sign of one site, to be printed and put up where sensors listen."""
+    """The privacy sign of a site, to be printed and put up where sensors listen."""
     with page.sessions()() as session:
         site = facilities.load(session, page.user(), public_id)
         notice = privacy_signs.load_newest(session, site)
-        return render_template("people/privacy/sign.html", site=site, notice=notice, kept=_kept())
+        return render_template("people/privacy/sign.html", site=site, notice=notice, kept=_retention_times())
 
 
 @bp.post("/facilities/<public_id>/privacy-sign")
 @security.needs(accounts.MANAGE)
 def change_sign(public_id):
-    """Change what a site's sign adds: who is responsible and how to reach them."""
+    """Change the text that a site adds to its sign: the responsible person and their contact."""
     text, text_en = (request.form.get(name, "").strip()[:TEXT_LENGTH] for name in ("text", "text_en"))
     with page.sessions().begin() as session:
         site = facilities.load(session, page.user(), public_id, accounts.MANAGE)
@@ -64,13 +72,14 @@ def change_sign(public_id):
 @bp.get("/privacy/accesses")
 @security.needs(accounts.ADMINISTER, everywhere=True)
 def accesses():
-    """Who saw or exported what; ?person= and ?subject= public ids, ?before= for older ones."""
-    who, subject = request.args.get("person", ""), request.args.get("subject", "").strip()[:64]
+    """The access log; ?person= and ?subject= public ids, ?before= for older events."""
+    person_id, subject = request.args.get("person", ""), request.args.get("subject", "").strip()[:64]
     before = page.row_number(request.args.get("before"))
     with page.sessions()() as session:
-        person = accounts.user(session, who) if who else None
-        rows = access_log.events(session, person, subject, before, page.PER_PAGE + 1)
-    rows, more = rows[: page.PER_PAGE], len(rows) > page.PER_PAGE
-    address = {"person": who or None, "subject": subject or None}
-    older = url_for("privacy.accesses", before=rows[-1][0].id, **address) if more else None
-    return render_template("people/privacy/accesses.html", rows=rows, person=person, subject=subject, older=older)
+        person = accounts.load_user(session, person_id) if person_id else None
+        events = access_log.list_events(session, page.user(), person, subject, before, page.PER_PAGE)
+    filters = {"person": person_id or None, "subject": subject or None}
+    older = url_for("privacy.accesses", before=events.rows[-1][0].id, **filters) if events.next else None
+    return render_template(
+        "people/privacy/accesses.html", rows=events.rows, person=person, subject=subject, older=older
+    )

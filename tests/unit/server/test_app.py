@@ -77,7 +77,7 @@ def app(settings, sessions, hashed):
 def sign_in(app, who):
     client = app.test_client()
     with client.session_transaction() as session, app.extensions["sessions"]() as store:
-        user = next(one for one in accounts.users(store) if one.login == who)
+        user = next(one for one in accounts.list_users(store) if one.login == who)
         session["_user_id"], session["_fresh"] = user.get_id(), True
     return client
 

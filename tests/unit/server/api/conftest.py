@@ -63,7 +63,7 @@ def program(app, person):  # noqa: F811
     def make(role="manager", wanted=None, elsewhere=False):
         with app.extensions["sessions"].begin() as session:
             user = person(session, role, elsewhere)
-            _, shown = tokens.make(session, user, "test", wanted or accounts.RIGHTS[role], 1)
+            _, shown = tokens.create(session, user, "test", wanted or accounts.RIGHTS[role], 1)
         return Program(app, shown)
 
     return make

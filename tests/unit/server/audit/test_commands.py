@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import select, text
 
 from server import create_app
-from server.models import LogEntry, LogHead, Notice
-from server.services.audit import heads, log
+from server.models import LogEntry, LogHead, Notification
+from server.services.audit import heads, log, signing_key
 from server.services.errors import Refused
 from tools import verify_proof
 
@@ -59,8 +59,8 @@ def test_a_broken_log_is_named_and_those_who_want_to_know_are_told(app, flask):
 
     assert done.exit_code == 1
     with app.extensions["sessions"]() as session:
-        notice = session.scalar(select(Notice))
-        assert (notice.kind, notice.facts) == ("chain_broken", {"entry": 2})
+        notification = session.scalar(select(Notification))
+        assert (notification.kind, notification.facts) == ("chain_broken", {"entry": 2})
 
 
 def test_heads_that_somebody_kept_are_compared(app, flask, tmp_path):
@@ -70,14 +70,14 @@ def test_heads_that_somebody_kept_are_compared(app, flask, tmp_path):
 
     assert flask("verify-log", "--heads", str(kept)).exit_code == 0
     kept.write_text(kept.read_text().replace('"n":2', '"n":9'))
-    assert "entry 4: there is no such entry" in flask("verify-log", "--heads", str(kept)).output
+    assert "entry 4: the entry is missing" in flask("verify-log", "--heads", str(kept)).output
     kept.write_text("[]")
     assert "holds no heads" in flask("verify-log", "--heads", str(kept)).output
 
 
 def test_a_head_signed_with_another_key_needs_that_key_told(app, flask, tmp_path):
     (tmp_path / "other").write_text("ab" * 32)
-    old = heads.open_key(app.extensions["vault"], tmp_path / "other")
+    old = signing_key.load(app.extensions["vault"], tmp_path / "other")
     with app.extensions["sessions"].begin() as session:
         heads.sign(session, old)
 
@@ -171,8 +171,8 @@ def test_a_head_gets_a_time_stamp_about_what_was_signed(app, flask, authority):
 
     with app.extensions["sessions"]() as session:
         head = session.scalar(select(LogHead))
-        assert heads.stamped(head.token, heads.signed_bytes(head))
-        assert not heads.stamped(head.token, b"other")
+        assert heads.is_stamp_of(head.token, heads.signed_bytes(head))
+        assert not heads.is_stamp_of(head.token, b"other")
     assert flask("verify-log").exit_code == 0
 
 

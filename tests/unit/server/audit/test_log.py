@@ -11,7 +11,7 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import DatabaseError
 
 from server.models import LogEntry, LogHead, LogPersonal, LogTip
-from server.services.audit import canonical, heads, log, proofs, verification
+from server.services.audit import canonical, heads, log, proofs, signing_key, verification
 from tests.conftest import ROOT
 from tools import verify_proof
 
@@ -20,7 +20,7 @@ TABLES = (LogEntry, LogHead, LogPersonal, LogTip)
 
 @pytest.fixture
 def key(vault):
-    return heads.open_key(vault)
+    return signing_key.load(vault)
 
 
 @pytest.fixture
@@ -44,14 +44,14 @@ def unlocked(session):
 
 
 def test_a_log_that_nobody_touched_is_whole(told):
-    report = verification.check(told)
+    report = verification.verify(told)
 
     assert report.problem is None
     assert (report.entries, report.personal, report.heads) == (10, 5, 2)
 
 
 def test_an_empty_log_is_whole_and_has_nothing_to_sign(session, key):
-    assert verification.check(session).problem is None
+    assert verification.verify(session).problem is None
     assert heads.sign(session, key) is None
 
 
@@ -130,7 +130,7 @@ def test_one_change_of_any_column_of_any_row_is_found_and_named(told, seed):
             continue
         told.expire_all()
 
-        problem = verification.check(told).problem
+        problem = verification.verify(told).problem
 
         assert problem is not None, (table.__tablename__, column.name, row, value)
         if table is LogEntry and column is not first:
@@ -139,7 +139,7 @@ def test_one_change_of_any_column_of_any_row_is_found_and_named(told, seed):
         told.expire_all()
         tried += 1
     assert tried > 80
-    assert verification.check(told).problem is None
+    assert verification.verify(told).problem is None
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_what_is_taken_out_is_missed(told, statement, problem):
     told.execute(statement.execution_options(synchronize_session=False))
     told.expire_all()
 
-    assert verification.check(told).problem == problem
+    assert verification.verify(told).problem == problem
 
 
 def test_a_log_that_was_computed_anew_does_not_fit_the_heads(told):
@@ -172,20 +172,20 @@ def test_a_log_that_was_computed_anew_does_not_fit_the_heads(told):
     told.execute(update(LogTip).values(hash=previous.hex()))
     told.expire_all()
 
-    assert verification.check(told).problem == (4, verification.HEAD_DIFFERS)
+    assert verification.verify(told).problem == (4, verification.HEAD_DIFFERS)
 
 
 def test_heads_that_others_kept_tell_of_a_log_that_was_cut_or_computed_anew(told):
     kept = [{"n": 4, "hash": told.get(LogHead, 4).hash}, {"n": 10, "hash": "0" * 64}, {"n": 12, "hash": "0" * 64}]
 
-    assert verification.check(told, seen=kept[:1]).problem is None
-    assert verification.check(told, seen=kept[:2]).problem == (10, verification.UNKNOWN)
-    assert verification.check(told, seen=kept[2:]).problem == (11, verification.MISSING)
+    assert verification.verify(told, known_heads=kept[:1]).problem is None
+    assert verification.verify(told, known_heads=kept[:2]).problem == (10, verification.UNKNOWN)
+    assert verification.verify(told, known_heads=kept[2:]).problem == (11, verification.MISSING)
 
 
 def test_a_head_of_a_stranger_s_key_is_found(told, key):
-    assert verification.check(told, keys={heads.public_key(key)}).problem is None
-    assert verification.check(told, keys={"00" * 32}).problem == (4, verification.FOREIGN_KEY)
+    assert verification.verify(told, keys={heads.public_key(key)}).problem is None
+    assert verification.verify(told, keys={"00" * 32}).problem == (4, verification.FOREIGN_KEY)
 
 
 def test_bytes_changed_in_the_file_itself_are_found_and_named(sessions, settings):
@@ -208,7 +208,7 @@ def test_bytes_changed_in_the_file_itself_are_found_and_named(sessions, settings
         for place in chance.sample(written, 60):
             path.write_bytes(good[:place] + bytes([good[place] ^ 1 << chance.randrange(8)]) + good[place + 1 :])
             with sessions() as session:
-                problem = verification.check(session).problem
+                problem = verification.verify(session).problem
             sessions.engine.dispose()
             assert problem and 1 <= problem.n <= 13, place
             named.add(problem.n)
@@ -230,30 +230,30 @@ def test_an_entry_without_a_kind_or_subject_is_refused(session, kind, subject):
 def test_the_columns_spell_the_same_as_any_json_program_would(told):
     for entry in told.scalars(select(LogEntry)):
         whole = {name: getattr(entry, name) for name in ("at_s", "kind", "n", "personal", "subject")}
-        text = log.written(entry.n, entry.at_s, entry.kind, entry.subject, entry.body, entry.personal)
+        text = log.serialize(entry.n, entry.at_s, entry.kind, entry.subject, entry.body, entry.personal)
         assert text.decode() == canonical.text({**whole, "body": json.loads(entry.body)})
 
 
 def test_names_are_beside_the_chain_and_can_be_forgotten_without_breaking_it(told, kim):
     assert all("Kim" not in entry.body for entry in told.scalars(select(LogEntry)))
 
-    gone = log.forget(told, log.naming(told, kim.public_id), None, "person_erased")
+    gone = log.forget(told, log.numbers_naming(told, kim.public_id), None, "person_erased")
 
     assert gone == 5
     assert all("Kim" not in one for one in told.scalars(select(LogPersonal.content)))
-    assert verification.check(told).problem is None
+    assert verification.verify(told).problem is None
 
 
 def test_entries_are_listed_newest_first_with_who_did_it(told):
-    rows = log.entries(told, ["insp1"])
+    rows = log.list_entries(told, ["insp1"]).rows
 
     assert [entry.kind for entry, _ in rows] == ["inspection.finished", "inspection.started"]
     assert rows[0][1]["by"]["name"] == "Kim" and rows[1][1] is None
-    assert len(log.entries(told, kind="inspection.", limit=3)) == 3
+    assert len(log.list_entries(told, kind="inspection.", limit=3).rows) == 3
 
 
 def proof_of(session, key, *subjects, **options):
-    return canonical.text(proofs.of_subjects(session, subjects, key, **options))
+    return canonical.text(proofs.prove_subjects(session, subjects, key, **options))
 
 
 def test_an_outsider_can_check_a_proof(told, key):
@@ -325,5 +325,5 @@ def test_the_key_comes_from_the_secret_or_from_a_file(vault, tmp_path, key):
     file = tmp_path / "key"
     file.write_text("ab" * 32 + "\n")
 
-    assert heads.public_key(heads.open_key(vault)) == heads.public_key(key)
-    assert heads.public_key(heads.open_key(vault, file)) != heads.public_key(key)
+    assert heads.public_key(signing_key.load(vault)) == heads.public_key(key)
+    assert heads.public_key(signing_key.load(vault, file)) != heads.public_key(key)

@@ -1,4 +1,4 @@
-"""Notices: the outbox, whom it concerns, when it goes, and what happens when it cannot."""
+"""Notifications: the outbox, which subscriptions cover them, due times, retries."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import select
 
 from server import clock
-from server.models import Delivery, LogEntry, Notice, Subscription, UserPlace
+from server.models import Delivery, LogEntry, Notification, Subscription, UserPlace
 from server.services.errors import NotFound, Refused
-from server.services.outside import notifications
+from server.services.outside import notifications, subscriptions
+from server.services.people import accounts
 from server.services.places import facilities, organisations
 from server.services.sensors import enrolment
 from tests.support.sensor_messages import Voice, heard
@@ -24,44 +25,45 @@ def at(text):
 
 @pytest.fixture
 def subscribe(session, vault, kim):
-    """A function that adds a subscription, of Kim's unless told otherwise."""
+    """A function that adds a subscription, by default one of Kim's."""
 
     def make(kinds=("finding_new",), target=HOOK, by=kim, **options):
         way = options.pop("way", "webhook")
-        return notifications.subscribe(session, vault, by, "Duty", kinds, way, target, private_targets=True, **options)[
-            0
-        ]
+        subscription, _ = subscriptions.subscribe(
+            session, vault, by, "Duty", kinds, way, target, private_targets=True, **options
+        )
+        return subscription
 
     return make
 
 
 @pytest.fixture
-def stopped(monkeypatch):
-    """A clock that stands; call it to set it."""
+def stopped_clock(monkeypatch):
+    """A stopped clock. Call it with seconds to advance it."""
     now = [at("2026-11-24T12:00")]
     monkeypatch.setattr(clock, "now_s", lambda: now[0])
 
-    def move(seconds):
+    def advance(seconds):
         now[0] += seconds
 
-    return move
+    return advance
 
 
-def test_a_finding_that_alarms_is_told_once_with_its_place(session, pseudonyms, sensor, hall):
+def test_an_alarm_enqueues_one_notification_with_its_place(session, pseudonyms, sensor, hall):
     sensor.restroom_id = hall.id
     session.flush()
     voice = Voice(sensor)
 
     heard(session, pseudonyms, voice.finds(), voice.finds(event="updated"))
 
-    told = session.scalars(select(Notice)).all()
-    assert [(one.kind, one.facility_id, one.facts["restroom"]) for one in told] == [
+    rows = session.scalars(select(Notification)).all()
+    assert [(row.kind, row.facility_id, row.facts["restroom"]) for row in rows] == [
         ("finding_new", hall.facility_id, "Women's")
     ]
-    assert not any(":" in str(value) for value in told[0].facts.values())
+    assert not any(":" in str(value) for value in rows[0].facts.values())
 
 
-def test_a_sensor_that_falls_silent_is_told_once(session, sensor, hall):
+def test_a_silent_sensor_enqueues_one_notification(session, sensor, hall):
     sensor.restroom_id, sensor.state, sensor.last_seen_s = hall.id, "ready", 1_800_000_000
     session.flush()
 
@@ -69,28 +71,28 @@ def test_a_sensor_that_falls_silent_is_told_once(session, sensor, hall):
         enrolment.watch(session, now_s, 300)
     session.flush()
 
-    told = session.scalars(select(Notice)).all()
-    assert [(one.kind, one.subject, one.facility_id, one.facts) for one in told] == [
+    rows = session.scalars(select(Notification)).all()
+    assert [(row.kind, row.subject, row.facility_id, row.facts) for row in rows] == [
         ("sensor_silent", "hall-1", hall.facility_id, {"restroom": "Women's"})
     ]
 
 
-def test_what_is_rolled_back_is_not_told(sessions):
+def test_a_rolled_back_transaction_enqueues_nothing(sessions):
     with pytest.raises(RuntimeError), sessions.begin() as session:
         notifications.enqueue(session, "finding_new", None, "x")
         raise RuntimeError
     with sessions() as session:
-        assert session.scalars(select(Notice)).all() == []
+        assert session.scalars(select(Notification)).all() == []
 
 
-def test_an_unknown_kind_is_our_own_mistake(session):
+def test_an_unknown_kind_is_a_programming_error(session):
     with pytest.raises(ValueError, match="weather"):
         notifications.enqueue(session, "weather", None, "x")
 
 
-def test_a_notice_goes_to_those_it_concerns_and_once(session, subscribe, hall):
+def test_a_notification_is_delivered_once_to_each_subscription_that_covers_it(session, subscribe, hall):
     other = facilities.add(session, organisations.add(session, "Elsewhere"), "Depot")
-    concerned = [
+    covering = [
         subscribe(),
         subscribe(place=hall.facility),
         subscribe(place=hall.facility.organisation, kinds=("sensor_silent", "finding_new")),
@@ -103,11 +105,11 @@ def test_a_notice_goes_to_those_it_concerns_and_once(session, subscribe, hall):
     notifications.spread(session, SEOUL)
     notifications.spread(session, SEOUL)
 
-    assert sorted(session.scalars(select(Delivery.subscription_id))) == [one.id for one in concerned]
+    assert sorted(session.scalars(select(Delivery.subscription_id))) == [subscription.id for subscription in covering]
 
 
 @pytest.mark.parametrize(
-    "pace, quiet, told, goes",
+    "pace, quiet, at_local, due_local",
     [
         ("at_once", None, "2026-11-24T03:30", "2026-11-24T03:30"),
         ("at_once", (22 * 60, 7 * 60), "2026-11-24T21:59", "2026-11-24T21:59"),
@@ -121,68 +123,68 @@ def test_a_notice_goes_to_those_it_concerns_and_once(session, subscribe, hall):
         ("daily", None, "2026-11-24T08:01", "2026-11-25T08:00"),
     ],
 )
-def test_it_goes_at_its_pace_and_not_in_quiet_hours(pace, quiet, told, goes):
-    one = Subscription(pace=pace, quiet_from=quiet and quiet[0], quiet_to=quiet and quiet[1])
+def test_the_due_time_follows_pace_and_quiet_hours(pace, quiet, at_local, due_local):
+    subscription = Subscription(pace=pace, quiet_from=quiet and quiet[0], quiet_to=quiet and quiet[1])
 
-    assert notifications.due_s(one, at(told), SEOUL) == at(goes)
+    assert subscriptions.due_s(subscription, at(at_local), SEOUL) == at(due_local)
 
 
-def test_a_try_that_fails_is_made_again_later_and_at_last_given_up(session, subscribe, stopped):
+def test_a_failed_delivery_is_retried_with_pauses_and_then_given_up(session, subscribe, stopped_clock):
     subscribe()
     notifications.enqueue(session, "finding_new", None, "f1")
     notifications.spread(session, SEOUL)
     waits = []
-    while taken := notifications.claim(session):
-        notifications.settle(session, taken, "answered 503")
+    while claimed := notifications.claim(session):
+        notifications.settle(session, claimed, "answered 503")
         session.flush()
-        if taken[0].ended_s is None:
-            waits.append(taken[0].due_s - clock.now_s())
+        if claimed[0].ended_s is None:
+            waits.append(claimed[0].due_s - clock.now_s())
             assert notifications.claim(session) == []
-            stopped(waits[-1])
+            stopped_clock(waits[-1])
 
-    one = session.scalar(select(Delivery))
+    delivery = session.scalar(select(Delivery))
     assert waits == list(notifications.PAUSES_S)
-    assert (one.sent, one.error, one.tries) == (0, "answered 503", len(notifications.PAUSES_S) + 1)
-    assert notifications.counts(session) == {"waiting": 0, "dead": 1}
+    assert (delivery.sent, delivery.error, delivery.tries) == (0, "answered 503", len(notifications.PAUSES_S) + 1)
+    assert notifications.count_deliveries(session) == {"waiting": 0, "dead": 1}
 
 
-def test_a_try_that_fails_is_not_made_again_in_quiet_hours(session, subscribe, stopped):
-    one = subscribe()
+def test_no_retry_falls_into_quiet_hours(session, subscribe, stopped_clock):
+    subscription = subscribe()
     notifications.enqueue(session, "finding_new", None, "f1")
     notifications.spread(session, SEOUL)
-    taken = notifications.claim(session)
+    claimed = notifications.claim(session)
     minute = (clock.now_s() + 9 * 3600) % 86400 // 60
-    one.quiet_from, one.quiet_to = minute, (minute + 60) % 1440
-    notifications.settle(session, taken, "answered 503", SEOUL)
+    subscription.quiet_from, subscription.quiet_to = minute, (minute + 60) % 1440
+    notifications.settle(session, claimed, "answered 503", SEOUL)
 
-    assert taken[0].due_s > clock.now_s() + 58 * 60
+    assert claimed[0].due_s > clock.now_s() + 58 * 60
 
 
-def test_what_was_given_up_can_be_tried_again_by_hand(session, subscribe, stopped, kim):
+def test_a_delivery_that_was_given_up_can_be_retried(session, subscribe, stopped_clock, kim):
     subscribe()
     notifications.enqueue(session, "finding_new", None, "f1")
     notifications.spread(session, SEOUL)
-    one = session.scalar(select(Delivery))
-    one.ended_s = clock.now_s()
+    delivery = session.scalar(select(Delivery))
+    delivery.ended_s = clock.now_s()
 
-    notifications.again(session, kim, one.id)
+    notifications.retry(session, kim, delivery.id)
 
-    assert notifications.claim(session) == [one]
+    assert notifications.claim(session) == [delivery]
 
 
-def test_a_process_that_dies_while_sending_leaves_it_to_be_sent_again(session, subscribe, stopped):
+def test_an_expired_lease_is_claimed_again(session, subscribe, stopped_clock):
     subscribe()
     notifications.enqueue(session, "finding_new", None, "f1")
     notifications.spread(session, SEOUL)
 
     first = notifications.claim(session)
     assert notifications.claim(session) == []
-    stopped(notifications.LEASE_S)
+    stopped_clock(notifications.LEASE_S)
 
     assert notifications.claim(session) == first
 
 
-def test_several_notices_go_together_and_of_one_subscription_only(session, subscribe, stopped):
+def test_a_claim_is_a_batch_of_one_subscription(session, subscribe, stopped_clock):
     subscribe(kinds=("finding_new", "sensor_silent"))
     subscribe()
     for n in range(3):
@@ -193,7 +195,7 @@ def test_several_notices_go_together_and_of_one_subscription_only(session, subsc
 
 
 def test_the_address_is_sealed_and_only_its_host_is_shown(session, vault, kim):
-    made, secret = notifications.subscribe(
+    subscription, secret = subscriptions.subscribe(
         session,
         vault,
         kim,
@@ -205,9 +207,9 @@ def test_the_address_is_sealed_and_only_its_host_is_shown(session, vault, kim):
     )
     logged = session.scalar(select(LogEntry.body).where(LogEntry.kind == "subscription.made"))
 
-    assert made.shown == "https://192.0.2.7" and "secret" not in logged and "192" not in logged
-    assert b"very-secret" not in made.target_sealed and secret.encode() not in made.secret_sealed
-    assert vault.unseal(made.target_sealed) == b"https://192.0.2.7/very-secret?x=1"
+    assert subscription.shown == "https://192.0.2.7" and "secret" not in logged and "192" not in logged
+    assert b"very-secret" not in subscription.target_sealed and secret.encode() not in subscription.secret_sealed
+    assert vault.unseal(subscription.target_sealed) == b"https://192.0.2.7/very-secret?x=1"
 
 
 @pytest.mark.parametrize(
@@ -242,45 +244,45 @@ def test_the_address_is_sealed_and_only_its_host_is_shown(session, vault, kim):
         ("apprise", "nonsense", "target_bad"),
     ],
 )
-def test_addresses_inside_and_addresses_of_other_kinds_are_refused(session, vault, kim, way, target, code):
+def test_private_addresses_and_other_schemes_are_refused(session, vault, kim, way, target, code):
     with pytest.raises(Refused) as refused:
-        notifications.subscribe(session, vault, kim, "Duty", ["finding_new"], way, target)
+        subscriptions.subscribe(session, vault, kim, "Duty", ["finding_new"], way, target)
 
     assert refused.value.code == code
 
 
-def test_who_manages_one_building_subscribes_to_that_and_to_nothing_else(session, subscribe, kim, hall):
+def test_a_manager_of_one_facility_subscribes_only_to_it(session, subscribe, kim, hall):
     kim.everywhere = False
     session.add(UserPlace(user_id=kim.id, facility_id=hall.facility_id))
     session.flush()
 
-    mine = subscribe(place=hall.facility)
-    alien = subscribe(by=None)
+    own = subscribe(place=hall.facility)
+    foreign = subscribe(by=accounts.SYSTEM)
     for place in (None, hall.facility.organisation):
         with pytest.raises(NotFound):
             subscribe(place=place)
 
-    assert notifications.subscriptions(session, kim) == [mine]
+    assert subscriptions.list_subscriptions(session, kim) == [own]
     with pytest.raises(NotFound):
-        notifications.end(session, kim, alien.public_id)
+        subscriptions.end(session, kim, foreign.public_id)
 
 
-def test_what_waits_for_a_subscription_that_ended_is_not_sent(session, subscribe, kim):
-    one = subscribe()
+def test_ending_a_subscription_cancels_its_deliveries(session, subscribe, kim):
+    subscription = subscribe()
     notifications.enqueue(session, "finding_new", None, "f1")
     notifications.spread(session, SEOUL)
 
-    notifications.end(session, kim, one.public_id)
+    subscriptions.end(session, kim, subscription.public_id)
     session.flush()
 
     assert notifications.claim(session) == []
 
 
-def test_old_notices_are_forgotten(session, subscribe, stopped):
+def test_old_notifications_are_deleted(session, subscribe, stopped_clock):
     subscribe()
     notifications.enqueue(session, "finding_new", None, "f1")
     notifications.spread(session, SEOUL)
-    stopped(notifications.KEPT_S + 1)
+    stopped_clock(notifications.KEPT_S + 1)
 
-    assert notifications.forget(session) == 1
+    assert notifications.delete_old(session) == 1
     assert session.scalars(select(Delivery)).all() == []

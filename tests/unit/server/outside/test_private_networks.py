@@ -1,4 +1,4 @@
-"""That nothing is sent into a private network, whatever looks the address up, and that nobody holds up the queue."""
+"""Nothing is sent into a private network, whatever resolves the name, and a slow receiver is cut off."""
 
 import socket
 import threading
@@ -7,7 +7,6 @@ import time
 import pytest
 
 from server.services.outside import channels, private_networks, webhooks
-from tests.unit.server.outside.test_webhooks import receiver  # noqa: F401
 
 MESSAGE = channels.Message("Title", "Text", {})
 
@@ -32,7 +31,7 @@ def test_an_address_is_public_or_not_in_every_spelling(address, public):
     assert private_networks.is_public(address) is public
 
 
-def test_a_connection_inside_is_refused_within_the_block_and_only_there(receiver):  # noqa: F811
+def test_a_connection_inside_is_refused_within_the_block_and_only_there(receiver):
     where = ("127.0.0.1", receiver.server_port)
 
     with private_networks.public_only(), pytest.raises(private_networks.NotPublic):
@@ -40,24 +39,24 @@ def test_a_connection_inside_is_refused_within_the_block_and_only_there(receiver
     socket.create_connection(where, 5).close()
 
 
-def test_a_name_that_answers_differently_the_second_time_leads_apprise_nowhere(receiver, monkeypatch):  # noqa: F811
+def test_a_name_that_answers_differently_the_second_time_leads_apprise_nowhere(receiver, monkeypatch):
     monkeypatch.setattr(webhooks, "addresses", lambda *_: ["93.184.215.14"])
     target = f"ntfy://127.0.0.1:{receiver.server_port}/topic"
 
     with pytest.raises(channels.CannotSend, match="did not take it"):
-        channels.send("apprise", target, None, MESSAGE)
-    assert receiver.got == []
+        channels.send("apprise", target, "", MESSAGE)
+    assert receiver.requests == []
     receiver.answers = [200]
-    channels.send("apprise", target, None, MESSAGE, private=True)
-    assert len(receiver.got) == 1
+    channels.send("apprise", target, "", MESSAGE, private=True)
+    assert len(receiver.requests) == 1
 
 
-def test_apprise_follows_no_redirect(receiver):  # noqa: F811
+def test_apprise_follows_no_redirect(receiver):
     receiver.answers = [302, 302, 302]
 
     with pytest.raises(channels.CannotSend):
-        channels.send("apprise", f"ntfy://127.0.0.1:{receiver.server_port}/topic", None, MESSAGE, private=True)
-    assert "/elsewhere" not in [path for path, *_ in receiver.got]
+        channels.send("apprise", f"ntfy://127.0.0.1:{receiver.server_port}/topic", "", MESSAGE, private=True)
+    assert "/elsewhere" not in [path for path, *_ in receiver.requests]
 
 
 def test_an_answer_that_comes_byte_by_byte_is_cut_off(monkeypatch):

@@ -43,11 +43,11 @@ def test_the_first_administrator_is_made_once_and_has_to_choose_a_password(sessi
 
 def test_a_new_password_ends_every_session(session, kim):
     before = kim.get_id()
-    assert accounts.by_session_id(session, before) is kim
+    assert accounts.load_by_session_id(session, before) is kim
 
     accounts.change_password(session, kim, GOOD, "another good password")
 
-    assert accounts.by_session_id(session, before) is None
+    assert accounts.load_by_session_id(session, before) is None
 
 
 def test_disabling_a_person_ends_their_sessions_and_logins(session, kim):
@@ -55,7 +55,7 @@ def test_disabling_a_person_ends_their_sessions_and_logins(session, kim):
 
     accounts.disable(session, kim)
 
-    assert accounts.by_session_id(session, before) is None
+    assert accounts.load_by_session_id(session, before) is None
     with pytest.raises(accounts.BadLogin):
         accounts.authenticate(session, "kim", GOOD)
     accounts.enable(session, kim)
@@ -65,14 +65,14 @@ def test_disabling_a_person_ends_their_sessions_and_logins(session, kim):
 def test_the_last_administrator_cannot_be_disabled(session):
     accounts.create_first_admin(session)
 
-    assert refusal(accounts.disable, session, accounts.users(session)[0]) == "last_admin"
+    assert refusal(accounts.disable, session, accounts.list_users(session)[0]) == "last_admin"
 
 
 @pytest.mark.parametrize("forged", ["", ".", "nobody.x", "kim"])
 def test_a_made_up_session_is_nobodys(session, kim, forged):
-    assert accounts.by_session_id(session, forged) is None
-    assert accounts.by_session_id(session, kim.public_id + ".guess") is None
-    assert accounts.by_session_id(session, kim.public_id + ".ü") is None
+    assert accounts.load_by_session_id(session, forged) is None
+    assert accounts.load_by_session_id(session, kim.public_id + ".guess") is None
+    assert accounts.load_by_session_id(session, kim.public_id + ".ü") is None
 
 
 @pytest.mark.parametrize(
@@ -85,11 +85,11 @@ def test_a_made_up_session_is_nobodys(session, kim, forged):
     ],
 )
 def test_a_bad_password_is_refused_with_its_reason(password, code):
-    assert refusal(accounts.check_password, password, "kim") == code
+    assert refusal(accounts.check_new_password, password, "kim") == code
 
 
 def test_a_password_that_holds_the_login_is_refused():
-    assert refusal(accounts.check_password, "hongildong-2026-xy", "hongildong") == "password_common"
+    assert refusal(accounts.check_new_password, "hongildong-2026-xy", "hongildong") == "password_common"
 
 
 def test_changing_needs_the_old_password_and_a_new_one(session, kim):
@@ -128,6 +128,6 @@ def test_each_role_may_more_than_the_one_below(session, role, rights):
 
 
 def test_a_person_is_found_by_public_id(session, kim):
-    assert accounts.user(session, kim.public_id) is kim
+    assert accounts.load_user(session, kim.public_id) is kim
     with pytest.raises(NotFound):
-        accounts.user(session, "nobody")
+        accounts.load_user(session, "nobody")

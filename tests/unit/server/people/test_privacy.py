@@ -178,7 +178,7 @@ def test_names_and_notes_of_inspections_go_after_three_years_and_the_inspection_
         assert kept == ["looked at it"]
         assert session.scalar(select(func.count(LogPersonal.n))) == 1
         assert not [value for name, value in everything(session) if b"Park" in value]
-        assert verification.check(session).problem is None
+        assert verification.verify(session).problem is None
 
 
 def test_a_case_is_kept_for_ten_years_and_then_its_address_goes(day):
@@ -190,7 +190,7 @@ def test_a_case_is_kept_for_ten_years_and_then_its_address_goes(day):
     with day() as session:
         assert where(session, POLICE) == set()
         assert session.scalar(select(func.count(Finding.id)).where(Finding.status == "case")) == 0
-        assert verification.check(session).problem is None
+        assert verification.verify(session).problem is None
 
 
 def test_what_was_erased_is_not_in_the_database_s_files_either(day, settings):
@@ -242,27 +242,27 @@ def test_a_destroyed_key_never_comes_back(day, vault, pseudonyms):
 
 def test_a_name_without_an_account_is_erased_where_it_stands(day):
     with day.begin() as session:
-        rows, entries = data_subjects.named(session, "Park Ji-su")
+        rows, entries = data_subjects.find_name(session, "Park Ji-su")
         assert (len(rows), len(entries)) == (1, 1)
 
         assert data_subjects.forget_name(session, "Park Ji-su") == (1, 1)
 
         assert not [value for _, value in everything(session) if b"Park" in value]
-        assert verification.check(session).problem is None
+        assert verification.verify(session).problem is None
 
 
 def test_erasing_a_person_leaves_nothing_of_them(day):
     with day.begin() as session:
         kim = session.scalar(select(User).where(User.login == "kim"))
         accounts.add_user(session, "boss", "Boss", "admin")
-        known = data_subjects.known(session, kim)
+        known = data_subjects.list_records(session, kim)
         assert len(known.inspections) == 1 and known.entries and len(known.accesses) == 1
 
         data_subjects.erase(session, kim)
 
         named = {name for name, value in everything(session) if re.search(rb"(?i)\bkim\b", value)}
         assert named <= {"inspection_step.note"}  # free words of others; they go with the inspection's
-        assert verification.check(session).problem is None
+        assert verification.verify(session).problem is None
 
 
 def test_the_data_map_names_every_column_with_what_for_and_how_long():

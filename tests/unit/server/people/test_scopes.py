@@ -80,28 +80,28 @@ def test_what_belongs_to_no_place_needs_the_role_only(session, kim, city):
 def test_an_administrator_of_some_places_looks_after_their_people_only(session, boss, kim, city):
     lee, _ = accounts.add_user(session, "lee", "Lee", "admin")
     limited(session, lee, city["A"])
-    assert scopes.users(session, lee) == [lee]
+    assert scopes.list_users(session, lee) == [lee]
 
     limited(session, kim, city["A1"])
-    assert scopes.users(session, lee) == [kim, lee]
+    assert scopes.list_users(session, lee) == [kim, lee]
     limited(session, kim, city["A1"], city["B1"])
-    assert scopes.users(session, lee) == [lee]
-    assert scopes.users(session, boss) == [boss, kim, lee]
+    assert scopes.list_users(session, lee) == [lee]
+    assert scopes.list_users(session, boss) == [boss, kim, lee]
     for other in (boss, kim):
         with pytest.raises(NotFound):
-            scopes.person(session, other.public_id, lee)
+            scopes.load_user(session, lee, other.public_id)
 
 
 def test_nobody_gives_places_away_that_are_not_theirs(session, boss, kim, city):
     lee, _ = accounts.add_user(session, "lee", "Lee", "admin")
     limited(session, lee, city["A"])
 
-    assert [place.row.name for place in scopes.choose(session, lee, [city["A2"].public_id])] == ["A2"]
+    assert [place.row.name for place in scopes.load_grantable(session, lee, [city["A2"].public_id])] == ["A2"]
     with pytest.raises(NotFound):
-        scopes.choose(session, lee, [city["A2"].public_id, city["B1"].public_id])
+        scopes.load_grantable(session, lee, [city["A2"].public_id, city["B1"].public_id])
     assert refusal(scopes.set_places, session, kim, True, [], lee) == "scope_beyond"
-    assert [place.row.name for place in scopes.offered(session, lee)] == ["A", "A1", "A2"]
-    assert [place.row.name for place in scopes.offered(session, boss, "1")] == ["A1", "B1"]
+    assert [place.row.name for place in scopes.list_grantable(session, lee)] == ["A", "A1", "A2"]
+    assert [place.row.name for place in scopes.list_grantable(session, boss, "1")] == ["A1", "B1"]
 
 
 def test_the_last_administrator_of_everything_stays_one(session, boss, city):
@@ -115,7 +115,7 @@ def invited(session, by, role="inspector", **options):
 
 
 def test_an_invitation_makes_one_account_with_the_role_and_places_that_were_chosen(session, boss, city):
-    chosen = scopes.choose(session, boss, [city["A"].public_id])
+    chosen = scopes.load_grantable(session, boss, [city["A"].public_id])
     _, code = invited(session, boss, everywhere=False, places=chosen)
 
     made = invitations.accept(session, code.upper(), "new", "New One", PASSWORD)
@@ -129,13 +129,13 @@ def test_an_invitation_ends(session, boss, monkeypatch):
     one, code = invited(session, boss)
     _, other = invited(session, boss)
     invitations.withdraw(session, one.public_id, boss)
-    assert refusal(invitations.waiting, session, code) == "invitation_bad"
-    assert refusal(invitations.waiting, session, "guess") == "invitation_bad"
+    assert refusal(invitations.load_open, session, code) == "invitation_bad"
+    assert refusal(invitations.load_open, session, "guess") == "invitation_bad"
 
     later = clock.now_s() + invitations.LIFETIME_S
     monkeypatch.setattr(clock, "now_s", lambda: later)
 
-    assert refusal(invitations.waiting, session, other) == "invitation_bad"
+    assert refusal(invitations.load_open, session, other) == "invitation_bad"
 
 
 def test_who_lost_the_right_to_invite_lets_nobody_in(session, boss):
@@ -161,7 +161,7 @@ def test_who_lost_a_place_lets_nobody_into_it(session, boss, city):
 
 def test_the_database_holds_no_code_that_lets_anybody_in(session, boss, vault, kim):
     one, code = invited(session, boss)
-    token, shown = tokens.make(session, kim, "x", ["see"], 1)
+    token, shown = tokens.create(session, kim, "x", ["see"], 1)
 
     assert code not in str(vars(one)) and shown.rpartition("_")[2] not in str(vars(token))
 
@@ -180,13 +180,13 @@ def test_a_second_factor_takes_each_code_once(session, vault, kim, secret, monke
     codes = second_factor.set_up(session, vault, kim, secret, code_at(secret, 1_800_000_015))
     assert len(set(codes)) == 10 and secret not in str(kim.totp_sealed)
 
-    assert not second_factor.passes(session, vault, kim, code_at(secret, 1_800_000_015))
+    assert not second_factor.verify(session, vault, kim, code_at(secret, 1_800_000_015))
     monkeypatch.setattr(clock, "now_s", lambda: 1_800_000_045)
     code = code_at(secret, 1_800_000_045)
-    assert second_factor.passes(session, vault, kim, f"{code[:3]} {code[3:]}")
-    assert not second_factor.passes(session, vault, kim, code)
+    assert second_factor.verify(session, vault, kim, f"{code[:3]} {code[3:]}")
+    assert not second_factor.verify(session, vault, kim, code)
     for rubbish in ("", "000000000", "äöü", "12345", codes[0][:-1]):
-        assert not second_factor.passes(session, vault, kim, rubbish)
+        assert not second_factor.verify(session, vault, kim, rubbish)
 
 
 def test_a_clock_half_a_minute_off_is_forgiven_and_more_is_not(session, vault, kim, secret):
@@ -197,9 +197,9 @@ def test_a_clock_half_a_minute_off_is_forgiven_and_more_is_not(session, vault, k
 def test_a_recovery_code_works_once(session, vault, kim, secret):
     codes = second_factor.set_up(session, vault, kim, secret, code_at(secret, 1_800_000_015))
 
-    assert second_factor.passes(session, vault, kim, codes[3].upper())
-    assert not second_factor.passes(session, vault, kim, codes[3])
-    assert second_factor.codes_left(session, kim) == 9
+    assert second_factor.verify(session, vault, kim, codes[3].upper())
+    assert not second_factor.verify(session, vault, kim, codes[3])
+    assert second_factor.count_recovery_codes(session, kim) == 9
 
 
 def test_a_lost_second_factor_is_taken_away_with_its_sessions(session, vault, kim, secret):
@@ -208,14 +208,14 @@ def test_a_lost_second_factor_is_taken_away_with_its_sessions(session, vault, ki
 
     accounts.reset_second_factor(session, kim)
 
-    assert kim.totp_sealed is None and second_factor.codes_left(session, kim) == 0 and codes
-    assert accounts.by_session_id(session, before) is None
+    assert kim.totp_sealed is None and second_factor.count_recovery_codes(session, kim) == 0 and codes
+    assert accounts.load_by_session_id(session, before) is None
 
 
 def test_a_token_opens_what_its_scopes_and_its_person_may(session, kim):
-    _, shown = tokens.make(session, kim, "report", ["see", "inspect"], days=30)
+    _, shown = tokens.create(session, kim, "report", ["see", "inspect"], days=30)
 
-    token = tokens.check(session, shown)
+    token = tokens.authenticate(session, shown)
 
     assert token.user is kim
     assert [right for right in tokens.SCOPES if tokens.may(token, right)] == ["see", "inspect"]
@@ -224,7 +224,7 @@ def test_a_token_opens_what_its_scopes_and_its_person_may(session, kim):
 
 
 def test_a_token_that_does_not_count_is_none(session, kim, monkeypatch):
-    token, shown = tokens.make(session, kim, "report", ["see"], days=1)
+    token, shown = tokens.create(session, kim, "report", ["see"], days=1)
     for wrong in (
         "",
         "ansim_",
@@ -234,22 +234,22 @@ def test_a_token_that_does_not_count_is_none(session, kim, monkeypatch):
         "ansim_ü_ü",
         f"ansim_{token.public_id}_",
     ):
-        assert tokens.check(session, wrong) is None, wrong
+        assert tokens.authenticate(session, wrong) is None, wrong
 
     accounts.disable(session, kim)
-    assert tokens.check(session, shown) is None
+    assert tokens.authenticate(session, shown) is None
     accounts.enable(session, kim)
-    assert tokens.check(session, shown) is token
+    assert tokens.authenticate(session, shown) is token
     monkeypatch.setattr(clock, "now_s", lambda: token.expires_s)
-    assert tokens.check(session, shown) is None
+    assert tokens.authenticate(session, shown) is None
 
 
 def test_a_revoked_token_is_none(session, kim):
-    token, shown = tokens.make(session, kim, "report", ["see"], days=1)
+    token, shown = tokens.create(session, kim, "report", ["see"], days=1)
 
     tokens.revoke(session, kim, token.public_id)
 
-    assert tokens.check(session, shown) is None and tokens.of(session, kim) == []
+    assert tokens.authenticate(session, shown) is None and tokens.list_tokens(session, kim) == []
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_a_revoked_token_is_none(session, kim):
     ],
 )
 def test_a_bad_token_is_refused(session, kim, name, chosen, days, code):
-    assert refusal(tokens.make, session, kim, name, chosen, days) == code
+    assert refusal(tokens.create, session, kim, name, chosen, days) == code
 
 
 def test_looking_again_at_once_is_the_same_look_and_exporting_is_not(sessions, hashed):
@@ -272,13 +272,12 @@ def test_looking_again_at_once_is_the_same_look_and_exporting_is_not(sessions, h
         kim = User(login="kim", name="Kim", role="viewer", password_hash=hashed, session_word="0", created_s=1)
         session.add(kim)
     for kind in (access_log.SAW_FINDING, access_log.SAW_FINDING, access_log.EXPORTED, access_log.EXPORTED):
-        access_log.note(sessions, kim, kind, "f1")
+        access_log.record(sessions, kim, kind, "f1")
 
     with sessions() as session:
-        assert [event.kind for event, _ in access_log.events(session, subject="f1")] == [
-            "exported",
-            "exported",
-            "saw_finding",
-        ]
-        assert access_log.events(session, kim)[0][1].name == "Kim"
+        events = access_log.list_events(session, accounts.SYSTEM, subject="f1").rows
+        assert [event.kind for event, _ in events] == ["exported", "exported", "saw_finding"]
+        assert access_log.list_events(session, accounts.SYSTEM, kim).rows[0][1].name == "Kim"
+        with pytest.raises(NotFound):
+            access_log.list_events(session, kim)
         assert session.scalar(select(AccessEvent.at_s).limit(1))

@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 
 from server import create_app
 from server.cli import places
-from server.models import Facility, Notice, Restroom
+from server.models import Facility, Notification, Restroom
 from server.services.places import facilities, imports, organisations, restrooms
 
 OWN = "Ort;Strasse;Damen\nMarkt;Markt 1;3\n"
@@ -102,4 +102,6 @@ def test_remind_writes_a_notice_a_building(app, flask):
 
     assert "told of 2 buildings" in told.output
     with app.extensions["sessions"]() as session:
-        assert session.scalar(select(func.count(Notice.id))) == session.scalar(select(func.count(Facility.id))) == 2
+        assert (
+            session.scalar(select(func.count(Notification.id))) == session.scalar(select(func.count(Facility.id))) == 2
+        )

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from server.models import InspectionRequest, Notice
+from server.models import InspectionRequest, Notification
 from server.services.errors import Refused
 from server.services.inspecting import inspections
 from server.services.people.accounts import SYSTEM
@@ -23,7 +23,7 @@ def test_those_who_ask_are_counted_together_and_told_once(session, hall):
 
     assert visitor_requests.load_open(session, hall).count == 2
     assert [row.restroom.id for row in visitor_requests.list_open(session, SYSTEM)] == [hall.id]
-    notices = session.scalars(select(Notice).where(Notice.kind == "inspection_asked")).all()
+    notices = session.scalars(select(Notification).where(Notification.kind == "inspection_asked")).all()
     assert [(row.facility_id, row.subject) for row in notices] == [(hall.facility_id, hall.public_id)]
 
 

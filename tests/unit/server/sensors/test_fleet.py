@@ -144,5 +144,5 @@ def test_a_roll_out_and_a_moved_sensor_stand_in_the_log(session, two_cities):
     made = rollout.begin(session, release, [two_cities["fixed-a"]], user=two_cities["boss"])
     rollout.stop(session, made, user=two_cities["boss"])
 
-    told = [(entry.kind, personal["by"]["name"]) for entry, personal in log.entries(session, limit=3)]
+    told = [(entry.kind, personal["by"]["name"]) for entry, personal in log.list_entries(session, limit=3).rows]
     assert told == [("rollout.stopped", "Boss"), ("rollout.begun", "Boss"), ("sensor.placed", "kim")]

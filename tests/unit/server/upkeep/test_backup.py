@@ -15,7 +15,7 @@ from server.config import Settings
 from server.models import Base, Finding, Restroom, Sensor, User
 from server.services.audit import verification
 from server.services.inspecting import inspections
-from server.services.outside import notifications
+from server.services.outside import subscriptions
 from server.services.people import accounts
 from server.services.reporting import json_lines
 from server.services.sensors import enrolment
@@ -36,7 +36,7 @@ def lived_in(settings, sessions, vault, pseudonyms):
         voice = Voice(enrolment.sensor(session, "demo-1"))
         voice.inspection = one.public_id
         heard(session, pseudonyms, voice.says(), voice.finds())
-        notifications.subscribe(
+        subscriptions.subscribe(
             session, vault, user, "Duty", ["finding_new"], "webhook", "https://192.0.2.1/", private_targets=True
         )
     photos = settings.data / "photos" / "ab"
@@ -144,7 +144,7 @@ def test_rows_come_back_from_json_lines_too_and_numbers_go_on(lived_in, tmp_path
 
     assert rows_of(other) == before
     with sessions.begin() as session:
-        assert verification.check(session).problem is None
+        assert verification.verify(session).problem is None
         highest = session.scalar(select(func.max(Restroom.id)))
         added = Restroom(facility_id=session.scalar(select(Restroom.facility_id)), name="New", created_s=1)
         session.add(added)

@@ -63,7 +63,13 @@ BODIES = {
     "emitters.add": {"facility": "{facility}", "address": "c0:ff:ee:00:00:02", "kind": "neighbour", "why": "seen"},
     "imports.index": None,  # for those whose role holds everywhere
     "offline.hand_over": None,  # no form: test_offline.py hands over a visit of a foreign place
-    "notices.new": {"place": "{facility}", "name": "x", "kinds": "finding_new", "way": "webhook", "pace": "at_once"},
+    "notifications.new": {
+        "place": "{facility}",
+        "name": "x",
+        "kinds": "finding_new",
+        "way": "webhook",
+        "pace": "at_once",
+    },
     "people.invite": {"places": "{facility}", "name": "x", "role": "viewer"},
     "places.new": {"facility": "{facility}", "name": "x", "block": "women", "stalls": "1"},
     "plans.intervals": {"?facility": "{facility}", "eye": "30"},

@@ -97,7 +97,10 @@ def test_the_detector_and_the_fit_add_up_alike(fitted):
     for place in range(0, 900, 37):
         for at, value in enumerate(found.values[place].tolist()):
             row[at] = value
-        assert evidence.sum_points(packed, row) - evidence.POINTS_OFFSET == model.score_rows(fitted.SHAPE, found.values[[place]])[0]
+        assert (
+            evidence.sum_points(packed, row) - evidence.POINTS_OFFSET
+            == model.score_rows(fitted.SHAPE, found.values[[place]])[0]
+        )
 
 
 def test_a_sequence_is_made_to_rise_by_pooling_neighbours():

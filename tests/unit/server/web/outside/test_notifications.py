@@ -1,10 +1,10 @@
-"""The notices page: who subscribes to what, the key that is shown once, and what was not delivered."""
+"""The notifications page: subscriptions, the key that is shown once, failed deliveries."""
 
 import pytest
 from sqlalchemy import select
 
 from server import create_app
-from server.models import Delivery, Notice, Subscription
+from server.models import Delivery, Notification, Subscription
 from server.services.outside import notifications
 
 GOOD = {
@@ -22,7 +22,7 @@ GOOD = {
 
 @pytest.fixture
 def settings(settings):
-    """192.0.2.x is nobody's address; it counts as private."""
+    """192.0.2.x is a documentation address; it counts as private."""
     return settings.model_copy(update={"notice_private": True})
 
 
@@ -32,9 +32,9 @@ def test_a_webhook_s_key_is_shown_once_and_its_address_never(sign_in, post, app)
     answer = post(client, "/notices/new", GOOD, follow=False)
 
     with app.extensions["sessions"]() as session:
-        made = session.scalar(select(Subscription))
-        secret = app.extensions["vault"].unseal(made.secret_sealed).decode()
-    assert secret in answer.text and (made.quiet_from, made.quiet_to) == (22 * 60, 7 * 60 + 30)
+        subscription = session.scalar(select(Subscription))
+        secret = app.extensions["vault"].unseal(subscription.secret_sealed).decode()
+    assert secret in answer.text and (subscription.quiet_from, subscription.quiet_to) == (22 * 60, 7 * 60 + 30)
     page = client.get("/notices").text
     assert "Duty" in page and "https://192.0.2.7" in page and "quiet from 22:00 to 07:30" in page
     assert "secret-path" not in page and secret not in page
@@ -53,7 +53,7 @@ def test_a_webhook_s_key_is_shown_once_and_its_address_never(sign_in, post, app)
         ({"quiet_to": "22:00"}, "two different times"),
     ],
 )
-def test_what_cannot_be_is_said_and_what_was_typed_stays(sign_in, post, app, change, words):
+def test_an_invalid_subscription_is_refused_with_the_reason(sign_in, post, app, change, words):
     answer = post(sign_in("manager"), "/notices/new", {**GOOD, **change})
 
     assert words in answer.text
@@ -61,7 +61,7 @@ def test_what_cannot_be_is_said_and_what_was_typed_stays(sign_in, post, app, cha
         assert session.scalar(select(Subscription)) is None
 
 
-def test_a_private_address_is_refused_unless_the_server_s_people_allow_it(settings, sign_in, post, app):
+def test_a_private_address_is_refused_unless_the_settings_allow_it(settings, sign_in, post, app):
     app.extensions["settings"] = settings.model_copy(update={"notice_private": False})
 
     answer = post(sign_in("manager"), "/notices/new", {**GOOD, "target": "https://127.0.0.1/"})
@@ -69,7 +69,7 @@ def test_a_private_address_is_refused_unless_the_server_s_people_allow_it(settin
     assert "ANSIM_NOTICE_PRIVATE" in answer.text
 
 
-def test_a_subscription_ends_at_a_click(sign_in, post, app):
+def test_a_subscription_can_be_ended_once(sign_in, post, app):
     client = sign_in("manager")
     post(client, "/notices/new", GOOD)
     with app.extensions["sessions"]() as session:
@@ -79,33 +79,33 @@ def test_a_subscription_ends_at_a_click(sign_in, post, app):
     assert post(client, f"/notices/{public_id}/end", page="/notices").status_code == 404
 
 
-def test_what_was_not_delivered_is_shown_with_its_reason_and_can_be_tried_again(sign_in, post, app):
+def test_a_failed_delivery_is_shown_with_its_reason_and_can_be_retried(sign_in, post, app):
     client = sign_in("manager")
     post(client, "/notices/new", GOOD)
     with app.extensions["sessions"].begin() as session:
-        told = notifications.enqueue(session, "finding_new", None, "x", detector="camera_stream")
+        notification = notifications.enqueue(session, "finding_new", None, "x", detector="camera_stream")
         session.flush()
-        one = Delivery(
-            notice_id=told.id,
+        delivery = Delivery(
+            notice_id=notification.id,
             subscription_id=session.scalar(select(Subscription.id)),
             due_s=0,
             tries=8,
             error="no answer in time",
-            ended_s=told.at_s,
+            ended_s=notification.at_s,
         )
-        session.add(one)
+        session.add(delivery)
         session.flush()
-        number = one.id
+        number = delivery.id
 
     page = client.get("/notices").text
     assert "no answer in time" in page and "Given up" in page and "8 tries" in page
     assert "tried again within seconds" in post(client, f"/notices/deliveries/{number}/again", page="/notices").text
     with app.extensions["sessions"]() as session:
         assert session.get(Delivery, number).ended_s is None
-        assert session.scalar(select(Notice.kind)) == "finding_new"
+        assert session.scalar(select(Notification.kind)) == "finding_new"
 
 
-def test_an_inspector_has_no_notices_page(sign_in):
+def test_an_inspector_may_not_see_the_page(sign_in):
     assert sign_in("inspector").get("/notices").status_code == 403
 
 

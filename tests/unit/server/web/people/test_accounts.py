@@ -189,14 +189,14 @@ def test_a_token_is_shown_once_and_ends_when_it_is_ended(sign_in, post, stored):
     client = sign_in("manager")
     page = post(client, "/me/tokens", {"name": "Report", "scopes": ["see"], "days": "30"}, page="/me")
     shown = re.search(r"ansim_\w+", page.text).group()
-    assert tokens.check(stored, shown).name == "Report"
+    assert tokens.authenticate(stored, shown).name == "Report"
     assert shown not in client.get("/me").text
 
     address = re.search(r"/me/tokens/\w+/revoke", client.get("/me").text).group()
     post(client, address, page="/me")
 
     stored.rollback()
-    assert tokens.check(stored, shown) is None
+    assert tokens.authenticate(stored, shown) is None
 
 
 def test_a_token_cannot_do_more_than_its_person(sign_in, post):
@@ -272,7 +272,7 @@ def test_an_erased_person_is_gone_and_the_log_still_verifies(app, begin, sign_in
     assert stored.get(User, inspector.id).name == "–"
     assert stored.scalar(select(InspectionPerson.name)) == "–"
     assert not [one for one in stored.scalars(select(LogPersonal.content)) if "Inspector" in one]
-    assert verification.check(stored).problem is None
+    assert verification.verify(stored).problem is None
     assert admin.get(f"/inspections/{running}").status_code == 200
     assert "forgotten" in admin.get(f"/inspections/{running}/log").text
 

@@ -1,11 +1,13 @@
-"""What a notice says: one line, for mail and chat. Nothing here says where in a room, or what anybody's device is called."""
+"""Texts of notifications: one line each, for mail and chat. None names a place within a restroom, or a device."""
+
+from collections.abc import Collection
 
 from flask_babel import gettext, ngettext
 from flask_babel import lazy_gettext as _
 
 from server.wording import finding_title
 
-# What can be subscribed to: models.outside.KINDS
+# models.outside.KINDS
 KINDS = {
     "finding_new": _("A sensor reports a camera-like transmission"),
     "inspection_overdue": _("Inspections are overdue"),
@@ -16,7 +18,7 @@ KINDS = {
 WAYS = {"webhook": _("Webhook, for programs"), "apprise": _("Mail or chat, by Apprise")}
 PACES = {"at_once": _("At once"), "hourly": _("Together, every hour"), "daily": _("Together, in the morning at eight")}
 
-# Why a delivery failed, in the words of services.webhooks and channels.
+# Delivery.error: the texts of services.outside.webhooks and channels, and of server.notify.
 ERRORS = {
     "the name of the host is not known": _("the name of the host is not known"),
     "no answer in time": _("no answer in time"),
@@ -30,12 +32,12 @@ ERRORS = {
 
 
 def error(text: str) -> str:
-    """Return why a delivery failed, in the language of the page if the reason is known."""
+    """Return the reason of a failed delivery, translated if it is a known one."""
     return str(ERRORS.get(text, text))
 
 
 def sentence(kind: str, subject: str, facts: dict, place: str) -> str:
-    """One line about a notice. `place`: the facility's name, or ""."""
+    """Return one line about a notification. place: the facility's name, or ""."""
     where = ", ".join(part for part in (place, facts.get("restroom", "")) if part) or gettext("place not known")
     if kind == "finding_new":
         what = finding_title(facts.get("detector", ""))
@@ -59,14 +61,14 @@ def sentence(kind: str, subject: str, facts: dict, place: str) -> str:
 
 
 def title(count: int, kind: str) -> str:
-    """The subject line of a message about one notice, or several."""
+    """Return the subject line of a message about one notification, or several."""
     if count == 1:
         return gettext("Ansim: %(what)s", what=KINDS.get(kind, kind))
     return ngettext("Ansim: %(num)s notice", "Ansim: %(num)s notices", count)
 
 
-def advice(kinds) -> str:
-    """What to do, where it matters at once; "" otherwise."""
+def advice(kinds: Collection[str]) -> str:
+    """Return advice for these kinds of notifications, or ""."""
     if "finding_new" in kinds:
         return gettext(
             "If you find something: touch nothing, keep the scene, call the police (112). Help for victims: 1366."

@@ -1,0 +1,32 @@
+"""A receiver of webhooks."""
+
+import http.server
+import threading
+
+import pytest
+
+
+class _Receiver(http.server.BaseHTTPRequestHandler):
+    """Keeps the requests; answers with the next of `answers`, else 204."""
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.requests.append((self.path, dict(self.headers), body))
+        self.send_response(self.server.answers.pop(0) if self.server.answers else 204)
+        self.send_header("Location", "/elsewhere")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def receiver():
+    """An HTTP server that keeps its requests, [(path, headers, body), ...], in `requests`."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Receiver)
+    server.requests, server.answers = [], []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
