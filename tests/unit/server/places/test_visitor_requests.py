@@ -23,8 +23,8 @@ def test_those_who_ask_are_counted_together_and_told_once(session, hall):
 
     assert visitor_requests.load_open(session, hall).count == 2
     assert [row.restroom.id for row in visitor_requests.list_open(session, SYSTEM)] == [hall.id]
-    notices = session.scalars(select(Notification).where(Notification.kind == "inspection_asked")).all()
-    assert [(row.facility_id, row.subject) for row in notices] == [(hall.facility_id, hall.public_id)]
+    notifications = session.scalars(select(Notification).where(Notification.kind == "inspection_asked")).all()
+    assert [(row.facility_id, row.subject) for row in notifications] == [(hall.facility_id, hall.public_id)]
 
 
 def test_a_completed_inspection_answers_and_one_that_was_not_completed_does_not(session, hall):
