@@ -1,11 +1,11 @@
 """
-How fast records are played to the detectors, from memory.
+Measure how fast recorded traffic is played to the detectors, from memory.
 
     python -m tests.bench.replay [FILE ...]
 
-Without a file a generated scene is played: a camera, a call, a download and forty lamps on one
-channel. For each it prints the records a second that are made, that the playing itself could
-hand over, and that the detectors take; the bar is 150,000 for the last. The tests use measure().
+Without a file it plays a generated scene: a camera, a call, a download and forty lamps on one
+channel. It prints the records per second that are generated, that playback alone passes on, and
+that the detectors take; the bar is 150,000 for the last. The tests use measure().
 """
 
 import sys
@@ -27,25 +27,25 @@ SCENE = {
 }
 
 
-class _Deaf:
+class _NullDetector:
     """A detector that takes records and does nothing."""
 
-    name = "deaf"
+    name = "null"
 
     def take(self, records, count):
         pass
 
 
-def measure(traffic, hops=False, rounds=3) -> dict:
+def measure(traffic: playback.Traffic, hops: bool = False, rounds: int = 3) -> dict[str, int]:
     """
     Return {"records", "made_per_s", "handed_per_s", "detected_per_s"} of a Traffic.
 
-    The best of some rounds counts, because the machine does other things too.
+    Each rate is the best of some rounds, because other processes use the machine too.
     """
     started = time.perf_counter()
     kept = list(traffic.records)
     made_s = time.perf_counter() - started
-    handed_s = min(_play(traffic, kept, hops, lambda: detection.Engine([_Deaf()])) for _ in range(rounds))
+    handed_s = min(_play(traffic, kept, hops, lambda: detection.Engine([_NullDetector()])) for _ in range(rounds))
     detected_s = min(_play(traffic, kept, hops, playback.make_engine) for _ in range(rounds))
     count = len(kept)
     return {
@@ -60,10 +60,10 @@ def _play(traffic, kept, hops, make_engine):
     again = traffic._replace(records=iter(kept))
     started = time.process_time()
     if hops:
-        found = playback.play_hopping(again, make_engine(), playback.firmware_plan(again))
+        events = playback.play_hopping(again, make_engine(), playback.firmware_plan(again))
     else:
-        found = playback.play_on_channel(again, make_engine)
-    for _ in found:
+        events = playback.play_on_channel(again, make_engine)
+    for _ in events:
         pass
     return time.process_time() - started
 
@@ -71,8 +71,8 @@ def _play(traffic, kept, hops, make_engine):
 def main() -> None:
     for name in sys.argv[1:] or [None]:
         traffic = playback.open_traffic(name) if name else playback.from_scene(Scene(SCENE))
-        found = measure(traffic)
-        print(f"{name or 'generated scene'}: " + ", ".join(f"{key} {value}" for key, value in found.items()))
+        rates = measure(traffic)
+        print(f"{name or 'generated scene'}: " + ", ".join(f"{key} {value}" for key, value in rates.items()))
 
 
 if __name__ == "__main__":

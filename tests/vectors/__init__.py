@@ -1,1 +1,1 @@
-"""Recorded and generated vectors of the detectors, and what makes the generated ones."""
+"""Recorded and generated test vectors of the detectors, and the scripts that generate them."""

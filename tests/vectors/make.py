@@ -1,9 +1,9 @@
 """
-Make the vectors of the detectors that have their own: `python -m tests.vectors.make`.
+Generate the detectors' test vectors, except camera_stream's: `python -m tests.vectors.make`.
 
-Everything here is generated; no capture is in it. What must come out is written down by
-running the detectors, so a change of a threshold shows as a change of these files; whether
-an alarm must be raised (`fires`) is decided here, by hand.
+All data is generated, none is captured. The expected findings are recorded by running the
+detectors, so a changed threshold shows as a change of these files; whether an alarm must be
+raised (`fires`) is set here by hand.
 """
 
 import json

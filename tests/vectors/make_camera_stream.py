@@ -1,9 +1,9 @@
 """
-Make the vectors of camera_stream: `python -m tests.vectors.make_camera_stream`.
+Generate the test vectors of camera_stream: `python -m tests.vectors.make_camera_stream`.
 
-Made-up traffic (tests/support/stream_traffic.py); no capture is in it. What must come out is
-written down by running the detector; whether an alarm must be raised (`fires`), and whether it
-must stand in the end (`stands`), is decided here, by hand.
+Generated traffic (tests/support/stream_traffic.py), none is captured. The expected findings are
+recorded by running the detector; whether an alarm must be raised (`fires`), and whether it must
+still be raised at the end (`stands`), is set here by hand.
 """
 
 import json
@@ -47,7 +47,7 @@ def vectors() -> list:
         _vector("a PPPP camera, no frame longer than 1,114 bytes", True, True, 30, pppp),
         _vector("a camera of which every second frame is lost", True, True, 20, lossy),
         _vector("a camera that is its own open access point", True, True, 20, own, open=[1]),
-        _vector("a camera that stops is cleared", True, False, 25, [[*one[:1], 12_000, *one[2:]] for one in camera]),
+        _vector("a camera that stops is cleared", True, False, 25, [[*flow[:1], 12_000, *flow[2:]] for flow in camera]),
         _vector("a one-way call from a made-up address is cleared", True, False, 60, one_way),
         _vector("a two-way call", False, False, 30, call),
         _vector("a download to a station", False, False, 20, download),
@@ -62,10 +62,10 @@ def _vector(name, fires, stands, seconds, flows, **others):
 
 
 def main() -> None:
-    made = vectors()
-    for vector in made:
+    generated = vectors()
+    for vector in generated:
         vector["expect"] = stream_traffic.run_vector(vector, CameraStream())
-    lines = ",\n".join("    " + json.dumps(vector) for vector in made)
+    lines = ",\n".join("    " + json.dumps(vector) for vector in generated)
     PATH.write_text('{"what": "camera_stream", "vectors": [\n' + lines + "\n]}\n", encoding="utf-8")
 
 
