@@ -1,27 +1,26 @@
 """
-How much heap the whole firmware needs, and whether that stays the same over hours.
+Measure the heap of the whole firmware, and whether it stays the same over hours.
 
     python -m tests.bench.heap [--heap 160k] [--hours 1] [--scene crowded] [--tls] [--csv heap.csv]
-    python -m tests.bench.heap --least            # the smallest heap with which it runs
+    python -m tests.bench.heap --minimum          # the smallest heap with which the firmware runs
 
-One virtual sensor, a real mosquitto and a small server that confirms every report. Scene time
-runs faster than the clock while the firmware waits. Each minute of scene time the heap is
-collected and weighed; the CSV has scene_s, bytes in use before and after the collection, and free. What it
-says of pieces is the longest one that was free at each of these moments, at the least.
+One virtual sensor, a real mosquitto and a small server that confirms every report. Scene time runs faster than the
+clock while the firmware waits. After each minute of scene time the heap is collected and measured; the CSV has
+scene_s, bytes in use before and after the collection, and free bytes. The largest free block is measured at the same
+moments; its minimum is printed.
 
-It fails if the firmware restarts (a MemoryError is one), if fewer reports arrive than the hours
-must bring, or if the free heap of the last quarter lies more than FLAT_BYTES below that of the
-second quarter. In the first everything is set up.
+The bench fails if the firmware restarts (as after a MemoryError), if fewer reports arrive than expected, or if the free
+heap of the last quarter lies more than FLAT_BYTES below that of the second quarter. The first quarter does not count,
+because everything is set up then.
 
-With --stations 72 the scene gets so many transmitters, more than the station table has places for, and the
-last two are cameras. With --panel everything that a board can have on its panel is fitted. With --day the server
-orders one thing after the other, as on an inspector's day: an inspection, to follow a signal, the movement
-test, a self-test.
+--stations 72 gives the scene that many transmitters, more than the station table has places for; the last two are
+cameras. --panel fits every part that a panel can have. --day sends the commands of an inspector's day: an inspection,
+following a signal, the stimulus test, a self-test.
 
-A pointer takes 8 bytes here and 4 on the board: objects are about twice the size. The simulated
-hardware is in the same heap. With --code image the program is frozen into the interpreter, which
-tools/native.py builds for it; with --code rom it runs in place on the interpreter from PyPI, as from
-a board's ROMFS, where its functions and names take heap; with --code files it is loaded whole.
+A pointer takes 8 bytes here and 4 on the board, so objects are about twice the size. The simulated hardware uses the
+same heap. With --code image the program is frozen into an interpreter that tools/native.py builds; with --code rom it
+runs in place on the interpreter from PyPI, as from a board's ROMFS, where its functions and names take heap; with
+--code files it is loaded into the heap.
 """
 
 import argparse
@@ -31,7 +30,9 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
 from ansim import messages
 from tests.support import brokers
@@ -41,50 +42,84 @@ from tools.lib.errors import ToolError, run
 from tools.simulate import scene_path, settings_for
 from tools.virtual_sensor.sensor import IN_FILES, IN_IMAGE, IN_ROM, VirtualSensor
 
-WEIGH_S = 60
+MEASURE_S = 60
 PANEL = ("led", "button", "buzzer", "oled", "battery")
 FLAT_BYTES = 2048
 STEP_K = 8
 BLOCK_BYTES = 32
-MEM_INFO = ("stack: ", "GC: total", "No. of 1-blocks")  # how the lines of micropython.mem_info() begin
-LEAST_HOURS = 0.2
+MEM_INFO = ("stack: ", "GC: total", "No. of 1-blocks")  # beginnings of the lines of micropython.mem_info()
+MINIMUM_HOURS = 0.2
+
+
+class Measurement(NamedTuple):
+    """
+    The result of a run.
+
+    rows           [(scene_s, bytes used before a collection, after it, bytes free), ...]
+    largest_block  minimum of the largest free block, in bytes
+    restarts       unexpected starts of the firmware
+    reports        number of reports that arrived
+    findings       detectors and events
+    acks           [(command, "" or the code of the refusal or None without an answer), ...]
+    took_s         seconds by the clock
+    output         lines that the sensor printed
+    """
+
+    rows: list[tuple[int, ...]]
+    largest_block: int
+    restarts: int
+    reports: int
+    findings: list[tuple[str, str]]
+    acks: list[tuple[str, str | None]]
+    took_s: float
+    output: list[str]
+
+
+class Schedule(Protocol):
+    """Events of a run, such as commands of the server."""
+
+    def __init__(self, server: TinyServer, broker: brokers.Broker): ...
+
+    def update(self, scene_s: int) -> None:
+        """Run the events that are due."""
+
+    def answers(self) -> list[tuple[str, str | None]]:
+        """Return Measurement.acks."""
+        ...
 
 
 def measure(
-    scene,
-    heap,
-    hours,
-    speed,
-    uplink="wifi",
-    code=IN_ROM,
-    tls=False,
-    stations=0,
-    panel=False,
-    orders=None,
-    upload_every_s=60,
-    say=lambda _: None,
-) -> dict:
+    scene: Path,
+    heap: str,
+    hours: float,
+    speed: float,
+    uplink: str = "wifi",
+    code: str = IN_ROM,
+    tls: bool = False,
+    stations: int = 0,
+    panel: bool = False,
+    schedule: type[Schedule] | None = None,
+    upload_every_s: int = 60,
+    on_progress: Callable[[str], object] = lambda _: None,
+) -> Measurement:
     """
     Run one virtual sensor for some hours of scene time.
 
-    stations   how many transmitters the scene gets, 0: its own
-    panel      PANEL is fitted; else what the board is sold with
-    orders     Orders, or another class made with the server and the broker: gives the server's orders
-
-    Returns rows [(scene_s, before, after, free)], piece (the longest free one, in bytes, at the least), restarts,
-    reports (how many arrived), findings (kinds and events), acks ((order, "" or why it was refused)), took_s, and
-    what the sensor said.
+    stations     number of transmitters in the scene; 0: its own
+    panel        True: PANEL is fitted; False: the board's own parts
+    schedule     DayOfCommands, or another class with its methods
+    on_progress  function(line)
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        scene = packed(scene, stations, folder / "packed.json") if stations else scene
-        ca = authority(folder) if tls else None
+        scene = crowded_scene(scene, stations, folder / "crowded.json") if stations else scene
+        ca = make_authority(folder) if tls else None
         broker = brokers.mosquitto(folder, free_port(), tls="broker" if tls else "").start()
         server = TinyServer(broker.port, ca=ca).start()
-        said, pieces = [], []
-        host = {"broker": "localhost", "ca": ca.read_text()} if ca else {}
-        host |= {"fitted": list(PANEL)} if panel else {}
-        settings = settings_for(DEVICE, KEY, port=broker.port, uplink=uplink, upload_every_s=upload_every_s, **host)
+        output, memory_lines = [], []
+        options: dict[str, Any] = {"broker": "localhost", "ca": ca.read_text()} if ca else {}
+        options |= {"fitted": list(PANEL)} if panel else {}
+        settings = settings_for(DEVICE, KEY, port=broker.port, uplink=uplink, upload_every_s=upload_every_s, **options)
         sensor = VirtualSensor(
             settings,
             scene,
@@ -92,78 +127,79 @@ def measure(
             speed,
             heap,
             code=code,
-            on_output=lambda line: (pieces if line.lstrip().startswith(MEM_INFO) else said).append(line),
-            environ={"SIM_HEAP_S": str(WEIGH_S)},
+            on_output=lambda line: (memory_lines if line.lstrip().startswith(MEM_INFO) else output).append(line),
+            environ={"SIM_HEAP_S": str(MEASURE_S)},
         )
         began_s = time.monotonic()
         sensor.start()
         if panel:
             (sensor.world / "oled").touch()
-        orders = orders(server, broker) if orders else None
+        events = schedule(server, broker) if schedule else None
         try:
-            rows = _watch(sensor, hours * 3600, say, orders)
+            rows = _run(sensor, hours * 3600, on_progress, events)
         finally:
             sensor.stop()
             server.stop()
             broker.kill()
-        findings = [one["body"] for one in server.reports.values() if one["kind"] == messages.FINDING]
-        return {
-            "rows": rows,
-            "piece": longest_piece(pieces),
-            "restarts": sensor.starts - 1,
-            "reports": len(server.order),
-            "findings": sorted({(one["detector"], one["event"]) for one in findings}),
-            "acks": orders.answers() if orders else [],
-            "took_s": time.monotonic() - began_s,
-            "said": said,
-        }
+        findings = [report["body"] for report in server.reports.values() if report["kind"] == messages.FINDING]
+        return Measurement(
+            rows=rows,
+            largest_block=largest_block(memory_lines),
+            restarts=sensor.starts - 1,
+            reports=len(server.order),
+            findings=sorted({(finding["detector"], finding["event"]) for finding in findings}),
+            acks=events.answers() if events else [],
+            took_s=time.monotonic() - began_s,
+            output=output,
+        )
 
 
-def packed(scene, stations: int, file: Path) -> Path:
-    """Write a scene with so many emitters: its own, then phones and things on all channels, then two cameras."""
-    given = json.loads(scene.read_text())
-    emitters = given["emitters"]
+def crowded_scene(scene: Path, stations: int, file: Path) -> Path:
+    """Write a scene with more emitters: its own, then phones and devices on all channels, then two cameras."""
+    contents = json.loads(scene.read_text())
+    emitters = contents["emitters"]
     for number in range(len(emitters), stations):
         kind = "camera" if number >= stations - 2 else ("iot", "web", "voice")[number % 3]
         channel = 1 + number % 13
         emitters.append({"pattern": {"kind": kind}, "channel": channel, "rssi_dbm": -55 - number % 20, "loss": 0.2})
-    file.write_text(json.dumps(given))
+    file.write_text(json.dumps(contents))
     return file
 
 
-def authority(folder):
-    """Make a certificate for the broker; return the file of the authority it comes from."""
+def make_authority(folder: Path) -> Path:
+    """Make a certificate for the broker; return the file of its authority."""
     brokers.certificate(folder, "broker", brokers.certificate(folder, "ca"), host="localhost")
     return folder / "ca.pem"
 
 
-class Orders:
-    """Gives the server's orders, one in each EVERY_S of scene time, when the sensor has just said that it is ready."""
+class DayOfCommands:
+    """Sends the commands of an inspector's day, one in each EVERY_S of scene time, when the sensor becomes ready."""
 
     EVERY_S = 120
 
-    def __init__(self, server, _broker):
+    def __init__(self, server: TinyServer, broker: brokers.Broker):
         self._server = server
-        self._given = []  # (name, id of the command)
-        self._seen = 0
+        self._sent = []  # (name, id of the command)
+        self._ready_count = 0
         self._next_s = self.EVERY_S
 
-    def look(self, scene_s):
-        """Give the next order if it is time."""
-        ready = [one for one in self._server.states if one["state"] == messages.READY]
-        fresh = len(ready) > self._seen or (ready and self._server.states[-1]["state"] == messages.READY)
-        self._seen = len(ready)
-        order = self._order(len(self._given)) if fresh and scene_s >= self._next_s else None
-        if order:
-            self._given.append((order[0], self._server.command(*order, expires_in_s=10_000_000)))
+    def update(self, scene_s: int) -> None:
+        """Send the next command if it is due."""
+        states = self._server.states
+        ready_count = sum(state["state"] == messages.READY for state in states)
+        is_ready = ready_count > self._ready_count or (ready_count and states[-1]["state"] == messages.READY)
+        self._ready_count = ready_count
+        command = self._command(len(self._sent)) if is_ready and scene_s >= self._next_s else None
+        if command:
+            self._sent.append((command[0], self._server.command(*command, expires_in_s=10_000_000)))
             self._next_s = scene_s + self.EVERY_S
 
-    def _order(self, number):
-        """Return (name, arguments) of an order, None if there are no more or nothing was found yet."""
-        found = [one["body"] for one in self._server.reports.values() if one["kind"] == messages.FINDING]
-        if number > 5 or not found:
+    def _command(self, number):
+        """Return (name, arguments) of a command, None after the last one or before a finding."""
+        findings = [report["body"] for report in self._server.reports.values() if report["kind"] == messages.FINDING]
+        if number > 5 or not findings:
             return None
-        subject = {"subject": found[0]["subject"], "channel": found[0]["channel"]}
+        subject = {"subject": findings[0]["subject"], "channel": findings[0]["channel"]}
         slots = [[start_ms, 4000, start_ms // 4000 % 2] for start_ms in range(0, 48_000, 4000)]
         return (
             (messages.INSPECTION_START, {"inspection": "K7Q2", "known": []}),
@@ -174,13 +210,18 @@ class Orders:
             (messages.RUN_SELFTEST, {}),
         )[number]
 
-    def answers(self) -> list:
-        """[(order, why it was refused; "" if it was done; None without an answer), ...]"""
-        acks = [(name, self._server.ack_of(command_id)) for name, command_id in self._given]
-        return [(name, ack and ack["error"]) for name, ack in acks]
+    def answers(self) -> list[tuple[str, str | None]]:
+        """Return Measurement.acks."""
+        return answers_to(self._server, self._sent)
 
 
-def _watch(sensor, scene_s, say, orders=None):
+def answers_to(server: TinyServer, commands: list[tuple[str, str]]) -> list[tuple[str, str | None]]:
+    """Return Measurement.acks for commands as (name, id)."""
+    acks = [(name, server.ack_of(command_id)) for name, command_id in commands]
+    return [(name, ack and ack["error"]) for name, ack in acks]
+
+
+def _run(sensor, scene_s, on_progress, events=None):
     file = sensor.world / "heap.csv"
     last = None
     changed_s = time.monotonic()
@@ -189,9 +230,9 @@ def _watch(sensor, scene_s, say, orders=None):
         rows = _rows(file)
         if rows and rows[-1] != last:
             last, changed_s = rows[-1], time.monotonic()
-            say(f"{last[0] / 60:6.0f} min  {last[3]} bytes free")
-        if orders and rows:
-            orders.look(rows[-1][0])
+            on_progress(f"{last[0] / 60:6.0f} min  {last[3]} bytes free")
+        if events and rows:
+            events.update(rows[-1][0])
         if sensor.starts > 1 or (rows and rows[-1][0] >= scene_s):
             return rows
         if not sensor.is_on() or time.monotonic() - changed_s > 60:
@@ -206,88 +247,91 @@ def _rows(file):
     return [tuple(int(part) for part in line.split(",")) for line in lines if line.count(",") == 3]
 
 
-def longest_piece(said) -> int:
-    """The least of what mem_info() said of the longest free piece, in bytes: it counts in blocks of four pointers."""
-    found = [re.search(r"max free sz: (\d+)", line) for line in said]
-    return min((int(one[1]) * BLOCK_BYTES for one in found if one), default=0)
+def largest_block(output: list[str]) -> int:
+    """Return the minimum of the largest free block in the output of mem_info(), in bytes."""
+    matches = [re.search(r"max free sz: (\d+)", line) for line in output]
+    return min((int(match[1]) * BLOCK_BYTES for match in matches if match), default=0)
 
 
-def problems(found: dict, hours: float, reports_an_hour=30) -> list:
-    """Return what speaks against it, as sentences; empty if it is good."""
-    rows, wrong = found["rows"], []
-    if found["restarts"]:
-        wrong.append("the firmware restarted: " + "; ".join(found["said"][-3:]))
+def list_problems(measurement: Measurement, hours: float, reports_an_hour: int = 30) -> list[str]:
+    """Return the reasons for which a run failed, as sentences."""
+    rows, problems = measurement.rows, []
+    if measurement.restarts:
+        problems.append("the firmware restarted: " + "; ".join(measurement.output[-3:]))
     if not rows or rows[-1][0] < hours * 3600:
-        wrong.append(f"it ended after {rows[-1][0] if rows else 0} s of scene time")
-        return wrong
-    wrong += [f"{name}: {error or 'no answer'}" for name, error in found.get("acks", []) if error != ""]
-    if found["reports"] < hours * reports_an_hour:
-        wrong.append(f"only {found['reports']} reports arrived")
+        problems.append(f"it ended after {rows[-1][0] if rows else 0} s of scene time")
+        return problems
+    problems += [f"{name}: {error or 'no answer'}" for name, error in measurement.acks if error != ""]
+    if measurement.reports < hours * reports_an_hour:
+        problems.append(f"only {measurement.reports} reports arrived")
     second, last = quarters(rows)
     if second - last > FLAT_BYTES:
-        wrong.append(f"the free heap sank by {second - last} bytes from the second to the last quarter")
-    return wrong
+        problems.append(f"the free heap sank by {second - last} bytes from the second to the last quarter")
+    return problems
 
 
-def write(rows, file: Path) -> None:
-    """Write the rows as CSV."""
-    lines = [",".join(str(part) for part in row) for row in rows]
+def write_csv(rows: list[tuple[int, ...]], file: Path) -> None:
+    """Write the rows of a Measurement as CSV."""
+    lines = [",".join(str(value) for value in row) for row in rows]
     file.write_text("scene_s,used_before,used_after,free\n" + "\n".join(lines) + "\n")
 
 
-def quarters(rows) -> tuple:
-    """The median free heap of the second and of the last quarter."""
+def quarters(rows: list[tuple[int, ...]]) -> tuple[int, int]:
+    """Return the median free heap of the second and of the last quarter."""
     quarter = max(1, len(rows) // 4)
     free = [row[3] for row in rows]
     return round(statistics.median(free[quarter : 2 * quarter])), round(statistics.median(free[-quarter:]))
 
 
-def least_heap(measured_with, low_k=120, high_k=480) -> int:
-    """The smallest heap in kB, in steps of STEP_K, with which measured_with("<n>k") comes to its end."""
+def minimum_heap(measure_with: Callable[[str], Measurement], low_k: int = 120, high_k: int = 480) -> int:
+    """Return the smallest heap in kB, in steps of STEP_K, with which measure_with("<n>k") runs to its end."""
     while high_k - low_k > STEP_K:
         middle_k = (low_k + high_k) // 2 // STEP_K * STEP_K
         if middle_k in (low_k, high_k):
             break
-        found = measured_with(f"{middle_k}k")
-        if found["restarts"] or not found["rows"] or found["rows"][-1][0] < LEAST_HOURS * 3600:
+        measurement = measure_with(f"{middle_k}k")
+        rows = measurement.rows
+        if measurement.restarts or not rows or rows[-1][0] < MINIMUM_HOURS * 3600:
             low_k = middle_k
         else:
             high_k = middle_k
-        print(f"{middle_k}k {'is enough' if high_k == middle_k else 'is too little'}", flush=True)
+        print(f"{middle_k}k {'is enough' if high_k == middle_k else 'is not enough'}", flush=True)
     return high_k
 
 
-def main(arguments=None) -> int:
-    given = _parser().parse_args(arguments)
-    if given.hours * 3600 < 8 * WEIGH_S:
-        raise ToolError(f"--hours {given.hours} is too short; give {8 * WEIGH_S / 3600} or more")
-    scene = scene_path(given.scene)
-    how = (given.speed, given.uplink, given.code, given.tls, given.stations, given.panel, Orders if given.day else None)
-    words = f"{given.scene}, {given.stations or 'its own'} stations, {given.uplink}, TLS {'on' if given.tls else 'off'}"
-    words += f"{', panel' if given.panel else ''}{', a day of orders' if given.day else ''}, code in {given.code}"
-    if given.least:
-        print(f"least heap: {least_heap(lambda heap: measure(scene, heap, LEAST_HOURS, *how))}k ({words})")
+def main(arguments: list[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    if options.hours * 3600 < 8 * MEASURE_S:
+        raise ToolError(f"--hours {options.hours} is too short; give {8 * MEASURE_S / 3600} or more")
+    scene = scene_path(options.scene)
+    conditions = (options.speed, options.uplink, options.code, options.tls, options.stations, options.panel)
+    schedule = DayOfCommands if options.day else None
+    text = f"{options.scene}, {options.stations or 'its own'} stations, {options.uplink}"
+    text += f", TLS {'on' if options.tls else 'off'}{', panel' if options.panel else ''}"
+    text += f"{', a day of commands' if options.day else ''}, code in {options.code}"
+    if options.minimum:
+        smallest_k = minimum_heap(lambda heap: measure(scene, heap, MINIMUM_HOURS, *conditions, schedule))
+        print(f"minimum heap: {smallest_k}k ({text})")
         return 0
-    found = measure(scene, given.heap, given.hours, *how, say=print)
-    if given.csv:
-        write(found["rows"], given.csv)
-    wrong = problems(found, given.hours)
-    if found["rows"]:
-        second, last = quarters(found["rows"])
-        print(f"heap {given.heap}, {given.hours} h of scene time in {found['took_s']:.0f} s ({words})")
-        print(
-            f"free: {min(row[3] for row in found['rows'])} bytes at the least, {second} in the second quarter, {last} in the last"
-        )
-        print(f"longest free piece: {found['piece']} bytes at the least")
-        print(f"reports that arrived: {found['reports']}; findings: {found['findings'] or 'none'}")
-        if given.day:
-            print(f"orders: {found['acks']}")
-    for problem in wrong:
+    measurement = measure(scene, options.heap, options.hours, *conditions, schedule, on_progress=print)
+    if options.csv:
+        write_csv(measurement.rows, options.csv)
+    problems = list_problems(measurement, options.hours)
+    if measurement.rows:
+        second, last = quarters(measurement.rows)
+        minimum = min(row[3] for row in measurement.rows)
+        print(f"heap {options.heap}, {options.hours} h of scene time in {measurement.took_s:.0f} s ({text})")
+        print(f"free: minimum {minimum} bytes, {second} in the second quarter, {last} in the last")
+        print(f"largest free block: minimum {measurement.largest_block} bytes")
+        print(f"reports that arrived: {measurement.reports}; findings: {measurement.findings or 'none'}")
+        if options.day:
+            print(f"commands: {measurement.acks}")
+    for problem in problems:
         print("FAILED:", problem, file=sys.stderr)
-    return 1 if wrong else 0
+    return 1 if problems else 0
 
 
-def _parser():
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.heap", description=__doc__.strip().splitlines()[0])
     parser.add_argument("--heap", default="160k")
     parser.add_argument("--hours", type=float, default=1.0)
@@ -295,14 +339,12 @@ def _parser():
     parser.add_argument("--scene", default="crowded")
     parser.add_argument("--uplink", choices=("wifi", "ethernet"), default="wifi")
     parser.add_argument("--code", choices=(IN_IMAGE, IN_ROM, IN_FILES), default=IN_IMAGE)
-    parser.add_argument(
-        "--stations", type=int, default=0, help="how many transmitters are heard (default: the scene's)"
-    )
-    parser.add_argument("--panel", action="store_true", help="everything a panel can have is fitted")
-    parser.add_argument("--day", action="store_true", help="the server gives an inspector's orders")
-    parser.add_argument("--tls", action="store_true", help="the connection to the broker is encrypted")
+    parser.add_argument("--stations", type=int, default=0, help="number of transmitters (default: the scene's)")
+    parser.add_argument("--panel", action="store_true", help="fit every part that a panel can have")
+    parser.add_argument("--day", action="store_true", help="send the commands of an inspector's day")
+    parser.add_argument("--tls", action="store_true", help="encrypt the connection to the broker")
     parser.add_argument("--csv", type=Path)
-    parser.add_argument("--least", action="store_true", help="search the smallest heap that is enough")
+    parser.add_argument("--minimum", action="store_true", help="search for the smallest sufficient heap")
     return parser
 
 

@@ -7,32 +7,36 @@ from tools.simulate import scene_path
 from tools.virtual_sensor.sensor import HEAP, IN_IMAGE, IN_ROM
 
 
-def found(free, restarts=0, reports=100):
-    rows = [(60 * (place + 1), 0, 0, one) for place, one in enumerate(free)]
-    return {"rows": rows, "restarts": restarts, "reports": reports, "said": ["MemoryError"]}
+def measurement(free, restarts=0, reports=100) -> heap.Measurement:
+    rows = [(60 * minute, 0, 0, free_bytes) for minute, free_bytes in enumerate(free, 1)]
+    return heap.Measurement(rows, 0, restarts, reports, [], [], 0.0, ["MemoryError"])
 
 
 def test_a_flat_curve_is_good_and_the_first_quarter_does_not_count():
-    assert heap.problems(found([90000, 80000, 50000] + [40000, 41000] * 30), 1) == []
+    assert heap.list_problems(measurement([90000, 80000, 50000] + [40000, 41000] * 30), 1) == []
 
 
-def test_the_longest_free_piece_is_the_least_that_the_interpreter_said():
-    said = ["No. of 1-blocks: 9, 2-blocks: 4, max blk sz: 512, max free sz: 80", "link: ECONNRESET", "max free sz: 26"]
+def test_the_largest_free_block_is_the_minimum_of_the_interpreter_s_output():
+    output = [
+        "No. of 1-blocks: 9, 2-blocks: 4, max blk sz: 512, max free sz: 80",
+        "link: ECONNRESET",
+        "max free sz: 26",
+    ]
 
-    assert heap.longest_piece(said) == 26 * 32
-    assert heap.longest_piece([]) == 0
+    assert heap.largest_block(output) == 26 * 32
+    assert heap.largest_block([]) == 0
 
 
-def test_a_heap_that_sinks_is_told():
-    (problem,) = heap.problems(found(range(90000, 30000, -1000)), 1)
+def test_a_sinking_free_heap_is_a_problem():
+    (problem,) = heap.list_problems(measurement(range(90000, 30000, -1000)), 1)
 
     assert "sank by" in problem
 
 
-def test_a_restart_a_short_run_and_missing_reports_are_told():
-    assert "MemoryError" in heap.problems(found([50000] * 60, restarts=1), 1)[0]
-    assert "ended after 600 s" in heap.problems(found([50000] * 10), 1)[0]
-    assert "only 3 reports" in heap.problems(found([50000] * 60, reports=3), 1)[0]
+def test_a_restart_a_short_run_and_missing_reports_are_problems():
+    assert "MemoryError" in heap.list_problems(measurement([50000] * 60, restarts=1), 1)[0]
+    assert "ended after 600 s" in heap.list_problems(measurement([50000] * 10), 1)[0]
+    assert "only 3 reports" in heap.list_problems(measurement([50000] * 60, reports=3), 1)[0]
 
 
 @pytest.mark.long
@@ -41,11 +45,11 @@ def test_a_restart_a_short_run_and_missing_reports_are_told():
 @pytest.mark.mosquitto
 @pytest.mark.parametrize("uplink", ["wifi", "ethernet"])
 def test_the_whole_firmware_with_its_panel_works_through_a_day_in_a_crowd_in_160_kb(uplink):
-    how = {"tls": True, "stations": 72, "panel": True, "orders": heap.Orders}
-    made = heap.measure(scene_path("crowded"), "160k", 0.5, 80, uplink, IN_IMAGE, **how)
+    conditions = {"tls": True, "stations": 72, "panel": True, "schedule": heap.DayOfCommands}
+    result = heap.measure(scene_path("crowded"), "160k", 0.5, 80, uplink, IN_IMAGE, **conditions)
 
-    assert heap.problems(made, 0.5) == []
-    assert len(made["acks"]) == 6
+    assert heap.list_problems(result, 0.5) == []
+    assert len(result.acks) == 6
 
 
 @pytest.mark.long
@@ -53,6 +57,6 @@ def test_the_whole_firmware_with_its_panel_works_through_a_day_in_a_crowd_in_160
 @pytest.mark.mosquitto
 @pytest.mark.parametrize("uplink", ["wifi", "ethernet"])
 def test_an_hour_in_a_crowd_leaves_the_heap_as_it_was(uplink):
-    made = heap.measure(scene_path("crowded"), HEAP[IN_ROM], 1, 80, uplink)
+    result = heap.measure(scene_path("crowded"), HEAP[IN_ROM], 1, 80, uplink)
 
-    assert heap.problems(made, 1) == []
+    assert heap.list_problems(result, 1) == []

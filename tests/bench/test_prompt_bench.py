@@ -1,4 +1,4 @@
-"""The bench of a sensor's promptness gives its figures."""
+"""The bench of a sensor's reaction times measures them."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.bench import prompt
 @pytest.mark.long
 @pytest.mark.build
 @pytest.mark.mosquitto
-def test_it_tells_when_the_sensor_listened_and_when_its_finding_was_at_the_server():
-    found = prompt.measure()
+def test_it_measures_when_the_sensor_listens_and_when_a_finding_arrives():
+    times_ms = prompt.measure()
 
-    assert found["listening"] is not None and found["finding"] is not None
+    assert times_ms["listening"] is not None and times_ms["finding"] is not None
