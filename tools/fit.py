@@ -1,127 +1,120 @@
 """
-Work out what each piece of evidence is worth: writes ansim/detect/weights.py.
+Fit the weights of the evidence, and write them to ansim/detect/weights.py.
 
     python -m tools.fit ../shared/captures               # cross-validate, then fit on all and write
     python -m tools.fit ../shared/captures --check       # cross-validate only
     python -m tools.fit ../shared/captures --write       # fit on all and write only
 
-The recordings are played through the real station table as air would carry them: clear, with
-random and burst loss, retries and aggregation, and hopped over as the firmware does. Each second
-of each device is one example: a camera in a session, or not a camera.
+The recordings are played through the real station table under several conditions: without loss, with
+random and burst loss, retries and aggregation, and hopping as the firmware does. Each second of each
+device is one example, of a camera in a session or of another device.
 
-1. Shape: a logistic regression whose rules are staircases that may only rise, or only fall;
-   ridge regularised; every camera model and every device counts by the square root of its seconds.
-2. Amount: for how long it must have been heard. For each number of active seconds, the highest
-   score any recorded non-camera reached, and a margin, is where the alarm is.
+1. Shape: a logistic regression with ridge regularisation, whose rules are monotone step functions. Each
+   camera model and each device has the weight of the square root of its seconds.
+2. Amount: how long a device must have been received. For each number of active seconds the alarm
+   threshold is the highest score of any recorded non-camera plus a margin.
 3. Second stage: likelihood ratios of rhythm and evenness between recorded cameras and others, with
-   generated one-way calls. What recordings cannot tell (made-up addresses, full-size frames,
-   signal) is set by reason: fitting/model.py, REASONED.
+   generated one-way calls. Rules that recordings cannot decide (random addresses, full-size frames,
+   signal) are set by judgement: fitting/model.py, REASONED.
 
-Seeded: the same recordings give the same weights. docs/detection.md has the figures, and what
-is circular in them.
+Seeded: the same recordings give the same weights. docs/detection.md has the figures and their limits.
 """
 
 import argparse
-import concurrent.futures
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
 from ansim.detect import camera_evidence as evidence
 from tools.evaluation import dataset
 from tools.fitting import examples, model, validate
-from tools.lib import errors, progress
+from tools.lib import arguments, errors
+from tools.lib.parallel import run_jobs
 
 SEED = 20
-PROCESSES = 2
 OUT = "ansim/detect/weights.py"
 HEADING = '''"""
-What each piece of evidence is worth: written by tools/fit.py, which says how. Do not edit.
+Weights of the evidence, written by tools/fit.py. Do not edit.
 
-A rule is (place in camera_evidence.RULES, steps); a step is (value it begins at, points).
+A rule is (index in camera_evidence.RULES, steps); a step is (lowest value, points).
 """
 '''
-PARTS = (
-    ("SHAPE", "What it sends; known from the first visit on."),
-    ("AMOUNT", "For how long that was heard."),
-    ("SECOND", "What shows in a dwell, or with time."),
-    ("ACCESS_POINT", "An access point that sends on its own account: mostly a download."),
+SECTIONS = (
+    ("SHAPE", "Shape of the traffic, known from the first reception on."),
+    ("AMOUNT", "How long it was received."),
+    ("SECOND", "Second stage, known after a dwell or some time."),
+    ("ACCESS_POINT", "An access point that sends traffic of its own, which mostly is a download."),
 )
 
 
-def main(arguments=None) -> None:
-    given = _parser().parse_args(arguments)
-    sources = examples.list_sources(given.folder)
-    found = collect(sources, examples.CONDITIONS, model.TRIAGE_ALL, "playing")
-    print(f"{len(found.camera)} examples of {len(sources)} sources, {int(found.camera.sum())} of cameras", flush=True)
-    followed = [one for one in sources if one.path and one.kind != dataset.IDLE] + examples.list_look_alikes()
-    watched = collect(followed, examples.CONDITIONS[:1], model.FOLLOW_ALL, "second stage")
-    if not given.write:
-        ways = (
-            examples.CONDITIONS
-            if given.all_ways
-            else [examples.CONDITIONS[0], *(way for way in examples.CONDITIONS if way.hops)]
-        )
+def main(argv: Sequence[str] | None = None) -> None:
+    options = _parser().parse_args(argv)
+    sources = examples.list_sources(options.folder)
+    data = collect(sources, examples.CONDITIONS, model.TRIAGE_ALL, "playing")
+    print(f"{len(data.camera)} examples of {len(sources)} sources, {int(data.camera.sum())} of cameras", flush=True)
+    second_sources = [source for source in sources if source.path and source.kind != dataset.IDLE]
+    second_sources += examples.list_look_alikes()
+    second_data = collect(second_sources, examples.CONDITIONS[:1], model.FOLLOW_ALL, "second stage")
+    if not options.write:
+        conditions = examples.CONDITIONS
+        if not options.all_conditions:
+            conditions = [conditions[0], *(condition for condition in conditions if condition.hops)]
         for title, folds in (
             ("camera model", validate.model_folds(sources, "model", SEED)),
             ("collection", validate.origin_folds(sources)),
         ):
-            jobs = validate.list_jobs(sources, found, folds, ways, (followed, watched), SEED)
-            print("\n".join(validate.table(title, parallel(title, validate.run_trial, jobs))), flush=True)
-    if not given.check:
-        rules = model.fit(sources, found, model.second_stage(followed, watched))
-        Path(given.out).write_text(text(rules), encoding="utf-8")
-        print(f"written to {given.out}")
+            jobs = validate.list_jobs(sources, data, folds, conditions, (second_sources, second_data), SEED)
+            print("\n".join(validate.table(title, run_jobs(title, validate.run_trial, jobs))), flush=True)
+    if not options.check:
+        rules = model.fit(sources, data, model.second_stage(second_sources, second_data))
+        Path(options.out).write_text(format_weights(rules), encoding="utf-8")
+        print(f"written to {options.out}")
 
 
-def collect(sources, ways, rules, what) -> examples.Examples:
-    """Play all sources in all ways with these rules."""
+def collect(
+    sources: Sequence[examples.Source], conditions: Sequence[examples.Condition], rules: SimpleNamespace, title: str
+) -> examples.Examples:
+    """
+    Play all sources under all conditions with these rules and return the examples.
+
+    title  shown before the progress bar
+    """
     jobs = [
-        ((place, source, number, way), rules, SEED)
-        for place, source in enumerate(sources)
-        for number, way in enumerate(ways)
+        (source_index, source, condition_index, condition, rules, SEED)
+        for source_index, source in enumerate(sources)
+        for condition_index, condition in enumerate(conditions)
     ]
-    parts = [part for part in parallel(what, _part, jobs) if part]
+    parts = [part for part in run_jobs(title, examples.play_job, jobs) if part]
     return examples.Examples(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def parallel(what, function, jobs) -> list:
-    """Call function(job) in PROCESSES processes; the results in the order of the jobs."""
-    results = []
-    with progress.bar(what, len(jobs)) as advance, concurrent.futures.ProcessPoolExecutor(PROCESSES) as pool:
-        for result in pool.map(function, jobs, chunksize=4):
-            results.append(result)
-            advance(1)
-    return results
-
-
-def text(rules) -> str:
-    """The weights as Python source."""
+def format_weights(rules: SimpleNamespace) -> str:
+    """Return the weights as Python source."""
     lines = [HEADING, f"BASE = {rules.BASE}"]
-    for name, about in PARTS:
-        lines += ["", f"# {about}", f"{name} = ("]
-        for place, steps in getattr(rules, name):
-            shown = ", ".join(f"({begins}, {points})" for begins, points in steps)
-            shown = f"({shown}{',' if len(steps) == 1 else ''})"
-            line = f"    ({place}, {shown}),"
-            lines.append(f"    # {evidence.RULES[place]}")
+    for name, comment in SECTIONS:
+        lines += ["", f"# {comment}", f"{name} = ("]
+        for rule, steps in getattr(rules, name):
+            text = ", ".join(f"({lowest}, {points})" for lowest, points in steps)
+            text = f"({text}{',' if len(steps) == 1 else ''})"
+            line = f"    ({rule}, {text}),"
+            lines.append(f"    # {evidence.RULES[rule]}")
             # as `ruff format` breaks it
-            lines += [line] if len(line) <= 120 else ["    (", f"        {place},", f"        {shown},", "    ),"]
+            lines += [line] if len(line) <= 120 else ["    (", f"        {rule},", f"        {text},", "    ),"]
         lines.append(")")
     return "\n".join(lines) + "\n"
 
 
-def _part(job):
-    return examples.play_job(*job)
-
-
 def _parser():
-    parser = argparse.ArgumentParser(prog="python -m tools.fit", description=__doc__.strip().splitlines()[0])
-    parser.add_argument("folder", help="recordings: manifest.csv and a folder for each label")
+    parser = argparse.ArgumentParser(prog="python -m tools.fit", description=arguments.summary_line(__doc__))
+    parser.add_argument("folder", help="recordings: manifest.csv and a sub-folder per label")
     parser.add_argument("--check", action="store_true", help="cross-validate only, write nothing")
-    parser.add_argument("--write", action="store_true", help="write only, without cross-validation")
-    parser.add_argument("--all-ways", action="store_true", help="cross-validate in all ways of hearing, not just three")
-    parser.add_argument("--out", default=OUT, metavar="FILE", help=f"default {OUT}")
+    parser.add_argument("--write", action="store_true", help="fit and write only, without cross-validation")
+    parser.add_argument(
+        "--all-conditions", action="store_true", help="cross-validate under all conditions, not just three"
+    )
+    parser.add_argument("--out", default=OUT, metavar="FILE", help=f"file to write (default {OUT})")
     return parser
 
 

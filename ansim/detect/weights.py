@@ -1,12 +1,12 @@
 """
-What each piece of evidence is worth: written by tools/fit.py, which says how. Do not edit.
+Weights of the evidence, written by tools/fit.py. Do not edit.
 
-A rule is (place in camera_evidence.RULES, steps); a step is (value it begins at, points).
+A rule is (index in camera_evidence.RULES, steps); a step is (lowest value, points).
 """
 
 BASE = 50
 
-# What it sends; known from the first visit on.
+# Shape of the traffic, known from the first reception on.
 SHAPE = (
     # uplink_kbps
     (0, ((0, -5), (30, -4), (45, -3), (60, -1), (80, 1), (110, 4), (150, 6), (250, 8), (400, 10), (700, 11))),
@@ -24,13 +24,13 @@ SHAPE = (
     (8, ((0, 0), (800, -6), (850, -12), (930, -14))),
 )
 
-# For how long that was heard.
+# How long it was received.
 AMOUNT = (
     # active_rows
     (10, ((0, -40), (4, -20), (5, -12), (6, -7), (9, 0))),
 )
 
-# What shows in a dwell, or with time.
+# Second stage, known after a dwell or some time.
 SECOND = (
     # gop_permille
     (18, ((0, -3), (150, -3), (300, 1), (450, 10))),
@@ -48,7 +48,7 @@ SECOND = (
     (24, ((0, 0), (12, 2))),
 )
 
-# An access point that sends on its own account: mostly a download.
+# An access point that sends traffic of its own, which mostly is a download.
 ACCESS_POINT = (
     # own_source_permille
     (11, ((0, -50), (700, -34), (950, -22))),

@@ -1,1 +1,1 @@
-"""How the weights of the evidence are worked out: the parts of tools/fit.py."""
+"""Parts of tools/fit.py: how the weights of the evidence are fitted."""

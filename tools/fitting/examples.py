@@ -1,16 +1,18 @@
 """
-Examples for the fit: what the station table said of each device, second by second.
+Examples for the fit: the values of the station table for each device, second by second.
 
-Each recording is played through the real detector under several conditions (Way), and a
-generated one stands in where recordings lack a kind of device. An example is one judgement of
-one device: its measured values, whether it is a camera sending video, and what it came from.
+Each recording is played through the real detector under several conditions, and generated traffic
+replaces missing recordings of a kind of device. An example is one judgement of one device: its measured
+values, whether it is a camera that sends video, and its source.
 """
 
 import csv
 import random
-from collections import namedtuple
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,8 +25,19 @@ from firmware.radio import plan as planning
 from tools.evaluation import counting, dataset
 from tools.traffic import air, patterns, playback, scene, streams
 
-# One way of hearing a recording; `weight` is what its examples count for.
-Condition = namedtuple("Way", ("name", "hops", "loss", "burst_ms", "retries", "aggregates", "weight"))
+
+class Condition(NamedTuple):
+    """How a recording is received."""
+
+    name: str
+    hops: bool  # False: always on the channel; True: by FixedPlan
+    loss: float  # 0..1, share of frames lost
+    burst_ms: float  # mean length of a bad period; 0: frames are lost independently
+    retries: float  # 0..1, share of frames sent twice
+    aggregates: bool  # frames are joined into A-MSDUs
+    weight: float  # of its examples
+
+
 CONDITIONS = (
     Condition("clear", False, 0.0, 0, 0.0, False, 1.0),
     Condition("30 % lost", False, 0.3, 0, 0.1, False, 0.4),
@@ -37,11 +50,11 @@ CONDITIONS = (
     Condition("hopping, half lost in bursts", True, 0.5, 120, 0.0, False, 0.5),
 )
 GENERATED_ORIGIN = "generated"
-SETTLED_S = 1.5  # of a session, before its seconds count as a camera's
+SETTLED_S = 1.5  # from the start of a session until its seconds are examples of a camera
 
-# Kinds of device of which there are no recordings, or hardly any. They count for less, and no
-# figure is reported on them as if they were recorded.
-GENERATED_SHARE = 0.5
+# (pattern, seconds) of devices of which there are no or hardly any recordings. They have a lower weight, and no
+# figure counts them as recordings.
+GENERATED_WEIGHT = 0.5
 GENERATED = [
     ({"kind": "call", "up_kbps": up, "down_kbps": down}, 40)
     for up, down in ((300, 300), (900, 900), (1500, 700), (600, 1500))
@@ -54,9 +67,9 @@ GENERATED_CAMERAS = (
     ({"kind": "camera", "kbps": 2500, "fps": 25, "acks": "udp"}, 30),
 )
 
-# What resembles a camera for some seconds: only the second stage learns from these, beside the
-# recordings of other devices. Generated uploads are left out, because their trains of segments are
-# more regular than real ones, and so are live streams, whose encoders are those of cameras.
+# Devices that resemble a camera for some seconds. Only the second stage is fitted to them, besides the recordings of
+# other devices. Generated uploads are left out, because their trains of segments are more regular than real ones;
+# live streams are left out, because their encoders are those of cameras.
 LOOK_ALIKES = [
     ({"kind": "call_one_way", "kbps": kbps, "fps": fps}, 60) for kbps in (200, 600, 1500) for fps in (15, 24, 30)
 ]
@@ -69,7 +82,7 @@ CLIENT = address_bytes(scene.generated_address(scene.CLIENT_PREFIX, 1))
 
 @dataclass(frozen=True)
 class Source:
-    """Something to play: a recording or a generated pattern."""
+    """A recording or a generated pattern to play."""
 
     name: str
     kind: str  # dataset.CAMERA, IDLE or NEGATIVE
@@ -78,67 +91,70 @@ class Source:
     origin: str  # the collection it comes from
     role: str
     path: Path | None
-    spec: dict | None = None
+    spec: dict[str, Any] | None = None
     seconds: float = 0.0
 
-    def frames(self):
-        """Iterator of (t_s, up, mpdu_len, rssi)."""
+    def frames(self) -> Iterator[tuple]:
+        """Return the frames, (t_s, up, mpdu_len, rssi_dbm)."""
         if self.path:
             return streams.frames(self.path)
-        return ((*one, None) for one in patterns.frames({**self.spec, "duration_s": self.seconds}, self.name))
+        spec = {**(self.spec or {}), "duration_s": self.seconds}
+        return ((*frame, None) for frame in patterns.frames(spec, self.name))
 
 
 @dataclass
 class Examples:
-    """Rows of values with what they are; all arrays have the same length."""
+    """Rows of measured values with their labels; all arrays have the same length."""
 
-    values: np.ndarray  # int64, a column for each of evidence.RULES
+    values: np.ndarray  # int64, a column for each of camera_evidence.RULES
     camera: np.ndarray  # bool
     weight: np.ndarray
-    source: np.ndarray  # place in the list of sources
-    way: np.ndarray  # place in WAYS
+    source: np.ndarray  # index in the list of sources
+    condition: np.ndarray  # index in CONDITIONS
 
-    def without(self, places):
-        """The same without what came from these sources (a set of places)."""
-        kept = ~np.isin(self.source, sorted(places or ()))
-        return Examples(*(column[kept] for column in (self.values, self.camera, self.weight, self.source, self.way)))
+    def without(self, sources: Collection[int] | None) -> "Examples":
+        """Return the examples without those of some sources (indexes)."""
+        kept = ~np.isin(self.source, sorted(sources or ()))
+        return Examples(
+            *(column[kept] for column in (self.values, self.camera, self.weight, self.source, self.condition))
+        )
 
 
-def list_sources(folder) -> list:
-    """The recordings of a folder (see evaluation/dataset.py), then the generated ones."""
+def list_sources(folder: Path | str) -> list[Source]:
+    """Return the recordings of a folder (see evaluation/dataset.py), then the generated sources."""
     origins = {}
     manifest = Path(folder) / "manifest.csv"
     if manifest.exists():
         with manifest.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 origins[row["id"]] = row.get("repo") or "unknown"
-    found = []
+    sources = []
     for case in dataset.read(folder):
         if case.kind == dataset.CAPTURE:
             continue
         origin = origins.get(case.id, "unknown")
-        found.append(Source(case.id, case.kind, case.model, case.device, origin, case.role, case.path))
-    return found + _made(dataset.NEGATIVE, GENERATED) + _made(dataset.CAMERA, GENERATED_CAMERAS)
+        sources.append(Source(case.id, case.kind, case.model, case.device, origin, case.role, case.path))
+    return sources + _generated(dataset.NEGATIVE, GENERATED) + _generated(dataset.CAMERA, GENERATED_CAMERAS)
 
 
-def list_look_alikes() -> list:
-    """The generated sources that the second stage is to tell from cameras."""
-    return _made(dataset.NEGATIVE, LOOK_ALIKES)
+def list_look_alikes() -> list[Source]:
+    """Return the generated sources that the second stage has to tell from cameras."""
+    return _generated(dataset.NEGATIVE, LOOK_ALIKES)
 
 
-def _made(kind, specs):
-    made = []
+def _generated(kind, specs):
+    sources = []
     for number, (spec, seconds) in enumerate(specs):
         name = f"made {spec['kind']} {number}"
-        made.append(Source(name, kind, name, name, GENERATED_ORIGIN, air.STATION, None, spec, seconds))
-    return made
+        sources.append(Source(name, kind, name, name, GENERATED_ORIGIN, air.STATION, None, spec, seconds))
+    return sources
 
 
 class FixedPlan:
     """
-    A round of visits and dwells that asks nobody, in the place of the firmware's plan.
+    A fixed sequence of steps, in place of the firmware's plan.
 
-    So what is learned stays the same when the plan changes.
+    It ignores the candidates, so that the weights do not depend on the firmware's plan.
     """
 
     _HOP = [planning.Step(planning.SNIFF, channel, planning.SNIFF_MS) for channel in range(1, 14)]
@@ -153,43 +169,55 @@ class FixedPlan:
     def __init__(self):
         self._next = 0
 
-    def next(self, now_ms, candidates):
+    def next(self, now_ms: int, candidates: list) -> planning.Step:
         self._next += 1
         return self._STEPS[(self._next - 1) % len(self._STEPS)]
 
-    def quiet_ms(self):
+    def quiet_ms(self) -> int:
         return planning.QUIET_MS[self._next // 13 % len(planning.QUIET_MS)]
 
-    def may_leave(self, now_ms, candidates):
+    def may_leave(self, now_ms: int, candidates: list) -> bool:
         return False
 
-    def upload_soon(self):
+    def upload_soon(self) -> None:
         pass
 
 
 class RecordingDetector(CameraStream):
-    """A detector that also writes down the values of every judgement of MAC or PHONE."""
+    """A detector that records the values of every judgement of MAC or PHONE."""
 
-    def __init__(self, rules):
-        super().__init__(rules)
-        self.rows = []
+    def __init__(self, rules: SimpleNamespace):
+        super().__init__(rules)  # pyright: ignore[reportArgumentType]  (any object with the names of the weights)
+        self.rows: list[tuple] = []
 
     def _judge_station(self, number, findings):
-        for place in range(evidence.MEASURED, len(evidence.RULES)):
-            self.values[place] = evidence.UNKNOWN
+        for rule in range(evidence.MEASURED, len(evidence.RULES)):
+            self.values[rule] = evidence.UNKNOWN
         active = self.table.out[O_ACTIVE]
         super()._judge_station(number, findings)
         if active and self.table.address(number) in (MAC, PHONE):
             self.rows.append((self._now_ms, *self.values))
 
 
-def play(source: Source, way: Condition, rules, seed: int, role=None, is_phone=False, plan=None):
+def play(
+    source: Source,
+    condition: Condition,
+    rules: SimpleNamespace,
+    seed: int,
+    role: str | None = None,
+    is_phone: bool = False,
+    plan: Any = None,
+) -> tuple[list[tuple], list[tuple], counting.StreamSummary]:
     """
-    Play a source in one way to a detector with these rules; hopping by a Round, or by another `plan`.
+    Play a source under one condition to a detector with these rules.
+
+    role      of the device, None: that of the source
+    is_phone  True gives the device a random address
+    plan      used if the condition hops, None: a FixedPlan
 
     Returns (rows [(now_ms, *values)], events [(t_s, Finding)], counting.StreamSummary).
     """
-    count = counting.FrameCounter()
+    counter = counting.FrameCounter()
     role = role or source.role
     mac = PHONE if is_phone else MAC
     emitter = air.Emitter(
@@ -198,35 +226,36 @@ def play(source: Source, way: Condition, rules, seed: int, role=None, is_phone=F
         playback.STREAM_CHANNEL,
         CLIENT,
         role,
-        loss=way.loss,
-        burst_ms=way.burst_ms,
-        retries=way.retries,
+        loss=condition.loss,
+        burst_ms=condition.burst_ms,
+        retries=condition.retries,
     )
-    name = f"{seed} {source.name} {way.name}"
-    records = emitter.records(count.frames(source.frames()), name)
-    if way.aggregates:
+    name = f"{seed} {source.name} {condition.name}"
+    records = emitter.records(counter.frames(source.frames()), name)
+    if condition.aggregates:
         records = aggregate(records)
-    traffic = playback.Traffic(records, None, [], [], [])
+    traffic = playback.Traffic(records)
     detector = RecordingDetector(rules)
     engine = Engine([detector])
-    if way.hops:
+    if condition.hops:
         start_ms = random.Random(name).randrange(20_000)
-        heard = playback.play_hopping(traffic, engine, plan or FixedPlan(), None, start_ms)
+        findings = playback.play_hopping(traffic, engine, plan or FixedPlan(), None, start_ms)
     else:
         start_ms = 0
-        heard = playback.play_on_channel(traffic, lambda: engine)
-    events = [(at_ms / 1000, finding) for at_ms, finding in heard]
+        findings = playback.play_on_channel(traffic, lambda: engine)
+    events = [(at_ms / 1000, finding) for at_ms, finding in findings]
     rows = [(row[0] - start_ms, *row[1:]) for row in detector.rows]
-    return rows, events, count.summary()
+    return rows, events, counter.summary()
 
 
-def aggregate(records, most_bytes=3839, gap_us=2500):
-    """Join neighbouring data frames of one transmitter into A-MSDUs, with one sequence number each."""
-    waiting = None
-    sequences = {}
+def aggregate(
+    records: Iterable[tuple[int, bytes]], most_bytes: int = 3839, gap_us: int = 2500
+) -> Iterator[tuple[int, bytes]]:
+    """Join successive data frames of one transmitter into A-MSDUs, with one sequence number each."""
+    pending = None  # (time_us, record as bytearray)
+    sequences: dict[bytes, int] = {}
 
-    def finished(one):
-        time_us, record = one
+    def finish(time_us, record):
         sender = bytes(record[20:26])
         sequences[sender] = (sequences.get(sender, 0) + 1) & 0xFFF
         record[32:34] = (sequences[sender] << 4).to_bytes(2, "little")
@@ -236,46 +265,47 @@ def aggregate(records, most_bytes=3839, gap_us=2500):
         if record[KIND] & 15 != KIND_DATA:
             yield time_us, record
             continue
-        if waiting and waiting[1][14:26] == record[14:26] and time_us - waiting[0] <= gap_us:
+        if pending and pending[1][14:26] == record[14:26] and time_us - pending[0] <= gap_us:
             length = (
-                int.from_bytes(waiting[1][LENGTH : LENGTH + 2], "little")
+                int.from_bytes(pending[1][LENGTH : LENGTH + 2], "little")
                 + int.from_bytes(record[LENGTH : LENGTH + 2], "little")
                 - 46
             )
             if length <= most_bytes:
-                waiting[1][LENGTH : LENGTH + 2] = length.to_bytes(2, "little")
-                waiting[1][EXTRA] |= EXTRA_AMSDU
+                pending[1][LENGTH : LENGTH + 2] = length.to_bytes(2, "little")
+                pending[1][EXTRA] |= EXTRA_AMSDU
                 continue
-        if waiting:
-            yield finished(waiting)
-        waiting = (time_us, bytearray(record))
-    if waiting:
-        yield finished(waiting)
+        if pending:
+            yield finish(*pending)
+        pending = (time_us, bytearray(record))
+    if pending:
+        yield finish(*pending)
 
 
-def play_job(job, rules, seed):
-    """Play one (place, Source, number, Way); return its columns of Examples, or None if there is nothing to learn."""
-    place, source, number, way = job
-    rows, _, account = play(source, way, rules, seed)
+def play_job(
+    source_index: int, source: Source, condition_index: int, condition: Condition, rules: SimpleNamespace, seed: int
+) -> tuple[np.ndarray, ...] | None:
+    """Play a source under one condition; return the columns of its Examples, None if there are none."""
+    rows, _, summary = play(source, condition, rules, seed)
     if not rows:
         return None
-    rows = np.array(rows, dtype=np.int64)
-    at_s = rows[:, 0] / 1000
-    share = np.ones(len(rows))
+    values = np.array(rows, dtype=np.int64)
+    at_s = values[:, 0] / 1000
+    weight = np.ones(len(values))
     if source.kind == dataset.CAMERA:
-        share[:] = 0
-        for session in account.sessions:
+        weight[:] = 0
+        for session in summary.sessions:
             within = (at_s >= session.start_s + SETTLED_S) & (at_s <= session.end_s + 0.5)
-            share[within] = 1 / max(1, within.sum())
-        rows, share = rows[share > 0], share[share > 0]
-    size = len(rows)
+            weight[within] = 1 / max(1, within.sum())
+        values, weight = values[weight > 0], weight[weight > 0]
+    size = len(values)
     if not size:
         return None
-    made = GENERATED_SHARE if source.origin == GENERATED_ORIGIN else 1.0
+    origin_weight = GENERATED_WEIGHT if source.origin == GENERATED_ORIGIN else 1.0
     return (
-        rows[:, 1:],
+        values[:, 1:],
         np.full(size, source.kind == dataset.CAMERA),
-        share * way.weight * made,
-        np.full(size, place),
-        np.full(size, number),
+        weight * condition.weight * origin_weight,
+        np.full(size, source_index),
+        np.full(size, condition_index),
     )

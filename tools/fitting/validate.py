@@ -1,116 +1,148 @@
 """
-Cross-validation: weights fitted without some sources, tried on just those, by the detector itself.
+Cross-validation: the detector plays held-out sources with weights that were fitted without them.
 
-A fold leaves out one camera model (or one collection) and a share of the other devices with it. All
-three parts of the model are fitted anew without them; what is set by reason (fitting/model.py) stays.
+A fold holds out one camera model (or one collection) and a share of the other devices. All three parts of
+the model are fitted again without them; the rules set by judgement (fitting/model.py) stay.
 """
 
 import random
-from collections import namedtuple
+from collections.abc import Iterable, Sequence
+from types import SimpleNamespace
+from typing import NamedTuple
 
+from ansim.finding import CLEARED, UPDATED
 from tools.evaluation import counting, dataset
 from tools.fitting import examples, model
 from tools.traffic import playback
 
-# sessions: list of counting.Session; false: active windows in which a finding stood; active: all of them
-Trial = namedtuple("Tried", ("source", "way", "sessions", "false", "active"))
+
+class Trial(NamedTuple):
+    """The result of one held-out source under one condition."""
+
+    source: examples.Source
+    condition: examples.Condition
+    sessions: list[counting.Session]  # of a camera
+    false: int  # active windows of another device during which a finding stood
+    active: int  # active windows of another device
+
 
 HOP_S, HOP_WITHIN_S = 30, 30
-HOP_TIMES = 5  # a camera's recording is hopped over, from a moment drawn each time
+HOP_TIMES = 5  # repetitions of a camera's recording when hopping, each from another moment of the hop
 
 
-def model_folds(sources, attribute, seed) -> list:
-    """Sets of places: those that share a camera's `attribute` (model or origin), and some of the other devices."""
-    cameras = sorted({getattr(one, attribute) for one in sources if one.kind == dataset.CAMERA and one.path})
-    devices = sorted({one.device for one in sources if one.kind != dataset.CAMERA and one.path})
+def model_folds(sources: Sequence[examples.Source], attribute: str, seed: int) -> list[set[int]]:
+    """Return a set of sources (indexes) per value of a camera's `attribute` (model or origin), with other devices."""
+    cameras = sorted(
+        {getattr(source, attribute) for source in sources if source.kind == dataset.CAMERA and source.path}
+    )
+    devices = sorted({source.device for source in sources if source.kind != dataset.CAMERA and source.path})
     random.Random(seed).shuffle(devices)
-    made = []
+    folds = []
     for number, name in enumerate(cameras):
-        with_it = set(devices[number :: len(cameras)])
-        made.append(
+        held_out_devices = set(devices[number :: len(cameras)])
+        folds.append(
             {
-                place
-                for place, one in enumerate(sources)
-                if one.path
-                and (getattr(one, attribute) == name if one.kind == dataset.CAMERA else one.device in with_it)
+                index
+                for index, source in enumerate(sources)
+                if source.path
+                and (
+                    getattr(source, attribute) == name
+                    if source.kind == dataset.CAMERA
+                    else source.device in held_out_devices
+                )
             }
         )
-    return made
+    return folds
 
 
-def origin_folds(sources) -> list:
-    """Sets of places, one for each collection: everything it holds, cameras and others."""
-    names = sorted({one.origin for one in sources if one.path})
-    return [{place for place, one in enumerate(sources) if one.origin == name} for name in names]
+def origin_folds(sources: Sequence[examples.Source]) -> list[set[int]]:
+    """Return a set of sources (indexes) per collection, with its cameras and other devices."""
+    names = sorted({source.origin for source in sources if source.path})
+    return [{index for index, source in enumerate(sources) if source.origin == name} for name in names]
 
 
-def run_trial(job) -> Trial:
-    """Play one (Source, Way, rules, seed) and count."""
-    source, way, rules, seed = job
-    plan = playback.firmware_plan(playback.Traffic(None, None, [], [], []))
-    _, events, account = examples.play(source, way, rules, seed, plan=plan)
-    events = [
-        (at_s, one.event != "cleared") for at_s, one in events if one.kind == "camera_stream" and one.event != "updated"
+def run_trial(source: examples.Source, condition: examples.Condition, rules: SimpleNamespace, seed: int) -> Trial:
+    """Play a source under one condition with these rules and count its sessions or false windows."""
+    plan = playback.firmware_plan(playback.Traffic(()))
+    _, events, summary = examples.play(source, condition, rules, seed, plan=plan)
+    changes = [
+        (at_s, finding.event != CLEARED)
+        for at_s, finding in events
+        if finding.kind == "camera_stream" and finding.event != UPDATED
     ]
-    spans = counting.finding_spans(events, max([*account.active, 0]) + counting.WINDOW_S)
+    spans = counting.finding_spans(changes, max([*summary.active, 0]) + counting.WINDOW_S)
     if source.kind == dataset.CAMERA:
-        counting.mark_sessions(account.sessions, spans)
-        return Trial(source, way, account.sessions, 0, 0)
-    return Trial(source, way, [], len(counting.windows_during(account.active, spans)), len(account.active))
+        counting.mark_sessions(summary.sessions, spans)
+        return Trial(source, condition, summary.sessions, 0, 0)
+    return Trial(source, condition, [], len(counting.windows_during(summary.active, spans)), len(summary.active))
 
 
-def list_jobs(sources, found, folds_, ways, followed, seed) -> list:
+def list_jobs(
+    sources: Sequence[examples.Source],
+    data: examples.Examples,
+    folds: Iterable[set[int]],
+    conditions: Sequence[examples.Condition],
+    second: tuple[Sequence[examples.Source], examples.Examples],
+    seed: int,
+) -> list[tuple]:
     """
-    Jobs for attempt(): every source of every fold, by weights fitted without the fold.
+    Return the arguments of run_trial() for every source of every fold, with rules fitted without the fold.
 
-    followed  (sources, Examples) of the second stage
+    second  (sources, examples) of the second stage
     """
-    made = []
-    for fold in folds_:
-        rules = model.fit(sources, found, second_stage_without(fold, sources, *followed), fold)
-        for way in ways:
-            for place in sorted(fold):
-                source = sources[place]
+    jobs = []
+    for fold in folds:
+        rules = model.fit(sources, data, second_stage_without(fold, sources, *second), fold)
+        for condition in conditions:
+            for index in sorted(fold):
+                source = sources[index]
                 if source.path:
-                    times = HOP_TIMES if way.hops and source.kind == dataset.CAMERA else 1
-                    made += [(source, way, rules, seed + time) for time in range(times)]
-    return made
+                    repeats = HOP_TIMES if condition.hops and source.kind == dataset.CAMERA else 1
+                    jobs += [(source, condition, rules, seed + repeat) for repeat in range(repeats)]
+    return jobs
 
 
-def second_stage_without(fold, sources, followed, found):
-    """The second stage without the sources of a fold, which are at other places among those it is fitted on."""
-    paths = {sources[place].path for place in fold}
-    return model.second_stage(followed, found, {place for place, one in enumerate(followed) if one.path in paths})
+def second_stage_without(
+    fold: set[int],
+    sources: Sequence[examples.Source],
+    second_sources: Sequence[examples.Source],
+    second_data: examples.Examples,
+) -> tuple:
+    """Fit the second stage without the sources of a fold, which have other indexes in the second stage's list."""
+    paths = {sources[index].path for index in fold}
+    held_out = {index for index, source in enumerate(second_sources) if source.path in paths}
+    return model.second_stage(second_sources, second_data, held_out)
 
 
-def table(title, tried) -> list:
-    """Lines of a markdown table: what was found and what was raised wrongly, by way of hearing."""
+def table(title: str, trials: Sequence[Trial]) -> list[str]:
+    """Return the lines of a Markdown table of found sessions and false windows by condition, and of each failure."""
     lines = [
         f"| held out by {title} | sessions | median delay, s | 90 % within, s | false windows | idle cameras' windows |",
         "|---|---|---|---|---|---|",
     ]
-    for way in dict.fromkeys(one.way for one in tried):
-        part = [one for one in tried if one.way == way]
-        sessions = [session for one in part for session in one.sessions]
-        if way.hops:
-            sessions = [one for one in sessions if one.end_s - one.start_s >= HOP_S]
-        good = [one for one in sessions if one.detected and not (way.hops and one.delay_s > HOP_WITHIN_S)]
-        delays = sorted(one.delay_s for one in good)
-        false = [one for one in part if one.source.kind == dataset.NEGATIVE]
-        idle = [one for one in part if one.source.kind == dataset.IDLE]
-        middle, late = (f"{delays[int(len(delays) * at)]:.1f}" if delays else "-" for at in (0.5, 0.9))
+    for condition in dict.fromkeys(trial.condition for trial in trials):
+        group = [trial for trial in trials if trial.condition == condition]
+        sessions = [session for trial in group for session in trial.sessions]
+        if condition.hops:
+            sessions = [session for session in sessions if session.end_s - session.start_s >= HOP_S]
+        delays = sorted(session.delay_s for session in sessions if session.delay_s is not None)
+        if condition.hops:
+            delays = [delay for delay in delays if delay <= HOP_WITHIN_S]
+        false = [trial for trial in group if trial.source.kind == dataset.NEGATIVE]
+        idle = [trial for trial in group if trial.source.kind == dataset.IDLE]
+        median, late = (f"{delays[int(len(delays) * share)]:.1f}" if delays else "-" for share in (0.5, 0.9))
         lines.append(
-            f"| {way.name} | {len(good)} of {len(sessions)} | {middle} | {late} "
-            f"| {sum(one.false for one in false)} of {sum(one.active for one in false)} "
-            f"| {sum(one.false for one in idle)} of {sum(one.active for one in idle)} |"
+            f"| {condition.name} | {len(delays)} of {len(sessions)} | {median} | {late} "
+            f"| {sum(trial.false for trial in false)} of {sum(trial.active for trial in false)} "
+            f"| {sum(trial.false for trial in idle)} of {sum(trial.active for trial in idle)} |"
         )
-    for one in tried:
-        missed = [session for session in one.sessions if not session.detected and not one.way.hops]
-        if one.false or missed:
-            what = (
-                f"{one.false} false windows of {one.active}"
-                if one.false
-                else f"{len(missed)} of {len(one.sessions)} sessions missed"
+    for trial in trials:
+        missed = [session for session in trial.sessions if not session.detected and not trial.condition.hops]
+        if trial.false or missed:
+            failure = (
+                f"{trial.false} false windows of {trial.active}"
+                if trial.false
+                else f"{len(missed)} of {len(trial.sessions)} sessions missed"
             )
-            lines.append(f"  {one.way.name}: {one.source.name}: {what}")
+            lines.append(f"  {trial.condition.name}: {trial.source.name}: {failure}")
     return lines

@@ -1,16 +1,15 @@
 """
-Make the encoder traffic that the stimulus test is checked against.
+Generate the encoder traffic on which the stimulus test is tested.
 
     sudo .venv/bin/python -m tools.traffic.stimulus_data.make tests/data/stimulus_encoder.json
 
-Draws scenes from ffmpeg's test sources with movement (or light) in irregular slots, encodes
-them with x264 and x265 as cameras do (no B frames, several key-frame intervals, constant
-quality and constant rate), sends the pictures in real time over shaped veth pairs by UDP or
-TCP, and records the bytes of each 100 ms. Takes ten minutes on two cores. Needs Debian's
-ffmpeg and iproute2, and root for the network namespaces.
+Composes scenes from ffmpeg's test sources with movement (or light) in irregular slots, encodes them with
+x264 and x265 as cameras do (no B frames, several key-frame intervals, constant quality and constant rate),
+sends the pictures in real time over shaped veth pairs by UDP or TCP, and records the bytes of each 100 ms.
+Takes ten minutes on two cores. Needs Debian's ffmpeg and iproute2, and root for the network namespaces.
 
-The recipe is exact but for the moments at which the kernel sends, so a second run gives
-series that differ in a few packets per bin.
+Only the times at which the kernel sends vary, so a second run gives series that differ in a few packets
+per bin.
 """
 
 import argparse
@@ -18,18 +17,20 @@ import json
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.progress import Progress
 
 from ansim.detect.stimulus import plan_slots
-from tools.lib.errors import ToolError, run
+from tools.lib import arguments, errors
+from tools.lib.errors import ToolError
 from tools.traffic.stimulus_data import network, scene
 
 SECONDS = 120
-SIDE_BY_SIDE = 8
+PARALLEL = 8  # streams sent at the same time
 
-# name, codec, rate ("crf", "abr" = rate held over some seconds, "cbr" = held in each frame, filled up), kbit, key-frame
+# name, codec, rate ("crf", "abr": constant over some seconds, "cbr": constant in each frame by padding), kbit, key-frame
 # interval in s, background, patch, stimulus, noise sigma, transport, shaped kbit
 RECIPE = [
     ("x264-crf-gop2", "libx264", "crf", 1200, 2, "testsrc2", "mandelbrot", "strong", 2.0, "udp", 4000),
@@ -59,8 +60,8 @@ RECIPE = [
 ]
 
 
-def encoder_arguments(codec: str, rate: str, kbit: int, gop_s: int) -> list:
-    """Return ffmpeg's arguments for an encoder that behaves as a camera's: one key frame each `gop_s`, no look-ahead."""
+def encoder_arguments(codec: str, rate: str, kbit: int, gop_s: int) -> list[str]:
+    """Return ffmpeg's arguments for an encoder like a camera's: a key frame every `gop_s`, no look-ahead."""
     gop = gop_s * scene.FPS
     arguments = [
         "-c:v",
@@ -82,15 +83,15 @@ def encoder_arguments(codec: str, rate: str, kbit: int, gop_s: int) -> list:
     elif rate == "abr":
         arguments += ["-b:v", f"{kbit}k", *limits]
     else:
-        each = kbit // scene.FPS * 2  # two pictures' worth: nearly the same size for each
-        arguments += ["-b:v", f"{kbit}k", "-maxrate", f"{kbit}k", "-bufsize", f"{each}k", "-nal-hrd", "cbr"]
+        buffer_kbit = kbit // scene.FPS * 2  # two pictures, so that all have nearly the same size
+        arguments += ["-b:v", f"{kbit}k", "-maxrate", f"{kbit}k", "-bufsize", f"{buffer_kbit}k", "-nal-hrd", "cbr"]
     if codec == "libx265":
         return [*arguments, "-x265-params", f"log-level=error:keyint={gop}:min-keyint={gop}:scenecut=0"]
     return [*arguments, "-sc_threshold", "0", "-keyint_min", str(gop)]
 
 
-def encode(number: int, row: tuple, slots: list, folder: Path) -> list:
-    """Return [(at_s, bytes), ...] of the pictures of one stream of the recipe."""
+def encode(number: int, row: tuple, slots: list[tuple[int, int, int]], folder: Path) -> list[tuple[float, int]]:
+    """Encode one stream of the recipe; return [(at_s, bytes), ...] of its pictures. Raises ToolError."""
     name, codec, rate, kbit, gop_s, background, patch, stimulus, noise, _, _ = row
     moves = scene.reactions(slots, np.random.default_rng(1000 + number))
     path = folder / f"{name}.mp4"
@@ -98,24 +99,25 @@ def encode(number: int, row: tuple, slots: list, folder: Path) -> list:
     command = ["ffmpeg", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", size]
     command += ["-r", str(scene.FPS), "-i", "-", *encoder_arguments(codec, rate, kbit, gop_s), str(path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as encoder:
+        assert encoder.stdin and encoder.stderr
         try:
             for frame in scene.frames(background, patch, stimulus, moves, SECONDS, noise, number):
                 encoder.stdin.write(frame)
             encoder.stdin.close()
         except BrokenPipeError:
-            pass  # ffmpeg says why below
-        errors = encoder.stderr.read().decode()
+            pass  # ffmpeg's error output tells the reason
+        error_text = encoder.stderr.read().decode()
     if encoder.returncode:
-        raise ToolError(f"ffmpeg could not encode {name}: {errors[-300:]}")
+        raise ToolError(f"ffmpeg could not encode {name}: {error_text[-300:]}")
     probe = ["ffprobe", "-v", "error", "-show_entries", "packet=pts_time,size", "-of", "csv=p=0", str(path)]
     lines = subprocess.run(probe, capture_output=True, text=True, check=True).stdout.split()
     return [(float(line.split(",")[0]), int(line.split(",")[1])) for line in lines]
 
 
-def make(recipe: list, progress) -> list:
-    """Return the streams of a recipe, as they are written to the file."""
+def make(recipe: list[tuple], progress: Progress) -> list[dict[str, Any]]:
+    """Encode and send the streams of a recipe; return them as they are written to the file."""
     encoding = progress.add_task("encoding", total=len(recipe))
-    sending = progress.add_task("sending", total=SECONDS * -(-len(recipe) // SIDE_BY_SIDE))
+    sending = progress.add_task("sending", total=SECONDS * -(-len(recipe) // PARALLEL))
     jobs = []
     with tempfile.TemporaryDirectory() as folder:
         for number, row in enumerate(recipe):
@@ -124,35 +126,35 @@ def make(recipe: list, progress) -> list:
             jobs.append({"slots": slots, "units": units, "transport": row[9], "kbit": row[10]})
             progress.advance(encoding)
     streams = []
-    for start in range(0, len(jobs), SIDE_BY_SIDE):
-        batch = jobs[start : start + SIDE_BY_SIDE]
+    for start in range(0, len(jobs), PARALLEL):
+        batch = jobs[start : start + PARALLEL]
         series = network.transmit(batch, SECONDS, lambda _second: progress.advance(sending))
-        for row, job, one in zip(recipe[start:], batch, series, strict=False):
+        for row, job, bytes_per_bin in zip(recipe[start:], batch, series, strict=False):
             names = ("name", "codec", "rate", "kbit", "gop_s", "background", "patch", "stimulus", "noise")
             stream = dict(zip(names, row, strict=False))
-            stream.update(transport=row[9], link_kbit=row[10], slots=job["slots"], bytes_per_100ms=one)
+            stream |= {"transport": row[9], "link_kbit": row[10]}
+            stream |= {"slots": job["slots"], "bytes_per_100ms": bytes_per_bin}
             streams.append(stream)
     return streams
 
 
 def main() -> None:
-    """Make the data set, or some of its streams."""
     parser = argparse.ArgumentParser(
-        prog="python -m tools.traffic.stimulus_data.make", description=__doc__.split("\n")[1]
+        prog="python -m tools.traffic.stimulus_data.make", description=arguments.summary_line(__doc__)
     )
     parser.add_argument("output", type=Path, help="the JSON file to write")
-    parser.add_argument("--only", default="", help="make only the streams whose name contains this")
-    given = parser.parse_args()
-    recipe = [row for row in RECIPE if given.only in row[0]]
+    parser.add_argument("--only", default="", help="generate only the streams whose name contains this")
+    options = parser.parse_args()
+    recipe = [row for row in RECIPE if options.only in row[0]]
     if not recipe:
-        raise ToolError(f"no stream's name contains {given.only!r}")
+        raise ToolError(f"no stream's name contains {options.only!r}; choose another --only")
     with Progress() as progress:
         streams = make(recipe, progress)
     lines = ",\n".join(json.dumps(stream, separators=(",", ":")) for stream in streams)
     about = "Generated: encoder traffic, bytes of 802.11 MPDUs per 100 ms; made by tools/traffic/stimulus_data/make.py"
-    given.output.write_text(f'{{"about":"{about}","seconds":{SECONDS},"streams":[\n{lines}\n]}}\n')
-    print(f"{given.output}: {len(streams)} streams")
+    options.output.write_text(f'{{"about":"{about}","seconds":{SECONDS},"streams":[\n{lines}\n]}}\n')
+    print(f"{options.output}: {len(streams)} streams")
 
 
 if __name__ == "__main__":
-    run(main)
+    errors.run(main)

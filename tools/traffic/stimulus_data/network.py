@@ -1,9 +1,9 @@
 """
-Send encoded streams in real time over shaped veth pairs, and record what crosses them.
+Send encoded streams in real time over shaped veth pairs, and record the packets.
 
-Each stream gets a network namespace of its own with one end of a veth pair, shaped by tc's
-token bucket as an access point's uplink would be; the other end stays here and is recorded
-through a packet socket: time and IP length of each packet, never its content. Needs root.
+Each stream gets a network namespace with one end of a veth pair, shaped by tc's token bucket like the
+uplink of an access point. The other end stays in this namespace and is recorded through a packet socket:
+time and IP length of each packet, never its content. Needs root.
 """
 
 import json
@@ -15,6 +15,8 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from tools.lib.errors import ToolError
 
@@ -40,52 +42,56 @@ for at_s, size in plan["units"]:
 """
 
 
-def transmit(jobs: list, seconds: int, tell) -> list:
+def transmit(jobs: Sequence[dict[str, Any]], seconds: int, advance: Callable[[int], object]) -> list[list[int]]:
     """
-    Send jobs side by side; return for each its bytes per 100 ms, as 802.11 MPDUs would have them.
+    Send jobs in parallel; return the bytes per 100 ms of each, in the lengths of 802.11 MPDUs.
 
-    jobs  dicts: units [(at_s, bytes), ...], transport "udp" or "tcp", kbit the shaped rate
-    tell  called with each whole second that has passed
+    jobs     dicts: units [(at_s, bytes), ...], transport "udp" or "tcp", kbit the shaped rate
+    advance  called with each whole second that has passed
+
+    Raises ToolError.
     """
     if os.geteuid() != 0 or not shutil.which("ip") or not shutil.which("tc"):
         raise ToolError("sending needs root and the programs ip and tc (Debian: apt install iproute2)")
-    pairs, senders, sinks = [], [], []
-    chooser = selectors.DefaultSelector()
+    namespaces, senders, receivers, sockets = [], [], [], []
+    selector = selectors.DefaultSelector()
     series = [[0] * round(seconds / BIN_S) for _ in jobs]
     try:
         for number, job in enumerate(jobs):
-            pairs.append(_make_pair(number, job["kbit"]))
-            sinks.append(_sink(number, job["transport"]))
-            ear = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
-            ear.bind((f"ansim{number}", 0))
-            ear.setblocking(False)
-            chooser.register(ear, selectors.EVENT_READ, number)
+            namespaces.append(_create_pair(number, job["kbit"]))
+            receivers.append(_start_receiver(number, job["transport"]))
+            packet_socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
+            sockets.append(packet_socket)
+            packet_socket.bind((f"ansim{number}", 0))
+            packet_socket.setblocking(False)
+            selector.register(packet_socket, selectors.EVENT_READ, number)
         begin_s = time.monotonic() + 2
         for number, job in enumerate(jobs):
-            senders.append(_sender(number, job, begin_s))
-        _record(chooser, begin_s, seconds, series, tell)
+            senders.append(_start_sender(number, job, begin_s))
+        _record(selector, begin_s, seconds, series, advance)
     finally:
         for sender in senders:
             sender.terminate()
             sender.wait()
-        for key in list(chooser.get_map().values()):
-            key.fileobj.close()
-        for sink in sinks:
-            sink.terminate()
-            sink.wait()
-        for namespace in pairs:
+        for packet_socket in sockets:
+            packet_socket.close()
+        for receiver in receivers:
+            receiver.terminate()
+            receiver.wait()
+        for namespace in namespaces:
             subprocess.run(["ip", "netns", "del", namespace], check=False)
     return series
 
 
-def _make_pair(number, kbit):
+def _create_pair(number, kbit):
+    """Create a namespace with a shaped veth pair; return its name."""
     namespace, here, there = f"ansim{number}", f"ansim{number}", f"ansimb{number}"
     inside = ["ip", "netns", "exec", namespace]
     shape = ["rate", f"{kbit}kbit", "burst", "6kb", "latency", "400ms"]
     for command in (
         ["ip", "netns", "add", namespace],
         ["ip", "link", "add", here, "type", "veth", "peer", "name", there, "netns", namespace],
-        # Otherwise TCP hands over bundles of 64 kB that never cross a real link.
+        # Without this TCP passes on segments of 64 kB, which no real link carries.
         ["ip", "link", "set", here, "gso_max_segs", "1", "gro_max_size", "1500"],
         [*inside, "ip", "link", "set", there, "gso_max_segs", "1"],
         ["ip", "addr", "add", f"10.214.{number}.1/24", "dev", here],
@@ -100,8 +106,8 @@ def _make_pair(number, kbit):
     return namespace
 
 
-def _sink(number, transport):
-    """Start a process that takes what arrives, so that TCP flows."""
+def _start_receiver(number, transport):
+    """Start a process that receives the data, so that TCP flows."""
     code = (
         "import socket\n"
         f"s = socket.socket(socket.AF_INET, socket.SOCK_{'STREAM' if transport == 'tcp' else 'DGRAM'})\n"
@@ -116,7 +122,7 @@ def _sink(number, transport):
     return subprocess.Popen([sys.executable, "-c", code])
 
 
-def _sender(number, job, begin_s):
+def _start_sender(number, job, begin_s):
     plan = {
         "to": f"10.214.{number}.1",
         "port": PORT,
@@ -127,24 +133,25 @@ def _sender(number, job, begin_s):
     }
     command = ["ip", "netns", "exec", f"ansim{number}", sys.executable, "-c", SENDER]
     sender = subprocess.Popen(command, stdin=subprocess.PIPE, text=True)
+    assert sender.stdin
     sender.stdin.write(json.dumps(plan))
     sender.stdin.close()
     return sender
 
 
-def _record(chooser, begin_s, seconds, series, tell):
-    told = -1
+def _record(selector, begin_s, seconds, series, advance):
+    reported = -1
     while (now_s := time.monotonic()) < begin_s + seconds:
-        if int(now_s - begin_s) > told:
-            told = int(now_s - begin_s)
-            tell(told)
-        for key, _ in chooser.select(0.2):
+        if int(now_s - begin_s) > reported:
+            reported = int(now_s - begin_s)
+            advance(reported)
+        for key, _ in selector.select(0.2):
             while True:
                 try:
                     frame, (_, _, direction, *_) = key.fileobj.recvfrom(2048)
                 except BlockingIOError:
                     break
-                place = int((time.monotonic() - begin_s) / BIN_S)
-                if direction == socket.PACKET_HOST and 0 <= place < len(series[key.data]):
+                bin_index = int((time.monotonic() - begin_s) / BIN_S)
+                if direction == socket.PACKET_HOST and 0 <= bin_index < len(series[key.data]):
                     length = struct.unpack_from(">H", frame, ETHERNET_BYTES + 2)[0]
-                    series[key.data][place] += length + MPDU_EXTRA_BYTES
+                    series[key.data][bin_index] += length + MPDU_EXTRA_BYTES

@@ -19,33 +19,33 @@ CALL = examples.Source("call", dataset.NEGATIVE, "call", "call", "here", air.STA
 
 
 def test_the_seconds_of_a_camera_in_a_session_are_examples():
-    values, camera, weight, place, way = examples.play_job(
-        (7, CAMERA, 0, examples.CONDITIONS[0]), model.TRIAGE_ALL, seed=1
+    values, camera, weight, source, condition = examples.play_job(
+        7, CAMERA, 0, examples.CONDITIONS[0], model.TRIAGE_ALL, seed=1
     )
 
     assert camera.all()
     assert 10 <= len(values) <= 16
-    assert set(place) == {7} and set(way) == {0}
+    assert set(source) == {7} and set(condition) == {0}
     assert weight.sum() == pytest.approx(1)
 
 
-def test_what_says_nothing_is_no_example():
-    assert examples.play_job((0, LAMP, 0, examples.CONDITIONS[0]), model.TRIAGE_ALL, seed=1) is None
+def test_a_device_that_sends_little_gives_no_example():
+    assert examples.play_job(0, LAMP, 0, examples.CONDITIONS[0], model.TRIAGE_ALL, seed=1) is None
 
 
 def test_another_device_is_an_example_each_second_it_is_worth_judging():
-    values, camera, *_ = examples.play_job((0, CALL, 0, examples.CONDITIONS[0]), model.TRIAGE_ALL, seed=1)
+    values, camera, *_ = examples.play_job(0, CALL, 0, examples.CONDITIONS[0], model.TRIAGE_ALL, seed=1)
 
     assert not camera.any()
     assert len(values) >= 10
 
 
-@pytest.mark.parametrize("way", examples.CONDITIONS, ids=lambda way: way.name)
-def test_a_camera_is_heard_in_every_way(way):
-    rows, _, account = examples.play(CAMERA, way, model.TRIAGE_ALL, seed=2)
+@pytest.mark.parametrize("condition", examples.CONDITIONS, ids=lambda condition: condition.name)
+def test_a_camera_is_received_under_every_condition(condition):
+    rows, _, summary = examples.play(CAMERA, condition, model.TRIAGE_ALL, seed=2)
 
     assert rows
-    assert len(account.sessions) == 1
+    assert len(summary.sessions) == 1
 
 
 def test_aggregation_joins_neighbours_and_leaves_no_gap_in_the_numbers():
@@ -88,4 +88,4 @@ def test_the_weights_are_written_as_they_are_shipped():
         ACCESS_POINT=weights.ACCESS_POINT,
     )
 
-    assert fit.text(rules) == (ROOT / "ansim/detect/weights.py").read_text()
+    assert fit.format_weights(rules) == (ROOT / "ansim/detect/weights.py").read_text()
