@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tests.conftest import ROOT
-from tests.support.board_kit import mpremote, says_at_power_on
+from tests.support.board_kit import line_at_power_on, mpremote
 from tests.support.waiting import PATIENCE, wait_for
 from tools.hardware.emulated_board import Board
 
@@ -75,7 +75,7 @@ def test_main_runs_at_power_on_and_can_be_interrupted(board, tmp_path):
     (tmp_path / "main.py").write_text("print('up and running')\nwhile True:\n    pass\n")
     mpremote(board, "cp", tmp_path / "main.py", ":main.py")
 
-    assert says_at_power_on(board, "up and") == "up and running"
+    assert line_at_power_on(board, "up and") == "up and running"
     assert mpremote(board, "exec", "print('interrupted')") == "interrupted\n"
 
 

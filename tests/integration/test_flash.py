@@ -9,7 +9,7 @@ import time
 import pytest
 
 from tests.conftest import ROOT
-from tests.support.board_kit import firmware, mpremote, options, says_at_power_on, tool
+from tests.support.board_kit import firmware, line_at_power_on, mpremote, options, tool
 from tools import flash
 from tools.hardware import device
 from tools.hardware.emulated_board import Board
@@ -45,7 +45,7 @@ def test_a_fresh_board_gets_the_firmware_and_a_second_run_copies_nothing(board, 
 
     assert "6 files copied" in first.stdout and OLD in first.stdout
     assert "nothing copied" in again.stdout and OLD in again.stdout
-    assert says_at_power_on(board) == OLD
+    assert line_at_power_on(board) == OLD
     left = mpremote(board, "ls")
     assert "incoming" not in left and "ready" not in left and "agent" not in left
 
@@ -90,7 +90,7 @@ def test_a_cable_pulled_while_copying_leaves_the_old_version(tmp_path, board, ol
         flash.flash(board.port, options("--root", new), advance=pull)
     board.start()
 
-    assert says_at_power_on(board) == OLD
+    assert line_at_power_on(board) == OLD
     assert install(board, new).banner == NEW
 
 
@@ -111,7 +111,7 @@ def test_killing_the_tool_while_it_copies_leaves_the_old_version(tmp_path, board
     copying.kill()
     assert copying.wait() < 0, "it had finished already: the test does not test what it should"
 
-    assert says_at_power_on(board) == OLD
+    assert line_at_power_on(board) == OLD
     assert install(board, new).banner == NEW
 
 
@@ -129,7 +129,7 @@ def test_a_file_that_comes_broken_is_noticed_and_the_old_version_stays(board, ol
     with pytest.raises(ToolError, match="arrived damaged"):
         install(board, new)
 
-    assert says_at_power_on(board) == OLD
+    assert line_at_power_on(board) == OLD
 
 
 def test_a_full_flash_is_said_before_anything_is_copied(tmp_path, board, old):
@@ -139,7 +139,7 @@ def test_a_full_flash_is_said_before_anything_is_copied(tmp_path, board, old):
     with pytest.raises(ToolError, match="kB free and needs"):
         install(board, too_big)
 
-    assert says_at_power_on(board) == OLD
+    assert line_at_power_on(board) == OLD
 
 
 def test_a_firmware_that_does_not_start_is_told_with_its_last_words(board, tmp_path, monkeypatch):
@@ -184,8 +184,8 @@ def test_what_comes_by_cable_runs_also_where_an_update_over_the_air_ran(tmp_path
         )
         mpremote(board, "cp", "-r", ":/lib/ansim/helper.mpy", tmp_path / "helper.mpy")
         mpremote(board, "cp", tmp_path / "helper.mpy", ":/a/ansim/helper.mpy", "+", "cp", tmp_path / "slots.json", ":")
-        assert "Ansim 2.0" in says_at_power_on(board)
+        assert "Ansim 2.0" in line_at_power_on(board)
 
         tool("flash", "--port", board.port, "--root", checkout)
 
-        assert "Ansim 1.0" in says_at_power_on(board)
+        assert "Ansim 1.0" in line_at_power_on(board)

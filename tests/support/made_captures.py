@@ -1,6 +1,7 @@
-"""Build radiotap frames and capture files by hand, so that the tests say what each byte is."""
+"""Radiotap frames and capture files, built byte by byte for tests."""
 
 import struct
+from collections.abc import Iterable
 
 STATION = bytes.fromhex("acde48000001")
 ACCESS_POINT = bytes.fromhex("acde48010006")
@@ -9,8 +10,17 @@ ROUTER = bytes.fromhex("acde48010007")
 NO_FCS, FCS, BAD_FCS = 0x00, 0x10, 0x50
 
 
-def radiotap(flags=NO_FCS, frequency_mhz=2437, signal_dbm=-52, tsft=None, rate=None, mcs=None, ampdu=False, chained=0):
-    """A radiotap header with the usual fields; `chained` adds present words of further antennas."""
+def radiotap(
+    flags: int = NO_FCS,
+    frequency_mhz: int = 2437,
+    signal_dbm: int = -52,
+    tsft: int | None = None,
+    rate: int | None = None,
+    mcs: tuple[int, int, int] | None = None,
+    ampdu: bool = False,
+    chained: int = 0,
+) -> bytes:
+    """Return a radiotap header with the usual fields; `chained` adds present words of further antennas."""
     present = 1 << 1 | 1 << 3 | 1 << 5
     body = b""
     words = 1 + chained
@@ -37,15 +47,22 @@ def radiotap(flags=NO_FCS, frequency_mhz=2437, signal_dbm=-52, tsft=None, rate=N
         add(struct.pack("<IHBB", 7, 0, 0, 0), 4)
     chain = [present | (1 << 31 if chained else 0)]
     for number in range(chained):
-        more = 1 << 31 if number + 1 < chained else 0
-        chain.append(1 << 29 | 1 << 5 | 1 << 11 | more)
+        has_next = 1 << 31 if number + 1 < chained else 0
+        chain.append(1 << 29 | 1 << 5 | 1 << 11 | has_next)
         body += struct.pack("bB", -90, number)
     head = struct.pack(f"<BBH{words}I", 0, 0, start + len(body), *chain)
     return head + body
 
 
-def data(flags=0x01, subtype=0x08, sequence=100, qos=None, body=b"x" * 60, addr4=None):
-    """A data frame from STATION to ACCESS_POINT without FCS."""
+def data(
+    flags: int = 0x01,
+    subtype: int = 0x08,
+    sequence: int = 100,
+    qos: int | None = None,
+    body: bytes = b"x" * 60,
+    addr4: bytes | None = None,
+) -> bytes:
+    """Return a data frame from STATION to ACCESS_POINT without FCS."""
     if qos is not None:
         subtype |= 0x80
     frame = bytes([subtype, flags]) + struct.pack("<H", 44) + ACCESS_POINT + STATION + ROUTER
@@ -57,42 +74,47 @@ def data(flags=0x01, subtype=0x08, sequence=100, qos=None, body=b"x" * 60, addr4
     return frame + body
 
 
-def block_ack(bitmap):
-    """A compressed Block Ack to STATION."""
+def block_ack(bitmap: int) -> bytes:
+    """Return a compressed Block Ack to STATION."""
     head = b"\x94\x00" + struct.pack("<H", 0) + STATION + ACCESS_POINT
     return head + struct.pack("<HH", 0x0005, 100 << 4) + struct.pack("<Q", bitmap)
 
 
-def pcap(frames, order="<", nanoseconds=False, linktype=127):
-    """A pcap file of [(time_us, frame), ...]."""
+def pcap(
+    frames: Iterable[tuple[int, bytes]], order: str = "<", nanoseconds: bool = False, linktype: int = 127
+) -> bytes:
+    """Return a pcap file of [(time_us, frame), ...]; `order` is the byte order of struct."""
     magic = 0xA1B23C4D if nanoseconds else 0xA1B2C3D4
-    made = struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 65535, linktype)
+    content = struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 65535, linktype)
     for time_us, frame in frames:
         seconds, fraction = divmod(time_us, 1_000_000)
-        made += (
+        content += (
             struct.pack(order + "IIII", seconds, fraction * (1000 if nanoseconds else 1), len(frame), len(frame))
             + frame
         )
-    return made
+    return content
 
 
-def block(kind, body, order="<"):
-    """A pcapng block."""
+def block(kind: int, body: bytes, order: str = "<") -> bytes:
+    """Return a pcapng block."""
     body += b"\0" * (-len(body) % 4)
     return struct.pack(order + "II", kind, len(body) + 12) + body + struct.pack(order + "I", len(body) + 12)
 
 
-def section(order="<"):
+def section(order: str = "<") -> bytes:
+    """Return a section header block."""
     return block(0x0A0D0D0A, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1), order)
 
 
-def interface(order="<", linktype=127, resolution=None):
+def interface(order: str = "<", linktype: int = 127, resolution: int | None = None) -> bytes:
+    """Return an interface description block."""
     options = b""
     if resolution is not None:
         options = struct.pack(order + "HHB3x", 9, 1, resolution) + struct.pack(order + "HH", 0, 0)
     return block(1, struct.pack(order + "HHI", linktype, 0, 0) + options, order)
 
 
-def enhanced(ticks, frame, order="<", index=0):
+def enhanced(ticks: int, frame: bytes, order: str = "<", index: int = 0) -> bytes:
+    """Return an enhanced packet block."""
     head = struct.pack(order + "IIIII", index, ticks >> 32, ticks & 0xFFFFFFFF, len(frame), len(frame))
     return block(6, head + frame, order)

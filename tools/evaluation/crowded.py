@@ -308,21 +308,21 @@ def table(results: Sequence[Result]) -> list[str]:
     ]
     for hops in sorted({result.hops for result in results}):
         group = [result for result in results if result.hops == hops]
-        heard = "hopping" if hops else "on the camera's channel"
-        lines.append(_line("all", heard, group))
+        condition = "hopping" if hops else "on the camera's channel"
+        lines.append(_line("all", condition, group))
         for name, value, edges in AXES:
             for low, high in itertools.pairwise(edges):
                 part = [result for result in group if low <= value(result.crowd) < high]
                 if part:
                     label = f"{name} {low}" if high == low + 1 else f"{name} {low} to {high - 1}"
-                    lines.append(_line(label, heard, part))
+                    lines.append(_line(label, condition, part))
     return lines
 
 
-def _line(label, heard, group):
+def _line(label, condition, group):
     with_camera = [result for result in group if result.crowd.mac]
     in_time = sum(not result.is_late for result in with_camera)
     delays = sorted(result.found_s for result in with_camera if result.found_s is not None)
     median = f"{delays[len(delays) // 2]:.1f}" if delays else "-"
     false = sum(bool(result.false) for result in group)
-    return f"| {label} | {heard} | {share(in_time, len(with_camera), 0)} | {median} | {false} of {len(group)} |"
+    return f"| {label} | {condition} | {share(in_time, len(with_camera), 0)} | {median} | {false} of {len(group)} |"

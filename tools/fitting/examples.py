@@ -114,9 +114,9 @@ class Examples:
 
     def without(self, sources: Collection[int] | None) -> "Examples":
         """Return the examples without those of some sources (indexes)."""
-        kept = ~np.isin(self.source, sorted(sources or ()))
+        selected = ~np.isin(self.source, sorted(sources or ()))
         return Examples(
-            *(column[kept] for column in (self.values, self.camera, self.weight, self.source, self.condition))
+            *(column[selected] for column in (self.values, self.camera, self.weight, self.source, self.condition))
         )
 
 

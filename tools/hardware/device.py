@@ -56,16 +56,16 @@ def ports() -> list[str]:
 
 def only_port() -> str:
     """Return the one port with a board. Raises ToolError if there is none, or more than one."""
-    found = ports()
-    if not found:
+    candidates = ports()
+    if not candidates:
         raise ToolError(
             "no board found on USB; check that the cable is a data cable and the driver (CP210x, CH340) is installed, or name the port with --port"
         )
-    if len(found) > 1:
+    if len(candidates) > 1:
         raise ToolError(
-            f"several boards found ({', '.join(found)}); choose one with --port (flash.py also takes --all-ports)"
+            f"several boards found ({', '.join(candidates)}); choose one with --port (flash.py also takes --all-ports)"
         )
-    return found[0]
+    return candidates[0]
 
 
 def add_options(parser: argparse.ArgumentParser, several: bool = False) -> None:

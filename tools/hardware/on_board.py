@@ -26,7 +26,7 @@ FLUSH_MS = 100  # before a reset, so that the last output gets through
 WATCHDOG_MS = 600000  # a running watchdog cannot be stopped, only given a longer timeout
 
 
-def identify():
+def identify() -> None:
     """Clean up after an interrupted installation; reply with the board's properties and the hashes of its files."""
     _extend_watchdog()
     _remove(INCOMING)
@@ -51,7 +51,7 @@ def identify():
     )
 
 
-def unpack():
+def unpack() -> None:
     """Write the files of BUNDLE. Each is a line of JSON, [path, number of bytes], followed by its bytes."""
     buffer = bytearray(1024)
     view = memoryview(buffer)
@@ -73,14 +73,14 @@ def unpack():
     os.remove(BUNDLE)
 
 
-def hash_incoming():
+def hash_incoming() -> None:
     """Reply with the hashes of the files in INCOMING."""
     files = {}
     _hash_all(INCOMING, files)
     _reply(files)
 
 
-def activate():
+def activate() -> None:
     """Install the files in INCOMING; reply True when done. Called again, it continues where it was interrupted."""
     boot = INCOMING + BOOT
     if _mode_of(boot):
@@ -91,7 +91,7 @@ def activate():
     _reply(not _mode_of(READY))
 
 
-def move_incoming():
+def move_incoming() -> None:
     """Move the files in INCOMING (settings) to the root folder, each in one step."""
     for entry in list(os.ilistdir(INCOMING)):
         os.rename(INCOMING + "/" + entry[0], "/" + entry[0])
@@ -99,7 +99,7 @@ def move_incoming():
     _reply(True)
 
 
-def support_data():
+def support_data() -> None:
     """Reply with the data of a support report: settings without secrets, the last crash, flash and heap."""
     settings, names = _settings()
     folders = {}
@@ -118,7 +118,7 @@ def support_data():
     )
 
 
-def make_folder(path):
+def make_folder(path: str) -> None:
     """Create a folder and its parents."""
     parent = ""
     for part in path.strip("/").split("/"):
@@ -127,7 +127,7 @@ def make_folder(path):
             os.mkdir(parent)
 
 
-def restart():
+def restart() -> None:
     """Reset the board, as at power-on."""
     for path in AGENT_PATHS:
         _remove(path)

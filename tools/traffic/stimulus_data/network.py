@@ -85,20 +85,20 @@ def transmit(jobs: Sequence[dict[str, Any]], seconds: int, advance: Callable[[in
 
 def _create_pair(number, kbit):
     """Create a namespace with a shaped veth pair; return its name."""
-    namespace, here, there = f"ansim{number}", f"ansim{number}", f"ansimb{number}"
+    namespace, near_end, far_end = f"ansim{number}", f"ansim{number}", f"ansimb{number}"
     inside = ["ip", "netns", "exec", namespace]
     shape = ["rate", f"{kbit}kbit", "burst", "6kb", "latency", "400ms"]
     for command in (
         ["ip", "netns", "add", namespace],
-        ["ip", "link", "add", here, "type", "veth", "peer", "name", there, "netns", namespace],
+        ["ip", "link", "add", near_end, "type", "veth", "peer", "name", far_end, "netns", namespace],
         # Without this TCP passes on segments of 64 kB, which no real link carries.
-        ["ip", "link", "set", here, "gso_max_segs", "1", "gro_max_size", "1500"],
-        [*inside, "ip", "link", "set", there, "gso_max_segs", "1"],
-        ["ip", "addr", "add", f"10.214.{number}.1/24", "dev", here],
-        [*inside, "ip", "addr", "add", f"10.214.{number}.2/24", "dev", there],
-        ["ip", "link", "set", here, "up"],
-        [*inside, "ip", "link", "set", there, "up"],
-        [*inside, "tc", "qdisc", "add", "dev", there, "root", "tbf", *shape],
+        ["ip", "link", "set", near_end, "gso_max_segs", "1", "gro_max_size", "1500"],
+        [*inside, "ip", "link", "set", far_end, "gso_max_segs", "1"],
+        ["ip", "addr", "add", f"10.214.{number}.1/24", "dev", near_end],
+        [*inside, "ip", "addr", "add", f"10.214.{number}.2/24", "dev", far_end],
+        ["ip", "link", "set", near_end, "up"],
+        [*inside, "ip", "link", "set", far_end, "up"],
+        [*inside, "tc", "qdisc", "add", "dev", far_end, "root", "tbf", *shape],
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
