@@ -77,6 +77,11 @@ def day(at_s) -> str:
     return DASH if at_s is None else format_date(_aware(at_s), _DAY.get(language(), _DAY["en"]))
 
 
+def short_day(at_s) -> str:
+    """The date without its weekday."""
+    return format_date(_aware(at_s), {"ko": "yyyy. M. d."}.get(language(), "d MMM yyyy"))
+
+
 def duration(seconds) -> str:
     """Whole seconds as "45 s", "3 min 5 s" or "2 h 10 min"."""
     if seconds is None:

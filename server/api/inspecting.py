@@ -1,14 +1,14 @@
-"""Inspections, from their start to their correction."""
+"""API of inspections, from their start to their correction."""
 
 import json
 
 from apiflask import APIBlueprint
 
 from server.api import PREFIX, authentication, responses, schemas
+from server.models.inspections import Inspection
 from server.services import listings
 from server.services.audit import proofs
 from server.services.inspecting import checklists, inspections
-from server.services.people import access as rights
 from server.services.people import access_log, accounts
 from server.services.places import restrooms
 from server.services.sensors import enrolment
@@ -22,12 +22,11 @@ bp = APIBlueprint("inspections", __name__, url_prefix=PREFIX)
 @authentication.needs(accounts.SEE)
 def index(query_data):
     """Inspections, oldest first."""
-    asked = query_data.model_dump(exclude={"cursor"})
-    asked["result"] = asked["result"] or ""
-    after = responses.cursor(query_data.cursor)
+    filters = query_data.model_dump()
+    filters["result"] = filters["result"] or ""
     with authentication.sessions()() as session:
-        rows = listings.inspections(session, authentication.user(), after=after, **asked)
-        return responses.page(rows, query_data.limit, row_out)
+        rows = inspections.list_inspections(session, authentication.user(), **filters)
+        return responses.page_out(rows, row_out)
 
 
 @bp.post("/inspections")
@@ -40,10 +39,10 @@ def start(json_data):
     def work(session):
         room = restrooms.load(session, authentication.user(), json_data.restroom, accounts.INSPECT)
         names = dict.fromkeys(json_data.sensors)
-        chosen = [enrolment.sensor(session, name, authentication.user(), accounts.INSPECT) for name in names]
-        others = [one.model_dump() for one in json_data.people]
-        begun = inspections.start(session, room, authentication.user(), chosen, others)
-        return _shown(session, begun.public_id), 201, f"{PREFIX}/inspections/{begun.public_id}"
+        sensors = [enrolment.sensor(session, name, authentication.user(), accounts.INSPECT) for name in names]
+        people = [person.model_dump() for person in json_data.people]
+        inspection = inspections.start(session, room, authentication.user(), sensors, people)
+        return _inspection_out(session, inspection.public_id), 201, f"{PREFIX}/inspections/{inspection.public_id}"
 
     return responses.once(authentication.user(), work)
 
@@ -54,8 +53,7 @@ def start(json_data):
 def show(public_id):
     """One inspection with its steps, results and findings. That it was looked at is written down."""
     with authentication.sessions()() as session:
-        _mine(session, public_id, accounts.SEE)
-        answer = _shown(session, public_id)
+        answer = _inspection_out(session, public_id)
     access_log.record(authentication.sessions(), authentication.user(), access_log.SAW_INSPECTION, answer.id)
     return answer
 
@@ -66,7 +64,7 @@ def show(public_id):
 def checklist(public_id):
     """What the eye step looks at, place by place, and what is answered so far."""
     with authentication.sessions()() as session:
-        return _answers(session, _mine(session, public_id, accounts.SEE))
+        return _checklist_out(session, inspections.load(session, authentication.user(), public_id))
 
 
 @bp.post("/inspections/<public_id>/answers")
@@ -77,10 +75,10 @@ def answer(public_id, json_data):
     """Answer points of the checklist at one place."""
 
     def work(session):
-        one = _mine(session, public_id, accounts.INSPECT)
-        given = {key: (row.answer, row.note) for key, row in json_data.answers.items()}
-        checklists.answer(session, one, authentication.user(), json_data.stall, given)
-        return _answers(session, one), 201, ""
+        inspection = inspections.load(session, authentication.user(), public_id, accounts.INSPECT)
+        answers = {key: (row.answer, row.note) for key, row in json_data.answers.items()}
+        checklists.answer(session, inspection, authentication.user(), json_data.stall, answers)
+        return _checklist_out(session, inspection), 201, ""
 
     return responses.once(authentication.user(), work)
 
@@ -93,11 +91,11 @@ def step(public_id, json_data):
     """Record what one method came to."""
 
     def work(session):
-        one = _mine(session, public_id, accounts.INSPECT)
+        inspection = inspections.load(session, authentication.user(), public_id, accounts.INSPECT)
         inspections.record_step(
-            session, one, json_data.method, json_data.outcome, authentication.user(), note=json_data.note
+            session, inspection, json_data.method, json_data.outcome, authentication.user(), note=json_data.note
         )
-        return _shown(session, public_id), 201, ""
+        return _inspection_out(session, public_id), 201, ""
 
     return responses.once(authentication.user(), work)
 
@@ -108,7 +106,7 @@ def step(public_id, json_data):
 @authentication.needs(accounts.INSPECT)
 def finish(public_id, json_data):
     """Record the result; it ends the inspection."""
-    return _conclude(public_id, json_data, inspections.finish)
+    return _record_result(public_id, json_data, inspections.finish)
 
 
 @bp.post("/inspections/<public_id>/corrections")
@@ -117,7 +115,7 @@ def finish(public_id, json_data):
 @authentication.needs(accounts.INSPECT)
 def correct(public_id, json_data):
     """Add a result that counts instead of the one before."""
-    return _conclude(public_id, json_data, inspections.correct)
+    return _record_result(public_id, json_data, inspections.correct)
 
 
 @bp.get("/inspections/<public_id>/log")
@@ -126,73 +124,67 @@ def correct(public_id, json_data):
 def entries(public_id):
     """What the log says about an inspection and its findings, oldest first; not cut into pages."""
     with authentication.sessions()() as session:
-        one = _mine(session, public_id, accounts.SEE)
+        inspection = inspections.load(session, authentication.user(), public_id)
         rows = []
-        for subject in proofs.list_subjects(session, one):
+        for subject in proofs.list_subjects(session, inspection):
             rows += listings.log_entries(session, subject=subject, limit=1000)
         return {"items": [entry_out(row) for row in sorted(rows, key=lambda row: row.n)], "next": None}
 
 
-def entry_out(one) -> dict:
+def entry_out(entry) -> dict:
     """An entry of the log as it goes out, without its personal fields."""
-    columns = {name: getattr(one, name) for name in ("n", "at_s", "kind", "subject", "personal", "hash")}
-    return {**columns, "body": json.loads(one.body)}
+    columns = {name: getattr(entry, name) for name in ("n", "at_s", "kind", "subject", "personal", "hash")}
+    return {**columns, "body": json.loads(entry.body)}
 
 
-def row_out(one) -> dict:
+def row_out(inspection: Inspection) -> dict:
     """An inspection in a list."""
-    newest = one.results[-1] if one.results else None
+    newest = inspection.results[-1] if inspection.results else None
     return {
-        "id": one.public_id,
-        "restroom": one.restroom.public_id,
-        "facility": one.restroom.facility.public_id,
-        "started_s": one.started_s,
-        "finished_s": one.finished_s,
-        "result": one.result,
+        "id": inspection.public_id,
+        "restroom": inspection.restroom.public_id,
+        "facility": inspection.restroom.facility.public_id,
+        "started_s": inspection.started_s,
+        "finished_s": inspection.finished_s,
+        "result": inspection.result,
         "methods": list(newest.methods) if newest else [],
-        "corrected": len(one.results) > 1,
+        "corrected": len(inspection.results) > 1,
     }
 
 
-def _conclude(public_id, given, decide):
+def _record_result(public_id, result, record):
     def work(session):
-        one = _mine(session, public_id, accounts.INSPECT)
-        decide(session, one, authentication.user(), given.result, reason=given.reason, note=given.note)
-        return _shown(session, public_id), 201, ""
+        inspection = inspections.load(session, authentication.user(), public_id, accounts.INSPECT)
+        record(session, inspection, authentication.user(), result.result, reason=result.reason, note=result.note)
+        return _inspection_out(session, public_id), 201, ""
 
     return responses.once(authentication.user(), work)
 
 
-def _mine(session, public_id, right):
-    one = inspections.inspection(session, public_id)
-    rights.check(session, authentication.user(), right, one.restroom.facility_id)
-    return one
-
-
-def _shown(session, public_id):
+def _inspection_out(session, public_id):
     session.expire_all()  # so that what was just added is read with the rest
-    one = inspections.inspection(session, public_id)
+    inspection = inspections.load(session, authentication.user(), public_id)
     return schemas.InspectionOut(
-        **row_out(one),
-        people=[{"name": person.name, "agency": person.agency} for person in one.people],
-        sensors=[used.sensor.name for used in one.sensors],
-        steps=[{**_told(step), "method": step.method, "outcome": step.outcome} for step in one.steps],
+        **row_out(inspection),
+        people=[{"name": person.name, "agency": person.agency} for person in inspection.people],
+        sensors=[used.sensor.name for used in inspection.sensors],
+        steps=[{**_common_out(step), "method": step.method, "outcome": step.outcome} for step in inspection.steps],
         results=[
             {
-                **_told(result),
+                **_common_out(result),
                 "result": result.result,
                 "methods": result.methods,
                 "reason": result.reason,
                 "coverage": result.coverage,
             }
-            for result in one.results
+            for result in inspection.results
         ],
-        findings=[finding.public_id for finding in inspections.findings_of(session, one)],
+        findings=[finding.public_id for finding in inspections.list_findings(session, inspection)],
     )
 
 
-def _answers(session, one):
-    at = checklists.progress(session, one)
+def _checklist_out(session, inspection):
+    progress = checklists.load_progress(session, inspection)
     parts = [
         {
             "stall": part.stall,
@@ -201,10 +193,10 @@ def _answers(session, one):
                 for line in part.lines
             ],
         }
-        for part in at.parts
+        for part in progress.parts
     ]
-    return schemas.ChecklistOut(version=at.checklist.version if at.checklist else None, parts=parts)
+    return schemas.ChecklistOut(version=progress.checklist.version if progress.checklist else None, parts=parts)
 
 
-def _told(row):
+def _common_out(row):
     return {"note": row.note, "at_s": row.at_s, "by": row.by.name if row.by else None}

@@ -125,6 +125,7 @@ def export_proof(inspection, everything, without_names):
     """Print the proof of an inspection (its public id); tools/verify_proof.py verifies it."""
     from server.services.audit import canonical, proofs
     from server.services.inspecting import inspections
+    from server.services.people import accounts
 
     if bool(inspection) == everything:
         sys.exit("error: give an inspection's id, or --all")
@@ -133,7 +134,7 @@ def export_proof(inspection, everything, without_names):
         with current_app.extensions["sessions"].begin() as session:
             subjects = []
             if inspection:
-                subjects = proofs.list_subjects(session, inspections.inspection(session, inspection))
+                subjects = proofs.list_subjects(session, inspections.load(session, accounts.SYSTEM, inspection))
             proof = proofs.prove_subjects(session, subjects, key, not without_names, stamp)
     except NotFound:
         sys.exit(f"error: there is no inspection {inspection}; its id is part of its page's address")

@@ -1,40 +1,15 @@
 """Lists for programs: what a person may see, filtered, by row number from a cursor on. One query a list."""
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session, joinedload
 
 from server import ids
 from server.models.audit import LogEntry
 from server.models.findings import Finding
-from server.models.inspections import Inspection, InspectionResult
 from server.models.places import Facility, Restroom
 from server.models.sensors import Sensor
 from server.services.people import access
 from server.services.sensors.enrolment import visible
-
-
-def inspections(
-    session: Session, user, restroom="", facility="", result="", since_s=None, until_s=None, after=None, limit=50
-) -> list[Inspection]:
-    """Inspections, oldest first, with restroom and results. result: one of RESULTS, or "running"."""
-    wanted = select(Inspection).join(Restroom, Restroom.id == Inspection.restroom_id)
-    wanted = access.within(wanted, user, Restroom.facility_id)
-    wanted = wanted.options(
-        joinedload(Inspection.restroom).joinedload(Restroom.facility),
-        selectinload(Inspection.results).joinedload(InspectionResult.by),
-    )
-    if restroom:
-        wanted = wanted.where(Restroom.public_id == ids.clean(restroom))
-    if facility:
-        wanted = wanted.where(Restroom.facility_id.in_(_facility(facility)))
-    if result:
-        running = Inspection.id == Restroom.running_inspection_id
-        wanted = wanted.where(running if result == "running" else Inspection.result == result)
-    if since_s is not None:
-        wanted = wanted.where(Inspection.started_s >= since_s)
-    if until_s is not None:
-        wanted = wanted.where(Inspection.started_s < until_s)
-    return _from(session, wanted, Inspection.id, after, limit)
 
 
 def findings(

@@ -8,15 +8,16 @@ The pages. Each view reads the request, asks a service, and picks a template; se
     organisations  the list, one with its buildings
     imports      taking over restrooms from a file
     plans        overdue, work by week, next route, intervals
-    inspections  start, follow live, finish, read, correct; with it checkin (where an inspector begins), eye (its list),
-                 photos, holes, signing, and checklists (the lists' versions)
+    checkin      the number on a door, starting an inspection; sweeps: assigning a sweep by button
+    inspections  live page and record; steps, results (finish, correct), participants, signatures, certificates, photos,
+                 holes; checklists: their versions
     findings     list, one finding with its evidence, disposition; false-alarm rates
     emitters     the devices known at a building
     campaigns    a sweep day: plan, live board, closing report
     sensors      list, one sensor: self-test, place, key; claim codes; rollouts
     updates      versions of the sensors' program and their roll-out
     notices      who outside is told of what, and what could not be delivered
-    reports      half years as page, CSV, XLSX and PDF; the certificate of an inspection
+    reports      half years as page, CSV, XLSX and PDF
     claims       where a board redeems a claim code
     people       accounts, roles and places, invitations
     log          the chained log, proofs, signed heads
@@ -29,15 +30,19 @@ from server.web import assets, errors, page
 from server.web.audit import log
 from server.web.findings import judging, known_emitters
 from server.web.inspecting import (
+    button_sweeps,
     campaigns,
+    certificates,
     check_in,
     checklists,
-    eye_step,
     holes,
     inspections,
     offline_visits,
+    participants,
     photos,
-    signing,
+    results,
+    signatures,
+    steps,
 )
 from server.web.outside import notifications
 from server.web.people import accounts, own_account, privacy
@@ -60,13 +65,17 @@ def register(app) -> None:
         organisations,
         imports_,
         plans,
-        inspections,
         check_in,
+        button_sweeps,
+        inspections,
+        steps,
+        results,
+        participants,
+        signatures,
+        certificates,
         offline_visits,
-        eye_step,
         photos,
         holes,
-        signing,
         checklists,
         judging,
         known_emitters,

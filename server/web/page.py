@@ -11,7 +11,7 @@ from server import clock, i18n, wording
 from server.services import errors
 from server.services.findings import judging
 from server.services.people import access_log, accounts
-from server.web import facts
+from server.web.inspecting import presenters
 from server.wording import sensor_refusals
 
 PER_PAGE = 50
@@ -28,13 +28,17 @@ _SECTIONS = {
     "checkin": "places",
     "emitters": "findings",
     "campaigns": "campaigns",
-    "eye": "places",
+    "steps": "places",
+    "results": "places",
+    "sweeps": "places",
     "holes": "places",
-    "signing": "places",
+    "participants": "places",
+    "signatures": "places",
     "checklists": "places",
     "findings": "findings",
     "sensors": "sensors",
     "reports": "reports",
+    "certificates": "reports",
     "updates": "sensors",
 }
 _LANGUAGE_NAMES = {"ko": "한국어", "en": "English"}
@@ -46,15 +50,15 @@ def init(app) -> None:
     app.jinja_env.filters.update(
         iso=iso,
         hour_minute=hour_minute,
-        date=facts.short_day,
+        date=i18n.short_day,
         floor=floor,
         step5=step5,
         strength=wording.strength,
         finding_title=lambda finding: wording.finding_title(finding.detector),
-        result_sentence=facts.result_sentence,
+        result_sentence=presenters.result_sentence,
     )
     app.jinja_env.globals.update(
-        words=WORDS, is_alarm=facts.is_alarm, now_s=clock.now_s, may=may, control=control, get_locale=get_locale
+        words=WORDS, is_alarm=judging.is_alarm, now_s=clock.now_s, may=may, control=control, get_locale=get_locale
     )
     app.context_processor(_context)
 
@@ -135,6 +139,11 @@ def control(field, hint: str, kind: str, attributes: dict):
     if field.errors:
         attributes["aria-invalid"] = "true"
     return field(**attributes)
+
+
+def form_text(name: str, length: int) -> str:
+    """Return a text field of the form without spaces around it, cut to `length` characters."""
+    return request.form.get(name, "").strip()[:length]
 
 
 def row_number(text: str | None) -> int | None:

@@ -108,11 +108,11 @@ def table(report) -> tuple[list[str], list[list]]:
     return header, [*rows, [gettext("Total"), "", *(value(report.total, name) for name in COLUMNS)]]
 
 
-def not_covered(paper, coverage) -> list[str]:
-    """What an inspection did not look at, in sentences. coverage: facts.Coverage or None."""
-    lines = [gettext("Not done: %(method)s.", method=vocabulary.METHODS[method]) for method in paper.not_done]
-    if "rf" in paper.result.methods and coverage is not None:
-        missing = [str(one.channel) for one in coverage.channels if not one.enough]
+def not_covered(certificate, coverage) -> list[str]:
+    """What an inspection did not look at, in sentences. coverage: web.inspecting.presenters.Coverage or None."""
+    lines = [gettext("Not done: %(method)s.", method=vocabulary.METHODS[method]) for method in certificate.not_done]
+    if "rf" in certificate.result.methods and coverage is not None:
+        missing = [str(row.channel) for row in coverage.channels if not row.enough]
         if missing:
             lines.append(gettext("Channels not listened to long enough: %(missing)s.", missing=", ".join(missing)))
         lines += coverage.notes

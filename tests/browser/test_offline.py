@@ -73,7 +73,7 @@ def test_a_visit_without_a_network_is_handed_over_when_it_is_back(site, visit, r
     assert not look["faint"] and not look["unnamed"] and not look["small"] and look["wider"] == 0
     with site.server.sessions() as session:
         one = session.scalar(select(Inspection))
-        assert checklists.progress(session, one).open == 0
+        assert checklists.load_progress(session, one).open == 0
         assert [(step.method, step.outcome) for step in one.steps] == [("eye", "none_found"), ("lens", "none_found")]
     assert page.evaluate("async () => (await Kept.visits()).length") == 0
 

@@ -8,6 +8,7 @@ from server import clock, ids
 from server.models import Finding, RestroomImport
 from server.services.findings import judging
 from server.services.inspecting import inspections
+from server.services.people import accounts
 from server.services.people.accounts import SYSTEM
 from server.services.places import restrooms
 from tests.browser.conftest import DESK, PHONE, sign_in
@@ -89,10 +90,14 @@ def pages(site):
         rooms = restrooms.list_restrooms(session, SYSTEM, by_name=True).rows
         site_of_them = rooms[1].facility
         building, organisation = site_of_them.public_id, site_of_them.organisation.public_id
-        done = inspections.start(session, rooms[0], None, [], [{"name": "Lee"}])
-        inspections.record_step(session, done, "eye", "suspicious", None, "A hole beside the socket of stall 2")
-        inspections.finish(session, done, None, "referred", "112 called at 14:05")
-        running = inspections.start(session, rooms[1], None, [_sensor(session, name) for name in ("demo-1", "demo-2")])
+        done = inspections.start(session, rooms[0], accounts.SYSTEM, [], [{"name": "Lee"}])
+        inspections.record_step(
+            session, done, "eye", "suspicious", accounts.SYSTEM, "A hole beside the socket of stall 2"
+        )
+        inspections.finish(session, done, accounts.SYSTEM, "referred", "112 called at 14:05")
+        running = inspections.start(
+            session, rooms[1], accounts.SYSTEM, [_sensor(session, name) for name in ("demo-1", "demo-2")]
+        )
     say.session("demo-1", running.public_id, "started")
     say.sweep("demo-1", running.public_id, channels=range(1, 9))
     say.finding("demo-1", running.public_id, label="A network with a rather long name", detector="camera_access_point")

@@ -14,6 +14,7 @@ from server.models import Finding, Inspection, Report
 from server.services.findings import judging
 from server.services.inspecting import inspections
 from server.services.intake import counters
+from server.services.people import accounts
 from server.services.places import facilities, organisations, restrooms
 from server.services.sensors import commands
 from server.services.sensors import enrolment as fleet
@@ -93,7 +94,7 @@ def test_an_inspection_collects_what_its_sensor_reports(running, hall, sensors):
     with running.sessions.begin() as session:
         facility = facilities.add(session, organisations.add(session, "City"), "Hall")
         room = restrooms.add(session, facility, "Women's")
-        one = inspections.start(session, room, None, [fleet.sensor(session, "hall")])
+        one = inspections.start(session, room, accounts.SYSTEM, [fleet.sensor(session, "hall")])
     wait_for(lambda: messages.INSPECTION_START in [command["name"] for command in hall.commands])
     hall.inspection = next(c for c in hall.commands if c["name"] == messages.INSPECTION_START)["args"]["inspection"]
 

@@ -7,8 +7,15 @@ from server.config import Settings
 from server.models import KnownEmitter, Restroom
 from server.services.findings import false_alarms, judging, known_emitters
 from server.services.findings.pseudonyms import Pseudonyms
-from server.services.inspecting import button_sweeps, campaigns, checklists, holes, inspections, signatures
-from server.services.inspecting import campaign_board as boards
+from server.services.inspecting import (
+    button_sweeps,
+    campaign_board,
+    campaigns,
+    checklists,
+    holes,
+    inspections,
+    signatures,
+)
 from server.services.people import accounts, scopes
 from server.services.places import facilities, organisations, restrooms
 from server.services.sensors import enrolment
@@ -42,17 +49,17 @@ def test_a_day_of_inspecting(sessions):
         other = restrooms.add(session, facility, "Men's", stalls=1)
         day = campaigns.add(session, kim, "Sweep", now_s)
         campaigns.add_stop(session, day, kim, facility, campaigns.add_team(session, day, kim, "North", "foot"))
-        campaigns.begin(session, campaigns.campaign(session, day.public_id, kim), kim)
+        campaigns.begin(session, campaigns.load(session, kim, day.public_id), kim)
     with sessions.begin() as session:
         scopes.set_places(session, kim, False, [scopes.Place(scopes.FACILITY, facility)])
         voice = Voice(hall)
         voice.inspection = "u1-1"
         heard(session, names, voice.says(at_s=now_s), voice.finds(at_s=now_s, subject=ADDRESS), now_s=now_s)
         room = session.get(Restroom, room.id)
-        waiting = button_sweeps.waiting(session, None)[0]
-        assert button_sweeps.suggestions(session, kim, waiting)
+        waiting = button_sweeps.list_waiting(session, accounts.SYSTEM)[0]
+        assert button_sweeps.suggest_restrooms(session, kim, waiting)
         one = button_sweeps.assign(session, waiting, kim, room)
-        found = inspections.findings_of(session, one)[0]
+        found = inspections.list_findings(session, one)[0]
         judging.dispose(session, found, kim, "false", "a baby monitor")
         checklists.answer_rest(session, one, kim)
         for method in ("eye", "rf", "lens"):
@@ -62,17 +69,17 @@ def test_a_day_of_inspecting(sessions):
         inspections.start(session, session.get(Restroom, other.id), kim)
         known_emitters.add(session, kim, facility, ADDRESS, "CCTV", "neighbour", "seen")
     with sessions.begin() as session:
-        one = inspections.inspection(session, one.public_id)
+        one = inspections.load(session, accounts.SYSTEM, one.public_id)
         signatures.sign_drawn(session, one, one.people[0], kim, SIGNATURE)
 
-        assert button_sweeps.waiting(session, kim) == [] and len(holes.list_holes(session, kim)) == 1
+        assert button_sweeps.list_waiting(session, kim) == [] and len(holes.list_holes(session, kim).rows) == 1
         assert [row[0] for row in known_emitters.list_emitters(session, kim)] == session.query(KnownEmitter).all()
         total = false_alarms.false_alarm_rates(session, kim, now_s - 9, now_s + 999).total
         assert (total.alarms, total.false, total.false_permille) == (1, 1, 1000)
         detail = judging.detail(session, judging.finding(session, found.public_id), kim, names)
         assert [visit.found.id for visit in detail.visits] == [found.id]
-        day = campaigns.campaign(session, day.public_id, kim)
-        board = boards.board(session, day)
+        day = campaigns.load(session, kim, day.public_id)
+        board = campaign_board.load(session, day)
         assert (board.total.rooms, board.total.done, board.total.running) == (2, 1, 1)
-        assert boards.mark(session, day) and campaigns.list_campaigns(session, kim) == [day]
-        assert inspections.running(session, kim)[0].restroom_id == other.id
+        assert campaign_board.mark(session, day) and campaigns.list_campaigns(session, kim) == [day]
+        assert inspections.list_running(session, kim)[0].restroom_id == other.id

@@ -59,6 +59,9 @@ def _value(things, endpoint, name):
     pytest.fail(f"{endpoint} has an argument <{name}>; tell what it is in tests/support/route_samples.py")
 
 
+INSPECTION_PAGES = ("inspections", "steps", "results", "participants", "signatures", "certificates")
+
+
 def _things(session, app, running, room):
     one = session.scalar(select(Inspection).where(Inspection.public_id == running))
     place = session.scalar(select(Restroom).where(Restroom.public_id == room))
@@ -83,15 +86,13 @@ def _things(session, app, running, room):
         "campaign": _campaign(session, admin, hall),
         "emitter": known_emitters.add(session, admin, hall, "c0:ff:ee:00:00:01", "CCTV", "neighbour", "seen").id,
         "upload": _upload(session, app),
-        "inspections:public_id": running,
-        "inspections.start:public_id": room,
+        **{f"{name}:public_id": running for name in INSPECTION_PAGES},
         "findings:public_id": finding,
         "facilities:public_id": hall.public_id,
         "organisations:public_id": hall.organisation.public_id,
         "log:public_id": running,
         "notifications:public_id": _subscription(session, app, admin, hall),
         "notifications:number": 1,
-        "reports:public_id": running,
         "people:public_id": admin.public_id,
         "people.withdraw:public_id": invitation.public_id,
         "account:public_id": token.public_id,
@@ -102,7 +103,7 @@ def _things(session, app, running, room):
 
 def _photo(session, app, hall, one, by):
     folder = photos.folder(app.extensions["settings"])
-    return photos.take(session, folder, pictures.jpeg(), by, "eye", hall.id, inspection=one).public_id
+    return photos.add(session, folder, pictures.jpeg(), by, "eye", hall.id, inspection=one).public_id
 
 
 def _campaign(session, admin, hall):

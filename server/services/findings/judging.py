@@ -5,6 +5,7 @@ from collections import namedtuple
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from ansim.finding import ALARM_SCORE
 from server import clock, ids
 from server.models.findings import (
     CASE,
@@ -243,3 +244,8 @@ def _approve(session, one, user, kind, now_s):
     session.add(added)
     session.flush()
     return added
+
+
+def is_alarm(finding: Finding) -> bool:
+    """True while a finding is strong enough to act on and nobody has found an innocent cause."""
+    return finding.status != CLOSED and finding.score_max >= ALARM_SCORE

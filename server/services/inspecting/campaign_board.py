@@ -1,139 +1,190 @@
 """
-How far a campaign has come: by building and by team, from the inspections that belong to it.
+The board of a campaign: its progress by stop and by team, from the inspections that belong to it.
 
-    board = campaign_board.board(session, one)
-    campaign_board.mark(session, one)              # changes whenever the board would
+    board = campaign_board.load(session, campaign)
+    campaign_board.mark(session, campaign)              # changes whenever the board does
 """
 
-from collections import namedtuple
+from typing import NamedTuple
 
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from ansim.finding import ALARM_SCORE
-from server.models.campaigns import Campaign, CampaignAction, CampaignHandover, CampaignStop
+from server.models.campaigns import Campaign, CampaignAction, CampaignHandover, CampaignStop, CampaignTeam
 from server.models.findings import Finding
 from server.models.inspections import NONE_FOUND, NOT_COMPLETED, REFERRED, Inspection
 from server.models.photos import Photo
 from server.models.places import Restroom
 from server.services.inspecting import photos
 
-# A building's or a team's line. rooms: restrooms to inspect; done: of those, inspected to the end at least once;
-# running, not_completed, referred: rooms whose newest inspection is so; alarms: findings that reached the alarm score.
-Line = namedtuple("Line", ("rooms", "done", "running", "not_completed", "referred", "alarms"))
-StopLine = namedtuple("StopLine", ("stop", *Line._fields))
-TeamLine = namedtuple("TeamLine", ("team", "stops", *Line._fields))  # team None: buildings nobody has taken
-Board = namedtuple("Board", ("stops", "teams", "total"))
-# What was put right: photos before and after.
-ActionLine = namedtuple("ActionLine", ("action", "before", "after"))
+
+class Counts(NamedTuple):
+    """
+    rooms    restrooms to inspect
+    done     of those, inspected to the end at least once
+    running, not_completed, referred   restrooms whose newest inspection is so
+    alarms   findings that reached the alarm score
+    """
+
+    rooms: int
+    done: int
+    running: int
+    not_completed: int
+    referred: int
+    alarms: int
 
 
-def board(session: Session, one: Campaign) -> Board:
-    """Return the board of a campaign. Five queries, however many buildings there are."""
-    facilities = [stop.facility_id for stop in one.stops]
-    rooms = select(Restroom.facility_id, func.count(Restroom.id)).where(Restroom.facility_id.in_(facilities))
-    # A room that was closed down since then still counts if it was inspected.
-    rooms = dict(session.execute(rooms.where(Restroom.retired_s.is_(None)).group_by(Restroom.facility_id)).all())
-    newest = select(func.max(Inspection.id)).where(Inspection.campaign_id == one.id).group_by(Inspection.restroom_id)
-    states = select(Restroom.facility_id, Inspection.result, func.count(Inspection.id))
-    states = states.join(Restroom, Restroom.id == Inspection.restroom_id).where(Inspection.id.in_(newest))
-    counted = {}
-    for facility_id, result, count in session.execute(states.group_by(Restroom.facility_id, Inspection.result)):
-        counted[facility_id, result] = count
-    alarms = select(Restroom.facility_id, func.count(Finding.id)).join(
-        Inspection, Inspection.id == Finding.inspection_id
-    )
-    alarms = alarms.join(Restroom, Restroom.id == Inspection.restroom_id).where(Inspection.campaign_id == one.id)
-    alarms = alarms.where(Finding.score_max >= ALARM_SCORE).group_by(Restroom.facility_id)
-    alarms = dict(session.execute(alarms).all())
+class StopLine(NamedTuple):
+    """A stop with the fields of Counts."""
+
+    stop: CampaignStop
+    rooms: int
+    done: int
+    running: int
+    not_completed: int
+    referred: int
+    alarms: int
+
+
+class TeamLine(NamedTuple):
+    """A team, or None for the stops without a team; its number of stops, and the fields of Counts."""
+
+    team: CampaignTeam | None
+    stops: int
+    rooms: int
+    done: int
+    running: int
+    not_completed: int
+    referred: int
+    alarms: int
+
+
+class Board(NamedTuple):
+    """The lines of a campaign, and their sum."""
+
+    stops: list[StopLine]
+    teams: list[TeamLine]
+    total: Counts
+
+
+class ActionLine(NamedTuple):
+    """Something that was put right, with its photos."""
+
+    action: CampaignAction
+    before: list[Photo]
+    after: list[Photo]
+
+
+def load(session: Session, campaign: Campaign) -> Board:
+    """Return the board of a campaign. Three queries, however many stops there are."""
+    facility_ids = [stop.facility_id for stop in campaign.stops]
+    rooms_query = select(Restroom.facility_id, func.count(Restroom.id)).where(Restroom.facility_id.in_(facility_ids))
+    rooms_query = rooms_query.where(Restroom.retired_s.is_(None)).group_by(Restroom.facility_id)
+    rooms = dict(session.execute(rooms_query).all())
+    is_own = Inspection.campaign_id == campaign.id
+    newest = select(func.max(Inspection.id)).where(is_own).group_by(Inspection.restroom_id)
+    results_query = select(Restroom.facility_id, Inspection.result, func.count(Inspection.id))
+    results_query = results_query.join(Restroom, Restroom.id == Inspection.restroom_id)
+    results_query = results_query.where(Inspection.id.in_(newest)).group_by(Restroom.facility_id, Inspection.result)
+    results = {(facility_id, result): count for facility_id, result, count in session.execute(results_query)}
+    alarms_query = select(Restroom.facility_id, func.count(Finding.id))
+    alarms_query = alarms_query.join(Inspection, Inspection.id == Finding.inspection_id)
+    alarms_query = alarms_query.join(Restroom, Restroom.id == Inspection.restroom_id).where(is_own)
+    alarms_query = alarms_query.where(Finding.score_max >= ALARM_SCORE).group_by(Restroom.facility_id)
+    alarms = dict(session.execute(alarms_query).all())
     lines = []
-    for stop in one.stops:
-        at = stop.facility_id
-        referred = counted.get((at, REFERRED), 0)
-        done = counted.get((at, NONE_FOUND), 0) + referred
+    for stop in campaign.stops:
+        facility_id = stop.facility_id
+        referred = results.get((facility_id, REFERRED), 0)
+        done = results.get((facility_id, NONE_FOUND), 0) + referred
         lines.append(
             StopLine(
                 stop,
-                max(rooms.get(at, 0), done),
+                # A restroom that was retired since then still counts if it was inspected.
+                max(rooms.get(facility_id, 0), done),
                 done,
-                counted.get((at, None), 0),
-                counted.get((at, NOT_COMPLETED), 0),
+                results.get((facility_id, None), 0),
+                results.get((facility_id, NOT_COMPLETED), 0),
                 referred,
-                alarms.get(at, 0),
+                alarms.get(facility_id, 0),
             )
         )
-    teams = [_team_line(team, lines) for team in one.teams]
+    teams = [_team_line(team, lines) for team in campaign.teams]
     if any(line.stop.team_id is None for line in lines):
         teams.append(_team_line(None, lines))
-    return Board(lines, teams, Line(*_sum(lines)))
+    return Board(lines, teams, _sum(lines))
 
 
 def _team_line(team, lines):
-    mine = [line for line in lines if line.stop.team_id == (team.id if team else None)]
-    return TeamLine(team, len(mine), *_sum(mine))
+    team_lines = [line for line in lines if line.stop.team_id == (team.id if team else None)]
+    return TeamLine(team, len(team_lines), *_sum(team_lines))
 
 
 def _sum(lines):
-    return [sum(getattr(line, name) for line in lines) for name in Line._fields]
+    return Counts(*(sum(getattr(line, name) for line in lines) for name in Counts._fields))
 
 
-def actions(session: Session, one: Campaign) -> list[ActionLine]:
-    """What was put right during a campaign, newest first, with its photos."""
-    wanted = select(CampaignAction).where(CampaignAction.campaign_id == one.id).order_by(CampaignAction.id.desc())
-    wanted = wanted.options(
+def list_actions(session: Session, campaign: Campaign) -> list[ActionLine]:
+    """Return the actions of a campaign with their photos, newest first."""
+    query = select(CampaignAction).where(CampaignAction.campaign_id == campaign.id).order_by(CampaignAction.id.desc())
+    query = query.options(
         joinedload(CampaignAction.team),
         joinedload(CampaignAction.by),
         joinedload(CampaignAction.restroom).joinedload(Restroom.facility),
     )
-    rows = list(session.scalars(wanted))
-    pairs = photos.before_and_after(photos.photos_of(session, action_id=[row.id for row in rows])) if rows else {}
-    return [ActionLine(row, *pairs.get(row.id, ([], []))) for row in rows]
+    actions = list(session.scalars(query))
+    pairs = photos.before_and_after(photos.list_photos(session, action_id=[row.id for row in actions]))
+    return [ActionLine(action, *pairs.get(action.id, ([], []))) for action in actions]
 
 
-def handovers(session: Session, one: Campaign) -> list[CampaignHandover]:
-    """Which buildings changed teams, newest first."""
-    wanted = select(CampaignHandover).join(CampaignStop).where(CampaignStop.campaign_id == one.id)
-    wanted = wanted.options(
+def list_handovers(session: Session, campaign: Campaign) -> list[CampaignHandover]:
+    """Return the hand-overs of a campaign, newest first."""
+    query = select(CampaignHandover).join(CampaignStop).where(CampaignStop.campaign_id == campaign.id)
+    query = query.options(
         joinedload(CampaignHandover.stop).joinedload(CampaignStop.facility),
         joinedload(CampaignHandover.from_team),
         joinedload(CampaignHandover.to_team),
         joinedload(CampaignHandover.by),
     )
-    return list(session.scalars(wanted.order_by(CampaignHandover.id.desc())))
+    return list(session.scalars(query.order_by(CampaignHandover.id.desc())))
 
 
-def inspections_of(session: Session, one: Campaign, facility_id: int | None = None) -> list[Inspection]:
-    """A campaign's inspections, newest first."""
-    wanted = select(Inspection).where(Inspection.campaign_id == one.id)
+def list_inspections(session: Session, campaign: Campaign, facility_id: int | None = None) -> list[Inspection]:
+    """Return a campaign's inspections, all or those of one facility, newest first."""
+    query = select(Inspection).where(Inspection.campaign_id == campaign.id)
     if facility_id is not None:
-        wanted = wanted.join(Restroom, Restroom.id == Inspection.restroom_id)
-        wanted = wanted.where(Restroom.facility_id == facility_id)
-    wanted = wanted.options(joinedload(Inspection.restroom).joinedload(Restroom.facility))
-    return list(session.scalars(wanted.order_by(Inspection.id.desc())))
+        query = query.join(Restroom, Restroom.id == Inspection.restroom_id)
+        query = query.where(Restroom.facility_id == facility_id)
+    query = query.options(joinedload(Inspection.restroom).joinedload(Restroom.facility))
+    return list(session.scalars(query.order_by(Inspection.id.desc())))
 
 
-def mark(session: Session, one: Campaign) -> str:
-    """Changes when an inspection, finding, hand-over, action or photo of the campaign comes or changes."""
-    mine = Inspection.campaign_id == one.id
-    inspections = select(
-        func.max(Inspection.id), func.count(Inspection.id), func.sum(case((Inspection.result.is_(None), 0), else_=1))
-    )
-    started, count, finished = session.execute(inspections.where(mine)).one()
-    alarms = select(func.count(Finding.id)).join(Inspection, Inspection.id == Finding.inspection_id)
-    alarms = session.scalar(alarms.where(mine, Finding.score_max >= ALARM_SCORE))
-    given = select(func.max(CampaignHandover.id)).join(CampaignStop).where(CampaignStop.campaign_id == one.id)
-    acted = select(func.max(CampaignAction.id)).where(CampaignAction.campaign_id == one.id)
-    shown = select(func.max(Photo.id)).join(CampaignAction, CampaignAction.id == Photo.action_id)
-    shown = shown.where(CampaignAction.campaign_id == one.id)
-    parts = [started, count, finished, alarms, *(session.scalar(part) for part in (given, acted, shown))]
-    parts += [one.started_s, one.closed_s]
-    return ".".join(str(part or 0) for part in parts)
-
-
-def rooms(session: Session, one: Campaign, stop: CampaignStop) -> list[tuple]:
-    """[(Restroom, its newest Inspection in this campaign or None), ...] of one building, by name."""
-    wanted = select(Restroom).where(Restroom.facility_id == stop.facility_id, Restroom.retired_s.is_(None))
-    newest = {}
-    for inspection in inspections_of(session, one, stop.facility_id):
+def list_rooms(session: Session, campaign: Campaign, stop: CampaignStop) -> list[tuple[Restroom, Inspection | None]]:
+    """Return the restrooms of a stop by name, each with its newest inspection in this campaign, or None."""
+    query = select(Restroom).where(Restroom.facility_id == stop.facility_id, Restroom.retired_s.is_(None))
+    newest: dict[int, Inspection] = {}
+    for inspection in list_inspections(session, campaign, stop.facility_id):
         newest.setdefault(inspection.restroom_id, inspection)
-    return [(room, newest.get(room.id)) for room in session.scalars(wanted.order_by(Restroom.sort_key, Restroom.id))]
+    return [(room, newest.get(room.id)) for room in session.scalars(query.order_by(Restroom.sort_key, Restroom.id))]
+
+
+def mark(session: Session, campaign: Campaign) -> str:
+    """Return a short text that changes with the campaign's inspections, findings, hand-overs, actions and photos."""
+    is_own = Inspection.campaign_id == campaign.id
+    finished = func.sum(case((Inspection.result.is_(None), 0), else_=1))
+    inspections = session.execute(select(func.max(Inspection.id), func.count(Inspection.id), finished).where(is_own))
+    alarms = select(func.count(Finding.id)).join(Inspection, Inspection.id == Finding.inspection_id)
+    handovers = select(func.max(CampaignHandover.id)).join(CampaignStop).where(CampaignStop.campaign_id == campaign.id)
+    actions = select(func.max(CampaignAction.id)).where(CampaignAction.campaign_id == campaign.id)
+    shown_photos = select(func.max(Photo.id)).join(CampaignAction, CampaignAction.id == Photo.action_id)
+    parts = [
+        *inspections.one(),
+        session.scalar(alarms.where(is_own, Finding.score_max >= ALARM_SCORE)),
+        session.scalar(handovers),
+        session.scalar(actions),
+        session.scalar(shown_photos.where(CampaignAction.campaign_id == campaign.id)),
+        campaign.started_s,
+        campaign.closed_s,
+    ]
+    return ".".join(str(part or 0) for part in parts)

@@ -1,33 +1,35 @@
 """
-What the eye step looks at, and what was answered stall by stall.
+Checklists of the eye step, and their answers, stall by stall.
 
-    at = checklists.progress(session, one)               # what is answered and what is open
-    checklists.answer(session, one, user, 2, {"hooks": ("ok", ""), "ceiling": ("na", "no ceiling of its own")})
-    checklists.answer_rest(session, one, user, 2)        # everything else in stall 2 was looked at: nothing suspicious
+    progress = checklists.load_progress(session, inspection)      # answered and open points
+    checklists.answer(session, inspection, user, 2, {"hooks": ("ok", ""), "ceiling": ("na", "no ceiling of its own")})
+    checklists.answer_rest(session, inspection, user, 2)          # everything still open in stall 2: nothing suspicious
 
-Lists are versioned: an inspection keeps the version it started with. The narrowest scope that has a list decides:
-the facility's, its organisation's, else the one that comes with the program.
+Checklists have versions, and an inspection keeps the version it started with. The narrowest scope that has a checklist
+decides: the facility, its organisation, else the built-in checklist.
 """
 
 import re
-from collections import namedtuple
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from server import clock
+from server import clock, db
 from server.models.checklists import ANSWERS, BOTH, OK, ROOM, STALL, SUSPICIOUS, WHERES, Checklist, ChecklistAnswer
 from server.models.inspections import Inspection
-from server.models.people import UserPlace
-from server.models.places import Facility, Restroom
+from server.models.places import Facility, Organisation, Restroom
 from server.services.audit import log
 from server.services.errors import NotFound, Refused
 from server.services.people import access, accounts
+from server.services.people.accounts import Actor
 
 MOST_ITEMS = 60
 _KEY = re.compile(r"[a-z0-9][a-z0-9_]{0,39}")
 
-# (key, where, Korean, English). What inspectors of Korean cities look at: reference of 2026-11, Yongsan, Muju, Seoul.
+# (key, where, Korean, English). The points of inspectors in Yongsan, Muju and Seoul, as of 2026-11.
 _BUILTIN = (
     ("door", STALL, "문과 문틈, 잠금장치", "Door, its gaps and its lock"),
     ("partitions", STALL, "칸막이의 구멍과 아래위 틈", "Holes in the partitions, gaps above and below"),
@@ -46,22 +48,68 @@ _BUILTIN = (
 )
 BUILTIN = [{"key": key, "where": where, "text": text, "text_en": english} for key, where, text, english in _BUILTIN]
 
-# stall 0 is the room; answer None: open
-Line = namedtuple("Line", ("item", "stall", "answer", "note"))
-# One page of the list: the room or one stall, with how many of its lines are open or suspicious.
-Part = namedtuple("Part", ("stall", "lines", "open", "suspicious"))
+# Scopes that can have a checklist of their own.
+ORGANISATION, FACILITY = "organisation", "facility"
 
 
-class Progress(namedtuple("Progress", ("checklist", "parts"))):
-    """checklist: Checklist or None (then there is nothing to answer); parts: Parts, the room first."""
+@dataclass(frozen=True)
+class Scope:
+    """A facility, or a whole organisation (facility None), that can have a checklist of its own."""
+
+    organisation: Organisation | None = None
+    facility: Facility | None = None
+
+    @property
+    def place(self) -> Organisation | Facility:
+        """The facility or organisation itself."""
+        place = self.facility or self.organisation
+        assert place is not None
+        return place
+
+    @property
+    def columns(self) -> dict[str, int | None]:
+        """The Checklist columns that identify the scope."""
+        organisation_id = self.organisation.id if self.organisation and not self.facility else None
+        return {"organisation_id": organisation_id, "facility_id": self.facility.id if self.facility else None}
+
+
+class Line(NamedTuple):
+    """One item at one place. stall 0 is the room; answer None: open."""
+
+    item: dict
+    stall: int
+    answer: str | None
+    note: str
+
+
+class Part(NamedTuple):
+    """The room or one stall, with its lines, and how many of them are open and suspicious."""
+
+    stall: int
+    lines: list[Line]
+    open: int
+    suspicious: int
+
+
+class Progress(NamedTuple):
+    """
+    How far the eye step of an inspection has come.
+
+    checklist  None: the inspection has no checklist, so there is nothing to answer
+    parts      the room first
+    """
+
+    checklist: Checklist | None
+    parts: list[Part]
 
     @property
     def lines(self) -> list[Line]:
+        """The lines of all parts."""
         return [line for part in self.parts for line in part.lines]
 
     @property
     def open(self) -> int:
-        """How many lines wait for an answer."""
+        """How many lines are open."""
         return sum(part.open for part in self.parts)
 
     @property
@@ -76,81 +124,130 @@ class Progress(namedtuple("Progress", ("checklist", "parts"))):
 
 
 def current(session: Session, facility: Facility) -> Checklist:
-    """Return the list that a new inspection in this facility goes by."""
-    return current_of(session, [facility])[facility.id]
+    """Return the checklist of a new inspection in this facility."""
+    return current_by_facility(session, [facility])[facility.id]
 
 
-def current_of(session: Session, facilities) -> dict[int, Checklist]:
-    """Return {facility row number: the list that a new inspection there goes by}."""
+def current_by_facility(session: Session, facilities: Iterable[Facility]) -> dict[int, Checklist]:
+    """Return {facility row number: the checklist of a new inspection there}."""
+    facilities = list(facilities)
     scopes = (
-        Checklist.facility_id.in_([one.id for one in facilities]),
-        Checklist.organisation_id.in_({one.organisation_id for one in facilities}),
+        Checklist.facility_id.in_([facility.id for facility in facilities]),
+        Checklist.organisation_id.in_({facility.organisation_id for facility in facilities}),
     )
-    newest = {}
-    for one in session.scalars(select(Checklist).where(or_(*scopes)).order_by(Checklist.id)):
-        newest[one.facility_id, one.organisation_id] = one
-    general, found = standard(session), {}
+    newest: dict[tuple, Checklist] = {}
+    for checklist in session.scalars(select(Checklist).where(or_(*scopes)).order_by(Checklist.id)):
+        newest[checklist.facility_id, checklist.organisation_id] = checklist
+    default, current = standard(session), {}
     for facility in facilities:
-        # A list without items means that its scope has none of its own any more.
-        narrow = newest.get((facility.id, None)), newest.get((None, facility.organisation_id))
-        found[facility.id] = next((one for one in narrow if one and one.items), general)
-    return found
+        candidates = newest.get((facility.id, None)), newest.get((None, facility.organisation_id))
+        # A version without items means that its scope has no checklist of its own any more.
+        current[facility.id] = next((row for row in candidates if row and row.items), default)
+    return current
 
 
 def standard(session: Session) -> Checklist:
-    """The program's own list as a row; a new program's other list becomes the next version."""
-    everywhere = select(Checklist).where(Checklist.organisation_id.is_(None), Checklist.facility_id.is_(None))
-    last = session.scalar(everywhere.order_by(Checklist.id.desc()).limit(1))
+    """Return the built-in checklist as a row. If the program has another list than the last row, add it as a version."""
+    query = select(Checklist).where(Checklist.organisation_id.is_(None), Checklist.facility_id.is_(None))
+    last = session.scalar(query.order_by(Checklist.id.desc()).limit(1))
     if last is not None and last.items == BUILTIN:
         return last
-    added = Checklist(version=last.version + 1 if last else 1, items=BUILTIN, note="", created_s=clock.now_s())
-    session.add(added)
+    checklist = Checklist(version=last.version + 1 if last else 1, items=BUILTIN, note="", created_s=clock.now_s())
+    session.add(checklist)
     session.flush()
-    return added
+    return checklist
 
 
-def checklist(session: Session, public_id: str) -> Checklist:
-    """Return one version. Raises NotFound."""
-    found = session.scalar(select(Checklist).where(Checklist.public_id == public_id))
-    if found is None:
-        raise NotFound("checklist")
-    return found
-
-
-def versions(session: Session, organisation=None, facility=None) -> list[Checklist]:
-    """All versions of one scope, newest first."""
-    wanted = select(Checklist).where(
-        Checklist.organisation_id == (organisation.id if organisation and not facility else None),
-        Checklist.facility_id == (facility.id if facility else None),
-    )
-    return list(session.scalars(wanted.order_by(Checklist.id.desc())))
-
-
-def may_edit(session: Session, user, organisation=None, facility=None) -> bool:
-    """True if this person may change the list of a facility, or of a whole organisation."""
-    if facility is not None:
-        return access.may(session, user, accounts.MANAGE, facility.id)
-    if organisation is None or not accounts.may(user, accounts.MANAGE):
-        return False
-    if user.everywhere:
-        return True
-    mine = select(UserPlace.id).where(UserPlace.user_id == user.id, UserPlace.organisation_id == organisation.id)
-    return session.scalar(mine) is not None
-
-
-def save(session: Session, user, items: list, organisation=None, facility=None, note: str = "") -> Checklist:
+def load_scope(session: Session, user: Actor, kind: str, public_id: str) -> Scope:
     """
-    Add a version for a facility or an organisation; no items: this scope has no list of its own any more.
+    Return a scope whose checklist the user may change.
+
+    kind  ORGANISATION or FACILITY
+    Raises NotFound, also without the right to manage it.
+    """
+    if kind == FACILITY:
+        scope = Scope(facility=session.scalar(select(Facility).where(Facility.public_id == public_id)))
+    else:
+        scope = Scope(organisation=session.scalar(select(Organisation).where(Organisation.public_id == public_id)))
+    if (scope.facility or scope.organisation) is None:
+        raise NotFound("place")
+    _check_right(session, user, scope)
+    return scope
+
+
+def list_scopes(session: Session, user: Actor) -> list[Scope]:
+    """Return the organisations whose checklist a user may change, then the facilities that have one of their own."""
+    visible = access.within(select(Facility.organisation_id), user, Facility.id)
+    organisations = session.scalars(
+        select(Organisation).where(Organisation.id.in_(visible)).order_by(Organisation.name)
+    )
+    with_own = select(Checklist.facility_id).where(Checklist.facility_id.is_not(None))
+    query = access.within(select(Facility).where(Facility.id.in_(with_own)), user, Facility.id)
+    scopes = [Scope(organisation=organisation) for organisation in organisations]
+    scopes = [scope for scope in scopes if may_edit(session, user, scope)]
+    if accounts.may(user, accounts.MANAGE):
+        scopes += [Scope(facility=facility) for facility in session.scalars(query.order_by(Facility.name))]
+    return scopes
+
+
+def list_versions(session: Session, scope: Scope) -> list[Checklist]:
+    """Return all versions of a scope's checklist, newest first."""
+    return list(session.scalars(select(Checklist).filter_by(**scope.columns).order_by(Checklist.id.desc())))
+
+
+def items_for_edit(session: Session, scope: Scope) -> list[dict]:
+    """Return the items that hold in a scope now: its own, or those it inherits."""
+    versions = list_versions(session, scope)
+    if versions and versions[0].items:
+        return versions[0].items
+    return current(session, scope.facility).items if scope.facility else BUILTIN
+
+
+def may_edit(session: Session, user: Actor, scope: Scope) -> bool:
+    """True if a user may change the checklist of a facility, or of a whole organisation."""
+    try:
+        _check_right(session, user, scope)
+    except NotFound:
+        return False
+    return True
+
+
+def _check_right(session, user, scope):
+    if scope.facility is not None:
+        access.check(session, user, accounts.MANAGE, scope.facility.id)
+    else:
+        access.check_organisation(session, user, accounts.MANAGE, scope.place.id)
+
+
+def save(session: Session, user: Actor, scope: Scope, items: list[dict], note: str = "") -> Checklist:
+    """
+    Add a version of a scope's checklist. Without items the scope has no checklist of its own any more.
 
     items  [{"key": str or "", "where": one of WHERES, "text", "text_en"}, ...]; a new item gets its key here
     Raises NotFound without the right; Refused: checklist_item_empty, checklist_too_long(most), checklist_key_twice(key).
     """
-    if not may_edit(session, user, organisation, facility):
-        raise NotFound("checklist")
+    _check_right(session, user, scope)
     if len(items) > MOST_ITEMS:
         raise Refused("checklist_too_long", most=MOST_ITEMS)
-    earlier = versions(session, organisation, facility)
-    used = {item["key"] for one in earlier for item in one.items} | {item["key"] for item in BUILTIN}
+    versions = list_versions(session, scope)
+    used_keys = {item["key"] for version in versions for item in version.items} | {item["key"] for item in BUILTIN}
+    checklist = Checklist(
+        **scope.columns,
+        version=versions[0].version + 1 if versions else 1,
+        items=_clean_items(items, used_keys),
+        note=note.strip()[:2000],
+        created_s=clock.now_s(),
+        by_id=user.id,
+    )
+    session.add(checklist)
+    session.flush()
+    body = {"scope": scope.place.public_id, "version": checklist.version, "items": checklist.items}
+    log.add(session, "checklist.changed", checklist.public_id, body, user)
+    return checklist
+
+
+def _clean_items(items, used_keys):
+    """Check items and give new ones a key that no version of the scope has used."""
     clean, keys = [], set()
     for item in items:
         text, english = item.get("text", "").strip()[:200], item.get("text_en", "").strip()[:200]
@@ -158,26 +255,12 @@ def save(session: Session, user, items: list, organisation=None, facility=None, 
             raise Refused("checklist_item_empty")
         if item.get("where") not in WHERES:
             raise ValueError(f"{item.get('where')!r} is none of {', '.join(WHERES)}")
-        key = item.get("key") or _new_key(used | keys)
+        key = item.get("key") or _new_key(used_keys | keys)
         if key in keys or not _KEY.fullmatch(key):
             raise Refused("checklist_key_twice", key=key)
         keys.add(key)
         clean.append({"key": key, "where": item["where"], "text": text or english, "text_en": english})
-    added = Checklist(
-        organisation_id=organisation.id if organisation and not facility else None,
-        facility_id=facility.id if facility else None,
-        version=earlier[0].version + 1 if earlier else 1,
-        items=clean,
-        note=note.strip()[:2000],
-        created_s=clock.now_s(),
-        by_id=user.id,
-    )
-    session.add(added)
-    session.flush()
-    scope = facility or organisation
-    body = {"scope": scope.public_id, "version": added.version, "items": clean}
-    log.add(session, "checklist.changed", added.public_id, body, user)
-    return added
+    return clean
 
 
 def _new_key(used):
@@ -187,48 +270,48 @@ def _new_key(used):
     return f"own_{number}"
 
 
-def progress(session: Session, one: Inspection) -> Progress:
-    """Return an inspection's list with its answers as they count now."""
-    chosen = session.get(Checklist, one.checklist_id) if one.checklist_id else None
-    if chosen is None:
+def load_progress(session: Session, inspection: Inspection) -> Progress:
+    """Return an inspection's checklist with the answers that count now."""
+    checklist = session.get(Checklist, inspection.checklist_id) if inspection.checklist_id else None
+    if checklist is None:
         return Progress(None, [])
-    stalls = session.scalar(select(Restroom.stalls).where(Restroom.id == one.restroom_id))
-    answers = {}
-    wanted = select(ChecklistAnswer).where(ChecklistAnswer.inspection_id == one.id).order_by(ChecklistAnswer.id)
-    for row in session.scalars(wanted):
-        answers[row.item, row.stall] = row
+    stalls = session.scalar(select(Restroom.stalls).where(Restroom.id == inspection.restroom_id)) or 0
+    query = select(ChecklistAnswer).where(ChecklistAnswer.inspection_id == inspection.id).order_by(ChecklistAnswer.id)
+    answers = {(row.item, row.stall): row for row in session.scalars(query)}
     parts = []
     for stall in range(stalls + 1):
         lines = []
-        for item in chosen.items:
-            # A room whose stalls nobody has counted is answered as a whole.
+        for item in checklist.items:
+            # A room without a number of stalls is answered as a whole.
             if stalls and item["where"] not in ((ROOM, BOTH) if stall == 0 else (STALL, BOTH)):
                 continue
             row = answers.get((item["key"], stall))
             lines.append(Line(item, stall, row.answer if row else None, row.note if row else ""))
         if lines:
-            waiting = sum(line.answer is None for line in lines)
-            parts.append(Part(stall, lines, waiting, sum(line.answer == SUSPICIOUS for line in lines)))
-    return Progress(chosen, parts)
+            open_count = sum(line.answer is None for line in lines)
+            parts.append(Part(stall, lines, open_count, sum(line.answer == SUSPICIOUS for line in lines)))
+    return Progress(checklist, parts)
 
 
-def answer(session: Session, one: Inspection, user, stall: int, given: dict) -> int:
+def answer(
+    session: Session, inspection: Inspection, user: Actor, stall: int, answers: dict[str, tuple[str, str]]
+) -> int:
     """
     Record answers at one place; return how many of them are new.
 
-    stall  0 for the room
-    given  {key: (answer, note)}; "na" and "suspicious" need a note
-    Raises NotFound for a place or item that the list does not have; Refused: finished, answer_reason_needed(items).
+    stall    0 for the room
+    answers  {key: (answer, note)}; "na" and "suspicious" need a note
+    Raises NotFound for a place or item that the checklist does not have; Refused: finished, answer_reason_needed(items).
     """
-    one = session.get(Inspection, one.id, with_for_update=True, populate_existing=True)
-    if one.result is not None:
+    inspection = db.lock_row(session, inspection)
+    if inspection.result is not None:
         raise Refused("finished")
-    part = next((part for part in progress(session, one).parts if part.stall == stall), None)
+    part = next((part for part in load_progress(session, inspection).parts if part.stall == stall), None)
     if part is None:
         raise NotFound("stall")
     lines = {line.item["key"]: line for line in part.lines}
     new = {}
-    for key, (word, note) in given.items():
+    for key, (word, note) in answers.items():
         if word not in ANSWERS:
             raise ValueError(f"{word!r} is none of {', '.join(ANSWERS)}")
         if key not in lines:
@@ -236,39 +319,38 @@ def answer(session: Session, one: Inspection, user, stall: int, given: dict) -> 
         note = note.strip()[:1000]
         if (lines[key].answer, lines[key].note) != (word, note):
             new[key] = (word, note)
-    bare = [lines[key].item for key, (word, note) in new.items() if word != OK and not note]
-    if bare:
-        raise Refused("answer_reason_needed", items=[item["text"] for item in bare])
-    now_s, by_id = clock.now_s(), user.id if user else None
+    unexplained = [lines[key].item for key, (word, note) in new.items() if word != OK and not note]
+    if unexplained:
+        raise Refused("answer_reason_needed", items=[item["text"] for item in unexplained])
+    now_s = clock.now_s()
     for key, (word, note) in new.items():
-        session.add(
-            ChecklistAnswer(
-                inspection_id=one.id, item=key, stall=stall, answer=word, note=note, at_s=now_s, by_id=by_id
-            )
-        )
+        row = ChecklistAnswer(inspection_id=inspection.id, item=key, stall=stall, answer=word, note=note)
+        row.at_s, row.by_id = now_s, user.id
+        session.add(row)
     if new:
         session.flush()
         body = {"stall": stall, "answers": {key: word for key, (word, _note) in new.items()}}
         notes = {key: note for key, (_word, note) in new.items() if note}
-        log.add(session, "inspection.answered", one.public_id, body, user, {"notes": notes} if notes else None)
+        log.add(session, "inspection.answered", inspection.public_id, body, user, {"notes": notes} if notes else None)
     return len(new)
 
 
-def answer_rest(session: Session, one: Inspection, user, stall: int | None = None) -> int:
-    """Record "nothing suspicious" for everything still open at one place, or everywhere; return how many."""
+def answer_rest(session: Session, inspection: Inspection, user: Actor, stall: int | None = None) -> int:
+    """Record "nothing suspicious" for every open line of one place, or of all (None); return how many."""
     count = 0
-    for part in progress(session, one).parts:
+    for part in load_progress(session, inspection).parts:
         if stall is None or part.stall == stall:
-            given = {line.item["key"]: (OK, "") for line in part.lines if line.answer is None}
-            if given:
-                count += answer(session, one, user, part.stall, given)
+            answers = {line.item["key"]: (OK, "") for line in part.lines if line.answer is None}
+            if answers:
+                count += answer(session, inspection, user, part.stall, answers)
     return count
 
 
-def check_done(session: Session, one: Inspection) -> None:
-    """Raises Refused unless the eye step can be "none found": checklist_open(count), checklist_suspicious(count)."""
-    at = progress(session, one)
-    if at.open:
-        raise Refused("checklist_open", count=at.open)
-    if at.suspicious:
-        raise Refused("checklist_suspicious", count=at.suspicious)
+def why_not_clear(session: Session, inspection: Inspection) -> Refused | None:
+    """Return why the eye step cannot be "none found" now: checklist_open(count), checklist_suspicious(count), or None."""
+    progress = load_progress(session, inspection)
+    if progress.open:
+        return Refused("checklist_open", count=progress.open)
+    if progress.suspicious:
+        return Refused("checklist_suspicious", count=progress.suspicious)
+    return None

@@ -1,12 +1,13 @@
 """
-How thoroughly the sensors listened: channels and seconds, from sweep reports.
+RF coverage: how long the sensors listened to each channel, from their sweep reports.
 
-An inspection's RF step counts only if every channel was listened to long enough. What was
-not covered is part of the result.
+An inspection's RF step can be "none found" only if every channel was listened to long enough. Missing coverage is part
+of the result.
 """
 
-from collections import namedtuple
+from collections.abc import Collection
 from itertools import pairwise
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,37 +18,50 @@ from server.models.intake import Sweep
 CHANNELS = tuple(range(1, 14))  # 2.4 GHz Wi-Fi in Korea
 # Least time on each channel. A streaming camera sends in 60-100 % of seconds, and the windowed rule
 # judges it from about 2 s of traffic; a cycle over 13 channels takes 4-5 s and gives each one 0.35 s.
-# So this is nine visits, 40 s of hopping. A site's plan may ask for more.
+# So this is nine dwells, 40 s of hopping. A site's plan may ask for more.
 ENOUGH_MS = 3000
 # Above this share of frames without an address, a quiet channel cannot be called quiet.
 UNDECODABLE_PERMILLE = 500
 MOST_GAP_MS = 4 * 3_600_000  # no inspection lasts longer
 
-# listened_ms  time the sniffer was on the channel, all sensors together
-# dropped      frames lost in the sensor
-# enough       listened_ms reached ENOUGH_MS
-ChannelCoverage = namedtuple(
-    "ChannelCoverage", ("channel", "listened_ms", "frames", "undecodable", "dropped", "enough")
-)
+
+class ChannelCoverage(NamedTuple):
+    """
+    listened_ms  time the sniffer was on the channel, all sensors together
+    dropped      frames lost in the sensor
+    enough       listened_ms reached ENOUGH_MS
+    """
+
+    channel: int
+    listened_ms: int
+    frames: int
+    undecodable: int
+    dropped: int
+    enough: bool
 
 
-_FIELDS = ("channels", "listened_ms", "deaf_ms", "sweeps", "capabilities", "tables_full", "gap_ms")
-
-
-class Coverage(namedtuple("Coverage", _FIELDS, defaults=(0,))):
+class Coverage(NamedTuple):
     """
     channels      13 ChannelCoverage, by number
     deaf_ms       time the sniffer did not listen: uploading, scanning, BLE
     sweeps        how many sweep reports this rests on
-    capabilities  what the sensors listened with, as report.CAPABILITIES
+    capabilities  what the sensors listened with: some of messages.CAPABILITIES
     tables_full   at least once there were more transmitters than the sensor could follow
     gap_ms        time between two sweeps of which nothing is known: a lost report, or a restart
     """
 
+    channels: list[ChannelCoverage]
+    listened_ms: int
+    deaf_ms: int
+    sweeps: int
+    capabilities: list[str]
+    tables_full: bool
+    gap_ms: int = 0
+
     @property
     def missing(self) -> list[int]:
         """Channels that were not listened to long enough."""
-        return [one.channel for one in self.channels if not one.enough]
+        return [row.channel for row in self.channels if not row.enough]
 
     @property
     def enough(self) -> bool:
@@ -57,17 +71,17 @@ class Coverage(namedtuple("Coverage", _FIELDS, defaults=(0,))):
     @property
     def percent(self) -> int:
         """How much of the least time on all channels has been reached, 0..100."""
-        reached = sum(min(one.listened_ms, ENOUGH_MS) for one in self.channels)
+        reached = sum(min(row.listened_ms, ENOUGH_MS) for row in self.channels)
         return reached * 100 // (ENOUGH_MS * len(self.channels))
 
     @property
     def undecodable_permille(self) -> int:
         """Share of frames that the radio could not read, in thousandths."""
-        frames = sum(one.frames for one in self.channels)
-        return sum(one.undecodable for one in self.channels) * 1000 // frames if frames else 0
+        frames = sum(row.frames for row in self.channels)
+        return sum(row.undecodable for row in self.channels) * 1000 // frames if frames else 0
 
     def summary(self) -> dict:
-        """What an inspection's result keeps of it."""
+        """Return the coverage as JSON, as an InspectionResult keeps it."""
         return {
             "percent": self.percent,
             "enough": self.enough,
@@ -80,37 +94,44 @@ class Coverage(namedtuple("Coverage", _FIELDS, defaults=(0,))):
             "gap_ms": self.gap_ms,
             "capabilities": list(self.capabilities),
             "sweeps": self.sweeps,
-            "channels": [[one.channel, one.listened_ms, one.frames, one.undecodable] for one in self.channels],
+            "channels": [[row.channel, row.listened_ms, row.frames, row.undecodable] for row in self.channels],
         }
 
 
 def of_inspection(session: Session, inspection: Inspection) -> Coverage:
-    """Add up the sweeps of an inspection."""
-    columns = (Sweep.channels, Sweep.deaf_ms, Sweep.capabilities, Sweep.tables_full)
-    wanted = select(Sweep.sensor_id, Sweep.from_ms, Sweep.to_ms, *columns)
-    rows = session.execute(wanted.where(Sweep.inspection_id == inspection.id)).all()
+    """Return the coverage of an inspection's sweeps."""
+    query = select(
+        Sweep.sensor_id,
+        Sweep.from_ms,
+        Sweep.to_ms,
+        Sweep.channels,
+        Sweep.deaf_ms,
+        Sweep.capabilities,
+        Sweep.tables_full,
+    )
+    rows = session.execute(query.where(Sweep.inspection_id == inspection.id)).all()
     spans = sorted(tuple(row[:3]) for row in rows)
-    return add_up([tuple(row[3:]) for row in rows])._replace(gap_ms=_gaps_ms(spans))
+    return sum_sweeps([tuple(row[3:]) for row in rows])._replace(gap_ms=_gaps_ms(spans))
 
 
 def _gaps_ms(spans):
-    """Time between the (sensor, from_ms, to_ms) of one sensor, in order."""
+    """Return the time between the spans (sensor_id, from_ms, to_ms) of the same sensor. `spans` is sorted."""
     gap_ms = 0
-    for (sensor, _from, ended), (next_sensor, began, _to) in pairwise(spans):
-        # A restart begins the clock of ticks anew; what lies before it sorts after it, and a span of hours is no gap.
-        if sensor == next_sensor and 0 < began - ended < MOST_GAP_MS:
-            gap_ms += began - ended
+    for (sensor_id, _from_ms, end_ms), (next_sensor_id, next_from_ms, _to_ms) in pairwise(spans):
+        # A restart sets the clock of ticks to zero: earlier spans sort after later ones, and hours are no gap.
+        if sensor_id == next_sensor_id and 0 < next_from_ms - end_ms < MOST_GAP_MS:
+            gap_ms += next_from_ms - end_ms
     return gap_ms
 
 
-def add_up(sweeps) -> Coverage:
-    """Return the Coverage of rows (channels, deaf_ms, capabilities, full) as Sweep has them."""
+def sum_sweeps(sweeps: Collection[tuple]) -> Coverage:
+    """Return the Coverage of rows (channels, deaf_ms, capabilities, tables_full) with the values of Sweep."""
     totals = {channel: [0, 0, 0, 0] for channel in CHANNELS}
     deaf_ms, tables_full, capabilities = 0, False, set()
-    for channels, deaf, with_what, full in sweeps:
-        deaf_ms += deaf
-        tables_full = tables_full or full
-        capabilities.update(with_what)
+    for channels, sweep_deaf_ms, sweep_capabilities, sweep_tables_full in sweeps:
+        deaf_ms += sweep_deaf_ms
+        tables_full = tables_full or sweep_tables_full
+        capabilities.update(sweep_capabilities)
         for channel, *numbers in channels:
             if channel in totals:
                 totals[channel] = [a + b for a, b in zip(totals[channel], numbers, strict=True)]

@@ -1,10 +1,12 @@
-"""Starting, doing, finishing and correcting inspections."""
+"""Start, record, finish and correct inspections."""
+
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from ansim import messages
-from server import clock, ids
+from server import clock, db, ids
 from server.models.findings import OPEN, REFERRED, UNRESOLVED, Finding
 from server.models.inspections import (
     NONE_FOUND,
@@ -19,15 +21,21 @@ from server.models.inspections import (
     InspectionSensor,
     InspectionStep,
 )
+from server.models.intake import Selftest
 from server.models.places import EYE, METHODS, RF, Facility, Restroom
+from server.models.sensors import Sensor
+from server.services import paging
 from server.services.audit import log
 from server.services.errors import NotFound, Refused
 from server.services.findings import known_emitters
 from server.services.inspecting import campaigns, checklists, coverage, participants, signatures
-from server.services.people import access
+from server.services.people import access, accounts
+from server.services.people.accounts import Actor
 from server.services.places import plans, visitor_requests
 from server.services.sensors import commands
 from server.services.sensors.enrolment import busy, last_selftest
+
+RUNNING = "running"  # beside RESULTS, as a filter of list_inspections()
 
 # A sensor with a Wi-Fi uplink listens between uploads and hears a command only then; see `upload_every_s`
 # in ansim/settings.py, whose default is a minute.
@@ -36,74 +44,10 @@ STOP_LIFETIME_S = 24 * 3600  # a sensor that was carried out of reach still lear
 MAX_KNOWN = 64  # addresses that fit into the command; see ansim/downlink_rules.py
 
 
-def start(session: Session, room: Restroom, user, sensors=(), people=()) -> Inspection:
-    """
-    Start an inspection and tell its sensors.
-
-    people  others who take part, as {"name": ..., "agency": ...} or {"user": User}
-    Raises Refused: restroom_retired, already_running, sensor_revoked(sensor), sensor_busy(sensor).
-    """
-    # Locked, so that two people who press the button at once start one inspection.
-    room = session.get(Restroom, room.id, with_for_update=True, populate_existing=True)
-    if room.retired_s is not None:
-        raise Refused("restroom_retired")
-    if room.running_inspection_id is not None:
-        raise Refused("already_running")
-    now_s = clock.now_s()
-    taken = busy_sensors(session)
-    for sensor in sensors:
-        if sensor.revoked_s is not None:
-            raise Refused("sensor_revoked", sensor=sensor.name)
-        if sensor.id in taken:
-            raise Refused("sensor_busy", sensor=sensor.name)
-    started = begin(session, room, user, now_s)
-    for person in people:
-        participants.add(session, started, person, now_s)
-    known = known_emitters.list_addresses(session, room.facility_id, now_s)[:MAX_KNOWN]
-    for sensor in sensors:
-        test = last_selftest(session, sensor)
-        session.add(
-            InspectionSensor(
-                inspection_id=started.id,
-                sensor_id=sensor.id,
-                version=(sensor.info or {}).get("version", ""),
-                selftest_id=test.id if test else None,
-                chosen_s=now_s,
-            )
-        )
-        args = {"inspection": started.public_id, "known": known}
-        commands.send(session, sensor, messages.INSPECTION_START, args, user, START_LIFETIME_S)
-    session.flush()
-    body = {"restroom": room.public_id, "sensors": [sensor.name for sensor in sensors]}
-    others = participants.aside(session, started) if people else None
-    log.add(session, "inspection.started", started.public_id, body, user, others)
-    return started
-
-
-def begin(session: Session, room: Restroom, user, started_s: int) -> Inspection:
-    """Add the inspection of a room that is locked and free; the caller writes it into the log."""
-    campaign_id, team_id = campaigns.running_for(session, room, user)
-    begun = Inspection(
-        public_id=ids.new(12),
-        restroom_id=room.id,
-        started_s=started_s,
-        started_by_id=user.id if user else None,
-        checklist_id=checklists.current(session, session.get(Facility, room.facility_id)).id,
-        campaign_id=campaign_id,
-        team_id=team_id,
-    )
-    session.add(begun)
-    session.flush()
-    room.running_inspection_id = begun.id
-    if user:
-        participants.add(session, begun, {"user": user}, started_s)
-    return begun
-
-
-def inspection(session: Session, public_id: str) -> Inspection:
-    """Return an inspection with everything its page shows. Raises NotFound."""
-    wanted = select(Inspection).where(Inspection.public_id == ids.clean(public_id))
-    wanted = wanted.options(
+def load(session: Session, user: Actor, public_id: str, right: str = accounts.SEE) -> Inspection:
+    """Return an inspection with everything its page shows. Raises NotFound, also without the right at its facility."""
+    query = select(Inspection).where(Inspection.public_id == ids.clean(public_id))
+    query = query.options(
         joinedload(Inspection.restroom).joinedload(Restroom.facility).joinedload(Facility.organisation),
         joinedload(Inspection.started_by),
         selectinload(Inspection.people),
@@ -111,192 +55,349 @@ def inspection(session: Session, public_id: str) -> Inspection:
         selectinload(Inspection.results).joinedload(InspectionResult.by),
         selectinload(Inspection.sensors).joinedload(InspectionSensor.sensor),
     )
-    found = session.scalar(wanted)
-    if found is None:
+    inspection = session.scalar(query)
+    if inspection is None or not access.may(session, user, right, inspection.restroom.facility_id):
         raise NotFound("inspection")
-    return found
+    return inspection
 
 
-def running(session: Session, user, limit: int = 20) -> list[Inspection]:
-    """Inspections that run at a person's places: their own first, then the newest."""
+def list_inspections(
+    session: Session,
+    user: Actor,
+    *,
+    restroom: str = "",
+    facility: str = "",
+    result: str = "",
+    since_s: int | None = None,
+    until_s: int | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+    newest_first: bool = False,
+) -> paging.Page[Inspection]:
+    """
+    Return a page of inspections, oldest first, with restrooms and results.
+
+    restroom, facility  public ids
+    result              one of RESULTS, or RUNNING
+    since_s, until_s    started in [since_s, until_s)
+    """
+    query = select(Inspection).join(Restroom, Restroom.id == Inspection.restroom_id)
+    query = access.within(query, user, Restroom.facility_id)
+    query = query.options(
+        joinedload(Inspection.restroom).joinedload(Restroom.facility),
+        selectinload(Inspection.results).joinedload(InspectionResult.by),
+    )
+    if restroom:
+        query = query.where(Restroom.public_id == ids.clean(restroom))
+    if facility:
+        facility_ids = select(Facility.id).where(Facility.public_id == ids.clean(facility))
+        query = query.where(Restroom.facility_id.in_(facility_ids))
+    if result:
+        is_running = Inspection.id == Restroom.running_inspection_id
+        query = query.where(is_running if result == RUNNING else Inspection.result == result)
+    if since_s is not None:
+        query = query.where(Inspection.started_s >= since_s)
+    if until_s is not None:
+        query = query.where(Inspection.started_s < until_s)
+    start_id = paging.decode(cursor)
+    if start_id is not None:
+        query = query.where(Inspection.id < start_id if newest_first else Inspection.id > start_id)
+    query = query.order_by(Inspection.id.desc() if newest_first else Inspection.id).limit(limit + 1)
+    return paging.cut(session.scalars(query).all(), limit)
+
+
+def list_running(session: Session, user: Actor, limit: int = 20) -> list[Inspection]:
+    """Return the running inspections that a user may see: the user's own first, then the newest."""
     # By the restrooms, of which few are being inspected: a log has a million inspections that are over.
-    wanted = select(Inspection).join(Restroom, Restroom.running_inspection_id == Inspection.id)
-    wanted = access.within(wanted, user, Restroom.facility_id)
-    mine = Inspection.started_by_id == (user.id if user else None)
-    wanted = wanted.order_by(mine.desc(), Inspection.id.desc()).limit(limit)
-    return list(session.scalars(wanted.options(joinedload(Inspection.restroom).joinedload(Restroom.facility))))
+    query = select(Inspection).join(Restroom, Restroom.running_inspection_id == Inspection.id)
+    query = access.within(query, user, Restroom.facility_id)
+    is_own = Inspection.started_by_id == user.id
+    query = query.order_by(is_own.desc(), Inspection.id.desc()).limit(limit)
+    return list(session.scalars(query.options(joinedload(Inspection.restroom).joinedload(Restroom.facility))))
 
 
 def running_in(session: Session, room: Restroom) -> Inspection | None:
-    """The inspection that runs in a restroom, if any."""
+    """Return the inspection that runs in a restroom, if any."""
     return session.get(Inspection, room.running_inspection_id) if room.running_inspection_id else None
 
 
-def findings_of(session: Session, one: Inspection) -> list[Finding]:
-    """The inspection's findings, strongest first."""
-    wanted = select(Finding).where(Finding.inspection_id == one.id).options(joinedload(Finding.sensor))
-    return list(session.scalars(wanted.order_by(Finding.score_max.desc(), Finding.id)))
+def list_findings(session: Session, inspection: Inspection) -> list[Finding]:
+    """Return the inspection's findings, strongest first."""
+    query = select(Finding).where(Finding.inspection_id == inspection.id).options(joinedload(Finding.sensor))
+    return list(session.scalars(query.order_by(Finding.score_max.desc(), Finding.id)))
 
 
-def current_steps(one: Inspection) -> dict:
-    """The step that counts of each method, or None: {"eye": InspectionStep | None, ...}."""
-    current = dict.fromkeys(METHODS)
-    for step in one.steps:
-        current[step.method] = step
-    return current
-
-
-def record_step(session: Session, one: Inspection, method: str, outcome: str, user, note: str = "") -> InspectionStep:
+def start(
+    session: Session, room: Restroom, user: Actor, sensors: Sequence[Sensor] = (), people: Iterable[dict] = ()
+) -> Inspection:
     """
-    Record what one method came to.
+    Start an inspection and command its sensors to start.
 
-    Raises Refused: finished, reason_needed (not done, or suspicious, without a note), and for a clear RF step
-    no_sensor, coverage_too_low(missing), open_findings(count); for a clear eye step checklist_open(count),
-    checklist_suspicious(count).
+    people  others who take part, as {"name": ..., "agency": ...} or {"user": User}
+    Raises Refused: restroom_retired, already_running, sensor_revoked(sensor), sensor_busy(sensor).
+    """
+    # Locked, so that two people who press the button at once start one inspection.
+    room = db.lock_row(session, room)
+    if room.retired_s is not None:
+        raise Refused("restroom_retired")
+    if room.running_inspection_id is not None:
+        raise Refused("already_running")
+    now_s = clock.now_s()
+    busy_ids = set(session.scalars(busy()))
+    for sensor in sensors:
+        if sensor.revoked_s is not None:
+            raise Refused("sensor_revoked", sensor=sensor.name)
+        if sensor.id in busy_ids:
+            raise Refused("sensor_busy", sensor=sensor.name)
+    inspection = create(session, room, user, now_s)
+    people = list(people)
+    for person in people:
+        participants.add(session, inspection, person, now_s)
+    known = known_emitters.list_addresses(session, room.facility_id, now_s)[:MAX_KNOWN]
+    for sensor in sensors:
+        add_sensor(session, inspection, sensor, now_s)
+        args = {"inspection": inspection.public_id, "known": known}
+        commands.send(session, sensor, messages.INSPECTION_START, args, user, START_LIFETIME_S)
+    session.flush()
+    body = {"restroom": room.public_id, "sensors": [sensor.name for sensor in sensors]}
+    personal = participants.personal_fields(session, inspection) if people else None
+    log.add(session, "inspection.started", inspection.public_id, body, user, personal)
+    return inspection
+
+
+def create(session: Session, room: Restroom, user: Actor, started_s: int) -> Inspection:
+    """Add an inspection to a restroom that is locked and free. The caller writes it into the log."""
+    campaign_id, team_id = campaigns.running_for(session, room, user)
+    inspection = Inspection(
+        public_id=ids.new(12),
+        restroom_id=room.id,
+        started_s=started_s,
+        started_by_id=user.id,
+        checklist_id=checklists.current(session, session.get_one(Facility, room.facility_id)).id,
+        campaign_id=campaign_id,
+        team_id=team_id,
+    )
+    session.add(inspection)
+    session.flush()
+    room.running_inspection_id = inspection.id
+    if user is not accounts.SYSTEM:
+        participants.add(session, inspection, {"user": user}, started_s)
+    return inspection
+
+
+def add_sensor(
+    session: Session,
+    inspection: Inspection,
+    sensor: Sensor,
+    chosen_s: int,
+    started_s: int | None = None,
+    stopped_s: int | None = None,
+) -> None:
+    """Let a sensor take part, with its firmware's version and its last self-test at this moment."""
+    selftest = last_selftest(session, sensor)
+    session.add(
+        InspectionSensor(
+            inspection_id=inspection.id,
+            sensor_id=sensor.id,
+            version=(sensor.info or {}).get("version", ""),
+            selftest_id=selftest.id if selftest else None,
+            chosen_s=chosen_s,
+            started_s=started_s,
+            stopped_s=stopped_s,
+        )
+    )
+
+
+def selftests_of(session: Session, inspection: Inspection) -> list[tuple[InspectionSensor, Selftest | None]]:
+    """Return each sensor of an inspection with its last self-test at the moment it was chosen."""
+    selftest_ids = [used.selftest_id for used in inspection.sensors if used.selftest_id]
+    rows = {row.id: row for row in session.scalars(select(Selftest).where(Selftest.id.in_(selftest_ids)))}
+    return [(used, rows.get(used.selftest_id)) for used in inspection.sensors]
+
+
+def current_steps(inspection: Inspection) -> dict[str, InspectionStep | None]:
+    """Return the step that counts of each method: {"eye": InspectionStep or None, ...}."""
+    steps: dict[str, InspectionStep | None] = dict.fromkeys(METHODS)
+    for step in inspection.steps:
+        steps[step.method] = step
+    return steps
+
+
+def why_step_not_clear(session: Session, inspection: Inspection, method: str) -> Refused | None:
+    """
+    Return why a method's step cannot be recorded as "none found" now, None if it can.
+
+    RF: no_sensor, coverage_too_low(missing), open_findings(count). Eye: checklist_open(count), checklist_suspicious(count).
+    """
+    if method == EYE:
+        return checklists.why_not_clear(session, inspection)
+    if method != RF:
+        return None
+    if not _has_sensors(session, inspection):
+        return Refused("no_sensor")
+    covered = coverage.of_inspection(session, inspection)
+    if not covered.enough:
+        return Refused("coverage_too_low", missing=covered.missing)
+    return _why_findings_block(session, inspection)
+
+
+def why_not_none_found(session: Session, inspection: Inspection) -> Refused | None:
+    """
+    Return why the inspection's result cannot be "none found" now, None if it can.
+
+    suspicious_step, open_findings(count), nothing_done, and for every step that is recorded as "none found" the reasons
+    of why_step_not_clear().
+    """
+    outcomes = {method: step.outcome for method, step in current_steps(inspection).items() if step}
+    if STEP_SUSPICIOUS in outcomes.values():
+        return Refused("suspicious_step")
+    refusal = _why_findings_block(session, inspection)
+    if refusal:
+        return refusal
+    clear = [method for method, outcome in outcomes.items() if outcome == STEP_NONE_FOUND]
+    if not clear:
+        return Refused("nothing_done")
+    refusals = (why_step_not_clear(session, inspection, method) for method in clear)
+    return next((refusal for refusal in refusals if refusal), None)
+
+
+def count_blocking_findings(session: Session, inspection: Inspection) -> int:
+    """Count the findings that rule out "none found": not judged, unresolved, or referred to the police."""
+    blocking = (Finding.status == OPEN) | Finding.disposition.in_((UNRESOLVED, REFERRED))
+    query = select(func.count(Finding.id)).where(Finding.inspection_id == inspection.id, blocking)
+    return session.scalar(query) or 0
+
+
+def record_step(
+    session: Session, inspection: Inspection, method: str, outcome: str, user: Actor, note: str = ""
+) -> InspectionStep:
+    """
+    Record the outcome of one method.
+
+    Raises Refused: finished, reason_needed (not done, or suspicious, without a note), and for "none found" the reasons
+    of why_step_not_clear().
     """
     _check_word(method, METHODS)
     _check_word(outcome, OUTCOMES)
-    one = _locked(session, one)
-    if one.result is not None:
+    inspection = db.lock_row(session, inspection)
+    if inspection.result is not None:
         raise Refused("finished")
     if outcome in (STEP_NOT_DONE, STEP_SUSPICIOUS) and not note.strip():
         raise Refused("reason_needed")
-    if method == RF and outcome == STEP_NONE_FOUND:
-        _check_rf(session, one)
-    if method == EYE and outcome == STEP_NONE_FOUND:
-        checklists.check_done(session, one)
+    refusal = why_step_not_clear(session, inspection, method) if outcome == STEP_NONE_FOUND else None
+    if refusal:
+        raise refusal
     step = InspectionStep(
-        inspection_id=one.id,
+        inspection_id=inspection.id,
         method=method,
         outcome=outcome,
         note=note.strip(),
         at_s=clock.now_s(),
-        by_id=user.id if user else None,
+        by_id=user.id,
     )
     session.add(step)
     session.flush()
-    body, said = {"method": method, "outcome": outcome}, {"note": step.note} if step.note else None
-    log.add(session, "inspection.step", one.public_id, body, user, said)
+    body, personal = {"method": method, "outcome": outcome}, {"note": step.note} if step.note else None
+    log.add(session, "inspection.step", inspection.public_id, body, user, personal)
     return step
 
 
-def finish(session: Session, one: Inspection, user, result: str, reason: str = "", note: str = "") -> InspectionResult:
+def finish(
+    session: Session, inspection: Inspection, user: Actor, result: str, reason: str = "", note: str = ""
+) -> InspectionResult:
     """
-    Record the result, free the restroom and the sensors.
+    Record the result, and release the restroom and the sensors.
 
-    Raises Refused: finished, reason_needed (for not_completed and referred), and for none_found
-    nothing_done, suspicious_step, coverage_too_low(missing), open_findings(count).
+    Raises Refused: finished, reason_needed (for not_completed and referred), and for none_found the reasons of
+    why_not_none_found().
     """
-    one = _locked(session, one)
-    if one.result is not None:
+    inspection = db.lock_row(session, inspection)
+    if inspection.result is not None:
         raise Refused("finished")
-    added = _add_result(session, one, user, result, reason, note)
-    room = session.get(Restroom, one.restroom_id, with_for_update=True, populate_existing=True)
-    one.finished_s = added.at_s
+    row = _add_result(session, inspection, user, result, reason, note)
+    room = db.lock_row(session, inspection.restroom)
+    inspection.finished_s = row.at_s
     room.running_inspection_id = None
-    room.last_inspection_id = one.id
-    room.last_inspected_s = added.at_s
+    room.last_inspection_id = inspection.id
+    room.last_inspected_s = row.at_s
     room.last_result = result
     if result != NOT_COMPLETED:
-        visitor_requests.answer(session, one)
+        visitor_requests.answer(session, inspection)
     session.flush()
     plans.refresh(session, [room.id])
-    for chosen in session.scalars(select(InspectionSensor).where(InspectionSensor.inspection_id == one.id)):
-        commands.withdraw(session, chosen.sensor, messages.INSPECTION_START)
-        args = {"inspection": one.public_id}
-        commands.send(session, chosen.sensor, messages.INSPECTION_STOP, args, user, STOP_LIFETIME_S)
-    _tell(session, "inspection.finished", one, added, user)
-    return added
+    used_sensors = select(InspectionSensor).where(InspectionSensor.inspection_id == inspection.id)
+    for used in session.scalars(used_sensors):
+        commands.withdraw(session, used.sensor, messages.INSPECTION_START)
+        args = {"inspection": inspection.public_id}
+        commands.send(session, used.sensor, messages.INSPECTION_STOP, args, user, STOP_LIFETIME_S)
+    _log_result(session, "inspection.finished", inspection, row, user)
+    return row
 
 
-def correct(session: Session, one: Inspection, user, result: str, reason: str, note: str = "") -> InspectionResult:
-    """Add a result that counts instead of the one before. Raises Refused: running, and finish()'s."""
-    one = _locked(session, one)
-    if one.result is None:
+def correct(
+    session: Session, inspection: Inspection, user: Actor, result: str, reason: str, note: str = ""
+) -> InspectionResult:
+    """Add a result that replaces the one before. Raises Refused: running, and those of finish()."""
+    inspection = db.lock_row(session, inspection)
+    if inspection.result is None:
         raise Refused("running")
     if not reason.strip():
         raise Refused("reason_needed")
-    added = _add_result(session, one, user, result, reason, note)
-    room = session.get(Restroom, one.restroom_id, with_for_update=True, populate_existing=True)
-    if room.last_inspection_id == one.id:
+    row = _add_result(session, inspection, user, result, reason, note)
+    room = db.lock_row(session, inspection.restroom)
+    if room.last_inspection_id == inspection.id:
         room.last_result = result
     session.flush()
     plans.refresh(session, [room.id])
-    _tell(session, "inspection.corrected", one, added, user)
-    return added
+    _log_result(session, "inspection.corrected", inspection, row, user)
+    return row
 
 
-def blocking_findings(session: Session, one: Inspection) -> int:
-    """How many findings forbid to say that none was found: not judged, unresolved, or with the police."""
-    undecided = (Finding.status == OPEN) | Finding.disposition.in_((UNRESOLVED, REFERRED))
-    return session.scalar(select(func.count(Finding.id)).where(Finding.inspection_id == one.id, undecided))
-
-
-def busy_sensors(session: Session) -> set[int]:
-    """Row numbers of the sensors that take part in a running inspection."""
-    return set(session.scalars(busy()))
-
-
-def _add_result(session, one, user, result, reason, note):
+def _add_result(session, inspection, user, result, reason, note):
     _check_word(result, RESULTS)
-    steps = current_steps(one)
+    outcomes = {method: step.outcome for method, step in current_steps(inspection).items() if step}
     if result == NONE_FOUND:
-        methods = [method for method in METHODS if steps[method] and steps[method].outcome == STEP_NONE_FOUND]
-        if any(step and step.outcome == STEP_SUSPICIOUS for step in steps.values()):
-            raise Refused("suspicious_step")
-        if not methods:
-            raise Refused("nothing_done")
-        if RF in methods:
-            _check_rf(session, one)
-        if EYE in methods:
-            checklists.check_done(session, one)
-        blocking = blocking_findings(session, one)
-        if blocking:
-            raise Refused("open_findings", count=blocking)
+        refusal = why_not_none_found(session, inspection)
+        if refusal:
+            raise refusal
+        methods = [method for method, outcome in outcomes.items() if outcome == STEP_NONE_FOUND]
     else:
-        methods = [method for method in METHODS if steps[method] and steps[method].outcome != STEP_NOT_DONE]
+        methods = [method for method, outcome in outcomes.items() if outcome != STEP_NOT_DONE]
         if not reason.strip():
             raise Refused("reason_needed")
-    has_sensors = session.scalar(
-        select(func.count(InspectionSensor.id)).where(InspectionSensor.inspection_id == one.id)
-    )
-    added = InspectionResult(
-        inspection_id=one.id,
+    covered = coverage.of_inspection(session, inspection) if _has_sensors(session, inspection) else None
+    row = InspectionResult(
+        inspection_id=inspection.id,
         result=result,
         methods=methods,
         reason=reason.strip(),
         note=note.strip(),
-        coverage=coverage.of_inspection(session, one).summary() if has_sensors else None,
+        coverage=covered.summary() if covered else None,
         at_s=clock.now_s(),
-        by_id=user.id if user else None,
+        by_id=user.id,
     )
-    session.add(added)
-    one.result = result
+    session.add(row)
+    inspection.result = result
     session.flush()
-    return added
+    return row
 
 
-def _tell(session, kind, one, added, user):
-    """Write a result into the log. Reason and note are free words, in which people may be named."""
-    body = {"result": added.result, "methods": added.methods, "coverage": added.coverage}
-    body["record_hash"] = signatures.record_hash(session, one, added)
-    words = {name: text for name, text in (("reason", added.reason), ("note", added.note)) if text}
-    log.add(session, kind, one.public_id, body, user, words)
+def _log_result(session, kind, inspection, row, user):
+    body = {"result": row.result, "methods": row.methods, "coverage": row.coverage}
+    body["record_hash"] = signatures.record_hash(session, inspection, row)
+    # Reason and note are free text, in which people may be named.
+    personal = {name: text for name, text in (("reason", row.reason), ("note", row.note)) if text}
+    log.add(session, kind, inspection.public_id, body, user, personal)
 
 
-def _check_rf(session, one):
-    if not session.scalar(select(func.count(InspectionSensor.id)).where(InspectionSensor.inspection_id == one.id)):
-        raise Refused("no_sensor")
-    covered = coverage.of_inspection(session, one)
-    if not covered.enough:
-        raise Refused("coverage_too_low", missing=covered.missing)
-    blocking = blocking_findings(session, one)
-    if blocking:
-        raise Refused("open_findings", count=blocking)
+def _why_findings_block(session, inspection):
+    count = count_blocking_findings(session, inspection)
+    return Refused("open_findings", count=count) if count else None
 
 
-def _locked(session, one):
-    return session.get(Inspection, one.id, with_for_update=True, populate_existing=True)
+def _has_sensors(session, inspection):
+    query = select(InspectionSensor.id).where(InspectionSensor.inspection_id == inspection.id).limit(1)
+    return session.scalar(query) is not None
 
 
 def _check_word(word, words):

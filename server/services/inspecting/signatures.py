@@ -1,11 +1,11 @@
 """
 Signatures under an inspection's result.
 
-    signatures.sign_drawn(session, one, person, user, strokes)       # drawn on the phone
-    signatures.sign_password(session, one, person, user, "Kim Mina", password)
+    signatures.sign_drawn(session, inspection, person, user, strokes)       # drawn on the phone
+    signatures.sign_password(session, inspection, person, user, "Kim Mina", password)
 
-What is signed is the record: its canonical JSON holds everything the page shows, and the signature keeps its
-SHA-256. A correction is another record, so it wants its own signatures.
+What is signed is the record: its canonical JSON holds everything the page shows, and the signature keeps its SHA-256. A
+correction makes another record, which needs its own signatures.
 """
 
 import hashlib
@@ -13,8 +13,7 @@ import hashlib
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from server import clock
-from server.models.checklists import Checklist
+from server import clock, db
 from server.models.inspections import (
     DRAWN,
     PASSWORD,
@@ -30,9 +29,10 @@ from server.models.people import User
 from server.models.photos import Photo
 from server.models.places import Restroom
 from server.services.audit import canonical, log
-from server.services.errors import NotFound, Refused
+from server.services.errors import Refused
 from server.services.inspecting import checklists
 from server.services.people import accounts
+from server.services.people.accounts import Actor
 
 WIDTH = 1000  # of the pad, in the units of the strokes; HEIGHT goes with it
 HEIGHT = 400
@@ -42,24 +42,26 @@ LEAST_POINTS = 8  # fewer are a slip of the finger
 LEAST_SPAN = 60
 
 
-def record(session: Session, one: Inspection, result: InspectionResult) -> dict:
-    """Return everything one result stands for, as canonical JSON can hold it."""
-    room = session.get(Restroom, one.restroom_id)
-    steps = select(InspectionStep).where(InspectionStep.inspection_id == one.id, InspectionStep.at_s <= result.at_s)
-    persons = select(InspectionPerson).where(InspectionPerson.inspection_id == one.id)
-    used = select(InspectionSensor).where(InspectionSensor.inspection_id == one.id)
-    used = used.options(joinedload(InspectionSensor.sensor))
-    photos = select(Photo.sha256).where(Photo.inspection_id == one.id).order_by(Photo.id)
-    chosen = session.get(Checklist, one.checklist_id) if one.checklist_id else None
+def record(session: Session, inspection: Inspection, result: InspectionResult) -> dict:
+    """Return the whole record of an inspection with one of its results, as values of canonical JSON."""
+    room = session.get_one(Restroom, inspection.restroom_id)
+    steps = select(InspectionStep).where(
+        InspectionStep.inspection_id == inspection.id, InspectionStep.at_s <= result.at_s
+    )
+    people = select(InspectionPerson).where(InspectionPerson.inspection_id == inspection.id)
+    used_sensors = select(InspectionSensor).where(InspectionSensor.inspection_id == inspection.id)
+    used_sensors = used_sensors.options(joinedload(InspectionSensor.sensor))
+    photos = select(Photo.sha256).where(Photo.inspection_id == inspection.id).order_by(Photo.id)
+    progress = checklists.load_progress(session, inspection)
     sensors = []
-    for row in session.scalars(used.order_by(InspectionSensor.id)):
-        test = session.get(Selftest, row.selftest_id) if row.selftest_id else None
-        tested = {"passed": test.passed, "at_s": test.at_s or test.received_s} if test else None
-        sensors.append({"name": row.sensor.name, "version": row.version, "selftest": tested})
+    for used in session.scalars(used_sensors.order_by(InspectionSensor.id)):
+        test = session.get(Selftest, used.selftest_id) if used.selftest_id else None
+        selftest = {"passed": test.passed, "at_s": test.at_s or test.received_s} if test else None
+        sensors.append({"name": used.sensor.name, "version": used.version, "selftest": selftest})
     return {
-        "inspection": one.public_id,
+        "inspection": inspection.public_id,
         "restroom": room.public_id,
-        "started_s": one.started_s,
+        "started_s": inspection.started_s,
         "at_s": result.at_s,
         "result": result.result,
         "methods": list(result.methods),
@@ -70,85 +72,78 @@ def record(session: Session, one: Inspection, result: InspectionResult) -> dict:
             [step.method, step.outcome, step.note, step.at_s]
             for step in session.scalars(steps.order_by(InspectionStep.id))
         ],
-        "checklist": [chosen.public_id, chosen.version] if chosen else None,
-        "answers": [
-            [line.stall, line.item["key"], line.answer, line.note] for line in checklists.progress(session, one).lines
-        ],
+        "checklist": [progress.checklist.public_id, progress.checklist.version] if progress.checklist else None,
+        "answers": [[line.stall, line.item["key"], line.answer, line.note] for line in progress.lines],
         "photos": list(session.scalars(photos)),
-        "people": [[person.name, person.agency] for person in session.scalars(persons.order_by(InspectionPerson.id))],
+        "people": [[person.name, person.agency] for person in session.scalars(people.order_by(InspectionPerson.id))],
         "sensors": sensors,
     }
 
 
-def record_hash(session: Session, one: Inspection, result: InspectionResult) -> str:
-    """The SHA-256 of record(), hex: what people sign, and what a certificate prints."""
-    return hashlib.sha256(canonical.text(record(session, one, result)).encode()).hexdigest()
+def record_hash(session: Session, inspection: Inspection, result: InspectionResult) -> str:
+    """Return the SHA-256 of record(), hex: what people sign, and what a certificate prints."""
+    return hashlib.sha256(canonical.text(record(session, inspection, result)).encode()).hexdigest()
 
 
-def sign_drawn(session: Session, one: Inspection, person: InspectionPerson, user, strokes) -> Signature:
+def sign_drawn(
+    session: Session, inspection: Inspection, person: InspectionPerson, user: Actor, strokes: object
+) -> Signature:
     """
     Sign by drawing.
 
     strokes  [[x, y, x, y, ...], ...]: whole numbers, x 0..WIDTH, y 0..HEIGHT
     Raises Refused: running, signed_already(name), signature_empty.
     """
-    strokes = _clean(strokes)
-    return _sign(session, one, person, user, DRAWN, person.name, strokes)
+    return _sign(session, inspection, person, user, DRAWN, person.name, _clean(strokes))
 
 
-def sign_password(session: Session, one: Inspection, person: InspectionPerson, user, name: str, password: str):
+def sign_password(
+    session: Session, inspection: Inspection, person: InspectionPerson, user: Actor, name: str, password: str
+) -> Signature:
     """
-    Sign by typing one's name and the password of one's account.
+    Sign with one's name and the password of one's account.
 
     Raises Refused: running, signed_already(name), signature_name_wrong, signature_password_wrong, no_account.
     """
     account = session.get(User, person.user_id) if person.user_id else None
     if account is None:
         raise Refused("no_account")
-    if _plain(name) != _plain(account.name):
+    if _normalise(name) != _normalise(account.name):
         raise Refused("signature_name_wrong")
     try:
         accounts.authenticate(session, account.login, password)
     except accounts.BadLogin:
         raise Refused("signature_password_wrong") from None
-    return _sign(session, one, person, user, PASSWORD, account.name, None)
+    return _sign(session, inspection, person, user, PASSWORD, account.name, None)
 
 
-def signatures_of(session: Session, one: Inspection) -> list[Signature]:
-    """All signatures of an inspection, oldest first."""
-    return list(session.scalars(select(Signature).where(Signature.inspection_id == one.id).order_by(Signature.id)))
+def list_signatures(session: Session, result: InspectionResult) -> list[Signature]:
+    """Return the signatures under a result, oldest first."""
+    return list(session.scalars(select(Signature).where(Signature.result_id == result.id).order_by(Signature.id)))
 
 
-def person(session: Session, one: Inspection, person_id: int) -> InspectionPerson:
-    """Return somebody who took part. Raises NotFound."""
-    found = session.get(InspectionPerson, person_id)
-    if found is None or found.inspection_id != one.id:
-        raise NotFound("person")
-    return found
-
-
-def path(strokes) -> str:
-    """Strokes as the `d` of an SVG path in a box of WIDTH x HEIGHT."""
+def svg_path(strokes: list[list[int]] | None) -> str:
+    """Return strokes as the `d` of an SVG path in a box of WIDTH x HEIGHT."""
     parts = []
     for stroke in strokes or ():
-        points = [f"{stroke[at]} {stroke[at + 1]}" for at in range(0, len(stroke) - 1, 2)]
+        points = [f"{stroke[index]} {stroke[index + 1]}" for index in range(0, len(stroke) - 1, 2)]
         parts.append("M" + "L".join(points))
     return "".join(parts)
 
 
-def _sign(session, one, person, user, kind, name, strokes):
-    one = session.get(Inspection, one.id, with_for_update=True, populate_existing=True)
-    newest = select(InspectionResult).where(InspectionResult.inspection_id == one.id)
+def _sign(session, inspection, person, user, kind, name, strokes):
+    inspection = db.lock_row(session, inspection)
+    newest = select(InspectionResult).where(InspectionResult.inspection_id == inspection.id)
     result = session.scalar(newest.order_by(InspectionResult.id.desc()).limit(1))
     if result is None:
         raise Refused("running")
-    signed = select(Signature.id).where(Signature.result_id == result.id, Signature.person_id == person.id)
-    if session.scalar(signed):
+    earlier = select(Signature.id).where(Signature.result_id == result.id, Signature.person_id == person.id)
+    if session.scalar(earlier):
         raise Refused("signed_already", name=person.name)
-    digest = record_hash(session, one, result)
+    digest = record_hash(session, inspection, result)
     content = {"record": digest, "person": [person.id, name], "kind": kind, "strokes": strokes}
-    added = Signature(
-        inspection_id=one.id,
+    signature = Signature(
+        inspection_id=inspection.id,
         result_id=result.id,
         person_id=person.id,
         kind=kind,
@@ -157,25 +152,25 @@ def _sign(session, one, person, user, kind, name, strokes):
         record_hash=digest,
         hash=hashlib.sha256(canonical.text(content).encode()).hexdigest(),
         at_s=clock.now_s(),
-        by_id=user.id if user else None,
+        by_id=user.id,
     )
-    session.add(added)
+    session.add(signature)
     session.flush()
-    body = {"record_hash": digest, "signature": added.hash, "kind": kind}
-    log.add(session, "inspection.signed", one.public_id, body, user, {"name": name})
-    return added
+    body = {"record_hash": digest, "signature": signature.hash, "kind": kind}
+    log.add(session, "inspection.signed", inspection.public_id, body, user, {"name": name})
+    return signature
 
 
 def _clean(strokes):
-    """Check strokes that came from outside; a pad that nobody drew on is no signature."""
+    """Check strokes from outside and drop dots; raise Refused: signature_empty if too little remains."""
     if not isinstance(strokes, list) or len(strokes) > MOST_STROKES:
         raise Refused("signature_empty")
-    numbers = 0
+    count = 0
     for stroke in strokes:
         if not isinstance(stroke, list) or len(stroke) % 2:
             raise Refused("signature_empty")
-        numbers += len(stroke)
-        if numbers > MOST_NUMBERS or not all(type(one) is int and 0 <= one <= WIDTH for one in stroke):
+        count += len(stroke)
+        if count > MOST_NUMBERS or not all(type(number) is int and 0 <= number <= WIDTH for number in stroke):
             raise Refused("signature_empty")
     strokes = [stroke for stroke in strokes if len(stroke) >= 4]
     xs = [x for stroke in strokes for x in stroke[::2]]
@@ -185,5 +180,5 @@ def _clean(strokes):
     return strokes
 
 
-def _plain(name):
+def _normalise(name):
     return "".join(name.casefold().split())

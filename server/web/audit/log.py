@@ -11,8 +11,9 @@ from server.models.audit import LogEntry, LogHead
 from server.services import errors
 from server.services.audit import canonical, log, proofs, signing_key
 from server.services.audit import heads as log_heads
+from server.services.inspecting import inspections
 from server.services.people import access_log, accounts
-from server.web import page, reach
+from server.web import page
 from server.wording import audit as wording
 
 bp = Blueprint("log", __name__)
@@ -56,7 +57,7 @@ def index():
 def inspection(public_id):
     """The log's entries about an inspection and its findings, oldest first."""
     with page.sessions()() as session:
-        inspection = reach.inspection(session, public_id)
+        inspection = inspections.load(session, page.user(), public_id)
         records = log.list_entries(session, proofs.list_subjects(session, inspection), limit=500).rows
         page.record_access(access_log.SAW_INSPECTION, inspection.public_id)
         lines = [_line(record) for record in reversed(records)]
@@ -73,7 +74,7 @@ def proof(public_id):
         key = signing_key.load(current_app.extensions["vault"], settings.log_key)
         stamp = signing_key.time_stamper(settings.timestamp_url)
         with page.sessions().begin() as session:
-            inspection = reach.inspection(session, public_id, accounts.INSPECT)
+            inspection = inspections.load(session, page.user(), public_id, accounts.INSPECT)
             document = proofs.prove_inspection(session, inspection, key, with_names, stamp)
             access_log.add(session, page.user().id, access_log.EXPORTED, "proof " + inspection.public_id)
     except errors.Refused as error:

@@ -13,11 +13,13 @@ from server.services import errors, freshness
 from server.services.findings import false_alarms as alarms_service
 from server.services.findings import judging
 from server.services.findings.pseudonyms import Pseudonyms
-from server.services.inspecting import coverage, photos
+from server.services.inspecting import photos
 from server.services.intake.finding_events import ON_THE_LIST
 from server.services.people import access_log, accounts
-from server.web import facts, page, reach
+from server.web import page, reach
 from server.web.findings import forms
+from server.web.inspecting import presenters
+from server.web.sensors import presenters as sensor_presenters
 
 bp = Blueprint("findings", __name__)
 
@@ -83,23 +85,23 @@ def show(public_id):
         one = reach.finding(session, public_id)
         detail = judging.detail(session, one, page.user(), Pseudonyms(current_app.extensions["vault"]))
         page.record_access(access_log.SAW_FINDING, one.public_id)
-        heard = facts.coverage(coverage.of_inspection(session, one.inspection).summary()) if one.inspection else None
+        heard = presenters.current_coverage(session, one.inspection) if one.inspection else None
         return render_template(
             "findings/show.html",
             detail=detail,
             finding=one,
             kind=wording.vocabulary.DETECTORS.get(one.detector),
-            alarm=facts.is_alarm(one),
+            alarm=judging.is_alarm(one),
             alarm_score=ALARM_SCORE,
             evidence=wording.evidence(detail.evidence),
             considered=wording.considered(detail.considered),
             timeline=_course(detail),
             stimulus=[_answer(test) for test in detail.stimulus],
             coverage=heard,
-            listener=facts.sensor(one.sensor, current_app.extensions["settings"].silent_after_s),
+            listener=sensor_presenters.summary(one.sensor, current_app.extensions["settings"].silent_after_s),
             form=form,
             problem=problem,
-            photos=photos.photos_of(session, finding_id=one.id),
+            photos=photos.list_photos(session, finding_id=one.id),
             may_judge=judging.may(session, page.user(), accounts.DISPOSE, one),
         )
 

@@ -1,4 +1,4 @@
-"""Campaigns: planning a sweep day, its live board, hand-overs, what was put right, and the closing report."""
+"""Campaigns: plan, live board, hand-overs, actions on the spot, and the closing report."""
 
 from datetime import datetime, time
 
@@ -9,13 +9,11 @@ from server import clock, security
 from server.models.campaigns import FOOT, PARTNERS, STAFF, WAYS
 from server.models.photos import AFTER, BEFORE
 from server.services import errors
-from server.services.errors import NotFound, Refused
-from server.services.inspecting import campaign_board as boards
-from server.services.inspecting import campaigns, participants, photos
+from server.services.inspecting import campaign_board, campaigns, participants, photos
 from server.services.people import accounts
 from server.services.places import facilities, restrooms
 from server.web import forms, page
-from server.web.inspecting.photos import folder
+from server.web.inspecting.photos import folder, read_photo
 
 bp = Blueprint("campaigns", __name__)
 
@@ -24,7 +22,7 @@ SITES_SHOWN = 200
 
 @bp.get("/campaigns")
 def index():
-    """Campaigns: those that run first."""
+    """All campaigns, those that are not closed first."""
     with page.sessions()() as session:
         return render_template("inspecting/campaigns/index.html", rows=campaigns.list_campaigns(session, page.user()))
 
@@ -32,14 +30,14 @@ def index():
 @bp.route("/campaigns/new", methods=["GET", "POST"])
 @security.needs(accounts.MANAGE)
 def new():
-    """Plan one."""
+    """Plan a campaign."""
     problem = None
     if request.method == "POST":
         try:
             day = datetime.strptime(request.form.get("day", ""), "%Y-%m-%d").date()
             planned_s = int(datetime.combine(day, time(9), forms.site_zone()).timestamp())
             with page.sessions().begin() as session:
-                made = campaigns.add(
+                campaign = campaigns.add(
                     session, page.user(), request.form.get("name", ""), planned_s, request.form.get("note", "")
                 )
         except ValueError:
@@ -47,19 +45,19 @@ def new():
         except errors.Refused as error:
             problem = page.refusal_text(error)
         else:
-            return redirect(url_for("campaigns.plan", campaign=made.public_id))
+            return redirect(url_for("campaigns.plan", campaign=campaign.public_id))
     today = datetime.fromtimestamp(clock.now_s(), forms.site_zone()).date().isoformat()
     return render_template("inspecting/campaigns/new.html", problem=problem, today=today)
 
 
 @bp.get("/campaigns/<campaign>")
 def show(campaign):
-    """The board of a running campaign, or the closing report of one that is over."""
+    """The board of a campaign, or its closing report once it is closed."""
     with page.sessions()() as session:
-        one = campaigns.campaign(session, campaign, page.user())
+        row = campaigns.load(session, page.user(), campaign)
         return render_template(
-            "inspecting/campaigns/report.html" if one.closed_s else "inspecting/campaigns/show.html",
-            **_board(session, one),
+            "inspecting/campaigns/report.html" if row.closed_s else "inspecting/campaigns/show.html",
+            **_board_values(session, row),
         )
 
 
@@ -67,22 +65,22 @@ def show(campaign):
 def live(campaign):
     """The board alone, or 204 if nothing has changed since the mark ?since=."""
     with page.sessions()() as session:
-        one = campaigns.campaign(session, campaign, page.user())
-        if one.closed_s is not None:
+        row = campaigns.load(session, page.user(), campaign)
+        if row.closed_s is not None:
             return Response(headers={"HX-Refresh": "true"})
-        if request.args.get("since") == boards.mark(session, one):
+        if request.args.get("since") == campaign_board.mark(session, row):
             return Response(status=204)
-        return render_template("inspecting/campaigns/_board.html", **_board(session, one))
+        return render_template("inspecting/campaigns/_board.html", **_board_values(session, row))
 
 
-def _board(session, one):
+def _board_values(session, row):
     return {
-        "campaign": one,
-        "since": boards.mark(session, one),
-        "board": boards.board(session, one),
-        "actions": boards.actions(session, one),
-        "handovers": boards.handovers(session, one),
-        "inspections": boards.inspections_of(session, one) if one.closed_s else [],
+        "campaign": row,
+        "since": campaign_board.mark(session, row),
+        "board": campaign_board.load(session, row),
+        "actions": campaign_board.list_actions(session, row),
+        "handovers": campaign_board.list_handovers(session, row),
+        "inspections": campaign_board.list_inspections(session, row) if row.closed_s else [],
     }
 
 
@@ -92,18 +90,18 @@ def plan(campaign):
     """Teams, people and buildings; ?search= words for a building."""
     search = request.args.get("search", "").strip()[:100]
     with page.sessions()() as session:
-        one = campaigns.campaign(session, campaign, page.user(), accounts.MANAGE)
-        if one.closed_s is not None:
-            return redirect(url_for("campaigns.show", campaign=one.public_id))
-        there = {stop.facility_id for stop in one.stops}
-        sites = facilities.list_facilities(session, page.user(), search=search, limit=SITES_SHOWN, by_name=True)
+        row = campaigns.load(session, page.user(), campaign, accounts.MANAGE)
+        if row.closed_s is not None:
+            return redirect(url_for("campaigns.show", campaign=row.public_id))
+        stops = {stop.facility_id for stop in row.stops}
+        found = facilities.list_facilities(session, page.user(), search=search, limit=SITES_SHOWN, by_name=True)
         return render_template(
             "inspecting/campaigns/plan.html",
-            campaign=one,
+            campaign=row,
             ways=WAYS,
             partners=PARTNERS,
-            colleagues=participants.candidates(session, page.user(), others_only=False),
-            sites=[site for site in sites.rows if site.id not in there],
+            colleagues=participants.list_candidates(session, page.user(), others_only=False),
+            sites=[facility for facility in found.rows if facility.id not in stops],
             search=search,
         )
 
@@ -111,57 +109,58 @@ def plan(campaign):
 @bp.post("/campaigns/<campaign>/plan")
 @security.needs(accounts.MANAGE)
 def change(campaign):
-    """One change of the plan; `do` says which."""
-    back = url_for("campaigns.plan", campaign=campaign, _anchor=request.form.get("do", ""))
-    doing = _CHANGES.get(request.form.get("do"))
-    if doing is None:
+    """Make one change of the plan: `do` names it."""
+    name = request.form.get("do", "")
+    back = url_for("campaigns.plan", campaign=campaign, _anchor=name)
+    apply = _CHANGES.get(name)
+    if apply is None:
         page.flash_error(gettext("Please choose one."))
         return redirect(back)
     try:
         with page.sessions().begin() as session:
-            one = campaigns.campaign(session, campaign, page.user(), accounts.MANAGE)
-            back = doing(session, one, request.form) or back
+            row = campaigns.load(session, page.user(), campaign, accounts.MANAGE)
+            back = apply(session, row, request.form) or back
     except errors.Refused as error:
         page.flash_error(page.refusal_text(error))
     return redirect(back)
 
 
-def _add_team(session, one, form):
+def _add_team(session, campaign, form):
     way = form.get("way")
-    campaigns.add_team(session, one, page.user(), form.get("name", ""), way if way in WAYS else FOOT)
+    campaigns.add_team(session, campaign, page.user(), form.get("name", ""), way if way in WAYS else FOOT)
 
 
-def _add_member(session, one, form):
-    team = campaigns.team(session, one, form.get("team", ""))
-    known = {
-        colleague.public_id: colleague for colleague in participants.candidates(session, page.user(), others_only=False)
-    }
-    account = known.get(form.get("colleague", ""))
+def _add_member(session, campaign, form):
+    team = campaigns.load_team(session, campaign, form.get("team", ""))
+    candidates = participants.list_candidates(session, page.user(), others_only=False)
     person = {"name": form.get("name", ""), "agency": form.get("agency", "")}
     partner = form.get("partner") if form.get("partner") in PARTNERS else STAFF
+    account = next((user for user in candidates if user.public_id == form.get("colleague")), None)
     if account is not None:
         person["user"] = account
-    campaigns.add_member(session, one, team, page.user(), person, partner)
+    campaigns.add_member(session, campaign, team, page.user(), person, partner)
 
 
-def _add_stops(session, one, form):
-    team = campaigns.team(session, one, form["team"]) if form.get("team") else None
+def _add_stops(session, campaign, form):
+    team = campaigns.load_team(session, campaign, form["team"]) if form.get("team") else None
     for public_id in form.getlist("facility"):
-        campaigns.add_stop(session, one, page.user(), facilities.load(session, page.user(), public_id), team)
+        facility = facilities.load(session, page.user(), public_id, accounts.MANAGE)
+        campaigns.add_stop(session, campaign, page.user(), facility, team)
 
 
-def _move(session, one, form):
-    campaigns.move(session, one, campaigns.stop(session, one, form.get("facility", "")), form.get("up") == "1")
+def _move(session, campaign, form):
+    stop = campaigns.load_stop(session, campaign, form.get("facility", ""))
+    campaigns.move_stop(session, campaign, stop, form.get("up") == "1")
 
 
-def _begin(session, one, _form):
-    campaigns.begin(session, one, page.user())
-    return url_for("campaigns.show", campaign=one.public_id)
+def _begin(session, campaign, _form):
+    campaigns.begin(session, campaign, page.user())
+    return url_for("campaigns.show", campaign=campaign.public_id)
 
 
-def _close(session, one, form):
-    campaigns.close(session, one, page.user(), form.get("closing", ""))
-    return url_for("campaigns.show", campaign=one.public_id)
+def _close(session, campaign, form):
+    campaigns.close(session, campaign, page.user(), form.get("closing", ""))
+    return url_for("campaigns.show", campaign=campaign.public_id)
 
 
 _CHANGES = {
@@ -177,46 +176,44 @@ _CHANGES = {
 @bp.route("/campaigns/<campaign>/stops/<facility>", methods=["GET", "POST"])
 @security.needs(accounts.INSPECT)
 def stop(campaign, facility):
-    """One building of a campaign: its restrooms, handing it over, and what was put right there."""
+    """One stop of a campaign: its restrooms, handing it over, and what was put right there."""
     problem = None
     if request.method == "POST":
         try:
             with page.sessions().begin() as session:
-                one = campaigns.campaign(session, campaign, page.user(), accounts.INSPECT)
-                _at_stop(session, one, campaigns.stop(session, one, facility))
-        except Refused as error:
+                row = campaigns.load(session, page.user(), campaign, accounts.INSPECT)
+                _change_stop(session, row, campaigns.load_stop(session, row, facility))
+        except errors.Refused as error:
             problem = page.refusal_text(error)
         else:
             return redirect(url_for("campaigns.stop", campaign=campaign, facility=facility))
     with page.sessions()() as session:
-        one = campaigns.campaign(session, campaign, page.user())
-        which = campaigns.stop(session, one, facility)
+        row = campaigns.load(session, page.user(), campaign)
+        stop_row = campaigns.load_stop(session, row, facility)
+        actions = campaign_board.list_actions(session, row)
         return render_template(
             "inspecting/campaigns/stop.html",
-            campaign=one,
-            stop=which,
-            rooms=boards.rooms(session, one, which),
-            actions=[
-                line for line in boards.actions(session, one) if line.action.restroom.facility_id == which.facility_id
-            ],
+            campaign=row,
+            stop=stop_row,
+            rooms=campaign_board.list_rooms(session, row, stop_row),
+            actions=[line for line in actions if line.action.restroom.facility_id == stop_row.facility_id],
             problem=problem,
         )
 
 
-def _at_stop(session, one, which):
+def _change_stop(session, campaign, stop):
     form = request.form
     if form.get("do") == "hand_over":
-        team = campaigns.team(session, one, form.get("team", ""))
-        campaigns.hand_over(session, one, which, page.user(), team, form.get("reason", ""))
+        team = campaigns.load_team(session, campaign, form.get("team", ""))
+        campaigns.hand_over(session, campaign, stop, page.user(), team, form.get("reason", ""))
         return
     if form.get("do") != "act":
-        raise NotFound("action")
+        raise errors.NotFound("action")
     room = restrooms.load(session, page.user(), form.get("room", ""), accounts.INSPECT)
-    if room.facility_id != which.facility_id:
-        raise NotFound("restroom")
-    action = campaigns.act(session, one, page.user(), room, form.get("text", ""))
+    if room.facility_id != stop.facility_id:
+        raise errors.NotFound("restroom")
+    action = campaigns.record_action(session, campaign, page.user(), room, form.get("text", ""))
     for name, kind in (("before", BEFORE), ("after", AFTER)):
-        file = request.files.get(name)
-        data = file.read(photos.MOST_BYTES + 1) if file else b""
+        data = read_photo(name)
         if data:
-            photos.take(session, folder(), data, page.user(), kind, room.facility_id, action=action)
+            photos.add(session, folder(), data, page.user(), kind, room.facility_id, action=action)

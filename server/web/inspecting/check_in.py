@@ -1,14 +1,19 @@
-"""Where an inspector begins: the number on the door, what is running, and sweeps that wait for a place."""
+"""Check-in: find the restroom by the number on its door, and start its inspection."""
 
-from flask import Blueprint, redirect, render_template, request, url_for
-from flask_babel import gettext
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from sqlalchemy.orm import Session
 
 from server import security
+from server.models.places import Restroom
+from server.models.sensors import Sensor
 from server.services import errors
-from server.services.inspecting import button_sweeps, inspections
+from server.services.inspecting import button_sweeps, inspections, participants
 from server.services.people import accounts
 from server.services.places import restrooms
-from server.web import facts, page
+from server.services.sensors import enrolment
+from server.web import page
+from server.web.inspecting.participants import read_people
+from server.web.sensors import presenters
 
 bp = Blueprint("checkin", __name__)
 
@@ -19,7 +24,7 @@ FOUND_SHOWN = 20
 @bp.get("/inspect")
 @security.needs(accounts.INSPECT)
 def index():
-    """Check in: ?number= what stands on the door leads to its inspection; other words search the list."""
+    """Check in: ?number= the number on a door leads to its inspection; other words search the restrooms."""
     typed = request.args.get("number", "").strip()[:100]
     found = []
     with page.sessions()() as session:
@@ -27,66 +32,79 @@ def index():
             try:
                 room = restrooms.load(session, page.user(), typed.rpartition("/")[2], accounts.INSPECT)
             except errors.NotFound:
-                found = _search(session, typed)
+                found = search_restrooms(session, typed)
             else:
                 return redirect(url_for("checkin.door", public_id=room.public_id))
         return render_template(
             "inspecting/inspections/checkin.html",
             typed=typed,
             found=found,
-            running=inspections.running(session, page.user()),
-            waiting=button_sweeps.waiting(session, page.user(), SWEEPS_SHOWN),
+            running=inspections.list_running(session, page.user()),
+            waiting=button_sweeps.list_waiting(session, page.user(), SWEEPS_SHOWN),
         )
 
 
 @bp.get("/inspect/<public_id>")
 @security.needs(accounts.INSPECT)
 def door(public_id):
-    """What a code on a door leads an inspector to: the inspection that runs there, or the start of one."""
+    """The target of the code on a door: the inspection that runs there, or the start of one."""
     with page.sessions()() as session:
         room = restrooms.load(session, page.user(), public_id, accounts.INSPECT)
         running = inspections.running_in(session, room)
     if running is not None:
         return redirect(url_for("inspections.show", public_id=running.public_id))
-    return redirect(url_for("inspections.start", public_id=room.public_id))
+    return redirect(url_for("checkin.start", public_id=room.public_id))
 
 
-@bp.route("/sweeps/<name>/<ref>", methods=["GET", "POST"])
+@bp.route("/restrooms/<public_id>/inspect", methods=["GET", "POST"])
 @security.needs(accounts.INSPECT)
-def sweep(name, ref):
-    """Say where a sweep by button was made; ?search= words for a restroom that is not suggested."""
-    problem, search = None, request.args.get("search", "").strip()[:100]
+def start(public_id):
+    """Choose sensors and people, and start."""
+    problem = None
     if request.method == "POST":
         try:
             with page.sessions().begin() as session:
-                waiting = button_sweeps.sweep(session, page.user(), name, ref)
-                room = restrooms.load(session, page.user(), request.form.get("room", ""), accounts.INSPECT)
-                one = button_sweeps.assign(session, waiting, page.user(), room)
+                room = restrooms.load(session, page.user(), public_id, accounts.INSPECT)
+                inspection = inspections.start(session, room, page.user(), _read_sensors(session), read_people(session))
         except errors.Refused as error:
             problem = page.refusal_text(error)
-        except errors.NotFound:
-            problem = gettext("Please choose one.")
         else:
-            page.flash_success(gettext("The sweep belongs to this inspection now."))
-            return redirect(url_for("inspections.show", public_id=one.public_id))
+            return redirect(url_for("inspections.show", public_id=inspection.public_id))
     with page.sessions()() as session:
-        try:
-            waiting = button_sweeps.sweep(session, page.user(), name, ref)
-        except errors.Refused as error:
-            page.flash_error(page.refusal_text(error))
-            return redirect(url_for("checkin.index"))
+        silent_after_s = current_app.extensions["settings"].silent_after_s
+        room = restrooms.load(session, page.user(), public_id, accounts.INSPECT)
+        running = inspections.running_in(session, room)
+        if running is not None and problem is None:
+            return redirect(url_for("inspections.show", public_id=running.public_id))
+        available = enrolment.available(session, page.user())
+        choices = [presenters.summary(sensor, silent_after_s) for sensor in available]
+        choices.sort(key=lambda choice: choice.sensor.restroom_id != room.id)
         return render_template(
-            "inspecting/inspections/sweep.html",
-            sweep=waiting,
-            coverage=facts.coverage(waiting.coverage.summary()),
-            suggestions=button_sweeps.suggestions(session, page.user(), waiting),
-            search=search,
-            found=_search(session, search) if search else [],
+            "inspecting/inspections/start.html",
+            room=room,
+            colleagues=participants.list_candidates(session, page.user()),
+            colleague=page.form_text("colleague", 40),
+            choices=choices,
+            chosen=request.form.getlist("sensors") if request.method == "POST" else _preselect(choices, room),
+            partner=page.form_text("partner", 100),
+            agency=page.form_text("agency", 100),
             problem=problem,
         )
 
 
-def _search(session, words):
-    """The first restrooms that a search finds, by name."""
+def _read_sensors(session: Session) -> list[Sensor]:
+    names = dict.fromkeys(request.form.getlist("sensors"))
+    return [enrolment.sensor(session, name, page.user(), accounts.INSPECT) for name in names]
+
+
+def _preselect(choices: list[presenters.SensorSummary], room: Restroom) -> list[str]:
+    """Return the names of the connected sensors fixed in this restroom, else of the only connected one."""
+    online = [choice.sensor for choice in choices if choice.state in (enrolment.ONLINE, enrolment.SLEEPING)]
+    fixed_here = [sensor.name for sensor in online if sensor.restroom_id == room.id]
+    return fixed_here or ([online[0].name] if len(online) == 1 else [])
+
+
+def search_restrooms(session: Session, words: str) -> list[restrooms.RestroomSummary]:
+    """Return the first restrooms that a search finds, by name."""
     found = restrooms.list_restrooms(session, page.user(), search=words, limit=FOUND_SHOWN, by_name=True)
     return restrooms.summarise(session, found.rows)

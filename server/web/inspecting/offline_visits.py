@@ -1,15 +1,15 @@
 """
-Inspecting without a network: the page a phone keeps, what it takes along, and what it hands over.
+Inspecting without a network: the offline page, the kit a phone takes along, and the visits it hands over.
 
-A phone of somebody who inspects registers the worker, which keeps the one page and its files, and shows that page when
-another cannot be fetched, such as the one behind the code on a door in a basement. What is taken along are restrooms and
-lists; what is written down stays on the phone until it is handed over, and is then wiped from it.
+An inspector's phone registers the service worker, which caches the offline page and its files, and shows that page when
+another cannot be fetched, such as the one behind the code on a door in a basement. The kit holds restrooms and
+checklists; visits stay on the phone until they are handed over, and are then wiped from it.
 """
 
 import hashlib
 
 from flask import Blueprint, current_app, jsonify, make_response, render_template, request, url_for
-from flask_babel import get_locale, gettext
+from flask_babel import gettext
 from pydantic import BaseModel, ConfigDict, Field
 
 from ansim import VERSION
@@ -17,12 +17,11 @@ from server import clock, i18n, security
 from server.services import errors
 from server.services.inspecting import offline_visits
 from server.services.people import accounts
-from server.web import page
+from server.web import assets, page
 from server.wording import vocabulary
 
 bp = Blueprint("offline", __name__)
 
-STYLES = ("base", "layout", "components", "forms", "inspecting", "pages", "work")
 SCRIPTS = ("offline/store.js", "offline/visit.js")
 MOST_STALLS = 200
 
@@ -30,17 +29,18 @@ MOST_STALLS = 200
 @bp.get("/offline")
 @security.public
 def shell():
-    """The page a phone keeps. It holds nothing of anybody; in the language of who fetched it."""
-    return render_template("inspecting/offline/shell.html", styles=STYLES, scripts=SCRIPTS)
+    """The offline page. It holds no personal data, and is in the language of the person who fetched it."""
+    return render_template("inspecting/offline/shell.html", scripts=SCRIPTS)
 
 
 @bp.get("/worker.js")
 @security.public
 def worker():
-    """The service worker; its text changes when a file it keeps does, and browsers then fetch the files again."""
-    asset = current_app.jinja_env.globals["asset"]
-    files = [asset("favicon.svg"), *(asset(f"css/{name}.css") for name in STYLES), *(asset(name) for name in SCRIPTS)]
-    source = current_app.jinja_env.loader.get_source(current_app.jinja_env, "inspecting/offline/shell.html")[0]
+    """The service worker. Its text changes when a file it caches does, so that browsers fetch the files again."""
+    env = current_app.jinja_env
+    asset = env.globals["asset"]
+    files = [asset(name) for name in ("favicon.svg", assets.STYLESHEET, *SCRIPTS)]
+    source = env.loader.get_source(env, "inspecting/offline/shell.html")[0] if env.loader else ""
     digest = hashlib.sha256("\n".join([VERSION, source, *files]).encode()).hexdigest()[:12]
     answer = make_response(render_template("inspecting/offline/worker.js", files=files, digest=digest))
     answer.headers["Content-Type"] = "text/javascript; charset=utf-8"
@@ -52,43 +52,47 @@ def worker():
 @security.needs(accounts.INSPECT)
 def kit():
     """
-    What a phone takes along, as JSON; ?also= public ids of restrooms, by commas, of the page it looks at.
+    The kit of a phone, as JSON; ?also= public ids of restrooms, separated by commas, of the page it shows.
 
     {"user", "rooms": [{"id", "name", "about", "stalls", "list"}], "lists": {id: [{"key", "where", "text"}]},
-     "standard": the list of rooms that are not here}
+     "standard": the checklist of restrooms that are not in the kit}
     """
     also = request.args.get("also", "").split(",")
-    with page.sessions().begin() as session:  # a new program's list is written down when it is first asked for
-        found = offline_visits.kit(session, page.user(), also)
-        used = {one.public_id: one for one in (found.standard, *found.lists.values())}
+    with page.sessions().begin() as session:  # the built-in checklist of a new program is stored when first used
+        kit = offline_visits.load_kit(session, page.user(), also)
+        lists = {checklist.public_id: checklist for checklist in (kit.standard, *kit.lists.values())}
         rooms = [
             {
                 "id": room.public_id,
                 "name": i18n.local_name(room),
                 "about": f"{i18n.local_name(room.facility)} · {vocabulary.BLOCKS[room.block]}",
                 "stalls": room.stalls,
-                "list": found.lists[room.facility_id].public_id,
+                "list": kit.lists[room.facility_id].public_id,
             }
-            for room in found.rooms
+            for room in kit.rooms
         ]
-        lists = {public_id: _items(one) for public_id, one in used.items()}
-        return jsonify(user=page.user().public_id, rooms=rooms, lists=lists, standard=found.standard.public_id)
+        return jsonify(
+            user=page.user().public_id,
+            rooms=rooms,
+            lists={public_id: _items_out(checklist) for public_id, checklist in lists.items()},
+            standard=kit.standard.public_id,
+        )
 
 
-def _items(checklist):
-    korean = get_locale().language == "ko"
+def _items_out(checklist):
+    is_korean = i18n.language() == "ko"
     return [
         {
             "key": item["key"],
             "where": item["where"],
-            "text": item["text"] if korean else item["text_en"] or item["text"],
+            "text": item["text"] if is_korean else item["text_en"] or item["text"],
         }
         for item in checklist.items
     ]
 
 
 class VisitForm(BaseModel):
-    """A visit as a phone hands it over; times are seconds of its own clock, `sent_s` is what it shows now."""
+    """A visit as a phone sends it. Times are seconds of its own clock; `sent_s` is the present one."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -107,18 +111,18 @@ class VisitForm(BaseModel):
 @bp.post("/offline/visits")
 @security.needs(accounts.INSPECT)
 def hand_over():
-    """Take a visit over: 200 {"href"} of its inspection, or 4xx {"why"}; the phone then keeps it and says why."""
-    sent = request.get_data(cache=False)
+    """Store a visit: 200 {"href"} of its inspection, or 4xx {"why"}; the phone then keeps the visit and shows why."""
+    body = request.get_data(cache=False)
     try:
-        if b"\\u0000" in sent:  # no database stores it
+        if b"\\u0000" in body:  # no database stores it
             raise ValueError
-        form = VisitForm.model_validate_json(sent)
+        form = VisitForm.model_validate_json(body)
     except ValueError:  # ValidationError is one
-        return _not_taken(400, gettext("What this phone sent cannot be read. Please write it down again."))
+        return _refusal(400, gettext("What this phone sent cannot be read. Please write it down again."))
     if form.user != page.user().public_id:
-        return _not_taken(409, gettext("Somebody else wrote this on this phone. It waits until they sign in here."))
+        return _refusal(409, gettext("Somebody else wrote this on this phone. It waits until they sign in here."))
     now_s = clock.now_s()
-    ahead_s = form.sent_s - now_s  # a phone's clock may be wrong; how long ago it was is not
+    ahead_s = form.sent_s - now_s  # a phone's clock may be wrong, but its intervals are right
     visit = offline_visits.Visit(
         form.key,
         form.room,
@@ -131,16 +135,16 @@ def hand_over():
     )
     try:
         with page.sessions().begin() as session:
-            one = offline_visits.take(session, page.user(), visit, now_s)
-            href = url_for("inspections.show", public_id=one.public_id)
+            inspection = offline_visits.store(session, page.user(), visit, now_s)
+            href = url_for("inspections.show", public_id=inspection.public_id)
     except errors.Refused as error:
-        return _not_taken(409, page.refusal_text(error))
+        return _refusal(409, page.refusal_text(error))
     except errors.NotFound:
-        return _not_taken(404, gettext("There is no such restroom, or it is not one of yours."))
+        return _refusal(404, gettext("There is no such restroom, or it is not one of yours."))
     except ValueError:
-        return _not_taken(400, gettext("What this phone sent cannot be read. Please write it down again."))
+        return _refusal(400, gettext("What this phone sent cannot be read. Please write it down again."))
     return jsonify(href=href)
 
 
-def _not_taken(status, why):
+def _refusal(status, why):
     return jsonify(why=why), status

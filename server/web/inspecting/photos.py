@@ -1,12 +1,16 @@
-"""Photos: taking them, and the copies that pages show."""
+"""Photos: add them, and serve the copies that pages show."""
+
+from collections.abc import Callable
+from pathlib import Path
 
 from flask import Blueprint, abort, current_app, redirect, request, send_file, url_for
 from flask_babel import gettext
+from sqlalchemy.orm import Session
 
 from server import security
 from server.models.photos import EYE, FINDING, HOLE
 from server.services import errors
-from server.services.inspecting import photos
+from server.services.inspecting import holes, inspections, photos
 from server.services.people import accounts
 from server.web import page, reach
 
@@ -15,33 +19,28 @@ bp = Blueprint("photos", __name__)
 SUFFIXES = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 
 
-def folder():
-    """Where this installation's photos lie."""
+def folder() -> Path:
+    """Return the folder of this installation's photos."""
     return photos.folder(current_app.extensions["settings"])
 
 
-def sent() -> bytes:
-    """The bytes of the photo that came with the form, b"" for none."""
-    file = request.files.get("photo")
+def read_photo(name: str = "photo") -> bytes:
+    """Return the bytes of a photo in the form, b"" for none."""
+    file = request.files.get(name)
     return file.read(photos.MOST_BYTES + 1) if file else b""
-
-
-def _note():
-    return request.form.get("note", "").strip()[:200]
 
 
 @bp.post("/inspections/<inspection>/photos")
 @security.needs(accounts.INSPECT)
 def of_inspection(inspection):
     """Add a photo to a running inspection."""
-    back = url_for("inspections.show", public_id=inspection, _anchor="photos")
 
-    def take(session):
-        one = reach.inspection(session, inspection, accounts.INSPECT)
-        where = one.restroom.facility_id
-        photos.take(session, folder(), sent(), page.user(), EYE, where, _note(), inspection=one)
+    def add(session):
+        row = inspections.load(session, page.user(), inspection, accounts.INSPECT)
+        facility_id = row.restroom.facility_id
+        photos.add(session, folder(), read_photo(), page.user(), EYE, facility_id, _note(), inspection=row)
 
-    return _taken(take, back)
+    return _add(add, url_for("inspections.show", public_id=inspection, _anchor="photos"))
 
 
 @bp.post("/holes/<hole>/photos")
@@ -49,11 +48,11 @@ def of_inspection(inspection):
 def of_hole(hole):
     """Add a photo to a hole."""
 
-    def take(session):
-        one = reach.hole(session, hole, accounts.INSPECT)
-        photos.take(session, folder(), sent(), page.user(), HOLE, one.restroom.facility_id, _note(), hole=one)
+    def add(session):
+        row = holes.load(session, page.user(), hole, accounts.INSPECT)
+        photos.add(session, folder(), read_photo(), page.user(), HOLE, row.restroom.facility_id, _note(), hole=row)
 
-    return _taken(take, url_for("holes.show", hole=hole))
+    return _add(add, url_for("holes.show", hole=hole))
 
 
 @bp.post("/findings/<finding>/photos")
@@ -61,19 +60,24 @@ def of_hole(hole):
 def of_finding(finding):
     """Add a photo to a finding."""
 
-    def take(session):
-        one = reach.finding(session, finding, accounts.DISPOSE)
-        if one.restroom is None:
+    def add(session):
+        row = reach.finding(session, finding, accounts.DISPOSE)
+        if row.restroom is None:
             abort(404)
-        photos.take(session, folder(), sent(), page.user(), FINDING, one.restroom.facility_id, _note(), finding=one)
+        facility_id = row.restroom.facility_id
+        photos.add(session, folder(), read_photo(), page.user(), FINDING, facility_id, _note(), finding=row)
 
-    return _taken(take, url_for("findings.show", public_id=finding, _anchor="photos"))
+    return _add(add, url_for("findings.show", public_id=finding, _anchor="photos"))
 
 
-def _taken(take, back):
+def _note():
+    return page.form_text("note", 200)
+
+
+def _add(add: Callable[[Session], None], back: str):
     try:
         with page.sessions().begin() as session:
-            take(session)
+            add(session)
     except errors.Refused as error:
         page.flash_error(page.refusal_text(error))
     else:
@@ -83,19 +87,19 @@ def _taken(take, back):
 
 @bp.get("/photos/<photo>.jpg")
 def served(photo):
-    """A photo as pages show it, without the camera's notes; ?small=1 for a small one."""
+    """A photo as pages show it, without EXIF; ?small=1 for a small one."""
     with page.sessions()() as session:
-        one = reach.photo(session, photo)
-        path = photos.served(folder(), one, small=bool(request.args.get("small")))
+        row = photos.load(session, page.user(), photo)
+        path = photos.served_path(folder(), row, small=bool(request.args.get("small")))
     return send_file(path, mimetype="image/jpeg")
 
 
 @bp.get("/photos/<photo>/original")
 @security.needs(accounts.MANAGE)
 def original(photo):
-    """The file as it was received, with everything the camera wrote into it: evidence, so for managers only."""
+    """The file as received, EXIF included: evidence, so for managers only."""
     with page.sessions()() as session:
-        one = reach.photo(session, photo, accounts.MANAGE)
-        path = photos.original(folder(), one)
-        name = f"{one.public_id}.{SUFFIXES[one.media_type]}"
+        row = photos.load(session, page.user(), photo, accounts.MANAGE)
+        path = photos.original_path(folder(), row)
+        name = f"{row.public_id}.{SUFFIXES[row.media_type]}"
     return send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=name)

@@ -7,7 +7,8 @@ from flask_babel import gettext, ngettext
 
 from server import clock, i18n, response_headers
 from server.services.places import maps
-from server.web import facts, page
+from server.web import page
+from server.web.places import presenters
 from server.wording import vocabulary
 
 bp = Blueprint("maps", __name__)
@@ -66,7 +67,7 @@ def _spot(spot, now_s):
 
 
 def _room(room, has_findings, now_s):
-    due = facts.due(room, now_s)
+    due = presenters.due(room, now_s)
     state = FINDINGS if has_findings else OVERDUE if due.overdue else FINE
     return {
         "name": i18n.local_name(room),

@@ -10,7 +10,8 @@ from server.models.places import BLOCKS, Facility, Organisation, Restroom
 from server.services import errors
 from server.services.people import accounts
 from server.services.places import facilities, organisations, plans, restrooms, routes, visitor_requests
-from server.web import facts, forms, page
+from server.web import forms, page
+from server.web.places import presenters
 
 bp = Blueprint("plans", __name__)
 
@@ -23,7 +24,7 @@ class Row(NamedTuple):
     """A row of the list of due restrooms."""
 
     room: Restroom
-    due: facts.Due
+    due: presenters.Due
 
 
 class Scope(NamedTuple):
@@ -73,7 +74,7 @@ def index():
         most = max([week.restrooms for week in weeks[1:]], default=0)
         return render_template(
             "places/plans/index.html",
-            rows=[Row(room, facts.due(room, now_s)) for room in found.rows],
+            rows=[Row(room, presenters.due(room, now_s)) for room in found.rows],
             total=plans.count_due(session, user, now_s, within_s=within_s, block=block),
             weeks=weeks,
             most=most or 1,

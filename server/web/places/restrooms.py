@@ -12,8 +12,8 @@ from server.services import errors, paging
 from server.services.findings import judging
 from server.services.people import accounts
 from server.services.places import facilities, history, plans, restrooms, visitor_requests
-from server.web import facts, page
-from server.web.places import forms
+from server.web import page
+from server.web.places import forms, presenters
 
 bp = Blueprint("places", __name__)
 
@@ -30,7 +30,7 @@ class Row(NamedTuple):
     open_findings: int
     running: str | None
     methods: list[str]
-    due: facts.Due
+    due: presenters.Due
 
 
 @bp.get("/")
@@ -64,7 +64,7 @@ def index():
             backwards=backwards,
         )
         now_s = clock.now_s()
-        rows = [Row(*row, facts.due(row.restroom, now_s)) for row in restrooms.summarise(session, found.rows)]
+        rows = [Row(*row, presenters.due(row.restroom, now_s)) for row in restrooms.summarise(session, found.rows)]
         more_before, more_after = (found.next, True) if backwards else (after, found.next)
 
         def address(**cursor):
@@ -98,7 +98,7 @@ def show(public_id):
             history=found.rows,
             running=running,
             open_findings_here=open_findings,
-            due=facts.due(room, now_s),
+            due=presenters.due(room, now_s),
             plan=plans.list_methods(room, plans.Intervals(session), bool(sensors), now_s),
             sensors=sensors,
             visitor_request=visitor_requests.load_open(session, room),

@@ -12,7 +12,8 @@ from server.services.people import accounts
 from server.services.places import restrooms
 from server.services.sensors import claims, commands, enrolment
 from server.services.sensors import fleet as fleet_service
-from server.web import facts, page
+from server.web import page
+from server.web.sensors import presenters
 from server.wording import selftest as selftest_words
 
 bp = Blueprint("sensors", __name__)
@@ -51,7 +52,7 @@ def _fleet(session):
     )
     found, more = found[: page.PER_PAGE], len(found) > page.PER_PAGE
     return {
-        "rows": [facts.sensor(one, silent_after_s) for one in found],
+        "rows": [presenters.summary(one, silent_after_s) for one in found],
         "health": fleet_service.health(session, found),
         "since": _mark(session),
         "asked": {**asked, "after": after or None},
@@ -73,7 +74,7 @@ def show(name):
         tested = enrolment.last_selftest(session, one)
         return render_template(
             "sensors/show.html",
-            one=facts.sensor(one, _silent_after_s()),
+            one=presenters.summary(one, _silent_after_s()),
             info=one.info or {},
             selftest=tested,
             selftest_rows=selftest_words.rows(tested.checks) if tested else [],

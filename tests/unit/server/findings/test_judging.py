@@ -67,7 +67,7 @@ def test_a_finding_belongs_to_the_inspection_its_sensor_was_chosen_for(session, 
 
     assert only(session).inspection_id == inspected.id
     assert only(session).restroom_id == hall.id
-    assert inspections.findings_of(session, inspected) == [only(session)]
+    assert inspections.list_findings(session, inspected) == [only(session)]
 
 
 def test_a_sensor_cannot_report_into_an_inspection_it_was_not_chosen_for(session, pseudonyms, hall, kim, voice):
@@ -187,7 +187,7 @@ def test_a_known_emitter_is_recognised_next_time(session, pseudonyms, inspected,
     second = session.scalars(select(Finding).order_by(Finding.id.desc())).first()
     assert (second.status, second.disposition, second.address) == (CLOSED, KNOWN, None)
     assert second.known_emitter.address == ADDRESS
-    assert not inspections.blocking_findings(session, again)
+    assert not inspections.count_blocking_findings(session, again)
 
 
 def test_two_findings_of_one_device_are_one_entry_of_the_list(session, pseudonyms, inspected, voice, kim, hall):

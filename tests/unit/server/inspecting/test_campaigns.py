@@ -3,8 +3,7 @@ import pytest
 from server import clock
 from server.models import LogEntry
 from server.services.errors import NotFound, Refused
-from server.services.inspecting import campaign_board as boards
-from server.services.inspecting import campaigns, inspections, photos
+from server.services.inspecting import campaign_board, campaigns, inspections, photos
 from server.services.people import accounts
 from server.services.places import facilities, restrooms
 from tests.support.pictures import jpeg
@@ -39,7 +38,7 @@ def day(session, kim, hall, mens, station):
     campaigns.add_member(session, made, north, kim, {"name": "Officer Park", "agency": "Police"}, "police")
     campaigns.add_stop(session, made, kim, hall.facility, north)
     campaigns.add_stop(session, made, kim, station, None)
-    return campaigns.campaign(session, made.public_id, kim)
+    return campaigns.load(session, kim, made.public_id)
 
 
 @pytest.fixture
@@ -53,11 +52,11 @@ def test_a_campaign_has_teams_partners_and_buildings_in_order(session, day, kim)
     assert [(one.name, one.partner) for one in day.teams[0].members] == [("Kim", "staff"), ("Officer Park", "police")]
     assert [stop.facility.name for stop in day.stops] == ["Hall", "Station"]
 
-    campaigns.move(session, day, day.stops[1], up=True)
+    campaigns.move_stop(session, day, day.stops[1], up=True)
 
-    again = campaigns.campaign(session, day.public_id, kim)
+    again = campaigns.load(session, kim, day.public_id)
     assert [stop.facility.name for stop in again.stops] == ["Station", "Hall"]
-    campaigns.move(session, again, again.stops[0], up=True)  # there is nothing before it
+    campaigns.move_stop(session, again, again.stops[0], up=True)  # there is nothing before it
 
 
 def test_an_inspection_belongs_to_the_campaign_that_runs_there_and_to_the_persons_team(session, running, hall, kim):
@@ -89,7 +88,7 @@ def test_the_board_counts_by_building_and_team(session, pseudonyms, running, hal
     inspections.finish(session, again, kim, "not_completed", "water")
     inspections.start(session, mens, kim)
 
-    board = boards.board(session, running)
+    board = campaign_board.load(session, running)
 
     first, second = board.stops
     assert (first.rooms, first.done, first.running, first.not_completed, first.referred, first.alarms) == (
@@ -110,15 +109,15 @@ def test_the_board_counts_by_building_and_team(session, pseudonyms, running, hal
 
 
 def test_the_mark_changes_with_what_the_board_shows_and_only_then(session, running, hall, kim):
-    marks = [boards.mark(session, running)]
-    assert boards.mark(session, running) == marks[0]
+    marks = [campaign_board.mark(session, running)]
+    assert campaign_board.mark(session, running) == marks[0]
 
     one = inspections.start(session, hall, kim)
-    marks.append(boards.mark(session, running))
+    marks.append(campaign_board.mark(session, running))
     inspections.finish(session, one, kim, "not_completed", "water")
-    marks.append(boards.mark(session, running))
+    marks.append(campaign_board.mark(session, running))
     campaigns.hand_over(session, running, running.stops[0], kim, running.teams[1], "held up")
-    marks.append(boards.mark(session, running))
+    marks.append(campaign_board.mark(session, running))
 
     assert len(set(marks)) == 4
 
@@ -130,17 +129,17 @@ def test_a_building_is_handed_over_with_the_reason(session, running, kim):
 
     campaigns.hand_over(session, running, stop, kim, south, "North is held up")
 
-    told = boards.handovers(session, running)[0]
+    told = campaign_board.list_handovers(session, running)[0]
     assert (told.from_team.name, told.to_team.name, told.reason) == ("North", "South", "North is held up")
     assert session.query(LogEntry).filter_by(kind="campaign.handed_over").one().subject == running.public_id
 
 
 def test_what_was_put_right_has_photos_of_before_and_after(session, running, hall, kim, tmp_path):
-    done = campaigns.act(session, running, kim, hall, "vent screwed tight")
+    done = campaigns.record_action(session, running, kim, hall, "vent screwed tight")
     for kind, colour in (("before", "red"), ("after", "green")):
-        photos.take(session, tmp_path, jpeg(colour=colour), kim, kind, hall.facility_id, action=done)
+        photos.add(session, tmp_path, jpeg(colour=colour), kim, kind, hall.facility_id, action=done)
 
-    line = boards.actions(session, running)[0]
+    line = campaign_board.list_actions(session, running)[0]
 
     assert (line.action.text, line.action.team.name) == ("vent screwed tight", "North")
     assert [photo.kind for photo in [*line.before, *line.after]] == ["before", "after"]
@@ -150,14 +149,14 @@ def test_it_starts_once_and_not_empty_and_takes_nothing_after_its_end(session, d
     empty = campaigns.add(session, kim, "Empty", clock.now_s())
     assert refusal(campaigns.begin, session, empty, kim) == "campaign_empty"
     assert refusal(campaigns.close, session, day, kim, "") == "campaign_not_running"
-    assert refusal(campaigns.act, session, day, kim, hall, "x") == "campaign_not_running"
+    assert refusal(campaigns.record_action, session, day, kim, hall, "x") == "campaign_not_running"
     campaigns.begin(session, day, kim)
     assert refusal(campaigns.begin, session, day, kim) == "campaign_running"
     campaigns.close(session, day, kim, "thanks")
 
     for call in (
         lambda: campaigns.add_team(session, day, kim, "West", "car"),
-        lambda: campaigns.act(session, day, kim, hall, "x"),
+        lambda: campaigns.record_action(session, day, kim, hall, "x"),
         lambda: campaigns.close(session, day, kim, ""),
         lambda: campaigns.hand_over(session, day, day.stops[0], kim, day.teams[1], "x"),
     ):
@@ -180,7 +179,7 @@ def test_who_has_nothing_to_do_with_it_does_not_see_it(session, day, hall, kim):
     session.flush()
 
     with pytest.raises(NotFound):
-        campaigns.campaign(session, day.public_id, lee)
+        campaigns.load(session, lee, day.public_id)
     assert campaigns.list_campaigns(session, lee) == []
     with pytest.raises(NotFound):
         campaigns.add_stop(session, campaigns.add(session, lee, "Own", 0), lee, hall.facility, None)

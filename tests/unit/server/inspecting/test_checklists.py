@@ -1,9 +1,9 @@
 import pytest
 
 from server.models import LogEntry
-from server.models.places import Facility
 from server.services.errors import NotFound, Refused
 from server.services.inspecting import checklists, inspections
+from server.services.inspecting.checklists import Scope
 from server.services.places import restrooms
 
 
@@ -23,7 +23,7 @@ def item(text, where="stall", key=""):
 
 
 def test_an_inspection_asks_for_the_room_and_for_every_stall(session, running):
-    at = checklists.progress(session, running)
+    at = checklists.load_progress(session, running)
 
     assert [part.stall for part in at.parts] == [0, 1, 2, 3, 4]
     assert at.open == len(at.lines) > 40
@@ -35,13 +35,13 @@ def test_an_inspection_asks_for_the_room_and_for_every_stall(session, running):
 def test_a_room_whose_stalls_nobody_has_counted_is_answered_as_a_whole(session, hall, kim):
     other = restrooms.add(session, hall.facility, "Men's")
 
-    at = checklists.progress(session, inspections.start(session, other, kim))
+    at = checklists.load_progress(session, inspections.start(session, other, kim))
 
     assert [part.stall for part in at.parts] == [0] and len(at.lines) == len(checklists.BUILTIN)
 
 
 def test_the_eye_step_is_not_clear_while_something_is_open(session, running, kim):
-    at = checklists.progress(session, running)
+    at = checklists.load_progress(session, running)
 
     refused = refusal(inspections.record_step, session, running, "eye", "none_found", kim)
     assert (refused.code, refused.values) == ("checklist_open", {"count": at.open})
@@ -70,7 +70,7 @@ def test_a_suspicious_point_forbids_a_clear_eye_step_and_a_clear_result(session,
 @pytest.mark.parametrize("word", ["na", "suspicious"])
 def test_what_is_not_ok_needs_its_reason(session, running, kim, word):
     assert refusal(checklists.answer, session, running, kim, 1, {"hooks": (word, " ")}).code == "answer_reason_needed"
-    assert checklists.progress(session, running).done == 0
+    assert checklists.load_progress(session, running).done == 0
 
 
 def test_the_newest_answer_counts_and_the_same_again_adds_nothing(session, running, kim):
@@ -78,7 +78,7 @@ def test_the_newest_answer_counts_and_the_same_again_adds_nothing(session, runni
     assert checklists.answer(session, running, kim, 1, {"hooks": ("na", "none here")}) == 0
     assert checklists.answer(session, running, kim, 1, {"hooks": ("ok", "")}) == 1
 
-    line = next(one for one in checklists.progress(session, running).parts[1].lines if one.item["key"] == "hooks")
+    line = next(one for one in checklists.load_progress(session, running).parts[1].lines if one.item["key"] == "hooks")
     assert (line.answer, line.note) == ("ok", "")
 
 
@@ -100,34 +100,34 @@ def test_a_finished_inspection_takes_no_answer(session, running, kim):
 def test_a_new_version_holds_from_the_next_inspection_on(session, hall, running, kim):
     city = hall.facility.organisation
 
-    first = checklists.save(session, kim, [item("Walls"), item("Fan", "room")], organisation=city)
-    second = checklists.save(session, kim, [item("Walls", key="own_1")], organisation=city)
+    first = checklists.save(session, kim, Scope(organisation=city), [item("Walls"), item("Fan", "room")])
+    second = checklists.save(session, kim, Scope(organisation=city), [item("Walls", key="own_1")])
 
     assert (first.version, second.version) == (1, 2)
     assert [one["key"] for one in first.items] == ["own_1", "own_2"]
-    assert checklists.progress(session, running).checklist.id != second.id
+    assert checklists.load_progress(session, running).checklist.id != second.id
     assert checklists.current(session, hall.facility).id == second.id
 
 
 def test_a_buildings_own_list_goes_before_its_organisations_and_can_be_dropped(session, hall, kim):
     city, facility = hall.facility.organisation, hall.facility
-    of_city = checklists.save(session, kim, [item("Walls")], organisation=city)
-    of_hall = checklists.save(session, kim, [item("Doors")], facility=facility)
+    of_city = checklists.save(session, kim, Scope(organisation=city), [item("Walls")])
+    of_hall = checklists.save(session, kim, Scope(facility=facility), [item("Doors")])
 
     assert checklists.current(session, facility).id == of_hall.id
-    checklists.save(session, kim, [], facility=facility)
+    checklists.save(session, kim, Scope(facility=facility), [])
     assert checklists.current(session, facility).id == of_city.id
-    checklists.save(session, kim, [], organisation=city)
+    checklists.save(session, kim, Scope(organisation=city), [])
     assert checklists.current(session, facility).items == checklists.BUILTIN
 
 
 def test_a_point_needs_a_text_and_a_key_of_its_own(session, hall, kim):
-    save, city = checklists.save, hall.facility.organisation
+    save, city = checklists.save, Scope(organisation=hall.facility.organisation)
 
-    assert refusal(save, session, kim, [item(" ")], organisation=city).code == "checklist_item_empty"
+    assert refusal(save, session, kim, city, [item(" ")]).code == "checklist_item_empty"
     twice = [item("A", key="a"), item("B", key="a")]
-    assert refusal(save, session, kim, twice, organisation=city).code == "checklist_key_twice"
-    assert refusal(save, session, kim, [item("A")] * 61, organisation=city).code == "checklist_too_long"
+    assert refusal(save, session, kim, city, twice).code == "checklist_key_twice"
+    assert refusal(save, session, kim, city, [item("A")] * 61).code == "checklist_too_long"
 
 
 def test_who_manages_another_building_changes_nothing_here(session, hall, kim):
@@ -135,9 +135,9 @@ def test_who_manages_another_building_changes_nothing_here(session, hall, kim):
     session.flush()
 
     with pytest.raises(NotFound):
-        checklists.save(session, kim, [item("Walls")], facility=session.get(Facility, hall.facility_id))
+        checklists.save(session, kim, Scope(facility=hall.facility), [item("Walls")])
     with pytest.raises(NotFound):
-        checklists.save(session, kim, [item("Walls")], organisation=hall.facility.organisation)
+        checklists.save(session, kim, Scope(organisation=hall.facility.organisation), [item("Walls")])
 
 
 def test_answers_are_in_the_log_without_the_notes(session, running, kim):

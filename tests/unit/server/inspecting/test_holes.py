@@ -3,6 +3,7 @@ import pytest
 from server.models import LogEntry
 from server.services.errors import NotFound, Refused
 from server.services.inspecting import holes
+from server.services.people import accounts
 
 
 def refusal(call, *arguments, **named):
@@ -17,11 +18,11 @@ def hole(session, hall, kim):
 
 
 def test_a_hole_goes_from_sticker_to_ticket_to_repaired(session, hole, kim):
-    holes.note(session, hole, kim, "sticker")
-    holes.note(session, hole, kim, "ticket", "FM-2044")
-    holes.note(session, hole, kim, "closed", "filled and painted")
+    holes.record_event(session, hole, kim, "sticker")
+    holes.record_event(session, hole, kim, "ticket", "FM-2044")
+    holes.record_event(session, hole, kim, "closed", "filled and painted")
 
-    found = holes.hole(session, hole.public_id)
+    found = holes.load(session, accounts.SYSTEM, hole.public_id)
 
     assert [event.kind for event in found.events] == ["found", "sticker", "ticket", "closed"]
     assert (
@@ -33,32 +34,32 @@ def test_a_hole_goes_from_sticker_to_ticket_to_repaired(session, hole, kim):
 
 def test_the_list_has_open_ones_first_and_counts_them(session, hole, hall, kim):
     other = holes.add(session, hall, kim, 0, "ceiling")
-    holes.note(session, other, kim, "closed", "plastered")
+    holes.record_event(session, other, kim, "closed", "plastered")
 
-    assert [one.id for one in holes.list_holes(session, kim)] == [hole.id]
-    assert [one.id for one in holes.list_holes(session, kim, "closed")] == [other.id]
-    assert len(holes.list_holes(session, kim, "all", room=hall)) == 2 and holes.count_open(session, kim) == 1
+    assert [one.id for one in holes.list_holes(session, kim).rows] == [hole.id]
+    assert [one.id for one in holes.list_holes(session, kim, state="closed").rows] == [other.id]
+    assert len(holes.list_holes(session, kim, state="all").rows) == 2 and holes.count_open(session, kim) == 1
 
 
 def test_what_is_missing_is_asked_for(session, hole, hall, kim):
     assert refusal(holes.add, session, hall, kim, 1, " ") == "hole_place_needed"
     assert refusal(holes.add, session, hall, kim, 5, "door") == "stall_unknown"
-    assert refusal(holes.note, session, hole, kim, "ticket") == "reason_needed"
-    assert refusal(holes.note, session, hole, kim, "closed", "") == "reason_needed"
+    assert refusal(holes.record_event, session, hole, kim, "ticket") == "reason_needed"
+    assert refusal(holes.record_event, session, hole, kim, "closed", "") == "reason_needed"
     with pytest.raises(ValueError, match="found"):
-        holes.note(session, hole, kim, "found")
+        holes.record_event(session, hole, kim, "found")
 
 
 def test_a_repaired_hole_stays_as_it_is(session, hole, kim):
-    holes.note(session, hole, kim, "closed", "filled")
+    holes.record_event(session, hole, kim, "closed", "filled")
 
-    assert refusal(holes.note, session, hole, kim, "sticker") == "hole_closed"
+    assert refusal(holes.record_event, session, hole, kim, "sticker") == "hole_closed"
 
 
 def test_somebody_of_another_place_sees_none(session, hole, kim):
     kim.everywhere = False
     session.flush()
 
-    assert holes.list_holes(session, kim) == [] and holes.count_open(session, kim) == 0
+    assert holes.list_holes(session, kim).rows == [] and holes.count_open(session, kim) == 0
     with pytest.raises(NotFound):
-        holes.hole(session, "nothing")
+        holes.load(session, accounts.SYSTEM, "nothing")

@@ -7,6 +7,7 @@ from server.services import freshness
 from server.services.errors import NotFound, Refused
 from server.services.findings import judging
 from server.services.inspecting import checklists, coverage, inspections
+from server.services.people import accounts
 from server.services.places import history, restrooms
 from server.services.sensors import commands, enrolment
 from tests.support.paho_sensor import sweep_body
@@ -60,7 +61,7 @@ def test_a_revoked_sensor_cannot_be_chosen(session, hall, kim, sensor):
 
 
 def test_who_takes_part_is_written_down(session, running):
-    one = inspections.inspection(session, running.public_id)
+    one = inspections.load(session, accounts.SYSTEM, running.public_id)
 
     assert [(person.name, person.agency) for person in one.people] == [("Kim", ""), ("Officer Park", "Police")]
 
@@ -114,7 +115,7 @@ def test_an_open_finding_forbids_to_say_that_none_was_found(session, pseudonyms,
     refused = refusal(inspections.finish, session, covered, kim, "none_found")
     assert (refused.code, refused.values) == ("open_findings", {"count": 1})
 
-    judging.dispose(session, inspections.findings_of(session, covered)[0], kim, "false", "a phone")
+    judging.dispose(session, inspections.list_findings(session, covered)[0], kim, "false", "a phone")
     assert inspections.finish(session, covered, kim, "none_found").methods == ["eye"]
 
 
@@ -125,7 +126,7 @@ def test_a_finding_that_nobody_could_explain_forbids_it_too(session, pseudonyms,
     voice = Voice(sensor, boot=2)
     voice.inspection = covered.public_id
     heard(session, pseudonyms, voice.finds())
-    found = inspections.findings_of(session, covered)[0]
+    found = inspections.list_findings(session, covered)[0]
     judging.dispose(session, found, kim, kind, "unclear", {"station": "Jungbu"})
 
     assert refusal(inspections.finish, session, covered, kim, "none_found").code == "open_findings"
@@ -253,7 +254,7 @@ def test_a_mark_changes_with_what_the_page_shows_and_only_then(session, pseudony
     checklists.answer_rest(session, running, kim)
     inspections.record_step(session, running, "eye", "none_found", kim)
     marks.append(freshness.inspection_mark(session, running))
-    judging.dispose(session, inspections.findings_of(session, running)[0], kim, "false", "a phone")
+    judging.dispose(session, inspections.list_findings(session, running)[0], kim, "false", "a phone")
     marks.append(freshness.inspection_mark(session, running))
 
     assert len(set(marks)) == 5
@@ -265,6 +266,6 @@ def test_a_mark_changes_with_what_the_page_shows_and_only_then(session, pseudony
 def test_an_id_is_found_as_people_type_it(session, running):
     typed = f" {running.public_id[:4].upper()}-{running.public_id[4:].upper()} "
 
-    assert inspections.inspection(session, typed).id == running.id
+    assert inspections.load(session, accounts.SYSTEM, typed).id == running.id
     with pytest.raises(NotFound):
-        inspections.inspection(session, "nothing")
+        inspections.load(session, accounts.SYSTEM, "nothing")

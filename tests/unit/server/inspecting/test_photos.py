@@ -24,7 +24,7 @@ def running(session, hall, kim):
 def take(session, place, kim, running, hall):
     def one(data, kind="eye", **owner):
         owner = owner or {"inspection": running}
-        return photos.take(session, place, data, kim, kind, hall.facility_id, **owner)
+        return photos.add(session, place, data, kim, kind, hall.facility_id, **owner)
 
     return one
 
@@ -41,9 +41,9 @@ def test_the_original_is_kept_as_it_came_under_its_digest(take, place):
     taken = take(data)
 
     assert taken.sha256 == hashlib.sha256(data).hexdigest()
-    assert photos.original(place, taken).read_bytes() == data
+    assert photos.original_path(place, taken).read_bytes() == data
     assert (taken.media_type, taken.size_bytes, taken.width, taken.height) == ("image/jpeg", len(data), 64, 48)
-    assert photos.intact(place, taken)
+    assert photos.is_intact(place, taken)
 
 
 def test_what_is_served_has_none_of_the_cameras_notes_and_stands_upright(take, place):
@@ -53,7 +53,7 @@ def test_what_is_served_has_none_of_the_cameras_notes_and_stands_upright(take, p
     taken = take(data)
 
     for small in (True, False):
-        served = photos.served(place, taken, small).read_bytes()
+        served = photos.served_path(place, taken, small).read_bytes()
         assert b"Maker of the phone" not in served and b"Exif" not in served
         shown = Image.open(io.BytesIO(served))
         assert not shown.getexif() and shown.size == (48, 64)
@@ -62,16 +62,16 @@ def test_what_is_served_has_none_of_the_cameras_notes_and_stands_upright(take, p
 def test_large_photos_are_served_smaller(take, place):
     taken = take(jpeg(2400, 1800))
 
-    assert Image.open(photos.served(place, taken)).size == (1600, 1200)
-    assert Image.open(photos.served(place, taken, small=True)).size == (360, 270)
+    assert Image.open(photos.served_path(place, taken)).size == (1600, 1200)
+    assert Image.open(photos.served_path(place, taken, small=True)).size == (360, 270)
 
 
 def test_a_copy_that_is_lost_is_drawn_again(take, place):
     taken = take(jpeg())
-    path = photos.served(place, taken)
+    path = photos.served_path(place, taken)
     path.unlink()
 
-    assert photos.served(place, taken).exists()
+    assert photos.served_path(place, taken).exists()
 
 
 @pytest.mark.parametrize(
@@ -119,17 +119,17 @@ def test_removing_deletes_the_bytes_unless_another_row_has_the_same(session, tak
 
     assert photos.remove(session, place, [one]) == 1
     session.expire_all()
-    assert photos.original(place, same).exists()
+    assert photos.original_path(place, same).exists()
     with pytest.raises(NotFound):
-        photos.served(place, one)
+        photos.served_path(place, one)
 
     photos.remove(session, place, [same])
     assert [path for path in place.rglob("*") if path.is_file()] == []
-    assert session.query(Photo).count() == 2 and photos.photos_of(session, inspection_id=running.id) == []
+    assert session.query(Photo).count() == 2 and photos.list_photos(session, inspection_id=running.id) == []
 
 
 def test_files_are_for_the_server_alone(take, place):
     taken = take(jpeg())
 
-    assert photos.original(place, taken).stat().st_mode & 0o777 == 0o600
+    assert photos.original_path(place, taken).stat().st_mode & 0o777 == 0o600
     assert list(place.rglob("*.tmp")) == []

@@ -4,7 +4,7 @@ import pytest
 
 from server.models import InspectionPerson, LogEntry, Signature
 from server.services.errors import NotFound, Refused
-from server.services.inspecting import checklists, inspections, signatures
+from server.services.inspecting import checklists, inspections, participants, signatures
 from server.services.people import accounts
 
 SIGNATURE = [[100, 100, 200, 200, 300, 120, 400, 220], [450, 100, 500, 300, 520, 310, 600, 90]]
@@ -28,7 +28,7 @@ def finished(session, hall, kim, lee):
     checklists.answer_rest(session, one, kim)
     inspections.record_step(session, one, "eye", "none_found", kim)
     inspections.finish(session, one, kim, "none_found")
-    return inspections.inspection(session, one.public_id)
+    return inspections.load(session, accounts.SYSTEM, one.public_id)
 
 
 def person(session, one, name):
@@ -42,7 +42,7 @@ def test_a_drawn_signature_is_kept_with_the_digest_of_what_was_signed(session, f
 
     assert signed.record_hash == signatures.record_hash(session, finished, finished.results[-1])
     assert (signed.kind, signed.name, signed.strokes) == ("drawn", "Officer Park", SIGNATURE)
-    assert signatures.path(signed.strokes).startswith("M100 100L200 200L300 120")
+    assert signatures.svg_path(signed.strokes).startswith("M100 100L200 200L300 120")
     body = json.loads(session.query(LogEntry).filter_by(kind="inspection.signed").one().body)
     assert body["signature"] == signed.hash and "Park" not in json.dumps(body)
 
@@ -114,7 +114,7 @@ def test_nobody_signs_twice_or_a_running_inspection_or_anothers(session, finishe
     own = person(session, running, "Kim")
     assert refusal(signatures.sign_drawn, session, running, own, kim, SIGNATURE) == "running"
     with pytest.raises(NotFound):
-        signatures.person(session, running, park.id)
+        participants.load(session, running, park.id)
 
 
 def test_a_correction_wants_its_own_signatures(session, finished, kim):

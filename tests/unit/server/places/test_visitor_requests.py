@@ -6,14 +6,15 @@ from sqlalchemy import select
 from server.models import InspectionRequest, Notification
 from server.services.errors import Refused
 from server.services.inspecting import inspections
+from server.services.people import accounts
 from server.services.people.accounts import SYSTEM
 from server.services.places import visitor_requests
 
 
 def inspect(session, room, result, reason=""):
-    one = inspections.start(session, room, None)
-    inspections.record_step(session, one, "lens", "none_found", None)
-    inspections.finish(session, one, None, result, reason)
+    one = inspections.start(session, room, accounts.SYSTEM)
+    inspections.record_step(session, one, "lens", "none_found", accounts.SYSTEM)
+    inspections.finish(session, one, accounts.SYSTEM, result, reason)
     return one
 
 

@@ -63,7 +63,7 @@ def test_lists_show_what_may_be_seen_and_no_more(session, two_cities):
 
     for found in (enrolment.list_sensors(session, lee), enrolment.available(session, lee), _page(session, lee)):
         assert sorted(one.name for one in found) == ["carried-b", "pool"]
-    assert button_sweeps.waiting(session, lee) == []
+    assert button_sweeps.list_waiting(session, lee) == []
 
 
 def test_a_sensor_that_was_fixed_stays_with_that_organisation(session, two_cities):
@@ -88,7 +88,7 @@ def app_of(session):
         chosen = [enrolment.sensor(session, name, user, accounts.INSPECT)]
         begun = inspections.start(session, room, user, chosen)
         session.expire_all()
-        return inspections.inspection(session, begun.public_id)
+        return inspections.load(session, accounts.SYSTEM, begun.public_id)
 
     return start
 

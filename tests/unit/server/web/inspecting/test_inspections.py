@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from server.models import Command, Finding, Sensor
 from server.services.inspecting import inspections
+from server.services.people import accounts
 
 MARK = re.compile(r'since=([^"]+)"')
 
@@ -17,7 +18,7 @@ def one(app):
 
     def load(public_id):
         with app.extensions["sessions"]() as session:
-            return inspections.inspection(session, public_id)
+            return inspections.load(session, accounts.SYSTEM, public_id)
 
     return load
 

@@ -10,6 +10,7 @@ from sqlalchemy import event, select
 from server import clock
 from server.models import Facility, Restroom
 from server.services.inspecting import checklists, inspections
+from server.services.people import accounts
 from server.services.people.accounts import SYSTEM
 from server.services.places import plans, restrooms
 
@@ -23,12 +24,12 @@ def visited(app, begin, room, say):
     def visit(days_ago=0, methods=("eye", "lens"), result="none_found", reason=""):
         _client, running = begin()
         with app.extensions["sessions"].begin() as session:
-            one = inspections.inspection(session, running)
+            one = inspections.load(session, accounts.SYSTEM, running)
             one.started_s -= days_ago * DAY_S
             for method in methods:
-                checklists.answer_rest(session, one, None)
-                inspections.record_step(session, one, method, "none_found", None)
-            added = inspections.finish(session, one, None, result, reason)
+                checklists.answer_rest(session, one, accounts.SYSTEM)
+                inspections.record_step(session, one, method, "none_found", accounts.SYSTEM)
+            added = inspections.finish(session, one, accounts.SYSTEM, result, reason)
             added.at_s -= days_ago * DAY_S
             one.finished_s -= days_ago * DAY_S
             session.get(Restroom, one.restroom_id).last_inspected_s -= days_ago * DAY_S
@@ -213,10 +214,10 @@ def test_the_public_page_tells_nothing_of_findings_results_people_or_signals(app
     say.sweep("demo-1", running)
     say.finding("demo-1", running)
     with app.extensions["sessions"].begin() as session:
-        one = inspections.inspection(session, running)
-        checklists.answer_rest(session, one, None)
-        inspections.record_step(session, one, "eye", "none_found", None)
-        inspections.finish(session, one, None, "referred", "112 called")
+        one = inspections.load(session, accounts.SYSTEM, running)
+        checklists.answer_rest(session, one, accounts.SYSTEM)
+        inspections.record_step(session, one, "eye", "none_found", accounts.SYSTEM)
+        inspections.finish(session, one, accounts.SYSTEM, "referred", "112 called")
 
     page = stranger().get(f"/r/{room}").text
 

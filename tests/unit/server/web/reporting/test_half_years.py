@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from server.models import AccessEvent, Inspection, Restroom
 from server.services.inspecting import inspections, signatures
+from server.services.people import accounts
 from server.services.reporting import pdf
 
 FORBIDDEN = ("safe", "안전", "camera-free", "no camera ", "카메라 없음")
@@ -19,7 +20,7 @@ def finished(app, begin, post):
     """The public id of a finished inspection by lens, in the women's room."""
     _client, running = begin(partner="박지훈", agency="=cmd|' /C calc'!A0")
     with app.extensions["sessions"].begin() as session:
-        one = inspections.inspection(session, running)
+        one = inspections.load(session, accounts.SYSTEM, running)
         inspections.record_step(session, one, "lens", "none_found", one.started_by, note="<b>all</b> stalls")
         inspections.finish(session, one, one.started_by, "none_found")
     return running
@@ -89,7 +90,7 @@ def test_the_certificate_is_a_pdf_with_its_font_and_its_proof(sign_in, finished,
     with app.extensions["sessions"]() as session:
         from server.services.inspecting import certificates
 
-        paper = certificates.paper_of(session, inspections.inspection(session, finished))
+        paper = certificates.build(session, inspections.load(session, accounts.SYSTEM, finished))
     assert answer.mimetype == "application/pdf" and all("Ansim" in name for name in fonts)
     assert words in text and "박지훈" in text and "<b>all</b> stalls" in text
     assert paper.record_hash in joined and paper.entry.hash in joined
@@ -105,7 +106,7 @@ def test_the_certificate_says_what_was_not_done(sign_in, finished):
 
 def test_a_signature_that_is_missing_is_told_beside_the_others(sign_in, finished, app):
     with app.extensions["sessions"].begin() as session:
-        one = inspections.inspection(session, finished)
+        one = inspections.load(session, accounts.SYSTEM, finished)
         strokes = [[100, 100, 200, 200, 300, 120, 400, 220], [450, 100, 500, 300, 520, 310, 600, 90]]
         signatures.sign_drawn(session, one, one.people[0], one.started_by, strokes)
 
@@ -116,7 +117,7 @@ def test_a_signature_that_is_missing_is_told_beside_the_others(sign_in, finished
 
 def test_a_corrected_inspection_s_certificate_is_the_correction_s(sign_in, finished, app):
     with app.extensions["sessions"].begin() as session:
-        one = inspections.inspection(session, finished)
+        one = inspections.load(session, accounts.SYSTEM, finished)
         inspections.correct(session, one, one.started_by, "not_completed", "One stall was locked")
 
     page = sign_in("viewer").get(f"/inspections/{finished}/certificate").text

@@ -1,0 +1,59 @@
+"""The certificate of an inspection as print view and PDF."""
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask_babel import gettext
+
+from server import clock
+from server.services import errors
+from server.services.inspecting import certificates, inspections, signatures
+from server.services.people import access_log
+from server.web import page
+from server.web.inspecting import presenters
+from server.web.reporting import documents
+from server.wording import reports as wording
+from server.wording import vocabulary
+
+bp = Blueprint("certificates", __name__)
+
+TEMPLATE = "inspecting/certificates/_certificate.html"
+
+
+@bp.get("/inspections/<public_id>/certificate")
+def show(public_id):
+    """The certificate of a finished inspection; ?as=pdf, else the print view."""
+    with page.sessions()() as session:
+        inspection = inspections.load(session, page.user(), public_id)
+        try:
+            certificate = certificates.build(session, inspection)
+        except errors.Refused as error:
+            page.flash_warning(page.refusal_text(error))
+            return redirect(url_for("inspections.show", public_id=inspection.public_id))
+        as_pdf = request.args.get("as") == documents.PDF
+        page.record_access(access_log.EXPORTED if as_pdf else access_log.SAW_INSPECTION, inspection.public_id)
+        coverage = presenters.coverage(certificate.result.coverage)
+        findings = inspections.list_findings(session, inspection)
+        address = page.public_address("public.restroom", public_id=inspection.restroom.public_id)
+        values = {
+            "title": gettext("Inspection certificate"),
+            "certificate": certificate,
+            "room": inspection.restroom,
+            "coverage": coverage,
+            "sentence": presenters.result_sentence(certificate.result),
+            "statement": presenters.step_statement(certificate.steps["rf"], coverage, findings),
+            "not_covered": wording.not_covered(certificate, coverage),
+            "address": address,
+            "qr": _qr_code(address),
+            "methods": vocabulary.METHODS,
+            "strokes": signatures.svg_path,
+            "printed_s": clock.now_s(),
+        }
+        if as_pdf:
+            back = url_for("certificates.show", public_id=inspection.public_id)
+            return documents.pdf_answer(TEMPLATE, back, f"ansim-{inspection.public_id}", **values)
+        return render_template("reporting/print.html", body=TEMPLATE, back=None, **values)
+
+
+def _qr_code(address):
+    import segno
+
+    return segno.make(address, error="m").svg_data_uri(scale=4, border=2, dark="#000", light="#fff")

@@ -1,0 +1,40 @@
+"""People who take part in an inspection."""
+
+from flask import Blueprint, redirect, request, url_for
+from sqlalchemy.orm import Session
+
+from server import security
+from server.services import errors
+from server.services.inspecting import inspections, participants
+from server.services.people import accounts
+from server.web import page
+
+bp = Blueprint("participants", __name__)
+
+
+@bp.post("/inspections/<public_id>/people")
+@security.needs(accounts.INSPECT)
+def join(public_id):
+    """Add people to a running inspection."""
+    try:
+        with page.sessions().begin() as session:
+            inspection = inspections.load(session, page.user(), public_id, accounts.INSPECT)
+            for person in read_people(session):
+                participants.join(session, inspection, page.user(), person)
+    except errors.Refused as error:
+        page.flash_error(page.refusal_text(error))
+    return redirect(url_for("inspections.show", public_id=public_id, _anchor="people"))
+
+
+def read_people(session: Session) -> list[dict]:
+    """Return the people of the form: a colleague by account, a person by name and agency, or both."""
+    people = []
+    colleague = request.form.get("colleague", "")
+    if colleague:
+        candidates = {user.public_id: user for user in participants.list_candidates(session, page.user())}
+        if colleague in candidates:
+            people.append({"user": candidates[colleague]})
+    name = page.form_text("partner", 100)
+    if name:
+        people.append({"name": name, "agency": page.form_text("agency", 100)})
+    return people

@@ -1,0 +1,207 @@
+"""What pages show of an inspection beyond its columns: coverage, results and steps in words."""
+
+from collections import Counter
+from typing import Any, NamedTuple
+
+from flask_babel import gettext, ngettext
+from sqlalchemy.orm import Session
+
+from ansim import messages
+from server import i18n, wording
+from server.models.findings import CLOSED, DISPOSITIONS, Finding
+from server.models.inspections import NONE_FOUND, NOT_COMPLETED, REFERRED, STEP_NONE_FOUND, Inspection, InspectionStep
+from server.models.places import METHODS, RF
+from server.services.errors import Refused
+from server.services.inspecting import coverage as coverage_service
+from server.services.inspecting import inspections
+from server.wording import vocabulary
+
+
+class Channel(NamedTuple):
+    """share  0..100, how much of the least time has been reached"""
+
+    channel: int
+    listened_ms: int
+    least_ms: int
+    share: int
+    enough: bool
+
+
+class Coverage(NamedTuple):
+    """
+    reached   how many channels were listened to long enough
+    sentence  the coverage in one sentence
+    notes     what weakens it, a sentence each
+    """
+
+    channels: list[Channel]
+    reached: int
+    enough: bool
+    percent: int
+    sentence: str
+    notes: list[str]
+    listened_s: int
+
+
+class Step(NamedTuple):
+    """
+    method, outcome, note  of the step that counts; outcome None: not recorded
+    hindrance              why "none found" cannot be recorded now, or ""
+    statement              what an RF step proves, or ""
+    """
+
+    method: str
+    outcome: str | None
+    note: str
+    hindrance: str
+    statement: str
+
+
+def current_coverage(session: Session, inspection: Inspection) -> Coverage | None:
+    """Return the coverage of an inspection as it is now; None without sensors."""
+    if not inspection.sensors:
+        return None
+    return coverage(coverage_service.of_inspection(session, inspection).summary())
+
+
+def coverage(summary: dict | None) -> Coverage | None:
+    """Return the coverage of a Coverage.summary(); None for none."""
+    if not summary:
+        return None
+    least_ms = summary["enough_ms"]
+    channels = [
+        Channel(number, ms, least_ms, min(100, ms * 100 // least_ms), ms >= least_ms)
+        for number, ms, *_ in summary["channels"]
+    ]
+    return Coverage(
+        channels,
+        sum(row.enough for row in channels),
+        summary["enough"],
+        summary["percent"],
+        _coverage_sentence(channels, least_ms),
+        _coverage_notes(summary),
+        summary["listened_ms"] // 1000,
+    )
+
+
+def _coverage_sentence(channels, least_ms):
+    missing = [str(row.channel) for row in channels if not row.enough]
+    if not any(row.listened_ms for row in channels):
+        return gettext("The sensor has not reported any listening yet.")
+    if not missing:
+        return gettext(
+            "All %(count)s channels were listened to for at least %(least)s s each.",
+            count=len(channels),
+            least=least_ms // 1000,
+        )
+    return ngettext(
+        "Channel %(missing)s was not yet listened to for %(least)s s.",
+        "Channels %(missing)s were not yet listened to for %(least)s s each.",
+        len(missing),
+        missing=", ".join(missing),
+        least=least_ms // 1000,
+    )
+
+
+def _coverage_notes(summary):
+    notes = []
+    if summary["sweeps"] and messages.SNIFF not in summary["capabilities"]:
+        notes.append(gettext("This sensor cannot listen to Wi-Fi traffic; it can only read the list of networks."))
+    if summary["undecodable_permille"] > coverage_service.UNDECODABLE_PERMILLE:
+        notes.append(
+            gettext(
+                "%(percent)s %% of the frames could not be read by this sensor, so a quiet channel may not be quiet.",
+                percent=summary["undecodable_permille"] // 10,
+            )
+        )
+    if summary["tables_full"]:
+        notes.append(gettext("There were more transmitters than the sensor could follow."))
+    if summary.get("gap_ms", 0) >= 1000:
+        missing = i18n.duration(summary["gap_ms"] // 1000)
+        notes.append(
+            gettext("Of %(time)s in between nothing is known: a report is missing, or it restarted.", time=missing)
+        )
+    if summary["deaf_ms"] >= 1000:
+        spent = i18n.duration(summary["deaf_ms"] // 1000)
+        notes.append(gettext("%(time)s went into uploading and other radios; it was not listening then.", time=spent))
+    return notes
+
+
+def methods_text(methods) -> str:
+    """Return methods as they stand in a sentence: "eye, RF and lens"."""
+    names = [str(vocabulary.METHODS_BY[method]) for method in METHODS if method in methods]
+    if len(names) < 2:
+        return "".join(names)
+    return gettext("%(first)s and %(last)s", first=", ".join(names[:-1]), last=names[-1])
+
+
+def result_sentence(row: Any) -> str:
+    """Return the result in words, for an InspectionResult or a row that has one as `result`; None is still running."""
+    result = row if row is None or hasattr(row, "methods") else row.result
+    if result is None:
+        return gettext("Being inspected now")
+    if result.result == NONE_FOUND:
+        return gettext("None found by %(methods)s", methods=methods_text(result.methods))
+    if result.result == NOT_COMPLETED:
+        return gettext("Not completed")
+    return gettext("Referred to police") if result.result == REFERRED else result.result
+
+
+def step_statement(step: InspectionStep | None, coverage: Coverage | None, findings: list[Finding]) -> str:
+    """
+    Return the RF step as a sentence that claims no more than was done; "" for the other steps.
+
+    findings  of the inspection: those that were settled are named
+    """
+    if step is None or step.method != RF or step.outcome != STEP_NONE_FOUND or coverage is None:
+        return ""
+    values = {
+        "time": i18n.when(step.at_s),
+        "reached": coverage.reached,
+        "all": len(coverage.channels),
+        "listened": i18n.duration(coverage.listened_s),
+    }
+    settled = Counter(row.disposition for row in findings if row.status == CLOSED and row.disposition)
+    if not settled:
+        return gettext(
+            "No camera-like transmission found by RF at %(time)s, with %(reached)s of %(all)s channels of 2.4 GHz"
+            " listened to long enough (%(listened)s in all).",
+            **values,
+        )
+    kinds = ", ".join(
+        f"{vocabulary.DISPOSITIONS[kind].short}: {settled[kind]}" for kind in DISPOSITIONS if settled[kind]
+    )
+    return gettext(
+        "Apart from what was heard and settled (%(settled)s), no camera-like transmission found by RF at %(time)s,"
+        " with %(reached)s of %(all)s channels of 2.4 GHz listened to long enough (%(listened)s in all).",
+        settled=kinds,
+        **values,
+    )
+
+
+def list_steps(session: Session, inspection: Inspection, coverage: Coverage | None) -> list[Step]:
+    """Return the three steps of an inspection."""
+    rows, findings = [], inspections.list_findings(session, inspection)
+    for method, step in inspections.current_steps(inspection).items():
+        hindrance = step_hindrance(session, inspection, method) if inspection.result is None else ""
+        outcome, note = (step.outcome, step.note) if step else (None, "")
+        rows.append(Step(method, outcome, note, hindrance, step_statement(step, coverage, findings)))
+    return rows
+
+
+def step_hindrance(session: Session, inspection: Inspection, method: str) -> str:
+    """Return why a step cannot be recorded as "none found" now, in words; "" if it can."""
+    return _hindrance(inspections.why_step_not_clear(session, inspection, method))
+
+
+def result_hindrance(session: Session, inspection: Inspection) -> str:
+    """Return why the result cannot be "none found" now, in words; "" if it can."""
+    return _hindrance(inspections.why_not_none_found(session, inspection))
+
+
+def _hindrance(refusal: Refused | None) -> str:
+    if refusal is None:
+        return ""
+    if refusal.code == "coverage_too_low":  # the coverage beside it names the channels
+        return gettext("Not every channel was listened to long enough yet.")
+    return wording.refusal(refusal.code, refusal.values)

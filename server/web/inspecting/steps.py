@@ -1,0 +1,117 @@
+"""The steps of an inspection: the outcome of each method, and the checklist of the eye step, stall by stall."""
+
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask_babel import gettext
+
+from server import security
+from server.models.checklists import ANSWERS
+from server.models.inspections import OUTCOMES
+from server.models.places import METHODS
+from server.services import errors
+from server.services.inspecting import checklists, inspections
+from server.services.people import accounts
+from server.web import page
+from server.web.inspecting import presenters
+
+bp = Blueprint("steps", __name__)
+
+NOTE_LENGTH = 1000
+
+
+@bp.route("/inspections/<public_id>/steps/<method>", methods=["GET", "POST"])
+@security.needs(accounts.INSPECT)
+def record(public_id, method):
+    """Record the outcome of one step."""
+    if method not in METHODS:
+        abort(404)
+    problem, outcome, note = None, request.form.get("outcome"), page.form_text("note", NOTE_LENGTH)
+    if request.method == "POST":
+        problem = _record(public_id, method, outcome, note)
+        if problem is None:
+            return redirect(url_for("inspections.show", public_id=public_id))
+    with page.sessions()() as session:
+        inspection = inspections.load(session, page.user(), public_id, accounts.INSPECT)
+        if inspection.result is not None:
+            return redirect(url_for("inspections.show", public_id=inspection.public_id))
+        recorded = inspections.current_steps(inspection)[method]
+        return render_template(
+            "inspecting/inspections/step.html",
+            inspection=inspection,
+            method=method,
+            hindrance=presenters.step_hindrance(session, inspection, method),
+            outcome=outcome or (recorded.outcome if recorded else None),
+            note_text=note or (recorded.note if recorded and request.method == "GET" else ""),
+            problem=problem,
+        )
+
+
+def _record(public_id, method, outcome, note):
+    if outcome not in OUTCOMES:
+        return gettext("Please choose one.")
+    try:
+        with page.sessions().begin() as session:
+            inspection = inspections.load(session, page.user(), public_id, accounts.INSPECT)
+            inspections.record_step(session, inspection, method, outcome, page.user(), note)
+    except errors.Refused as error:
+        return page.refusal_text(error)
+    return None
+
+
+@bp.route("/inspections/<public_id>/eye", methods=["GET", "POST"])
+@security.needs(accounts.INSPECT)
+def eye(public_id):
+    """The checklist of one place, ?stall= its number, 0 for the room itself. POST records answers and goes on."""
+    problem, stall = None, request.values.get("stall", type=int)
+    if request.method == "POST":
+        problem = _answer(public_id, stall or 0)
+        if problem is None:
+            return redirect(_next_address(public_id, stall or 0))
+    with page.sessions()() as session:
+        inspection = inspections.load(session, page.user(), public_id, accounts.INSPECT)
+        progress = checklists.load_progress(session, inspection)
+        if inspection.result is not None or not progress.parts:
+            return redirect(url_for("inspections.show", public_id=inspection.public_id))
+        part = next((part for part in progress.parts if part.stall == stall), None)
+        part = part or next((part for part in progress.parts if part.open), progress.parts[0])
+        return render_template(
+            "inspecting/inspections/eye.html",
+            inspection=inspection,
+            progress=progress,
+            part=part,
+            typed=_read_answers() if problem else {},
+            problem=problem,
+        )
+
+
+def _read_answers():
+    """Return {key: (answer, note)} of the form."""
+    answers = {}
+    for name, word in request.form.items():
+        key = name.removeprefix("answer-")
+        if key != name and word in ANSWERS:
+            answers[key] = (word, page.form_text(f"note-{key}", NOTE_LENGTH))
+    return answers
+
+
+def _answer(public_id, stall):
+    try:
+        with page.sessions().begin() as session:
+            inspection = inspections.load(session, page.user(), public_id, accounts.INSPECT)
+            checklists.answer(session, inspection, page.user(), stall, _read_answers())
+            if request.form.get("rest"):
+                checklists.answer_rest(session, inspection, page.user(), stall)
+    except errors.Refused as error:
+        return page.refusal_text(error)
+    return None
+
+
+def _next_address(public_id, stall):
+    """Return the address of the next place with something open, or of the inspection if there is none."""
+    with page.sessions()() as session:
+        inspection = inspections.load(session, page.user(), public_id, accounts.INSPECT)
+        progress = checklists.load_progress(session, inspection)
+    open_stalls = [part.stall for part in progress.parts if part.open]
+    if not open_stalls:
+        return url_for("inspections.show", public_id=public_id, _anchor="live-steps")
+    following = [number for number in open_stalls if number >= stall] or open_stalls
+    return url_for("steps.eye", public_id=public_id, stall=following[0])

@@ -1,0 +1,49 @@
+"""Answers that are files: CSV, XLSX and PDF."""
+
+from pathlib import Path
+
+from flask import Response, current_app, redirect, render_template
+from flask_babel import gettext
+
+from server import clock
+from server.services.reporting import pdf
+from server.web import page
+
+CSV, XLSX, PDF = "csv", "xlsx", "pdf"
+TYPES = {
+    CSV: "text/csv; charset=utf-8",
+    XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    PDF: "application/pdf",
+}
+
+
+def download(data: bytes, kind: str, name: str) -> Response:
+    """Return a file as an answer. kind: CSV, XLSX or PDF; its name gets a stamp and the kind's ending."""
+    stamp = clock.day(clock.now_s())
+    headers = {"Content-Disposition": f'attachment; filename="{name}-{stamp}.{kind}"'}
+    return Response(data, content_type=TYPES[kind], headers=headers)
+
+
+def pdf_answer(template: str, back: str, name: str, **values):
+    """Return a template as PDF, or a redirect to `back` that says what the server lacks to make one."""
+    html = render_template("reporting/sheet.html", body=template, **values)
+    try:
+        data = pdf.make(html, _style())
+    except pdf.NotPossible as error:
+        current_app.logger.warning("%s", error)
+        page.flash_warning(_missing_text(error))
+        return redirect(back)
+    return download(data, PDF, name)
+
+
+def _style():
+    """Return the text of the stylesheet for paper: the PDF renderer fetches nothing."""
+    return (Path(current_app.root_path) / "static" / "css" / "paper.css").read_text()
+
+
+def _missing_text(error):
+    what = gettext("the Pango library") if error.what == pdf.PANGO else gettext("a Korean font (fonts-nanum)")
+    return gettext(
+        "This server cannot make PDF files: %(what)s is missing. Use the print view, and print it to a PDF file.",
+        what=what,
+    )
