@@ -24,6 +24,7 @@ import threading
 import time
 from pathlib import Path
 
+from flask.sessions import SecureCookieSessionInterface
 from sqlalchemy import func, select
 
 from server import create_app
@@ -82,7 +83,9 @@ def prepare(settings: Settings):
         inspections = _sample(session, chance, Inspection)
         organisations = session.scalars(select(Organisation.public_id).limit(SAMPLES)).all()
         mine = {"_user_id": user.get_id(), "_fresh": True, "language": "ko"}
-    cookie = app.session_interface.get_signing_serializer(app).dumps(mine)
+    serializer = SecureCookieSessionInterface().get_signing_serializer(app)
+    assert serializer
+    cookie = serializer.dumps(mine)
     sessions.engine.dispose()
     kinds = {
         "list": ["/"],

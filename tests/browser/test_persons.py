@@ -9,6 +9,7 @@ import io
 
 import pytest
 from openpyxl import load_workbook
+from openpyxl.worksheet.worksheet import Worksheet
 from playwright.sync_api import expect
 from pypdf import PdfReader
 from sqlalchemy import select
@@ -139,6 +140,7 @@ def _report(page, say, album):
     of_the_city = next(row for row in rows if persons.ORGANISATION in row)
     assert "1" in of_the_city
     sheet = load_workbook(io.BytesIO(page.request.get("/reports?as=xlsx").body())).active
+    assert isinstance(sheet, Worksheet)
     assert [[str(cell.value) for cell in row][: len(rows[0])] for row in sheet.iter_rows(max_row=1)] == [rows[0]]
 
 

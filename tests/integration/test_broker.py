@@ -10,6 +10,7 @@ import time
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.reasoncodes import ReasonCode
 from structlog.testing import capture_logs
 
 from ansim import envelope, topics
@@ -25,8 +26,8 @@ class Client:
     """A plain MQTT client that writes down what it gets."""
 
     def __init__(self, port, client_id, user=None, password=None, clean=True, keepalive=30, will=None):
-        self.reason = None
-        self.granted = None
+        self.reason: ReasonCode | None = None
+        self.granted: list[ReasonCode] | None = None
         self.received = []
         self.ended = False
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=clean)
@@ -48,7 +49,7 @@ class Client:
 
     def connected(self):
         wait_for(lambda: self.reason is not None)
-        assert not self.reason.is_failure
+        assert self.reason and not self.reason.is_failure
         return self
 
     def refused(self):
@@ -59,6 +60,7 @@ class Client:
         self.granted = None
         self._client.subscribe([(one, 1) for one in filters])
         wait_for(lambda: self.granted is not None)
+        assert self.granted is not None
         return [not reason.is_failure for reason in self.granted]
 
     def publish(self, topic, payload=b"x", qos=1, retain=False):

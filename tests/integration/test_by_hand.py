@@ -78,9 +78,10 @@ def recorded_signal(tmp_path_factory):
                 sizes.append(len(receiver.recv(4096)))
             except BlockingIOError:
                 break
-    _, sent, refused, is_on = output[0].split()
+    _, sent, refused, is_on = str(output[0]).split()
     assert (int(sent), refused, is_on) == (len(sizes), "0", "False")
-    times = [at_ms - output[1][0] for at_ms in output[1]]
+    sent_ms = list(output[1])
+    times = [at_ms - sent_ms[0] for at_ms in sent_ms]
     path = folder / "test_signal.hdr.csv.gz"
     with gzip.open(path, "wt", encoding="ascii") as file:
         file.write("t_s,up,mpdu_len,rssi\n")

@@ -22,6 +22,7 @@ def mock(tmp_path):
             [program, "run", "--pty", "--chip", name, "--timeout", "60"], stdout=subprocess.PIPE, text=True
         )
         running.append(one)
+        assert one.stdout
         return next(word for line in one.stdout for word in line.split() if word.startswith("/dev/"))
 
     yield start

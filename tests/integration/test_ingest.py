@@ -4,7 +4,7 @@ import time
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from structlog.testing import capture_logs
 
 from ansim import messages, topics
@@ -104,6 +104,7 @@ def test_an_inspection_collects_what_its_sensor_reports(running, hall, sensors):
 
     with running.sessions() as session:
         found = judging.list_findings(session)[0]
+        assert found.inspection and found.restroom
         assert found.inspection.public_id == one.public_id
         assert found.restroom.name == "Women's"
         inspections_of = select(Inspection.id).where(Inspection.public_id == hall.inspection)
@@ -205,7 +206,7 @@ def test_what_the_database_cannot_take_ends_the_process_and_is_stored_after_a_re
     running = server.use_mosquitto().start()
     hall = sensors("hall").connect().wait_ready()
     with running.sessions.begin() as session:
-        session.execute(Report.__table__.delete())
+        session.execute(delete(Report))
         session.connection().exec_driver_sql("ALTER TABLE report RENAME TO report_away")
     hall.append()
     assert wait_for(lambda: running.ingest.status is not None)

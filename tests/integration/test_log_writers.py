@@ -4,18 +4,20 @@ import subprocess
 import sys
 
 import pytest
+from pydantic import SecretStr
 
 from server import db, migrations, vault
 from server.config import Settings
 from server.services.audit import heads, signing_key, verification
 from tests.conftest import ROOT
 from tests.support import postgresql
+from tests.support.waiting import PATIENCE
 
 PROCESSES, ENTRIES = 8, 20
 WRITER = f"""
 import sys
 from server import db
-from server.services import log
+from server.services.audit import log
 sessions = db.open_sessions(sys.argv[1])
 sys.stdin.readline()
 for turn in range({ENTRIES}):
@@ -30,7 +32,7 @@ def settings(request, tmp_path):
         yield Settings(data=tmp_path)
     else:
         with postgresql.server() as database:
-            yield Settings(data=tmp_path, database_url=database())
+            yield Settings(data=tmp_path, database_url=SecretStr(database()))
 
 
 def test_eight_processes_that_write_at_once_make_one_chain(settings):
@@ -39,10 +41,11 @@ def test_eight_processes_that_write_at_once_make_one_chain(settings):
     writers = [
         subprocess.Popen([*command, f"w{number}"], cwd=ROOT, stdin=subprocess.PIPE) for number in range(PROCESSES)
     ]
-    for one in writers:
-        one.stdin.write(b"\n")
-        one.stdin.close()
-    assert [one.wait(100) for one in writers] == [0] * PROCESSES
+    for writer in writers:
+        assert writer.stdin
+        writer.stdin.write(b"\n")
+        writer.stdin.close()
+    assert [writer.wait(100 * PATIENCE) for writer in writers] == [0] * PROCESSES
 
     sessions = db.open_sessions(settings.url())
     with sessions.begin() as session:

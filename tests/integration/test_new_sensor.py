@@ -76,6 +76,7 @@ def test_one_command_brings_a_fresh_board_online(server, board, command, via):
     assert "hall-1" in page and "Hall" in page
     with server.sessions() as session:
         one = enrolment.sensor(session, "hall-1")
+        assert one.last_seen_s and one.info
         assert enrolment.status(one, one.last_seen_s, 300) in (enrolment.ONLINE, enrolment.SLEEPING)
         assert one.info["board"] == "esp32_devkit"
 

@@ -54,11 +54,18 @@ def roll_out(server, public_id):
         return made.public_id
 
 
-def ended(server, public_id):
-    """The rollout once it has ended, as (stopped, why, info of the sensor)."""
-    with server.sessions() as session:
-        one = rollout.rollout(session, public_id)
-        return one.ended_s and (one.stopped, one.why, enrolment.sensor(session, NAME).info)
+def end_of(server, public_id):
+    """Wait until the rollout has ended; return (stopped, why, info of the sensor)."""
+
+    def result():
+        with server.sessions() as session:
+            row = rollout.rollout(session, public_id)
+            info = enrolment.sensor(session, NAME).info
+            return (row.stopped, row.why, info or {}) if row.ended_s else None
+
+    ended = wait_for(result, 240)
+    assert ended
+    return ended
 
 
 @pytest.mark.long  # two minutes: three starts with their pauses
@@ -68,12 +75,12 @@ def test_old_new_broken_and_rolled_back(server, board, tmp_path):
     wait_for(lambda: parts_asked(server) > 20, 120)
     board.power_cut()  # in the middle of it
 
-    stopped, _, info = wait_for(lambda: ended(server, began), 180)
+    stopped, _, info = end_of(server, began)
     assert not stopped and (info["version"], info["slot"]) == ("9.0.0", "a")
 
     broken = release(server, tmp_path / "broken", "9.1.0", firmware_link="raise ValueError('not good')\n")
     began = roll_out(server, broken)
-    stopped, why, info = wait_for(lambda: ended(server, began), 240)
+    stopped, why, info = end_of(server, began)
 
     assert (stopped, why) == (True, rollout.CANARY_FAILED)
     assert (info["version"], info["slot"]) == ("9.0.0", "a")

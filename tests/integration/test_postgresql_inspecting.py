@@ -1,8 +1,10 @@
 """The questions of inspecting that are more than plain ones, on PostgreSQL."""
 
 import pytest
+from pydantic import SecretStr
 
-from server import clock, db, migrations, vault
+from server import clock, db, migrations
+from server import vault as vault_
 from server.config import Settings
 from server.models import KnownEmitter, Restroom
 from server.services.findings import false_alarms, judging, known_emitters
@@ -28,21 +30,22 @@ SIGNATURE = [[100, 100, 200, 200, 300, 120, 400, 220], [450, 100, 500, 300, 520,
 
 
 @pytest.fixture(scope="module")
-def sessions(tmp_path_factory):
+def installation(tmp_path_factory):
+    """An empty database and its vault."""
     with postgresql.server() as make:
-        settings = Settings(data=tmp_path_factory.mktemp("data"), database_url=make())
+        settings = Settings(data=tmp_path_factory.mktemp("data"), database_url=SecretStr(make()))
         migrations.upgrade(settings)
-        made = db.open_sessions(settings.url())
-        made.vault = vault.open_vault(settings)
-        yield made
-        made.engine.dispose()
+        sessions = db.open_sessions(settings.url())
+        yield sessions, vault_.open_vault(settings)
+        sessions.engine.dispose()
 
 
-def test_a_day_of_inspecting(sessions):
-    names, now_s = Pseudonyms(sessions.vault), clock.now_s()
+def test_a_day_of_inspecting(installation):
+    sessions, vault = installation
+    names, now_s = Pseudonyms(vault), clock.now_s()
     with sessions.begin() as session:
         kim, _ = accounts.add_user(session, "kim", "Kim", "manager", "correct horse battery")
-        hall, _ = enrolment.enrol(session, sessions.vault, "hall-1")
+        hall, _ = enrolment.enrol(session, vault, "hall-1")
         hall.info = {"board": "esp32_devkit", "version": "0.1.0"}
         facility = facilities.add(session, organisations.add(session, "City"), "Hall")
         room = restrooms.add(session, facility, "Women's", stalls=2)

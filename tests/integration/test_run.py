@@ -48,7 +48,9 @@ class Run:
         return self.process.wait(60 * PATIENCE)
 
     def password(self):
-        return re.search(r"one-time password: (\S+)", self.output)[1]
+        match = re.search(r"one-time password: (\S+)", self.output)
+        assert match, self.output
+        return match[1]
 
 
 @pytest.fixture

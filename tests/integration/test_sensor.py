@@ -38,6 +38,14 @@ def server(broker):
     made.stop()
 
 
+class RecordingSensor(VirtualSensor):
+    """A virtual sensor that keeps its output: said, a list of lines."""
+
+    def __init__(self, *arguments, **options):
+        self.said: list[str] = []
+        super().__init__(*arguments, on_output=self.said.append, **options)
+
+
 @pytest.fixture
 def sensor(tmp_path, broker):
     """A function that starts a virtual sensor on the broker; it is stopped at the end."""
@@ -45,11 +53,7 @@ def sensor(tmp_path, broker):
 
     def start(scene=SILENCE, uplink="wifi", environ=None, speed=20, provision=True, **more):
         given = settings_for(DEVICE, KEY, port=broker.port, uplink=uplink, **more) if provision else None
-        said = []
-        one = VirtualSensor(
-            given, Scene(scene), tmp_path / "sensor", speed, "1M", environ=environ, on_output=said.append
-        )
-        one.said = said
+        one = RecordingSensor(given, Scene(scene), tmp_path / "sensor", speed, "1M", environ=environ)
         one.start()
         started.append(one)
         return one
@@ -110,9 +114,8 @@ def test_an_inspection_marks_its_reports_and_hears_the_camera_anew(sensor, serve
     server.command(messages.INSPECTION_START, {"inspection": "K7Q2", "known": []}, LONG)
     within = wait_for(lambda: [one for one in reports(server, messages.FINDING) if one["inspection"]], 20)[0]
     server.command(messages.INSPECTION_STOP, {"inspection": "K7Q2"}, LONG)
-    started, stopped = wait_for(
-        lambda: len(reports(server, messages.SESSION)) == 2 and reports(server, messages.SESSION)
-    )
+    wait_for(lambda: len(reports(server, messages.SESSION)) == 2)
+    started, stopped = reports(server, messages.SESSION)
 
     assert before["inspection"] == ""
     assert (within["inspection"], within["body"]["event"]) == ("K7Q2", "raised")
@@ -185,7 +188,8 @@ def test_commands_that_make_no_sense_are_refused_with_a_reason(sensor, server):
         server.command(messages.DWELL, {"channel": 77, "seconds": 1}, LONG),
         server.command(messages.INSPECTION_STOP, {"inspection": "other"}, LONG),
     ]
-    answers = wait_for(lambda: all(map(server.ack_of, asked)) and [server.ack_of(one) for one in asked])
+    wait_for(lambda: all(map(server.ack_of, asked)))
+    answers = [server.ack_of(command_id) for command_id in asked]
 
     assert [one["ok"] for one in answers] == [False, False, True]
     assert "channel" in answers[1]["error"]

@@ -78,7 +78,8 @@ def test_bad_settings_are_refused_whole_and_say_no_values(sensor, server):
         ),
         server.command(messages.WIPE, {}, LONG),
     ]
-    answers = wait_for(lambda: all(map(server.ack_of, asked)) and [server.ack_of(one) for one in asked])
+    wait_for(lambda: all(map(server.ack_of, asked)))
+    answers = [server.ack_of(command_id) for command_id in asked]
 
     assert not [answer for answer in answers if answer["ok"] or not answer["error"]]
     assert settings(one) == before and boots(server) == {1}

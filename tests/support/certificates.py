@@ -34,7 +34,7 @@ def make(folder: Path) -> tuple[Path, Path, Path]:
     }
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    return tuple(folder / name for name in files)
+    return folder / "authority.pem", folder / "broker.pem", folder / "broker.key"
 
 
 def _name(text):

@@ -120,7 +120,7 @@ class TinyServer:
         self._ids = count(1)
         self._client = paho.Client(CallbackAPIVersion.VERSION2, "server", clean_session=False)
         self._client.username_pw_set("server", "server")
-        self._client.on_connect = lambda client, *_: client.subscribe([(topics.everyone("+"), 1)])
+        self._client.on_connect = self._subscribe
         self._client.on_message = self._take
         self._client.reconnect_delay_set(1, 1)
         self._client.max_inflight_messages_set(1000)
@@ -155,6 +155,9 @@ class TinyServer:
 
     def ack_of(self, command_id):
         return next((ack for ack in self.acks if ack["id"] == command_id), None)
+
+    def _subscribe(self, client, *_):
+        client.subscribe([(topics.everyone("+"), 1)])
 
     def _take(self, _client, _userdata, message):
         leaf = topics.parse(message.topic)[1]
