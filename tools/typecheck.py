@@ -1,7 +1,7 @@
 """
 Check the types of the whole project with pyright.
 
-    python -m tools.typecheck [FILE.py ...]
+    python -m tools.typecheck [PATH ...]
 
 Two configurations:
 
@@ -11,7 +11,7 @@ Two configurations:
   installed package and not kept in git.
 - pyright.cpython.json: server/, tools/ and tests/ against CPython. What they run on MicroPython is excluded.
 
-With files, only these are checked (and what they import is read).
+With paths, only these files and folders are checked, together with their imports' types.
 """
 
 import json
@@ -73,14 +73,8 @@ def _options(project: Path) -> dict:
 
 def _included(project, files):
     """Return those of the files that a configuration covers."""
-    options = _options(project)
-    folders = options["include"]
-    excluded = [path for path in options.get("exclude", []) if "*" not in path]
-    return [
-        file
-        for file in files
-        if Path(file).parts[0] in folders and not any(Path(file).is_relative_to(path) for path in excluded)
-    ]
+    folders = _options(project)["include"]
+    return [file for file in files if Path(file).parts[0] in folders]
 
 
 def _narrowed(project, files):
@@ -90,7 +84,7 @@ def _narrowed(project, files):
     options = {name: f"../{value}" if name in paths else value for name, value in options.items()}
     options["extraPaths"] = [f"../{path}" for path in [".", *options.get("extraPaths", [])]]
     options["include"] = [f"../{file}" for file in files]
-    options.pop("exclude", None)
+    options["exclude"] = [f"../{path}" for path in options.get("exclude", [])]
     config = ROOT / "build" / f"pyright-{project.stem}.json"
     config.parent.mkdir(exist_ok=True)
     config.write_text(json.dumps(options, indent=4))

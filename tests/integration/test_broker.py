@@ -59,9 +59,8 @@ class Client:
     def subscribe(self, *filters):
         self.granted = None
         self._client.subscribe([(one, 1) for one in filters])
-        wait_for(lambda: self.granted is not None)
-        assert self.granted is not None
-        return [not reason.is_failure for reason in self.granted]
+        granted = wait_for(lambda: self.granted)
+        return [not reason.is_failure for reason in granted or ()]
 
     def publish(self, topic, payload=b"x", qos=1, retain=False):
         info = self._client.publish(topic, payload, qos, retain)
