@@ -165,7 +165,7 @@ class Listener:
         if not topic_rules.client_id_fits(user, packet.client_id):
             return "the client id is not the user's"
         if packet.will_flag and not topic_rules.may_write(user, packet.will_topic or ""):
-            return "the will is for a topic of somebody else"
+            return "the will is for another user's topic"
         if not await asyncio.to_thread(self._authenticator.is_password_of, user, password):
             return "wrong name or password, or revoked"
         return None

@@ -17,9 +17,9 @@ def test_a_field_that_is_cut_off_is_refused():
 
 
 def test_what_came_before_a_cut_off_field_still_counts():
-    told = advertised(b"\x05\x09V380\x09\xff\xd0")
+    fields = advertised(b"\x05\x09V380\x09\xff\xd0")
 
-    assert (told.name, told.maker, told.damaged) == ("V380", None, True)
+    assert (fields.name, fields.maker, fields.damaged) == ("V380", None, True)
 
 
 @pytest.mark.parametrize(
@@ -48,16 +48,16 @@ def test_a_name_that_is_not_utf_8_is_still_text():
 
 @given(st.binary(max_size=255))
 def test_no_payload_breaks_the_reader(payload):
-    told = advertised(payload)
+    sender = advertised(payload)
 
-    assert all(0 <= service <= 0xFFFF for service in told.services)
-    assert told.maker is None or 0 <= told.maker <= 0xFFFF
+    assert all(0 <= service <= 0xFFFF for service in sender.services)
+    assert sender.maker is None or 0 <= sender.maker <= 0xFFFF
     try:
         fields = ble_fields(payload)
     except BadPayload:
-        assert told.damaged
+        assert sender.damaged
     else:
-        assert not told.damaged
+        assert not sender.damaged
         assert sum(len(data) + 2 for _, data in fields) <= len(payload)
 
 

@@ -31,7 +31,7 @@ def test_every_leaf_kind_and_command_has_a_documented_example():
     assert all(argument_problems(name, args) == [] for name, args in commands.items())
 
 
-def test_a_command_nobody_knows_has_no_arguments_to_check():
+def test_an_unknown_command_has_no_arguments_to_check():
     assert argument_problems("dance", {}) is None
 
 
@@ -63,18 +63,18 @@ def test_a_wrong_field_is_named(change, complaint):
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"[]", b"null", b'{"v":', b"[" * 100_000])
-def test_what_is_not_a_json_object_is_refused(data):
+def test_anything_but_a_json_object_is_refused(data):
     with pytest.raises(BadMessage):
         decode_message(topics.REPORT, data)
 
 
-def test_a_newer_format_is_told_apart_from_rubbish():
+def test_a_newer_format_is_distinguished_from_rubbish():
     with pytest.raises(UnknownVersion):
         decode_message(topics.REPORT, b'{"v":2,"brand":"new"}')
 
 
 @given(st.sampled_from(topics.FROM_SENSOR + topics.TO_SENSOR), ANY_JSON)
-def test_no_json_whatever_gets_past_with_another_exception(leaf, value):
+def test_no_json_raises_another_exception(leaf, value):
     data = json.dumps(dict(value, v=1) if isinstance(value, dict) else value).encode()
     try:
         decode_message(leaf, data)

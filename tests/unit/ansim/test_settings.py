@@ -16,7 +16,7 @@ GOOD = {
 }
 
 
-def test_what_is_not_given_takes_its_default():
+def test_missing_settings_take_their_defaults():
     checked = settings.checked(GOOD)
 
     assert checked["port"] == 8883
@@ -25,7 +25,7 @@ def test_what_is_not_given_takes_its_default():
     assert envelope.key_bytes(checked) == b"\xab" * 32
 
 
-def test_every_problem_is_told_at_once():
+def test_all_problems_are_listed_at_once():
     with pytest.raises(settings.BadSettings) as error:
         settings.checked({"device": 7, "key": "s3cret", "brocker": "x", "port": 0, "wifi": [{"ssid": "a"}]})
 

@@ -1,4 +1,4 @@
-"""An alarm is told when it begins, when it changes much, and when it ends; never in between."""
+"""An alarm is reported when it is raised, when it changes much, and when it is cleared; never in between."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,12 +7,12 @@ from ansim.detect.alarm import UPDATE_EVERY_MS, Alarm, fingerprint, make_room, s
 from ansim.finding import CLEARED, RAISED, UPDATED, Evidence
 
 
-def test_a_score_that_swings_around_the_threshold_is_told_once():
+def test_a_score_that_swings_around_the_threshold_is_reported_once():
     alarm = Alarm()
 
-    told = [alarm.event(score, -60, 1000 * at) for at, score in enumerate([59, 60, 58, 61, 55, 60, 52])]
+    events = [alarm.event(score, -60, 1000 * at) for at, score in enumerate([59, 60, 58, 61, 55, 60, 52])]
 
-    assert told == [None, RAISED, None, None, None, None, None]
+    assert events == [None, RAISED, None, None, None, None, None]
 
 
 def test_it_is_cleared_well_below_the_threshold_and_can_be_raised_again():
@@ -41,10 +41,10 @@ def test_raised_and_cleared_take_turns(scores):
     assert turns[1::2] == [CLEARED] * len(turns[1::2])
 
 
-def test_what_was_told_before_is_not_mixed_up_with_anything_else():
-    told = {fingerprint(bytes([0, 0, 0, 0, a, b]), bytes([b])) for a in range(64) for b in range(64)}
+def test_fingerprints_differ():
+    marks = {fingerprint(bytes([0, 0, 0, 0, a, b]), bytes([b])) for a in range(64) for b in range(64)}
 
-    assert len(told) == 64 * 64
+    assert len(marks) == 64 * 64
 
 
 def test_a_score_stays_between_0_and_100():
@@ -55,7 +55,7 @@ def test_a_score_stays_between_0_and_100():
 def test_the_heaviest_evidence_comes_first_and_equal_ones_keep_their_order():
     evidence = [Evidence(rule, 0, 0, weight) for rule, weight in (("a", 5), ("b", -40), ("c", 5), ("d", 30))]
 
-    assert [one.rule for one in strongest_first(evidence)] == ["b", "d", "a", "c"]
+    assert [row.rule for row in strongest_first(evidence)] == ["b", "d", "a", "c"]
 
 
 class Row:
@@ -69,9 +69,9 @@ class Row:
         return [Evidence("a", 0, 0, self._score)]
 
 
-def test_the_weakest_suspect_makes_room_but_never_one_that_was_told_about_or_is_as_strong():
-    rows = {"weak": Row(10), "told": Row(5, raised=True), "strong": Row(50)}
+def test_the_weakest_suspect_makes_room_but_never_one_that_is_raised_or_as_strong():
+    rows = {"weak": Row(10), "raised": Row(5, raised=True), "strong": Row(50)}
 
     assert make_room(rows, 4, 0, 0) and len(rows) == 3
-    assert make_room(rows, 3, 30, 0) and sorted(rows) == ["strong", "told"]
-    assert not make_room(rows, 2, 50, 0) and sorted(rows) == ["strong", "told"]
+    assert make_room(rows, 3, 30, 0) and sorted(rows) == ["raised", "strong"]
+    assert not make_room(rows, 2, 50, 0) and sorted(rows) == ["raised", "strong"]

@@ -26,21 +26,21 @@ def frames(count, length, rate, rssi_dbm=-50):
     return records
 
 
-def told(low, high, wifi_permille, busy=60):
+def judged(low, high, wifi_permille, busy=60):
     """Return the events of a plateau that is seen before and after listening to every Wi-Fi channel."""
     detector = AnalogueVideo()
     detector.spectrum(spectrum(0, low, high, busy))
     for channel in range(1, 14):
         detector.airtime(channel, wifi_permille, 1000)
     detector.spectrum(spectrum(2000, low, high, busy))
-    return [(one.event, one.subject) for one in detector.judge(2000)]
+    return [(finding.event, finding.subject) for finding in detector.judge(2000)]
 
 
 @pytest.mark.parametrize("mhz", [14, 32, 50, 68])
 @pytest.mark.parametrize("off", [-2, 0, 2])
 @pytest.mark.parametrize("half", [5, 8, 9])
 def test_a_plateau_near_a_video_channel_is_raised(mhz, off, half):
-    assert told(mhz + off - half, mhz + off + half, 50) == [(RAISED, f"02:00:00:00:24:{mhz}")]
+    assert judged(mhz + off - half, mhz + off + half, 50) == [(RAISED, f"02:00:00:00:24:{mhz}")]
 
 
 @pytest.mark.parametrize(
@@ -48,13 +48,13 @@ def test_a_plateau_near_a_video_channel_is_raised(mhz, off, half):
     [(24, 40, 53), (28, 36, 60), (20, 44, 60), (33, 49, 60), (0, 125, 60)],
     ids=["89 % busy", "9 MHz", "25 MHz", "off centre", "everything"],
 )
-def test_what_is_no_plateau_of_a_video_sender_is_not(low, high, busy):
-    assert told(low, high, 50, busy) == []
+def test_other_spectra_are_not_reported(low, high, busy):
+    assert judged(low, high, 50, busy) == []
 
 
 @pytest.mark.parametrize(("wifi_permille", "raised"), [(0, True), (399, True), (400, False), (950, False)])
 def test_wifi_that_fills_the_channel_explains_it(wifi_permille, raised):
-    assert bool(told(24, 40, wifi_permille)) == raised
+    assert bool(judged(24, 40, wifi_permille)) == raised
 
 
 def test_a_finding_fits_the_report_and_weighs_wifi():
@@ -82,7 +82,7 @@ def test_wifi_that_paused_between_two_plateaus_is_needed_not_wifi_before_or_afte
     assert detector.judge(2000) == []
 
     detector.spectrum(spectrum(3000, 24, 40))
-    assert [one.event for one in detector.judge(3000)] == [RAISED]
+    assert [finding.event for finding in detector.judge(3000)] == [RAISED]
 
 
 def test_it_asks_for_the_channels_it_must_hear_and_then_no_more():
@@ -90,10 +90,10 @@ def test_it_asks_for_the_channels_it_must_hear_and_then_no_more():
     assert detector.candidates(0) == []
 
     detector.spectrum(spectrum(0, 24, 40))
-    wanted = [channel for channel, _ in detector.candidates(0)]
-    assert wanted == [4, 5, 6]
+    channels = [channel for channel, _ in detector.candidates(0)]
+    assert channels == [4, 5, 6]
 
-    for channel in wanted:
+    for channel in channels:
         detector.tune(channel, 1000)
         detector.tune(0, 1400)
     assert detector.candidates(2000) == []
@@ -121,7 +121,7 @@ def test_a_sender_that_was_switched_off_is_cleared():
     events = []
     for at in (4000, 6000, 8000):
         detector.spectrum(spectrum(at, 0, 0, busy=0))
-        events += [one.event for one in detector.judge(at)]
+        events += [finding.event for finding in detector.judge(at)]
 
     assert events == [CLEARED]
 

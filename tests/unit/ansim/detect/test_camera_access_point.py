@@ -21,9 +21,9 @@ def seen(ssid=CAMERA, bssid="c2:fd:00:00:00:01", rssi_dbm=-60, security=0):
     return AccessPoint(0, ssid, address_bytes(bssid), 6, rssi_dbm, security)
 
 
-def judged(*found, at_ms=0):
+def judged(*scan, at_ms=0):
     detector = CameraAccessPoint(TABLES)
-    detector.access_points(list(found), at_ms)
+    detector.access_points(list(scan), at_ms)
     return detector, detector.judge(at_ms)
 
 
@@ -31,8 +31,8 @@ def test_a_finding_names_the_network_its_evidence_and_what_else_it_could_be():
     _, (finding,) = judged(seen("IPCAM-77", "00:bc:99:00:00:01", -80))
 
     assert finding.label == "IPCAM-77"
-    assert [one.rule for one in finding.evidence] == ["name_camera", "oui_camera", "open_network"]
-    assert sum(one.weight for one in finding.evidence) >= finding.score == 100
+    assert [row.rule for row in finding.evidence] == ["name_camera", "oui_camera", "open_network"]
+    assert sum(row.weight for row in finding.evidence) >= finding.score == 100
     assert dict(finding.considered) == {"neighbour_device": "for", "visible_camera": "open", "phone_hotspot": "against"}
     assert check(BODIES[FINDING], finding_body(finding)) == []
     assert finding_body(finding)["label"] == "IPCAM-77"
@@ -41,15 +41,15 @@ def test_a_finding_names_the_network_its_evidence_and_what_else_it_could_be():
 def test_one_missed_scan_clears_nothing_and_long_silence_does():
     detector, _ = judged(seen())
 
-    told = []
+    events = []
     for at_ms in range(30000, 200000, 30000):
         detector.access_points([], at_ms)
-        told += [(one.event, at_ms) for one in detector.judge(at_ms)]
+        events += [(finding.event, at_ms) for finding in detector.judge(at_ms)]
 
-    assert told == [(CLEARED, GONE_MS)]
+    assert events == [(CLEARED, GONE_MS)]
 
 
-def test_silence_while_nobody_scans_is_no_silence():
+def test_silence_without_scans_is_no_silence():
     detector, _ = judged(seen())
 
     assert detector.judge(10 * GONE_MS) == []
@@ -64,15 +64,15 @@ def test_a_name_that_is_hidden_in_a_later_scan_is_remembered():
 
 
 def test_a_network_that_is_renamed_is_judged_by_its_new_name():
-    detector, told = judged(seen("IPC_1"))
-    assert told == []
+    detector, findings = judged(seen("IPC_1"))
+    assert findings == []
 
     detector.access_points([seen("MIPC_1")], 20000)
 
-    assert [one.label for one in detector.judge(20000)] == ["MIPC_1"]
+    assert [finding.label for finding in detector.judge(20000)] == ["MIPC_1"]
 
 
-def test_a_known_access_point_is_not_told_about():
+def test_a_known_access_point_is_not_reported():
     detector = CameraAccessPoint(TABLES)
     detector.ignore([address_bytes("c2:fd:00:00:00:01")])
 
@@ -87,7 +87,7 @@ def test_a_new_inspection_starts_empty():
     detector.forget()
     detector.access_points([seen()], 1000)
 
-    assert [one.event for one in detector.judge(1000)] == [RAISED]
+    assert [finding.event for finding in detector.judge(1000)] == [RAISED]
 
 
 def test_many_weak_suspects_never_push_out_a_strong_one():
@@ -97,14 +97,16 @@ def test_many_weak_suspects_never_push_out_a_strong_one():
     detector.access_points([seen()], 1000)
     detector.access_points(weak, 2000)
 
-    assert [one.label for one in detector.judge(2000)] == [CAMERA]
+    assert [finding.label for finding in detector.judge(2000)] == [CAMERA]
     assert detector.stations() == (0, False)
 
 
-def test_more_strong_suspects_than_places_are_told_as_full():
-    detector, told = judged(*[seen(f"V380-{place}", f"c2:fd:00:00:00:{place:02x}") for place in range(MAX_ROWS + 1)])
+def test_more_strong_suspects_than_places_are_reported_as_full():
+    detector, findings = judged(
+        *[seen(f"V380-{place}", f"c2:fd:00:00:00:{place:02x}") for place in range(MAX_ROWS + 1)]
+    )
 
-    assert len(told) == MAX_ROWS
+    assert len(findings) == MAX_ROWS
     assert detector.stations() == (0, True)
     assert detector.stations() == (0, False)
 
@@ -124,7 +126,7 @@ def test_a_stream_of_its_own_makes_a_weak_name_an_alarm_while_it_lasts():
     raised = detector.judge(1000)
     cleared = detector.judge(70000)
 
-    assert [one.event for one in raised + cleared] == [RAISED, CLEARED]
+    assert [finding.event for finding in raised + cleared] == [RAISED, CLEARED]
     assert raised[0].score >= ALARM_SCORE
 
 
@@ -144,9 +146,9 @@ AN_ACCESS_POINT = st.builds(
 def test_no_scan_breaks_it_or_makes_it_grow(scans):
     detector = CameraAccessPoint(TABLES)
     now_ms = 0
-    for found, later_ms in scans:
+    for scan, later_ms in scans:
         now_ms = max(0, now_ms + later_ms)
-        detector.access_points(found, now_ms)
+        detector.access_points(scan, now_ms)
         for finding in detector.judge(now_ms):
             assert check(BODIES[FINDING], finding_body(finding)) == []
 

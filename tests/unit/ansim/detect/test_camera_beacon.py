@@ -21,8 +21,8 @@ def ad(address=b"\xc4\x00\x00\x00\x00\x01", payload=V380, at_ms=0, address_type=
 
 def told_about(*ads):
     detector = CameraBeacon(TABLES)
-    for one in ads:
-        detector.advertisement(one)
+    for advertisement in ads:
+        detector.advertisement(advertisement)
     return detector.judge(ads[-1].at_ms)
 
 
@@ -38,7 +38,7 @@ def test_a_name_in_a_scan_response_is_joined_with_the_services_before_it():
 
     (finding,) = told_about(ad(payload=services), ad(payload=V380))
 
-    assert [one.rule for one in finding.evidence] == ["beacon_name_camera", "beacon_service_weak"]
+    assert [row.rule for row in finding.evidence] == ["beacon_name_camera", "beacon_service_weak"]
 
 
 def test_the_makers_address_counts_only_if_it_is_public():
@@ -60,15 +60,15 @@ def test_many_weak_suspects_never_push_out_a_strong_one():
     plugs = [ad(bytes([0xD4, 0, 0, 0, 0, at]), b"\x03\x03\x50\xfd") for at in range(100)]
     detector = CameraBeacon(TABLES)
 
-    for one in (*plugs, ad(), *plugs):
-        detector.advertisement(one)
+    for advertisement in (*plugs, ad(), *plugs):
+        detector.advertisement(advertisement)
 
-    assert [one.label for one in detector.judge(0)] == ["V380_1234567"]
+    assert [finding.label for finding in detector.judge(0)] == ["V380_1234567"]
     assert len(detector._rows) == MAX_ROWS
     assert detector.stations() == (0, False)
 
 
-def test_a_known_beacon_is_not_told_about_and_a_new_inspection_starts_empty():
+def test_a_known_beacon_is_not_reported_and_a_new_inspection_starts_empty():
     detector = CameraBeacon(TABLES)
     detector.ignore([ad().address])
     detector.advertisement(ad())
@@ -99,9 +99,9 @@ def test_a_known_beacon_is_not_told_about_and_a_new_inspection_starts_empty():
 )
 def test_no_advertisement_breaks_it_or_makes_it_grow(ads):
     detector = CameraBeacon(TABLES)
-    for one in ads:
-        detector.advertisement(one)
-        for finding in detector.judge(one.at_ms):
+    for advertisement in ads:
+        detector.advertisement(advertisement)
+        for finding in detector.judge(advertisement.at_ms):
             assert check(BODIES[FINDING], finding_body(finding)) == []
 
     assert len(detector._rows) <= MAX_ROWS

@@ -30,22 +30,22 @@ def listening():
 
 
 def about_cameras(findings):
-    return [one for one in findings if one.kind == "camera_stream"]
+    return [finding for finding in findings if finding.kind == "camera_stream"]
 
 
-@pytest.mark.parametrize("vector", VECTORS, ids=[one["name"] for one in VECTORS])
-def test_a_vector_gives_what_is_written_down(vector):
-    told = json.loads(json.dumps(stream_traffic.run_vector(vector, CameraStream())))
+@pytest.mark.parametrize("vector", VECTORS, ids=[vector["name"] for vector in VECTORS])
+def test_a_vector_gives_its_expected_findings(vector):
+    findings = json.loads(json.dumps(stream_traffic.run_vector(vector, CameraStream())))
 
-    assert told == vector["expect"]
+    assert findings == vector["expect"]
 
 
-@pytest.mark.parametrize("vector", VECTORS, ids=[one["name"] for one in VECTORS])
+@pytest.mark.parametrize("vector", VECTORS, ids=[vector["name"] for vector in VECTORS])
 def test_a_vector_fires_and_stands_as_decided_by_hand(vector):
-    told = [one[0] for one in stream_traffic.run_vector(vector, CameraStream()) if one[1] == "camera_stream"]
+    events = [row[0] for row in stream_traffic.run_vector(vector, CameraStream()) if row[1] == "camera_stream"]
 
-    assert (RAISED in told) == vector["fires"]
-    assert (bool(told) and told[-1] != CLEARED) == vector["stands"]
+    assert (RAISED in events) == vector["fires"]
+    assert (bool(events) and events[-1] != CLEARED) == vector["stands"]
 
 
 def test_a_camera_is_raised_within_five_seconds_with_its_reasons():
@@ -57,7 +57,7 @@ def test_a_camera_is_raised_within_five_seconds_with_its_reasons():
     assert raised.bssid == address_text(access_point())
     assert (raised.channel, raised.rssi_dbm) == (CHANNEL, -55)
     assert raised.score >= ALARM_SCORE
-    assert {"uplink_kbps", "uplink_share_permille", "mean_down_bytes"} <= {one.rule for one in raised.evidence}
+    assert {"uplink_kbps", "uplink_share_permille", "mean_down_bytes"} <= {row.rule for row in raised.evidence}
     assert dict(raised.considered)["video_call"] == "open"
 
 
@@ -67,17 +67,17 @@ def test_every_finding_fits_into_a_report():
     detector.tune(CHANNEL, 300_000)
     findings += detector.judge(301_000)
 
-    assert {one.event for one in findings} >= {RAISED, UPDATED, CLEARED}
-    for one in findings:
-        made = messages.report(1, 1, "", one.at_ms, None, "", messages.FINDING, messages.finding_body(one))
-        assert decode_message("report", messages.encode(made)) == made
-        assert len(one.evidence) <= MAX_EVIDENCE
+    assert {finding.event for finding in findings} >= {RAISED, UPDATED, CLEARED}
+    for finding in findings:
+        report = messages.report(1, 1, "", finding.at_ms, None, "", messages.FINDING, messages.finding_body(finding))
+        assert decode_message("report", messages.encode(report)) == report
+        assert len(finding.evidence) <= MAX_EVIDENCE
 
 
 def test_the_points_of_the_evidence_and_the_base_make_the_score():
     raised = play(listening(), CAMERA, 5)[0]
 
-    assert raised.score == weights.BASE + sum(one.weight for one in raised.evidence)
+    assert raised.score == weights.BASE + sum(row.weight for row in raised.evidence)
 
 
 def test_one_visit_makes_a_candidate_and_a_dwell_a_finding():
@@ -97,7 +97,7 @@ def test_one_visit_makes_a_candidate_and_a_dwell_a_finding():
     detector.tune(CHANNEL, 5000)
     (raised, *_) = play(detector, CAMERA, 6, from_second=5)
     assert raised.at_ms <= 10_000
-    assert [one for one in detector.candidates(10_000) if one[1] >= 50] == []
+    assert [candidate for candidate in detector.candidates(10_000) if candidate[1] >= 50] == []
 
 
 def test_acknowledgements_to_what_was_missed_make_a_candidate():
@@ -138,7 +138,11 @@ def test_a_camera_that_falls_silent_is_cleared_and_raised_anew():
     stops = [[0, 10_000, *CAMERA[0][2:]], [10, 10_000, *CAMERA[1][2:]]]
     again = [[30_000, *CAMERA[0][1:]], [30_010, *CAMERA[1][1:]]]
 
-    events = [(one.event, one.at_ms) for one in play(listening(), [*stops, *again], 40) if one.event != UPDATED]
+    events = [
+        (finding.event, finding.at_ms)
+        for finding in play(listening(), [*stops, *again], 40)
+        if finding.event != UPDATED
+    ]
 
     assert [event for event, _ in events] == [RAISED, CLEARED, RAISED]
     assert 12_000 <= events[1][1] <= 18_000
@@ -147,12 +151,12 @@ def test_a_camera_that_falls_silent_is_cleared_and_raised_anew():
 
 @pytest.mark.parametrize("flows", [CAMERA, OWN_STREAM], ids=["station", "access point"])
 def test_every_finding_says_what_was_missed_and_what_else_it_could_be(flows):
-    for one in about_cameras(play(listening(), flows, 40)):
-        assert "loss_permille" in [row.rule for row in one.evidence]
-        assert len(one.considered) >= 3
+    for finding in about_cameras(play(listening(), flows, 40)):
+        assert "loss_permille" in [row.rule for row in finding.evidence]
+        assert len(finding.considered) >= 3
 
 
-def test_what_is_cleared_for_its_silence_is_told_with_what_it_sent():
+def test_a_finding_that_is_cleared_by_silence_keeps_its_evidence():
     stops = [[0, 10_000, *CAMERA[0][2:]], [10, 10_000, *CAMERA[1][2:]]]
 
     *_, before, cleared = play(listening(), stops, 30)
@@ -174,13 +178,13 @@ def uploads(local):
 
 
 def test_a_phone_that_uploads_photo_by_photo_is_raised_once():
-    events = [one.event for one in play(listening(), uploads(True), 130)]
+    events = [finding.event for finding in play(listening(), uploads(True), 130)]
 
-    assert [one for one in events if one != UPDATED] == [RAISED, CLEARED]
+    assert [event for event in events if event != UPDATED] == [RAISED, CLEARED]
 
 
 def test_a_factory_made_address_is_raised_at_each_stretch():
-    events = [one.event for one in play(listening(), uploads(False), 130)]
+    events = [finding.event for finding in play(listening(), uploads(False), 130)]
 
     assert events.count(RAISED) > 3
 
@@ -201,7 +205,7 @@ def test_a_pause_of_two_seconds_clears_nothing():
     for start_ms in range(0, 60_000, 7000):
         flows += [[start_ms, start_ms + 5000, *CAMERA[0][2:]], [start_ms, start_ms + 5000, *CAMERA[1][2:]]]
 
-    assert CLEARED not in [one.event for one in play(listening(), flows, 60)]
+    assert CLEARED not in [finding.event for finding in play(listening(), flows, 60)]
 
 
 def test_one_that_is_not_heard_for_minutes_is_cleared():
@@ -211,18 +215,18 @@ def test_one_that_is_not_heard_for_minutes_is_cleared():
 
     findings = detector.judge(8000 + 179_000) + detector.judge(8000 + 181_000)
 
-    assert [(one.event, one.evidence[0].rule) for one in findings] == [(CLEARED, "silent_ms")]
+    assert [(finding.event, finding.evidence[0].rule) for finding in findings] == [(CLEARED, "silent_ms")]
 
 
 def test_the_rhythm_of_key_frames_is_found_in_a_dwell():
     detector = listening()
 
-    told = play(detector, CAMERA, 30)
+    findings = play(detector, CAMERA, 30)
 
-    rules = {one.rule: one for one in told[-1].evidence}
+    rules = {row.rule: row for row in findings[-1].evidence}
     assert rules["gop_permille"].value >= 450
     assert rules["gop_permille"].weight > 0
-    assert dict(told[-1].considered)["bulk_upload"] == "against"
+    assert dict(findings[-1].considered)["bulk_upload"] == "against"
 
 
 def test_an_access_point_needs_more_than_a_station():
@@ -232,7 +236,7 @@ def test_an_access_point_needs_more_than_a_station():
 
     assert about_cameras(play(listening(), [[0, DAY_MS, 20_000, "up", PPPP], [4, DAY_MS, 160_000, "down", [94]]], 4))
     assert closed == []
-    assert [one.subject for one in about_cameras(play(opened, OWN_STREAM, 4))] == [address_text(access_point())]
+    assert [finding.subject for finding in about_cameras(play(opened, OWN_STREAM, 4))] == [address_text(access_point())]
 
 
 @pytest.mark.parametrize(("security", "worth"), [(0, 8), (3, -5), (None, None)])
@@ -241,9 +245,9 @@ def test_an_access_point_of_its_own_is_likelier_a_camera_if_it_is_open(security,
     if security is not None:
         detector.access_points([AccessPoint(0, "x", access_point(), CHANNEL, -50, security)], 0)
 
-    told = about_cameras(play(detector, OWN_STREAM, 12))[-1]
+    finding = about_cameras(play(detector, OWN_STREAM, 12))[-1]
 
-    assert {one.rule: one.weight for one in told.evidence}.get("open_network") == worth
+    assert {row.rule: row.weight for row in finding.evidence}.get("open_network") == worth
 
 
 def test_an_access_point_that_relays_is_no_camera():
@@ -254,7 +258,7 @@ def test_an_access_point_that_relays_is_no_camera():
     assert about_cameras(play(detector, flows, 20)) == []
 
 
-def test_own_streams_are_told_to_whom_it_concerns():
+def test_own_streams_of_access_points_are_listed():
     detector = listening()
 
     play(detector, OWN_STREAM, 3)
@@ -265,20 +269,20 @@ def test_own_streams_are_told_to_whom_it_concerns():
     assert clients == 1
 
 
-def test_a_source_that_cannot_be_decoded_is_told_below_the_alarm_and_worth_a_dwell():
+def test_an_undecodable_source_is_reported_below_the_alarm_and_worth_a_dwell():
     flows = [[0, 12_000, 40_000, "ack", [32], {"acked": 6}], [5, 12_000, 40_000, "cts", [14]]]
     detector = listening()
 
-    (told,) = play(detector, flows, 15)
+    (finding,) = play(detector, flows, 15)
 
-    assert (told.kind, told.event) == ("undecodable_source", RAISED)
-    assert told.score < ALARM_SCORE
-    assert {one.rule for one in told.evidence} == {"acked_frames", "decoded_permille"}
+    assert (finding.kind, finding.event) == ("undecodable_source", RAISED)
+    assert finding.score < ALARM_SCORE
+    assert {row.rule for row in finding.evidence} == {"acked_frames", "decoded_permille"}
     assert CHANNEL in [channel for channel, _ in detector.candidates(15_000)]
-    assert [one.event for one in detector.judge(90_000)] == [CLEARED]
+    assert [finding.event for finding in detector.judge(90_000)] == [CLEARED]
 
 
-def test_a_phone_that_downloads_undecodably_is_not_told():
+def test_a_phone_that_downloads_undecodably_is_not_reported():
     flows = [[0, DAY_MS, 20_000, "ack", [32], {"acked": 4}], [0, DAY_MS, 4000, "down", [1554]]]
 
     assert play(listening(), flows, 15) == []
@@ -292,10 +296,10 @@ def test_forgetting_starts_anew():
 
     assert detector.candidates(8000) == []
     assert detector.stations() == (0, False)
-    assert [one.event for one in play(detector, CAMERA, 6, from_second=8)] == [RAISED]
+    assert [finding.event for finding in play(detector, CAMERA, 6, from_second=8)] == [RAISED]
 
 
-def test_all_rules_of_the_weights_have_a_name_and_are_told_with_it():
+def test_all_rules_of_the_weights_have_an_id():
     for rules in (weights.SHAPE, weights.AMOUNT, weights.SECOND, weights.ACCESS_POINT):
         for place, steps in rules:
             assert 0 <= place < len(evidence.RULES)

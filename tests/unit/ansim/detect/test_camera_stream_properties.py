@@ -79,13 +79,13 @@ def scene(seed):
 def verdicts(batches):
     detector = CameraStream()
     detector.tune(CHANNEL, 0)
-    told = []
+    findings = []
     for second, records in enumerate(batches):
         for at in range(0, len(records), 100):
             part = records[at : at + 100]
             detector.take(bytearray(b"".join(part)), len(part))
-        told += [one._replace(first_ms=0) for one in detector.judge(1000 * second + 1000)]
-    return sorted(told, key=lambda one: (one.at_ms, one.subject))
+        findings += [finding._replace(first_ms=0) for finding in detector.judge(1000 * second + 1000)]
+    return sorted(findings, key=lambda finding: (finding.at_ms, finding.subject))
 
 
 @given(st.integers(0, 10**6))
@@ -111,20 +111,20 @@ def test_the_order_in_which_stations_are_interleaved_changes_no_verdict(seed):
                 queues.remove(queue)
         return mixed
 
-    told = verdicts(seconds)
-    assert "ac:de:48:00:00:01" in [one.subject for one in told]
-    assert told == verdicts([shuffled(records) for records in seconds])
+    findings = verdicts(seconds)
+    assert "ac:de:48:00:00:01" in [finding.subject for finding in findings]
+    assert findings == verdicts([shuffled(records) for records in seconds])
 
 
 @given(st.integers(0, (1 << 32) - 1))
 @SLOW
 def test_a_clock_that_wraps_or_starts_anywhere_changes_no_verdict(start_us):
-    def told(start):
+    def events(start):
         detector = CameraStream()
         detector.tune(CHANNEL, 0)
-        return [(one.event, one.subject) for one in stream_traffic.play(detector, scene(1)[:2], 6, start)]
+        return [(finding.event, finding.subject) for finding in stream_traffic.play(detector, scene(1)[:2], 6, start)]
 
-    assert told(start_us) == told(0)
+    assert events(start_us) == events(0)
 
 
 @given(st.integers(0, 10**6))
@@ -140,7 +140,7 @@ def test_records_in_which_time_runs_backwards_change_no_verdict(seed):
             if chance.random() < 0.3:
                 record[0:4] = chance.randrange(1 << 32).to_bytes(4, "little")
 
-    assert [one.event for one in verdicts(seconds)] == ["raised"]
+    assert [finding.event for finding in verdicts(seconds)] == ["raised"]
 
 
 @given(st.integers(1, 10**6))

@@ -1,4 +1,4 @@
-"""The engine shows everything to every detector that wants it, and accounts for what was listened to."""
+"""The engine passes every observation to the detectors, and accounts for the coverage."""
 
 from ansim.detect.engine import MAX_CANDIDATES, Engine, standard
 from ansim.finding import RAISED, Finding
@@ -24,8 +24,8 @@ class Everything:
     def lost(self, undecodable, dropped):
         self.shown.append(("lost", undecodable, dropped))
 
-    def access_points(self, found, now_ms):
-        self.shown.append(("access_points", len(found)))
+    def access_points(self, scan, now_ms):
+        self.shown.append(("access_points", len(scan)))
 
     def advertisement(self, advertisement):
         self.shown.append(("advertisement",))
@@ -96,7 +96,7 @@ def test_nothing_is_said_of_known_emitters():
     engine = Engine([Everything()])
     engine.ignore(["aa:aa:aa:aa:aa:aa"])
 
-    assert [one.subject for one in engine.judge(0)] == ["bb:bb:bb:bb:bb:bb"]
+    assert [finding.subject for finding in engine.judge(0)] == ["bb:bb:bb:bb:bb:bb"]
 
 
 def test_known_emitters_come_from_the_settings():
@@ -127,9 +127,9 @@ def test_coverage_accounts_for_time_frames_and_losses_by_channel():
     engine.tune(6, 5000)
     engine.judge(5350)
 
-    told = engine.coverage()
+    coverage = engine.coverage()
 
-    assert told == {
+    assert coverage == {
         "channels": [[1, 650, 2, 0, 0], [6, 700, 10, 4, 1]],
         "stations": 3,
         "access_points": 0,
@@ -145,39 +145,41 @@ def test_different_access_points_and_advertisers_are_counted_up_to_a_limit():
         engine.access_points([AccessPoint(0, "", access_point(number % 3), 6, -50, 3)], 0)
         engine.advertisement(Advertisement(0, bytes([0, 0, 0, 0, number % 150, 1]), 0, -50, b""))
 
-    told = engine.coverage()
+    coverage = engine.coverage()
 
-    assert (told["access_points"], told["ble"], told["full"]) == (3, 128, True)
+    assert (coverage["access_points"], coverage["ble"], coverage["full"]) == (3, 128, True)
 
 
 def test_the_usual_set_has_every_detector_and_starts_nothing():
     engine = standard({})
 
-    names = [one.name for one in engine.detectors]
+    names = [detector.name for detector in engine.detectors]
     assert names == ["camera_stream", "camera_access_point", "camera_beacon", "analogue_video"]
     assert engine.judge(0) == []
     assert engine.candidates(0) == []
 
 
-def test_an_access_point_that_streams_is_told_to_who_judges_access_points():
-    def told(seconds, flows):
+def test_an_access_point_that_streams_is_passed_to_the_access_point_detector():
+    def findings(seconds, flows):
         engine = standard({})
         engine.tune(CHANNEL, 0)
         # a weak name, which never raises by itself
         engine.access_points([AccessPoint(0, "ESP32-CAM test", stream_traffic.access_point(), CHANNEL, -50, 0)], 0)
-        return [one for one in stream_traffic.play(engine, flows, seconds) if one.kind == "camera_access_point"]
+        return [
+            finding for finding in stream_traffic.play(engine, flows, seconds) if finding.kind == "camera_access_point"
+        ]
 
     camera = [[0, 60_000, 20_000, "own", [1114, 700, 300]], [4, 60_000, 160_000, "back", [94]]]
     download = [[0, 60_000, 4000, "relay", [1554], {"sta": 2}], [2, 60_000, 8000, "up", [106], {"sta": 2}]]
 
-    raised = told(4, camera)[0]
+    raised = findings(4, camera)[0]
 
     assert (raised.event, raised.subject) == ("raised", "ac:de:48:01:00:01")
-    assert "ap_streams_kbps" in {one.rule for one in raised.evidence}
-    assert told(10, download) == []
+    assert "ap_streams_kbps" in {row.rule for row in raised.evidence}
+    assert findings(10, download) == []
 
 
-def test_it_is_quiet_while_nobody_is_heard_whoever_else_takes_frames():
+def test_it_is_quiet_while_no_station_is_heard_even_if_other_detectors_take_frames():
     whole = standard({})
     whole.tune(6, 0)
     before = whole.is_quiet()

@@ -20,21 +20,21 @@ def readings(heard):
     """Yield (index, Reading) of a walk, one each half second."""
     near = Proximity()
     half = 0
-    for index, one in enumerate(heard):
-        near.add(one.at_ms, one.rssi_dbm)
-        if one.at_ms // 500 != half:
-            half = one.at_ms // 500
-            yield index, near.reading(one.at_ms)
+    for index, frame in enumerate(heard):
+        near.add(frame.at_ms, frame.rssi_dbm)
+        if frame.at_ms // 500 != half:
+            half = frame.at_ms // 500
+            yield index, near.reading(frame.at_ms)
 
 
 def calls(heard):
     """Return [(index, trend), ...] of the changes of the trend."""
-    told, before = [], SAME
+    changes, before = [], SAME
     for index, reading in readings(heard):
         if reading.trend != before:
             before = reading.trend
-            told.append((index, before))
-    return told
+            changes.append((index, before))
+    return changes
 
 
 def test_wrong_directions_are_called_less_than_once_in_five_minutes_of_walking():
@@ -84,15 +84,15 @@ def test_the_true_level_is_within_two_sigma_nine_times_in_ten(frames_per_s):
 
 def test_turning_round_while_standing_does_not_move_the_level_or_the_distance():
     near = Proximity()
-    told = []
+    levels = []
     for at_ms in range(0, 30000, 50):
         body_db = 9 if 10000 <= at_ms < 14000 else 0
         near.add(at_ms, -60 - body_db)
-        told.append(near.reading(at_ms))
+        levels.append(near.reading(at_ms))
 
-    assert {one.trend for one in told} == {SAME}
-    assert {one.halvings for one in told} == {0}
-    assert max(one.smoothed_dbm for one in told) - min(one.smoothed_dbm for one in told) <= 2
+    assert {reading.trend for reading in levels} == {SAME}
+    assert {reading.halvings for reading in levels} == {0}
+    assert max(reading.smoothed_dbm for reading in levels) - min(reading.smoothed_dbm for reading in levels) <= 2
 
 
 def test_more_than_a_body_is_colder_at_once():
@@ -113,13 +113,13 @@ def test_the_distance_never_jumps():
 
 
 def test_coming_from_8_m_to_1_m_is_about_three_halvings():
-    found = []
+    halvings = []
     for seed in range(40):
         heard = walk(seed, "approach", turns=False)
         if heard[0].distance_m >= 7:
-            found += [reading.halvings for index, reading in readings(heard) if heard[index].distance_m <= 1][-1:]
+            halvings += [reading.halvings for index, reading in readings(heard) if heard[index].distance_m <= 1][-1:]
 
-    assert 2 <= statistics.mean(found) <= 5
+    assert 2 <= statistics.mean(halvings) <= 5
 
 
 def test_silence_is_lost_and_the_uncertainty_grows():
@@ -153,6 +153,8 @@ def test_no_order_of_times_and_levels_breaks_it(steps):
         now_ms = max(0, now_ms + step_ms)
         if heard:
             near.add(now_ms, rssi_dbm)
-        told = near.reading(now_ms)
-        message = live(1, now_ms, "c0:ff:ee:00:00:01", told.rssi_dbm, told.smoothed_dbm, told.sigma_db, told.trend)
+        reading = near.reading(now_ms)
+        message = live(
+            1, now_ms, "c0:ff:ee:00:00:01", reading.rssi_dbm, reading.smoothed_dbm, reading.sigma_db, reading.trend
+        )
         decode_message(topics.LIVE, encode(message))

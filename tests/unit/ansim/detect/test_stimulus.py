@@ -54,12 +54,12 @@ def outcome(series, slots, heard=lambda place: True):
 
 def responding(heard=lambda place: True):
     """Return {rate control: [p of each stream with a stimulus]}."""
-    found = {}
+    p_values = {}
     for stream in STREAMS:
         if stream["stimulus"] != "none":
-            told = outcome(stream["bytes_per_100ms"], stream["slots"], heard)
-            found.setdefault(stream["rate"], []).append(told.p_ppm)
-    return found
+            result = outcome(stream["bytes_per_100ms"], stream["slots"], heard)
+            p_values.setdefault(stream["rate"], []).append(result.p_ppm)
+    return p_values
 
 
 def sure(values):
@@ -67,16 +67,16 @@ def sure(values):
 
 
 def test_most_encoders_of_constant_quality_follow_movement_and_light():
-    found = responding()
+    p_values = responding()
 
-    assert (sure(found["crf"]), len(found["crf"])) == (9, 11)
-    assert sure(found["abr"]) + sure(found["cbr"]) == 1, "the README says how few of these respond"
+    assert (sure(p_values["crf"]), len(p_values["crf"])) == (9, 11)
+    assert sure(p_values["abr"]) + sure(p_values["cbr"]) == 1, "the README says how few of these respond"
 
 
 def test_a_quarter_of_the_time_not_heard_costs_nothing():
-    found = responding(heard=lambda place: place % 20 < 15)
+    p_values = responding(heard=lambda place: place % 20 < 15)
 
-    assert sure(found["crf"]) == 9
+    assert sure(p_values["crf"]) == 9
 
 
 def test_at_p_001_one_unrelated_stream_in_a_hundred_is_flagged():
@@ -89,7 +89,7 @@ def test_at_p_001_one_unrelated_stream_in_a_hundred_is_flagged():
     assert sum(flagged) <= 4  # of 120; expected 1, and 4 is exceeded once in 270 sets
 
 
-def test_streams_that_nobody_moves_before_do_not_respond():
+def test_streams_without_movement_do_not_respond():
     for stream in STREAMS:
         if stream["stimulus"] == "none":
             assert outcome(stream["bytes_per_100ms"], stream["slots"]).p_ppm > SURE_PPM, stream["name"]
@@ -102,20 +102,20 @@ def test_cameras_over_the_air_follow_a_person_and_another_device_does_not(name):
     series = [int(float(line)) for line in path.read_text().split()]
     slots, end = [], 0
     for start_s, stop_s in MOVED[name]:
-        # The movement itself is known here; somebody who is told starts half a second later.
+        # The movement itself is known here; a person who is asked to move starts half a second later.
         start, stop = int(start_s * 1000) - 500, int(stop_s * 1000) - 500
         slots += [(end, start - end, 0), (start, stop - start, 1)]
         end = stop
     slots.append((end, len(series) * 100 - end, 0))
 
-    told = outcome(series, slots)
+    result = outcome(series, slots)
 
     if name[0] == "x":
-        assert told.p_ppm > 200000
+        assert result.p_ppm > 200000
     else:
         # With so few bins two shifts of fifty are the least but one; see tools/traffic/stimulus_data/README.md.
-        assert told.p_ppm <= 2 * 1000000 // (len(series) // LAGS)
-        assert 200 <= told.effect_permille <= 500
+        assert result.p_ppm <= 2 * 1000000 // (len(series) // LAGS)
+        assert 200 <= result.effect_permille <= 500
 
 
 def series(slots, seed=1, more=1.5):
@@ -124,17 +124,17 @@ def series(slots, seed=1, more=1.5):
         any(mark and start <= at - 500 < start + length for start, length, mark in slots)
         for at in range(0, 120000, 100)
     ]
-    return [max(0, int(rng.gauss(6000, 1500) * (more if one else 1))) for one in moving]
+    return [max(0, int(rng.gauss(6000, 1500) * (more if moves else 1))) for moves in moving]
 
 
 def test_the_result_fits_the_report():
     slots = plan_slots(1)
 
-    told = outcome(series(slots), slots)
+    result = outcome(series(slots), slots)
 
-    assert check(BODIES[STIMULUS], told._asdict()) == []
-    assert told.heard_permille == 1000
-    assert 400 <= told.effect_permille <= 600
+    assert check(BODIES[STIMULUS], result._asdict()) == []
+    assert result.heard_permille == 1000
+    assert 400 <= result.effect_permille <= 600
 
 
 def test_planned_slots_fit_the_command_cover_the_time_and_differ():
@@ -231,7 +231,7 @@ def test_nothing_heard_breaks_it(frames, stays, seed):
     for from_ms, length_ms in stays:
         test.listening(from_ms, from_ms + length_ms)
 
-    told = test.result()
+    result = test.result()
 
-    assert check(BODIES[STIMULUS], told._asdict()) == []
+    assert check(BODIES[STIMULUS], result._asdict()) == []
     assert len(test._bytes) <= MAX_BINS

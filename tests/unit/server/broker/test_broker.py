@@ -36,7 +36,7 @@ def test_a_client_id_belongs_to_its_user(user, client_id, fits):
         ("_ingest", "#", False, False),
     ],
 )
-def test_who_writes_and_reads_what(user, topic, writes, reads):
+def test_users_write_and_read_only_their_topics(user, topic, writes, reads):
     assert (topic_rules.may_write(user, topic), topic_rules.may_read(user, topic)) == (writes, reads)
 
 

@@ -68,10 +68,10 @@ def test_every_kind_is_understood_alike(kind):
 @settings(max_examples=400, deadline=None)
 def test_it_accepts_nothing_that_the_sensors_own_rules_refuse(kind, data):
     body = json.dumps(changed(message(kind), data.draw)).encode()
-    found = fast_decode.decode(body)
+    report = fast_decode.decode(body)
 
-    if found is not None:
-        assert as_lists(found) == decode_message(topics.REPORT, body)
+    if report is not None:
+        assert as_lists(report) == decode_message(topics.REPORT, body)
 
 
 @given(st.binary(max_size=200))

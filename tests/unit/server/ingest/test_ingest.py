@@ -275,32 +275,32 @@ def test_packets_are_whole_wherever_the_stream_is_cut(cuts, size):
     stream = publish(payload=b"a" * size) + b"\xd0\x00" + publish(payload=b"b", mid=0) + publish(payload=b"c" * 200)
     with near, far:
         line = mqtt_client.BufferedSocket(near)
-        found, at = [], 0
+        packets, at = [], 0
         for cut in [*cuts, len(stream)]:
             far.sendall(stream[at : at + cut])
             at += cut
-            found += line.read_publishes()
+            packets += line.read_publishes()
 
-    assert [(packet.payload, packet.packet_id) for packet in found] == [(b"a" * size, 7), (b"b", 0), (b"c" * 200, 7)]
+    assert [(packet.payload, packet.packet_id) for packet in packets] == [(b"a" * size, 7), (b"b", 0), (b"c" * 200, 7)]
     assert line.recv(99) == b"\xd0\x00"
 
 
 def test_of_a_packet_that_is_too_large_only_the_beginning_is_kept(line):
     near, far = line
     big = publish(payload=b"x" * 3_000_000, mid=9)
-    found = []
+    packets = []
     far.setblocking(False)
     stream = memoryview(big + publish(mid=10))
     while stream:
         try:
             stream = stream[far.send(stream) :]
         except BlockingIOError:
-            found += near.read_publishes()
+            packets += near.read_publishes()
             assert len(near._raw) < 3 * mqtt_client.MAX_KEPT_BYTES
-    while len(found) < 2:
-        found += near.read_publishes()
+    while len(packets) < 2:
+        packets += near.read_publishes()
 
-    assert [(packet.packet_id, len(packet.payload)) for packet in found] == [
+    assert [(packet.packet_id, len(packet.payload)) for packet in packets] == [
         (9, envelope.MAX_MESSAGE_BYTES + 1),
         (10, 2),
     ]

@@ -24,10 +24,10 @@ def test_a_report_is_stored_once_however_often_it_comes(session, pseudonyms, sen
 
 def test_a_duplicate_is_confirmed_again(session, pseudonyms, sensor):
     voice = Voice(sensor)
-    one = voice.says()
-    heard(session, pseudonyms, one)
+    first = voice.says()
+    heard(session, pseudonyms, first)
 
-    again = heard(session, pseudonyms, one)
+    again = heard(session, pseudonyms, first)
 
     assert again.confirm == {sensor.id: {1: 1}}
 
@@ -45,33 +45,33 @@ def test_another_content_under_the_same_number_is_a_conflict_and_the_first_stays
 
 
 def test_the_exact_bytes_are_kept(session, pseudonyms, sensor):
-    one = Voice(sensor).says()
+    first = Voice(sensor).says()
 
-    heard(session, pseudonyms, one)
+    heard(session, pseudonyms, first)
 
-    assert session.scalar(select(Report.content)) == one.body
+    assert session.scalar(select(Report.content)) == first.body
 
 
 def test_only_what_is_complete_is_confirmed(session, pseudonyms, sensor):
     voice = Voice(sensor)
-    one, two, three, four = (voice.says() for _ in range(4))
+    first, second, third, fourth = (voice.says() for _ in range(4))
 
-    assert heard(session, pseudonyms, one, four).confirm[sensor.id] == {1: 1}
-    assert heard(session, pseudonyms, three).confirm[sensor.id] == {1: 1}
-    assert heard(session, pseudonyms, two).confirm[sensor.id] == {1: 4}
+    assert heard(session, pseudonyms, first, fourth).confirm[sensor.id] == {1: 1}
+    assert heard(session, pseudonyms, third).confirm[sensor.id] == {1: 1}
+    assert heard(session, pseudonyms, second).confirm[sensor.id] == {1: 4}
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_in_whatever_order_and_batches_they_come_all_are_confirmed_in_the_end(session, pseudonyms, sensor, seed):
-    said = []
+def test_all_reports_are_confirmed_in_the_end_in_any_order_and_batches(session, pseudonyms, sensor, seed):
+    reports = []
     for boot in (1, 2, 3):
         voice = Voice(sensor, boot)
-        said += [voice.says() for _ in range(30)]
+        reports += [voice.says() for _ in range(30)]
     draw = random.Random(seed)
-    draw.shuffle(said)
+    draw.shuffle(reports)
 
-    while said:
-        part = [said.pop() for _ in range(min(len(said), draw.randint(1, 9)))]
+    while reports:
+        part = [reports.pop() for _ in range(min(len(reports), draw.randint(1, 9)))]
         heard(session, pseudonyms, *part)
 
     boots = session.execute(select(SensorBoot.boot, SensorBoot.upto, SensorBoot.highest)).all()
@@ -80,12 +80,12 @@ def test_in_whatever_order_and_batches_they_come_all_are_confirmed_in_the_end(se
 
 def test_a_dropped_range_counts_as_accounted_for(session, pseudonyms, sensor):
     voice = Voice(sensor)
-    one = voice.says()
+    first = voice.says()
     voice.seq = 4
     dropped = voice.says(messages.DROPPED, {"first": 2, "last": 5, "reports": 4})
-    six = voice.says()
+    sixth = voice.says()
 
-    recorded = heard(session, pseudonyms, one, dropped, six)
+    recorded = heard(session, pseudonyms, first, dropped, sixth)
 
     assert recorded.confirm[sensor.id] == {1: 6}
     assert recorded.dropped == {sensor.id: 4}
@@ -95,12 +95,12 @@ def test_a_dropped_range_counts_as_accounted_for(session, pseudonyms, sensor):
 
 def test_a_dropped_range_that_comes_late_closes_the_gap(session, pseudonyms, sensor):
     voice = Voice(sensor)
-    one = voice.says()
+    first = voice.says()
     voice.seq = 5
-    six = voice.says()
+    sixth = voice.says()
     late = Voice(sensor).says(messages.DROPPED, {"first": 2, "last": 5, "reports": 4}, seq=5)
 
-    assert heard(session, pseudonyms, one, six).confirm[sensor.id] == {1: 1}
+    assert heard(session, pseudonyms, first, sixth).confirm[sensor.id] == {1: 1}
     assert heard(session, pseudonyms, late).confirm[sensor.id] == {1: 6}
 
 
@@ -120,9 +120,9 @@ def test_a_gap_is_listed(session, pseudonyms, sensor):
 
 def test_a_chain_that_holds_is_not_counted(session, pseudonyms, sensor):
     voice = Voice(sensor)
-    said = [voice.says() for _ in range(6)]
+    reports = [voice.says() for _ in range(6)]
 
-    counted = [heard(session, pseudonyms, *part).chain_broken for part in (said[:2], said[4:], said[2:4])]
+    counted = [heard(session, pseudonyms, *part).chain_broken for part in (reports[:2], reports[4:], reports[2:4])]
 
     assert not any(counted)
 
@@ -141,10 +141,10 @@ def test_an_edited_report_breaks_the_chain_where_it_stands(session, pseudonyms, 
 
 def test_an_edited_report_that_fills_a_gap_is_noticed_by_its_neighbour(session, pseudonyms, sensor):
     voice = Voice(sensor)
-    one, _two, three = voice.says(), voice.says(), voice.says()
-    heard(session, pseudonyms, one, three)
+    first, _second, third = voice.says(), voice.says(), voice.says()
+    heard(session, pseudonyms, first, third)
 
-    forged = Voice(sensor).says(seq=2, prev=three.message["prev"], tick_ms=5)
+    forged = Voice(sensor).says(seq=2, prev=third.message["prev"], tick_ms=5)
 
     assert heard(session, pseudonyms, forged).chain_broken[sensor.id] == 2
 
@@ -198,13 +198,14 @@ def test_a_clock_says_nothing_about_another_boot(session, pseudonyms, sensor):
 
 def test_dropped_reports_count_although_the_number_of_their_report_was_delivered_before(session, pseudonyms, sensor):
     voice = Voice(sensor)
-    said = [voice.says() for _ in range(6)]
-    heard(session, pseudonyms, said[0], said[4], said[5])  # 2, 3, 4 were on their way when the journal was full
-    told = Voice(sensor).says(messages.DROPPED, {"first": 2, "last": 5, "reports": 4}, seq=5)
+    reports = [voice.says() for _ in range(6)]
+    # 2, 3 and 4 were on their way when the journal was full.
+    heard(session, pseudonyms, reports[0], reports[4], reports[5])
+    dropped = Voice(sensor).says(messages.DROPPED, {"first": 2, "last": 5, "reports": 4}, seq=5)
 
-    recorded = heard(session, pseudonyms, told)
+    recorded = heard(session, pseudonyms, dropped)
 
-    assert recorded.conflicts == [told] and recorded.dropped == {sensor.id: 4}
+    assert recorded.conflicts == [dropped] and recorded.dropped == {sensor.id: 4}
     assert recorded.confirm == {sensor.id: {1: 6}}
     assert session.scalar(select(SensorBoot.upto)) == 6
     assert not completeness.gaps(session, sensor.id)
@@ -212,12 +213,12 @@ def test_dropped_reports_count_although_the_number_of_their_report_was_delivered
 
 def test_such_a_range_is_noted_once_however_often_it_comes(session, pseudonyms, sensor):
     voice = Voice(sensor)
-    said = [voice.says() for _ in range(3)]
-    heard(session, pseudonyms, said[0], said[2])
-    told = Voice(sensor).says(messages.DROPPED, {"first": 2, "last": 3, "reports": 2}, seq=3)
+    reports = [voice.says() for _ in range(3)]
+    heard(session, pseudonyms, reports[0], reports[2])
+    dropped = Voice(sensor).says(messages.DROPPED, {"first": 2, "last": 3, "reports": 2}, seq=3)
 
-    heard(session, pseudonyms, told, told)
-    again = heard(session, pseudonyms, told)
+    heard(session, pseudonyms, dropped, dropped)
+    again = heard(session, pseudonyms, dropped)
 
     assert not again.dropped and again.confirm == {sensor.id: {1: 3}}
     assert session.scalar(select(func.count(DroppedRange.id))) == 1
@@ -225,21 +226,21 @@ def test_such_a_range_is_noted_once_however_often_it_comes(session, pseudonyms, 
 
 def test_a_range_that_comes_before_the_report_with_its_number_is_no_conflict(session, pseudonyms, sensor):
     voice = Voice(sensor)
-    said = [voice.says() for _ in range(3)]
-    told = Voice(sensor).says(messages.DROPPED, {"first": 2, "last": 3, "reports": 2}, seq=3)
+    reports = [voice.says() for _ in range(3)]
+    dropped = Voice(sensor).says(messages.DROPPED, {"first": 2, "last": 3, "reports": 2}, seq=3)
 
-    heard(session, pseudonyms, said[0], told)
-    recorded = heard(session, pseudonyms, said[2])
+    heard(session, pseudonyms, reports[0], dropped)
+    recorded = heard(session, pseudonyms, reports[2])
 
-    assert recorded.conflicts == [said[2]] and recorded.confirm == {sensor.id: {1: 3}}
+    assert recorded.conflicts == [reports[2]] and recorded.confirm == {sensor.id: {1: 3}}
 
 
-def test_a_report_nobody_can_read_does_not_hold_up_those_after_it(session, pseudonyms, sensor):
+def test_an_unreadable_report_does_not_hold_up_later_ones(session, pseudonyms, sensor):
     voice = Voice(sensor)
-    one, two, three = (voice.says() for _ in range(3))
-    odd = two._replace(message=messages.report(1, 2, "", 0, None, "", store.UNREADABLE, {}))
+    first, second, third = (voice.says() for _ in range(3))
+    odd = second._replace(message=messages.report(1, 2, "", 0, None, "", store.UNREADABLE, {}))
 
-    recorded = heard(session, pseudonyms, one, odd, three)
+    recorded = heard(session, pseudonyms, first, odd, third)
 
     assert recorded.confirm == {sensor.id: {1: 3}} and not recorded.conflicts
     kept = session.scalar(select(Report).where(Report.seq == 2))

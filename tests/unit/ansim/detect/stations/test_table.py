@@ -1,4 +1,4 @@
-"""What the station table counts, of whom, and what it does when it is full."""
+"""The station table: what it counts of which station, and whom it replaces when it is full."""
 
 import re
 
@@ -165,7 +165,7 @@ def test_a_repeated_frame_is_counted_once():
     ],
 )
 def test_gaps_in_the_sequence_numbers_are_lost_frames(sequences, pairs, lost):
-    table = heard(*(record(TO_DS, UP, 640, one) for one in sequences))
+    table = heard(*(record(TO_DS, UP, 640, number) for number in sequences))
 
     assert table.field(0, layout.F_SUM_PAIRS) == pairs
     assert table.field(0, layout.F_SUM_LOST) == lost
@@ -191,11 +191,11 @@ def test_the_parts_of_an_aggregated_msdu_count_as_frames():
     assert row(table, STATION)[3] == 6
 
 
-def test_it_is_quiet_until_somebody_is_heard_and_again_after_the_next_settlement():
+def test_it_is_quiet_until_a_station_is_heard_and_again_after_the_next_settlement():
     table = heard()
     quiet = [table.is_quiet()]
-    for one in (record(TO_DS, UP), record(FROM_DS, DOWN), record(FROM_DS, (GROUP, ACCESS_POINT, ROUTER))):
-        table.take(one, 1)
+    for frame in (record(TO_DS, UP), record(FROM_DS, DOWN), record(FROM_DS, (GROUP, ACCESS_POINT, ROUTER))):
+        table.take(frame, 1)
         quiet.append(table.is_quiet())
         table.settle(table._since_ms + 100)
 
@@ -204,7 +204,7 @@ def test_it_is_quiet_until_somebody_is_heard_and_again_after_the_next_settlement
 
 
 def test_a_station_is_counted_on_the_channel_where_it_is_heard_best():
-    table = heard(*(record(TO_DS, UP, 640, one) for one in range(20)))
+    table = heard(*(record(TO_DS, UP, 640, number) for number in range(20)))
     table.tune(7, 1000)
     table.take(record(TO_DS, UP, 640, 30), 1)  # the neighbouring channel overhears it
     table.settle(2000)
@@ -221,8 +221,8 @@ def test_what_comes_while_the_radio_is_deaf_is_not_counted():
 
 
 def test_time_that_wraps_is_harmless():
-    before = [record(TO_DS, UP, 640, one, (1 << 32) - 500_000 + one * 100_000) for one in range(5)]
-    after = [record(TO_DS, UP, 640, 5 + one, one * 100_000) for one in range(5)]
+    before = [record(TO_DS, UP, 640, number, (1 << 32) - 500_000 + number * 100_000) for number in range(5)]
+    after = [record(TO_DS, UP, 640, 5 + number, number * 100_000) for number in range(5)]
 
     table = heard(*before, *after)
 
@@ -241,8 +241,8 @@ def flood(table, count, start=1000):
 def test_a_full_table_never_drops_the_strongest_suspect(kind):
     table = kind()
     table.tune(6, 0)
-    for one in range(5):
-        table.take(record(TO_DS, UP, 1280, one), 1)
+    for number in range(5):
+        table.take(record(TO_DS, UP, 1280, number), 1)
     table.settle(1000)
     table.set_field(number_of(table, STATION), layout.F_RANK, 80)
 
@@ -261,8 +261,8 @@ def test_a_camera_that_comes_while_strangers_flood_the_table_is_followed():
     for second in range(3):
         for part in range(40):
             flood(table, 20, 1000 * second + 20 * part)
-            for one in range(3):
-                table.take(record(TO_DS, UP, 1280, 3 * part + one), 1)
+            for number in range(3):
+                table.take(record(TO_DS, UP, 1280, 3 * part + number), 1)
         table.settle(1000 + 1000 * second)
 
     assert row(table, STATION)[0] > 100_000
@@ -287,7 +287,7 @@ def test_a_series_holds_the_bytes_of_each_100_ms():
     table.settle(2000)
 
     halves = memoryview(table.table).cast("H")[layout.SERIES_AT : layout.SERIES_AT + layout.SERIES_BINS]
-    assert [one for one in halves if one not in (0, layout.UNHEARD)] == [100] * 5
+    assert [half for half in halves if half not in (0, layout.UNHEARD)] == [100] * 5
 
 
 def test_random_records_of_the_helper_cover_every_role():
