@@ -12,7 +12,7 @@ first program asks: nobody else waits for it.
     models      what goes in and out, as pydantic models
     places      facilities, restrooms
     inspecting  inspections: list, start, steps, finish, correct; their log entries
-    judging     findings and dispositions
+    findings    findings and dispositions
     watching    sensors, the log, reports
 """
 

@@ -1,16 +1,15 @@
-"""Findings, and what people make of them."""
+"""Findings and their dispositions."""
 
 from apiflask import APIBlueprint
 
 from server.api import PREFIX, authentication, responses, schemas
-from server.services import listings
-from server.services.errors import NotFound
-from server.services.findings import judging
+from server.models.findings import Finding
+from server.services.findings import dispositions, findings
 from server.services.people import access_log, accounts
 
 bp = APIBlueprint("findings", __name__, url_prefix=PREFIX)
 
-_SAME = (
+_COLUMNS = (
     *("status", "detector", "created_s", "changed_s", "first_at_s", "last_at_s", "score", "score_max"),
     *("rssi_dbm", "channel", "disposition"),
 )
@@ -22,12 +21,11 @@ _SAME = (
 @authentication.needs(accounts.SEE)
 def index(query_data):
     """Findings, oldest first. Hardware addresses do not leave by the API."""
-    asked = query_data.model_dump(exclude={"cursor"})
-    asked["status"] = asked["status"] or ""
-    after = responses.cursor(query_data.cursor)
+    filters = query_data.model_dump()
+    filters["status"] = filters["status"] or ""
     with authentication.sessions()() as session:
-        rows = listings.findings(session, authentication.user(), after=after, **asked)
-        return responses.page(rows, query_data.limit, row_out)
+        page = findings.list_findings(session, authentication.user(), **filters)
+        return responses.page_out(page, row_out)
 
 
 @bp.get("/findings/<public_id>")
@@ -36,7 +34,7 @@ def index(query_data):
 def show(public_id):
     """One finding with its evidence and dispositions. That it was looked at is written down."""
     with authentication.sessions()() as session:
-        answer = _shown(session, _mine(session, public_id, accounts.SEE))
+        answer = _finding_out(session, findings.load(session, authentication.user(), public_id))
     access_log.record(authentication.sessions(), authentication.user(), access_log.SAW_FINDING, answer.id)
     return answer
 
@@ -49,37 +47,31 @@ def dispose(public_id, json_data):
     """Record what a person made of a finding."""
 
     def work(session):
-        one = _mine(session, public_id, accounts.DISPOSE)
+        user = authentication.user()
+        finding = findings.load(session, user, public_id, accounts.DISPOSE)
         police = json_data.police.model_dump() if json_data.police else None
-        judging.dispose(session, one, authentication.user(), json_data.kind, json_data.reason, police)
+        dispositions.dispose(session, finding, user, json_data.kind, json_data.reason, police)
         session.expire_all()
-        return _shown(session, judging.finding(session, public_id)), 201, ""
+        return _finding_out(session, findings.load(session, user, public_id, accounts.DISPOSE)), 201, ""
 
     return responses.once(authentication.user(), work)
 
 
-def row_out(one) -> dict:
-    """A finding in a list."""
+def row_out(finding: Finding) -> dict:
+    """Return the JSON of a finding in a list."""
     return {
-        "id": one.public_id,
-        "sensor": one.sensor.name,
-        "restroom": one.restroom.public_id if one.restroom else None,
-        "inspection": one.inspection.public_id if one.inspection else None,
-        **{name: getattr(one, name) for name in _SAME},
+        "id": finding.public_id,
+        "sensor": finding.sensor.name,
+        "restroom": finding.restroom.public_id if finding.restroom else None,
+        "inspection": finding.inspection.public_id if finding.inspection else None,
+        **{name: getattr(finding, name) for name in _COLUMNS},
     }
 
 
-def _mine(session, public_id, right):
-    one = judging.finding(session, public_id)
-    if not judging.may(session, authentication.user(), right, one):
-        raise NotFound("finding")
-    return one
-
-
-def _shown(session, one):
-    detail = judging.detail(session, one, authentication.user())
+def _finding_out(session, finding):
+    detail = findings.load_detail(session, authentication.user(), finding)
     return schemas.FindingOut(
-        **row_out(one),
+        **row_out(finding),
         evidence=[list(row) for row in detail.evidence],
         considered=[list(row) for row in detail.considered],
         dispositions=[

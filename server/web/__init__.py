@@ -28,7 +28,7 @@ The pages. Each view reads the request, asks a service, and picks a template; se
 
 from server.web import assets, errors, page
 from server.web.audit import log
-from server.web.findings import judging, known_emitters
+from server.web.findings import findings, known_emitters
 from server.web.inspecting import (
     button_sweeps,
     campaigns,
@@ -77,7 +77,7 @@ def register(app) -> None:
         photos,
         holes,
         checklists,
-        judging,
+        findings,
         known_emitters,
         campaigns,
         fleet,

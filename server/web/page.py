@@ -9,7 +9,7 @@ from flask_babel import format_datetime, get_locale, gettext
 
 from server import clock, i18n, wording
 from server.services import errors
-from server.services.findings import judging
+from server.services.findings import findings
 from server.services.people import access_log, accounts
 from server.web.inspecting import presenters
 from server.wording import sensor_refusals
@@ -58,7 +58,7 @@ def init(app) -> None:
         result_sentence=presenters.result_sentence,
     )
     app.jinja_env.globals.update(
-        words=WORDS, is_alarm=judging.is_alarm, now_s=clock.now_s, may=may, control=control, get_locale=get_locale
+        words=WORDS, is_alarm=findings.is_alarm, now_s=clock.now_s, may=may, control=control, get_locale=get_locale
     )
     app.context_processor(_context)
 
@@ -191,5 +191,5 @@ def _context():
     }
     if signed_in and not request.headers.get("HX-Request"):
         with sessions()() as session:
-            context["open_findings"] = judging.count_open(session, flask_login.current_user)
+            context["open_findings"] = findings.count_open(session, flask_login.current_user)
     return context

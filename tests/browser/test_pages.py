@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from server import clock, ids
 from server.models import Finding, RestroomImport
-from server.services.findings import judging
+from server.services.findings import dispositions, findings
 from server.services.inspecting import inspections
 from server.services.people import accounts
 from server.services.people.accounts import SYSTEM
@@ -105,8 +105,8 @@ def pages(site):
     say.finding("demo-1", running.public_id, subject="00:bc:99:00:00:03", score=30, detector="undecodable_source")
     with site.server.sessions.begin() as session:
         found = {one.detector: one.public_id for one in session.scalars(select(Finding))}
-        second = judging.finding(session, found["camera_stream"])
-        judging.dispose(session, second, None, "neighbour", "The shop's own camera, seen there")
+        second = findings.load(session, SYSTEM, found["camera_stream"])
+        dispositions.dispose(session, second, SYSTEM, "neighbour", "The shop's own camera, seen there")
     room, finding = rooms[1].public_id, "/findings/" + found["camera_access_point"]
     return [
         "/",

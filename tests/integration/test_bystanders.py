@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from server.models import Finding, Sweep
-from server.services.findings import judging
+from server.services.findings import dispositions, findings
+from server.services.people.accounts import SYSTEM
 from tests.support.server_kit import Server
 from tests.support.waiting import wait_for
 from tests.unit.server.people.test_privacy import ANY_ADDRESS, everything
@@ -87,8 +88,8 @@ def test_a_crowd_passes_and_none_of_its_addresses_stays(server, air, listening):
         assert told <= OPEN_FINDING, told
 
     with server.sessions.begin() as session:
-        for one in judging.list_findings(session, "open", limit=99):
-            judging.dispose(session, one, None, "false", "looked at it")
+        for one in findings.list_findings(session, SYSTEM, status="open", limit=99).rows:
+            dispositions.dispose(session, one, SYSTEM, "false", "looked at it")
     with server.sessions() as session:
         assert {name for name, value in everything(session) if ANY_ADDRESS.search(value)} == set()
         assert columns_with(session, crowd | raised) == set()

@@ -11,10 +11,11 @@ from ansim import messages, topics
 from server import envelope_signer
 from server.ingest import main as ingest_main
 from server.models import Finding, Inspection, Report
-from server.services.findings import judging
+from server.services.findings import findings
 from server.services.inspecting import inspections
 from server.services.intake import counters
 from server.services.people import accounts
+from server.services.people.accounts import SYSTEM
 from server.services.places import facilities, organisations, restrooms
 from server.services.sensors import commands
 from server.services.sensors import enrolment as fleet
@@ -103,7 +104,7 @@ def test_an_inspection_collects_what_its_sensor_reports(running, hall, sensors):
     wait_for(lambda: not hall.journal)
 
     with running.sessions() as session:
-        found = judging.list_findings(session)[0]
+        found = findings.list_findings(session, SYSTEM).rows[0]
         assert found.inspection and found.restroom
         assert found.inspection.public_id == one.public_id
         assert found.restroom.name == "Women's"

@@ -13,7 +13,7 @@ from server.config import Settings
 from server.models import Finding, Report, SensorBoot, Sweep
 from server.services import paging
 from server.services.audit import heads, log, signing_key, verification
-from server.services.findings import judging
+from server.services.findings import dispositions, findings
 from server.services.findings.pseudonyms import Pseudonyms
 from server.services.inspecting import coverage, inspections
 from server.services.intake import counters, store
@@ -21,7 +21,7 @@ from server.services.outside import notifications
 from server.services.people import accounts
 from server.services.people.accounts import SYSTEM
 from server.services.places import facilities, imports, organisations, plans, reminders, restrooms, routes
-from server.services.sensors import enrolment
+from server.services.sensors import enrolment, fleet
 from tests.support import postgresql
 from tests.support.paho_sensor import finding_body
 from tests.support.sensor_messages import NOW_S, Voice, heard
@@ -75,8 +75,8 @@ def test_an_inspection_from_start_to_log(sessions, keys):
     assert recorded.confirm == {hall.id: {1: 3}} and len(recorded.duplicates) == 1
     with sessions.begin() as session:
         assert coverage.of_inspection(session, one).enough
-        found = judging.list_findings(session)[0]
-        judging.dispose(session, found, kim, "known_emitter", "the entrance's camera")
+        found = findings.list_findings(session, SYSTEM).rows[0]
+        dispositions.dispose(session, found, kim, "known_emitter", "the entrance's camera")
         inspections.record_step(session, one, "rf", "none_found", kim)
         inspections.finish(session, one, kim, "none_found")
     with sessions() as session:
@@ -85,7 +85,7 @@ def test_an_inspection_from_start_to_log(sessions, keys):
         assert (row.restroom.last_result, row.methods, row.running) == ("none_found", ["rf"], None)
         assert session.scalars(select(Report.at_s).order_by(Report.seq)).all()[0] == NOW_S - 9
         assert session.scalar(select(Finding.address)) is None
-        assert enrolment.tallies(session, hall) or counters.as_metrics(session)
+        assert fleet.load_counters(session, hall) or counters.as_metrics(session)
 
 
 def test_a_file_of_restrooms_is_imported_planned_and_walked(sessions, tmp_path):

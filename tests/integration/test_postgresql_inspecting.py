@@ -7,7 +7,7 @@ from server import clock, db, migrations
 from server import vault as vault_
 from server.config import Settings
 from server.models import KnownEmitter, Restroom
-from server.services.findings import false_alarms, judging, known_emitters
+from server.services.findings import dispositions, false_alarms, findings, known_emitters
 from server.services.findings.pseudonyms import Pseudonyms
 from server.services.inspecting import (
     button_sweeps,
@@ -19,6 +19,7 @@ from server.services.inspecting import (
     signatures,
 )
 from server.services.people import accounts, scopes
+from server.services.people.accounts import SYSTEM
 from server.services.places import facilities, organisations, restrooms
 from server.services.sensors import enrolment
 from tests.support import postgresql
@@ -63,7 +64,7 @@ def test_a_day_of_inspecting(installation):
         assert button_sweeps.suggest_restrooms(session, kim, waiting)
         one = button_sweeps.assign(session, waiting, kim, room)
         found = inspections.list_findings(session, one)[0]
-        judging.dispose(session, found, kim, "false", "a baby monitor")
+        dispositions.dispose(session, found, kim, "false", "a baby monitor")
         checklists.answer_rest(session, one, kim)
         for method in ("eye", "rf", "lens"):
             inspections.record_step(session, one, method, "none_found", kim)
@@ -76,11 +77,13 @@ def test_a_day_of_inspecting(installation):
         signatures.sign_drawn(session, one, one.people[0], kim, SIGNATURE)
 
         assert button_sweeps.list_waiting(session, kim) == [] and len(holes.list_holes(session, kim).rows) == 1
-        assert [row[0] for row in known_emitters.list_emitters(session, kim)] == session.query(KnownEmitter).all()
-        total = false_alarms.false_alarm_rates(session, kim, now_s - 9, now_s + 999).total
+        assert [row.emitter for row in known_emitters.list_emitters(session, kim).rows] == session.query(
+            KnownEmitter
+        ).all()
+        total = false_alarms.load_rates(session, kim, now_s - 9, now_s + 999).total
         assert (total.alarms, total.false, total.false_permille) == (1, 1, 1000)
-        detail = judging.detail(session, judging.finding(session, found.public_id), kim, names)
-        assert [visit.found.id for visit in detail.visits] == [found.id]
+        detail = findings.load_detail(session, kim, findings.load(session, SYSTEM, found.public_id), names)
+        assert [visit.finding.id for visit in detail.visits] == [found.id]
         day = campaigns.load(session, kim, day.public_id)
         board = campaign_board.load(session, day)
         assert (board.total.rooms, board.total.done, board.total.running) == (2, 1, 1)

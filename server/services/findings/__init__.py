@@ -1,1 +1,1 @@
-"""Findings as people judge them, known emitters, false alarms."""
+"""Findings, dispositions, known emitters, false-alarm rates, pseudonyms."""

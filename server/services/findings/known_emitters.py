@@ -1,22 +1,24 @@
 """
-The list of known emitters: transmitters that a person has found to belong to a facility or its neighbour.
+Known emitters: transmitters that a person has found to belong to a facility or to its neighbour.
 
-    emitters.add(session, user, facility, "c0:ff:ee:00:00:01", "entrance CCTV", KNOWN, "seen with its owner", days=365)
-    emitters.renew(session, one, user, 365)
-    emitters.withdraw(session, one, user, "taken down")
+    known_emitters.add(session, user, facility, "c0:ff:ee:00:00:01", "entrance CCTV", KNOWN, "seen with its owner")
+    known_emitters.renew(session, emitter, user, 365)
+    known_emitters.withdraw(session, emitter, user, "taken down")
 
-An approval ends by itself, so that somebody looks again. Sensors are told the list when an inspection starts.
+An approval expires, so that it is checked again. Sensors receive the list when an inspection starts.
 """
 
 import re
+from typing import NamedTuple
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from server import clock
+from server import clock, db
 from server.models.findings import KNOWN, NEIGHBOUR, Finding
 from server.models.people import User
 from server.models.places import Facility, KnownEmitter
+from server.services import paging
 from server.services.audit import log
 from server.services.errors import NotFound, Refused
 from server.services.findings.pseudonyms import is_local
@@ -25,63 +27,73 @@ from server.services.people import access, accounts
 USUAL_DAYS = 365
 MOST_DAYS = 3 * 365
 DAY_S = 86400
-VALID, EXPIRED, WITHDRAWN, ALL = "valid", "expired", "withdrawn", "all"
+VALID, EXPIRED, WITHDRAWN, ALL = STATES = ("valid", "expired", "withdrawn", "all")
+RENEWED = "renewed"
 _ADDRESS = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
 
 
-def state(one: KnownEmitter, now_s: int) -> str:
-    """VALID, EXPIRED or WITHDRAWN."""
-    if one.withdrawn_s is not None:
+class EmitterRow(NamedTuple):
+    """A known emitter with its facility and the person who approved it."""
+
+    emitter: KnownEmitter
+    facility: Facility
+    approved_by: User | None
+
+
+def state_of(emitter: KnownEmitter, now_s: int) -> str:
+    """Return VALID, EXPIRED or WITHDRAWN."""
+    if emitter.withdrawn_s is not None:
         return WITHDRAWN
-    return EXPIRED if one.expires_s is not None and one.expires_s <= now_s else VALID
+    return EXPIRED if emitter.expires_s is not None and emitter.expires_s <= now_s else VALID
 
 
-def list_emitters(session: Session, user, which: str = VALID, facility=None, limit: int = 50, before_id=None) -> list:
-    """[(KnownEmitter, Facility, approver or None), ...] a person may see, the newest first."""
-    wanted = select(KnownEmitter, Facility, User).join(Facility, Facility.id == KnownEmitter.facility_id)
-    wanted = access.within(wanted.outerjoin(User, User.id == KnownEmitter.approved_by_id), user, Facility.id)
-    now_s = clock.now_s()
-    lasting = or_(KnownEmitter.expires_s.is_(None), KnownEmitter.expires_s > now_s)
-    if which == WITHDRAWN:
-        wanted = wanted.where(KnownEmitter.withdrawn_s.is_not(None))
-    elif which == EXPIRED:
-        wanted = wanted.where(KnownEmitter.withdrawn_s.is_(None), KnownEmitter.expires_s <= now_s)
-    elif which == VALID:
-        wanted = wanted.where(KnownEmitter.withdrawn_s.is_(None), lasting)
-    if facility is not None:
-        wanted = wanted.where(Facility.id == facility.id)
-    if before_id is not None:
-        wanted = wanted.where(KnownEmitter.id < before_id)
-    return [tuple(row) for row in session.execute(wanted.order_by(KnownEmitter.id.desc()).limit(limit))]
-
-
-def emitter(session: Session, user, number: int) -> KnownEmitter:
-    """Return one. Raises NotFound, also for a facility that is none of this person's business."""
-    found = session.get(KnownEmitter, number)
-    if found is None:
+def load(session: Session, user, number: int, right: str = accounts.SEE) -> KnownEmitter:
+    """Return an emitter by its row id. Raises NotFound, also where the user lacks the right."""
+    emitter = session.get(KnownEmitter, number)
+    if emitter is None or not access.may(session, user, right, emitter.facility_id):
         raise NotFound("emitter")
-    access.check(session, user, accounts.SEE, found.facility_id)
-    return found
+    return emitter
 
 
-def listed(session: Session, facility_id: int, address: str, now_s: int) -> KnownEmitter | None:
-    """The valid entry of an address in a facility's list, if there is one."""
-    wanted = select(KnownEmitter).where(
-        KnownEmitter.facility_id == facility_id,
-        KnownEmitter.address == address,
-        KnownEmitter.withdrawn_s.is_(None),
-        or_(KnownEmitter.expires_s.is_(None), KnownEmitter.expires_s > now_s),
+def list_emitters(
+    session: Session,
+    user,
+    *,
+    state: str = VALID,
+    facility: Facility | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> paging.Page[EmitterRow]:
+    """Return the known emitters of the places a user may see, newest first. state: one of STATES. Raises BadCursor."""
+    query = select(KnownEmitter, Facility, User).join(Facility, Facility.id == KnownEmitter.facility_id)
+    query = access.within(query.outerjoin(User, User.id == KnownEmitter.approved_by_id), user, Facility.id)
+    now_s = clock.now_s()
+    if state == WITHDRAWN:
+        query = query.where(KnownEmitter.withdrawn_s.is_not(None))
+    elif state == EXPIRED:
+        query = query.where(KnownEmitter.withdrawn_s.is_(None), KnownEmitter.expires_s <= now_s)
+    elif state == VALID:
+        query = query.where(*_valid(now_s))
+    if facility is not None:
+        query = query.where(Facility.id == facility.id)
+    cursor_id = paging.decode(cursor)
+    if cursor_id is not None:
+        query = query.where(KnownEmitter.id < cursor_id)
+    rows = session.execute(query.order_by(KnownEmitter.id.desc()).limit(limit + 1))
+    return paging.cut([EmitterRow(*row) for row in rows], limit, key=lambda row: row.emitter.id)
+
+
+def find_valid(session: Session, facility_id: int, address: str, now_s: int) -> KnownEmitter | None:
+    """Return the valid known emitter of a facility with this address, if there is one."""
+    query = select(KnownEmitter).where(
+        KnownEmitter.facility_id == facility_id, KnownEmitter.address == address, *_valid(now_s)
     )
-    return session.scalar(wanted.order_by(KnownEmitter.id.desc()).limit(1))
+    return session.scalar(query.order_by(KnownEmitter.id.desc()).limit(1))
 
 
 def list_addresses(session: Session, facility_id: int, now_s: int) -> list[str]:
     """Return the addresses of a facility's valid known emitters, the newest approval first."""
-    query = select(KnownEmitter.address).where(
-        KnownEmitter.facility_id == facility_id,
-        KnownEmitter.withdrawn_s.is_(None),
-        or_(KnownEmitter.expires_s.is_(None), KnownEmitter.expires_s > now_s),
-    )
+    query = select(KnownEmitter.address).where(KnownEmitter.facility_id == facility_id, *_valid(now_s))
     return list(session.scalars(query.order_by(KnownEmitter.id.desc())))
 
 
@@ -92,15 +104,16 @@ def add(
     address: str,
     label: str,
     kind: str,
-    why: str,
+    reason: str,
     days: int = USUAL_DAYS,
     finding: Finding | None = None,
 ) -> KnownEmitter:
     """
     Approve an emitter for a facility.
 
-    kind  KNOWN (it belongs here) or NEIGHBOUR
-    days  1..MOST_DAYS, then it is asked about again
+    kind  KNOWN (it belongs to the facility) or NEIGHBOUR
+    days  1..MOST_DAYS until the approval expires
+
     Raises NotFound without the right there; Refused: address_bad, reason_needed, expiry_bad(most), emitter_there.
     """
     access.check(session, user, accounts.MANAGE, facility.id)
@@ -109,60 +122,66 @@ def add(
     address = address.strip().lower().replace("-", ":")
     if not _ADDRESS.fullmatch(address):
         raise Refused("address_bad")
-    if not why.strip():
+    if not reason.strip():
         raise Refused("reason_needed")
     _check_days(days)
     now_s = clock.now_s()
-    if listed(session, facility.id, address, now_s):
+    if find_valid(session, facility.id, address, now_s):
         raise Refused("emitter_there")
-    added = KnownEmitter(
+    emitter = KnownEmitter(
         facility_id=facility.id,
         address=address,
         label=label.strip()[:200],
         reason=kind,
-        approved_by_id=user.id if user else None,
+        approved_by_id=user.id,
         approved_s=now_s,
         expires_s=now_s + days * DAY_S,
         finding_id=finding.id if finding else None,
         withdrawn_why="",
     )
-    session.add(added)
+    session.add(emitter)
     session.flush()
-    _tell(session, "emitter.approved", added, facility, user, why)
-    return added
+    _log_emitter(session, user, "emitter.approved", emitter, facility, reason)
+    return emitter
 
 
-def renew(session: Session, one: KnownEmitter, user, days: int = USUAL_DAYS) -> KnownEmitter:
-    """Approve it again: a new entry takes the old one's place. Raises as add(); Refused: emitter_withdrawn."""
-    one = _locked(session, one, user)
-    facility = session.get(Facility, one.facility_id)
+def renew(session: Session, emitter: KnownEmitter, user, days: int = USUAL_DAYS) -> KnownEmitter:
+    """Approve an emitter again: a new entry replaces the old one. Raises as add(); Refused: emitter_withdrawn."""
+    emitter = _lock(session, user, emitter)
+    facility = session.get_one(Facility, emitter.facility_id)
     _check_days(days)
-    now_s = clock.now_s()
-    one.withdrawn_s, one.withdrawn_by_id, one.withdrawn_why = now_s, user.id if user else None, RENEWED
+    emitter.withdrawn_s, emitter.withdrawn_by_id, emitter.withdrawn_why = clock.now_s(), user.id, RENEWED
     session.flush()
-    return add(session, user, facility, one.address, one.label, one.reason, RENEWED, days)
+    return add(session, user, facility, emitter.address, emitter.label, emitter.reason, RENEWED, days)
 
 
-RENEWED = "renewed"
+def withdraw(session: Session, emitter: KnownEmitter, user, reason: str) -> None:
+    """
+    End an approval: from the next inspection on the emitter is reported again.
 
-
-def withdraw(session: Session, one: KnownEmitter, user, why: str) -> None:
-    """Take it off the list: from the next inspection on it is reported again. Raises Refused: reason_needed."""
-    one = _locked(session, one, user)
-    if not why.strip():
+    Raises Refused: emitter_withdrawn, reason_needed.
+    """
+    emitter = _lock(session, user, emitter)
+    if not reason.strip():
         raise Refused("reason_needed")
-    one.withdrawn_s, one.withdrawn_by_id = clock.now_s(), user.id if user else None
-    one.withdrawn_why = why.strip()[:1000]
+    emitter.withdrawn_s, emitter.withdrawn_by_id = clock.now_s(), user.id
+    emitter.withdrawn_why = reason.strip()[:1000]
     session.flush()
-    _tell(session, "emitter.withdrawn", one, session.get(Facility, one.facility_id), user, why)
+    facility = session.get_one(Facility, emitter.facility_id)
+    _log_emitter(session, user, "emitter.withdrawn", emitter, facility, reason)
 
 
-def _locked(session, one, user):
-    one = session.get(KnownEmitter, one.id, with_for_update=True, populate_existing=True)
-    access.check(session, user, accounts.MANAGE, one.facility_id)
-    if one.withdrawn_s is not None:
+def _valid(now_s):
+    unexpired = or_(KnownEmitter.expires_s.is_(None), KnownEmitter.expires_s > now_s)
+    return KnownEmitter.withdrawn_s.is_(None), unexpired
+
+
+def _lock(session, user, emitter) -> KnownEmitter:
+    emitter = db.lock_row(session, emitter)
+    access.check(session, user, accounts.MANAGE, emitter.facility_id)
+    if emitter.withdrawn_s is not None:
         raise Refused("emitter_withdrawn")
-    return one
+    return emitter
 
 
 def _check_days(days):
@@ -170,12 +189,12 @@ def _check_days(days):
         raise Refused("expiry_bad", most=MOST_DAYS)
 
 
-def _tell(session, kind, one, facility, user, why):
-    # The log never forgets, so it has only the maker's part of the address, and the name of the thing aside.
+def _log_emitter(session, user, kind, emitter, facility, reason):
+    # The log is permanent, so it holds only the maker's part of the address, and the label as a personal field.
     body = {
         "facility": facility.public_id,
-        "kind": one.reason,
-        "maker": "" if is_local(one.address) else one.address[:8],
-        "expires_s": one.expires_s,
+        "kind": emitter.reason,
+        "maker": "" if is_local(emitter.address) else emitter.address[:8],
+        "expires_s": emitter.expires_s,
     }
-    log.add(session, kind, f"emitter-{one.id}", body, user, {"why": why.strip(), "label": one.label})
+    log.add(session, kind, f"emitter-{emitter.id}", body, user, {"why": reason.strip(), "label": emitter.label})

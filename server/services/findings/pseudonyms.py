@@ -1,11 +1,11 @@
 """
-What the server keeps of a hardware address: a keyed pseudonym of one day, the maker, and whether it is made up.
+Pseudonyms of hardware addresses: keyed, for one day. Also the maker, and whether an address is locally administered.
 
-    names = Pseudonyms(vault)
-    names.of(session, "c0:ff:ee:00:00:01", day)      # 32 hex digits; the same for the same address on that day
+    pseudonyms = Pseudonyms(vault)
+    pseudonyms.of(session, "c0:ff:ee:00:00:01", day)      # 32 hex digits; the same for the same address on that day
 
-Two days' pseudonyms of one address have nothing in common, and once a day's key has been
-destroyed nobody can find out whose pseudonym it was, not even with the installation's secret.
+The pseudonyms of one address on two days have nothing in common. Once the key of a day has been destroyed, its
+pseudonyms cannot be linked to addresses any more, not even with the installation's secret.
 """
 
 import hmac
@@ -19,12 +19,12 @@ from server.models.findings import PseudonymKey
 from server.vault import Vault
 
 KEY_BYTES = 32
-KEPT_DAYS = 7  # a key lives so long, here and (services.retention) in the database
+KEPT_DAYS = 7  # lifetime of a key, here and (services/upkeep/retention.py) in the database
 CHARS = 32
 
 
 class Pseudonyms:
-    """Makes pseudonyms; remembers the keys of the days it was asked for."""
+    """Makes pseudonyms; caches the keys of the days in use."""
 
     def __init__(self, vault: Vault):
         self._vault = vault
@@ -37,24 +37,26 @@ class Pseudonyms:
     def _key(self, session, day):
         key = self._keys.get(day)
         if key is None:
-            wanted = select(PseudonymKey.key_sealed).where(PseudonymKey.day == day)
-            sealed = session.scalar(wanted)
+            query = select(PseudonymKey.key_sealed).where(PseudonymKey.day == day)
+            sealed = session.scalar(query)
             if sealed is None:
-                made = self._vault.seal(secrets.token_bytes(KEY_BYTES))
-                session.execute(insert(session, PseudonymKey).values(day=day, key_sealed=made).on_conflict_do_nothing())
-                sealed = session.scalar(wanted)  # another process may have been first
+                new_key = self._vault.seal(secrets.token_bytes(KEY_BYTES))
+                session.execute(
+                    insert(session, PseudonymKey).values(day=day, key_sealed=new_key).on_conflict_do_nothing()
+                )
+                sealed = session.scalar(query)  # another process may have inserted its own
             key = self._keys[day] = self._vault.unseal(sealed)
-            # A key that was destroyed in the database must not live on here; see services.retention.
+            # A key that was destroyed in the database must not stay in memory; see services/upkeep/retention.py.
             for old in [known for known in self._keys if known < max(self._keys) - KEPT_DAYS]:
                 del self._keys[old]
         return key
 
 
 def is_local(address: str) -> bool:
-    """True if the address is locally administered: chosen by software, often at random. Source: IEEE 802, 8.4."""
+    """Return whether an address is locally administered: set by software, often at random. Source: IEEE 802, 8.4."""
     return bool(int(address[:2], 16) & 0x02)
 
 
 def maker(address: str) -> str:
-    """The first three bytes, which IEEE gives to makers; "" for a locally administered address."""
+    """Return the first three bytes, which IEEE gives to makers; "" for a locally administered address."""
     return "" if is_local(address) else address[:8]

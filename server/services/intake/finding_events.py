@@ -13,7 +13,7 @@ from server.models.findings import CLOSED, NOTED, OPEN, WITH_ADDRESS, Dispositio
 from server.models.places import Restroom
 from server.models.sensors import Sensor
 from server.services.audit import log
-from server.services.findings import judging, known_emitters
+from server.services.findings import dispositions, known_emitters
 from server.services.findings.pseudonyms import Pseudonyms, is_local, maker
 from server.services.intake.received import NewReport
 from server.services.outside import notifications
@@ -166,11 +166,11 @@ def _close_if_known(session, finding, address, now_s):
     if finding.restroom_id is None:
         return
     facility_id = session.scalar(select(Restroom.facility_id).where(Restroom.id == finding.restroom_id))
-    emitter = known_emitters.listed(session, facility_id, address, now_s)
+    emitter = known_emitters.find_valid(session, facility_id, address, now_s)
     if emitter is None:
         return
     finding.known_emitter_id = emitter.id
     finding.disposition = emitter.reason
     session.flush()
     session.add(Disposition(finding_id=finding.id, kind=emitter.reason, reason=ON_THE_LIST, at_s=now_s, by_id=None))
-    judging.close(session, finding)
+    dispositions.close(session, finding)

@@ -8,7 +8,7 @@ Inspections that visitors request with the code on the door. No account, name or
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, contains_eager
 
-from server import clock
+from server import clock, db
 from server.models.inspections import Inspection
 from server.models.outside import INSPECTION_ASKED
 from server.models.places import Facility, InspectionRequest, Restroom
@@ -27,7 +27,7 @@ def record(session: Session, restroom: Restroom) -> InspectionRequest:
     Raises Refused: restroom_retired.
     """
     # Locked, so that two requests of the same moment are counted together.
-    restroom = session.get_one(Restroom, restroom.id, with_for_update=True, populate_existing=True)
+    restroom = db.lock_row(session, restroom)
     if restroom.retired_s is not None:
         raise Refused("restroom_retired")
     now_s = clock.now_s()

@@ -12,7 +12,7 @@ from server.models.findings import OPEN, Finding
 from server.models.inspections import Inspection, InspectionSensor
 from server.models.sensors import Command, Sensor
 from server.services import freshness
-from server.services.findings import judging
+from server.services.findings import findings
 from server.services.inspecting import (
     checklists,
     holes,
@@ -95,13 +95,13 @@ def live(public_id):
 def _live_parts(session: Session, inspection: Inspection) -> dict:
     # The mark comes first: what changes after it is seen by the next request.
     mark = freshness.inspection_mark(session, inspection)
-    findings = inspections.list_findings(session, inspection)
+    found = inspections.list_findings(session, inspection)
     coverage = presenters.current_coverage(session, inspection)
     return {
         "inspection": inspection,
         "since": mark,
-        "alarms": [finding for finding in findings if judging.is_alarm(finding)],
-        "others": [finding for finding in findings if not judging.is_alarm(finding)],
+        "alarms": [finding for finding in found if findings.is_alarm(finding)],
+        "others": [finding for finding in found if not findings.is_alarm(finding)],
         "earlier": earlier_findings(session, inspection),
         "coverage": coverage,
         "steps": presenters.list_steps(session, inspection, coverage),
@@ -114,8 +114,10 @@ def _live_parts(session: Session, inspection: Inspection) -> dict:
 
 def earlier_findings(session: Session, inspection: Inspection) -> list[Finding]:
     """Return the open findings of the restroom that are not of this inspection."""
-    findings = judging.list_findings(session, OPEN, inspection.restroom)
-    return [finding for finding in findings if finding.inspection_id != inspection.id]
+    found = findings.list_findings(
+        session, page.user(), status=OPEN, restroom=inspection.restroom.public_id, newest_first=True
+    )
+    return [finding for finding in found.rows if finding.inspection_id != inspection.id]
 
 
 def _listening(session: Session, inspection: Inspection, used: InspectionSensor) -> ListeningSensor:

@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 from server import security
 from server.models.photos import EYE, FINDING, HOLE
 from server.services import errors
+from server.services.findings import findings
 from server.services.inspecting import holes, inspections, photos
 from server.services.people import accounts
-from server.web import page, reach
+from server.web import page
 
 bp = Blueprint("photos", __name__)
 
@@ -61,7 +62,7 @@ def of_finding(finding):
     """Add a photo to a finding."""
 
     def add(session):
-        row = reach.finding(session, finding, accounts.DISPOSE)
+        row = findings.load(session, page.user(), finding, accounts.DISPOSE)
         if row.restroom is None:
             abort(404)
         facility_id = row.restroom.facility_id

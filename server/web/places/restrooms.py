@@ -8,8 +8,9 @@ from flask_babel import gettext
 from wtforms.fields.choices import SelectChoice
 
 from server import clock, i18n, security
+from server.models.findings import OPEN
 from server.services import errors, paging
-from server.services.findings import judging
+from server.services.findings import findings
 from server.services.people import accounts
 from server.services.places import facilities, history, plans, restrooms, visitor_requests
 from server.web import page
@@ -88,7 +89,14 @@ def show(public_id):
     with page.sessions()() as session:
         room = restrooms.load(session, page.user(), public_id)
         found = history.list_history(session, room, cursor=request.args.get("before"), limit=HISTORY_ROWS)
-        open_findings = judging.list_findings(session, restroom=room, limit=OPEN_FINDINGS_SHOWN)
+        open_findings = findings.list_findings(
+            session,
+            page.user(),
+            status=OPEN,
+            restroom=room.public_id,
+            limit=OPEN_FINDINGS_SHOWN,
+            newest_first=True,
+        )
         running = next((row.inspection for row in found.rows if row.inspection.id == room.running_inspection_id), None)
         now_s = clock.now_s()
         sensors = plans.list_fixed_sensors(session, room)
@@ -97,7 +105,7 @@ def show(public_id):
             room=room,
             history=found.rows,
             running=running,
-            open_findings_here=open_findings,
+            open_findings_here=open_findings.rows,
             due=presenters.due(room, now_s),
             plan=plans.list_methods(room, plans.Intervals(session), bool(sensors), now_s),
             sensors=sensors,

@@ -5,7 +5,7 @@ from ansim import messages
 from server.models import Command, InspectionSensor, Sweep
 from server.services import freshness
 from server.services.errors import NotFound, Refused
-from server.services.findings import judging
+from server.services.findings import dispositions
 from server.services.inspecting import checklists, coverage, inspections
 from server.services.people import accounts
 from server.services.places import history, restrooms
@@ -115,7 +115,7 @@ def test_an_open_finding_forbids_to_say_that_none_was_found(session, pseudonyms,
     refused = refusal(inspections.finish, session, covered, kim, "none_found")
     assert (refused.code, refused.values) == ("open_findings", {"count": 1})
 
-    judging.dispose(session, inspections.list_findings(session, covered)[0], kim, "false", "a phone")
+    dispositions.dispose(session, inspections.list_findings(session, covered)[0], kim, "false", "a phone")
     assert inspections.finish(session, covered, kim, "none_found").methods == ["eye"]
 
 
@@ -127,7 +127,7 @@ def test_a_finding_that_nobody_could_explain_forbids_it_too(session, pseudonyms,
     voice.inspection = covered.public_id
     heard(session, pseudonyms, voice.finds())
     found = inspections.list_findings(session, covered)[0]
-    judging.dispose(session, found, kim, kind, "unclear", {"station": "Jungbu"})
+    dispositions.dispose(session, found, kim, kind, "unclear", {"station": "Jungbu"})
 
     assert refusal(inspections.finish, session, covered, kim, "none_found").code == "open_findings"
 
@@ -254,7 +254,7 @@ def test_a_mark_changes_with_what_the_page_shows_and_only_then(session, pseudony
     checklists.answer_rest(session, running, kim)
     inspections.record_step(session, running, "eye", "none_found", kim)
     marks.append(freshness.inspection_mark(session, running))
-    judging.dispose(session, inspections.list_findings(session, running)[0], kim, "false", "a phone")
+    dispositions.dispose(session, inspections.list_findings(session, running)[0], kim, "false", "a phone")
     marks.append(freshness.inspection_mark(session, running))
 
     assert len(set(marks)) == 5

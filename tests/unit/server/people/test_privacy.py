@@ -26,9 +26,10 @@ from server.models import (
     User,
 )
 from server.services.audit import verification
-from server.services.findings import judging
+from server.services.findings import dispositions, findings
 from server.services.inspecting import inspections
 from server.services.people import access_log, accounts, data_subjects, invitations
+from server.services.people.accounts import SYSTEM
 from server.services.places import facilities, organisations, restrooms
 from server.services.sensors import enrolment
 from server.services.upkeep import retention
@@ -62,9 +63,9 @@ def day(sessions, vault, pseudonyms, hashed, monkeypatch):
         heard(session, pseudonyms, voice.says(at_s=NOW_S), voice.finds(subject=CAMERA))
         heard(session, pseudonyms, *(voice.finds(subject=address) for address in (PASSER, NEIGHBOUR, POLICE)))
         ends = {CAMERA: "false", PASSER: "false", NEIGHBOUR: "neighbour", POLICE: "referred"}
-        for found in judging.list_findings(session, "all"):
+        for found in findings.list_findings(session, SYSTEM).rows:
             police = {"called_s": NOW_S, "station": "Station", "receipt": "1", "custody": ""}
-            judging.dispose(session, found, kim, ends[found.address], "looked at it", police)
+            dispositions.dispose(session, found, kim, ends[found.address], "looked at it", police)
         inspections.record_step(session, one, "eye", "suspicious", kim, "a hole, says Kim")
         inspections.finish(session, one, kim, "referred", "112 was called")
         access_log.add(session, kim.id, access_log.SAW_FINDING, "f1")

@@ -9,9 +9,10 @@ from server.models import Finding, FindingEvent, KnownEmitter, Report, StimulusR
 from server.models.findings import CASE, CLOSED, FALSE, KNOWN, NOTED, OPEN
 from server.models.findings import REFERRED as TO_POLICE
 from server.services.errors import NotFound, Refused
-from server.services.findings import judging
+from server.services.findings import dispositions, findings
 from server.services.inspecting import inspections
 from server.services.people import accounts
+from server.services.people.accounts import SYSTEM
 from tests.support.sensor_messages import NOW_S, Voice, heard
 
 ADDRESS = "00:12:34:56:78:9a"
@@ -118,7 +119,7 @@ def test_once_it_is_judged_no_trace_of_the_address_is_left(session, pseudonyms, 
     stimulus = {"subject": ADDRESS, "slots": 8, "p_ppm": 20, "effect_permille": 900, "heard_permille": 1000}
     heard(session, pseudonyms, voice.finds(subject=ADDRESS, label="IPCAM-1"), voice.says(messages.STIMULUS, stimulus))
 
-    judging.dispose(session, only(session), kim, FALSE, "a phone on the sink")
+    dispositions.dispose(session, only(session), kim, FALSE, "a phone on the sink")
     heard(session, pseudonyms, voice.finds(subject=ADDRESS, event="updated", label="IPCAM-1"))
     session.flush()
 
@@ -158,7 +159,7 @@ def test_pseudonyms_of_two_days_have_nothing_in_common(session, pseudonyms):
 
 def test_an_emitter_that_is_raised_again_after_it_was_judged_is_looked_at_again(session, pseudonyms, voice, kim):
     heard(session, pseudonyms, voice.finds())
-    judging.dispose(session, only(session), kim, FALSE, "nothing there")
+    dispositions.dispose(session, only(session), kim, FALSE, "nothing there")
 
     heard(session, pseudonyms, voice.finds())
 
@@ -168,7 +169,7 @@ def test_an_emitter_that_is_raised_again_after_it_was_judged_is_looked_at_again(
 
 def test_within_one_inspection_a_judgement_stands(session, pseudonyms, inspected, voice, kim):
     heard(session, pseudonyms, voice.finds())
-    judging.dispose(session, only(session), kim, FALSE, "the inspector's own phone")
+    dispositions.dispose(session, only(session), kim, FALSE, "the inspector's own phone")
 
     heard(session, pseudonyms, voice.finds())
 
@@ -177,7 +178,7 @@ def test_within_one_inspection_a_judgement_stands(session, pseudonyms, inspected
 
 def test_a_known_emitter_is_recognised_next_time(session, pseudonyms, inspected, voice, kim, hall, sensor):
     heard(session, pseudonyms, voice.finds(subject=ADDRESS))
-    judging.dispose(session, only(session), kim, KNOWN, "the entrance's camera, seen")
+    dispositions.dispose(session, only(session), kim, KNOWN, "the entrance's camera, seen")
     inspections.finish(session, inspected, kim, "not_completed", "trial")
 
     again = inspections.start(session, hall, kim, [sensor])
@@ -197,7 +198,7 @@ def test_two_findings_of_one_device_are_one_entry_of_the_list(session, pseudonym
 
     for one in session.scalars(select(Finding)).all():
         one.restroom_id = hall.id
-        judging.dispose(session, one, kim, KNOWN, "the entrance's camera, seen")
+        dispositions.dispose(session, one, kim, KNOWN, "the entrance's camera, seen")
 
     entry = session.scalars(select(KnownEmitter)).one()
     assert [one.known_emitter_id for one in session.scalars(select(Finding))] == [entry.id, entry.id]
@@ -207,7 +208,7 @@ def test_an_inspector_judges_but_does_not_fill_the_facilitys_list(session, pseud
     lee, _ = accounts.add_user(session, "lee", "Lee", "inspector", "correct horse battery")
     heard(session, pseudonyms, voice.finds())
 
-    judging.dispose(session, only(session), lee, KNOWN, "seen")
+    dispositions.dispose(session, only(session), lee, KNOWN, "seen")
 
     assert only(session).disposition == KNOWN
     assert session.scalar(select(KnownEmitter.id)) is None
@@ -216,10 +217,10 @@ def test_an_inspector_judges_but_does_not_fill_the_facilitys_list(session, pseud
 def test_a_case_for_the_police_keeps_its_address(session, pseudonyms, voice, kim):
     heard(session, pseudonyms, voice.finds(subject=ADDRESS))
 
-    judging.dispose(session, only(session), kim, TO_POLICE, "lens found", {"station": "Jungbu", "receipt": "12"})
+    dispositions.dispose(session, only(session), kim, TO_POLICE, "lens found", {"station": "Jungbu", "receipt": "12"})
 
     assert only(session).status == CASE and only(session).address == ADDRESS
-    assert judging.detail(session, only(session)).suspicious
+    assert findings.load_detail(session, SYSTEM, only(session)).suspicious
 
 
 @pytest.mark.parametrize(
@@ -230,17 +231,17 @@ def test_a_judgement_needs_its_reason(session, pseudonyms, voice, kim, kind, rea
     heard(session, pseudonyms, voice.finds())
 
     with pytest.raises(Refused) as refused:
-        judging.dispose(session, only(session), kim, kind, reason, police)
+        dispositions.dispose(session, only(session), kim, kind, reason, police)
 
     assert refused.value.code == code
 
 
 def test_judgements_are_added_never_replaced(session, pseudonyms, voice, kim):
     heard(session, pseudonyms, voice.finds())
-    judging.dispose(session, only(session), kim, "unresolved", "not found")
-    judging.dispose(session, only(session), kim, FALSE, "it was the hand dryer")
+    dispositions.dispose(session, only(session), kim, "unresolved", "not found")
+    dispositions.dispose(session, only(session), kim, FALSE, "it was the hand dryer")
 
-    detail = judging.detail(session, judging.finding(session, only(session).public_id))
+    detail = findings.load_detail(session, SYSTEM, findings.load(session, SYSTEM, only(session).public_id))
 
     assert [one.kind for one in detail.dispositions] == [FALSE, "unresolved"]
 
@@ -249,7 +250,7 @@ def test_the_detail_tells_the_newest_evidence(session, pseudonyms, voice):
     heard(session, pseudonyms, voice.finds(score=80))
     heard(session, pseudonyms, voice.finds(event="cleared", score=0, evidence=[], considered=[]))
 
-    detail = judging.detail(session, judging.finding(session, only(session).public_id))
+    detail = findings.load_detail(session, SYSTEM, findings.load(session, SYSTEM, only(session).public_id))
 
     assert detail.evidence[0] == ["uplink_kbps", 900, 150, 30]
     assert detail.considered == [["video_call", "against"]]
@@ -264,21 +265,21 @@ def test_the_same_emitter_heard_by_another_sensor_is_shown(session, pseudonyms, 
 
     first, second = session.scalars(select(Finding).order_by(Finding.id)).all()
 
-    assert judging.same_emitter(session, first) == [second]
+    assert findings.list_same_emitter(session, SYSTEM, first) == [second]
 
 
 def test_lists_go_by_status_and_by_page(session, pseudonyms, voice, kim):
     for number in range(5):
         heard(session, pseudonyms, voice.finds(subject=f"02:00:00:00:00:0{number}"))
-    newest = judging.list_findings(session, limit=2)
-    judging.dispose(session, newest[0], kim, FALSE, "no")
+    newest = findings.list_findings(session, SYSTEM, limit=2, newest_first=True)
+    dispositions.dispose(session, newest.rows[0], kim, FALSE, "no")
 
-    rest = judging.list_findings(session, before_id=newest[1].id)
+    rest = findings.list_findings(session, SYSTEM, status="open", cursor=newest.next, newest_first=True)
 
-    assert len(rest) == 3 and judging.count_open(session) == 4
-    assert judging.list_findings(session, "closed") == [newest[0]]
+    assert len(rest.rows) == 3 and findings.count_open(session, SYSTEM) == 4
+    assert findings.list_findings(session, SYSTEM, status="closed").rows == [newest.rows[0]]
 
 
 def test_an_unknown_finding_is_not_found(session):
     with pytest.raises(NotFound):
-        judging.finding(session, "nonsense")
+        findings.load(session, SYSTEM, "nonsense")

@@ -1,0 +1,193 @@
+"""Findings: the list, one finding with its evidence in words, its disposition, and the false-alarm rates."""
+
+from typing import NamedTuple
+
+from flask import Blueprint, Response, abort, current_app, redirect, render_template, request, url_for
+from flask_babel import format_decimal, gettext
+
+from ansim.detect.stimulus import verdict
+from ansim.finding import ALARM_SCORE
+from server import clock, wording
+from server.models.findings import OPEN, STATUSES
+from server.services import errors, freshness
+from server.services.findings import dispositions, false_alarms, findings
+from server.services.findings.pseudonyms import Pseudonyms
+from server.services.inspecting import photos
+from server.services.intake.finding_events import ON_THE_LIST
+from server.services.people import access_log, accounts
+from server.web import page
+from server.web.findings import forms
+from server.web.inspecting import presenters
+from server.web.sensors import presenters as sensor_presenters
+
+bp = Blueprint("findings", __name__)
+
+ALL = "all"
+SPANS_DAYS = (30, 183, 365)
+
+
+class StimulusAnswer(NamedTuple):
+    """The result of a movement test, in words."""
+
+    at_s: int
+    sentence: str
+    slots: int
+    heard_percent: int
+
+
+class TimelineEntry(NamedTuple):
+    """A line of a finding's history: an event of the sensor (event, score, rssi_dbm) or a disposition (by, reason)."""
+
+    at_s: int
+    text: str
+    event: str | None
+    score: int | None
+    rssi_dbm: int | None
+    by: str | None
+    reason: str
+    police: dict | None
+
+
+@bp.get("/findings")
+def index():
+    """Findings, newest first; ?status= open, case, noted, closed or all, ?before= a cursor for older ones."""
+    status, before = _status(), request.args.get("before")
+    with page.sessions()() as session:
+        found = _list(session, status, before)
+        # Older pages stay as they are; only the first one polls for news.
+        mark = freshness.findings_mark(session)
+        return render_template(
+            "findings/index.html",
+            rows=found.rows,
+            status=status,
+            older=found.next and url_for("findings.index", status=status, before=found.next),
+            poll=None if before else url_for("findings.news", status=status, since=mark),
+        )
+
+
+@bp.get("/live/findings")
+def news():
+    """The first page's list alone, or 204 if nothing has changed since the mark ?since=."""
+    status = _status()
+    with page.sessions()() as session:
+        mark = freshness.findings_mark(session)
+        if request.args.get("since") == mark:
+            return Response(status=204)
+        rows = _list(session, status).rows
+        poll = url_for("findings.news", status=status, since=mark)
+        return render_template("findings/_list.html", rows=rows, status=status, poll=poll)
+
+
+def _list(session, status, cursor=None):
+    status = "" if status == ALL else status
+    return findings.list_findings(
+        session, page.user(), status=status, cursor=cursor, limit=page.PER_PAGE, newest_first=True
+    )
+
+
+def _status():
+    status = request.args.get("status", OPEN)
+    return status if status in (*STATUSES, ALL) else OPEN
+
+
+@bp.route("/findings/<public_id>", methods=["GET", "POST"])
+def show(public_id):
+    """One finding. POST records a disposition."""
+    form, problem = forms.DispositionForm(), None
+    if request.method == "POST":
+        if not page.may(accounts.DISPOSE):
+            abort(403)
+        if form.validate():
+            problem = _dispose(public_id, form)
+            if problem is None:
+                page.flash_success(gettext("Recorded. What you decided stays in the finding's history."))
+                return redirect(url_for("findings.show", public_id=public_id))
+    else:
+        form.call_now()
+    with page.sessions()() as session:
+        finding = findings.load(session, page.user(), public_id)
+        pseudonyms = Pseudonyms(current_app.extensions["vault"])
+        detail = findings.load_detail(session, page.user(), finding, pseudonyms)
+        page.record_access(access_log.SAW_FINDING, finding.public_id)
+        covered = None
+        if finding.inspection:
+            covered = presenters.current_coverage(session, finding.inspection)
+        return render_template(
+            "findings/show.html",
+            detail=detail,
+            finding=finding,
+            kind=wording.vocabulary.DETECTORS.get(finding.detector),
+            alarm=findings.is_alarm(finding),
+            alarm_score=ALARM_SCORE,
+            evidence=wording.evidence(detail.evidence),
+            considered=wording.considered(detail.considered),
+            timeline=_timeline(detail),
+            stimulus=[_stimulus_answer(test) for test in detail.stimulus],
+            coverage=covered,
+            listener=sensor_presenters.summary(finding.sensor, current_app.extensions["settings"].silent_after_s),
+            form=form,
+            problem=problem,
+            photos=photos.list_photos(session, finding_id=finding.id),
+            may_judge=findings.may(session, page.user(), accounts.DISPOSE, finding),
+        )
+
+
+@bp.get("/findings/alarms")
+def alarms():
+    """False-alarm rates by sensor model, program version and building; ?days= how far back."""
+    days = request.args.get("days", type=int)
+    days = days if days in SPANS_DAYS else SPANS_DAYS[1]
+    now_s = clock.now_s()
+    with page.sessions()() as session:
+        rates = false_alarms.load_rates(session, page.user(), now_s - days * 86400, now_s + 1)
+        return render_template("findings/alarms.html", rates=rates, days=days, spans=SPANS_DAYS)
+
+
+def _timeline(detail):
+    """Return the events and dispositions of a finding, newest first."""
+    entries = [
+        TimelineEntry(
+            event.at_s or event.received_s,
+            wording.vocabulary.EVENTS.get(event.event, event.event),
+            event.event,
+            event.score,
+            event.rssi_dbm,
+            None,
+            "",
+            None,
+        )
+        for event in detail.events
+    ]
+    for disposition in detail.dispositions:
+        text = wording.vocabulary.DISPOSITIONS[disposition.kind].short
+        by = disposition.by.name if disposition.by else gettext("automatic")
+        reason = disposition.reason
+        if reason == ON_THE_LIST:
+            reason = gettext("It is on the building's list of known devices.")
+        entries.append(TimelineEntry(disposition.at_s, text, None, None, None, by, reason, disposition.police))
+    return sorted(entries, key=lambda entry: entry.at_s, reverse=True)
+
+
+def _stimulus_answer(test):
+    """Return the result of a movement test in words."""
+    chance = format_decimal(round(test.p_ppm / 1000, 1))
+    sentence = {
+        "responds": gettext(
+            "The stream reacted to what was done in this room; by chance that happens in %(chance)s of 1,000 tests.",
+            chance=chance,
+        ),
+        "no_response": gettext(
+            "No reaction to what was done in this room. That does not prove that it looks elsewhere."
+        ),
+    }.get(verdict(test.p_ppm, test.heard_permille), gettext("The test was not clear. Do it again."))
+    return StimulusAnswer(test.at_s or test.received_s, sentence, test.slots, test.heard_permille // 10)
+
+
+def _dispose(public_id, form):
+    try:
+        with page.sessions().begin() as session:
+            finding = findings.load(session, page.user(), public_id, accounts.DISPOSE)
+            dispositions.dispose(session, finding, page.user(), form.kind.data, form.reason.data, form.police())
+    except errors.Refused as error:
+        return page.refusal_text(error)
+    return None
