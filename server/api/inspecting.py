@@ -168,15 +168,20 @@ def _inspection_out(session, public_id):
         **row_out(inspection),
         people=[{"name": person.name, "agency": person.agency} for person in inspection.people],
         sensors=[used.sensor.name for used in inspection.sensors],
-        steps=[{**_common_out(step), "method": step.method, "outcome": step.outcome} for step in inspection.steps],
+        steps=[
+            schemas.StepOut(method=step.method, outcome=step.outcome, note=step.note, at_s=step.at_s, by=_name(step.by))
+            for step in inspection.steps
+        ],
         results=[
-            {
-                **_common_out(result),
-                "result": result.result,
-                "methods": result.methods,
-                "reason": result.reason,
-                "coverage": result.coverage,
-            }
+            schemas.ResultOut(
+                result=result.result,
+                methods=result.methods,
+                reason=result.reason,
+                note=result.note,
+                coverage=result.coverage,
+                at_s=result.at_s,
+                by=_name(result.by),
+            )
             for result in inspection.results
         ],
         findings=[finding.public_id for finding in inspections.list_findings(session, inspection)],
@@ -186,17 +191,17 @@ def _inspection_out(session, public_id):
 def _checklist_out(session, inspection):
     progress = checklists.load_progress(session, inspection)
     parts = [
-        {
-            "stall": part.stall,
-            "lines": [
-                {"item": line.item["key"], "text": line.item["text"], "answer": line.answer, "note": line.note}
+        schemas.PartOut(
+            stall=part.stall,
+            lines=[
+                schemas.AnswerOut(item=line.item["key"], text=line.item["text"], answer=line.answer, note=line.note)
                 for line in part.lines
             ],
-        }
+        )
         for part in progress.parts
     ]
     return schemas.ChecklistOut(version=progress.checklist.version if progress.checklist else None, parts=parts)
 
 
-def _common_out(row):
-    return {"note": row.note, "at_s": row.at_s, "by": row.by.name if row.by else None}
+def _name(user):
+    return user.name if user else None

@@ -1,6 +1,6 @@
 """Inspections: who looked, where, how, with what, and what came of it."""
 
-from sqlalchemy import Index, String, UniqueConstraint
+from sqlalchemy import JSON, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from server import ids
@@ -112,7 +112,9 @@ class InspectionResult(Base):
     methods: Mapped[Json]  # the methods it rests on, in the order of METHODS
     reason: Mapped[Text]  # why it was not completed, or why it is corrected
     note: Mapped[Text]
-    coverage: Mapped[Json | None]  # the RF coverage at that moment, as coverage.summary() gives it
+    coverage: Mapped[dict | None] = mapped_column(
+        JSON
+    )  # the RF coverage at that moment, as coverage.summary() gives it
     at_s: Mapped[TimeS]
     by_id: Mapped[int | None] = key_of("user.id")
 

@@ -5,6 +5,8 @@ What sensors reported, as it came, and what was counted on the way.
 from them stays for months.
 """
 
+from typing import Any
+
 from sqlalchemy import Boolean, Index, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -75,7 +77,7 @@ class DroppedRange(Base):
     reports: Mapped[Count]
 
 
-_WAITING = {
+_WAITING: dict[str, Any] = {
     f"{name}_where": text("inspection_id IS NULL AND inspection_ref != ''") for name in ("sqlite", "postgresql")
 }
 

@@ -1,12 +1,14 @@
 """Organisations, facilities, restrooms, and what belongs to them: known emitters, inspection intervals, signs, requests."""
 
+from typing import Any
+
 from sqlalchemy import JSON, Float, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from server import ids
 from server.models.base import Base, Count, Id, Name, PublicId, Text, TimeS, Word, key_of
 
-_IN_USE = {name: text("retired_s IS NULL") for name in ("sqlite_where", "postgresql_where")}
+_IN_USE: dict[str, Any] = {name: text("retired_s IS NULL") for name in ("sqlite_where", "postgresql_where")}
 
 WOMEN, MEN, ACCESSIBLE, FAMILY, UNISEX = "women", "men", "accessible", "family", "unisex"
 BLOCKS = (WOMEN, MEN, ACCESSIBLE, FAMILY, UNISEX)

@@ -1,6 +1,7 @@
 """What all pages share: the filters and names their templates use, and small helpers for the views."""
 
 from datetime import UTC, datetime
+from typing import cast
 from urllib.parse import urlsplit
 
 import flask_login
@@ -8,6 +9,7 @@ from flask import current_app, flash, request, url_for
 from flask_babel import format_datetime, get_locale, gettext
 
 from server import clock, i18n, wording
+from server.models.people import User
 from server.services import errors
 from server.services.findings import findings
 from server.services.people import access_log, accounts
@@ -80,9 +82,9 @@ def sessions():
     return current_app.extensions["sessions"]
 
 
-def user():
-    """The signed-in person."""
-    return flask_login.current_user
+def user() -> User:
+    """The signed-in user; without one an anonymous user, who has no rights."""
+    return cast(User, flask_login.current_user)
 
 
 def may(right: str) -> bool:

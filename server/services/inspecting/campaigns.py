@@ -169,7 +169,8 @@ def add_stop(
     stops = select(CampaignStop).where(CampaignStop.campaign_id == campaign.id)
     if session.scalar(stops.where(CampaignStop.facility_id == facility.id)):
         raise Refused("stop_there")
-    if session.scalar(select(func.count()).select_from(stops.subquery())) >= MOST_STOPS:
+    count = session.scalar(select(func.count()).select_from(stops.subquery())) or 0
+    if count >= MOST_STOPS:
         raise Refused("campaign_full", most=MOST_STOPS)
     last = session.scalar(select(func.max(CampaignStop.position)).where(CampaignStop.campaign_id == campaign.id))
     stop = CampaignStop(

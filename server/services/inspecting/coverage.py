@@ -135,6 +135,11 @@ def sum_sweeps(sweeps: Collection[tuple]) -> Coverage:
         for channel, *numbers in channels:
             if channel in totals:
                 totals[channel] = [a + b for a, b in zip(totals[channel], numbers, strict=True)]
-    rows = [ChannelCoverage(channel, *totals[channel], totals[channel][0] >= ENOUGH_MS) for channel in CHANNELS]
+    rows = [_channel_row(channel, totals[channel]) for channel in CHANNELS]
     listened_ms = sum(row.listened_ms for row in rows)
     return Coverage(rows, listened_ms, deaf_ms, len(sweeps), sorted(capabilities), tables_full)
+
+
+def _channel_row(channel, totals):
+    listened_ms, frames, undecodable, dropped = totals
+    return ChannelCoverage(channel, listened_ms, frames, undecodable, dropped, listened_ms >= ENOUGH_MS)

@@ -212,7 +212,7 @@ def selftests_of(session: Session, inspection: Inspection) -> list[tuple[Inspect
     """Return each sensor of an inspection with its last self-test at the moment it was chosen."""
     selftest_ids = [used.selftest_id for used in inspection.sensors if used.selftest_id]
     rows = {row.id: row for row in session.scalars(select(Selftest).where(Selftest.id.in_(selftest_ids)))}
-    return [(used, rows.get(used.selftest_id)) for used in inspection.sensors]
+    return [(used, rows.get(used.selftest_id or 0)) for used in inspection.sensors]
 
 
 def current_steps(inspection: Inspection) -> dict[str, InspectionStep | None]:

@@ -170,7 +170,7 @@ def _store(folder, digest, data):
     image = _open(data)
     _write_copies(folder, digest, image)
     _write(_original(folder, digest), data)
-    return TYPES[image.format], image.width, image.height
+    return TYPES[image.format or ""], image.width, image.height
 
 
 def _open(data):
