@@ -1,24 +1,25 @@
 """
-The REST API for programs, version 1, under /api/v1. docs/api.md tells how to use it.
+The REST API, version 1, under /api/v1; docs/api.md describes its use.
 
     api.register(app)        # called by server.create_app()
 
 It is an APIFlask application of its own behind one route of the pages' application. So its errors are problem
-documents and theirs are pages, cookies mean nothing in it (and so it needs no CSRF token), and it is made when the
-first program asks: nobody else waits for it.
+documents and not pages, it ignores cookies (and needs no CSRF token), and it is made at the first request to it.
 
-    access      who asks: bearer tokens, scopes, places
-    answers     problem documents, pages of a list, idempotency keys
-    models      what goes in and out, as pydantic models
-    places      facilities, restrooms
-    inspecting  inspections: list, start, steps, finish, correct; their log entries
-    findings    findings and dispositions
-    watching    sensors, the log, reports
+    authentication  bearer tokens, their scopes and users
+    responses       problem documents, pages of a list, idempotency keys
+    schemas         pydantic models of requests and responses
+    places          facilities, restrooms
+    inspecting      inspections: list, start, steps, finish, correct; their log entries
+    findings        findings and dispositions
+    sensors         sensors
+    audit           the log
+    reporting       half-year reports
 """
 
 import threading
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Flask, Response, current_app, request
 from werkzeug.routing import BaseConverter
 
 from server import security
@@ -28,38 +29,38 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 class _Anything(BaseConverter):
-    """The rest of an address, whatever it holds: also the line breaks that `path` does not take."""
+    """The rest of a URL path; unlike the converter `path` it also matches line breaks."""
 
     part_isolating = False
     regex = "(?s:.+)"
 
 
 bp = Blueprint("api", __name__)
-_making = threading.Lock()
+_lock = threading.Lock()
 
 
-def register(app) -> None:
-    """Add the one route to the pages' application."""
+def register(app: Flask) -> None:
+    """Add the route to the pages' application."""
     app.url_map.converters["anything"] = _Anything
     app.register_blueprint(bp)
 
 
 @bp.route(f"{PREFIX}/<anything:rest>", methods=METHODS)
-@security.csrf.exempt  # no cookie counts in there
-@security.public  # every operation but the OpenAPI document asks for a token
+@security.csrf.exempt  # the API ignores cookies
+@security.public  # every operation but the OpenAPI document needs a token
 def enter(rest):
-    """Hand the request over to the API's application."""
+    """Pass the request to the API's application."""
     return Response.from_app(application(current_app._get_current_object()).wsgi_app, request.environ)
 
 
-def application(app):
-    """The API's application for a pages' application; made at the first call."""
-    made = app.extensions.get("api")
-    if made is None:
-        with _making:
-            made = app.extensions.get("api")
-            if made is None:
+def application(app: Flask) -> Flask:
+    """Return the API's application of a pages' application; made at the first call."""
+    api = app.extensions.get("api")
+    if api is None:
+        with _lock:
+            api = app.extensions.get("api")
+            if api is None:
                 from server.api import api_app
 
-                made = app.extensions["api"] = api_app.create(app)
-    return made
+                api = app.extensions["api"] = api_app.create(app)
+    return api

@@ -1,9 +1,10 @@
-"""Puts the API's application together; see server/api/__init__.py."""
+"""Makes the API's application; see server/api/__init__.py."""
 
 from apiflask import APIFlask
+from flask import Flask
 from flask_babel import Babel
 
-from server.api import PREFIX, authentication, findings, inspecting, places, responses, sensors
+from server.api import PREFIX, audit, authentication, findings, inspecting, places, reporting, responses, sensors
 
 DESCRIPTION = """\
 Facilities, restrooms, inspections, findings, sensors, the log and reports.
@@ -16,8 +17,8 @@ Errors are problem documents (RFC 9457) with a stable `code`. Send `Idempotency-
 MOST_BODY_BYTES = 1 << 20
 
 
-def create(pages) -> APIFlask:
-    """Return the application. It shares the store, the vault and the settings of the pages' application."""
+def create(pages: Flask) -> APIFlask:
+    """Return the application. It shares database, vault and settings with the pages' application."""
     api = APIFlask("server.api", "Ansim", "1", spec_path=f"{PREFIX}/openapi.json", docs_path=None, json_errors=False)
     api.config.update(
         MAX_CONTENT_LENGTH=MOST_BODY_BYTES,
@@ -39,7 +40,7 @@ def create(pages) -> APIFlask:
     Babel(api, locale_selector=responses.language)
     responses.init(api)
     authentication.init(api)
-    for part in (places, inspecting, findings, sensors):
-        api.register_blueprint(part.bp)
+    for module in (places, inspecting, findings, sensors, audit, reporting):
+        api.register_blueprint(module.bp)
     api.spec_processor(responses.complete_document)
     return api

@@ -1,13 +1,10 @@
 """API of inspections, from their start to their correction."""
 
-import json
-
 from apiflask import APIBlueprint
 
-from server.api import PREFIX, authentication, responses, schemas
+from server.api import PREFIX, audit, authentication, responses, schemas
 from server.models.inspections import Inspection
-from server.services import listings
-from server.services.audit import proofs
+from server.services.audit import log, proofs
 from server.services.inspecting import checklists, inspections
 from server.services.people import access_log, accounts
 from server.services.places import restrooms
@@ -127,14 +124,8 @@ def entries(public_id):
         inspection = inspections.load(session, authentication.user(), public_id)
         rows = []
         for subject in proofs.list_subjects(session, inspection):
-            rows += listings.log_entries(session, subject=subject, limit=1000)
-        return {"items": [entry_out(row) for row in sorted(rows, key=lambda row: row.n)], "next": None}
-
-
-def entry_out(entry) -> dict:
-    """An entry of the log as it goes out, without its personal fields."""
-    columns = {name: getattr(entry, name) for name in ("n", "at_s", "kind", "subject", "personal", "hash")}
-    return {**columns, "body": json.loads(entry.body)}
+            rows += log.list_from(session, subject=subject, limit=1000).rows
+        return {"items": [audit.entry_out(row) for row in sorted(rows, key=lambda row: row.n)], "next": None}
 
 
 def row_out(inspection: Inspection) -> dict:

@@ -4,8 +4,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from server import ids
-from server.models.audit import LogEntry
-from server.models.places import Facility
 from server.models.sensors import Sensor
 from server.services.sensors.enrolment import visible
 
@@ -14,16 +12,6 @@ def sensors(session: Session, user, after=None, limit=50) -> list[Sensor]:
     """Sensors with their places: those fixed in the person's places, and carried ones of their organisations."""
     wanted = visible(select(Sensor).options(joinedload(Sensor.restroom)), user)
     return _from(session, wanted, Sensor.id, after, limit)
-
-
-def log_entries(session: Session, kind="", subject="", after=None, limit=50) -> list[LogEntry]:
-    """Entries of the log, oldest first. kind: its beginning, such as "inspection."."""
-    wanted = select(LogEntry)
-    if kind:
-        wanted = wanted.where(LogEntry.kind.startswith(kind, autoescape=True))
-    if subject:
-        wanted = wanted.where(LogEntry.subject == subject)
-    return _from(session, wanted, LogEntry.n, after, limit)
 
 
 def _facility(public_id):

@@ -1,9 +1,10 @@
-"""Reports in words: their columns, their title, and what they do not say."""
+"""Texts of half-year reports: columns, titles and limits; and what a certificate does not cover."""
 
 from flask_babel import format_decimal, gettext
 from flask_babel import lazy_gettext as _
 
 from server import i18n
+from server.services.reporting.half_years import Counts, Report
 from server.wording import vocabulary
 
 # Column of a report -> its heading. The order is the order in the table.
@@ -32,7 +33,7 @@ COLUMNS = {
     "as_referred": _("Judged: to the police"),
     "false_percent": _("False alarms of judged, %"),
 }
-# What fits on a page and on paper; the files have all.
+# The columns on pages and on paper; files have all.
 SHORT = ("restrooms", "inspected", "enough_times", "overdue", "inspections", "eye", "rf", "lens", "coverage_percent")
 SHORT = (*SHORT, "alarms", "as_false", "false_percent")
 
@@ -40,28 +41,28 @@ KINDS = {"organisation": _("Organisation"), "facility": _("Building or site"), "
 
 
 def heading(name: str) -> str:
-    """A column's heading."""
+    """Return a column's heading."""
     return str(COLUMNS[name])
 
 
-def value(counts, name: str):
-    """A column's value, a number or None."""
+def value(counts: Counts, name: str) -> int | float | None:
+    """Return a column's value."""
     if name == "false_percent":
         return None if counts.false_permille is None else counts.false_permille / 10
     return getattr(counts, name)
 
 
-def shown(counts, name: str) -> str:
-    """A column's value as people read it."""
-    found = value(counts, name)
-    if found is None:
+def formatted(counts: Counts, name: str) -> str:
+    """Return a column's value as text."""
+    number = value(counts, name)
+    if number is None:
         return "–"
-    # Both languages group alike; a district's table has a thousand of them, and Babel takes 20 µs for each.
-    return f"{found:,}" if isinstance(found, int) else format_decimal(found)
+    # Both languages group digits alike, and Babel takes 20 µs for each of a district's thousand numbers.
+    return f"{number:,}" if isinstance(number, int) else format_decimal(number)
 
 
-def title(report) -> str:
-    """The report's title."""
+def title(report: Report) -> str:
+    """Return the report's title."""
     span = report.span
     when = {
         0: gettext("%(year)s", year=span.year),
@@ -71,14 +72,14 @@ def title(report) -> str:
     return gettext("Inspection report: %(where)s, %(when)s", where=where(report), when=when)
 
 
-def where(report) -> str:
-    """What the report is about, in words."""
-    one = next((place for place in report.scope if place is not None), None)
-    return i18n.local_name(one) if one is not None else gettext("all places")
+def where(report: Report) -> str:
+    """Return the name of the report's place."""
+    place = next((place for place in report.scope if place is not None), None)
+    return i18n.local_name(place) if place is not None else gettext("all places")
 
 
 def limits() -> list[str]:
-    """What a reader has to know before they use the numbers."""
+    """Return the notes on how to read the numbers."""
     return [
         gettext(
             "An inspection says what was looked for, by which method, and that it was not found then. It does not say"
@@ -99,17 +100,19 @@ def limits() -> list[str]:
     ]
 
 
-def table(report) -> tuple[list[str], list[list]]:
-    """(header, rows) of the whole report for a spreadsheet: texts and numbers; the last row is the total."""
+def table(report: Report) -> tuple[list[str], list[list]]:
+    """Return (header, rows) of the whole report for a spreadsheet; the last row is the total."""
     header = [str(KINDS[report.by]), gettext("Id"), *(heading(name) for name in COLUMNS)]
     rows = [
-        [i18n.local_name(row.what), row.what.public_id, *(value(row, name) for name in COLUMNS)] for row in report.rows
+        [i18n.local_name(row.place), row.place.public_id, *(value(row, name) for name in COLUMNS)]
+        for row in report.rows
+        if row.place
     ]
     return header, [*rows, [gettext("Total"), "", *(value(report.total, name) for name in COLUMNS)]]
 
 
 def not_covered(certificate, coverage) -> list[str]:
-    """What an inspection did not look at, in sentences. coverage: web.inspecting.presenters.Coverage or None."""
+    """Return sentences about what an inspection did not cover. coverage: web.inspecting.presenters.Coverage or None."""
     lines = [gettext("Not done: %(method)s.", method=vocabulary.METHODS[method]) for method in certificate.not_done]
     if "rf" in certificate.result.methods and coverage is not None:
         missing = [str(row.channel) for row in coverage.channels if not row.enough]

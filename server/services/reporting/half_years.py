@@ -1,61 +1,93 @@
 """
-Reports for facility managers, districts and the ministry: what was inspected in half a year, how, and what came of it.
+Half-year reports for facility managers, districts and the ministry: inspections by method, results, dispositions.
 
     span = half_year(2026, 2, zone)
-    report = report_of(session, user, span, Scope(organisation=...))     # .total and .rows, all Counts
+    report = make_report(session, user, span, Scope(organisation=...))     # .total and .rows, all Counts
 
-Everything is counted by the database in a handful of queries, however many rows there are.
-(services/reports.py is something else: what sensors report.)
+The database counts in a handful of queries, however many rows there are.
 """
 
-from collections import namedtuple
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import String, case, cast, func, select
+from sqlalchemy import Select, String, case, cast, func, select
 from sqlalchemy.orm import Session
 
 from ansim.finding import ALARM_SCORE
 from server import clock
 from server.models.findings import DISPOSITIONS, Disposition, Finding
-from server.models.inspections import NOT_COMPLETED, RESULTS, Inspection, InspectionResult
+from server.models.inspections import NOT_COMPLETED, Inspection, InspectionResult
 from server.models.places import METHODS, Facility, Organisation, Restroom
 from server.services.errors import NotFound
 from server.services.people import access
 
-LEGAL_TIMES = 2  # a year, Public Toilets Act art. 12(1); so once in half a year
-
-# year, half  half 0 is the whole year
-# since_s, until_s  from the first moment to the first moment after it
-Span = namedtuple("Span", ("year", "half", "since_s", "until_s"))
-
-# What a report is about: one of these, or nothing for all the places a person may see.
-Scope = namedtuple("Scope", ("organisation", "facility", "restroom"), defaults=(None, None, None))
-
-_NUMBERS = (
-    *("restrooms", "inspected", "enough_times", "overdue", "inspections", *RESULTS, *METHODS),
-    *("corrected", "covered", "coverage_sum", "alarms", "open", "listed", *(f"as_{kind}" for kind in DISPOSITIONS)),
-)
+LEGAL_TIMES = 2  # inspections a year, Public Toilets Act art. 12(1); so one in half a year
 
 
-class Counts(namedtuple("Counts", ("what", *_NUMBERS))):
+class Span(NamedTuple):
     """
-    what          the Organisation, Facility or Restroom this is about; None for the total
-    restrooms     that are in use now
-    inspected     of them, inspected in the time: at least one inspection that was completed
-    enough_times  of them, as often as the law asks for in that time
-    overdue       of them, overdue now, by their plans
-    inspections   finished in the time; none_found, not_completed, referred: by the result that counts
-    eye, rf, lens inspections in which this was done
+    half              1, 2, or 0 for the whole year
+    since_s, until_s  its first second, and the first second after it
+    """
+
+    year: int
+    half: int
+    since_s: int
+    until_s: int
+
+
+class Scope(NamedTuple):
+    """The place a report is about; all None: all places of the user."""
+
+    organisation: Organisation | None = None
+    facility: Facility | None = None
+    restroom: Restroom | None = None
+
+
+class Counts(NamedTuple):
+    """
+    place         the Organisation, Facility or Restroom that is counted; None for the total
+    restrooms     restrooms in use now
+    inspected     of them, those with at least one completed inspection in the span
+    enough_times  of them, those inspected as often as the law demands in that span
+    overdue       of them, those overdue now by their plans
+    inspections   inspections finished in the span; none_found, not_completed, referred: by their current result
+    eye, rf, lens inspections in which this method was done
     corrected     inspections whose result was corrected
-    covered       inspections with an RF coverage, coverage_sum their percentages added up
-    alarms        findings that reached the alarm score; open: not judged yet; listed: known devices, closed by the list
-    as_...        judged so by a person: as_false, as_neighbour, as_known_emitter, as_unresolved, as_referred
+    covered       inspections with an RF coverage; coverage_sum: their percentages added up
+    alarms        findings that reached the alarm score; open: without disposition; listed: closed as known emitters
+    as_...        by their disposition: as_false, as_neighbour, as_known_emitter, as_unresolved, as_referred
     """
+
+    place: Organisation | Facility | Restroom | None
+    restrooms: int = 0
+    inspected: int = 0
+    enough_times: int = 0
+    overdue: int = 0
+    inspections: int = 0
+    none_found: int = 0
+    not_completed: int = 0
+    referred: int = 0
+    eye: int = 0
+    rf: int = 0
+    lens: int = 0
+    corrected: int = 0
+    covered: int = 0
+    coverage_sum: int = 0
+    alarms: int = 0
+    open: int = 0
+    listed: int = 0
+    as_known_emitter: int = 0
+    as_neighbour: int = 0
+    as_false: int = 0
+    as_unresolved: int = 0
+    as_referred: int = 0
 
     @property
     def judged(self) -> int:
-        """Alarms that a person has decided about."""
+        """Alarms with a disposition by a person."""
         return sum(getattr(self, f"as_{kind}") for kind in DISPOSITIONS)
 
     @property
@@ -70,74 +102,89 @@ class Counts(namedtuple("Counts", ("what", *_NUMBERS))):
 
     @property
     def not_inspected(self) -> int:
-        """Restrooms without an inspection in the time."""
+        """Restrooms without an inspection in the span."""
         return self.restrooms - self.inspected
 
+    def numbers(self) -> dict[str, int]:
+        """Return {name: number}, without the place and coverage_sum."""
+        return {name: getattr(self, name) for name in _NUMBERS if name != "coverage_sum"}
 
-# by     what the rows are: "organisation", "facility" or "restroom"
-# rows   Counts, by name
-Report = namedtuple("Report", ("span", "scope", "made_s", "by", "total", "rows"))
+
+_NUMBERS = Counts._fields[1:]
+
+
+class Report(NamedTuple):
+    """
+    by    what a row is: "organisation", "facility" or "restroom"
+    rows  by name
+    """
+
+    span: Span
+    scope: Scope
+    made_s: int
+    by: str
+    total: Counts
+    rows: list[Counts]
+
+
+_Numbers = Iterator[tuple[int, str, int]]  # (row of the report, name in Counts, number to add)
 
 
 def half_year(year: int, half: int, zone: ZoneInfo) -> Span:
-    """The first (1) or second (2) half of a year, or all of it (0), in the site's time zone."""
+    """Return the first (1) or second (2) half of a year, or all of it (0), in the site's time zone."""
     start = datetime(year, 7 if half == 2 else 1, 1, tzinfo=zone)
     end = datetime(year, 7, 1, tzinfo=zone) if half == 1 else datetime(year + 1, 1, 1, tzinfo=zone)
     return Span(year, half, int(start.timestamp()), int(end.timestamp()))
 
 
 def current_half(zone: ZoneInfo) -> tuple[int, int]:
-    """(year, half) of today."""
+    """Return (year, half) of today."""
     today = datetime.fromtimestamp(clock.now_s(), UTC).astimezone(zone)
     return today.year, 1 if today.month < 7 else 2
 
 
-def organisations(session: Session, user) -> list[Organisation]:
-    """The organisations that a person may have a report of, by name."""
-    wanted = select(Organisation).order_by(Organisation.name, Organisation.id)
-    if not _sees_everything(user):
-        mine = access.within(select(Facility.organisation_id), user, Facility.id)
-        wanted = wanted.where(Organisation.id.in_(mine))
-    return list(session.scalars(wanted))
+def list_organisations(session: Session, user) -> list[Organisation]:
+    """Return the organisations that a user may have a report of, by name."""
+    query = select(Organisation).order_by(Organisation.name, Organisation.id)
+    return list(session.scalars(_with_facilities_of(query, user)))
 
 
-def _sees_everything(user):
-    return user is None or getattr(user, "everywhere", False)
-
-
-def find(session: Session, user, public_id: str) -> Scope:
-    """What a public id names, as a Scope; "" is everything. Raises NotFound, also for somebody else's place."""
+def load_scope(session: Session, user, public_id: str) -> Scope:
+    """Return the place with a public id as a Scope; "" is all places. Raises NotFound."""
     if not public_id:
         return Scope()
-    for name, table, facility_id in (
-        ("organisation", Organisation, Facility.id),
-        ("facility", Facility, Facility.id),
-        ("restroom", Restroom, Restroom.facility_id),
-    ):
-        wanted = select(table).where(table.public_id == public_id)
-        if table is Organisation:
-            mine = access.within(select(Facility.organisation_id), user, facility_id)
-            wanted = (
-                wanted.where(Organisation.id.in_(mine)) if not getattr(user, "everywhere", user is None) else wanted
-            )
-        else:
-            wanted = access.within(wanted, user, facility_id)
-        found = session.scalar(wanted)
-        if found is not None:
-            return Scope(**{name: found})
-    raise NotFound("place")
+    organisation = select(Organisation).where(Organisation.public_id == public_id)
+    facility = select(Facility).where(Facility.public_id == public_id)
+    restroom = select(Restroom).where(Restroom.public_id == public_id)
+    scope = Scope(
+        session.scalar(_with_facilities_of(organisation, user)),
+        session.scalar(access.within(facility, user, Facility.id)),
+        session.scalar(access.within(restroom, user, Restroom.facility_id)),
+    )
+    if scope == Scope():
+        raise NotFound("place")
+    return scope
 
 
-def report_of(session: Session, user, span: Span, scope: Scope) -> Report:
+def _with_facilities_of(query: Select, user) -> Select:
+    """Limit a query of organisations to those with a facility that the user may see."""
+    if access.is_everywhere(user):
+        return query
+    return query.where(Organisation.id.in_(access.within(select(Facility.organisation_id), user, Facility.id)))
+
+
+def make_report(session: Session, user, span: Span, scope: Scope) -> Report:
     """
-    Count. The rows are organisations for everything, facilities for an organisation, restrooms for a facility;
-    for one restroom there is one row.
+    Return the report of a scope.
+
+    Its rows are organisations for all places, facilities for an organisation, restrooms for a facility; for a restroom
+    there is one row.
     """
     by, key = _grouping(scope)
-    table = {}
+    table: dict[int, dict[str, int]] = {}
     for numbers in (
         _restrooms(session, user, scope, key),
-        _visited(session, user, scope, key, span),
+        _inspected(session, user, scope, key, span),
         _finished(session, user, scope, key, span),
         _findings(session, user, scope, key, span),
     ):
@@ -146,108 +193,108 @@ def report_of(session: Session, user, span: Span, scope: Scope) -> Report:
             row[name] += number
     total = {name: sum(row[name] for row in table.values()) for name in _NUMBERS}
     places = _places(session, by, table)
-    rows = [Counts(places[group], **row) for group, row in table.items() if group in places]
-    rows.sort(key=lambda row: (row.what.name, row.what.id))
+    by_name = sorted(places.items(), key=lambda item: (item[1].name, item[0]))
+    rows = [Counts(place, **table[group]) for group, place in by_name]
     return Report(span, scope, clock.now_s(), by, Counts(None, **total), rows)
 
 
-def _grouping(scope):
+def _grouping(scope: Scope):
     if scope.restroom or scope.facility:
         return "restroom", Restroom.id
     return ("facility", Restroom.facility_id) if scope.organisation else ("organisation", Facility.organisation_id)
 
 
-def _within(wanted, user, scope):
+def _within(query: Select, user, scope: Scope) -> Select:
     """Limit a query that has Restroom and Facility joined."""
     if scope.restroom:
-        wanted = wanted.where(Restroom.id == scope.restroom.id)
+        query = query.where(Restroom.id == scope.restroom.id)
     elif scope.facility:
-        wanted = wanted.where(Restroom.facility_id == scope.facility.id)
+        query = query.where(Restroom.facility_id == scope.facility.id)
     elif scope.organisation:
-        wanted = wanted.where(Facility.organisation_id == scope.organisation.id)
-    return access.within(wanted, user, Restroom.facility_id)
+        query = query.where(Facility.organisation_id == scope.organisation.id)
+    return access.within(query, user, Restroom.facility_id)
 
 
-def _restrooms(session, user, scope, key):
-    late = func.sum(case((Restroom.due_s <= clock.now_s(), 1), else_=0))
-    wanted = select(key, func.count(Restroom.id), late).join(Facility, Facility.id == Restroom.facility_id)
-    wanted = _within(wanted.where(Restroom.retired_s.is_(None)), user, scope)
-    for group, number, overdue in session.execute(wanted.group_by(key)):
+def _restrooms(session: Session, user, scope: Scope, key) -> _Numbers:
+    overdue_sum = func.sum(case((Restroom.due_s <= clock.now_s(), 1), else_=0))
+    query = select(key, func.count(Restroom.id), overdue_sum).join(Facility, Facility.id == Restroom.facility_id)
+    query = _within(query.where(Restroom.retired_s.is_(None)), user, scope)
+    for group, number, overdue in session.execute(query.group_by(key)):
         yield group, "restrooms", number
         yield group, "overdue", overdue
 
 
-def _in_time(wanted, span):
-    wanted = wanted.join(Restroom, Restroom.id == Inspection.restroom_id)
-    wanted = wanted.join(Facility, Facility.id == Restroom.facility_id)
-    return wanted.where(Inspection.finished_s >= span.since_s, Inspection.finished_s < span.until_s)
+def _in_span(query: Select, span: Span) -> Select:
+    query = query.join(Restroom, Restroom.id == Inspection.restroom_id)
+    query = query.join(Facility, Facility.id == Restroom.facility_id)
+    return query.where(Inspection.finished_s >= span.since_s, Inspection.finished_s < span.until_s)
 
 
-def _newest():
-    """The result that counts: no later one of the same inspection."""
+def _is_current():
+    """Return the condition that a result is the newest of its inspection."""
     later = InspectionResult.__table__.alias("later")
     newest = select(func.max(later.c.id)).where(later.c.inspection_id == Inspection.id).scalar_subquery()
     return InspectionResult.id == newest
 
 
-def _visited(session, user, scope, key, span):
-    """How many restrooms were inspected at all, and often enough."""
+def _inspected(session: Session, user, scope: Scope, key, span: Span) -> _Numbers:
+    """Count the restrooms that were inspected at all, and often enough."""
     done = cast(InspectionResult.methods, String)
     inner = select(key.label("grp"), func.count(Inspection.id).label("times")).select_from(Inspection)
-    inner = _in_time(inner.join(InspectionResult, _newest()), span).where(
+    inner = _in_span(inner.join(InspectionResult, _is_current()), span).where(
         done != "[]", InspectionResult.result != NOT_COMPLETED
     )
     inner = _within(inner.where(Restroom.retired_s.is_(None)), user, scope)
     inner = inner.group_by(Restroom.id, key).subquery()
     needed = LEGAL_TIMES if span.half == 0 else LEGAL_TIMES // 2
-    often = func.sum(case((inner.c.times >= needed, 1), else_=0))
-    for group, number, enough in session.execute(select(inner.c.grp, func.count(), often).group_by(inner.c.grp)):
+    enough_sum = func.sum(case((inner.c.times >= needed, 1), else_=0))
+    for group, number, enough in session.execute(select(inner.c.grp, func.count(), enough_sum).group_by(inner.c.grp)):
         yield group, "inspected", number
         yield group, "enough_times", enough
 
 
-def _finished(session, user, scope, key, span):
-    """Inspections by result and by what was done. There are few combinations of methods, so they group well."""
+def _finished(session: Session, user, scope: Scope, key, span: Span) -> _Numbers:
+    """Count inspections by result and methods. There are few combinations of methods, so they are grouped by them."""
     done = cast(InspectionResult.methods, String)
     percent = InspectionResult.coverage["percent"].as_integer()
     first = InspectionResult.__table__.alias("first")
     earlier = select(first.c.id).where(first.c.inspection_id == Inspection.id, first.c.id < InspectionResult.id)
     corrected = func.sum(case((earlier.exists(), 1), else_=0))
     columns = (key, InspectionResult.result, done)
-    wanted = select(*columns, func.count(), func.count(percent), func.coalesce(func.sum(percent), 0), corrected)
-    wanted = _in_time(wanted.select_from(Inspection).join(InspectionResult, _newest()), span)
-    for group, result, methods, number, covered, added, mended in session.execute(
-        _within(wanted, user, scope).group_by(*columns)
+    query = select(*columns, func.count(), func.count(percent), func.coalesce(func.sum(percent), 0), corrected)
+    query = _in_span(query.select_from(Inspection).join(InspectionResult, _is_current()), span)
+    for group, result, methods, number, covered, coverage_sum, corrected_count in session.execute(
+        _within(query, user, scope).group_by(*columns)
     ):
         yield group, "inspections", number
         yield group, result, number
-        yield group, "corrected", mended
+        yield group, "corrected", corrected_count
         yield group, "covered", covered
-        yield group, "coverage_sum", added
+        yield group, "coverage_sum", coverage_sum
         for method in METHODS:
             if f'"{method}"' in methods:
                 yield group, method, number
 
 
-def _findings(session, user, scope, key, span):
+def _findings(session: Session, user, scope: Scope, key, span: Span) -> _Numbers:
     judged = select(Disposition.id).where(Disposition.finding_id == Finding.id, Disposition.by_id.is_not(None))
     listed = case((Finding.known_emitter_id.is_not(None) & ~judged.exists(), 1), else_=0)
     columns = (key, Finding.disposition, listed)
-    wanted = select(*columns, func.count(Finding.id)).join(Restroom, Restroom.id == Finding.restroom_id)
-    wanted = wanted.join(Facility, Facility.id == Restroom.facility_id)
-    wanted = wanted.where(Finding.created_s >= span.since_s, Finding.created_s < span.until_s)
-    wanted = _within(wanted.where(Finding.score_max >= ALARM_SCORE), user, scope)
-    for group, disposition, by_list, number in session.execute(wanted.group_by(*columns)):
+    query = select(*columns, func.count(Finding.id)).join(Restroom, Restroom.id == Finding.restroom_id)
+    query = query.join(Facility, Facility.id == Restroom.facility_id)
+    query = query.where(Finding.created_s >= span.since_s, Finding.created_s < span.until_s)
+    query = _within(query.where(Finding.score_max >= ALARM_SCORE), user, scope)
+    for group, disposition, by_list, number in session.execute(query.group_by(*columns)):
         yield group, "alarms", number
         kind = "listed" if by_list else f"as_{disposition}" if disposition in DISPOSITIONS else "open"
         yield group, kind, number
 
 
-def _places(session, by, table):
-    """{row number: place} of a report's rows."""
+def _places(session: Session, by: str, ids: Iterable[int]) -> dict[int, Organisation | Facility | Restroom]:
+    """Return {row number: place} of a report's rows."""
     model = {"organisation": Organisation, "facility": Facility, "restroom": Restroom}[by]
-    found, numbers = {}, sorted(table)
-    for start in range(0, len(numbers), 900):
-        for one in session.scalars(select(model).where(model.id.in_(numbers[start : start + 900]))):
-            found[one.id] = one
-    return found
+    places, sorted_ids = {}, sorted(ids)
+    for start in range(0, len(sorted_ids), 900):
+        for place in session.scalars(select(model).where(model.id.in_(sorted_ids[start : start + 900]))):
+            places[place.id] = place
+    return places

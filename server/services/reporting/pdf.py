@@ -1,17 +1,18 @@
 """
-Pages as PDF, by WeasyPrint, with a Korean font embedded.
+PDF from HTML, by WeasyPrint, with a Korean font embedded.
 
     data = pdf.make(html, css)        # raises NotPossible, with what to install
 
-WeasyPrint needs the Pango library of the system, and Korean text needs a font; a server can live without both, and
-then people print the same page from their browser.
+WeasyPrint needs the system's Pango library, and Korean text needs a font. Both are optional: without them, print the
+same page from the browser.
 """
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
-# In the order in which they are liked. The first found is embedded.
+# In order of preference; the first that is installed is embedded.
 FONTS = ("NanumGothic.ttf", "NanumBarunGothic.ttf", "NotoSansKR-Regular.otf", "NotoSansCJK-Regular.ttc")
 BOLD = {"NanumGothic.ttf": "NanumGothicBold.ttf", "NanumBarunGothic.ttf": "NanumBarunGothicBold.ttf"}
 FAMILY = "Ansim Print"
@@ -24,15 +25,15 @@ ADVICE = {
 
 
 class NotPossible(Exception):
-    """No PDF can be made here. `what` is PANGO or FONT; the text says in one line what to install."""
+    """No PDF can be made here. `missing` is PANGO or FONT; the text says what to install."""
 
-    def __init__(self, what):
-        super().__init__(ADVICE[what])
-        self.what = what
+    def __init__(self, missing: str):
+        super().__init__(ADVICE[missing])
+        self.missing = missing
 
 
 def font_folders() -> list[Path]:
-    """Where this system keeps fonts."""
+    """Return the font folders of this system."""
     home = Path(os.path.expanduser("~"))
     folders = [Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), home / ".local/share/fonts", home / ".fonts"]
     if sys.platform == "darwin":
@@ -42,24 +43,24 @@ def font_folders() -> list[Path]:
     return [folder for folder in folders if folder.is_dir()]
 
 
-def find_font(folders=None) -> tuple[Path, Path]:
-    """The files of a Korean font, regular and bold (the same if there is no bold). Raises NotPossible."""
-    there = {}
+def find_font(folders: Iterable[Path] | None = None) -> tuple[Path, Path]:
+    """Return the files of a Korean font, regular and bold (the same if there is no bold). Raises NotPossible."""
+    installed: dict[str, Path] = {}
     for folder in font_folders() if folders is None else folders:
         for path in folder.rglob("*"):
             if path.suffix.lower() in (".ttf", ".otf", ".ttc"):
-                there.setdefault(path.name, path)
+                installed.setdefault(path.name, path)
     for name in FONTS:
-        if name in there:
-            return there[name], there.get(BOLD.get(name, ""), there[name])
+        if name in installed:
+            return installed[name], installed.get(BOLD.get(name, ""), installed[name])
     raise NotPossible(FONT)
 
 
-def make(html: str, css: str, folders=None) -> bytes:
+def make(html: str, css: str, folders: Iterable[Path] | None = None) -> bytes:
     """
-    Return the PDF of a page. It may refer to nothing outside itself but `data:`.
+    Return the PDF of a page. The page may refer only to `data:` URLs.
 
-    folders  where to look for fonts; None: where the system keeps them
+    folders  where to look for fonts; None: the system's folders
     Raises NotPossible.
     """
     regular, bold = find_font(folders)
@@ -69,13 +70,13 @@ def make(html: str, css: str, folders=None) -> bytes:
         from weasyprint.urls import URLFetcher
     except OSError:  # WeasyPrint loads the library when it is imported
         raise NotPossible(PANGO) from None
-    own = {regular.as_uri(), bold.as_uri()}
+    allowed = {regular.as_uri(), bold.as_uri()}
 
     class _Closed(URLFetcher):
-        """Nothing is fetched but our own font: the page's texts come from people."""
+        """Fetches nothing but the font: the page holds texts that users entered."""
 
         def fetch(self, url, headers=None):
-            if url not in own and not url.startswith("data:"):
+            if url not in allowed and not url.startswith("data:"):
                 raise ValueError("a printed page refers to nothing outside itself")
             return super().fetch(url, headers)
 

@@ -42,7 +42,7 @@ def _style():
 
 
 def _missing_text(error):
-    what = gettext("the Pango library") if error.what == pdf.PANGO else gettext("a Korean font (fonts-nanum)")
+    what = gettext("the Pango library") if error.missing == pdf.PANGO else gettext("a Korean font (fonts-nanum)")
     return gettext(
         "This server cannot make PDF files: %(what)s is missing. Use the print view, and print it to a PDF file.",
         what=what,

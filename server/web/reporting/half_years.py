@@ -29,49 +29,49 @@ def index():
     span = half_years.half_year(year, half if half in (0, 1, 2) else this_half, zone)
     kind = request.args.get("as", "")
     with page.sessions()() as session:
-        scope = half_years.find(session, page.user(), request.args.get("of", "").strip()[:40])
-        report = half_years.report_of(session, page.user(), span, scope)
-        asked = {"of": _id(scope), "year": year, "half": span.half}
+        scope = half_years.load_scope(session, page.user(), request.args.get("of", "").strip()[:40])
+        report = half_years.make_report(session, page.user(), span, scope)
+        query = {"of": _id(scope), "year": year, "half": span.half}
         if kind in documents.TYPES:
             page.record_access(access_log.EXPORTED, f"report:{kind}:{_id(scope) or 'all'}")
         if kind in (CSV, XLSX):
             return _file(kind, wording.title(report), *wording.table(report))
         if kind == PDF:
             return documents.pdf_answer(
-                "reporting/_paper.html", url_for("reports.index", **asked), "ansim-report", **_shown(report)
+                "reporting/_paper.html", url_for("reports.index", **query), "ansim-report", **_context(report)
             )
         if kind == PRINT:
-            return render_template("reporting/print.html", body="reporting/_paper.html", back=asked, **_shown(report))
+            return render_template("reporting/print.html", body="reporting/_paper.html", back=query, **_context(report))
         return render_template(
             "reporting/index.html",
-            asked=asked,
+            query=query,
             years=range(this_year, this_year - YEARS, -1),
-            organisations=half_years.organisations(session, page.user()),
-            up=_up(scope),
-            **_shown(report),
+            organisations=half_years.list_organisations(session, page.user()),
+            up=_parents(scope),
+            **_context(report),
         )
 
 
-def _id(scope):
+def _id(scope: half_years.Scope) -> str | None:
     return next((place.public_id for place in scope if place is not None), None)
 
 
-def _up(scope):
-    """The wider report: [(public id or None, name), ...] from everything down."""
-    room, facility, organisation = scope.restroom, scope.facility, scope.organisation
-    if room:
-        facility = room.facility
+def _parents(scope: half_years.Scope) -> list:
+    """Return the places of the wider reports, from None (all places) down."""
+    restroom, facility, organisation = scope.restroom, scope.facility, scope.organisation
+    if restroom:
+        facility = restroom.facility
     if facility:
         organisation = facility.organisation
-    chain = [one for one in (organisation, facility, room) if one is not None]
+    chain = [place for place in (organisation, facility, restroom) if place is not None]
     return [None, *chain[:-1]] if chain else []
 
 
-def _shown(report):
+def _context(report: half_years.Report) -> dict:
     return {
         "report": report,
         "title": wording.title(report),
-        "told": wording,
+        "wording": wording,
         "rows": report.rows[:SHOWN_ROWS],
         "hidden": max(0, len(report.rows) - SHOWN_ROWS),
         "limits": wording.limits(),

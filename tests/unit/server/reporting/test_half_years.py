@@ -11,6 +11,7 @@ from sqlalchemy import event
 from server import clock
 from server.models import Disposition, Finding, Inspection, InspectionResult, KnownEmitter, User, UserPlace
 from server.services.errors import NotFound
+from server.services.people.accounts import SYSTEM
 from server.services.places import facilities, organisations, restrooms
 from server.services.reporting import half_years, pdf, spreadsheets
 from server.services.reporting.half_years import Scope
@@ -91,7 +92,7 @@ def test_inspections_are_counted_by_method_and_by_the_result_that_counts(session
     inspected(session, hall, H2.since_s - 1)
     inspected(session, hall, H2.until_s)
 
-    one = half_years.report_of(session, None, H2, Scope()).total
+    one = half_years.make_report(session, SYSTEM, H2, Scope()).total
 
     assert (one.inspections, one.none_found, one.not_completed, one.referred) == (4, 2, 1, 1)
     assert (one.eye, one.rf, one.lens, one.corrected) == (4, 2, 2, 1)
@@ -105,7 +106,7 @@ def test_what_was_not_completed_and_what_is_retired_does_not_count_as_inspected(
     mens.retired_s = clock.now_s()
     session.flush()
 
-    one = half_years.report_of(session, None, H2, Scope()).total
+    one = half_years.make_report(session, SYSTEM, H2, Scope()).total
 
     assert (one.restrooms, one.inspected, one.not_inspected, one.inspections) == (1, 0, 1, 2)
 
@@ -116,7 +117,7 @@ def test_the_law_asks_for_two_a_year_so_one_in_half_a_year(session, hall, mens):
     inspected(session, mens, H2.since_s)
     year = half_years.half_year(2026, 0, SEOUL)
 
-    assert [half_years.report_of(session, None, span, Scope()).total.enough_times for span in (H1, H2, year)] == [
+    assert [half_years.make_report(session, SYSTEM, span, Scope()).total.enough_times for span in (H1, H2, year)] == [
         1,
         2,
         1,
@@ -131,7 +132,7 @@ def test_alarms_are_counted_by_what_people_made_of_them(session, hall, sensor, k
     found(session, hall, sensor, H2.since_s, score=10)
     found(session, hall, sensor, H2.until_s, "false", kim)
 
-    one = half_years.report_of(session, None, H2, Scope()).total
+    one = half_years.make_report(session, SYSTEM, H2, Scope()).total
 
     assert (one.alarms, one.open, one.listed, one.as_false, one.as_neighbour, one.as_referred) == (6, 1, 1, 2, 1, 1)
     assert (one.judged, one.false_permille) == (4, 500)
@@ -141,8 +142,8 @@ def test_the_rows_go_one_step_deeper_each_time(session, hall, mens, depot):
     inspected(session, hall, H2.since_s)
 
     def names(**scope):
-        report = half_years.report_of(session, None, H2, Scope(**scope))
-        return report.by, [(row.what.name, row.restrooms, row.inspected) for row in report.rows]
+        report = half_years.make_report(session, SYSTEM, H2, Scope(**scope))
+        return report.by, [(row.place.name, row.restrooms, row.inspected) for row in report.rows]
 
     assert names() == ("organisation", [("City", 2, 1), ("Elsewhere", 1, 0)])
     assert names(organisation=hall.facility.organisation) == ("facility", [("Hall", 2, 1)])
@@ -160,14 +161,14 @@ def test_a_person_s_report_holds_their_places_and_no_others(session, hall, depot
     session.flush()
     inspected(session, hall, H2.since_s)
 
-    report = half_years.report_of(session, user, H2, Scope())
+    report = half_years.make_report(session, user, H2, Scope())
 
-    assert [row.what.name for row in report.rows] == ["Elsewhere"] and report.total.inspections == 0
-    assert half_years.find(session, user, depot.public_id).restroom is depot
-    assert [one.name for one in half_years.organisations(session, user)] == ["Elsewhere"]
+    assert [row.place.name for row in report.rows] == ["Elsewhere"] and report.total.inspections == 0
+    assert half_years.load_scope(session, user, depot.public_id).restroom is depot
+    assert [one.name for one in half_years.list_organisations(session, user)] == ["Elsewhere"]
     for place in (hall, hall.facility, hall.facility.organisation):
         with pytest.raises(NotFound):
-            half_years.find(session, user, place.public_id)
+            half_years.load_scope(session, user, place.public_id)
 
 
 def test_the_database_counts_however_many_rows_there_are(session, hall, mens, sensor):
@@ -177,7 +178,7 @@ def test_the_database_counts_however_many_rows_there_are(session, hall, mens, se
     asked = []
     event.listen(session.get_bind(), "before_cursor_execute", lambda *a: asked.append(a[2]))
 
-    half_years.report_of(session, None, H2, Scope(facility=hall.facility))
+    half_years.make_report(session, SYSTEM, H2, Scope(facility=hall.facility))
 
     assert len([one for one in asked if one.startswith("SELECT")]) <= 6
 
@@ -220,7 +221,7 @@ def test_xlsx_holds_texts_and_numbers_and_no_formula():
 
 
 def test_pdf_without_a_korean_font_says_what_to_install(tmp_path):
-    with pytest.raises(pdf.NotPossible, match="apt install fonts-nanum") as missing:
+    with pytest.raises(pdf.NotPossible, match="apt install fonts-nanum") as refused:
         pdf.make("<p>x</p>", "", folders=[tmp_path])
 
-    assert missing.value.what == pdf.FONT and "\n" not in str(missing.value)
+    assert refused.value.missing == pdf.FONT and "\n" not in str(refused.value)
