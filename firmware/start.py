@@ -14,7 +14,6 @@ import time
 import machine
 
 from ansim import VERSION
-from firmware.maintenance import files
 from firmware.maintenance.health import Health
 from firmware.panel import signal
 from firmware.radio import sniffer
@@ -85,6 +84,8 @@ def pause(seconds, health):
 
 def _resume_wipe():
     """Continue a wipe that a power cut has interrupted."""
+    from firmware.maintenance import files
+
     if files.exists(WIPING):
         from firmware.maintenance.wipe import wipe
 

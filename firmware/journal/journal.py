@@ -31,10 +31,8 @@ import os
 from ansim import messages
 from ansim.envelope import digest
 from firmware.journal import segment as segments
-from firmware.journal.compaction import Compaction
 from firmware.journal.reader import Cursor
 from firmware.journal.segment import CONFIRMED, HIGH, LOW, MIDDLE, START, STUB
-from firmware.maintenance import files
 
 MAX_REPORT_BYTES = segments.MAX_BODY_BYTES
 MAX_FILES = 32  # that share the room
@@ -191,6 +189,8 @@ class Journal:
 
     def _read_files(self):
         """Read every file; return the indices of the damaged ones, newest first."""
+        from firmware.maintenance import files  # here, so that it can be unloaded
+
         files.make_folder(self.folder)
         self.segments, self._confirmed, damaged = [], {}, []
         for name in sorted(os.listdir(self.folder)):
@@ -344,6 +344,8 @@ class Journal:
 
         A small file before it is merged into the copy, so that the number of files stays low.
         """
+        from firmware.journal.compaction import Compaction  # here, so that it can be unloaded
+
         newest = index == len(self.segments) - 1
         if newest and self._file:
             self._file.close()

@@ -9,7 +9,10 @@ import sys
 _MODULES = (
     "ansim.settings",
     "firmware.boards",
+    "firmware.maintenance.files",
     "firmware.maintenance.settings_trial",
+    "firmware.maintenance.slots",
+    "firmware.journal.compaction",
     "firmware.inspecting.selftest",
     "firmware.inspecting.test_signal",
     "firmware.inspecting.follow",

@@ -6,14 +6,14 @@ Maintenance over the air: new settings, signature tables and versions, their tri
     for name, handler in upkeep.handlers(): commands.on(name, handler)
     await upkeep.confirm_or_restart(link, request_upload)
 
-Used by the app and by safe mode. Modules that are needed only now and then are imported where they are used.
+Used by the app and by safe mode. Modules that are needed only now and then are imported where they are used, so that
+they can be unloaded (unload_modules.py).
 """
 
 import asyncio
 
 from ansim import messages, refusals
 from ansim.envelope import key_bytes
-from firmware.maintenance import slots
 
 TABLES = "/signatures"
 UPDATE_WINDOW_MS = 60_000  # of an upload while an update is fetched; less than health.WATCHDOG_MS
@@ -31,6 +31,8 @@ class Upkeep:
     """
 
     def __init__(self, settings, on_trial, clock, restart, feed_watchdog):
+        from firmware.maintenance import slots
+
         self.is_pending = False
         self._key = key_bytes(settings)
         self._device = settings["device"]
@@ -44,6 +46,8 @@ class Upkeep:
 
     def begin(self) -> None:
         """Check whether an update is to be fetched."""
+        from firmware.maintenance import slots
+
         self.is_pending = slots.is_update_pending()
 
     def handlers(self) -> list:
@@ -72,7 +76,7 @@ class Upkeep:
 
     async def confirm_or_restart(self, link, request_upload) -> None:
         """Confirm what is on trial once the broker is reached; restart with what was before when the time is over."""
-        from firmware.maintenance import settings_trial
+        from firmware.maintenance import settings_trial, slots
 
         seconds = settings_trial.TRIAL_S if self._settings_on_trial else slots.TRIAL_S
         until_ms = self._clock.now_ms() + seconds * 1000
@@ -93,7 +97,7 @@ class Upkeep:
 
     async def run(self, session, until_ms) -> None:
         """Fetch parts of the pending update until a time of the clock."""
-        from firmware.maintenance import update
+        from firmware.maintenance import slots, update
 
         self._update = self._update or update.Update(self._key)
         try:

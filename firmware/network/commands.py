@@ -18,7 +18,6 @@ from collections import namedtuple
 from ansim import envelope, messages, refusals, topics
 from ansim.decode import BadMessage, argument_problems, decode_message
 from ansim.schema import field_names
-from firmware.maintenance import files
 from firmware.network.clock import StaleTime
 
 MAX_REMEMBERED = 32  # beyond this the command that expires first is forgotten
@@ -110,6 +109,8 @@ class Commands:
         """Read the file, once."""
         if self._results is not None:
             return
+        from firmware.maintenance import files
+
         self._results = {}
         try:
             for command_id, expires_s, error in (self._path and files.read_json(self._path)) or ():
@@ -129,6 +130,8 @@ class Commands:
             others = [other for other in results if other != command_id]
             del results[min(others, key=lambda other: results[other][0])]
         if self._path:
+            from firmware.maintenance import files
+
             files.write_json(self._path, [[key] + results[key] for key in results])
 
 

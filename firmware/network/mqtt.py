@@ -24,13 +24,6 @@ import struct
 from collections import deque
 
 CONNECT, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PINGREQ, PINGRESP, DISCONNECT = 1, 3, 4, 8, 9, 12, 13, 14
-REFUSALS = {
-    1: "it does not speak MQTT 3.1.1",
-    2: "it rejects the client id",
-    3: "it is not available",
-    4: "wrong user name or password",
-    5: "not authorised",
-}
 MAX_RECEIVED_BYTES = 12288  # the longest message is a part of a signature table with its envelope
 MAX_PENDING = 8  # received messages, together MAX_RECEIVED_BYTES at most; the oldest is dropped
 MAX_IN_FLIGHT = 16  # publishes that are not acknowledged yet
@@ -169,7 +162,7 @@ class Client:
         if answer[:2] != b"\x20\x02":
             raise BrokerError("this is no MQTT broker")
         if answer[3]:
-            raise BrokerError("the broker refuses: %s" % REFUSALS.get(answer[3], "code %d" % answer[3]))
+            raise BrokerError("the broker refuses: %s" % _refusal(answer[3]))
 
     async def _send(self, first, *parts):
         """Send one packet. Raises BrokerError."""
@@ -325,6 +318,18 @@ class Client:
         while length:
             length -= len(await self._reader.readexactly(min(length, _CHUNK_BYTES)))
         return None
+
+
+def _refusal(code):
+    """Return the reason in a CONNACK."""
+    reasons = {  # here, so that it takes no heap meanwhile
+        1: "it does not speak MQTT 3.1.1",
+        2: "it rejects the client id",
+        3: "it is not available",
+        4: "wrong user name or password",
+        5: "not authorised",
+    }
+    return reasons.get(code, "code %d" % code)
 
 
 def _joined(parts, may_share):

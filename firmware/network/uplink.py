@@ -18,14 +18,6 @@ MAX_TRIES = 6  # access points in one join()
 # WLAN.status() while a connection is still possible; any other value is the reason of a failure.
 # Source: MicroPython's ports/esp32/modnetwork.h and ESP-IDF's wifi_err_reason_t.
 _CONNECTING = (1000, 1001, 1010)
-_REASONS = {
-    15: "wrong password",  # the four-way handshake got no answer
-    200: "its beacons stopped",
-    201: "not in reach",
-    202: "wrong password",
-    203: "it refused the association",
-    204: "wrong password",
-}
 
 
 class NoUplink(Exception):
@@ -123,11 +115,24 @@ class Wifi:
             if status not in _CONNECTING:
                 break
         name = ssid.decode()
-        reason = "no address in %d s" % TRY_S if status in _CONNECTING else _REASONS.get(status, "reason %d" % status)
+        reason = "no address in %d s" % TRY_S if status in _CONNECTING else _reason(status)
         if bssid or not self._failure:  # rather that of a network the scan has found than of a hidden one
             self._failure = "Wi-Fi %s: %s" % (name, reason)
         self._wlan.disconnect()
         return False
+
+
+def _reason(status):
+    """Return why a connection failed."""
+    reasons = {  # here, so that it takes no heap meanwhile
+        15: "wrong password",  # the four-way handshake got no answer
+        200: "its beacons stopped",
+        201: "not in reach",
+        202: "wrong password",
+        203: "it refused the association",
+        204: "wrong password",
+    }
+    return reasons.get(status, "reason %d" % status)
 
 
 class Ethernet:

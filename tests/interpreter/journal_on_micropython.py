@@ -5,7 +5,9 @@ import json
 import sys
 
 from ansim import messages
+from firmware.journal import compaction  # noqa: F401 - the journal imports it when needed, which is not measured
 from firmware.journal.journal import Journal
+from firmware.maintenance import files  # noqa: F401 - as compaction
 from tests.support.flash_image import FileImage, Flash, mount
 
 
