@@ -48,10 +48,12 @@ hypothesis.settings.register_profile("ansim", deadline=None, suppress_health_che
 hypothesis.settings.load_profile("ansim")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items):
-    # Last, because Playwright keeps an event loop running in its thread, and asyncio.run() refuses a second one.
-    items.sort(key=lambda item: "browser" in item.path.parts)
     for item in items:
+        # One process for the tests of a file that starts a browser or a database server for all of them.
+        if "browser" in item.path.parts or item.get_closest_marker("postgresql"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
         for name, need in NEEDS.items():
             if item.get_closest_marker(name) and not need.is_here():
                 item.add_marker(pytest.mark.skip(reason=need.reason))

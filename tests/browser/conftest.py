@@ -11,18 +11,19 @@ from server import create_app, demo
 from server.services.people import accounts
 from tests.support.ports import free_port
 from tests.support.server_kit import Server
+from tests.support.waiting import PATIENCE
 
 PASSWORD = "correct horse battery"
 # Nothing that asks the internet; no sandbox, because tests may run as root.
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
-# Long, because the machine may be busy with the other tests; nothing waits longer than it has to.
-PATIENCE_MS = 30_000
+PATIENCE_MS = round(15_000 * PATIENCE)
 expect.set_options(timeout=PATIENCE_MS)
 LOCALES = {"ko": "ko-KR", "en": "en-GB"}
 
 
-@pytest.fixture(scope="session")
+# For a file, not the session: Playwright keeps an event loop running in its thread, where asyncio.run() then fails.
+@pytest.fixture(scope="module")
 def chromium():
     program = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:

@@ -96,7 +96,7 @@ def test_an_inspection_with_the_real_firmware_from_sign_in_to_the_log(
 
     # The finding comes by itself: a mark left in the page would not outlive a reload.
     page.evaluate("window.sameDocument = true")
-    expect(page.get_by_text(say["act"])).to_be_visible(timeout=90_000)
+    expect(page.get_by_text(say["act"])).to_be_visible()
     found = page.locator("[data-finding]").get_by_role("link", name=say["title"])  # not what is open from before
     expect(found).to_be_visible()
     expect(page.get_by_text(say["listens"])).to_be_visible()

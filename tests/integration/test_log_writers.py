@@ -18,6 +18,7 @@ WRITER = f"""
 import sys
 from server import db
 from server.services.audit import log
+db.BUSY_MS = 600_000  # eight writers on a busy machine
 sessions = db.open_sessions(sys.argv[1])
 sys.stdin.readline()
 for turn in range({ENTRIES}):
