@@ -1,4 +1,4 @@
-"""Interpreters with the sniffer module in them, built once and kept in build/native."""
+"""Interpreters with the sniffer module, built once and kept in build/native."""
 
 import pytest
 

@@ -1,5 +1,5 @@
-// Drives radio_esp32.c as ESP-IDF's driver would: the driver below only remembers what it was told,
-// and main() hands frames to the callback that was registered. Prints the first check that fails.
+// Drives radio_esp32.c as ESP-IDF's driver would: the driver below records its calls, and main() passes
+// frames to the registered callback. Prints the first check that fails.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,10 +9,10 @@
 #include "radio.h"
 #include "ring.h"
 
-#define CHECK(what)                                                 \
-    do {                                                            \
-        if (!(what)) {                                              \
-            printf("line %d does not hold: %s\n", __LINE__, #what); \
+#define CHECK(condition)                                        \
+    do {                                                        \
+        if (!(condition)) {                                     \
+            printf("line %d fails: %s\n", __LINE__, #condition); \
             exit(1);                                                \
         }                                                           \
     } while (0)
@@ -69,7 +69,7 @@ esp_err_t esp_wifi_set_country(const wifi_country_t *country) {
     return ESP_OK;
 }
 
-enum { FRAME_BYTES = 200, AFTER = 0xEE }; // AFTER fills a frame behind its header
+enum { FRAME_BYTES = 200, BODY = 0xEE }; // BODY fills a frame after its header
 
 static struct {
     wifi_promiscuous_pkt_t packet;
@@ -78,7 +78,7 @@ static struct {
 
 static wifi_pkt_rx_ctrl_t *new_frame(const void *header, size_t header_bytes) {
     memset(&air, 0, sizeof(air));
-    memset(air.bytes, AFTER, sizeof(air.bytes));
+    memset(air.bytes, BODY, sizeof(air.bytes));
     memcpy(air.packet.payload, header, header_bytes);
     wifi_pkt_rx_ctrl_t *rx = &air.packet.rx_ctrl;
     rx->rssi = -71;
@@ -93,7 +93,7 @@ static wifi_pkt_rx_ctrl_t *new_frame(const void *header, size_t header_bytes) {
     return rx;
 }
 
-static rfsniff_record_t heard(wifi_promiscuous_pkt_type_t type) {
+static rfsniff_record_t receive(wifi_promiscuous_pkt_type_t type) {
     rfsniff_record_t record;
     driver.callback(&air, type);
     CHECK(rfsniff_ring_read(&record, 1) == 1);
@@ -118,18 +118,18 @@ static void check_start(void) {
 
 static void check_data(void) {
     new_frame(qos_data, sizeof(qos_data) - 1);
-    rfsniff_record_t record = heard(WIFI_PKT_DATA);
+    rfsniff_record_t record = receive(WIFI_PKT_DATA);
     CHECK(record.time_us == 0xFEDCBA98 && record.rssi_dbm == -71 && record.channel == 13);
     CHECK(record.length == FRAME_BYTES && record.rate == 11 && record.kind == RFSNIFF_KIND_DATA);
     CHECK(record.frame_control == 0x0188 && record.duration_us == 0x1234);
     CHECK(memcmp(record.addr2, "BBBBBB", 6) == 0 && record.sequence == 0x0210 && record.extra == 0x85);
-    CHECK(memchr(&record, AFTER, sizeof(record)) == NULL);
+    CHECK(memchr(&record, BODY, sizeof(record)) == NULL);
 }
 
 static void check_undecodable(void) {
     wifi_pkt_rx_ctrl_t *rx = new_frame(qos_data, sizeof(qos_data) - 1);
     rx->rx_state = 7;
-    rfsniff_record_t record = heard(WIFI_PKT_MISC);
+    rfsniff_record_t record = receive(WIFI_PKT_MISC);
     CHECK((record.kind & 0x0F) == RFSNIFF_KIND_UNDECODABLE && record.length == FRAME_BYTES);
     CHECK(record.time_us == 0xFEDCBA98 && record.rssi_dbm == -71);
     CHECK(record.frame_control == 0 && is_zero(record.addr1, 22));
@@ -150,31 +150,31 @@ static void check_modulation(void) {
     rx->cur_bb_format = 2;
     rx->he_siga1 = 0x80 | 7;
     rx->he_siga2 = 0x08;
-    rfsniff_record_t ht = heard(WIFI_PKT_DATA);
+    rfsniff_record_t ht = receive(WIFI_PKT_DATA);
     CHECK(ht.rate == 128 + 7 && ht.kind == (RFSNIFF_KIND_DATA | 0x70));
     rx->cur_bb_format = 4;
     rx->he_siga1 = 9 << 3;
     rx->cur_single_mpdu = 1;
-    rfsniff_record_t he = heard(WIFI_PKT_DATA);
+    rfsniff_record_t he = receive(WIFI_PKT_DATA);
     CHECK(he.rate == 128 + 9 && he.kind == (RFSNIFF_KIND_DATA | RFSNIFF_PHY_HT));
 #else
     rx->sig_mode = 1;
     rx->mcs = 7;
     rx->aggregation = 1;
     rx->cwb = 1;
-    rfsniff_record_t ht = heard(WIFI_PKT_DATA);
+    rfsniff_record_t ht = receive(WIFI_PKT_DATA);
     CHECK(ht.rate == 128 + 7 && ht.kind == (RFSNIFF_KIND_DATA | 0x70));
 #endif
 }
 
-// A length shorter than the header must not make the backend read behind the frame.
+// With a length shorter than the header, the backend must not read beyond the frame.
 static void check_short(void) {
     wifi_pkt_rx_ctrl_t *rx = new_frame(qos_data, sizeof(qos_data) - 1);
     rx->sig_len = 3;
 #if CONFIG_SOC_WIFI_HE_SUPPORT
     rx->dump_len = 0;
 #endif
-    rfsniff_record_t record = heard(WIFI_PKT_DATA);
+    rfsniff_record_t record = receive(WIFI_PKT_DATA);
     CHECK((record.kind & 0x0F) == RFSNIFF_KIND_UNDECODABLE && is_zero(record.addr1, 22));
 }
 
@@ -183,7 +183,7 @@ static void check_stop(void) {
     rfsniff_radio_stop();
     CHECK(!driver.on && driver.country.nchan == 11 && driver.country.policy == WIFI_COUNTRY_POLICY_AUTO);
     new_frame(qos_data, sizeof(qos_data) - 1);
-    driver.callback(&air, WIFI_PKT_DATA); // the other core was still inside: harmless
+    driver.callback(&air, WIFI_PKT_DATA); // as if the other core was still in it: harmless
     driver.refuse_channel = 0x3008;
     CHECK(rfsniff_radio_start(6, RFSNIFF_FILTER(RFSNIFF_KIND_DATA)) == 0x3008);
     CHECK(!driver.on && driver.country.nchan == 11 && driver.filter == WIFI_PROMIS_FILTER_MASK_DATA);

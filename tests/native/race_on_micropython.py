@@ -1,66 +1,68 @@
 """
-A thread pushes as fast as it can, this reads as fast as it can, and every record must be whole.
+Runs on the MicroPython with rfsniff (see test_module.py): a thread writes records while this script reads them.
 
-    micropython race_on_micropython.py READ_AT_LEAST PUSH
+    micropython race_on_micropython.py MIN_READ FLOOD
 
-Floods of PUSH frames until READ_AT_LEAST were read; prints read, torn, heard, dropped.
+Repeats floods of FLOOD frames until MIN_READ records were read; prints the numbers of records read, torn, sent and
+dropped.
 """
 
 import sys
 
 import micropython
-import rfsniff
+import rfsniff  # pyright: ignore[reportMissingImports] # only in this interpreter
 
 buffer = bytearray(512 * rfsniff.RECORD_BYTES)
 
 
-@micropython.viper  # compiled to machine code, or the reader would see one record in a hundred
-def torn(records: ptr8, count: int, last: int) -> int:  # noqa: F821
-    """How many records are out of order or have fields of two frames (the flood writes a frame's number into all)."""
-    bad = 0
-    at = 0
+@micropython.viper  # machine code, otherwise the reader would see one record in a hundred
+def count_torn(records: ptr8, count: int, last: int) -> int:  # noqa: F821
+    """Return how many records are out of order or mixed from two frames (each field has its frame's number)."""
+    torn = 0
+    start = 0
     while count:
-        one, two, three = int(records[at]), int(records[at + 1]), int(records[at + 2])
-        number = one | two << 8 | three << 16
+        low, middle, high = int(records[start]), int(records[start + 1]), int(records[start + 2])
+        number = low | middle << 8 | high << 16
         if number <= last:
-            bad += 1
+            torn += 1
         last = number
-        field = at + 14
-        while field < at + 32:  # the three addresses
-            if int(records[field]) != one or int(records[field + 1]) != two or int(records[field + 2]) != three:
-                bad += 1
+        field = start + 14
+        while field < start + 32:  # the three addresses
+            if int(records[field]) != low or int(records[field + 1]) != middle or int(records[field + 2]) != high:
+                torn += 1
             field += 3
-        if int(records[at + 8]) != one or int(records[at + 9]) != two:  # duration
-            bad += 1
-        if int(records[at + 32]) != one or int(records[at + 33]) != two:  # sequence
-            bad += 1
-        if int(records[at + 34]) != one or int(records[at + 35]) != two:  # extra
-            bad += 1
-        at += 36
+        if int(records[start + 8]) != low or int(records[start + 9]) != middle:  # duration
+            torn += 1
+        if int(records[start + 32]) != low or int(records[start + 33]) != middle:  # sequence
+            torn += 1
+        if int(records[start + 34]) != low or int(records[start + 35]) != middle:  # extra
+            torn += 1
+        start += 36
         count -= 1
-    return bad
+    return torn
 
 
-def number_of(record):
+def frame_number(record):
+    """Return the number of the frame of a record in the buffer."""
     start = record * rfsniff.RECORD_BYTES
     return buffer[start] | buffer[start + 1] << 8 | buffer[start + 2] << 16
 
 
 def race(frames):
-    """Let one flood race with the reader; return read, torn, pushed or dropped, dropped."""
+    """Read during one flood; return the numbers of records read, torn, sent and dropped."""
     rfsniff.start(11, 15)
     rfsniff.flood(frames, 0)
-    read = bad = 0
+    read = torn = 0
     last = -1
     while rfsniff.flooding() or rfsniff.stats()[0]:
         count = rfsniff.readinto(buffer)
         if count:
-            bad += torn(buffer, count, last)
-            last = number_of(count - 1)
+            torn += count_torn(buffer, count, last)
+            last = frame_number(count - 1)
             read += count
     waiting, pushed, dropped = rfsniff.stats()
     assert waiting == 0 and pushed == read and pushed + dropped == frames, (waiting, pushed, dropped, read)
-    return read, bad, frames, dropped
+    return read, torn, frames, dropped
 
 
 total = [0, 0, 0, 0]

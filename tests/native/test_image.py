@@ -1,4 +1,4 @@
-"""The whole program in an interpreter's image: which program runs when there are files, too."""
+"""The whole program in an interpreter's image, and its precedence over programs in files."""
 
 import json
 import shutil
@@ -26,37 +26,38 @@ def interpreter():
 
 
 @pytest.fixture
-def starts(interpreter, tmp_path):
+def start(interpreter, tmp_path):
+    """Function that puts programs (folder=version) on the flash, starts and returns [VERSION, hash of the image]."""
     shutil.copyfile(ROOT / "firmware/boot.py", tmp_path / "boot.py")
 
-    def start(**programs):
+    def start_with(**programs):
         for folder, version in programs.items():
             file = tmp_path / folder / "ansim" / "__init__.py"
             file.parent.mkdir(parents=True)
             if version:
                 file.write_text(f"VERSION = {version!r}\n")
-        done = subprocess.run([interpreter, str(SCRIPT), str(tmp_path)], capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout.split()
+        process = subprocess.run([interpreter, str(SCRIPT), str(tmp_path)], capture_output=True, text=True)
+        assert process.returncode == 0, process.stdout + process.stderr
+        return process.stdout.split()
 
-    return start
-
-
-def test_without_files_the_program_in_the_image_runs_and_says_which_it_is(starts):
-    assert starts() == [VERSION, payload.program_hash()]
+    return start_with
 
 
-def test_a_program_that_was_copied_comes_first(starts):
-    assert starts(lib="2.0.0")[0] == "2.0.0"
+def test_without_files_the_program_in_the_image_runs_and_its_hash_is_known(start):
+    assert start() == [VERSION, payload.program_hash()]
 
 
-def test_folders_that_a_removed_program_left_do_not_hide_the_image(starts):
-    assert starts(lib="")[0] == VERSION
+def test_a_copied_program_comes_first(start):
+    assert start(lib="2.0.0")[0] == "2.0.0"
 
 
-def test_an_update_over_the_air_comes_before_both(starts, tmp_path):
+def test_empty_folders_of_a_removed_program_do_not_hide_the_image(start):
+    assert start(lib="")[0] == VERSION
+
+
+def test_an_update_over_the_air_comes_before_both(start, tmp_path):
     (tmp_path / "slots.json").write_text(
         json.dumps({"slot": "a", "before": "", "left": None, "update": "", "before_update": "", "failed": ""})
     )
 
-    assert starts(lib="2.0.0", a="3.0.0")[0] == "3.0.0"
+    assert start(lib="2.0.0", a="3.0.0")[0] == "3.0.0"

@@ -1,7 +1,7 @@
 """
-The ESP32 backend of the sniffer, compiled for every chip and driven by a made-up Wi-Fi driver.
+The ESP32 backend of the sniffer, compiled for every chip and driven by a simulated Wi-Fi driver.
 
-No chip's compiler is needed: the header in stub/ has the same member names per chip.
+No chip's compiler is needed: the header in stub/ has the same member names for each chip.
 """
 
 import platform
@@ -26,27 +26,27 @@ CHIPS = {
 pytestmark = pytest.mark.build
 
 
-def compile_for(chip, *more):
+def compile_for(chip, *options):
     flags = ["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", f"-I{HERE / 'stub'}", f"-I{MODULE}"]
-    command = ["cc", *flags, f"-DCONFIG_IDF_TARGET_{chip}=1", *more]
+    command = ["cc", *flags, f"-DCONFIG_IDF_TARGET_{chip}=1", *options]
     return subprocess.run(command, capture_output=True, text=True)
 
 
 @pytest.mark.parametrize("chip", CHIPS)
 def test_the_backend_compiles_without_a_warning_for_every_chip(chip):
-    done = compile_for(chip, *CHIPS[chip], "-fsyntax-only", *SOURCES)
+    process = compile_for(chip, *CHIPS[chip], "-fsyntax-only", *SOURCES)
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (process.returncode, process.stderr) == (0, "")
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="this computer's compiler has no -m32")
 @pytest.mark.parametrize("chip", CHIPS)
-def test_it_compiles_for_32_bit_processors_as_the_chips_are(chip):
+def test_it_compiles_for_32_bit_processors(chip):
     freestanding = ["-m32", "-ffreestanding", "-isystem", str(HERE / "stub" / "freestanding")]
 
-    done = compile_for(chip, *CHIPS[chip], *freestanding, "-fsyntax-only", *SOURCES)
+    process = compile_for(chip, *CHIPS[chip], *freestanding, "-fsyntax-only", *SOURCES)
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (process.returncode, process.stderr) == (0, "")
 
 
 def test_a_chip_with_the_members_of_another_family_does_not_compile():
@@ -58,11 +58,11 @@ def test_a_chip_with_the_members_of_another_family_does_not_compile():
 
 
 @pytest.mark.parametrize("chip", CHIPS)
-def test_it_hears_frames_as_the_driver_hands_them_over(chip, tmp_path):
+def test_it_processes_frames_as_the_driver_passes_them(chip, tmp_path):
     program = tmp_path / "check"
-    built = compile_for(chip, *CHIPS[chip], "-o", str(program), *SOURCES, str(HERE / "esp32_check.c"))
-    assert built.returncode == 0, built.stderr
+    compiler = compile_for(chip, *CHIPS[chip], "-o", str(program), *SOURCES, str(HERE / "esp32_check.c"))
+    assert compiler.returncode == 0, compiler.stderr
 
-    done = subprocess.run([program], capture_output=True, text=True)
+    process = subprocess.run([program], capture_output=True, text=True)
 
-    assert done.stdout == "ok\n"
+    assert process.stdout == "ok\n"

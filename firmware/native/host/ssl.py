@@ -1,8 +1,8 @@
 """
-`ssl` over MicroPython's own `tls`, as far as firmware/network/mqtt.py needs it.
+`ssl` on top of MicroPython's `tls`, as far as firmware/network/mqtt.py needs it.
 
-Boards have the one of micropython-lib in their interpreter. Debian's source package of MicroPython
-leaves it out, so tools/native.py freezes this one into the interpreter for this computer.
+Boards have micropython-lib's version in their interpreter. Debian's source package of MicroPython does not
+include it, so tools/native.py freezes this one into the interpreter for this computer.
 """
 
 import tls

@@ -1,4 +1,4 @@
-// Reads the header of a frame, and nothing after it.
+// Reads the header of a frame, never its body.
 //
 // Source: IEEE 802.11-2020 9.2.3 (general frame format), 9.3.1 (control frames), 9.2.4.5 (QoS control).
 #include <string.h>
@@ -17,29 +17,29 @@ enum {
     QOS_CONTROL_BYTES = 2,
 };
 
-#define TO_AND_FROM_DS 0x0300 // both set: a fourth address stands before the QoS control field
+#define TO_AND_FROM_DS 0x0300 // both set: a fourth address precedes the QoS control field
 
-static uint16_t two_bytes(const uint8_t *at) {
-    return (uint16_t)(at[0] | at[1] << 8);
+static uint16_t read_u16(const uint8_t *bytes) {
+    return (uint16_t)(bytes[0] | bytes[1] << 8);
 }
 
-static uint16_t count_bits(const uint8_t *at, size_t bytes) {
+static uint16_t count_bits(const uint8_t *bitmap, size_t bytes) {
     uint16_t bits = 0;
     for (size_t i = 0; i < bytes; ++i) {
-        for (uint8_t rest = at[i]; rest; rest &= (uint8_t)(rest - 1)) {
+        for (uint8_t rest = bitmap[i]; rest; rest &= (uint8_t)(rest - 1)) {
             ++bits;
         }
     }
     return bits;
 }
 
-// How many MPDUs a Block Ack acknowledges, 0 for a variant that is not read (multi-TID, multi-station).
-static uint16_t acknowledged(const uint8_t *frame, size_t bytes) {
+// Number of MPDUs that a Block Ack acknowledges; 0 for unsupported variants (multi-TID, multi-station).
+static uint16_t count_acknowledged(const uint8_t *frame, size_t bytes) {
     if (bytes < BLOCK_ACK_BYTES) {
         return 0;
     }
-    unsigned variant = two_bytes(frame + 16) >> 1 & 0x0F;
-    unsigned fragment = two_bytes(frame + 18) & 0x0F;
+    unsigned variant = read_u16(frame + 16) >> 1 & 0x0F;
+    unsigned fragment = read_u16(frame + 18) & 0x0F;
     size_t bitmap_bytes = 0;
     if (variant == BLOCK_ACK_BASIC) {
         bitmap_bytes = 128; // 64 MSDUs of up to 16 fragments
@@ -55,7 +55,7 @@ static void describe_control(rfsniff_record_t *record, unsigned subtype, const u
     memcpy(record->addr1, frame + 4, ADDRESS_BYTES);
     if (subtype == SUBTYPE_BLOCK_ACK) {
         memcpy(record->addr2, frame + 10, ADDRESS_BYTES);
-        record->extra = acknowledged(frame, bytes);
+        record->extra = count_acknowledged(frame, bytes);
     }
 }
 
@@ -64,51 +64,51 @@ static void describe_full(
     memcpy(record->addr1, frame + 4, ADDRESS_BYTES);
     memcpy(record->addr2, frame + 10, ADDRESS_BYTES);
     memcpy(record->addr3, frame + 16, ADDRESS_BYTES);
-    record->sequence = two_bytes(frame + 22);
+    record->sequence = read_u16(frame + 22);
 
     bool has_qos = type == TYPE_DATA && subtype & SUBTYPE_QOS_BIT;
     bool four_addresses = (record->frame_control & TO_AND_FROM_DS) == TO_AND_FROM_DS;
     size_t qos_at = FULL_HEADER_BYTES + (four_addresses ? ADDRESS_BYTES : 0);
     if (has_qos && bytes >= qos_at + QOS_CONTROL_BYTES) {
-        record->extra = two_bytes(frame + qos_at);
+        record->extra = read_u16(frame + qos_at);
     }
-    // The frame's body begins here, and this is where reading ends. Whose conversation it is and what
-    // it says is none of a sensor's business (in Korea: Protection of Communications Secrets Act,
-    // article 3), so no copy of it is ever made: a record has no room for one, and there is no setting.
+    // Reading ends here, where the frame's body begins. A sensor must not read the contents of a
+    // communication (in Korea: Protection of Communications Secrets Act, article 3), so they are never
+    // copied: a record has no room for them, and no setting changes this.
 }
 
-static size_t needed_bytes(unsigned type, unsigned subtype) {
+static size_t header_bytes(unsigned type, unsigned subtype) {
     if (type != TYPE_CONTROL) {
         return FULL_HEADER_BYTES;
     }
     return subtype == SUBTYPE_BLOCK_ACK ? SHORT_HEADER_BYTES + ADDRESS_BYTES : SHORT_HEADER_BYTES;
 }
 
-bool rfsniff_describe(rfsniff_record_t *record, const rfsniff_reception_t *heard, const uint8_t *frame, size_t bytes) {
+bool rfsniff_describe(rfsniff_record_t *record, const rfsniff_reception_t *reception, const uint8_t *frame, size_t bytes) {
     memset(record, 0, sizeof(*record));
-    record->time_us = heard->time_us;
-    record->length = heard->length;
-    record->rssi_dbm = heard->rssi_dbm;
-    record->channel = heard->channel;
-    record->rate = heard->rate;
-    record->kind = heard->phy | RFSNIFF_KIND_UNDECODABLE;
+    record->time_us = reception->time_us;
+    record->length = reception->length;
+    record->rssi_dbm = reception->rssi_dbm;
+    record->channel = reception->channel;
+    record->rate = reception->rate;
+    record->kind = reception->phy | RFSNIFF_KIND_UNDECODABLE;
     if (bytes < SHORT_HEADER_BYTES) {
         return true;
     }
-    uint16_t frame_control = two_bytes(frame);
+    uint16_t frame_control = read_u16(frame);
     unsigned version = frame_control & 3, type = frame_control >> 2 & 3, subtype = frame_control >> 4 & 15;
     if (version != 0 || type == TYPE_EXTENSION) {
-        return true; // not a header this file knows
+        return true; // not a known header
     }
     if (type == TYPE_CONTROL && subtype != SUBTYPE_BLOCK_ACK && subtype != SUBTYPE_CTS && subtype != SUBTYPE_ACK) {
         return false;
     }
-    if (bytes < needed_bytes(type, subtype)) {
-        return true; // cut short: only what the radio measured can be trusted
+    if (bytes < header_bytes(type, subtype)) {
+        return true; // truncated: only the radio's measurements can be trusted
     }
-    record->kind = heard->phy | (uint8_t)type;
+    record->kind = reception->phy | (uint8_t)type;
     record->frame_control = frame_control;
-    record->duration_us = two_bytes(frame + 2);
+    record->duration_us = read_u16(frame + 2);
     if (type == TYPE_CONTROL) {
         describe_control(record, subtype, frame, bytes);
     } else {

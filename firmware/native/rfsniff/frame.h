@@ -1,5 +1,5 @@
-// One 802.11 frame header as Python reads it: the same 36 bytes as ansim/frame_header.py, which
-// says what each field means. Plain C, no MicroPython and no ESP-IDF.
+// One 802.11 frame header as Python reads it: the 36 bytes that ansim/frame_header.py describes.
+// Plain C, without MicroPython and ESP-IDF.
 #pragma once
 
 #include <stdbool.h>
@@ -24,8 +24,8 @@ typedef struct {
     uint16_t extra;
 } rfsniff_record_t;
 
-// Every supported chip and every host that runs the tests is little-endian and aligns these fields
-// without holes, so the struct in memory is the record.
+// All supported chips and test hosts are little-endian and align these fields without padding, so the
+// struct in memory is the record.
 _Static_assert(sizeof(rfsniff_record_t) == RFSNIFF_RECORD_BYTES, "record layout of ansim/frame_header.py");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "records are little-endian");
 
@@ -37,16 +37,16 @@ enum {
     RFSNIFF_PHY_HT = 0x10,
     RFSNIFF_PHY_AGGREGATE = 0x20,
     RFSNIFF_PHY_40MHZ = 0x40,
-    RFSNIFF_RATE_MCS = 0x80, // added to an MCS index, so that it cannot be taken for a legacy rate
+    RFSNIFF_RATE_MCS = 0x80, // added to an MCS index, to distinguish it from a legacy rate
 };
 
 #define RFSNIFF_FILTER(kind) (1u << (kind))
 #define RFSNIFF_FILTER_ALL 0x0Fu
 
-// What the radio says about a reception, whichever chip it is.
+// A reception, in the same form for all chips.
 typedef struct {
     uint32_t time_us;
-    uint16_t length; // MPDU with its FCS
+    uint16_t length; // of the MPDU with its FCS
     int8_t rssi_dbm;
     uint8_t channel;
     uint8_t rate;
@@ -55,8 +55,8 @@ typedef struct {
 
 // Fill a record from a reception and the first bytes of its frame.
 //
-// frame  starts at the frame control field; `bytes` of it may be read, FCS not counted; 0 for a frame
-//        that the radio could not decode
+// frame  starts at the frame control field
+// bytes  how many of them may be read, without the FCS; 0 if the radio could not decode the frame
 //
-// False if it is a control frame that nobody asked for: only Block Ack, CTS and ACK are handed over.
-bool rfsniff_describe(rfsniff_record_t *record, const rfsniff_reception_t *heard, const uint8_t *frame, size_t bytes);
+// Returns false for a control frame that is not reported: only Block Ack, CTS and ACK are.
+bool rfsniff_describe(rfsniff_record_t *record, const rfsniff_reception_t *reception, const uint8_t *frame, size_t bytes);

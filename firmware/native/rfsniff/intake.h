@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-// Begin anew: forget what waits, count from zero, let only these kinds pass.
+// Restart: discard waiting records, count from zero, pass only the kinds of the filter.
 void rfsniff_intake_restart(uint32_t filter);
-// Receptions with wrong bytes since the restart.
+// Receptions with errors since the restart.
 uint32_t rfsniff_intake_errors(void);

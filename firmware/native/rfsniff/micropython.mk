@@ -1,4 +1,4 @@
-# The module with the host backend, for ports that build with make (the tests use the unix port).
+# The module with the host backend, for ports that build with make; the tests use the unix port.
 RFSNIFF_DIR := $(USERMOD_DIR)
 
 SRC_USERMOD_C += $(RFSNIFF_DIR)/rfsniff.c $(RFSNIFF_DIR)/radio_host.c

@@ -1,11 +1,11 @@
 // The Wi-Fi radio of ESP32, S2, S3, C3 and C6 in promiscuous mode.
 //
-// on_frame() runs in the Wi-Fi driver's task: MicroPython must not be entered from it. Builds that made
-// objects or called Python there crashed.
+// on_frame() runs in the Wi-Fi driver's task and must not call MicroPython. Builds that created objects
+// or called Python there crashed.
 //
-// rx_ctrl has other fields at other places on each chip, so it is only ever read by member name, with
-// the chip's own header. The chips with 802.11ax (C5, C6, C61) have the raw HT-SIG or HE-SIG-A words
-// where the others have decoded fields.
+// The layout of rx_ctrl differs between chips, so it is read by member name only, with the chip's own
+// header. The chips with 802.11ax (C5, C6, C61) have the raw HT-SIG or HE-SIG-A words in place of decoded
+// fields.
 //
 // Source: ESP-IDF 5.5 esp_wifi.h, esp_wifi_types_native.h, esp_wifi_he_types.h; the SIG words:
 // IEEE 802.11-2020 19.3.9.4.3, IEEE 802.11ax-2021 27.3.11.7.2.
@@ -15,31 +15,31 @@
 
 #include "radio.h"
 
-// The world-safe table a chip starts with ends at channel 11; a Korean camera may be on 12 or 13.
+// The chips' default country table ends at channel 11; a Korean camera may use 12 or 13.
 #define LAST_CHANNEL 13
 #define FCS_BYTES 4
 
-static wifi_country_t own_country; // the table to put back on stop
+static wifi_country_t own_country; // the table that stop restores
 static bool widened;
 
 #if CONFIG_SOC_WIFI_HE_SUPPORT
 
 enum { FORMAT_11B = 0, FORMAT_11G = 1, FORMAT_HT = 2 }; // cur_bb_format; higher is VHT and HE
 
-static void read_modulation(const wifi_pkt_rx_ctrl_t *rx, rfsniff_reception_t *heard) {
+static void read_modulation(const wifi_pkt_rx_ctrl_t *rx, rfsniff_reception_t *reception) {
     if (rx->cur_bb_format <= FORMAT_11G) {
-        heard->rate = rx->rate;
+        reception->rate = rx->rate;
         return;
     }
     uint32_t sig_1 = rx->he_siga1;
     bool ht = rx->cur_bb_format == FORMAT_HT;
-    heard->phy = RFSNIFF_PHY_HT;
-    heard->rate = RFSNIFF_RATE_MCS | (ht ? sig_1 & 0x7F : sig_1 >> 3 & 0x0F);
+    reception->phy = RFSNIFF_PHY_HT;
+    reception->rate = RFSNIFF_RATE_MCS | (ht ? sig_1 & 0x7F : sig_1 >> 3 & 0x0F);
     if (ht ? rx->he_siga2 & 0x08 : !rx->cur_single_mpdu) {
-        heard->phy |= RFSNIFF_PHY_AGGREGATE;
+        reception->phy |= RFSNIFF_PHY_AGGREGATE;
     }
     if (ht ? sig_1 & 0x80 : (sig_1 >> 19 & 3) == 1) {
-        heard->phy |= RFSNIFF_PHY_40MHZ;
+        reception->phy |= RFSNIFF_PHY_40MHZ;
     }
 }
 
@@ -49,13 +49,13 @@ static size_t readable_bytes(const wifi_pkt_rx_ctrl_t *rx) {
 
 #else
 
-static void read_modulation(const wifi_pkt_rx_ctrl_t *rx, rfsniff_reception_t *heard) {
+static void read_modulation(const wifi_pkt_rx_ctrl_t *rx, rfsniff_reception_t *reception) {
     if (rx->sig_mode == 0) {
-        heard->rate = rx->rate;
+        reception->rate = rx->rate;
         return;
     }
-    heard->rate = RFSNIFF_RATE_MCS | rx->mcs;
-    heard->phy = RFSNIFF_PHY_HT | (rx->aggregation ? RFSNIFF_PHY_AGGREGATE : 0) | (rx->cwb ? RFSNIFF_PHY_40MHZ : 0);
+    reception->rate = RFSNIFF_RATE_MCS | rx->mcs;
+    reception->phy = RFSNIFF_PHY_HT | (rx->aggregation ? RFSNIFF_PHY_AGGREGATE : 0) | (rx->cwb ? RFSNIFF_PHY_40MHZ : 0);
 }
 
 static size_t readable_bytes(const wifi_pkt_rx_ctrl_t *rx) {
@@ -68,20 +68,20 @@ static void on_frame(void *buffer, wifi_promiscuous_pkt_type_t type) {
     const wifi_promiscuous_pkt_t *packet = buffer;
     const wifi_pkt_rx_ctrl_t *rx = &packet->rx_ctrl;
     bool undecodable = type == WIFI_PKT_MISC;
-    // An undecodable frame may carry a state too (espressif/esp-idf issue 8823); it is counted as what it is.
+    // An undecodable frame may have a state too (espressif/esp-idf issue 8823), but counts as undecodable.
     if (rx->rx_state != 0 && !undecodable) {
         rfsniff_failed();
         return;
     }
-    rfsniff_reception_t heard = {
+    rfsniff_reception_t reception = {
         .time_us = rx->timestamp,
         .length = rx->sig_len,
         .rssi_dbm = rx->rssi,
         .channel = rx->channel,
     };
-    read_modulation(rx, &heard);
-    // Behind the metadata of an undecodable frame there are no bytes at all.
-    rfsniff_heard(&heard, packet->payload, undecodable ? 0 : readable_bytes(rx));
+    read_modulation(rx, &reception);
+    // No bytes follow the metadata of an undecodable frame.
+    rfsniff_heard(&reception, packet->payload, undecodable ? 0 : readable_bytes(rx));
 }
 
 static uint32_t driver_filter(uint32_t filter) {
@@ -101,7 +101,7 @@ static uint32_t driver_filter(uint32_t filter) {
     return mask;
 }
 
-// Listening is allowed on every channel; the table is put back before anything is sent again.
+// Receiving is allowed on every channel; the table is restored before anything is sent again.
 static esp_err_t widen_country(void) {
     esp_err_t error = esp_wifi_get_country(&own_country);
     if (error != ESP_OK || own_country.schan + own_country.nchan > LAST_CHANNEL) {
@@ -123,7 +123,7 @@ static esp_err_t begin(int channel, uint32_t filter) {
             WIFI_PROMIS_CTRL_FILTER_MASK_BA | WIFI_PROMIS_CTRL_FILTER_MASK_CTS | WIFI_PROMIS_CTRL_FILTER_MASK_ACK,
     };
     esp_err_t error = widen_country();
-    // The filters come before the mode is switched on, or the first frames pass unfiltered.
+    // Filters first, otherwise the first frames would pass unfiltered.
     error = error ? error : esp_wifi_set_promiscuous_filter(&kinds);
     error = error ? error : esp_wifi_set_promiscuous_ctrl_filter(&controls);
     error = error ? error : esp_wifi_set_promiscuous_rx_cb(on_frame);
@@ -144,8 +144,8 @@ int rfsniff_radio_tune(int channel) {
     return esp_wifi_set_channel((uint8_t)channel, WIFI_SECOND_CHAN_NONE);
 }
 
-// Errors mean that Wi-Fi is off already, and then there is nothing to stop. The callback stays
-// registered: the driver may be inside it on the other core, and it is harmless at any time.
+// An error means that Wi-Fi is already off, so there is nothing to stop. The callback stays registered,
+// because the driver may be running it on the other core; it is harmless at any time.
 void rfsniff_radio_stop(void) {
     (void)esp_wifi_set_promiscuous(false);
     if (widened) {

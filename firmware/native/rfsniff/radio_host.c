@@ -1,9 +1,10 @@
-// A radio made of Python calls, for the tests on a computer:
+// A radio controlled by Python calls, for tests on a computer:
 //
 //   rfsniff.inject(frame, rssi=-50, length=0, time_us=0, rate=0, phy=0, undecodable=False, error=False)
-//   rfsniff.flood(count, gap_ns)    a thread of its own hears `count` frames
+//   rfsniff.flood(count, gap_ns)    a separate thread receives `count` frames
+//   rfsniff.flooding()              True while that thread runs
 //
-// Frames take the same way as on a chip, from rfsniff_heard() on.
+// From rfsniff_heard() on, frames are processed as on a chip.
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -37,7 +38,7 @@ void rfsniff_radio_stop(void) {
     atomic_store(&listening, false);
 }
 
-// The ring has one writer: two floods, or a flood and inject(), would be two.
+// The ring allows one writer, so a flood excludes inject() and another flood.
 static struct {
     atomic_bool running;
     uint32_t count;
@@ -62,37 +63,37 @@ static mp_obj_t rfsniff_inject(size_t n_args, const mp_obj_t *args, mp_map_t *ke
         {MP_QSTR_undecodable, MP_ARG_BOOL, {.u_bool = false}},
         {MP_QSTR_error, MP_ARG_BOOL, {.u_bool = false}},
     };
-    mp_arg_val_t given[MP_ARRAY_SIZE(allowed)];
-    mp_arg_parse_all(n_args, args, keywords, MP_ARRAY_SIZE(allowed), allowed, given);
+    mp_arg_val_t values[MP_ARRAY_SIZE(allowed)];
+    mp_arg_parse_all(n_args, args, keywords, MP_ARRAY_SIZE(allowed), allowed, values);
     check_no_flood();
     if (!atomic_load(&listening)) {
         return mp_const_false;
     }
-    if (given[ERROR].u_bool) {
+    if (values[ERROR].u_bool) {
         rfsniff_failed();
         return mp_const_true;
     }
     mp_buffer_info_t frame;
-    mp_get_buffer_raise(given[FRAME].u_obj, &frame, MP_BUFFER_READ);
-    rfsniff_reception_t heard = {
-        .time_us = (uint32_t)given[TIME_US].u_int,
-        .length = (uint16_t)(given[LENGTH].u_int ? given[LENGTH].u_int : (mp_int_t)frame.len + FCS_BYTES),
-        .rssi_dbm = (int8_t)given[RSSI].u_int,
+    mp_get_buffer_raise(values[FRAME].u_obj, &frame, MP_BUFFER_READ);
+    rfsniff_reception_t reception = {
+        .time_us = (uint32_t)values[TIME_US].u_int,
+        .length = (uint16_t)(values[LENGTH].u_int ? values[LENGTH].u_int : (mp_int_t)frame.len + FCS_BYTES),
+        .rssi_dbm = (int8_t)values[RSSI].u_int,
         .channel = (uint8_t)atomic_load(&tuned),
-        .rate = (uint8_t)given[RATE].u_int,
-        .phy = (uint8_t)given[PHY].u_int,
+        .rate = (uint8_t)values[RATE].u_int,
+        .phy = (uint8_t)values[PHY].u_int,
     };
-    rfsniff_heard(&heard, frame.buf, given[UNDECODABLE].u_bool ? 0 : frame.len);
+    rfsniff_heard(&reception, frame.buf, values[UNDECODABLE].u_bool ? 0 : frame.len);
     return mp_const_true;
 }
 MP_DEFINE_CONST_FUN_OBJ_KW(rfsniff_inject_obj, 1, rfsniff_inject);
 
-// Each frame says its number in every field, so that a record put together from two frames shows.
-static void *hear_flood(void *nothing) {
-    (void)nothing;
+// Each frame has its number in every field, so that a record mixed from two frames is noticed.
+static void *receive_flood(void *unused) {
+    (void)unused;
     for (uint32_t number = 0; number < flood.count; ++number) {
         uint8_t frame[64];
-        memset(frame, 0xEE, sizeof(frame)); // what stands after the header must never be seen
+        memset(frame, 0xEE, sizeof(frame)); // bytes after the header must never be read
         frame[0] = 0x88;
         frame[1] = 0x01;
         frame[2] = (uint8_t)number;
@@ -102,13 +103,13 @@ static void *hear_flood(void *nothing) {
         }
         memcpy(frame + 22, frame + 2, 2);
         memcpy(frame + 24, frame + 2, 2);
-        rfsniff_reception_t heard = {
+        rfsniff_reception_t reception = {
             .time_us = number,
             .length = 1500,
             .rssi_dbm = -60,
             .channel = (uint8_t)atomic_load_explicit(&tuned, memory_order_relaxed),
         };
-        rfsniff_heard(&heard, frame, sizeof(frame));
+        rfsniff_heard(&reception, frame, sizeof(frame));
         if (flood.gap_ns) {
             struct timespec gap = {.tv_sec = 0, .tv_nsec = flood.gap_ns};
             nanosleep(&gap, NULL);
@@ -124,7 +125,7 @@ static mp_obj_t rfsniff_flood(mp_obj_t count, mp_obj_t gap_ns) {
     flood.gap_ns = (uint32_t)mp_obj_get_int(gap_ns);
     atomic_store(&flood.running, true);
     pthread_t thread;
-    if (pthread_create(&thread, NULL, hear_flood, NULL) != 0) {
+    if (pthread_create(&thread, NULL, receive_flood, NULL) != 0) {
         atomic_store(&flood.running, false);
         mp_raise_OSError(EAGAIN);
     }

@@ -1,4 +1,4 @@
-// What only the host backend adds to the Python module.
+// Functions that only the host backend adds to the Python module.
 #pragma once
 
 #include "py/obj.h"

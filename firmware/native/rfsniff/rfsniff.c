@@ -2,14 +2,14 @@
 //
 //   import rfsniff
 //   rfsniff.start(6, rfsniff.MANAGEMENT | rfsniff.DATA)   # Wi-Fi must be active
-//   count = rfsniff.readinto(buffer)                      # whole records; again until fewer than fit
+//   count = rfsniff.readinto(buffer)                      # whole records; repeat until the buffer is not full
 //   rfsniff.channel(11)
 //   waiting, pushed, dropped = rfsniff.stats()            # since start()
-//   rfsniff.errors()                                      # frames heard with wrong bytes since start()
+//   rfsniff.errors()                                      # receptions with errors since start()
 //   rfsniff.stop()
 //
-// Its state is static, because a user module is not told of a soft reset: the radio keeps listening
-// through one. start() therefore stops first, and so should whoever boots without wanting to listen.
+// The state is static, because a user module is not notified of a soft reset: the radio continues to
+// listen through one. So start() stops first, and a program that does not listen should call stop() at boot.
 #include "py/mperrno.h"
 #include "py/runtime.h"
 
@@ -22,15 +22,15 @@
 
 static bool running;
 
-static int channel_from(mp_obj_t given) {
-    mp_int_t channel = mp_obj_get_int(given);
+static int get_channel(mp_obj_t value) {
+    mp_int_t channel = mp_obj_get_int(value);
     if (channel < 1 || channel > 14) {
         mp_raise_ValueError(MP_ERROR_TEXT("channel should be 1..14"));
     }
     return (int)channel;
 }
 
-static void check(int error) {
+static void raise_if_error(int error) {
     if (error) {
         mp_raise_OSError(error);
     }
@@ -43,33 +43,33 @@ static mp_obj_t rfsniff_stop(void) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_0(rfsniff_stop_obj, rfsniff_stop);
 
-static mp_obj_t rfsniff_start(mp_obj_t given_channel, mp_obj_t given_filter) {
-    int channel = channel_from(given_channel);
-    mp_int_t filter = mp_obj_get_int(given_filter);
+static mp_obj_t rfsniff_start(mp_obj_t channel_in, mp_obj_t filter_in) {
+    int channel = get_channel(channel_in);
+    mp_int_t filter = mp_obj_get_int(filter_in);
     if (filter < 1 || filter > (mp_int_t)RFSNIFF_FILTER_ALL) {
         mp_raise_ValueError(MP_ERROR_TEXT("filter should be 1..15"));
     }
     rfsniff_stop();
     rfsniff_intake_restart((uint32_t)filter);
-    check(rfsniff_radio_start(channel, (uint32_t)filter));
+    raise_if_error(rfsniff_radio_start(channel, (uint32_t)filter));
     running = true;
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_2(rfsniff_start_obj, rfsniff_start);
 
-static mp_obj_t rfsniff_channel(mp_obj_t given) {
-    int channel = channel_from(given);
+static mp_obj_t rfsniff_channel(mp_obj_t channel_in) {
+    int channel = get_channel(channel_in);
     if (!running) {
         mp_raise_OSError(MP_EPERM);
     }
-    check(rfsniff_radio_tune(channel));
+    raise_if_error(rfsniff_radio_tune(channel));
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(rfsniff_channel_obj, rfsniff_channel);
 
-static mp_obj_t rfsniff_readinto(mp_obj_t given) {
+static mp_obj_t rfsniff_readinto(mp_obj_t buffer_in) {
     mp_buffer_info_t buffer;
-    mp_get_buffer_raise(given, &buffer, MP_BUFFER_WRITE);
+    mp_get_buffer_raise(buffer_in, &buffer, MP_BUFFER_WRITE);
     return MP_OBJ_NEW_SMALL_INT(rfsniff_ring_read(buffer.buf, buffer.len / RFSNIFF_RECORD_BYTES));
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(rfsniff_readinto_obj, rfsniff_readinto);

@@ -7,36 +7,36 @@ _Static_assert((RFSNIFF_RING_RECORDS & (RFSNIFF_RING_RECORDS - 1)) == 0, "a powe
 
 static rfsniff_record_t records[RFSNIFF_RING_RECORDS];
 
-// All three only ever grow, also over a restart: setting one of them back to zero would race with the
-// other side, so a restart remembers from where to count instead.
+// All three only grow, even over a restart: resetting one to zero would race with the other side, so a
+// restart stores the values to count from instead.
 static atomic_uint_least32_t written; // changed by the writer only
 static atomic_uint_least32_t lost;    // changed by the writer only
 static atomic_uint_least32_t taken;   // changed by the reader only
 
-static uint32_t written_before, lost_before; // the reader's own
+static uint32_t written_before, lost_before; // used by the reader only
 
 void rfsniff_ring_push(const rfsniff_record_t *record) {
-    uint32_t at = atomic_load_explicit(&written, memory_order_relaxed);
+    uint32_t position = atomic_load_explicit(&written, memory_order_relaxed);
     // Acquire: the reader has finished copying a slot before it is written again.
-    if (at - atomic_load_explicit(&taken, memory_order_acquire) >= RFSNIFF_RING_RECORDS) {
-        uint32_t so_far = atomic_load_explicit(&lost, memory_order_relaxed);
-        atomic_store_explicit(&lost, so_far + 1, memory_order_relaxed);
+    if (position - atomic_load_explicit(&taken, memory_order_acquire) >= RFSNIFF_RING_RECORDS) {
+        uint32_t count = atomic_load_explicit(&lost, memory_order_relaxed);
+        atomic_store_explicit(&lost, count + 1, memory_order_relaxed);
         return;
     }
-    records[at % RFSNIFF_RING_RECORDS] = *record;
-    // Release: whoever sees the new count also sees the record.
-    atomic_store_explicit(&written, at + 1, memory_order_release);
+    records[position % RFSNIFF_RING_RECORDS] = *record;
+    // Release: a reader that sees the new count also sees the record.
+    atomic_store_explicit(&written, position + 1, memory_order_release);
 }
 
-uint32_t rfsniff_ring_read(void *into, uint32_t most) {
-    uint32_t at = atomic_load_explicit(&taken, memory_order_relaxed);
-    uint32_t waiting = atomic_load_explicit(&written, memory_order_acquire) - at;
-    uint32_t count = waiting < most ? waiting : most;
+uint32_t rfsniff_ring_read(void *buffer, uint32_t max_records) {
+    uint32_t position = atomic_load_explicit(&taken, memory_order_relaxed);
+    uint32_t waiting = atomic_load_explicit(&written, memory_order_acquire) - position;
+    uint32_t count = waiting < max_records ? waiting : max_records;
     for (uint32_t i = 0; i < count; ++i) {
         // memcpy, because a bytearray need not be aligned
-        memcpy((uint8_t *)into + i * RFSNIFF_RECORD_BYTES, &records[(at + i) % RFSNIFF_RING_RECORDS], RFSNIFF_RECORD_BYTES);
+        memcpy((uint8_t *)buffer + i * RFSNIFF_RECORD_BYTES, &records[(position + i) % RFSNIFF_RING_RECORDS], RFSNIFF_RECORD_BYTES);
     }
-    atomic_store_explicit(&taken, at + count, memory_order_release);
+    atomic_store_explicit(&taken, position + count, memory_order_release);
     return count;
 }
 

@@ -1,4 +1,4 @@
-"""Types of the native module firmware/native/rfsniff, for the type checker; see its README for what they do."""
+"""Types of the native module firmware/native/rfsniff, which firmware/native/README.md describes."""
 
 RECORD_BYTES: int
 MANAGEMENT: int

@@ -1,8 +1,8 @@
-// As much of ESP-IDF's Wi-Fi header as firmware/native/rfsniff uses, written for its tests.
+// The part of ESP-IDF's Wi-Fi header that firmware/native/rfsniff uses, written for its tests.
 //
-// The names are those of ESP-IDF 5.5. The members stand in another order for each chip on purpose:
-// code that relied on their place would read nonsense here. Exactly one CONFIG_IDF_TARGET_* is set
-// by the compiler's command line; CONFIG_SOC_WIFI_HE_SUPPORT too where the real chip has it.
+// The names are those of ESP-IDF 5.5. The order of the members differs between chips on purpose, so that
+// code that relies on it reads wrong values here. The compiler's command line sets exactly one
+// CONFIG_IDF_TARGET_*, and CONFIG_SOC_WIFI_HE_SUPPORT where the real chip has it.
 #pragma once
 
 #include <stdbool.h>
@@ -52,7 +52,7 @@ typedef struct {
     unsigned rx_state : 8;
 } wifi_pkt_rx_ctrl_t;
 #else
-#error "no such chip here"
+#error "unknown chip"
 #endif
 
 typedef struct {

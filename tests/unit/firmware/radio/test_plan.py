@@ -8,11 +8,11 @@ from firmware.radio.plan import BLE, DWELL, SCAN, SNIFF, SPECTRUM, UPLOAD, Plan
 
 ALL = list(range(1, 14))
 EVERYTHING = ["scan", "sniff", "ble"]
-HOP_MS = 13 * plans.SNIFF_MS
+CYCLE_MS = 13 * plans.SNIFF_MS
 
 
 def run(plan, until_ms, candidates=lambda now_ms: [], now_ms=0):
-    """Carry out a plan; return [(began_ms, step), ...]. A dwell ends early when the plan says so."""
+    """Run a plan; return [(began_ms, step), ...]. A dwell ends as soon as the plan allows it."""
     steps = []
     while now_ms < until_ms:
         step = plan.next(now_ms, candidates(now_ms))
@@ -29,12 +29,12 @@ def phases(steps):
     return [step.phase for _, step in steps]
 
 
-class Place:
-    """A camera that starts at some moment, and channels that look like one for ever: what an engine would say."""
+class Scene:
+    """Candidates as an engine reports them: a camera that starts at some moment, and channels that are never decided."""
 
-    def __init__(self, plan, camera_channel, starts_ms, stubborn=(), needs_ms=8000):
+    def __init__(self, plan, camera_channel, starts_ms, undecided=(), needs_ms=8000):
         self.plan, self.channel, self.starts_ms = plan, camera_channel, starts_ms
-        self.stubborn, self.needs_ms = stubborn, needs_ms
+        self.undecided, self.needs_ms = undecided, needs_ms
         self.heard_ms = 0
         self.heard = set()
 
@@ -47,7 +47,7 @@ class Place:
             end_ms = now_ms + step.duration_ms
             while now_ms < end_ms:
                 slice_ms = min(1000, end_ms - now_ms)
-                if step.channel and step.channel in self.stubborn:
+                if step.channel and step.channel in self.undecided:
                     self.heard.add(step.channel)
                 if step.channel == self.channel and now_ms + slice_ms > self.starts_ms:
                     self.heard_ms += slice_ms
@@ -66,7 +66,7 @@ class Place:
 
 
 def test_the_first_thing_is_a_whole_hop_over_all_channels():
-    steps = run(Plan(ALL, EVERYTHING, 60000), HOP_MS)
+    steps = run(Plan(ALL, EVERYTHING, 60000), CYCLE_MS)
 
     assert [step for _, step in steps] == [(SNIFF, channel, plans.SNIFF_MS) for channel in ALL]
 
@@ -75,7 +75,7 @@ def test_a_wireless_sensor_says_hello_after_its_first_hop_and_then_at_intervals(
     steps = run(Plan(ALL, EVERYTHING, 60000), 200000)
     uploads = [at_ms for at_ms, step in steps if step.phase == UPLOAD]
 
-    assert uploads[0] == HOP_MS
+    assert uploads[0] == CYCLE_MS
     assert all(60000 <= later - earlier <= 80000 for earlier, later in itertools.pairwise(uploads))
 
 
@@ -120,9 +120,9 @@ def test_nothing_to_listen_with_is_refused():
         Plan(ALL, [], 60000)
 
 
-def test_a_candidate_gets_a_dwell_right_after_the_first_hop():
+def test_a_candidate_gets_a_dwell_right_after_the_first_cycle():
     plan = Plan(ALL, EVERYTHING, 60000, "ethernet")
-    steps = run(plan, HOP_MS + 1, lambda now_ms: [(6, 80)] if now_ms > 3000 else [])
+    steps = run(plan, CYCLE_MS + 1, lambda now_ms: [(6, 80)] if now_ms > 3000 else [])
 
     assert steps[-1][1] == (DWELL, 6, plans.DWELL_MS)
 
@@ -142,19 +142,19 @@ def test_a_dwell_ends_early_when_the_candidate_is_decided():
     assert plan.may_leave(5350, [])
 
 
-def test_a_dwell_goes_on_once_if_the_decision_is_near_and_nobody_waits():
+def test_a_dwell_is_extended_once_if_the_decision_is_near_and_no_other_candidate_waits():
     dwells = [step.duration_ms for _, step in run(Plan(ALL, EVERYTHING, 60000), 30000, lambda now_ms: [(6, 90)])]
 
     assert dwells.count(plans.DWELL_MS) == 1
     assert dwells[dwells.index(plans.DWELL_MS) + 1] == plans.EXTENSION_MS
 
 
-def test_a_dwell_that_brought_nothing_is_not_repeated_at_once():
+def test_a_dwell_without_a_decision_is_not_repeated_at_once():
     steps = run(Plan(ALL, EVERYTHING, 60000), 300000, lambda now_ms: [(6, 60)])
     dwells = [at_ms for at_ms, step in steps if step.phase == DWELL]
 
     assert len(dwells) >= 8
-    assert all(later - earlier >= plans.DWELL_MS + HOP_MS for earlier, later in itertools.pairwise(dwells))
+    assert all(later - earlier >= plans.DWELL_MS + CYCLE_MS for earlier, later in itertools.pairwise(dwells))
     assert sum(step.duration_ms for _, step in steps if step.phase == SNIFF) > 300000 // 5
 
 
@@ -179,7 +179,7 @@ def test_several_candidates_take_turns():
     assert all(dwells.count(channel) >= 2 for channel, _ in many)
 
 
-def test_somebody_much_stronger_on_a_channel_that_had_its_dwell_goes_before_weak_new_ones():
+def test_a_much_stronger_candidate_on_a_channel_after_its_dwell_goes_before_weak_fresh_ones():
     plan = Plan(ALL, EVERYTHING, 60000, "ethernet")
     before = run(plan, 17000, lambda now_ms: [(6, 52)])
     after_ms = before[-1][0] + before[-1][1].duration_ms
@@ -190,7 +190,7 @@ def test_somebody_much_stronger_on_a_channel_that_had_its_dwell_goes_before_weak
     assert next(step.channel for _, step in later if step.phase == DWELL) == 6
 
 
-def test_the_same_weak_candidate_is_no_news():
+def test_the_same_weak_candidate_is_not_fresh_again():
     plan = Plan(ALL, EVERYTHING, 60000, "ethernet")
     before = run(plan, 17000, lambda now_ms: [(6, 60)])
     after_ms = before[-1][0] + before[-1][1].duration_ms
@@ -200,8 +200,8 @@ def test_the_same_weak_candidate_is_no_news():
     assert next(step.channel for _, step in later if step.phase == DWELL) == 2
 
 
-def test_a_strong_candidate_breaks_into_a_hop_whatever_the_step_before_it_was():
-    def break_in_after_ms(urgency):
+def test_an_urgent_candidate_interrupts_the_cycle_after_any_step():
+    def interrupts_after_ms(urgency):
         plan = Plan(ALL, EVERYTHING, 60000, "ethernet")
         began_ms, other = [(at_ms, step) for at_ms, step in run(plan, 20000) if step.phase in (SCAN, BLE)][-1]
         plan = Plan(ALL, EVERYTHING, 60000, "ethernet")
@@ -209,11 +209,11 @@ def test_a_strong_candidate_breaks_into_a_hop_whatever_the_step_before_it_was():
         steps = run(plan, began_ms + 30000, lambda now_ms: [(6, urgency)], began_ms + other.duration_ms)
         return next(at_ms for at_ms, step in steps if step.phase == DWELL) - began_ms - other.duration_ms
 
-    assert break_in_after_ms(plans.URGENT) <= plans.SNIFF_MS
-    assert break_in_after_ms(plans.URGENT - 1) >= HOP_MS
+    assert interrupts_after_ms(plans.URGENT) <= plans.SNIFF_MS
+    assert interrupts_after_ms(plans.URGENT - 1) >= CYCLE_MS
 
 
-def test_visits_in_which_nobody_is_heard_are_short_and_differ_from_hop_to_hop():
+def test_silent_sniff_steps_are_short_and_differ_from_cycle_to_cycle():
     plan = Plan(ALL, EVERYTHING, 60000, "ethernet")
     lasted = []
     for _ in range(5 * len(ALL)):
@@ -226,14 +226,14 @@ def test_visits_in_which_nobody_is_heard_are_short_and_differ_from_hop_to_hop():
     assert max(lasted) < plans.SNIFF_MS
 
 
-def test_who_hears_management_frames_only_ends_no_visit_early():
+def test_with_management_frames_only_no_sniff_step_ends_early():
     plan = Plan(ALL, ["scan", "sniff_management"], 60000)
     plan.next(0, [])
 
     assert plan.quiet_ms() == plans.SNIFF_MS
 
 
-def test_hopping_scan_and_upload_never_starve_among_many_candidates():
+def test_cycles_scans_and_uploads_never_starve_among_many_candidates():
     steps = run(Plan(ALL, EVERYTHING, 60000), 600000, lambda now_ms: [(channel, 70) for channel in ALL])
     last = dict.fromkeys(ALL, 0)
     for at_ms, step in steps:
@@ -245,30 +245,30 @@ def test_hopping_scan_and_upload_never_starve_among_many_candidates():
     assert phases(steps).count(UPLOAD) >= 5
 
 
-def test_a_person_can_ask_for_a_dwell_and_uploads_go_on():
+def test_a_person_can_request_a_dwell_and_uploads_go_on():
     plan = Plan(ALL, EVERYTHING, 60000)
-    run(plan, HOP_MS)
-    plan.dwell_on(9, 120, HOP_MS)
+    run(plan, CYCLE_MS)
+    plan.dwell_on(9, 120, CYCLE_MS)
 
-    steps = run(plan, HOP_MS + 120000, lambda now_ms: [(6, 90)], HOP_MS)
+    steps = run(plan, CYCLE_MS + 120000, lambda now_ms: [(6, 90)], CYCLE_MS)
 
     assert set(phases(steps)) == {DWELL, UPLOAD}
     assert {step.channel for _, step in steps if step.phase == DWELL} == {9}
-    assert plan.next(HOP_MS + 120000, []).phase == SNIFF
+    assert plan.next(CYCLE_MS + 120000, []).phase == SNIFF
 
 
-def test_somebody_who_watches_from_afar_gets_an_upload_after_each_dwell():
+def test_a_requested_upload_interval_is_kept_during_a_requested_dwell():
     plan = Plan(ALL, EVERYTHING, 60000)
-    run(plan, HOP_MS)
-    plan.dwell_on(9, 60, HOP_MS, 10000)
+    run(plan, CYCLE_MS)
+    plan.dwell_on(9, 60, CYCLE_MS, 10000)
 
-    steps = run(plan, HOP_MS + 60000, lambda now_ms: [], HOP_MS)
+    steps = run(plan, CYCLE_MS + 60000, lambda now_ms: [], CYCLE_MS)
 
     assert set(phases(steps)) == {DWELL, UPLOAD}
     assert phases(steps).count(UPLOAD) >= 3
 
 
-def test_while_uploads_fail_following_is_not_held_up_by_them():
+def test_failing_uploads_do_not_interrupt_a_requested_dwell():
     plan = Plan(ALL, EVERYTHING, 60000)
     plan.end_upload(0, False)
     plan.dwell_on(9, 60, 0, 10000)
@@ -276,7 +276,7 @@ def test_while_uploads_fail_following_is_not_held_up_by_them():
     assert [plan.next(now_ms, []).phase for now_ms in range(11000, 60000, 10000)] == [DWELL] * 5
 
 
-def test_a_dwell_that_is_called_off_ends_at_the_next_look():
+def test_a_cancelled_dwell_may_be_left_at_once():
     plan = Plan(ALL, EVERYTHING, 60000)
     plan.dwell_on(9, 120, 0)
     assert plan.next(20000, []).phase == UPLOAD
@@ -289,7 +289,7 @@ def test_a_dwell_that_is_called_off_ends_at_the_next_look():
     assert plan.may_leave(23000, [])
 
 
-def test_asking_for_zero_seconds_ends_the_dwell():
+def test_requesting_zero_seconds_ends_the_dwell():
     plan = Plan(ALL, EVERYTHING, 60000)
     plan.dwell_on(9, 120, 0)
     plan.next(0, [])
@@ -298,17 +298,17 @@ def test_asking_for_zero_seconds_ends_the_dwell():
     assert plan.next(5000, []).phase == SNIFF
 
 
-def test_a_report_in_a_hurry_is_uploaded_after_the_hop():
+def test_an_urgent_report_is_uploaded_after_the_cycle():
     plan = Plan(ALL, EVERYTHING, 600000)
     run(plan, 60000)
     plan.upload_soon()
 
     steps = run(plan, 90000, now_ms=60000)
 
-    assert min(at_ms for at_ms, step in steps if step.phase == UPLOAD) <= 60000 + HOP_MS + plans.SNIFF_MS
+    assert min(at_ms for at_ms, step in steps if step.phase == UPLOAD) <= 60000 + CYCLE_MS + plans.SNIFF_MS
 
 
-def test_uploads_become_rarer_while_nobody_can_be_reached():
+def test_uploads_become_rarer_while_they_fail():
     plan = Plan(ALL, EVERYTHING, 60000)
     now_ms, uploads = 0, []
     while now_ms < 900000:
@@ -326,21 +326,21 @@ def test_uploads_become_rarer_while_nobody_can_be_reached():
 def test_a_camera_is_judged_within_30_s_whenever_and_wherever_it_starts(uplink):
     for starts_ms in range(1000, 80000, 1700):
         for channel in (1, 7, 13):
-            after_ms = Place(Plan(ALL, EVERYTHING, 60000, uplink), channel, starts_ms).judged_after_ms(60000)
+            after_ms = Scene(Plan(ALL, EVERYTHING, 60000, uplink), channel, starts_ms).judged_after_ms(60000)
             assert after_ms is not None and after_ms <= 30000, (channel, starts_ms, after_ms)
 
 
-def test_a_camera_is_judged_within_30_s_beside_four_stubborn_candidates():
+def test_a_camera_is_judged_within_30_s_beside_four_undecided_candidates():
     rng = random.Random(5)
     for _ in range(150):
-        channel, *stubborn = rng.sample(ALL, 5)
+        channel, *undecided = rng.sample(ALL, 5)
         starts_ms = rng.randrange(80000, 200000)
-        place = Place(Plan(ALL, EVERYTHING, 60000), channel, starts_ms, set(stubborn))
-        after_ms = place.judged_after_ms(60000)
-        assert after_ms is not None and after_ms <= 30000, (channel, stubborn, starts_ms, after_ms)
+        scene = Scene(Plan(ALL, EVERYTHING, 60000), channel, starts_ms, set(undecided))
+        after_ms = scene.judged_after_ms(60000)
+        assert after_ms is not None and after_ms <= 30000, (channel, undecided, starts_ms, after_ms)
 
 
-def test_while_nobody_is_a_candidate_two_hops_lie_between_the_other_steps():
+def test_without_a_candidate_two_cycles_lie_between_the_other_steps():
     steps = run(Plan(ALL, EVERYTHING, 60000), 120000)
     others = [place for place, (_, step) in enumerate(steps) if step.phase in (SCAN, BLE)]
 
@@ -348,7 +348,7 @@ def test_while_nobody_is_a_candidate_two_hops_lie_between_the_other_steps():
     assert all(after - before > 2 * len(ALL) for before, after in itertools.pairwise(others))
 
 
-def test_the_first_upload_waits_for_a_candidate_of_the_first_hop():
+def test_the_first_upload_waits_for_a_candidate_of_the_first_cycle():
     steps = run(Plan(ALL, EVERYTHING, 60000), 30000, lambda now_ms: [(6, 80)] if 2000 < now_ms < 12000 else [])
 
     assert [step.phase for _, step in steps if step.phase in (DWELL, UPLOAD)][:2] == [DWELL, UPLOAD]

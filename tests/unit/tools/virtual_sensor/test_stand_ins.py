@@ -1,14 +1,12 @@
 """
-The simulated hardware cannot accept what the real one refuses.
+The simulated hardware does not accept more than the real hardware.
 
-Every public name of a module in tools/virtual_sensor/sim has to exist in the type stubs of the ESP32's port,
-and every call it takes has to be one that the stubs know. MicroPython has no syntax for parameters
-that may only be given by position; a fake names them with a leading "_", and every such parameter
-of the stubs has to be spelled so.
+Every public name of a module in tools/virtual_sensor/sim must exist in the type stubs of the ESP32's port, with a
+signature that the stubs allow. MicroPython has no syntax for positional-only parameters, so the simulated modules
+mark them with a leading "_".
 """
 
 import ast
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -23,8 +21,8 @@ FILES = {
     "esp32": ("esp32.py",),
     "time": ("time.py",),
 }
-# What the stubs lack, each with its source.
-KNOWN_BETTER = {
+# Signatures that the stubs have wrong, with the source of the right ones.
+STUB_ERRORS = {
     # ports/esp32/network_lan.c: the stubs have the arguments of another port
     ("network", "LAN.__init__"): {
         *("id", "mdc", "mdio", "reset", "power", "phy_addr", "phy_type", "spi", "cs", "int", "ref_clk_mode", "ref_clk")
@@ -35,20 +33,19 @@ KNOWN_BETTER = {
 
 
 def stub_of(module):
-    """The .pyi file of the pinned micropython-esp32-stubs, found without importing it."""
-    installed = importlib.util.find_spec("pytest").origin
-    for folder in Path(installed).parents:
+    """Return the parsed .pyi file of the pinned micropython-esp32-stubs, found without importing it."""
+    for folder in Path(pytest.__file__).parents:
         if (folder / f"{module}.pyi").exists():
             return ast.parse((folder / f"{module}.pyi").read_text())
     pytest.skip("micropython-esp32-stubs is not installed (pip install -r requirements-dev.txt)")
 
 
 def public(tree):
-    """{name: [constant or function definitions]} of a module, methods as "Class.method"."""
-    found = {}
+    """Return {name: [definitions]} of a module, with methods as "Class.method"."""
+    definitions = {}
 
     def add(name, node):
-        found.setdefault(name, []).append(node)
+        definitions.setdefault(name, []).append(node)
 
     def walk(body, prefix):
         for node in body:
@@ -57,7 +54,7 @@ def public(tree):
             elif isinstance(node, ast.ClassDef):
                 add(prefix + node.name, node)
                 walk(node.body, node.name + ".")
-            elif isinstance(node, ast.AnnAssign):
+            elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
                 add(prefix + node.target.id, node)
             elif isinstance(node, ast.Assign):
                 for target in node.targets:
@@ -65,7 +62,7 @@ def public(tree):
                         add(prefix + target.id, node)
 
     walk(tree.body, "")
-    return found
+    return definitions
 
 
 def is_public(name):
@@ -74,13 +71,13 @@ def is_public(name):
 
 
 def parameters(function, is_method):
-    """({by position only}, {by position or name}, {by name only}, takes any names) without self."""
+    """Return (positional-only, positional or keyword, keyword-only names, True if it has **kwargs), without self."""
     arguments = function.args
-    first = [one.arg for one in arguments.posonlyargs]
-    both = [one.arg for one in arguments.args]
+    positional = [argument.arg for argument in arguments.posonlyargs]
+    either = [argument.arg for argument in arguments.args]
     if is_method:
-        (first or both).pop(0)
-    return first, both, [one.arg for one in arguments.kwonlyargs], arguments.kwarg is not None
+        (positional or either).pop(0)
+    return positional, either, [argument.arg for argument in arguments.kwonlyargs], arguments.kwarg is not None
 
 
 def sim_names():
@@ -95,49 +92,50 @@ ALL = list(sim_names())
 
 
 @pytest.mark.parametrize(("module", "name", "node"), ALL, ids=[f"{module}.{name}" for module, name, _ in ALL])
-def test_what_a_fake_offers_the_real_module_has_too(module, name, node):
+def test_a_simulated_name_exists_in_the_real_module(module, name, node):
     real = public(stub_of(module))
     assert name in real, f"{module}.{name} is not in the stubs"
     if isinstance(node, ast.FunctionDef):
         check_call(module, name, node, real[name])
     elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
-        values = [one.value.value for one in real[name] if getattr(one, "value", None) and hasattr(one.value, "value")]
+        values = [stub.value.value for stub in real[name] if isinstance(getattr(stub, "value", None), ast.Constant)]
         assert not values or node.value.value in values, f"{module}.{name} should be {values}"
 
 
-def check_call(module, name, fake, reals):
+def check_call(module, name, simulated, stubs):
+    """Check that a simulated function accepts only calls that one of its stubs accepts."""
     is_method = "." in name
-    given_first, given_both, given_named, takes_any = parameters(fake, is_method)
-    assert not given_first
-    if (module, name) in KNOWN_BETTER:
-        assert {*given_both, *given_named} <= KNOWN_BETTER[module, name]
+    positional, either, keyword, has_kwargs = parameters(simulated, is_method)
+    assert not positional
+    if (module, name) in STUB_ERRORS:
+        assert {*either, *keyword} <= STUB_ERRORS[module, name]
         return
-    may_be_named, by_place, most = set(), set(), 0
-    any_named = False
-    for real in reals:
-        if not isinstance(real, ast.FunctionDef):
+    stub_keywords, stub_positionals, max_positional = set(), set(), 0
+    stub_has_kwargs = False
+    for stub in stubs:
+        if not isinstance(stub, ast.FunctionDef):
             continue
-        first, both, named, takes = parameters(real, is_method)
-        if real.args.vararg:
-            return  # the stubs say nothing about this one
-        by_place.update(first)
-        may_be_named.update(both, named)
-        most = max(most, len(first) + len(both))
-        any_named = any_named or takes
-    assert len(given_both) <= most, f"{module}.{name} takes at most {most} by position"
-    for parameter in (*given_both, *given_named):
+        first, both, named, any_name = parameters(stub, is_method)
+        if stub.args.vararg:
+            return  # the stubs do not restrict this one
+        stub_positionals.update(first)
+        stub_keywords.update(both, named)
+        max_positional = max(max_positional, len(first) + len(both))
+        stub_has_kwargs = stub_has_kwargs or any_name
+    assert len(either) <= max_positional, f"{module}.{name} has at most {max_positional} positional parameters"
+    for parameter in (*either, *keyword):
         if parameter.startswith("_"):
-            assert parameter[1:] in by_place | may_be_named, f"{module}.{name}: no {parameter[1:]} by position"
+            assert parameter[1:] in stub_positionals | stub_keywords, f"{module}.{name}: no parameter {parameter[1:]}"
         else:
-            assert parameter in may_be_named, f"{module}.{name}: {parameter} cannot be given by name"
-    assert any_named or not takes_any, f"{module}.{name} takes no other names"
+            assert parameter in stub_keywords, f"{module}.{name}: {parameter} is no keyword parameter"
+    assert stub_has_kwargs or not has_kwargs, f"{module}.{name} has no **kwargs"
 
 
-def test_the_native_module_is_imitated_in_full():
+def test_the_simulated_native_module_is_complete():
     source = (ROOT / "firmware/native/rfsniff/rfsniff.c").read_text()
     table = source[source.index("rfsniff_names[]") : source.index("#if RFSNIFF_HOST", source.index("rfsniff_names[]"))]
     real = {part.split(")")[0] for part in table.split("MP_QSTR_")[1:]} - {"__name__", "rfsniff"}
 
-    fake = {name for name in public(ast.parse((SIM / "rfsniff.py").read_text())) if is_public(name)}
+    simulated = {name for name in public(ast.parse((SIM / "rfsniff.py").read_text())) if is_public(name)}
 
-    assert fake - {"is_running"} == real  # is_running is for bluetooth.py of the simulation
+    assert simulated - {"is_running"} == real  # is_running is used by the simulated bluetooth.py
