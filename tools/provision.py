@@ -218,20 +218,22 @@ def _database(data: Path) -> Iterator[tuple["sessionmaker[Session]", "Vault"]]:
 
 def was_heard_since(data: Path, name: str, since_s: int) -> bool:
     """Return True if the server heard a sensor at or after a time (seconds UTC). Raises ToolError."""
-    from server.services.sensors import enrolment
+    from server.services.people.accounts import SYSTEM
+    from server.services.sensors import fleet
 
     with _database(data) as (sessions, _), sessions() as session:
-        return (enrolment.sensor(session, name).last_seen_s or 0) >= since_s
+        return (fleet.load(session, SYSTEM, name).last_seen_s or 0) >= since_s
 
 
 def _check_name(sessions, name, new_key):
     """Raise ToolError if a name is enrolled; with --new-key, if it is not."""
     from server.services.errors import NotFound
-    from server.services.sensors import enrolment
+    from server.services.people.accounts import SYSTEM
+    from server.services.sensors import fleet
 
     with sessions() as session:
         try:
-            enrolment.sensor(session, name)
+            fleet.load(session, SYSTEM, name)
         except NotFound:
             if new_key:
                 raise ToolError(f"there is no sensor {name}; enrol it without --new-key") from None
@@ -244,13 +246,14 @@ def _check_name(sessions, name, new_key):
 
 def _enrol(name, key, options):
     from server.services.errors import Refused
-    from server.services.sensors import enrolment
+    from server.services.people.accounts import SYSTEM
+    from server.services.sensors import enrolment, fleet
 
     with _database(options.data) as (sessions, vault):
         try:
             with sessions.begin() as session:
                 if options.new_key:
-                    enrolment.sensor(session, name).key_sealed = vault.seal(key)
+                    fleet.load(session, SYSTEM, name).key_sealed = vault.seal(key)
                 else:
                     enrolment.enrol(session, vault, name, options.label, key)
         except Refused as error:

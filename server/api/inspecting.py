@@ -8,7 +8,7 @@ from server.services.audit import log, proofs
 from server.services.inspecting import checklists, inspections
 from server.services.people import access_log, accounts
 from server.services.places import restrooms
-from server.services.sensors import enrolment
+from server.services.sensors import fleet
 
 bp = APIBlueprint("inspections", __name__, url_prefix=PREFIX)
 
@@ -36,7 +36,7 @@ def start(json_data):
     def work(session):
         room = restrooms.load(session, authentication.user(), json_data.restroom, accounts.INSPECT)
         names = dict.fromkeys(json_data.sensors)
-        sensors = [enrolment.sensor(session, name, authentication.user(), accounts.INSPECT) for name in names]
+        sensors = [fleet.load(session, authentication.user(), name, accounts.INSPECT) for name in names]
         people = [person.model_dump() for person in json_data.people]
         inspection = inspections.start(session, room, authentication.user(), sensors, people)
         return _inspection_out(session, inspection.public_id), 201, f"{PREFIX}/inspections/{inspection.public_id}"

@@ -5,9 +5,9 @@ from flask import current_app
 
 from server import clock
 from server.api import PREFIX, authentication, responses, schemas
-from server.services import listings
+from server.models.sensors import Sensor
 from server.services.people import accounts
-from server.services.sensors import enrolment
+from server.services.sensors import fleet
 
 bp = APIBlueprint("sensors", __name__, url_prefix=PREFIX)
 
@@ -18,10 +18,9 @@ bp = APIBlueprint("sensors", __name__, url_prefix=PREFIX)
 @authentication.needs(accounts.SEE)
 def index(query_data):
     """Sensors: those fixed in the person's places, and carried ones."""
-    after = responses.cursor(query_data.cursor)
     with authentication.sessions()() as session:
-        rows = listings.sensors(session, authentication.user(), after, query_data.limit)
-        return responses.page(rows, query_data.limit, sensor_out)
+        page = fleet.list_sensors(session, authentication.user(), cursor=query_data.cursor, limit=query_data.limit)
+        return responses.page_out(page, sensor_out)
 
 
 @bp.get("/sensors/<name>")
@@ -30,23 +29,23 @@ def index(query_data):
 def show(name):
     """One sensor."""
     with authentication.sessions()() as session:
-        return sensor_out(enrolment.sensor(session, name, authentication.user()))
+        return sensor_out(fleet.load(session, authentication.user(), name))
 
 
-def sensor_out(one) -> dict:
-    """A sensor as it goes out."""
-    info = one.info or {}
+def sensor_out(sensor: Sensor) -> dict:
+    """Return a sensor's JSON."""
+    info = sensor.info or {}
     silent_after_s = current_app.extensions["settings"].silent_after_s
     return {
-        "name": one.name,
-        "label": one.label,
-        "status": enrolment.status(one, clock.now_s(), silent_after_s),
-        "restroom": one.restroom.public_id if one.restroom else None,
-        "last_seen_s": one.last_seen_s,
+        "name": sensor.name,
+        "label": sensor.label,
+        "status": fleet.state_of(sensor, clock.now_s(), silent_after_s),
+        "restroom": sensor.restroom.public_id if sensor.restroom else None,
+        "last_seen_s": sensor.last_seen_s,
         "version": info.get("version", ""),
         "board": info.get("board", ""),
         "battery_percent": info.get("battery_percent"),
         "capabilities": info.get("capabilities", []),
-        "enrolled_s": one.enrolled_s,
-        "revoked_s": one.revoked_s,
+        "enrolled_s": sensor.enrolled_s,
+        "revoked_s": sensor.revoked_s,
     }

@@ -101,6 +101,7 @@ def enrol_sensor(name, label, key_file):
     """Enrol a sensor; its key goes into a file that only you can read, never on the screen."""
     import os
 
+    from server.services.people.accounts import SYSTEM
     from server.services.sensors import enrolment
 
     try:
@@ -122,11 +123,12 @@ def enrol_sensor(name, label, key_file):
 def revoke_sensor(name):
     """Cut a sensor off for good."""
     from server.services.errors import NotFound
-    from server.services.sensors import enrolment
+    from server.services.people.accounts import SYSTEM
+    from server.services.sensors import enrolment, fleet
 
     try:
         with _extension("sessions").begin() as session:
-            enrolment.revoke(session, enrolment.sensor(session, name))
+            enrolment.revoke(session, fleet.load(session, SYSTEM, name))
     except NotFound:
         _refuse(f"no sensor {name}; the sensors page lists them")
     click.echo(f"{name} is revoked")

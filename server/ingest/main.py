@@ -28,7 +28,7 @@ from server.ingest.keyring import Keyring
 from server.ingest.rejections import Rejections
 from server.services.findings.pseudonyms import Pseudonyms
 from server.services.intake import completeness, counters
-from server.services.sensors import commands, enrolment, health, rollout
+from server.services.sensors import commands, health, rollout
 
 LEADER = "1"  # the worker that also receives all messages but reports, and sends commands
 KEEPALIVE_S = 30
@@ -276,7 +276,7 @@ class Ingest:
     def _run_maintenance(self):
         now_s = clock.now_s()
         with self._sessions.begin() as session:
-            silent = enrolment.watch(session, now_s, self._settings.silent_after_s)
+            silent = health.detect_silent(session, now_s, self._settings.silent_after_s)
             commands.expire(session, now_s)
             health.forget_proximity(session, health.now_ms())
             stopped = [stopped.why for stopped in rollout.tick(session, self._vault, now_s)]

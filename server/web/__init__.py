@@ -49,7 +49,7 @@ from server.web.people import accounts, own_account, privacy
 from server.web.places import facilities, maps, organisations, plans, public_page, restrooms
 from server.web.places import imports as imports_
 from server.web.reporting import half_years
-from server.web.sensors import claims, fleet, rollout
+from server.web.sensors import claims, rollout, sensors
 
 
 def register(app) -> None:
@@ -80,7 +80,7 @@ def register(app) -> None:
         findings,
         known_emitters,
         campaigns,
-        fleet,
+        sensors,
         claims,
         rollout,
         accounts,

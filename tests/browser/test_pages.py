@@ -168,9 +168,10 @@ def _uploaded(site, header):
 
 
 def _sensor(session, name):
-    from server.services.sensors import enrolment
+    from server.services.people.accounts import SYSTEM
+    from server.services.sensors import fleet
 
-    return enrolment.sensor(session, name)
+    return fleet.load(session, SYSTEM, name)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from structlog.testing import capture_logs
 from ansim import envelope, topics
 from server.broker import main as broker_main
 from server.services.intake import counters
-from server.services.sensors import enrolment as fleet
+from server.services.people.accounts import SYSTEM
+from server.services.sensors import enrolment, fleet
 from tests.support.certificates import make
 from tests.support.server_kit import Server, is_open
 from tests.support.waiting import wait_for
@@ -146,7 +147,7 @@ def test_a_sensor_cannot_come_as_another_client(broker, connect):
 def test_a_revoked_sensor_is_cut_off_and_stays_out(broker, connect):
     hall = connect("hall").connected()
     with broker.sessions.begin() as session:
-        fleet.revoke(session, fleet.sensor(session, "hall"))
+        enrolment.revoke(session, fleet.load(session, SYSTEM, "hall"))
 
     wait_for(lambda: hall.ended)
 

@@ -17,8 +17,7 @@ from server.services.intake import counters
 from server.services.people import accounts
 from server.services.people.accounts import SYSTEM
 from server.services.places import facilities, organisations, restrooms
-from server.services.sensors import commands
-from server.services.sensors import enrolment as fleet
+from server.services.sensors import commands, enrolment, fleet
 from tests.support.paho_sensor import finding_body
 from tests.support.server_kit import Inside, ingest_inside, is_open
 from tests.support.waiting import wait_for
@@ -62,7 +61,7 @@ def test_a_sensor_that_connects_is_told_the_time_once(running, hall):
 def test_a_state_reaches_the_sensors_row(running, hall):
     def state():
         with running.sessions() as session:
-            return fleet.sensor(session, "hall").state
+            return fleet.load(session, SYSTEM, "hall").state
 
     wait_for(lambda: state() == "ready")
     hall.publish(topics.STATE, messages.state(1, messages.SLEEPING, ""), retain=True)
@@ -71,11 +70,13 @@ def test_a_state_reaches_the_sensors_row(running, hall):
 
 def test_a_command_reaches_the_sensor_and_its_answer_the_page(running, hall):
     with running.sessions.begin() as session:
-        command = commands.send(session, fleet.sensor(session, "hall"), messages.DWELL, {"channel": 6, "seconds": 5})
+        command = commands.send(
+            session, fleet.load(session, SYSTEM, "hall"), messages.DWELL, {"channel": 6, "seconds": 5}
+        )
 
     def ended():
         with running.sessions() as session:
-            return commands.recent(session, fleet.sensor(session, "hall"))[0].ok
+            return commands.recent(session, fleet.load(session, SYSTEM, "hall"))[0].ok
 
     assert wait_for(ended) is True
     assert {one["id"] for one in hall.commands if one["name"] == messages.DWELL} == {command.public_id}
@@ -84,7 +85,7 @@ def test_a_command_reaches_the_sensor_and_its_answer_the_page(running, hall):
 def test_a_command_waits_for_a_sensor_that_is_away(running, sensors):
     away = sensors("hall")
     with running.sessions.begin() as session:
-        commands.send(session, fleet.sensor(session, "hall"), messages.RESTART, {}, lifetime_s=600)
+        commands.send(session, fleet.load(session, SYSTEM, "hall"), messages.RESTART, {}, lifetime_s=600)
 
     away.connect().wait_ready()
 
@@ -95,7 +96,7 @@ def test_an_inspection_collects_what_its_sensor_reports(running, hall, sensors):
     with running.sessions.begin() as session:
         facility = facilities.add(session, organisations.add(session, "City"), "Hall")
         room = restrooms.add(session, facility, "Women's")
-        one = inspections.start(session, room, accounts.SYSTEM, [fleet.sensor(session, "hall")])
+        one = inspections.start(session, room, accounts.SYSTEM, [fleet.load(session, SYSTEM, "hall")])
     wait_for(lambda: messages.INSPECTION_START in [command["name"] for command in hall.commands])
     hall.inspection = next(c for c in hall.commands if c["name"] == messages.INSPECTION_START)["args"]["inspection"]
 
@@ -175,7 +176,7 @@ def test_a_revoked_sensor_is_heard_no_more(running, hall):
     hall.append()
     wait_for(lambda: not hall.journal)
     with running.sessions.begin() as session:
-        fleet.revoke(session, fleet.sensor(session, "hall"))
+        enrolment.revoke(session, fleet.load(session, SYSTEM, "hall"))
 
     def is_refused():
         hall.append()

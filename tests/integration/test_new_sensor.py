@@ -10,7 +10,8 @@ from flask_login import FlaskLoginClient
 
 from server import create_app
 from server.services.people import accounts
-from server.services.sensors import enrolment
+from server.services.people.accounts import SYSTEM
+from server.services.sensors import fleet
 from tests.support import brokers
 from tests.support.board_kit import tool
 from tests.support.server_kit import Server
@@ -62,7 +63,7 @@ def sensors_page(server):
 
 def secrets_of(server):
     with server.sessions() as session:
-        key = server.vault.unseal(enrolment.sensor(session, "hall-1").key_sealed)
+        key = server.vault.unseal(fleet.load(session, SYSTEM, "hall-1").key_sealed)
     return [key.hex(), PASSWORD]
 
 
@@ -75,9 +76,9 @@ def test_one_command_brings_a_fresh_board_online(server, board, command, via):
     page = sensors_page(server)
     assert "hall-1" in page and "Hall" in page
     with server.sessions() as session:
-        one = enrolment.sensor(session, "hall-1")
+        one = fleet.load(session, SYSTEM, "hall-1")
         assert one.last_seen_s and one.info
-        assert enrolment.status(one, one.last_seen_s, 300) in (enrolment.ONLINE, enrolment.SLEEPING)
+        assert fleet.state_of(one, one.last_seen_s, 300) in (fleet.ONLINE, fleet.SLEEPING)
         assert one.info["board"] == "esp32_devkit"
 
     report = tool("diagnose", "--via", via, "--no-listen", "--port", board.port).stdout

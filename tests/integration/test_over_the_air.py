@@ -8,7 +8,8 @@ import shutil
 
 import pytest
 
-from server.services.sensors import enrolment, rollout
+from server.services.people.accounts import SYSTEM
+from server.services.sensors import fleet, rollout
 from tests.conftest import ROOT
 from tests.support.board_kit import tool
 from tests.support.server_kit import Server
@@ -50,7 +51,7 @@ def release(server, folder, version, **changed):
 
 def roll_out(server, public_id):
     with server.sessions.begin() as session:
-        made = rollout.begin(session, rollout.release(session, public_id), enrolment.list_sensors(session))
+        made = rollout.begin(session, rollout.release(session, public_id), fleet.list_all(session, SYSTEM))
         return made.public_id
 
 
@@ -60,7 +61,7 @@ def end_of(server, public_id):
     def result():
         with server.sessions() as session:
             row = rollout.rollout(session, public_id)
-            info = enrolment.sensor(session, NAME).info
+            info = fleet.load(session, SYSTEM, NAME).info
             return (row.stopped, row.why, info or {}) if row.ended_s else None
 
     ended = wait_for(result, 240)
@@ -90,4 +91,4 @@ def test_old_new_broken_and_rolled_back(server, board, tmp_path):
 
 def parts_asked(server):
     with server.sessions() as session:
-        return enrolment.tallies(session, enrolment.sensor(session, NAME)).get("taken", 0)
+        return fleet.load_counters(session, fleet.load(session, SYSTEM, NAME)).get("taken", 0)

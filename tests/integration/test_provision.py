@@ -7,7 +7,8 @@ import pytest
 from server import db, migrations
 from server import vault as vaults
 from server.config import Settings
-from server.services.sensors import enrolment
+from server.services.people.accounts import SYSTEM
+from server.services.sensors import fleet
 from tests.support.board_kit import mpremote, tool
 from tools import provision
 from tools.hardware import device
@@ -55,7 +56,7 @@ def key_in(data, name):
     settings = Settings(data=data)
     sessions = db.open_sessions(settings.url())
     with sessions() as session:
-        found = vaults.open_vault(settings).unseal(enrolment.sensor(session, name).key_sealed).hex()
+        found = vaults.open_vault(settings).unseal(fleet.load(session, SYSTEM, name).key_sealed).hex()
     sessions.engine.dispose()
     return found
 

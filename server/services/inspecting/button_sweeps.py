@@ -26,7 +26,7 @@ from server.services.errors import NotFound, Refused
 from server.services.inspecting import coverage, inspections
 from server.services.people import access, accounts
 from server.services.people.accounts import Actor
-from server.services.sensors.enrolment import visible
+from server.services.sensors.fleet import within
 
 NEAR_S = 3 * 3600  # an inspection so long before or after says something about where the sensor was
 DUE_SOON_S = 14 * 86400
@@ -74,7 +74,7 @@ def list_waiting(session: Session, user: Actor, limit: int = 50) -> list[Waiting
         func.count(Sweep.report_id),
     )
     query = query.where(Sweep.inspection_id.is_(None), Sweep.inspection_ref != "")
-    query = visible(query.join(Sensor, Sensor.id == Sweep.sensor_id), user)
+    query = within(query.join(Sensor, Sensor.id == Sweep.sensor_id), user)
     query = query.group_by(Sweep.sensor_id, Sweep.inspection_ref)
     rows = session.execute(query.order_by(func.max(Sweep.report_id).desc()).limit(limit)).all()
     if not rows:
@@ -108,7 +108,7 @@ def list_waiting(session: Session, user: Actor, limit: int = 50) -> list[Waiting
 def load(session: Session, user: Actor, sensor_name: str, ref: str) -> Waiting:
     """Return one waiting sweep. Raises NotFound, also for another's sensor; Refused: sweep_assigned."""
     assigned = select(SweepAssignment.id).join(Sensor, Sensor.id == SweepAssignment.sensor_id)
-    assigned = visible(assigned.where(Sensor.name == sensor_name, SweepAssignment.inspection_ref == ref), user)
+    assigned = within(assigned.where(Sensor.name == sensor_name, SweepAssignment.inspection_ref == ref), user)
     if session.scalar(assigned):
         raise Refused("sweep_assigned")
     for sweep in list_waiting(session, user, limit=500):

@@ -33,7 +33,7 @@ from server.services.people import access, accounts
 from server.services.people.accounts import Actor
 from server.services.places import plans, visitor_requests
 from server.services.sensors import commands
-from server.services.sensors.enrolment import busy, last_selftest
+from server.services.sensors.fleet import load_selftest, select_busy
 
 RUNNING = "running"  # beside RESULTS, as a filter of list_inspections()
 
@@ -143,7 +143,7 @@ def start(
     if room.running_inspection_id is not None:
         raise Refused("already_running")
     now_s = clock.now_s()
-    busy_ids = set(session.scalars(busy()))
+    busy_ids = set(session.scalars(select_busy()))
     for sensor in sensors:
         if sensor.revoked_s is not None:
             raise Refused("sensor_revoked", sensor=sensor.name)
@@ -194,7 +194,7 @@ def add_sensor(
     stopped_s: int | None = None,
 ) -> None:
     """Let a sensor take part, with its firmware's version and its last self-test at this moment."""
-    selftest = last_selftest(session, sensor)
+    selftest = load_selftest(session, sensor)
     session.add(
         InspectionSensor(
             inspection_id=inspection.id,

@@ -74,7 +74,7 @@ def redeem(session: Session, vault: Vault, code: str, name: str, label: str = ""
         raise Refused("claim_other_sensor", sensor=one.name)
     if one.revoked_s is not None:
         raise Refused("claim_bad")
-    return one, enrolment.new_key(session, vault, one, by_id=claim.made_by_id)
+    return one, enrolment.replace_key(session, vault, one, by_id=claim.made_by_id)
 
 
 def open_claims(session: Session, limit: int = 20) -> list[Claim]:

@@ -1,4 +1,4 @@
-"""What sensors say about themselves: state, info, proximity. Whether they are still there."""
+"""State, info and proximity messages of sensors, and detection of silent ones."""
 
 import time
 
@@ -8,7 +8,9 @@ from sqlalchemy.orm import Session
 from ansim import messages
 from server.models.findings import Finding
 from server.models.intake import Proximity, SensorBoot
+from server.models.places import Restroom
 from server.models.sensors import Sensor
+from server.services.outside import notifications
 
 SEEN_EVERY_S = 5  # how exact `last_seen_s` is; writing it for every message would double the work
 PROXIMITY_KEPT_MS = 10 * 60 * 1000
@@ -93,3 +95,28 @@ def is_connected(state: str) -> bool:
 def now_ms() -> int:
     """Milliseconds since 1970-01-01 UTC."""
     return time.time_ns() // 1_000_000
+
+
+def detect_silent(session: Session, now_s: int, silent_after_s: int) -> list[str]:
+    """
+    Mark the sensors that have fallen silent and enqueue notifications; return their names.
+
+    The broker's last will is not enough: amqtt publishes none for a client that stops answering.
+    """
+    query = select(Sensor.name, Restroom.facility_id, Restroom.name).outerjoin(
+        Restroom, Restroom.id == Sensor.restroom_id
+    )
+    query = query.where(
+        Sensor.silent_s.is_(None),
+        Sensor.revoked_s.is_(None),
+        Sensor.last_seen_s <= now_s - silent_after_s,
+        Sensor.state.not_in((messages.DISCONNECTED, "")),
+    )
+    silent = session.execute(query).all()
+    names = [name for name, _facility_id, _restroom in silent]
+    if names:
+        session.execute(update(Sensor).where(Sensor.name.in_(names)).values(silent_s=now_s))
+    for name, facility_id, restroom in silent:
+        facts = {"restroom": restroom} if restroom else {}
+        notifications.enqueue(session, "sensor_silent", facility_id, name, **facts)
+    return names

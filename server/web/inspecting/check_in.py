@@ -10,7 +10,7 @@ from server.services import errors
 from server.services.inspecting import button_sweeps, inspections, participants
 from server.services.people import accounts
 from server.services.places import restrooms
-from server.services.sensors import enrolment
+from server.services.sensors import fleet
 from server.web import page
 from server.web.inspecting.participants import read_people
 from server.web.sensors import presenters
@@ -76,7 +76,7 @@ def start(public_id):
         running = inspections.running_in(session, room)
         if running is not None and problem is None:
             return redirect(url_for("inspections.show", public_id=running.public_id))
-        available = enrolment.available(session, page.user())
+        available = fleet.list_available(session, page.user())
         choices = [presenters.summary(sensor, silent_after_s) for sensor in available]
         choices.sort(key=lambda choice: choice.sensor.restroom_id != room.id)
         return render_template(
@@ -94,12 +94,12 @@ def start(public_id):
 
 def _read_sensors(session: Session) -> list[Sensor]:
     names = dict.fromkeys(request.form.getlist("sensors"))
-    return [enrolment.sensor(session, name, page.user(), accounts.INSPECT) for name in names]
+    return [fleet.load(session, page.user(), name, accounts.INSPECT) for name in names]
 
 
 def _preselect(choices: list[presenters.SensorSummary], room: Restroom) -> list[str]:
     """Return the names of the connected sensors fixed in this restroom, else of the only connected one."""
-    online = [choice.sensor for choice in choices if choice.state in (enrolment.ONLINE, enrolment.SLEEPING)]
+    online = [choice.sensor for choice in choices if choice.state in (fleet.ONLINE, fleet.SLEEPING)]
     fixed_here = [sensor.name for sensor in online if sensor.restroom_id == room.id]
     return fixed_here or ([online[0].name] if len(online) == 1 else [])
 

@@ -23,7 +23,7 @@ from server.services.inspecting import (
     signatures,
 )
 from server.services.people import access_log
-from server.services.sensors import commands, enrolment
+from server.services.sensors import commands, fleet
 from server.web import page
 from server.web.inspecting import presenters
 from server.web.sensors import presenters as sensor_presenters
@@ -122,7 +122,7 @@ def earlier_findings(session: Session, inspection: Inspection) -> list[Finding]:
 
 def _listening(session: Session, inspection: Inspection, used: InspectionSensor) -> ListeningSensor:
     summary = sensor_presenters.summary(used.sensor, current_app.extensions["settings"].silent_after_s)
-    is_away = summary.state in (enrolment.OFFLINE, enrolment.SILENT)
+    is_away = summary.state in (fleet.OFFLINE, fleet.SILENT)
     return ListeningSensor(*summary, _last_known_activity(used) if is_away else _activity(session, inspection, used))
 
 

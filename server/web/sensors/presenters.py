@@ -7,7 +7,7 @@ from flask_babel import gettext
 from ansim import messages
 from server import clock
 from server.models.sensors import Sensor
-from server.services.sensors import enrolment
+from server.services.sensors import fleet
 from server.wording import vocabulary
 
 LOW_BATTERY_PERCENT = 20
@@ -17,7 +17,7 @@ ANSWER_EXPECTED_S = 90
 
 class SensorSummary(NamedTuple):
     """
-    state    word of enrolment.status()
+    state    word of fleet.state_of()
     battery  percent or None
     hears    what it can hear with, in words
     warning  what a person should know before relying on it, or ""
@@ -33,7 +33,7 @@ class SensorSummary(NamedTuple):
 def summary(sensor: Sensor, silent_after_s: int) -> SensorSummary:
     """Return what pages show of a sensor."""
     info = sensor.info or {}
-    state = enrolment.status(sensor, clock.now_s(), silent_after_s)
+    state = fleet.state_of(sensor, clock.now_s(), silent_after_s)
     capabilities = info.get("capabilities", [])
     hears = [str(vocabulary.CAPABILITIES.get(name, name)) for name in capabilities]
     battery = info.get("battery_percent")
@@ -41,9 +41,9 @@ def summary(sensor: Sensor, silent_after_s: int) -> SensorSummary:
 
 
 def _warning(state, battery, capabilities, info):
-    if state == enrolment.NEVER:
+    if state == fleet.NEVER:
         return gettext("It has never connected to this server.")
-    if state in (enrolment.OFFLINE, enrolment.SILENT):
+    if state in (fleet.OFFLINE, fleet.SILENT):
         return gettext(
             "It is not connected. Switch it on and check its Wi-Fi or cable; what it hears meanwhile is kept in it."
         )

@@ -6,7 +6,7 @@ from flask_babel import gettext
 from server import security
 from server.services import errors
 from server.services.people import accounts
-from server.services.sensors import enrolment, rollout
+from server.services.sensors import fleet, rollout
 from server.web import page
 
 bp = Blueprint("updates", __name__)
@@ -39,7 +39,7 @@ def begin(public_id):
     failures = max(0, min(request.form.get("failures", 1, type=int), MOST_CANARIES))
     try:
         with page.sessions().begin() as session:
-            chosen = enrolment.list_sensors(session, page.user())
+            chosen = fleet.list_all(session, page.user())
             rollout.begin(session, rollout.release(session, public_id), chosen, canaries, failures, page.user())
     except errors.Refused as error:
         flash(page.refusal_text(error), "warn")

@@ -13,7 +13,8 @@ from ansim.envelope import KEY_BYTES
 from server import db, migrations
 from server import vault as vaults
 from server.config import Settings
-from server.services.sensors import enrolment
+from server.services.people.accounts import SYSTEM
+from server.services.sensors import fleet
 from tools import provision
 from tools.lib.errors import ToolError
 
@@ -61,7 +62,7 @@ def key_of(data, name):
     sessions = db.open_sessions(settings.url())
     try:
         with sessions() as session:
-            return vaults.open_vault(settings).unseal(enrolment.sensor(session, name).key_sealed)
+            return vaults.open_vault(settings).unseal(fleet.load(session, SYSTEM, name).key_sealed)
     finally:
         sessions.engine.dispose()
 

@@ -12,7 +12,8 @@ from server import envelope_signer
 from server.ingest import decode, mqtt_client, outgoing, rejections
 from server.ingest.keyring import Keyring, SensorKey
 from server.services.intake import counters, store
-from server.services.sensors import enrolment
+from server.services.people.accounts import SYSTEM
+from server.services.sensors import enrolment, fleet
 from tests.support.paho_sensor import finding_body, sweep_body
 from tests.support.sensor_messages import NOW_S
 
@@ -170,7 +171,7 @@ def test_the_keyring_notices_new_keys_and_revocations(sessions, vault):
     assert decode.decode(keyring, TOPIC, sealed(sweep()), NOW_S + 1).body == messages.encode(sweep())
 
     with sessions.begin() as session:
-        enrolment.revoke(session, enrolment.sensor(session, "hall"))
+        enrolment.revoke(session, fleet.load(session, SYSTEM, "hall"))
     with pytest.raises(decode.RejectedMessage, match="revoked"):
         decode.decode(keyring, TOPIC, sealed(sweep()), NOW_S + 10**9)
 

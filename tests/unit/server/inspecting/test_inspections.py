@@ -8,8 +8,9 @@ from server.services.errors import NotFound, Refused
 from server.services.findings import dispositions
 from server.services.inspecting import checklists, coverage, inspections
 from server.services.people import accounts
+from server.services.people.accounts import SYSTEM
 from server.services.places import history, restrooms
-from server.services.sensors import commands, enrolment
+from server.services.sensors import commands, enrolment, fleet
 from tests.support.paho_sensor import sweep_body
 from tests.support.sensor_messages import NOW_S, Voice, heard
 
@@ -51,7 +52,7 @@ def test_a_sensor_is_in_one_running_inspection(session, running, hall, kim, sens
     refused = refusal(inspections.start, session, other, kim, [sensor])
 
     assert (refused.code, refused.values) == ("sensor_busy", {"sensor": "hall-1"})
-    assert enrolment.available(session) == []
+    assert fleet.list_available(session, SYSTEM) == []
 
 
 def test_a_revoked_sensor_cannot_be_chosen(session, hall, kim, sensor):
@@ -149,7 +150,7 @@ def test_finishing_frees_the_restroom_and_the_sensor_and_fills_the_log(session, 
     session.expire_all()
 
     assert hall.running_inspection_id is None and hall.last_result == "none_found"
-    assert enrolment.available(session) == [sensor]
+    assert fleet.list_available(session, SYSTEM) == [sensor]
     row = history.list_history(session, hall).rows[0]
     assert (row.people, row.sensors, row.findings, row.result.result) == (
         ["Kim", "Officer Park"],

@@ -12,7 +12,7 @@ from server.services.errors import NotFound, Refused
 from server.services.outside import notifications, subscriptions
 from server.services.people import accounts
 from server.services.places import facilities, organisations
-from server.services.sensors import enrolment
+from server.services.sensors import health
 from tests.support.sensor_messages import Voice, heard
 
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -68,7 +68,7 @@ def test_a_silent_sensor_enqueues_one_notification(session, sensor, hall):
     session.flush()
 
     for now_s in (1_800_000_299, 1_800_000_300, 1_800_000_400):
-        enrolment.watch(session, now_s, 300)
+        health.detect_silent(session, now_s, 300)
     session.flush()
 
     rows = session.scalars(select(Notification)).all()

@@ -5,7 +5,8 @@ from ansim import messages, refusals
 from server.models import Command, Proximity, SensorBoot, Tally
 from server.services.errors import NotFound, Refused
 from server.services.intake import counters
-from server.services.sensors import commands, enrolment, health
+from server.services.people.accounts import SYSTEM
+from server.services.sensors import commands, enrolment, fleet, health
 from tests.support.sensor_messages import NOW_S
 
 
@@ -35,38 +36,38 @@ def test_a_sensor_goes_through_its_states(session, sensor):
     at = 1000
 
     def status(now_s=at):
-        return enrolment.status(sensor, now_s, 300)
+        return fleet.state_of(sensor, now_s, 300)
 
-    assert status() == enrolment.NEVER
+    assert status() == fleet.NEVER
     health.take_state(session, sensor.id, state("ready"), at, retained=False)
     health.heard(session, {sensor.id}, at)
     session.refresh(sensor)
-    assert status() == enrolment.ONLINE
-    assert status(at + 301) == enrolment.SILENT
+    assert status() == fleet.ONLINE
+    assert status(at + 301) == fleet.SILENT
     health.take_state(session, sensor.id, state("sleeping"), at, retained=False)
-    assert status() == enrolment.SLEEPING
+    assert status() == fleet.SLEEPING
     health.take_state(session, sensor.id, state("lost", ""), at, retained=False)
-    assert status() == enrolment.OFFLINE
+    assert status() == fleet.OFFLINE
     enrolment.revoke(session, sensor)
-    assert status() == enrolment.REVOKED
+    assert status() == fleet.REVOKED
 
 
 def test_a_sensor_that_falls_silent_is_noticed_once_until_it_is_heard_again(session, sensor):
     health.take_state(session, sensor.id, state("ready"), 1000, retained=False)
     health.heard(session, {sensor.id}, 1000)
 
-    assert enrolment.watch(session, 1299, 300) == []
-    assert enrolment.watch(session, 1300, 300) == ["hall-1"]
-    assert enrolment.watch(session, 1400, 300) == []
+    assert health.detect_silent(session, 1299, 300) == []
+    assert health.detect_silent(session, 1300, 300) == ["hall-1"]
+    assert health.detect_silent(session, 1400, 300) == []
     health.heard(session, {sensor.id}, 1500)
-    assert enrolment.watch(session, 1900, 300) == ["hall-1"]
+    assert health.detect_silent(session, 1900, 300) == ["hall-1"]
 
 
 def test_a_sensor_that_said_good_bye_is_not_silent(session, sensor):
     health.heard(session, {sensor.id}, 1000)
     health.take_state(session, sensor.id, state("disconnected"), 1000, retained=False)
 
-    assert enrolment.watch(session, 9000, 300) == []
+    assert health.detect_silent(session, 9000, 300) == []
 
 
 def test_info_is_kept_whole(session, sensor):
@@ -188,7 +189,7 @@ def test_tallies_add_up_by_day_sensor_and_word(session, sensor):
     counters.add(session, {("hall-1", counters.STORED): 4, ("hall-1", counters.DUPLICATE): 0})
     counters.add(session, {("hall-1", counters.STORED): 9}, now_s=86400)
 
-    assert enrolment.tallies(session, sensor) == {counters.STORED: 7}
+    assert fleet.load_counters(session, sensor) == {counters.STORED: 7}
     assert counters.list_today(session) == [("", counters.BAD_TOPIC, 1), ("hall-1", counters.STORED, 7)]
     assert session.scalar(select(func.count(Tally.id))) == 3
     assert 'ansim_messages_total{what="stored"} 16\n' in counters.as_metrics(session)
@@ -198,8 +199,8 @@ def test_lists_are_by_name_and_by_who_was_heard_last(session, vault, sensor, hal
     second = enrolment.enrol(session, vault, "hall-0", restroom_id=hall.id)[0]
     health.heard(session, {sensor.id}, 50)
 
-    assert enrolment.list_sensors(session) == [second, sensor]
-    assert enrolment.available(session) == [sensor, second]
-    assert enrolment.sensor(session, "hall-0").restroom is hall
+    assert fleet.list_all(session, SYSTEM) == [second, sensor]
+    assert fleet.list_available(session, SYSTEM) == [sensor, second]
+    assert fleet.load(session, SYSTEM, "hall-0").restroom is hall
     with pytest.raises(NotFound):
-        enrolment.sensor(session, "nobody")
+        fleet.load(session, SYSTEM, "nobody")

@@ -5,9 +5,11 @@ from sqlalchemy import event
 
 from server import clock
 from server.models import Restroom, Selftest, SensorBoot, User
+from server.services import paging
 from server.services.errors import NotFound
 from server.services.inspecting import button_sweeps, inspections
 from server.services.people import accounts, scopes
+from server.services.people.accounts import SYSTEM
 from server.services.places import facilities, organisations, restrooms
 from server.services.sensors import claims, enrolment, fleet, rollout
 from tests.support.sensor_messages import NOW_S
@@ -42,7 +44,7 @@ def rights(session, user, name):
     allowed = []
     for right in RIGHTS:
         try:
-            enrolment.sensor(session, name, user, right)
+            fleet.load(session, user, name, right)
         except NotFound:
             continue
         allowed.append(right)
@@ -61,8 +63,8 @@ def test_a_carried_sensor_is_its_organisation_s_and_a_fixed_one_its_place_s(sess
 def test_lists_show_what_may_be_seen_and_no_more(session, two_cities):
     lee = two_cities["lee"]
 
-    for found in (enrolment.list_sensors(session, lee), enrolment.available(session, lee), _page(session, lee)):
-        assert sorted(one.name for one in found) == ["carried-b", "pool"]
+    for found in (fleet.list_all(session, lee), fleet.list_available(session, lee), _page(session, lee)):
+        assert sorted(sensor.name for sensor in found) == ["carried-b", "pool"]
     assert button_sweeps.list_waiting(session, lee) == []
 
 
@@ -85,7 +87,7 @@ def test_an_inspection_is_not_started_with_somebody_else_s_sensor(app_of, two_ci
 @pytest.fixture
 def app_of(session):
     def start(user, room, name):
-        chosen = [enrolment.sensor(session, name, user, accounts.INSPECT)]
+        chosen = [fleet.load(session, user, name, accounts.INSPECT)]
         begun = inspections.start(session, room, user, chosen)
         session.expire_all()
         return inspections.load(session, accounts.SYSTEM, begun.public_id)
@@ -93,8 +95,9 @@ def app_of(session):
     return start
 
 
-def _page(session, user=None, **asked):
-    return fleet.page(session, user, NOW_S, SILENT_AFTER_S, **asked)
+def _page(session, user=SYSTEM, **filters):
+    times = {"now_s": NOW_S, "silent_after_s": SILENT_AFTER_S}
+    return fleet.list_sensors(session, user, **times, by_name=True, **filters).rows
 
 
 def test_the_page_has_the_same_states_as_each_sensor(session, two_cities):
@@ -103,12 +106,24 @@ def test_the_page_has_the_same_states_as_each_sensor(session, two_cities):
     two_cities["carried-b"].last_seen_s, two_cities["carried-b"].state = NOW_S - 5, "lost"
     session.flush()
 
-    assert fleet.counts(session, None, NOW_S, SILENT_AFTER_S) == {"silent": 1, "offline": 1, "never": 1, "sleeping": 1}
-    for one in enrolment.list_sensors(session):
-        state = enrolment.status(one, NOW_S, SILENT_AFTER_S)
-        assert one in _page(session, which=state)
-    assert [one.name for one in _page(session, search="hall a ROOM")] == ["fixed-a"]
-    assert [one.name for one in _page(session, after="carried-b", limit=1)] == ["fixed-a"]
+    assert fleet.count_states(session, SYSTEM, NOW_S, SILENT_AFTER_S) == {
+        "silent": 1,
+        "offline": 1,
+        "never": 1,
+        "sleeping": 1,
+    }
+    for sensor in fleet.list_all(session, SYSTEM):
+        state = fleet.state_of(sensor, NOW_S, SILENT_AFTER_S)
+        assert sensor in _page(session, state=state)
+    assert [sensor.name for sensor in _page(session, search="hall a ROOM")] == ["fixed-a"]
+    cursor = paging.encode(two_cities["carried-b"].id)
+    assert [sensor.name for sensor in _page(session, cursor=cursor, limit=1)] == ["fixed-a"]
+
+
+def test_a_cursor_of_another_organisation_is_as_bad_as_an_invented_one(session, two_cities):
+    for number in (two_cities["carried-a"].id, 9_999):
+        with pytest.raises(paging.BadCursor):
+            _page(session, two_cities["lee"], cursor=paging.encode(number))
 
 
 def test_health_is_told_in_the_same_few_questions_however_many_there_are(session, vault, two_cities):
@@ -124,16 +139,16 @@ def test_health_is_told_in_the_same_few_questions_however_many_there_are(session
                 )
             )
     session.flush()
-    asked = []
-    event.listen(session.get_bind(), "before_cursor_execute", lambda *a: asked.append(a[2]))
+    statements = []
+    event.listen(session.get_bind(), "before_cursor_execute", lambda *values: statements.append(values[2]))
 
     found = _page(session, search="more")
-    told = fleet.health(session, found)
+    health = fleet.load_health(session, found)
 
-    assert len(asked) == 4
-    one = told[found[0].id]
-    assert (one.gaps, one.selftest.passed, one.clock_error_s) == (1, True, 2)
-    assert told[found[0].id].clock_error_s == enrolment.clock_error_s(session, found[0])
+    assert len(statements) == 4
+    first = health[found[0].id]
+    assert (first.gaps, first.selftest.passed, first.clock_error_s) == (1, True, 2)
+    assert first.clock_error_s == fleet.load_clock_error_s(session, found[0])
 
 
 def test_a_roll_out_and_a_moved_sensor_stand_in_the_log(session, two_cities):

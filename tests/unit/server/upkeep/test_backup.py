@@ -17,8 +17,9 @@ from server.services.audit import verification
 from server.services.inspecting import inspections
 from server.services.outside import subscriptions
 from server.services.people import accounts
+from server.services.people.accounts import SYSTEM
 from server.services.reporting import json_lines
-from server.services.sensors import enrolment
+from server.services.sensors import fleet
 from server.services.upkeep import backup
 from tests.support.sensor_messages import Voice, heard
 
@@ -32,8 +33,8 @@ def lived_in(settings, sessions, vault, pseudonyms):
         demo.fill(session, vault)
         user, _ = accounts.add_user(session, "kim", "Kim", "manager", "correct horse battery")
         room = session.scalar(select(Restroom))
-        one = inspections.start(session, room, user, [enrolment.sensor(session, "demo-1")], [{"name": "Park"}])
-        voice = Voice(enrolment.sensor(session, "demo-1"))
+        one = inspections.start(session, room, user, [fleet.load(session, SYSTEM, "demo-1")], [{"name": "Park"}])
+        voice = Voice(fleet.load(session, SYSTEM, "demo-1"))
         voice.inspection = one.public_id
         heard(session, pseudonyms, voice.says(), voice.finds())
         subscriptions.subscribe(

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select
 
 from server import response_headers
-from server.models import Facility, LogEntry, Restroom, User
+from server.models import Facility, LogEntry, Restroom, Sensor, User
 from server.models.people import ROLES
 from server.services import paging
 from server.services.people import accounts, scopes
@@ -189,6 +189,7 @@ def test_the_lists_of_somebody_of_another_facility_show_nothing_of_this_one(app,
 CURSORS = {
     "places.index": ("after", Restroom),
     "plans.index": ("after", Restroom),
+    "sensors.index": ("after", Sensor),
 }
 
 

@@ -13,7 +13,7 @@ from ansim.finding import EVENTS
 from server import i18n, wording
 from server.models import findings, inspections, people, places
 from server.services.intake import counters
-from server.services.sensors import enrolment
+from server.services.sensors import fleet
 from server.wording import audit, refusals, rules, vocabulary
 from server.wording.causes import VERDICTS
 from server.wording.sensor_refusals import sensor_refusal
@@ -166,12 +166,12 @@ def test_every_word_the_database_and_the_sensors_use_has_a_text():
         "sensor states": (
             vocabulary.SENSOR_STATES,
             (
-                enrolment.NEVER,
-                enrolment.ONLINE,
-                enrolment.SLEEPING,
-                enrolment.SILENT,
-                enrolment.OFFLINE,
-                enrolment.REVOKED,
+                fleet.NEVER,
+                fleet.ONLINE,
+                fleet.SLEEPING,
+                fleet.SILENT,
+                fleet.OFFLINE,
+                fleet.REVOKED,
             ),
         ),
     }

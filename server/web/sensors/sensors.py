@@ -2,16 +2,16 @@
 
 import re
 
-from flask import Blueprint, Response, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
 from flask_babel import gettext
 
 from ansim import messages
 from server import clock, ids, security
 from server.services import errors, freshness
+from server.services.intake import completeness
 from server.services.people import accounts
 from server.services.places import restrooms
-from server.services.sensors import claims, commands, enrolment
-from server.services.sensors import fleet as fleet_service
+from server.services.sensors import claims, commands, enrolment, fleet
 from server.web import page
 from server.web.sensors import presenters
 from server.wording import selftest as selftest_words
@@ -27,76 +27,82 @@ ADDRESS = re.compile("[0-9a-f]{12}")
 
 @bp.get("/sensors")
 def index():
-    """Sensors with what they last said; ?state= one of fleet.STATES, ?search= words, ?after= a name for the next page."""
+    """Sensors by name; ?state= one of fleet.STATES, ?search= words, ?after= a cursor for the next page."""
     with page.sessions()() as session:
-        now_s = clock.now_s()
-        counts = fleet_service.counts(session, page.user(), now_s, _silent_after_s())
-        return render_template("sensors/index.html", counts=counts, **_fleet(session))
+        counts = fleet.count_states(session, page.user(), clock.now_s(), _silent_after_s())
+        return render_template("sensors/index.html", counts=counts, **_list(session))
 
 
 @bp.get("/live/sensors")
-def fleet():
+def news():
     """The list alone, or 204 if nothing has changed since the mark ?since=."""
     with page.sessions()() as session:
         if request.args.get("since") == _mark(session):
             return Response(status=204)
-        return render_template("sensors/_fleet.html", **_fleet(session))
+        return render_template("sensors/_fleet.html", **_list(session))
 
 
-def _fleet(session):
+def _list(session):
     state, search = request.args.get("state"), request.args.get("search", "").strip()[:100]
-    asked = {"state": state if state in fleet_service.STATES else None, "search": search or None}
-    after, silent_after_s = request.args.get("after", "")[:40], _silent_after_s()
-    found = fleet_service.page(
-        *(session, page.user(), clock.now_s(), silent_after_s, asked["state"] or "", search, after, page.PER_PAGE + 1)
+    filters = {"state": state if state in fleet.STATES else None, "search": search or None}
+    after, silent_after_s = request.args.get("after"), _silent_after_s()
+    found = fleet.list_sensors(
+        session,
+        page.user(),
+        state=filters["state"] or "",
+        search=search,
+        now_s=clock.now_s(),
+        silent_after_s=silent_after_s,
+        cursor=after,
+        limit=page.PER_PAGE,
+        by_name=True,
     )
-    found, more = found[: page.PER_PAGE], len(found) > page.PER_PAGE
     return {
-        "rows": [presenters.summary(one, silent_after_s) for one in found],
-        "health": fleet_service.health(session, found),
+        "rows": [presenters.summary(sensor, silent_after_s) for sensor in found.rows],
+        "health": fleet.load_health(session, found.rows),
         "since": _mark(session),
-        "asked": {**asked, "after": after or None},
-        "older": url_for("sensors.index", **asked, after=found[-1].name) if more else None,
+        "filters": {**filters, "after": after or None},
+        "older": found.next and url_for("sensors.index", **filters, after=found.next),
     }
 
 
 def _mark(session):
-    # A sensor turns silent by time alone, and that should show without anything having come.
+    # A sensor turns silent by time alone, which has to show although no message came.
     return f"{freshness.sensors_mark(session)}.{clock.now_s() // SHOWN_AGAIN_S}"
 
 
 @bp.get("/sensors/<name>")
 def show(name):
-    """One sensor: health, last self-test, messages, commands, place and key."""
+    """One sensor: health, newest self-test, counters, commands, place and key."""
     now_s = clock.now_s()
     with page.sessions()() as session:
-        one = enrolment.sensor(session, name, page.user())
-        tested = enrolment.last_selftest(session, one)
+        sensor = fleet.load(session, page.user(), name)
+        selftest = fleet.load_selftest(session, sensor)
         return render_template(
             "sensors/show.html",
-            one=presenters.summary(one, _silent_after_s()),
-            info=one.info or {},
-            selftest=tested,
-            selftest_rows=selftest_words.rows(tested.checks) if tested else [],
-            tallies=enrolment.tallies(session, one),
-            gaps=enrolment.gaps(session, one)[:GAPS_SHOWN],
-            clock_error_s=enrolment.clock_error_s(session, one),
-            commands=[(row, commands.waits_s(row, now_s)) for row in commands.recent(session, one, COMMANDS_SHOWN)],
+            summary=presenters.summary(sensor, _silent_after_s()),
+            info=sensor.info or {},
+            selftest=selftest,
+            selftest_rows=selftest_words.rows(selftest.checks) if selftest else [],
+            counters=fleet.load_counters(session, sensor),
+            gaps=completeness.gaps(session, sensor.id)[:GAPS_SHOWN],
+            clock_error_s=fleet.load_clock_error_s(session, sensor),
+            commands=[(row, commands.waits_s(row, now_s)) for row in commands.recent(session, sensor, COMMANDS_SHOWN)],
         )
 
 
 @bp.post("/sensors/<name>/selftest")
 @security.needs(accounts.INSPECT)
 def selftest(name):
-    """Ask a sensor to test itself, and to find the test signal of another one if its address is given."""
+    """Ask a sensor to test itself, and to find the test signal of another sensor if its address is given."""
     given = request.form.get("emitter", "").strip().lower().replace("-", "").replace(":", "")
     if given and not ADDRESS.fullmatch(given):
-        flash(gettext("An address has 12 digits from 0 to 9 and a to f, such as 24:6f:28:aa:bb:01."), "warn")
+        page.flash_warning(gettext("An address has 12 digits from 0 to 9 and a to f, such as 24:6f:28:aa:bb:01."))
         return redirect(url_for("sensors.show", name=name))
     args = {"emitter": ":".join(given[at : at + 2] for at in range(0, 12, 2))} if given else {}
     with page.sessions().begin() as session:
-        one = enrolment.sensor(session, name, page.user(), accounts.INSPECT)
-        commands.send(session, one, messages.RUN_SELFTEST, args, page.user(), SELFTEST_LIFETIME_S)
+        sensor = fleet.load(session, page.user(), name, accounts.INSPECT)
+        commands.send(session, sensor, messages.RUN_SELFTEST, args, page.user(), SELFTEST_LIFETIME_S)
     page.flash_success(gettext("The sensor will test itself when it hears this; the result appears here."))
     return redirect(url_for("sensors.show", name=name))
 
@@ -106,8 +112,8 @@ def selftest(name):
 def restart(name):
     """Ask a sensor to start anew."""
     with page.sessions().begin() as session:
-        one = enrolment.sensor(session, name, page.user(), accounts.MANAGE)
-        commands.send(session, one, messages.RESTART, {}, page.user(), SELFTEST_LIFETIME_S)
+        sensor = fleet.load(session, page.user(), name, accounts.MANAGE)
+        commands.send(session, sensor, messages.RESTART, {}, page.user(), SELFTEST_LIFETIME_S)
     page.flash_success(gettext("The sensor will restart when it hears this."))
     return redirect(url_for("sensors.show", name=name))
 
@@ -118,16 +124,16 @@ def place(name):
     """Fix a sensor in a restroom, named by the code on its door; no code: it is carried."""
     code = ids.clean(request.form.get("restroom", "").rpartition("/")[2])
     with page.sessions()() as session:
-        enrolment.sensor(session, name, page.user(), accounts.MANAGE)  # a sensor of somebody else's is no wrong code
+        fleet.load(session, page.user(), name, accounts.MANAGE)  # else 404, not the message about a wrong code
     try:
         with page.sessions().begin() as session:
-            one = enrolment.sensor(session, name, page.user(), accounts.MANAGE)
+            sensor = fleet.load(session, page.user(), name, accounts.MANAGE)
             room = restrooms.load(session, page.user(), code, accounts.MANAGE) if code else None
-            enrolment.place(session, one, room, page.user())
+            enrolment.place(session, sensor, room, page.user())
     except errors.NotFound:
-        flash(gettext("No restroom has this code. It is on the door sign, under the QR code."), "warn")
+        page.flash_warning(gettext("No restroom has this code. It is on the door sign, under the QR code."))
     except errors.Refused as error:
-        flash(page.refusal_text(error), "warn")
+        page.flash_warning(page.refusal_text(error))
     else:
         page.flash_success(gettext("The place of the sensor is noted."))
     return redirect(url_for("sensors.show", name=name))
@@ -138,10 +144,10 @@ def place(name):
 def revoke(name):
     """Cut a sensor off for good."""
     if request.form.get("really") != "yes":
-        flash(gettext("Nothing was done: tick the box to withdraw the sensor."), "warn")
+        page.flash_warning(gettext("Nothing was done: tick the box to withdraw the sensor."))
         return redirect(url_for("sensors.show", name=name))
     with page.sessions().begin() as session:
-        enrolment.revoke(session, enrolment.sensor(session, name, page.user(), accounts.MANAGE), page.user())
+        enrolment.revoke(session, fleet.load(session, page.user(), name, accounts.MANAGE), page.user())
     page.flash_success(gettext("The sensor is withdrawn: nothing is taken from it any more."))
     return redirect(url_for("sensors.show", name=name))
 
@@ -152,10 +158,10 @@ def rekey(name):
     """Show a claim code that gives this sensor another key."""
     try:
         with page.sessions().begin() as session:
-            one = enrolment.sensor(session, name, page.user(), accounts.MANAGE)
-            return _show_code(claims.make(session, page.user(), one), one)
+            sensor = fleet.load(session, page.user(), name, accounts.MANAGE)
+            return _show_code(claims.make(session, page.user(), sensor), sensor)
     except errors.Refused as error:
-        flash(page.refusal_text(error), "warn")
+        page.flash_warning(page.refusal_text(error))
         return redirect(url_for("sensors.show", name=name))
 
 
@@ -167,11 +173,11 @@ def claim():
         return _show_code(claims.make(session, page.user()), None)
 
 
-def _show_code(code, one):
+def _show_code(code, sensor):
     # In the answer to the form itself: an address with the code in it would stay in histories and logs.
     server = current_app.extensions["settings"].public_url or request.host_url.rstrip("/")
     minutes = claims.LIFETIME_S // 60
-    answer = render_template("sensors/claim.html", code=code, sensor=one, server=server, minutes=minutes)
+    answer = render_template("sensors/claim.html", code=code, sensor=sensor, server=server, minutes=minutes)
     return answer, 200, {"Cache-Control": "no-store"}
 
 
