@@ -101,7 +101,6 @@ def enrol_sensor(name, label, key_file):
     """Enrol a sensor; its key goes into a file that only you can read, never on the screen."""
     import os
 
-    from server.services.people.accounts import SYSTEM
     from server.services.sensors import enrolment
 
     try:
