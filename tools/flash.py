@@ -94,7 +94,7 @@ def flash(
 
 
 def install(
-    board: device.MpremoteBoard | device.RshellBoard, source: bool, root: Path, advance: Advance = _ignore
+    board: device.Board, source: bool, root: Path, advance: Advance = _ignore
 ) -> tuple[dict[str, bytes], list[str]]:
     """
     Bring a connected board to this version; return ({path: content} copied, [paths removed]).

@@ -111,7 +111,7 @@ def prepare(name: str, options: argparse.Namespace, wifi: list[dict]) -> Provisi
     return Provision(name, _settings(name, key.hex(), options, wifi, {}), lambda: _enrol(name, key, options))
 
 
-def write(board: device.MpremoteBoard | device.RshellBoard, provision: Provision) -> None:
+def write(board: device.Board, provision: Provision) -> None:
     """Write the settings to a connected board in one step, compare them, and enrol the sensor. Raises ToolError."""
     files = {"/incoming" + SETTINGS: json.dumps(provision.settings).encode()}
     board.put(files)

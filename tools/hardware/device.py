@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tools.hardware.on_board import BUNDLE, MARK
 from tools.hardware.payload import file_hash
@@ -81,6 +81,17 @@ def add_options(parser: argparse.ArgumentParser, several: bool = False) -> None:
 def connect(port: str, via: str = "mpremote") -> "MpremoteBoard | RshellBoard":
     """Return a board, to be used as a context manager as shown in the module docstring. `via` is one of TRANSPORTS."""
     return MpremoteBoard(port) if via == "mpremote" else RshellBoard(port)
+
+
+class Board(Protocol):
+    """A connected board: what an installation needs of it."""
+
+    port: str
+    via: str
+
+    def call(self, name: str, *arguments) -> Any: ...
+
+    def put(self, files: dict[str, bytes], advance: Callable[[int], object] = ...) -> None: ...
 
 
 class MpremoteBoard:
@@ -230,7 +241,7 @@ class RshellBoard:
         return process.stdout
 
 
-def verify_incoming(board: "MpremoteBoard | RshellBoard", files: dict[str, bytes]) -> None:
+def verify_incoming(board: Board, files: dict[str, bytes]) -> None:
     """Compare {path: content} with the files in /incoming on a board, by hash. Raises ToolError if any differs."""
     hashes = board.call("hash_incoming")
     damaged = [path for path, content in files.items() if hashes.get(path) != file_hash(content)]

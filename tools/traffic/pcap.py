@@ -12,7 +12,7 @@ Source: libpcap's pcap-savefile(5); draft-ietf-opsawg-pcapng.
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Protocol
 
 from tools.lib.errors import ToolError
 from tools.traffic import radiotap
@@ -37,6 +37,12 @@ MOST_INTERFACES = 1024
 SKIP_BYTES = 65_536
 CLOCK_SET_BACK_US = 1_000_000  # a larger step back means that the clock was set, a smaller one frames out of order
 ADVANCE_BYTES = 262_144
+
+
+class Readable(Protocol):
+    """An open binary file."""
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 def is_capture(head: bytes) -> bool:
@@ -64,7 +70,7 @@ def records(path: Path | str, advance: Callable[[int], object] | None = None) ->
 
 
 def read(
-    file: BinaryIO, name: Path | str, advance: Callable[[int], object] | None = None
+    file: Readable, name: Path | str, advance: Callable[[int], object] | None = None
 ) -> Iterator[tuple[int, bytes]]:
     """As records(), from an open binary file; `name` is the file's name in errors."""
     source = _Source(file, name, advance)

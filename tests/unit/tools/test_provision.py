@@ -68,21 +68,21 @@ def key_of(data, name):
 
 
 def test_the_settings_are_complete_and_nothing_is_enrolled_before_the_board_has_them(data, options):
-    made = provision.prepare("hall-1", options("--set", "upload_every_s=30"), WIFI)
+    sensor = provision.prepare("hall-1", options("--set", "upload_every_s=30"), WIFI)
 
-    assert made.settings["device"] == "hall-1" and made.settings["broker"] == "broker.example"
-    assert (made.settings["port"], made.settings["tls"], made.settings["ca"]) == (8883, True, CA)
-    assert made.settings["wifi"] == WIFI and made.settings["upload_every_s"] == 30
+    assert sensor.settings["device"] == "hall-1" and sensor.settings["broker"] == "broker.example"
+    assert (sensor.settings["port"], sensor.settings["tls"], sensor.settings["ca"]) == (8883, True, CA)
+    assert sensor.settings["wifi"] == WIFI and sensor.settings["upload_every_s"] == 30
     with pytest.raises(Exception, match="sensor"):
         key_of(data, "hall-1")
 
 
 def test_after_that_the_server_knows_the_key_of_the_board(data, options):
-    made = provision.prepare("hall-1", options("--label", "Hall"), WIFI)
+    sensor = provision.prepare("hall-1", options("--label", "Hall"), WIFI)
 
-    made.enrol()
+    sensor.enrol()
 
-    assert key_of(data, "hall-1") == bytes.fromhex(made.settings["key"])
+    assert key_of(data, "hall-1") == bytes.fromhex(sensor.settings["key"])
 
 
 def test_every_sensor_has_a_key_of_its_own(options):
@@ -114,15 +114,15 @@ def test_a_folder_without_a_server_is_said_with_what_to_do(tmp_path, options):
 
 
 def test_a_lab_can_do_without_tls(options):
-    made = provision.prepare("hall-1", options("--plain"), WIFI)
+    sensor = provision.prepare("hall-1", options("--plain"), WIFI)
 
-    assert (made.settings["tls"], made.settings["port"]) == (False, 1883)
+    assert (sensor.settings["tls"], sensor.settings["port"]) == (False, 1883)
 
 
 def test_a_wired_board_needs_no_wifi(options):
-    made = provision.prepare("hall-1", options("--ethernet", "--board", "esp32_ethernet"), [])
+    sensor = provision.prepare("hall-1", options("--ethernet", "--board", "esp32_ethernet"), [])
 
-    assert (made.settings["uplink"], made.settings["board"]) == ("ethernet", "esp32_ethernet")
+    assert (sensor.settings["uplink"], sensor.settings["board"]) == ("ethernet", "esp32_ethernet")
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_wifi_passwords_come_from_a_file(tmp_path, options):
     assert provision.read_networks(options("--wifi-file", tmp_path / "wifi.json")) == WIFI
 
 
-def test_a_password_is_not_asked_for_where_nobody_can_answer(options, monkeypatch):
+def test_a_password_is_not_asked_for_where_nobody_can_response(options, monkeypatch):
     monkeypatch.setattr("sys.stdin", open("/dev/null"))  # noqa: SIM115
 
     with pytest.raises(ToolError, match="--wifi-file"):
@@ -163,15 +163,17 @@ def test_a_password_is_not_asked_for_where_nobody_can_answer(options, monkeypatc
 
 
 class ClaimServer(BaseHTTPRequestHandler):
-    """Answers a claim as the server's API does."""
+    """Responds to a claim as the server's API does."""
+
+    requests: list[tuple[str, dict]] = []
 
     def do_POST(self):
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.asked.append((self.path, asked))
-        good = asked["code"] == "GOOD"
-        answer = (
+        claim = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.requests.append((self.path, claim))
+        good = claim["code"] == "GOOD"
+        response = (
             {
-                "device": asked["device"],
+                "device": claim["device"],
                 "key": "ab" * 32,
                 "broker": "granted.example",
                 "port": 8884,
@@ -183,7 +185,7 @@ class ClaimServer(BaseHTTPRequestHandler):
         )
         self.send_response(201 if good else 403)
         self.end_headers()
-        self.wfile.write(json.dumps(answer).encode())
+        self.wfile.write(json.dumps(response).encode())
 
     def log_message(self, *_):
         pass
@@ -191,23 +193,23 @@ class ClaimServer(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def claims():
-    """(url, what was asked) of a server that takes claims."""
+    """(URL, requests) of a server that accepts claims."""
     server = HTTPServer(("127.0.0.1", 0), ClaimServer)
-    server.asked = []
+    ClaimServer.requests = []
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", server.asked
+    yield f"http://127.0.0.1:{server.server_port}", ClaimServer.requests
     server.shutdown()
     server.server_close()
 
 
 def test_a_claim_code_brings_the_key_and_the_link(claims, options):
-    url, asked = claims
+    url, requests = claims
 
-    made = provision.prepare("hall-1", options("--server", url, "--claim", "GOOD", usual=False), WIFI)
+    sensor = provision.prepare("hall-1", options("--server", url, "--claim", "GOOD", usual=False), WIFI)
 
-    assert asked == [("/api/v1/claims", {"code": "GOOD", "device": "hall-1", "label": ""})]
-    assert made.settings["key"] == "ab" * 32
-    assert (made.settings["broker"], made.settings["port"], made.settings["ca"]) == ("granted.example", 8884, CA)
+    assert requests == [("/api/v1/claims", {"code": "GOOD", "device": "hall-1", "label": ""})]
+    assert sensor.settings["key"] == "ab" * 32
+    assert (sensor.settings["broker"], sensor.settings["port"], sensor.settings["ca"]) == ("granted.example", 8884, CA)
 
 
 def test_a_used_code_is_said_in_the_servers_words(claims, options):

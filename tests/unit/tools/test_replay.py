@@ -12,7 +12,7 @@ from ansim.detect import engine as detection
 from ansim.finding import CLEARED, RAISED, UPDATED, Evidence, Finding
 from firmware.radio import plan as planning
 from tests.conftest import ROOT
-from tests.support import made_captures as made
+from tests.support import made_captures as captures
 from tools import replay
 from tools.lib.errors import ToolError
 from tools.traffic import patterns, playback, streams
@@ -54,7 +54,7 @@ def printed(capsys, *arguments):
 def test_a_stream_is_a_station_on_channel_6(camera_stream, capsys):
     findings, summary = printed(capsys, camera_stream)
 
-    assert {(one["subject"], one["channel"]) for one in findings} == {("ac:de:48:00:00:00", 6)}
+    assert {(finding["subject"], finding["channel"]) for finding in findings} == {("ac:de:48:00:00:00", 6)}
     assert summary["frames"] == len(list(streams.frames(camera_stream)))
     assert summary["stations"] >= 1
     assert 30 <= summary["seconds"] <= 40
@@ -68,14 +68,14 @@ def test_each_line_of_json_is_one_finding_with_its_evidence(camera_stream, capsy
     assert set(first) == KEYS
     assert (first["event"], first["kind"]) == ("raised", "camera_stream")
     assert 60 <= first["score"] <= 100
-    assert all(set(one) == {"rule", "value", "threshold", "weight"} for one in first["evidence"])
+    assert all(set(finding) == {"rule", "value", "threshold", "weight"} for finding in first["evidence"])
 
 
 def test_a_scene_is_heard_on_all_channels_without_a_plan(camera_scene, capsys):
     findings, summary = printed(capsys, camera_scene)
 
-    raised = [one for one in findings if one["event"] == "raised"]
-    assert [(one["subject"], one["channel"]) for one in raised[:1]] == [("ac:de:48:00:00:09", 9)]
+    raised = [finding for finding in findings if finding["event"] == "raised"]
+    assert [(finding["subject"], finding["channel"]) for finding in raised[:1]] == [("ac:de:48:00:00:09", 9)]
     assert raised[0]["t_s"] < 3 + 10
     assert 59 <= summary["seconds"] <= 60
 
@@ -85,15 +85,16 @@ def test_with_a_plan_one_sensor_hops_and_still_finds_it_within_30_s(camera_scene
     all_frames = printed(capsys, camera_scene)[1]["frames"]
 
     assert any(
-        one["event"] == "raised" and one["subject"] == "ac:de:48:00:00:09" and one["t_s"] <= 33 for one in findings
+        finding["event"] == "raised" and finding["subject"] == "ac:de:48:00:00:09" and finding["t_s"] <= 33
+        for finding in findings
     )
     assert summary["frames"] < 0.8 * all_frames
 
 
 def test_a_capture_is_played_with_its_own_addresses(tmp_path, capsys):
     path = tmp_path / "night.pcap"
-    frames = [(number * 100_000, made.radiotap(frequency_mhz=2412) + made.data()) for number in range(50)]
-    path.write_bytes(made.pcap(frames))
+    frames = [(number * 100_000, captures.radiotap(frequency_mhz=2412) + captures.data()) for number in range(50)]
+    path.write_bytes(captures.pcap(frames))
 
     findings, summary = printed(capsys, path)
 
@@ -128,7 +129,7 @@ def test_a_loss_that_is_no_share_is_refused(camera_stream, loss):
 
 def test_a_truncated_file_ends_in_one_line_and_status_1(tmp_path):
     path = tmp_path / "cut.pcap"
-    path.write_bytes(made.pcap([(0, made.radiotap() + made.data())] * 3)[:-5])
+    path.write_bytes(captures.pcap([(0, captures.radiotap() + captures.data())] * 3)[:-5])
 
     ended = subprocess.run(
         [sys.executable, "-m", "tools.replay", path], cwd=ROOT, capture_output=True, text=True, timeout=60
@@ -144,7 +145,7 @@ def test_updates_of_a_finding_are_not_printed(camera_stream, capsys, monkeypatch
 
     findings, _ = printed(capsys, camera_stream)
 
-    assert {one["event"] for one in findings} == {RAISED, CLEARED}
+    assert {finding["event"] for finding in findings} == {RAISED, CLEARED}
 
 
 class _Talkative:
@@ -186,7 +187,7 @@ class _Notebook:
 
 
 def traffic(times_us, channel=6):
-    return playback.Traffic(iter([(at, bytes(11) + bytes([channel]) + bytes(24)) for at in times_us]), None, [], [], [])
+    return playback.Traffic(iter([(at, bytes(11) + bytes([channel]) + bytes(24)) for at in times_us]))
 
 
 def test_the_detectors_judge_each_second():
@@ -211,29 +212,33 @@ def test_a_year_of_silence_is_skipped():
 @pytest.mark.parametrize("times_us", [[], [0], [0, 365 * 86_400_000_000]])
 def test_hopping_ends_soon_after_the_last_frame(times_us):
     notebook = _Notebook()
-    played = traffic(times_us)
-    tally = playback.Totals()
+    played_traffic = traffic(times_us)
+    totals = playback.Totals()
 
-    list(playback.play_hopping(played, detection.Engine([notebook]), playback.firmware_plan(played), tally))
+    list(
+        playback.play_hopping(
+            played_traffic, detection.Engine([notebook]), playback.firmware_plan(played_traffic), totals
+        )
+    )
 
     assert len(notebook.judged_ms) < 1000
-    assert 0 <= tally.now_ms - (times_us[-1] // 1000 if times_us else 0) < 16_000
+    assert 0 <= totals.now_ms - (times_us[-1] // 1000 if times_us else 0) < 16_000
 
 
 def test_hopping_hears_only_the_channel_it_is_tuned_to():
     notebook = _Notebook()
-    played = playback.from_scene(
+    played_traffic = playback.from_scene(
         Scene({"duration_s": 60, "emitters": [{**CAMERA, "channel": channel} for channel in (1, 13)]})
     )
 
-    list(playback.play_hopping(played, detection.Engine([notebook]), playback.firmware_plan(played)))
+    list(playback.play_hopping(played_traffic, detection.Engine([notebook]), playback.firmware_plan(played_traffic)))
 
     tuned = dict.fromkeys(channel for channel, _ in notebook.tuned)
     assert set(tuned) == set(range(14))
     assert {record[11] for record in notebook.records} == {1, 13}
     for record in notebook.records:
         at_ms = int.from_bytes(record[:4], "little") / 1000
-        channel = [one for one, since_ms in notebook.tuned if since_ms <= at_ms][-1]
+        channel = [tuned for tuned, since_ms in notebook.tuned if since_ms <= at_ms][-1]
         assert channel == record[11]
 
 
@@ -245,16 +250,20 @@ class _QuietNotebook(_Notebook):
         self.told = 0
 
     def is_quiet(self):
-        told, self.told = self.told, len(self.records)
-        return told == len(self.records)
+        count, self.told = self.told, len(self.records)
+        return count == len(self.records)
 
 
 def test_a_visit_ends_early_where_nobody_is_heard():
     notebook = _QuietNotebook()
-    played = playback.from_scene(Scene({"duration_s": 20, "emitters": [{**CAMERA, "channel": 5}]}))
-    tally = playback.Totals()
+    played_traffic = playback.from_scene(Scene({"duration_s": 20, "emitters": [{**CAMERA, "channel": 5}]}))
+    totals = playback.Totals()
 
-    list(playback.play_hopping(played, detection.Engine([notebook]), playback.firmware_plan(played), tally))
+    list(
+        playback.play_hopping(
+            played_traffic, detection.Engine([notebook]), playback.firmware_plan(played_traffic), totals
+        )
+    )
 
     visits = {}
     for (channel, since_ms), (_, until_ms) in itertools.pairwise(notebook.tuned):
@@ -264,7 +273,7 @@ def test_a_visit_ends_early_where_nobody_is_heard():
 
 
 def test_the_other_radios_hear_their_part_of_a_scene():
-    given = {
+    description = {
         "duration_s": 60,
         "access_points": [{"ssid": "cafe", "bssid": "ac:de:48:01:00:06", "channel": 6, "rssi_dbm": -50}],
         "ble": [{"addr": "c0:ff:ee:00:00:01", "name": "V380_x", "rssi_dbm": -70}],
@@ -272,12 +281,12 @@ def test_the_other_radios_hear_their_part_of_a_scene():
     }
     for hops in (False, True):
         notebook = _Notebook()
-        played = playback.from_scene(Scene(given))
+        played_traffic = playback.from_scene(Scene(description))
         engine = detection.Engine([notebook])
         list(
-            playback.play_hopping(played, engine, playback.firmware_plan(played))
+            playback.play_hopping(played_traffic, engine, playback.firmware_plan(played_traffic))
             if hops
-            else playback.play_on_channel(played, lambda engine=engine: engine)
+            else playback.play_on_channel(played_traffic, lambda engine=engine: engine)
         )
 
         assert notebook.scanned and notebook.scanned[0][1] == 1

@@ -15,7 +15,7 @@ SIZES = seed.Sizes(restrooms=120, inspections=600, sweeps=900, findings=200)
 # Beside every page without an argument, which the test finds by itself.
 LISTS = ("/?search=가상건물", "/?state=findings", "/findings?status=all", "/plan?show=soon", "/reports?year=2026")
 # Pages of one thing that has many rows of its own.
-OF_ONE = (
+DETAIL_PAGES = (
     (Restroom, "/restrooms/{}"),
     (Restroom, "/r/{}"),
     (Facility, "/buildings/{}"),
@@ -85,13 +85,16 @@ def test_no_page_runs_a_query_per_row(filled):
     event.listen(app.extensions["sessions"].engine, "before_cursor_execute", lambda *_: counted.append(1))
     with app.extensions["sessions"]() as session:
         user = session.scalar(select(User).where(User.login == "seed-1"))
-        of_one = [path.format(session.scalar(select(one.public_id).order_by(one.id.desc()))) for one, path in OF_ONE]
+        detail_pages = [
+            path.format(session.scalar(select(entity.public_id).order_by(entity.id.desc())))
+            for entity, path in DETAIL_PAGES
+        ]
     client = app.test_client()
     with client.session_transaction() as cookie:
         cookie.update(_user_id=user.get_id(), _fresh=True, language="en")
-    rules = [rule for rule in app.url_map.iter_rules() if "GET" in rule.methods and not rule.arguments]
+    rules = [rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ()) and not rule.arguments]
 
-    for address in [rule.rule for rule in rules] + [*LISTS, *of_one]:
+    for address in [rule.rule for rule in rules] + [*LISTS, *detail_pages]:
         counted.clear()
         answer = client.get(address)
         assert answer.status_code in (200, 204, 302, 403), address

@@ -23,7 +23,7 @@ SCENE = {
 
 def channels_of(data):
     """{channel: (counts before each step, records)} of a compiled scene."""
-    found = {}
+    channels = {}
     for place in range(air_file.CHANNELS):
         index_at, at, count = air_file.CHANNEL_ROW.unpack_from(
             data, air_file.HEADER.size + place * air_file.CHANNEL_ROW.size
@@ -31,20 +31,20 @@ def channels_of(data):
         if count:
             counts = struct.unpack_from(f"<{(at - index_at) // 4}I", data, index_at)
             records = [data[at + n * RECORD_BYTES : at + (n + 1) * RECORD_BYTES] for n in range(count)]
-            found[place + 1] = (counts, records)
-    return found
+            channels[place + 1] = (counts, records)
+    return channels
 
 
 def test_a_compiled_scene_has_every_record_once_in_its_channel_and_its_step(tmp_path):
-    made = Scene(SCENE)
-    air_file.compile_scene(made, tmp_path / "x.air")
+    scene_ = Scene(SCENE)
+    air_file.compile_scene(scene_, tmp_path / "x.air")
 
     channels = channels_of((tmp_path / "x.air").read_bytes())
 
-    wanted = [(time_us, record) for time_us, record in made.records()]
-    assert sum(len(records) for _, records in channels.values()) == len(wanted)
+    expected = [(time_us, record) for time_us, record in scene_.records()]
+    assert sum(len(records) for _, records in channels.values()) == len(expected)
     for channel, (counts, records) in channels.items():
-        of_channel = [(time_us, record) for time_us, record in wanted if record[CHANNEL] == channel]
+        of_channel = [(time_us, record) for time_us, record in expected if record[CHANNEL] == channel]
         assert records == [record for _, record in of_channel]
         for slot in range(0, len(counts), 7):
             assert counts[slot] == sum(time_us < slot * air_file.SLOT_US for time_us, _ in of_channel)

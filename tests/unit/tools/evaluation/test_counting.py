@@ -6,9 +6,9 @@ from tools.evaluation import counting
 
 
 def summary(frames):
-    count = counting.FrameCounter()
-    assert list(count.frames(frames)) == frames
-    return count.summary()
+    counter = counting.FrameCounter()
+    assert list(counter.frames(frames)) == frames
+    return counter.summary()
 
 
 def sending(seconds, size=2000, frames_each=1):
@@ -18,8 +18,8 @@ def sending(seconds, size=2000, frames_each=1):
     ]
 
 
-def spans_of(found):
-    return [(one.start_s, one.end_s) for one in found.sessions]
+def spans_of(stream_summary):
+    return [(session.start_s, session.end_s) for session in stream_summary.sessions]
 
 
 def test_a_session_lasts_8_s_or_more():
@@ -55,9 +55,14 @@ def test_a_window_is_active_with_20_frames_in_either_direction():
 
 
 def test_a_summary_adds_up_both_directions():
-    found = summary([(0.0, 1, 500), (0.1, 1, 700), (0.2, 0, 94)])
+    stream_summary = summary([(0.0, 1, 500), (0.1, 1, 700), (0.2, 0, 94)])
 
-    assert (found.frames, found.up_bytes, found.down_bytes, found.longest_up_bytes) == (3, 1200, 94, 700)
+    assert (
+        stream_summary.frames,
+        stream_summary.up_bytes,
+        stream_summary.down_bytes,
+        stream_summary.longest_up_bytes,
+    ) == (3, 1200, 94, 700)
 
 
 def test_a_finding_stands_from_raised_to_cleared_and_to_the_end():

@@ -30,32 +30,32 @@ def test_labels_are_folders_and_the_manifest_adds_device_and_model(tmp_path):
         put(tmp_path, f"{name}.hdr.csv.gz")
     put(tmp_path, "monitor/d.pcap")
 
-    found = read(tmp_path, "label,id,file,device,model,extra\ncam_stream,a,cam_stream/a.hdr.csv.gz,dev1,Model One,x\n")
+    cases = read(tmp_path, "label,id,file,device,model,extra\ncam_stream,a,cam_stream/a.hdr.csv.gz,dev1,Model One,x\n")
 
-    assert {one.id: one.kind for one in found.values()} == {
+    assert {case.id: case.kind for case in cases.values()} == {
         "a": dataset.CAMERA,
         "b": dataset.IDLE,
         "c": dataset.NEGATIVE,
         "d": dataset.CAPTURE,
     }
-    assert (found["a"].device, found["a"].model) == ("dev1", "Model One")
-    assert (found["b"].device, found["b"].model) == ("b", "b")
+    assert (cases["a"].device, cases["a"].model) == ("dev1", "Model One")
+    assert (cases["b"].device, cases["b"].model) == ("b", "b")
 
 
 def test_a_folder_without_a_manifest_is_read_too(tmp_path):
     put(tmp_path, "camera_mini/a.hdr.csv.gz")
     put(tmp_path, "other/b.hdr.csv.gz")
 
-    assert {one.id: one.kind for one in read(tmp_path).values()} == {"a": dataset.CAMERA, "b": dataset.NEGATIVE}
+    assert {case.id: case.kind for case in read(tmp_path).values()} == {"a": dataset.CAMERA, "b": dataset.NEGATIVE}
 
 
 def test_where_the_label_says_nothing_the_columns_decide(tmp_path):
     for name in ("x/a", "x/b", "x/c"):
         put(tmp_path, f"{name}.hdr.csv.gz")
 
-    found = read(tmp_path, "id,camera,video\na,1,yes\nb,1,no\nc,0,no\n")
+    cases = read(tmp_path, "id,camera,video\na,1,yes\nb,1,no\nc,0,no\n")
 
-    assert [found[one].kind for one in "abc"] == [dataset.CAMERA, dataset.IDLE, dataset.NEGATIVE]
+    assert [cases[case_id].kind for case_id in "abc"] == [dataset.CAMERA, dataset.IDLE, dataset.NEGATIVE]
 
 
 @pytest.mark.parametrize(
@@ -73,9 +73,9 @@ def test_where_the_label_says_nothing_the_columns_decide(tmp_path):
 def test_access_point_mode_may_be_named_in_many_places(tmp_path, name, row):
     put(tmp_path, f"{name}.hdr.csv.gz")
 
-    (found,) = read(tmp_path, row or None).values()
+    (case,) = read(tmp_path, row or None).values()
 
-    assert (found.role, found.kind) == (air.AP, dataset.CAMERA)
+    assert (case.role, case.kind) == (air.AP, dataset.CAMERA)
 
 
 @pytest.mark.parametrize(
@@ -84,9 +84,9 @@ def test_access_point_mode_may_be_named_in_many_places(tmp_path, name, row):
 def test_other_words_with_ap_in_them_do_not_make_an_access_point(tmp_path, model):
     put(tmp_path, "neg_app/capture.hdr.csv.gz")
 
-    (found,) = read(tmp_path, f'id,model\ncapture,"{model}"\n').values()
+    (case,) = read(tmp_path, f'id,model\ncapture,"{model}"\n').values()
 
-    assert found.role == air.STATION
+    assert case.role == air.STATION
 
 
 def test_many_phones_that_share_one_name_are_told_apart_by_id(tmp_path):

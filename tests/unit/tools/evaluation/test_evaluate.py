@@ -27,14 +27,14 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp("recordings")
+    root = tmp_path_factory.mktemp("recordings")
     for name, spec in FILES.items():
-        path = made / f"{name}.hdr.csv.gz"
+        path = root / f"{name}.hdr.csv.gz"
         path.parent.mkdir(exist_ok=True)
         with gzip.open(path, "wt") as file:
             file.write("t_s,up,mpdu_len,rssi\n")
             file.writelines(f"{t_s:.4f},{up},{length},\n" for t_s, up, length in patterns.frames(spec, 3))
-    return made
+    return root
 
 
 class _Loud:
@@ -96,12 +96,14 @@ def outcomes_of(folder, *conditions):
 
 
 def test_each_recording_is_judged_by_its_kind(folder, loud):
-    found = {one.case.id: one for one in outcomes_of(folder, run.Condition("on channel"))}
+    outcomes = {outcome.case.id: outcome for outcome in outcomes_of(folder, run.Condition("on channel"))}
 
-    assert all(session.detected for one in ("one", "two", "three") for session in found[one].summary.sessions)
-    assert all(found[one].summary.sessions for one in ("one", "two", "three"))
-    assert found["four"].false == found["five"].false == []
-    assert set(found["six"].false) == set(found["six"].summary.active)
+    assert all(
+        session.detected for case_id in ("one", "two", "three") for session in outcomes[case_id].summary.sessions
+    )
+    assert all(outcomes[case_id].summary.sessions for case_id in ("one", "two", "three"))
+    assert outcomes["four"].false == outcomes["five"].false == []
+    assert set(outcomes["six"].false) == set(outcomes["six"].summary.active)
 
 
 def test_a_camera_counts_only_if_it_is_named_itself(folder, loud):
@@ -111,31 +113,31 @@ def test_a_camera_counts_only_if_it_is_named_itself(folder, loud):
 
     playback.make_engine = lambda: detection.Engine([Wrong()])
 
-    found = {one.case.id: one for one in outcomes_of(folder, run.Condition("on channel"))}
+    outcomes = {outcome.case.id: outcome for outcome in outcomes_of(folder, run.Condition("on channel"))}
 
-    assert not any(session.detected for session in found["one"].summary.sessions)
-    assert found["six"].false
+    assert not any(session.detected for session in outcomes["one"].summary.sessions)
+    assert outcomes["six"].false
 
 
 def test_a_camera_in_access_point_mode_is_played_as_one(folder, loud):
     case = next(case for case in dataset.read(folder) if case.id == "three")
 
-    found = run.play(case, run.Condition("on channel"), 1)
+    outcome = run.play(case, run.Condition("on channel"), 1)
 
-    assert {subject for _, _, _, subject, _ in found.events} == {"ac:de:48:00:00:00"}
+    assert {subject for _, _, _, subject, _ in outcome.events} == {"ac:de:48:00:00:00"}
 
 
 def test_the_same_seed_gives_the_same_outcome(folder, loud):
     condition = run.Condition("hopping", True, 0.5, 120)
 
-    one, same = outcomes_of(folder, condition), outcomes_of(folder, condition)
+    first, second = outcomes_of(folder, condition), outcomes_of(folder, condition)
 
-    assert [(o.events, o.spans, o.false) for o in one] == [(o.events, o.spans, o.false) for o in same]
+    assert [(o.events, o.spans, o.false) for o in first] == [(o.events, o.spans, o.false) for o in second]
 
 
 def test_hopping_hears_less_and_finds_later(folder, loud):
     groups = tables.by_condition(outcomes_of(folder, run.Condition("on channel"), run.Condition("hopping", True)))
-    delays = [[one.delay_s or 99 for one in tables.sessions_of(group)] for group in groups.values()]
+    delays = [[session.delay_s or 99 for session in tables.sessions_of(group)] for group in groups.values()]
 
     assert sum(delays[0]) < sum(delays[1])
 
@@ -161,7 +163,12 @@ def test_the_report_has_every_part(folder, loud, tmp_path, capsys):
     assert str(tmp_path) not in text
     for path in re.findall(r"\]\((images/[^)]*)\)", text):
         assert (out.parent / path).stat().st_size > 5000
-    assert {one.name for one in pictures.iterdir()} == {"roc.png", "calibration.png", "delays.png", "crowded.png"}
+    assert {picture.name for picture in pictures.iterdir()} == {
+        "roc.png",
+        "calibration.png",
+        "delays.png",
+        "crowded.png",
+    }
     assert "| Ansim | on channel |" in capsys.readouterr().out
 
 
@@ -193,7 +200,7 @@ def test_a_short_recording_is_played_again_until_it_is_long(folder, loud):
     frames = list(lookalikes._loop(case.path, 0, 1 << 32))
 
     assert lookalikes.SECONDS - 3 < frames[-1][0] <= lookalikes.SECONDS
-    assert [one[0] for one in frames] == sorted(one[0] for one in frames)
+    assert [frame[0] for frame in frames] == sorted(frame[0] for frame in frames)
     assert list(lookalikes._loop(case.path, 1000, 2000)) == []
 
 
@@ -201,25 +208,25 @@ def test_crowded_scenes_are_drawn_within_their_limits(folder):
     crowds = crowded.compose(dataset.read(folder), 5, 60)
 
     assert len(crowds) == 60
-    assert [one.scene for one in crowds] == [one.scene for one in crowded.compose(dataset.read(folder), 5, 60)]
-    for one in crowds:
-        assert 0 <= one.others <= 30
-        assert 1 <= one.channels <= 13
+    assert [crowd.scene for crowd in crowds] == [crowd.scene for crowd in crowded.compose(dataset.read(folder), 5, 60)]
+    for crowd in crowds:
+        assert 0 <= crowd.others <= 30
+        assert 1 <= crowd.channels <= 13
         assert all(
-            -85 <= emitter["rssi_dbm"] <= -40 and 0 <= emitter["loss"] <= 0.8 for emitter in one.scene["emitters"]
+            -85 <= emitter["rssi_dbm"] <= -40 and 0 <= emitter["loss"] <= 0.8 for emitter in crowd.scene["emitters"]
         )
-        assert len({emitter["mac"] for emitter in one.scene["emitters"]}) == len(one.scene["emitters"])
-    assert {one.burst for one in crowds} == {True, False}
+        assert len({emitter["mac"] for emitter in crowd.scene["emitters"]}) == len(crowd.scene["emitters"])
+    assert {crowd.burst for crowd in crowds} == {True, False}
 
 
 @pytest.mark.parametrize("hops", [False, True])
 def test_a_crowded_scene_names_who_was_raised(folder, loud, hops):
     crowds = crowded.compose(dataset.read(folder), 5, 3)
 
-    results = [crowded.judge(one, hops) for one in crowds]
+    results = [crowded.judge(crowd, hops) for crowd in crowds]
 
-    assert all(one.frames > 10 for one in results)
-    assert any(one.found_s is not None for one in results)
+    assert all(result.frames > 10 for result in results)
+    assert any(result.found_s is not None for result in results)
     assert crowded.table(results)[2].startswith("| all |")
 
 
@@ -229,10 +236,12 @@ def test_composed_scenes_can_be_kept_and_are_played_again_from_their_files(folde
     crowded.write_scenes(crowds, tmp_path / "kept")
 
     again = [crowded.from_file(path, number) for number, path in enumerate(dataset.scene_files(tmp_path))]
-    assert [(one.mac, one.channel, one.start_s, one.others) for one in again] == [
-        (one.mac, one.channel, one.start_s, len(one.scene["emitters"]) - 1) for one in crowds
+    assert [(crowd.mac, crowd.channel, crowd.start_s, crowd.others) for crowd in again] == [
+        (crowd.mac, crowd.channel, crowd.start_s, len(crowd.scene["emitters"]) - 1) for crowd in crowds
     ]
-    assert [crowded.judge(one, False).found_s for one in again] == [crowded.judge(one, False).found_s for one in crowds]
+    assert [crowded.judge(crowd, False).found_s for crowd in again] == [
+        crowded.judge(crowd, False).found_s for crowd in crowds
+    ]
 
 
 def test_a_scene_file_without_a_camera_has_only_false_findings(loud, tmp_path):

@@ -18,10 +18,15 @@ LAMP = examples.Source("lamp", dataset.NEGATIVE, "lamp", "lamp", "here", air.STA
 CALL = examples.Source("call", dataset.NEGATIVE, "call", "call", "here", air.STATION, None, {"kind": "call"}, 14)
 
 
+def columns_of(source, index=0):
+    """The columns of the examples of a source under the first condition."""
+    columns = examples.play_job(index, source, 0, examples.CONDITIONS[0], model.TRIAGE_ALL, seed=1)
+    assert columns is not None
+    return columns
+
+
 def test_the_seconds_of_a_camera_in_a_session_are_examples():
-    values, camera, weight, source, condition = examples.play_job(
-        7, CAMERA, 0, examples.CONDITIONS[0], model.TRIAGE_ALL, seed=1
-    )
+    values, camera, weight, source, condition = columns_of(CAMERA, 7)
 
     assert camera.all()
     assert 10 <= len(values) <= 16
@@ -34,7 +39,7 @@ def test_a_device_that_sends_little_gives_no_example():
 
 
 def test_another_device_is_an_example_each_second_it_is_worth_judging():
-    values, camera, *_ = examples.play_job(0, CALL, 0, examples.CONDITIONS[0], model.TRIAGE_ALL, seed=1)
+    values, camera, *_ = columns_of(CALL)
 
     assert not camera.any()
     assert len(values) >= 10

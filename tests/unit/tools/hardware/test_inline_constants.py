@@ -7,8 +7,8 @@ from tools.hardware.inline_constants import inline_constants
 
 
 def both(first, second):
-    made = inline_constants({"a/one.py": first, "a/two.py": second})
-    return made["a/one.py"], made["a/two.py"]
+    inlined = inline_constants({"a/one.py": first, "a/two.py": second})
+    return inlined["a/one.py"], inlined["a/two.py"]
 
 
 def test_a_constant_is_put_in_place_where_it_is_defined_and_where_it_is_imported():
@@ -66,16 +66,18 @@ def test_the_program_keeps_its_lines_and_every_name_it_asks_for():
         for file in (ROOT / part).rglob("*.py")
     }
 
-    made = inline_constants(sources)
+    inlined = inline_constants(sources)
 
-    for path, text in made.items():
+    for path, text in inlined.items():
         assert len(text.splitlines()) == len(sources[path].splitlines()), path
         assert functions(text) == functions(sources[path]), path
-    for path, text in made.items():
+    for path, text in inlined.items():
         for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.ImportFrom) and f"{node.module.replace('.', '/')}.py" in made:
-                there = made[f"{node.module.replace('.', '/')}.py"]
-                assert all(one.name in defined(there) for one in node.names), (path, node.module)
+            if not isinstance(node, ast.ImportFrom):
+                continue
+            imported = inlined.get(f"{(node.module or '').replace('.', '/')}.py")
+            if imported is not None:
+                assert all(alias.name in defined(imported) for alias in node.names), (path, node.module)
 
 
 def functions(text):
@@ -94,5 +96,5 @@ def defined(text):
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             names.add(node.name)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            names.update(one.asname or one.name for one in node.names)
+            names.update(alias.asname or alias.name for alias in node.names)
     return names

@@ -52,10 +52,11 @@ def test_a_terminal_sees_how_far_it_is(monkeypatch, total, unit):
         def isatty(self):
             return True
 
-    monkeypatch.setattr(sys, "stderr", Terminal())
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
 
     with progress.bar("reading night.pcap", total, unit) as advance:
         advance(5)
 
-    assert "reading night.pcap" in sys.stderr.getvalue()
+    assert "reading night.pcap" in terminal.getvalue()

@@ -1,4 +1,4 @@
-"""What tools/run.py is made of: programs that belong together, a folder that one process has, ports."""
+"""The supervisor of tools/run.py, the lock of a data folder, and ports."""
 
 import os
 import signal
@@ -13,12 +13,14 @@ from tests.support.ports import free_port
 from tests.support.waiting import PATIENCE, wait_for
 from tools.lib import processes
 
-HOLDS = "import sys, pathlib; from tools.lib import processes; held = processes.lock_folder(pathlib.Path(sys.argv[1]))"
+LOCK_FOLDER = (
+    "import sys, pathlib; from tools.lib import processes; held = processes.lock_folder(pathlib.Path(sys.argv[1]))"
+)
 
 
 def python(code, *arguments, **options):
     return subprocess.Popen(
-        [sys.executable, "-c", code, *[str(one) for one in arguments]],
+        [sys.executable, "-c", code, *[str(argument) for argument in arguments]],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
@@ -27,9 +29,9 @@ def python(code, *arguments, **options):
     )
 
 
-def test_a_folder_belongs_to_one_process_until_it_ends_in_whatever_way(tmp_path):
-    other = python(HOLDS + "; print('held', flush=True); input()", tmp_path, stdin=subprocess.PIPE)
-    assert other.stdout.readline() == "held\n"
+def test_a_folder_is_locked_until_its_process_ends_however_it_ends(tmp_path):
+    other = python(LOCK_FOLDER + "; print('held', flush=True); input()", tmp_path, stdin=subprocess.PIPE)
+    assert other.stdout and other.stdout.readline() == "held\n"
 
     with pytest.raises(processes.FolderInUse, match=f"process {other.pid}"):
         processes.lock_folder(tmp_path)
@@ -39,8 +41,8 @@ def test_a_folder_belongs_to_one_process_until_it_ends_in_whatever_way(tmp_path)
     processes.lock_folder(tmp_path).close()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the kernel tells of a parent's end on Linux only")
-def test_a_program_ends_when_its_parent_is_killed(tmp_path):
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals the end of a parent")
+def test_a_service_ends_when_its_parent_is_killed(tmp_path):
     parent = python(
         "import sys, time; from pathlib import Path; from tools.lib.processes import Service\n"
         "sleeps = [sys.executable, '-c', 'import time; time.sleep(600)']\n"
@@ -48,6 +50,7 @@ def test_a_program_ends_when_its_parent_is_killed(tmp_path):
         "child.start(); print(child.process.pid, flush=True); time.sleep(600)",
         tmp_path,
     )
+    assert parent.stdout
     child = int(parent.stdout.readline())
 
     parent.kill()
@@ -62,35 +65,36 @@ def is_gone(pid):
     except ProcessLookupError:
         return True
     with open(f"/proc/{pid}/stat") as stat:
-        return stat.read().rpartition(")")[2].split()[0] == "Z"  # ended; nobody has asked how
+        return (
+            stat.read().rpartition(")")[2].split()[0] == "Z"
+        )  # a zombie: it has ended, and its parent has not read its exit code
 
 
-def test_a_program_that_was_killed_is_started_again_and_one_that_does_not_keep_running_is_given_up(
-    tmp_path, capsys, monkeypatch
-):
+def test_a_killed_service_is_restarted_and_one_that_keeps_exiting_fails(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(processes, "LONGEST_PAUSE_S", 0.1)
-    programs = processes.Supervisor()
-    good = programs.start(program("good", "import time; time.sleep(600)", tmp_path))
+    supervisor = processes.Supervisor()
+    good = supervisor.start(service("good", "import time; time.sleep(600)", tmp_path))
+    assert good.process
     first = good.process.pid
     good.process.kill()
-    bad = program("bad", "print('no such thing', flush=True); raise SystemExit(3)", tmp_path)
-    programs.start(bad)
+    bad = service("bad", "print('no such thing', flush=True); raise SystemExit(3)", tmp_path)
+    supervisor.start(bad)
 
     with pytest.raises(processes.ServiceFailed, match="no such thing"):
-        programs.watch()
-    programs.stop()
+        supervisor.watch()
+    supervisor.stop()
 
-    said = capsys.readouterr().err
-    assert f"good ended ({-signal.SIGKILL}); starting it again." in said
-    assert "bad ended (3); starting it again." in said
-    assert good.process.pid != first and good.process.poll() is not None
+    output = capsys.readouterr().err
+    assert f"good ended ({-signal.SIGKILL}); starting it again." in output
+    assert "bad ended (3); starting it again." in output
+    assert good.process.pid != first and good.exit_code is not None
 
 
-def program(name, code, folder):
+def service(name, code, folder):
     return processes.Service(name, [sys.executable, "-c", code], dict(os.environ), folder / f"{name}.log")
 
 
-def test_why_a_port_cannot_be_used_is_told_in_words():
+def test_the_problem_of_a_port_is_described():
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()

@@ -11,19 +11,19 @@ MINUTE = 60
 
 def figures(spec, seed=1):
     """(uplink kbit/s, downlink kbit/s, longest uplink MPDU) of a minute."""
-    made = list(patterns.frames({**spec, "duration_s": MINUTE}, seed))
-    up = [length for _, is_up, length in made if is_up]
-    down = [length for _, is_up, length in made if not is_up]
+    frames = list(patterns.frames({**spec, "duration_s": MINUTE}, seed))
+    up = [length for _, is_up, length in frames if is_up]
+    down = [length for _, is_up, length in frames if not is_up]
     return sum(up) * 8 / MINUTE / 1000, sum(down) * 8 / MINUTE / 1000, max(up, default=0)
 
 
 @pytest.mark.parametrize("kind", sorted(patterns.KINDS))
 def test_every_pattern_is_in_time_order_and_the_same_for_the_same_seed(kind):
-    made = list(itertools.islice(patterns.frames({"kind": kind}, 7), 3000))
+    frames = list(itertools.islice(patterns.frames({"kind": kind}, 7), 3000))
 
-    assert made == list(itertools.islice(patterns.frames({"kind": kind}, 7), 3000))
-    assert all(later[0] >= earlier[0] for earlier, later in itertools.pairwise(made))
-    assert all(up in (0, 1) and 1 <= length <= packets.LONGEST_MPDU for _, up, length in made)
+    assert frames == list(itertools.islice(patterns.frames({"kind": kind}, 7), 3000))
+    assert all(later[0] >= earlier[0] for earlier, later in itertools.pairwise(frames))
+    assert all(up in (0, 1) and 1 <= length <= packets.LONGEST_MPDU for _, up, length in frames)
 
 
 @pytest.mark.parametrize("kind", sorted(patterns.KINDS))
@@ -52,7 +52,7 @@ def test_a_constant_bit_rate_varies_less_than_a_variable_one():
         for t_s, up, length in patterns.frames({"kind": "camera", "rate": rate, "gop_s": 1, "duration_s": MINUTE}, 3):
             seconds[int(t_s)] += length * up
         mean = sum(seconds) / MINUTE
-        return sum((one - mean) ** 2 for one in seconds) / mean**2
+        return sum((size - mean) ** 2 for size in seconds) / mean**2
 
     assert spread("cbr") < spread("vbr") / 2
 

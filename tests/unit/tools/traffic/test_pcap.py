@@ -1,15 +1,16 @@
-"""Captures of every form become header records, and damaged ones end in one line."""
+"""Captures of every form become header records, and damaged ones raise errors of one line."""
 
 import io
 import struct
 import tracemalloc
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansim import frame_header as header
-from tests.support import made_captures as made
+from tests.support import made_captures as captures
 from tools.lib.errors import ToolError
 from tools.traffic import pcap
 
@@ -18,7 +19,7 @@ def read(data):
     return list(pcap.read(io.BytesIO(data), "a.pcap"))
 
 
-def fields(record):
+def fields(record) -> dict[str, Any]:
     names = (
         "time_us",
         "length",
@@ -37,136 +38,149 @@ def fields(record):
     return dict(zip(names, struct.unpack(header.RECORD_FORMAT, record), strict=True))
 
 
-def one(frame):
-    """The only record of a capture with this frame; None if it was left out."""
-    beacon = made.radiotap() + b"\x80\0" + bytes(22) + b"x" * 40
-    found = read(made.pcap([(5, beacon), (10, frame)]))
-    return fields(found[1][1]) if len(found) == 2 else None
+def decode_or_none(frame) -> dict[str, Any] | None:
+    """The fields of the record of a frame; None if it was left out."""
+    beacon = captures.radiotap() + b"\x80\0" + bytes(22) + b"x" * 40
+    records = read(captures.pcap([(5, beacon), (10, frame)]))
+    return fields(records[1][1]) if len(records) == 2 else None
+
+
+def decode(frame) -> dict[str, Any]:
+    """The fields of the record of a frame."""
+    decoded = decode_or_none(frame)
+    assert decoded is not None
+    return decoded
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("nanoseconds", [False, True])
 def test_a_pcap_of_any_byte_order_and_resolution_is_read(order, nanoseconds):
     frames = [
-        (1_700_000_000_000_000, made.radiotap() + made.data()),
-        (1_700_000_000_250_000, made.radiotap() + made.data()),
+        (1_700_000_000_000_000, captures.radiotap() + captures.data()),
+        (1_700_000_000_250_000, captures.radiotap() + captures.data()),
     ]
 
-    found = read(made.pcap(frames, order, nanoseconds))
+    records = read(captures.pcap(frames, order, nanoseconds))
 
-    assert [time_us for time_us, _ in found] == [0, 250_000]
+    assert [time_us for time_us, _ in records] == [0, 250_000]
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_a_pcapng_with_two_interfaces_keeps_each_one_s_clock(order):
-    frame = made.radiotap() + made.data()
-    data = made.section(order) + made.interface(order) + made.interface(order, resolution=9)
-    data += made.enhanced(2_000_000, frame, order, 0) + made.enhanced(2_500_000_000, frame, order, 1)
-    data += made.block(5, b"statistics, of no use here", order)
+    frame = captures.radiotap() + captures.data()
+    data = captures.section(order) + captures.interface(order) + captures.interface(order, resolution=9)
+    data += captures.enhanced(2_000_000, frame, order, 0) + captures.enhanced(2_500_000_000, frame, order, 1)
+    data += captures.block(5, b"statistics, of no use here", order)
 
-    found = read(data)
+    records = read(data)
 
-    assert [time_us for time_us, _ in found] == [0, 500_000]
+    assert [time_us for time_us, _ in records] == [0, 500_000]
 
 
 def test_sections_of_different_byte_order_may_follow_each_other():
-    frame = made.radiotap() + made.data()
-    data = b"".join(made.section(order) + made.interface(order) + made.enhanced(7, frame, order) for order in "<><")
+    frame = captures.radiotap() + captures.data()
+    data = b"".join(
+        captures.section(order) + captures.interface(order) + captures.enhanced(7, frame, order) for order in "<><"
+    )
 
     assert len(read(data)) == 3
 
 
 def test_simple_and_old_packet_blocks_are_read():
-    frame = made.radiotap() + made.data()
-    simple = made.block(3, struct.pack("<I", len(frame)) + frame)
-    old = made.block(2, struct.pack("<HHIIII", 0, 0, 0, 9, len(frame), len(frame)) + frame)
+    frame = captures.radiotap() + captures.data()
+    simple = captures.block(3, struct.pack("<I", len(frame)) + frame)
+    old = captures.block(2, struct.pack("<HHIIII", 0, 0, 0, 9, len(frame), len(frame)) + frame)
 
-    assert len(read(made.section() + made.interface() + simple + old)) == 2
+    assert len(read(captures.section() + captures.interface() + simple + old)) == 2
 
 
 def test_a_data_frame_keeps_its_header_and_counts_the_fcs():
-    found = one(made.radiotap(flags=made.NO_FCS) + made.data(qos=0x0080, body=b"x" * 100))
+    records = decode(captures.radiotap(flags=captures.NO_FCS) + captures.data(qos=0x0080, body=b"x" * 100))
 
-    assert found["length"] == 26 + 100 + 4
-    assert (found["addr1"], found["addr2"], found["addr3"]) == (made.ACCESS_POINT, made.STATION, made.ROUTER)
-    assert found["kind"] == header.KIND_DATA
-    assert found["sequence"] == 100 << 4
-    assert found["extra"] & header.EXTRA_AMSDU
-    assert (found["rssi"], found["channel"], found["duration"]) == (-52, 6, 44)
+    assert records["length"] == 26 + 100 + 4
+    assert (records["addr1"], records["addr2"], records["addr3"]) == (
+        captures.ACCESS_POINT,
+        captures.STATION,
+        captures.ROUTER,
+    )
+    assert records["kind"] == header.KIND_DATA
+    assert records["sequence"] == 100 << 4
+    assert records["extra"] & header.EXTRA_AMSDU
+    assert (records["rssi"], records["channel"], records["duration"]) == (-52, 6, 44)
 
 
 def test_an_fcs_that_was_captured_is_not_counted_twice():
-    assert one(made.radiotap(flags=made.FCS) + made.data() + b"FCS!")["length"] == 24 + 60 + 4
+    assert decode(captures.radiotap(flags=captures.FCS) + captures.data() + b"FCS!")["length"] == 24 + 60 + 4
 
 
 def test_a_frame_with_a_bad_fcs_is_left_out():
-    assert one(made.radiotap(flags=made.BAD_FCS) + made.data() + b"FCS!") is None
+    assert decode_or_none(captures.radiotap(flags=captures.BAD_FCS) + captures.data() + b"FCS!") is None
 
 
 def test_a_four_address_frame_has_its_qos_control_behind_the_fourth():
-    found = one(made.radiotap() + made.data(flags=0x03, qos=0x1234, addr4=made.ROUTER))
+    records = decode(captures.radiotap() + captures.data(flags=0x03, qos=0x1234, addr4=captures.ROUTER))
 
-    assert found["extra"] == 0x1234
-    assert found["addr2"] == made.STATION
+    assert records["extra"] == 0x1234
+    assert records["addr2"] == captures.STATION
 
 
 def test_a_block_ack_counts_the_frames_it_acknowledges():
-    found = one(made.radiotap() + made.block_ack(0b1011))
+    records = decode(captures.radiotap() + captures.block_ack(0b1011))
 
-    assert (found["kind"], found["addr1"], found["addr2"], found["extra"]) == (
+    assert (records["kind"], records["addr1"], records["addr2"], records["extra"]) == (
         header.KIND_CONTROL,
-        made.STATION,
-        made.ACCESS_POINT,
+        captures.STATION,
+        captures.ACCESS_POINT,
         3,
     )
 
 
 def test_the_fcs_behind_a_block_ack_is_not_part_of_its_bitmap():
-    assert one(made.radiotap(flags=made.FCS) + made.block_ack(1) + b"\xff\xff\xff\xff")["extra"] == 1
+    assert decode(captures.radiotap(flags=captures.FCS) + captures.block_ack(1) + b"\xff\xff\xff\xff")["extra"] == 1
 
 
 @pytest.mark.parametrize(("subtype", "kept"), [(0xD4, True), (0xC4, True), (0xB4, False), (0xA4, False), (0x84, False)])
 def test_of_the_control_frames_only_answers_are_kept(subtype, kept):
-    frame = bytes([subtype, 0, 0, 0]) + made.STATION + made.ACCESS_POINT
+    frame = bytes([subtype, 0, 0, 0]) + captures.STATION + captures.ACCESS_POINT
 
-    assert (one(made.radiotap() + frame) is not None) == kept
+    assert (decode_or_none(captures.radiotap() + frame) is not None) == kept
 
 
 @pytest.mark.parametrize(("mhz", "channel"), [(2412, 1), (2472, 13), (2484, 14), (5180, None), (2417, 2), (2420, None)])
 def test_the_channel_comes_from_the_frequency_and_other_bands_are_left_out(mhz, channel):
-    found = one(made.radiotap(frequency_mhz=mhz) + made.data())
+    records = decode_or_none(captures.radiotap(frequency_mhz=mhz) + captures.data())
 
-    assert (found["channel"] if found else None) == channel
+    assert (records["channel"] if records else None) == channel
 
 
 def test_fields_are_found_behind_a_time_stamp_and_several_present_words():
-    found = one(made.radiotap(tsft=1 << 40, rate=108, chained=3, signal_dbm=-71) + made.data())
+    records = decode(captures.radiotap(tsft=1 << 40, rate=108, chained=3, signal_dbm=-71) + captures.data())
 
-    assert (found["rssi"], found["channel"], found["rate"]) == (-71, 6, 108)
+    assert (records["rssi"], records["channel"], records["rate"]) == (-71, 6, 108)
 
 
 def test_mcs_aggregation_and_width_are_kept():
-    found = one(made.radiotap(mcs=(0x07, 0x01, 5), ampdu=True) + made.data())
+    records = decode(captures.radiotap(mcs=(0x07, 0x01, 5), ampdu=True) + captures.data())
 
-    assert found["rate"] == 128 + 5
-    assert found["kind"] == header.KIND_DATA | header.PHY_HT | header.PHY_40MHZ | header.PHY_AGGREGATE
+    assert records["rate"] == 128 + 5
+    assert records["kind"] == header.KIND_DATA | header.PHY_HT | header.PHY_40MHZ | header.PHY_AGGREGATE
 
 
 def test_a_frame_cut_by_the_snap_length_has_the_length_it_had_on_the_air():
-    frame = made.radiotap() + made.data(body=b"")
-    head = made.pcap([])
+    frame = captures.radiotap() + captures.data(body=b"")
+    head = captures.pcap([])
     data = head + struct.pack("<IIII", 0, 0, len(frame), len(frame) + 1000) + frame
 
     assert fields(read(data)[0][1])["length"] == 24 + 1000 + 4
 
 
 def test_time_never_goes_back():
-    frame = made.radiotap() + made.data()
+    frame = captures.radiotap() + captures.data()
     times = [5_000_000, 5_100_000, 5_090_000, 1_000_000, 1_200_000]
 
-    found = [time_us for time_us, _ in read(made.pcap([(time_us, frame) for time_us in times]))]
+    records = [time_us for time_us, _ in read(captures.pcap([(time_us, frame) for time_us in times]))]
 
-    assert found == [0, 100_000, 100_000, 100_000, 300_000]
+    assert records == [0, 100_000, 100_000, 100_000, 300_000]
 
 
 @pytest.mark.parametrize(
@@ -174,16 +188,16 @@ def test_time_never_goes_back():
     [
         (b"", "ends inside its magic number"),
         (b"PK\x03\x04" + bytes(40), "is not a capture"),
-        (made.pcap([], linktype=1), "Ethernet"),
-        (made.pcap([(1, made.radiotap() + made.data())])[:-1], "cut off"),
-        (made.pcap([])[:11], "cut off"),
-        (made.pcap([]), "no 2.4 GHz"),
-        (made.pcap([]) + struct.pack("<IIII", 0, 0, 0xFFFFFFFF, 0xFFFFFFFF), "claims a frame of 4294967295 bytes"),
-        (made.section() + struct.pack("<II", 6, 0xFFFFFFFC) + bytes(64), "claims a block"),
-        (made.section() + struct.pack("<II", 99, 0xFFFFFFFC) + bytes(64), "cut off"),
-        (made.section() + struct.pack("<II", 6, 13) + bytes(64), "block of length 13"),
-        (made.section() + made.enhanced(1, made.radiotap() + made.data()), "does not define"),
-        (made.section() + made.interface(linktype=1), "Ethernet"),
+        (captures.pcap([], linktype=1), "Ethernet"),
+        (captures.pcap([(1, captures.radiotap() + captures.data())])[:-1], "cut off"),
+        (captures.pcap([])[:11], "cut off"),
+        (captures.pcap([]), "no 2.4 GHz"),
+        (captures.pcap([]) + struct.pack("<IIII", 0, 0, 0xFFFFFFFF, 0xFFFFFFFF), "claims a frame of 4294967295 bytes"),
+        (captures.section() + struct.pack("<II", 6, 0xFFFFFFFC) + bytes(64), "claims a block"),
+        (captures.section() + struct.pack("<II", 99, 0xFFFFFFFC) + bytes(64), "cut off"),
+        (captures.section() + struct.pack("<II", 6, 13) + bytes(64), "block of length 13"),
+        (captures.section() + captures.enhanced(1, captures.radiotap() + captures.data()), "does not define"),
+        (captures.section() + captures.interface(linktype=1), "Ethernet"),
         (b"\n\r\r\n" + bytes(24), "byte-order magic"),
     ],
 )
@@ -211,13 +225,13 @@ def test_no_bytes_whatever_raise_anything_but_a_tool_error(magic, rest):
 
 
 FRAMES = [
-    made.radiotap(tsft=5, mcs=(7, 1, 5), ampdu=True, chained=2) + made.data(qos=0x80),
-    made.radiotap(flags=made.FCS) + made.block_ack(7) + b"FCS!",
-    made.radiotap(rate=2) + made.data(flags=3, qos=1, addr4=made.ROUTER),
+    captures.radiotap(tsft=5, mcs=(7, 1, 5), ampdu=True, chained=2) + captures.data(qos=0x80),
+    captures.radiotap(flags=captures.FCS) + captures.block_ack(7) + b"FCS!",
+    captures.radiotap(rate=2) + captures.data(flags=3, qos=1, addr4=captures.ROUTER),
 ]
 GOOD = (
-    made.pcap(list(enumerate(FRAMES))),
-    made.section() + made.interface(resolution=9) + b"".join(made.enhanced(9, frame) for frame in FRAMES),
+    captures.pcap(list(enumerate(FRAMES))),
+    captures.section() + captures.interface(resolution=9) + b"".join(captures.enhanced(9, frame) for frame in FRAMES),
 )
 
 
@@ -229,19 +243,19 @@ GOOD = (
 )
 def test_no_damage_to_a_good_file_raises_anything_but_a_tool_error(good, changes, end):
     data = bytearray(good)
-    for at, value in changes:
-        data[at % len(data)] = value
+    for position, value in changes:
+        data[position % len(data)] = value
 
     try:
-        found = read(bytes(data[:end]))
+        records = read(bytes(data[:end]))
     except ToolError:
         return
-    assert all(len(record) == header.RECORD_BYTES for _, record in found)
+    assert all(len(record) == header.RECORD_BYTES for _, record in records)
 
 
 def test_a_long_capture_is_read_in_little_memory():
-    frame = made.radiotap() + made.data(body=b"x" * 1400)
-    file = _Repeated(made.pcap([]), made.pcap([(0, frame)])[24:], 20_000)
+    frame = captures.radiotap() + captures.data(body=b"x" * 1400)
+    file = _Repeated(captures.pcap([]), captures.pcap([(0, frame)])[24:], 20_000)
 
     tracemalloc.start()
     count = sum(1 for _ in pcap.read(file, "long.pcap"))
@@ -253,7 +267,7 @@ def test_a_long_capture_is_read_in_little_memory():
 
 
 class _Repeated:
-    """A file whose second part comes again and again; it would be 30 MB long."""
+    """A file whose second part is repeated; it would be 30 MB long."""
 
     def __init__(self, head, part, times):
         self._left = head
@@ -263,5 +277,5 @@ class _Repeated:
         while len(self._left) < size and self._times:
             self._left += self._part
             self._times -= 1
-        given, self._left = self._left[:size], self._left[size:]
-        return given
+        data, self._left = self._left[:size], self._left[size:]
+        return data

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support import made_captures as made
+from tests.support import made_captures as captures
 from tools.lib.errors import ToolError
 from tools.traffic import streams
 
@@ -74,7 +74,7 @@ def test_no_bytes_whatever_raise_anything_but_a_tool_error(tmp_path, data, packe
 def test_the_kind_of_a_file_is_told_by_its_content(tmp_path):
     stream = write(tmp_path / "renamed.bin", GOOD)
     capture = tmp_path / "capture"
-    capture.write_bytes(made.pcap([]))
+    capture.write_bytes(captures.pcap([]))
     described = tmp_path / "scene.txt"
     described.write_text('\n {"duration_s": 1}')
 
