@@ -2,7 +2,7 @@
 Time the stream detector on MicroPython: a busy channel of 2,000 records a second, 64 stations.
 
 Prints one JSON line: microseconds of the fastest second for taking and for judging, and of the two
-calibration loops; see tests/bench/detect.py for what is made of them.
+calibration loops. tests/bench/detect.py scales them.
 """
 
 import gc
@@ -17,7 +17,7 @@ from tests.support import stream_traffic
 
 RECORDS_PER_S = 2000
 SECONDS = 24
-WARM_S = 12  # until all stations are there and the cameras are raised
+WARM_S = 12  # until all stations are in the table and the cameras are raised
 LOOPS = 20_000
 
 
@@ -64,13 +64,13 @@ def fastest(function, *arguments, rounds=20):
 def main():
     engine = Engine([CameraStream()])
     engine.tune(stream_traffic.CHANNEL, 0)
-    made = stream_traffic.records(busy_channel(), 0, 1000, {})
-    whole = bytearray(b"".join(made))
-    count = len(made)
-    # Fill up to the rate with what downloads most: the records are what costs, not who sends them.
+    records = stream_traffic.records(busy_channel(), 0, 1000, {})
+    whole = bytearray(b"".join(records))
+    count = len(records)
+    # Repeat records up to the rate: the cost depends on their number, not on their senders.
     missing = RECORDS_PER_S - count
     whole = (
-        whole + b"".join([made[at % count] for at in range(missing)]) if missing > 0 else whole[: 36 * RECORDS_PER_S]
+        whole + b"".join([records[at % count] for at in range(missing)]) if missing > 0 else whole[: 36 * RECORDS_PER_S]
     )
     numbers = {}
     taken, judged, findings = [], [], 0

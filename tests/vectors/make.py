@@ -34,7 +34,7 @@ def access_points() -> list:
     return [
         _vector("a mini camera's own network is raised at once", True, ["scan", 1000, [A9, ROUTER]], ["judge", 1500]),
         _vector(
-            "it is told again when it is nearer, and cleared when it has gone",
+            "it is updated when it is nearer, and cleared when it is gone",
             True,
             ["scan", 1000, [A9]],
             ["judge", 1500],
@@ -113,7 +113,7 @@ def beacons() -> list:
             ["judge", 9500],
         ),
         _vector(
-            "camera glasses tell their brand three times, which is one sign",
+            "camera glasses name their brand three times, which is one sign",
             False,
             _heard(0, "7a:00:00:00:00:04", 1, -50, glasses),
             _heard(10, "7a:00:00:00:00:04", 1, -50, named_glasses),

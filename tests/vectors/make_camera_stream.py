@@ -48,12 +48,12 @@ def vectors() -> list:
         _vector("a camera of which every second frame is lost", True, True, 20, lossy),
         _vector("a camera that is its own open access point", True, True, 20, own, open=[1]),
         _vector("a camera that stops is cleared", True, False, 25, [[*flow[:1], 12_000, *flow[2:]] for flow in camera]),
-        _vector("a one-way call from a made-up address is cleared", True, False, 60, one_way),
+        _vector("a one-way call from a randomised address is cleared", True, False, 60, one_way),
         _vector("a two-way call", False, False, 30, call),
         _vector("a download to a station", False, False, 20, download),
         _vector("a download from a phone's hotspot", False, False, 20, hotspot),
         _vector("a burst of three seconds", False, False, 20, burst),
-        _vector("a source that cannot be decoded is told, below the alarm", False, False, 20, far),
+        _vector("an undecodable source is reported below the alarm", False, False, 20, far),
     ]
 
 
