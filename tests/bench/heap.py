@@ -332,7 +332,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.heap", description=__doc__.strip().splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.heap", description=(__doc__ or "").strip().splitlines()[0]
+    )
     parser.add_argument("--heap", default="160k")
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument("--speed", type=float, default=60.0)

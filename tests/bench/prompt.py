@@ -92,7 +92,9 @@ def _computing_ms(sensor):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.prompt", description=__doc__.strip().splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.prompt", description=(__doc__ or "").strip().splitlines()[0]
+    )
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args(arguments)
     failed = 0

@@ -121,7 +121,9 @@ class Days:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.week", description=__doc__.strip().splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.week", description=(__doc__ or "").strip().splitlines()[0]
+    )
     parser.add_argument("--days", type=float, default=7)
     parser.add_argument("--heap", default="160k")
     parser.add_argument("--speed", type=float, default=5000)

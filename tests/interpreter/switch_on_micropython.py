@@ -10,7 +10,7 @@ import sys
 
 import vfs
 
-from tests.support.flash_image import Flash, RamImage
+from tests.support.flash_image import Flash, RamImage, format_flash
 from tools.hardware import on_board
 
 BLOCKS = 64
@@ -56,7 +56,7 @@ def mount(flash):
 def make_image():
     """Return a flash with the old version, and the new one copied beside it."""
     image = RamImage(BLOCKS)
-    vfs.VfsLfs2.mkfs(Flash(image))
+    format_flash(Flash(image))
     mount(Flash(image))
     write("/boot.py", "raise Exception('the boot.py of the old version')" if random.getrandbits(1) else BOOT)
     for path in OLD:
@@ -70,9 +70,8 @@ def make_image():
 
 def boot():
     """Run /boot.py, unless it still is the one of the old version."""
-    code = read("/boot.py")
-    if code == BOOT:
-        exec(code, {})
+    if read("/boot.py") == BOOT:
+        exec(BOOT, {})
 
 
 def version():

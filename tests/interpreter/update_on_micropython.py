@@ -21,7 +21,7 @@ import vfs
 
 from ansim.envelope import manifest_hmac
 from firmware.maintenance import slots, update
-from tests.support.flash_image import Flash, RamImage
+from tests.support.flash_image import Flash, RamImage, format_flash
 
 BLOCKS = 96
 KEY = bytes(range(32))
@@ -168,7 +168,7 @@ def run_all(image, writes):
 def make_image(boot):
     """Return a flash with the old version in /lib."""
     image = RamImage(BLOCKS)
-    vfs.VfsLfs2.mkfs(Flash(image))
+    format_flash(Flash(image))
     mount(Flash(image))
     write("/boot.py", boot)
     files = program("old")

@@ -11,7 +11,7 @@ import sys
 
 import vfs
 
-flash = vfs.VfsPosix(sys.argv[1])
+flash = vfs.VfsPosix(sys.argv[1])  # pyright: ignore[reportAttributeAccessIssue] # the Unix port has it
 vfs.umount("/")
 vfs.mount(flash, "/")
 sys.path[:] = ["", ".frozen", "/lib"]  # as on an ESP32

@@ -57,7 +57,7 @@ def race(frames):
     while rfsniff.flooding() or rfsniff.stats()[0]:
         count = rfsniff.readinto(buffer)
         if count:
-            torn += count_torn(buffer, count, last)
+            torn += count_torn(buffer, count, last)  # pyright: ignore[reportArgumentType] # viper takes a buffer as ptr8
             last = frame_number(count - 1)
             read += count
     waiting, pushed, dropped = rfsniff.stats()

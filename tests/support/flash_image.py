@@ -112,10 +112,15 @@ class Flash:
             self._image.write(offset, noise)
 
 
+def format_flash(flash):
+    """Make an empty LittleFS on the flash."""
+    vfs.VfsLfs2.mkfs(flash)
+
+
 def mount(flash, path, is_new=False):
     """Mount the flash's LittleFS at `path`; format it first if `is_new`."""
     if is_new:
-        vfs.VfsLfs2.mkfs(flash)
+        format_flash(flash)
     filesystem = vfs.VfsLfs2(flash)
     vfs.mount(filesystem, path)
     return filesystem

@@ -27,6 +27,7 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 from ansim.frame_header import CHANNEL, RECORD_BYTES
 from tools.lib import progress
@@ -94,20 +95,20 @@ def compile_scene(scene: scenes.Scene, path: str | Path, seed: int = 0, networks
         advertisers_at = access_points_at + ACCESS_POINT_ROW.size * len(access_points)
         offset = advertisers_at + ADVERTISER_ROW.size * len(advertisers)
         rows = []
-        for counts, _ in channels:
-            total = counts[-1] if counts else 0
-            index_bytes = 4 * len(counts) if counts else 0
+        for channel in channels:
+            total = channel.counts[-1] if channel else 0
+            index_bytes = 4 * len(channel.counts) if channel else 0
             rows.append(CHANNEL_ROW.pack(offset, offset + index_bytes, total))
             offset += index_bytes + total * RECORD_BYTES
         sizes = (len(access_points), len(advertisers), access_points_at, advertisers_at)
         file.write(HEADER.pack(MAGIC, duration_ms, *sizes))
         for row in rows + access_points + advertisers:
             file.write(row)
-        for counts, records in channels:
-            if counts:
-                file.write(counts)
-                records.seek(0)
-                shutil.copyfileobj(records, file)
+        for channel in channels:
+            if channel:
+                file.write(channel.counts)
+                channel.records.seek(0)
+                shutil.copyfileobj(channel.records, file)
     unfinished.replace(path)
 
 
@@ -135,24 +136,31 @@ def _access_point_row(name, bssid, channel, rssi_dbm, security):
     return ACCESS_POINT_ROW.pack(ssid.ljust(32, b"\0"), len(ssid), bssid, channel, rssi_dbm, security)
 
 
-def _sort_by_channel(scene, seed, stack):
-    """Return [(number of records before each step, file of records), ...] for channels 1..14; (None, None) if unused."""
+class _Channel(NamedTuple):
+    counts: array.array  # number of records before each step
+    records: BinaryIO
+
+
+def _sort_by_channel(scene, seed, stack) -> list[_Channel | None]:
+    """Return the records of channels 1..14, None for an unused channel."""
     slots = int(scene.duration_s * 1_000_000) // SLOT_US + 2
-    channels = [(None, None)] * CHANNELS
+    channels: list[_Channel | None] = [None] * CHANNELS
     with progress.bar("compiling the scene", scene.duration_s) as advance:
         shown_s = 0
         for time_us, record in scene.records(seed):
             number = record[CHANNEL] - 1
-            if channels[number][0] is None:
-                channels[number] = (array.array("I", bytes(4 * slots)), stack.enter_context(tempfile.TemporaryFile()))  # noqa: SIM115
-            counts, records = channels[number]
-            counts[time_us // SLOT_US + 1] += 1
-            records.write(record)
+            channel = channels[number]
+            if channel is None:
+                file = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+                channel = channels[number] = _Channel(array.array("I", bytes(4 * slots)), file)
+            channel.counts[time_us // SLOT_US + 1] += 1
+            channel.records.write(record)
             if time_us // 1_000_000 > shown_s:
                 advance(time_us // 1_000_000 - shown_s)
                 shown_s = time_us // 1_000_000
-    for counts, _ in channels:
-        if counts:
+    for channel in channels:
+        if channel:
+            counts = channel.counts
             for slot in range(1, slots):
                 counts[slot] += counts[slot - 1]
             if sys.byteorder == "big":

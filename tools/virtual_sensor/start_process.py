@@ -23,7 +23,7 @@ def main() -> int:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
     address = ctypes.addressof(ctypes.c_char.from_buffer(mapped))
     os.environ["SIM_ROM"] = f"{address},{len(mapped)}"
-    return micropython_unix.run_main(["micropython", *arguments])
+    return micropython_unix.run_main(["micropython", *arguments])  # pyright: ignore[reportAttributeAccessIssue] # in C
 
 
 if __name__ == "__main__":

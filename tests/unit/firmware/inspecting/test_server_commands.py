@@ -1,3 +1,5 @@
+from typing import Any
+
 from ansim import messages, refusals, uplink_rules
 from ansim.decode import argument_problems
 from ansim.frame_header import address_bytes
@@ -35,7 +37,8 @@ class Plan:
 
 
 class Listener:
-    follower = stimulus_test = None
+    follower: Any = None
+    stimulus_test: Any = None
     has_sniffer = True
 
     @property

@@ -31,7 +31,7 @@ class Inspection:
 
 class Commands:
     is_following = False
-    refusal = None
+    refusal: str | None = None
 
     def __init__(self):
         self.followed = []
