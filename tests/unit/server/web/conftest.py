@@ -1,5 +1,6 @@
 """The application with invented places, and people who are signed in."""
 
+import io
 import shutil
 
 import pytest
@@ -141,3 +142,27 @@ def begin(sign_in, post, app, room):
         return client, answer.location.rpartition("/")[2]
 
     return start
+
+
+@pytest.fixture
+def rows(app):
+    """A function that loads all rows of a table."""
+
+    def load(table):
+        with app.extensions["sessions"]() as session:
+            return session.query(table).order_by(table.id).all()
+
+    return load
+
+
+@pytest.fixture
+def upload():
+    """A function that posts a form with files."""
+
+    def send(client, address, form, page, **files):
+        token = csrf_token(client.get(page).text)
+        files = {name: (io.BytesIO(data), "a.jpg") for name, data in files.items()}
+        form = {**form, **files, "csrf_token": token}
+        return client.post(address, data=form, content_type="multipart/form-data", follow_redirects=True)
+
+    return send

@@ -266,3 +266,13 @@ def test_a_viewer_can_follow_but_not_record(begin, say, sign_in):
     assert "Inspection running" in page
     assert "/steps/eye" not in page
     assert "/finish" not in page
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_no_page_promises_safety(sign_in, finished, language):
+    _, done = finished
+    client = sign_in("manager", language)
+
+    for address in (f"/inspections/{done}", f"/inspections/{done}/sign", "/campaigns", "/emitters", "/findings/alarms"):
+        page = client.get(address).text.lower()
+        assert " safe" not in page and "camera found" not in page and "안전합니다" not in page

@@ -1,0 +1,33 @@
+"""Photos: what pages show, and what is refused."""
+
+import re
+
+from server.models import Photo
+from tests.support.pictures import jpeg
+
+IMAGE = re.compile(r'src="(/photos/[^"]+)"')
+
+
+def test_a_photo_is_shown_without_the_cameras_notes_and_the_original_is_for_managers(begin, upload, rows, sign_in):
+    client, running = begin()
+    data = jpeg()
+
+    page = upload(client, f"/inspections/{running}/photos", {"note": "vent"}, f"/inspections/{running}", photo=data)
+
+    assert "The photo has been kept." in page.text and rows(Photo)[0].sha256 in page.text
+    shown = client.get(IMAGE.search(page.text)[1])
+    assert shown.mimetype == "image/jpeg" and b"Maker of the phone" not in shown.data
+    original = f"/photos/{rows(Photo)[0].public_id}/original"
+    assert client.get(original).status_code == 403
+    answer = sign_in("manager").get(original)
+    assert answer.data == data and answer.headers["Content-Disposition"].startswith("attachment")
+
+
+def test_what_is_no_photo_is_refused_in_words(begin, upload, rows):
+    client, running = begin()
+
+    page = upload(client, f"/inspections/{running}/photos", {}, f"/inspections/{running}", photo=b"<script>")
+    assert "Only photos as JPEG, PNG or WebP are taken." in page.text
+    page = upload(client, f"/inspections/{running}/photos", {}, f"/inspections/{running}")
+    assert "No photo came with the form." in page.text
+    assert rows(Photo) == []
