@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for settings, scene in _configure(options, rows):
             folder = options.data / "sensors" / settings["device"]
             say = _printer(settings["device"])
-            air = air_file.compiled(scene, options.data / "scenes", options.seed, networks_of(settings))
+            air = air_file.compile_cached(scene, options.data / "scenes", options.seed, networks_of(settings))
             variant = {"speed": options.speed, "heap": options.heap, "flash_image": options.image, "code": options.code}
             sensors.append(VirtualSensor(settings, air, folder, on_output=say, **variant))
             sensors[-1].start()
