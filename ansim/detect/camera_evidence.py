@@ -144,6 +144,24 @@ def measure(table, number: int, out, values):
     v[17] = 1 if t[b] & 2 else 0
 
 
+# What every known camera does in the worst 10 s of its video. A transmitter that does not is no camera, whatever else
+# speaks for one. (place in values, least value); behind each the worst of 138 recorded camera sessions, and the reason.
+NECESSARY = (
+    (UPLINK_KBPS, 60),  # 156 kbit/s, 78 with half of the frames lost and not scaled: the least that shows a picture
+    (UPLINK_SHARE, 690),  # 740 permille during two-way talk, else 810: video goes one way
+    (MEAN_UP, 380),  # 476 bytes: a picture fills several packets
+    (MAX_LENGTH, 1000),  # 1,114 bytes (PPPP), else 1,500: packets of a picture are as long as the protocol allows
+)
+
+
+def unmet_condition(values):
+    """Return the first of NECESSARY that `values` do not meet, as (place, least value); None if they meet all."""
+    for condition in NECESSARY:
+        if values[condition[0]] < condition[1]:
+            return condition
+    return None
+
+
 @micropython.viper
 def sum_points(packed, values) -> int:
     """Return the points of `values` by packed rules, plus POINTS_OFFSET so that it is never negative."""

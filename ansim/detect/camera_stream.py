@@ -46,6 +46,8 @@ DECIDED_MS = 8000  # after so long a score below the alarm is final ...
 NEAR_POINTS = 10  # ... unless it is this close to the alarm: a disturbance may pass
 NEAR_URGENCY = 70
 SILENT_MS = 2000  # of listening after the three rows without activity that end a period of sending: it has stopped
+UNMET_SCORE = 50  # at most, while a necessary condition is not met; below CLEAR_SCORE, so that it clears a finding
+HIGH_JUDGEMENTS = 3  # judgements at ALARM_SCORE in a row before a finding is raised
 LOW_JUDGEMENTS = 3  # judgements below CLEAR_SCORE in a row: a single visit during a pause clears nothing
 CANDIDATE_MS = 60_000  # a suspect's channel is worth a dwell for so long after it was last heard
 LOST_MS = 180_000  # after so long without being heard a suspect is dropped
@@ -199,7 +201,9 @@ class CameraStream:
         if table.out[O_ACTIVE]:
             self._follow(suspect, number)
             score = shape + self._points(self._amount) + self._points(self._second)
-            suspect.score = max(0, min(100, score))
+            score = max(0, min(100, score))
+            suspect.score = min(score, UNMET_SCORE) if evidence.unmet_condition(values) else score
+            suspect.high_judgements = suspect.high_judgements + 1 if suspect.score >= ALARM_SCORE else 0
             if suspect.silent_ms:
                 suspect.silent_ms = 0
             if suspect.score < CLEAR_SCORE or suspect.low_judgements:
@@ -266,7 +270,7 @@ class CameraStream:
         silent = suspect.silent_ms >= SILENT_MS
         event = None
         if not suspect.raised:
-            if score >= ALARM_SCORE and suspect.heard_ms == now_ms:
+            if suspect.high_judgements >= HIGH_JUDGEMENTS and suspect.heard_ms == now_ms:
                 event = RAISED
         elif suspect.low_judgements >= LOW_JUDGEMENTS or silent:
             event = CLEARED

@@ -13,6 +13,7 @@ class Suspect:
     # suspects, of which few are ever reported; 12 attributes of one take 192 bytes on 64 bits, half of it on a board.
     silent_ms = 0  # listening time since it stopped sending
     listened_ms = 0  # listening time while it sent
+    high_judgements = 0  # in a row at ALARM_SCORE or above
     low_judgements = 0  # judgements in a row below CLEAR_SCORE
     raised = False
     score = reported_score = reported_ms = 0

@@ -42,7 +42,16 @@ def vectors() -> list:
         [25, DAY_MS, 50_000, "lost", [1]],
         [10, DAY_MS, 120_000, "down", [94]],
     ]
+    # Each has all that speaks for a camera but for one necessary condition.
+    slow = [[0, DAY_MS, 90_000, "up", [1300, 300, 300, 300]], [4, DAY_MS, 90_000, "down", [94]]]
+    two_way = [[0, DAY_MS, 20_000, "up", KEY_FRAMES], [4, DAY_MS, 8_000, "down", [210, 150]]]
+    tiny = [[0, DAY_MS, 5_000, "up", [1300] * 2 + [290] * 30], [4, DAY_MS, 60_000, "down", [94]]]
+    short = [[0, DAY_MS, 10_000, "up", [900] * 18 + [700, 350, 520]], [4, DAY_MS, 60_000, "down", [94]]]
     return [
+        _vector("too slow for a picture", False, False, 40, slow),
+        _vector("too much comes back", False, False, 40, two_way),
+        _vector("frames too small for a picture", False, False, 40, tiny),
+        _vector("no packet as long as a picture's", False, False, 40, short),
         _vector("a camera that sends to its access point", True, True, 30, camera),
         _vector("a PPPP camera, no frame longer than 1,114 bytes", True, True, 30, pppp),
         _vector("a camera of which every second frame is lost", True, True, 20, lossy),

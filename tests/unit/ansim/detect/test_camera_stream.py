@@ -21,6 +21,13 @@ from tests.vectors.make_camera_stream import DAY_MS, KEY_FRAMES, PPPP
 VECTORS = json.loads((ROOT / "tests/vectors/camera_stream.json").read_text())["vectors"]
 CAMERA = [[0, DAY_MS, 25_000, "up", KEY_FRAMES], [10, DAY_MS, 60_000, "down", [94]]]
 OWN_STREAM = [[0, DAY_MS, 20_000, "own", PPPP], [4, DAY_MS, 160_000, "back", [94]]]
+# Vectors that have all that speaks for a camera but one necessary condition, and its place in the values.
+UNMET = {
+    "too slow for a picture": evidence.UPLINK_KBPS,
+    "too much comes back": evidence.UPLINK_SHARE,
+    "frames too small for a picture": evidence.MEAN_UP,
+    "no packet as long as a picture's": evidence.MAX_LENGTH,
+}
 
 
 def listening():
@@ -48,17 +55,36 @@ def test_a_vector_fires_and_stands_as_decided_by_hand(vector):
     assert (bool(events) and events[-1] != CLEARED) == vector["stands"]
 
 
-def test_a_camera_is_raised_within_five_seconds_with_its_reasons():
-    (raised,) = play(listening(), CAMERA, 5)
+def test_a_camera_is_raised_within_seven_seconds_with_its_reasons():
+    (raised,) = play(listening(), CAMERA, 7)
 
     assert raised.event == RAISED
-    assert raised.at_ms <= 5000
+    assert raised.at_ms <= 7000
     assert raised.subject == address_text(station())
     assert raised.bssid == address_text(access_point())
     assert (raised.channel, raised.rssi_dbm) == (CHANNEL, -55)
     assert raised.score >= ALARM_SCORE
     assert {"uplink_kbps", "uplink_share_permille", "mean_down_bytes"} <= {row.rule for row in raised.evidence}
     assert dict(raised.considered)["video_call"] == "open"
+
+
+@pytest.mark.parametrize(
+    "vector", [vector for vector in VECTORS if vector["name"] in UNMET], ids=lambda vector: vector["name"]
+)
+def test_without_its_necessary_condition_other_evidence_would_be_enough(vector, monkeypatch):
+    place = UNMET[vector["name"]]
+    others = tuple(condition for condition in evidence.NECESSARY if condition[0] != place)
+    monkeypatch.setattr(evidence, "NECESSARY", others)
+
+    assert RAISED in [row[0] for row in stream_traffic.run_vector(vector, CameraStream())]
+
+
+def test_a_finding_whose_condition_fails_is_cleared():
+    talks_back = [10_000, DAY_MS, 4_000, "down", [210, 150]]
+
+    events = [finding.event for finding in play(listening(), [*CAMERA, talks_back], 40) if finding.event != UPDATED]
+
+    assert events == [RAISED, CLEARED]
 
 
 def test_every_finding_fits_into_a_report():
@@ -75,7 +101,7 @@ def test_every_finding_fits_into_a_report():
 
 
 def test_the_points_of_the_evidence_and_the_base_make_the_score():
-    raised = play(listening(), CAMERA, 5)[0]
+    raised = play(listening(), CAMERA, 7)[0]
 
     assert raised.score == weights.BASE + sum(row.weight for row in raised.evidence)
 
@@ -230,13 +256,13 @@ def test_the_rhythm_of_key_frames_is_found_in_a_dwell():
 
 
 def test_an_access_point_needs_more_than_a_station():
-    closed = about_cameras(play(listening(), OWN_STREAM, 4))
+    closed = about_cameras(play(listening(), OWN_STREAM, 6))
     opened = listening()
     opened.access_points([AccessPoint(0, "x", access_point(), CHANNEL, -50, 0)], 0)
 
-    assert about_cameras(play(listening(), [[0, DAY_MS, 20_000, "up", PPPP], [4, DAY_MS, 160_000, "down", [94]]], 4))
+    assert about_cameras(play(listening(), [[0, DAY_MS, 20_000, "up", PPPP], [4, DAY_MS, 160_000, "down", [94]]], 6))
     assert closed == []
-    assert [finding.subject for finding in about_cameras(play(opened, OWN_STREAM, 4))] == [address_text(access_point())]
+    assert [finding.subject for finding in about_cameras(play(opened, OWN_STREAM, 6))] == [address_text(access_point())]
 
 
 @pytest.mark.parametrize(("security", "worth"), [(0, 8), (3, -5), (None, None)])
