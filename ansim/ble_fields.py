@@ -1,7 +1,8 @@
 """
 Parse the fields of a Bluetooth LE advertisement.
 
-    fields = advertised(b"\\x02\\x01\\x06\\x09\\x09V380_123")      # Advertised(name="V380_123", services=[], maker=None, damaged=False)
+    fields = advertised(b"\\x02\\x01\\x06\\x09\\x09V380_123")
+    # Advertised(name="V380_123", services=[], maker=None, damaged=False)
 
 Source: Bluetooth Core Specification 5.4, Vol 3, Part C, section 11; Supplement to the
 Bluetooth Core Specification v11, Part A; Bluetooth Assigned Numbers, 2.3.

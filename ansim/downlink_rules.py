@@ -54,7 +54,8 @@ def arguments(name: str) -> dict | None:
         slot = ("row", (count, ("int", 100, 60000), ("int", 0, 1)))
         return {"subject": ADDRESS, "channel": channel, "slots": ("list", slot, 2, 40)}
     if name == messages.RUN_SELFTEST:
-        # `emitter` sends the test signal now; `quiet`: no other transmitter is near, so the nRF24 can learn its own tones
+        # `emitter` sends the test signal now; `quiet`: no other transmitter is near, so the nRF24 can learn its own
+        # tones
         return {"emitter?": ADDRESS, "quiet?": BOOL}
     if name == messages.SETTINGS:
         return {"changes": ANY_OBJECT}

@@ -52,7 +52,11 @@ def load(path: str) -> dict:
 
 
 def _fields():
-    """Return {name: (schema, default)}; default None: required. Made anew each time: kept, they would take 5 kB of a sensor's heap."""
+    """
+    Return {name: (schema, default)}; default None: required.
+
+    Made anew each time: kept, they would take 5 kB of a sensor's heap.
+    """
     return {
         "device": (("text", 1, 32), None),
         "key": (("hex", 64), None),  # the device's HMAC and broker key

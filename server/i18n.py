@@ -103,7 +103,9 @@ def local_name(place) -> str:
 
 
 def compile_translations(folder: Path) -> None:
-    """Join each language's .po files, one an area of the pages, into its messages.mo if that is older than one of them."""
+    """
+    Join each language's .po files, one an area of the pages, into its messages.mo if that is older than one of them.
+    """
     for place in folder.glob("*/LC_MESSAGES"):
         sources, target = sorted(place.glob("*.po")), place / "messages.mo"
         newest = max((source.stat().st_mtime for source in sources), default=0)

@@ -5,7 +5,8 @@ from flask import current_app, request
 
 def content_security_policy(images: str = "") -> str:
     """
-    Return the policy of a page: everything comes from this server, and nothing is inline, so injected markup runs no script.
+    Return the policy of a page: everything comes from this server, and nothing is inline, so injected markup runs no
+    script.
 
     images  an origin from which this page may show pictures as well, such as a map's
     """

@@ -2,7 +2,8 @@
 Measure the detectors on a folder of recordings.
 
     python -m tools.evaluate ../shared/captures
-    python -m tools.evaluate ../shared/captures --plan --loss 0.5 --burst --scenes --out docs/detection.md --plots docs/images
+    python -m tools.evaluate ../shared/captures --plan --loss 0.5 --burst --scenes --out docs/detection.md --plots
+    docs/images
 
 tools/evaluation/dataset.py describes the layout of the folder, tools/evaluation/counting.py defines the
 counted quantities. The same command evaluates any other folder of that layout.

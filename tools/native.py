@@ -52,7 +52,8 @@ SOURCE_PACKAGES = {"micropython": "py", "mbedtls": "library"}  # package -> a fo
 HOST_OPTIONS = ("VARIANT=standard", "MICROPY_PY_BTREE=0", "MICROPY_PY_FFI=0")
 NO_TLS = ("MICROPY_PY_SSL=0",)
 TLS = ("MICROPY_PY_SSL=1", "MICROPY_SSL_MBEDTLS=1", "MICROPY_SSL_AXTLS=0")
-# (folder, import path) of what is frozen. The simulation's boot.py becomes SIM_BOOT, a name that no file of a board has.
+# (folder, import path) of what is frozen. The simulation's boot.py becomes SIM_BOOT, a name that no file of a board
+# has.
 PROGRAM = (("ansim", "ansim"), ("firmware", "firmware"))
 SIMULATED = (("tools/virtual_sensor/sim", ""), ("firmware/native/host", ""))
 NOT_FROZEN = ("native", "source", "__pycache__")
@@ -69,7 +70,8 @@ def build_host(sanitize: bool = False, frozen: bool = False) -> Path:
 
     sanitize   build with ThreadSanitizer
     frozen     include ansim/, firmware/ and the simulated hardware (without the module) in the image, to be
-               started with `-m sim_boot`, see tools/virtual_sensor/sim/boot.py; and TLS, by the source package of mbedTLS
+               started with `-m sim_boot`, see tools/virtual_sensor/sim/boot.py; and TLS, by the source package of
+               mbedTLS
 
     Without `frozen` the interpreter has the module and its host backend. The first build takes about a minute;
     without changes the existing program is returned. Raises ToolError if a tool or source package is missing.
@@ -159,7 +161,9 @@ def source_folder(package: str = "micropython") -> Path:
 
 
 def _private_apt(folder: Path) -> list[str]:
-    """Return apt options for a private state folder, so that root is not needed and the machine's state is unchanged."""
+    """
+    Return apt options for a private state folder, so that root is not needed and the machine's state is unchanged.
+    """
     for name in ("lists/partial", "cache/archives/partial", "sources"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     release = dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', Path("/etc/os-release").read_text(), re.MULTILINE))
@@ -208,7 +212,9 @@ def source_entries(text: str, codename: str, new_suites: str, stanzas: bool) -> 
 
 
 def esp32_commands(micropython: Path, board: str, frozen: bool = False) -> list[list[str]]:
-    """Return the commands that build the interpreter for one of MicroPython's boards; `frozen` as in board_manifest()."""
+    """
+    Return the commands that build the interpreter for one of MicroPython's boards; `frozen` as in board_manifest().
+    """
     port = micropython / "ports" / "esp32"
     return [
         ["make", "-C", str(micropython / "mpy-cross")],

@@ -224,7 +224,8 @@ class RowGenerator:
             number, finished_s, result = last.get(restroom, (None, None, None))
             done_s = completed.get(restroom)
             due_s = done_s + INTERVAL_S if done_s else self.start_s
-            search = f"{name} {name_en} {building} sample building {facility} 예시도 제{owner}시 가상로 {facility} {public_id}"
+            address = f"예시도 제{owner}시 가상로 {facility}"
+            search = f"{name} {name_en} {building} sample building {facility} {address} {public_id}"
             yield (
                 *(
                     restroom,

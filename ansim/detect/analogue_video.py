@@ -44,7 +44,8 @@ STEADY_WINDOWS = 2
 UNEXPLAINED_POINTS = 25
 EXPLAINED_POINTS = -40
 
-# With frames of 0.3 ms and samples of 0.17 ms, Wi-Fi at 40 % of the air time shows in 63 % of the samples, at 60 % in 94 %.
+# With frames of 0.3 ms and samples of 0.17 ms, Wi-Fi at 40 % of the air time shows in 63 % of the samples, at 60 % in
+# 94 %.
 AIRTIME_PERMILLE = 400
 AIRTIME_LISTEN_MS = 300  # shorter visits miss the bursts
 WIFI_HALF_MHZ = 9  # half of what a 20 MHz Wi-Fi channel fills
@@ -181,7 +182,9 @@ class AnalogueVideo:
             self._explain(sender)
 
     def _explain(self, sender):
-        """Note how much Wi-Fi there was between the plateau's first and last window, if the sniffer listened to all of it."""
+        """
+        Note how much Wi-Fi there was between the plateau's first and last window, if the sniffer listened to all of it.
+        """
         most = 0
         for channel in sender.overlapping():
             permille, at_ms = self._airtime.get(channel, (0, -1))

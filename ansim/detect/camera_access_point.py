@@ -121,7 +121,9 @@ class CameraAccessPoint:
         return 0, full
 
     def _new_row(self, bssid, ssid, security, now_ms):
-        """Return a row for a suspect; None if there is no sign of a camera, or the table is full of stronger suspects."""
+        """
+        Return a row for a suspect; None if there is no sign of a camera, or the table is full of stronger suspects.
+        """
         camera, harmless = self._tables.ssid(ssid)
         maker = self._tables.oui(bssid)
         row = None

@@ -358,7 +358,9 @@ class CameraStream:
             self.table.end_series(suspect.number)
 
     def _share_series(self):
-        """Assign the byte series to the strongest suspects on this channel; those with a known rhythm give theirs up."""
+        """
+        Assign the byte series to the strongest suspects on this channel; those with a known rhythm give theirs up.
+        """
         free, waiting = list(range(1, SERIES_COUNT + 1)), []
         for address in self._suspects:
             suspect = self._suspects[address]

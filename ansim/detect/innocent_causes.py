@@ -31,7 +31,8 @@ from ansim.detect.camera_evidence import (
 
 FOR, AGAINST, OPEN = "for", "against", "open"
 
-# Two-way calls of the recordings share 0.43 to 0.67 of the bytes and receive frames of 500 bytes; cameras 0.81, 94 to 192.
+# Two-way calls of the recordings share 0.43 to 0.67 of the bytes and receive frames of 500 bytes; cameras 0.81, 94 to
+# 192.
 CALL_SHARE = 700
 CAMERA_SHARE = 800
 CALL_DOWN_BYTES = 350

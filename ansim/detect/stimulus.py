@@ -142,7 +142,10 @@ class Stimulus:
             self._bytes[place] = min(65535, self._bytes[place] + length_bytes)
 
     def take(self, records: bytes | bytearray | memoryview, count: int, now_ms: int) -> None:
-        """Take `count` header records of 36 bytes, the newest of them heard at `now_ms`; those of other emitters are skipped."""
+        """
+        Take `count` header records of 36 bytes, the newest of them heard at `now_ms`; those of other emitters are
+        skipped.
+        """
         newest_us = None
         address = self._address
         for at in range((count - 1) * RECORD_BYTES, -1, -RECORD_BYTES):
@@ -176,7 +179,10 @@ class Stimulus:
         return Result(self.subject, self._slots, as_good * 1000000 // shifts, effect, heard_permille)
 
     def _levels(self):
-        """Return the level of each bin, _UNHEARD where too little was heard; as bytes, because a fragmented heap has no large block."""
+        """
+        Return the level of each bin, _UNHEARD where too little was heard; as bytes, because a fragmented heap has no
+        large block.
+        """
         levels = bytearray(self._bins)
         for place in range(self._bins):
             heard_ms = self._heard_ms[place]
@@ -186,7 +192,8 @@ class Stimulus:
 
     def _differences(self, levels):
         """
-        Yield 1,000 times the mean level in movement minus that in stillness, for each lag from FIRST_LAG on, once around.
+        Yield 1,000 times the mean level in movement minus that in stillness, for each lag from FIRST_LAG on, once
+        around.
 
         Yields None where too little of one of them was heard.
         """
@@ -279,7 +286,9 @@ def _draw(seed, seconds):
 
 
 def _likeness(rows, seconds):
-    """Return the maximum number of seconds (0..seconds) in which the slots agree with themselves shifted by 2 s or more."""
+    """
+    Return the maximum number of seconds (0..seconds) in which the slots agree with themselves shifted by 2 s or more.
+    """
     marks = []
     for _, length_ms, mark in rows:
         marks.extend([mark] * (length_ms // 1000))
@@ -292,7 +301,8 @@ def _likeness(rows, seconds):
 
 def _level(count):
     """
-    Return about 16 * log2(1 + count / 64), so that a key frame of 50 kB weighs as much as a few P frames, not a hundred.
+    Return about 16 * log2(1 + count / 64), so that a key frame of 50 kB weighs as much as a few P frames, not a
+    hundred.
 
     Linear between the powers of two, so that both interpreters get identical values.
     """

@@ -287,7 +287,9 @@ def _whole(data, at, size):
 
 
 def _in_image(table):
-    """Return the table that tools/native.py has frozen into the interpreter's image, where it takes no heap; else None."""
+    """
+    Return the table that tools/native.py has frozen into the interpreter's image, where it takes no heap; else None.
+    """
     try:
         from ansim.signatures import in_image  # pyright: ignore[reportAttributeAccessIssue]
     except ImportError:

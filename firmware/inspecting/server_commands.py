@@ -1,7 +1,8 @@
 """
 Handlers of the server's commands.
 
-    for name, handler in ServerCommands(inspection, plan, listener, clock, on_reading, report, request_selftest).handlers():
+    for name, handler in ServerCommands(inspection, plan, listener, clock, on_reading, report,
+    request_selftest).handlers():
         commands.on(name, handler)
 
 A handler gets the checked arguments (ansim/downlink_rules.py) and the command's id. It

@@ -340,7 +340,8 @@ class Journal:
 
     def _rewrite(self, index, value, gaps=False):
         """
-        Copy a file without its reports that are confirmed or worth `value` or less; see compaction.Compaction for `gaps`.
+        Copy a file without its reports that are confirmed or worth `value` or less; see compaction.Compaction for
+        `gaps`.
 
         A small file before it is merged into the copy, so that the number of files stays low.
         """

@@ -51,7 +51,11 @@ def confirm(path: str = SLOTS) -> bool:
 
 
 def is_update_pending(place: str = "") -> bool:
-    """True if an update is to be fetched or finished. Not in update.py, so that a sensor without one need not load that."""
+    """
+    True if an update is to be fetched or finished.
+
+    Not in update.py, so that a sensor without one need not load that.
+    """
     return files.exists(place + PENDING)
 
 

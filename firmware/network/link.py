@@ -76,7 +76,11 @@ class Link:
         self._ended.set()
 
     def prepare(self) -> None:
-        """Load modules and the TLS context while the heap is still in one piece. Failures are ignored: it is retried later."""
+        """
+        Load modules and the TLS context while the heap is still in one piece.
+
+        Failures are ignored: it is retried later.
+        """
         for name in ("open_connection", "Lock", "Event", "wait_for"):  # asyncio loads these on first access
             getattr(asyncio, name)
         from ansim import downlink_rules  # noqa: F401

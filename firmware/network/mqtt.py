@@ -86,7 +86,8 @@ class Client:
 
     async def publish(self, topic: str, payload, qos: int = 0, retain: bool = False, wait: bool = True) -> None:
         """
-        Publish bytes, or a tuple of their parts. With QoS 1 return once it is acknowledged, or with wait=False once it is sent.
+        Publish bytes, or a tuple of their parts. With QoS 1 return once it is acknowledged, or with wait=False once it
+        is sent.
 
         Waits while MAX_IN_FLIGHT publishes are on the way. Raises BrokerError.
         """

@@ -42,7 +42,8 @@ SNIFF, DWELL, SCAN, BLE, SPECTRUM, UPLOAD = "sniff", "dwell", "scan", "ble", "sp
 Step = namedtuple("Step", ("phase", "channel", "duration_ms"))
 
 SNIFF_MS = 350  # 13 of them make a cycle of 4.55 s
-# A SNIFF without a frame ends after this time, which differs from cycle to cycle: cycles become shorter, each channel's share
+# A SNIFF without a frame ends after this time, which differs from cycle to cycle: cycles become shorter, each channel's
+# share
 # of the time stays the same, and a camera that sends once or twice a second cannot stay out of step with them for long.
 QUIET_MS = (100, 160, 120, 180, 140)
 DWELL_MS = 10_000  # the window in which published rules tell a camera from other traffic

@@ -12,7 +12,8 @@ Facilities, restrooms, inspections, findings, sensors, the log and reports.
 Show a token (`Authorization: Bearer ansim_...`); people make tokens on their account page. A token can do what its
 scopes and its person's role both allow, at the person's places; what lies elsewhere does not exist for it.
 Lists come page by page: follow `next` as `?cursor=`. Every time is whole seconds since 1970-01-01 UTC.
-Errors are problem documents (RFC 9457) with a stable `code`. Send `Idempotency-Key` with a POST to be able to repeat it.
+Errors are problem documents (RFC 9457) with a stable `code`. Send `Idempotency-Key` with a POST to be able to repeat
+it.
 """
 MOST_BODY_BYTES = 1 << 20
 

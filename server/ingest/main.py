@@ -155,7 +155,9 @@ class Ingest:
         )
 
     def _process(self):
-        """Wait for messages, store the batch if it is time, run what is due; return False if the connection was lost."""
+        """
+        Wait for messages, store the batch if it is time, run what is due; return False if the connection was lost.
+        """
         has_batch = bool(self._batch or self._packet_ids)
         publishes, error = self._client.poll(QUIET_S if has_batch else self._idle_s())
         if publishes:

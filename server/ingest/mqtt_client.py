@@ -96,7 +96,11 @@ class BufferedSocket:
         return bool(self._rest) or self._ended
 
     def recv(self, size: int) -> bytes:
-        """Return bytes of packets that are not PUBLISH, b"" at the end of the connection. Raises BlockingIOError if there are none."""
+        """
+        Return bytes of packets that are not PUBLISH, b"" at the end of the connection.
+
+        Raises BlockingIOError if there are none.
+        """
         if not self._rest and not self._ended:
             raise BlockingIOError
         part, self._rest = self._rest[:size], self._rest[size:]
@@ -164,7 +168,9 @@ class Client(mqtt.Client):
 
 
 def _packet_length(raw, at, end):
-    """Return (bytes before the body, length of the body) of the packet at `at`; (None, 0) if its header is incomplete."""
+    """
+    Return (bytes before the body, length of the body) of the packet at `at`; (None, 0) if its header is incomplete.
+    """
     length, head, shift = raw[at + 1] & 0x7F, 2, 7
     while raw[at + head - 1] & 0x80:
         if head == 5:

@@ -17,7 +17,11 @@ class WrongForm(Exception):
 
 
 def upgrade(settings) -> bool:
-    """Bring the database to HEAD; return whether anything was done. Raises WrongForm if it is newer than this program."""
+    """
+    Bring the database to HEAD; return whether anything was done.
+
+    Raises WrongForm if it is newer than this program.
+    """
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Several processes may start at once; one of them does it.
     with _alone(settings.data / ".upgrade.lock"):

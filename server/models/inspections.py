@@ -168,7 +168,11 @@ class SweepAssignment(Base):
 
 
 class OfflineVisit(Base):
-    """What somebody wrote down on a phone without a network and handed over later. Handed over twice it is here once."""
+    """
+    What somebody wrote down on a phone without a network and handed over later.
+
+    Handed over twice it is here once.
+    """
 
     __tablename__ = "offline_visit"
 

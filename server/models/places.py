@@ -1,4 +1,6 @@
-"""Organisations, facilities, restrooms, and what belongs to them: known emitters, inspection intervals, signs, requests."""
+"""
+Organisations, facilities, restrooms, and what belongs to them: known emitters, inspection intervals, signs, requests.
+"""
 
 from typing import Any
 
@@ -93,7 +95,8 @@ class Restroom(Base):
     last_result: Mapped[str | None] = mapped_column(String(32))
     running_inspection_id: Mapped[int | None] = mapped_column(index=True)
 
-    # Current: when each method was last done, and what follows from that and the policies; see services/places/plans.py.
+    # Current: when each method was last done, and what follows from that and the policies; see
+    # services/places/plans.py.
     eye_done_s: Mapped[int | None]
     rf_done_s: Mapped[int | None]
     lens_done_s: Mapped[int | None]

@@ -33,7 +33,11 @@ class Page(Generic[Row]):
 
 
 def cut(rows: Sequence[Row], limit: int, key: Callable[[Row], int] = lambda row: row.id) -> Page[Row]:  # type: ignore[attr-defined]
-    """Return a Page of `rows`, which has limit + 1 of them if there are more. key(row) is what the list is sorted by."""
+    """
+    Return a Page of `rows`, which has limit + 1 of them if there are more.
+
+    key(row) is what the list is sorted by.
+    """
     shown = list(rows[:limit])
     return Page(shown, encode(key(shown[-1])) if len(rows) > limit else None)
 

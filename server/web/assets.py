@@ -1,8 +1,8 @@
 """
 Static files, at addresses that contain a digest of their content, so that browsers can cache them.
 
-The stylesheets of all pages are served as one file, STYLESHEET, put together at start. Packages of others (htmx, Leaflet)
-are pinned dependencies, and are served from where they are installed, as if they were in static/vendor/.
+The stylesheets of all pages are served as one file, STYLESHEET, put together at start. Packages of others (htmx,
+Leaflet) are pinned dependencies, and are served from where they are installed, as if they were in static/vendor/.
 """
 
 import hashlib

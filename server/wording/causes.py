@@ -16,7 +16,8 @@ PLACES = {
     "neighbour_camera": Cause(
         _("A real camera in another place, such as a shop's or a doorbell next door"),
         _(
-            "It is weak everywhere in this room and strongest outside. Ask the neighbour; if it is theirs, record it as known."
+            "It is weak everywhere in this room and strongest outside. Ask the neighbour; if it is theirs, record it "
+            "as known."
         ),
     ),
     "neighbour_device": Cause(
@@ -26,7 +27,8 @@ PLACES = {
     "visible_camera": Cause(
         _("An openly mounted security camera of the building or a shop"),
         _(
-            "Look for cameras in corridors and entrances and ask who runs them. Have one switched off for a minute: if the signal goes too, it was that one."
+            "Look for cameras in corridors and entrances and ask who runs them. Have one switched off for a minute: if "
+            "the signal goes too, it was that one."
         ),
     ),
     "public_network": Cause(
@@ -51,7 +53,8 @@ PEOPLE = {
     "video_call": Cause(
         _("A video call on somebody's phone or laptop"),
         _(
-            "A call also receives a picture, ends within minutes and leaves with the person. Listen again when the room is empty."
+            "A call also receives a picture, ends within minutes and leaves with the person. Listen again when the "
+            "room is empty."
         ),
     ),
     "voice_call": Cause(

@@ -45,7 +45,8 @@ REFUSALS = {
     "no_account": _("This person has no account here and signs by drawing."),
     # sweeps that a button started
     "visit_times": _(
-        "The times of this visit cannot be right: it lies in the future, ends before it begins, or is older than two weeks."
+        "The times of this visit cannot be right: it lies in the future, ends before it begins, or is older than two "
+        "weeks."
     ),
     "sweep_assigned": _("This sweep belongs to an inspection already."),
     # campaigns

@@ -94,7 +94,8 @@ def limits() -> list[str]:
             " day the report was made, by each place's plan."
         ),
         gettext(
-            "The false-alarm rate is the share of false alarms among the RF alarms that a person has judged. RF coverage"
+            "The false-alarm rate is the share of false alarms among the RF alarms that a person has judged. RF "
+            "coverage"
             " is the share of the least listening time that was reached on all channels."
         ),
     ]
@@ -121,7 +122,8 @@ def not_covered(certificate, coverage) -> list[str]:
         lines += coverage.notes
     lines.append(
         gettext(
-            "Radio on 2.4 GHz finds no cameras that record to a card or send by cable, 5 GHz or cellular, and no phones held in a hand."
+            "Radio on 2.4 GHz finds no cameras that record to a card or send by cable, 5 GHz or cellular, and no "
+            "phones held in a hand."
         )
     )
     lines.append(gettext("This paper is about the time of the inspection, and about no time after it."))

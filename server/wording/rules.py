@@ -15,7 +15,8 @@ from flask_babel import lazy_gettext as _
 # speaks_for      the sentence when the weight is positive, with %(value)s and %(limit)s
 # speaks_against  the sentence when it is not; None: the same
 # form            how value and threshold are written, a key of wording.numbers.FORMS; "flag": it is 0 or 1
-# fits            FROM: a value at or above the limit speaks for a camera; UP_TO: one at or below; SET, CLEAR: 1 or 0 does
+# fits            FROM: a value at or above the limit speaks for a camera; UP_TO: one at or below; SET, CLEAR: 1 or 0
+#                 does
 Rule = namedtuple("Rule", ("title", "speaks_for", "speaks_against", "form", "fits"), defaults=("from",))
 FROM, UP_TO, SET, CLEAR = "from", "up_to", "set", "clear"
 
@@ -82,7 +83,8 @@ STREAM = {
         _("Small packets"),
         _("%(value)s of the packets it sends are small."),
         _(
-            "%(value)s of the packets it sends are small, as with voice. Video fills larger ones; at most %(limit)s are small."
+            "%(value)s of the packets it sends are small, as with voice. Video fills larger ones; at most %(limit)s "
+            "are small."
         ),
         "permille",
         UP_TO,
@@ -116,7 +118,8 @@ STREAM = {
         _("Rhythm of key frames"),
         _("Its traffic has the rhythm of video key frames (match %(value)s, %(limit)s or more counts)."),
         _(
-            "Its traffic does not have the clear rhythm of video key frames (match %(value)s, %(limit)s or more counts)."
+            "Its traffic does not have the clear rhythm of video key frames (match %(value)s, %(limit)s or more "
+            "counts)."
         ),
         "permille",
     ),
@@ -130,7 +133,8 @@ STREAM = {
         _("How long it lasts"),
         _("It has been sending like this without a pause for %(value)s (%(limit)s or more counts)."),
         _(
-            "It has been sending like this for only %(value)s; calls and uploads end, cameras go on (%(limit)s or more)."
+            "It has been sending like this for only %(value)s; calls and uploads end, cameras go on (%(limit)s or "
+            "more)."
         ),
         "s",
     ),
@@ -254,7 +258,8 @@ NAMES = {
     "oui_module": Rule(
         _("Maker"),
         _(
-            "The address belongs to a maker of Wi-Fi modules (%(value)s) found in cheap cameras, and in many harmless things."
+            "The address belongs to a maker of Wi-Fi modules (%(value)s) found in cheap cameras, and in many harmless "
+            "things."
         ),
         None,
         "vendors",
@@ -336,7 +341,8 @@ ANALOGUE = {
         _("Place in the band"),
         _("Its centre is %(value)s away from a channel that video senders use (%(limit)s at most)."),
         _(
-            "Its centre is %(value)s away from the nearest channel that video senders use; more than %(limit)s is too far."
+            "Its centre is %(value)s away from the nearest channel that video senders use; more than %(limit)s is too "
+            "far."
         ),
         "khz",
         UP_TO,

@@ -93,7 +93,8 @@ DISPOSITIONS = {
         _("Known device"),
         _("It belongs here"),
         _(
-            "The building's own camera or network, checked on site. A manager's confirmation puts it on the list that sensors know."
+            "The building's own camera or network, checked on site. A manager's confirmation puts it on the list that "
+            "sensors know."
         ),
     ),
     "neighbour": Disposition(
@@ -163,7 +164,8 @@ DETECTORS = {
     "undecodable_source": Detector(
         _("Transmission that this sensor cannot read"),
         _(
-            "Something transmits here in a way this sensor's radio cannot read, so it could not be judged. Look with eye and lens."
+            "Something transmits here in a way this sensor's radio cannot read, so it could not be judged. Look with "
+            "eye and lens."
         ),
     ),
     "analogue_video": Detector(

@@ -54,11 +54,13 @@ def measure(micropython: str) -> dict:
 def main() -> None:
     result = measure(str(Path(sys.executable).parent / "micropython"))
     print(
-        f"here: {result['take_us']} us to take 2,000 records, {result['judge_us']} us to judge {result['stations']} stations"
+        f"here: {result['take_us']} us to take 2,000 records, {result['judge_us']} us to judge {result['stations']} "
+        "stations"
     )
     print(
         f"ESP32 at 240 MHz, estimated: {result['take_esp32_us'] / RECORDS_PER_S:.1f} us a record, "
-        f"{result['judge_esp32_us'] / 1000:.1f} ms a judgement, {result['percent']:.1f} % of the time (bar {BAR_PERCENT} %)"
+        f"{result['judge_esp32_us'] / 1000:.1f} ms a judgement, {result['percent']:.1f} % of the time (bar "
+        f"{BAR_PERCENT} %)"
     )
 
 

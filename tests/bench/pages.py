@@ -9,8 +9,10 @@ connection and a session of its own. Each asks for one page of one kind after an
 the lists each time), waits `pause` seconds on average between two, as somebody who reads does, and measures from the
 request to the last byte. Kinds are measured one after the other, after a short warm-up. `--pause 0` keeps all eight
 asking all the time: that measures throughput, and times then grow with the queue. Bar: p95 <= 100 ms at pause 1.
-The web server's CPU time a page is given beside (without PostgreSQL's own): it hardly depends on what else the machine does.
-On a machine that others use too, `chrt -r 5` in front (and for PostgreSQL) lets all of it go first, the eight clients too.
+The web server's CPU time a page is given beside (without PostgreSQL's own): it hardly depends on what else the machine
+does.
+On a machine that others use too, `chrt -r 5` in front (and for PostgreSQL) lets all of it go first, the eight clients
+too.
 """
 
 import argparse
@@ -63,7 +65,8 @@ def main() -> None:
                 cpu_ms = (serving.cpu_s() - cpu_s) * 1000 / max(1, len(times_ms) + USERS * WARM_UP)
                 p50, p95 = quantile(times_ms, 50), quantile(times_ms, 95)
                 print(
-                    f"{name:24} {len(times_ms):6} pages  p50 {p50:6.1f} ms  p95 {p95:6.1f} ms  CPU {cpu_ms:5.1f} ms  {failures} failed",
+                    f"{name:24} {len(times_ms):6} pages  p50 {p50:6.1f} ms  p95 {p95:6.1f} ms  CPU {cpu_ms:5.1f} ms  "
+                    f"{failures} failed",
                     flush=True,
                 )
                 if p95 > BAR_MS or failures:

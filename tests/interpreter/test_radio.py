@@ -25,7 +25,7 @@ def test_the_sniffer_returns_frames_of_its_channel_only(board):
             await receiver.tune(channel)
             for _ in range(10):
                 await asyncio.sleep_ms(40)
-                receiver.drain(lambda records, count: heard.extend([records[index * 36 + 11] for index in range(count)]))
+                receiver.drain(lambda records, count: heard.extend([records[at * 36 + 11] for at in range(count)]))
             print(json.dumps(heard))
         receiver.stop()
 
@@ -104,7 +104,7 @@ def test_the_sniffer_can_be_limited_to_management_frames(board, kinds, expected)
         await receiver.tune(6)
         for _ in range(30):
             await asyncio.sleep_ms(40)
-            receiver.drain(lambda records, count: heard.update([records[index * 36 + 13] & 15 for index in range(count)]))
+            receiver.drain(lambda records, count: heard.update([records[at * 36 + 13] & 15 for at in range(count)]))
         print(json.dumps(sorted(heard)))
 
     asyncio.run(main())

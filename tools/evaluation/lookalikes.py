@@ -221,13 +221,16 @@ def table(verdicts: Iterable[Verdict]) -> list[str]:
     for verdict in verdicts:
         groups.setdefault((verdict.group, verdict.generated), []).append(verdict)
     lines = [
-        f"| what it is | played | raised at any time | standing at {EARLY_S} s | standing at {LATE_S} s | innocent cause that fitted |",
+        f"| what it is | played | raised at any time | standing at {EARLY_S} s | standing at {LATE_S} s | innocent "
+        "cause that fitted |",
         "|---|---|---|---|---|---|",
     ]
     for (group, is_generated), members in groups.items():
         causes = sorted({cause for verdict in members for cause in verdict.fits})
         lines.append(
-            f"| {group}{' (generated)' if is_generated else ''} | {len(members)} | {sum(verdict.raised_s is not None for verdict in members)} "
-            f"| {sum(verdict.at_early for verdict in members)} | {sum(verdict.at_late for verdict in members)} | {', '.join(causes) or '-'} |"
+            f"| {group}{' (generated)' if is_generated else ''} | {len(members)} | "
+            f"{sum(verdict.raised_s is not None for verdict in members)} "
+            f"| {sum(verdict.at_early for verdict in members)} | {sum(verdict.at_late for verdict in members)} | "
+            f"{', '.join(causes) or '-'} |"
         )
     return lines

@@ -70,7 +70,9 @@ def _roc(path, windows, outcomes):
 
 
 def anchor_shares(outcomes: Sequence[Outcome], name: str) -> tuple[float, float] | None:
-    """Return the shares of other windows and of camera windows that a published rule flags; None if either is missing."""
+    """
+    Return the shares of other windows and of camera windows that a published rule flags; None if either is missing.
+    """
     other = other_flagged = camera = camera_flagged = 0
     for outcome in outcomes:
         starts = set(outcome.anchors.get(name, ()))

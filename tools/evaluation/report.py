@@ -110,7 +110,8 @@ def markdown(
     if results:
         parts += [
             "### Crowded scenes",
-            f"Composed at random from the recordings (tools/evaluation/crowded.py): one camera among 0 to {crowded.MOST_OTHERS} "
+            "Composed at random from the recordings (tools/evaluation/crowded.py): one camera among 0 to "
+            f"{crowded.MOST_OTHERS} "
             "others, 1 to 13 channels, -40 to -85 dBm, 0 to 80 % of the frames lost, up to 2,000 frames a second.",
             *_table(crowded.table(results)),
             *_not_found(results),

@@ -23,7 +23,8 @@ def by_condition(outcomes: Iterable[Outcome]) -> dict[Condition, list[Outcome]]:
 def summary(outcomes: Iterable[Outcome]) -> list[str]:
     """Return a line for each condition, and for each published rule under the conditions without hopping."""
     lines = [
-        "| rule | heard | sessions found | of them >= 30 s, within 30 s | median delay, s | 90 % | false windows | idle camera windows |",
+        "| rule | heard | sessions found | of them >= 30 s, within 30 s | median delay, s | 90 % | false windows | "
+        "idle camera windows |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for condition, group in by_condition(outcomes).items():
@@ -47,7 +48,8 @@ def _row(rule, heard, sessions, group):
     false = _windows(group, dataset.NEGATIVE)
     idle = _windows(group, dataset.IDLE)
     return (
-        f"| {rule} | {heard} | {share(sum(session.detected for session in sessions), len(sessions))} | {share(len(in_time), len(long))} "
+        f"| {rule} | {heard} | {share(sum(session.detected for session in sessions), len(sessions))} | "
+        f"{share(len(in_time), len(long))} "
         f"| {_at(delays, 0.5)} | {_at(delays, 0.9)} | {share(*false, 2)} | {share(*idle, 2)} |"
     )
 

@@ -66,8 +66,8 @@ REASONED = (
 ACCESS_POINT = (
     (evidence.OWN_SOURCE, ((0, -50), (700, -34), (950, -22))),
     (evidence.SINGLE_CLIENT, ((0, -30), (700, -12), (900, 0))),
-    # A download over TCP fills its frames. Cameras that are access points mostly send UDP, PPPP ones at most 1,114 bytes,
-    # and pictures split into such packets make nearly all frames that long: this outweighs the next rule.
+    # A download over TCP fills its frames. Cameras that are access points mostly send UDP, PPPP ones at most 1,114
+    # bytes, and pictures split into such packets make nearly all frames that long: this outweighs the next rule.
     (evidence.MAX_LENGTH, ((0, 12), (1150, 0))),
     (evidence.MAX_LENGTH_SHARE, ((0, 3), (850, 0), (930, -6), (970, -14))),
     # A download comes in chunks, as does music; a live picture does not pause.
@@ -208,7 +208,8 @@ def fit(
             steps.append((least, int(last - alarm)))
     return SimpleNamespace(
         BASE=int(ALARM + even_odds - last),
-        # The rules set by judgement are added on top: the other devices keep their distance from the alarm without them.
+        # The rules set by judgement are added on top: the other devices keep their distance from the alarm without
+        # them.
         SHAPE=shape + REASONED_SHAPE,
         AMOUNT=((evidence.ACTIVE_ROWS, tuple(steps)),),
         SECOND=(*(second or ()), *REASONED),

@@ -117,7 +117,8 @@ def second_stage_without(
 def table(title: str, trials: Sequence[Trial]) -> list[str]:
     """Return the lines of a Markdown table of found sessions and false windows by condition, and of each failure."""
     lines = [
-        f"| held out by {title} | sessions | median delay, s | 90 % within, s | false windows | idle cameras' windows |",
+        f"| held out by {title} | sessions | median delay, s | 90 % within, s | false windows | idle cameras' windows "
+        "|",
         "|---|---|---|---|---|---|",
     ]
     for condition in dict.fromkeys(trial.condition for trial in trials):

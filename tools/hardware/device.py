@@ -59,7 +59,8 @@ def only_port() -> str:
     candidates = ports()
     if not candidates:
         raise ToolError(
-            "no board found on USB; check that the cable is a data cable and the driver (CP210x, CH340) is installed, or name the port with --port"
+            "no board found on USB; check that the cable is a data cable and the driver (CP210x, CH340) is installed, "
+            "or name the port with --port"
         )
     if len(candidates) > 1:
         raise ToolError(
@@ -199,7 +200,9 @@ class RshellBoard:
         return _parse_reply(output)
 
     def put(self, files: dict[str, bytes], advance: Callable[[int], object] = lambda amount: None) -> None:
-        """Write {path: content} to the board, creating folders; as one bundle, because rshell takes 0.5 s for each file."""
+        """
+        Write {path: content} to the board, creating folders; as one bundle, because rshell takes 0.5 s for each file.
+        """
         with tempfile.TemporaryDirectory() as scratch:
             bundle = Path(scratch, "bundle")
             bundle.touch(mode=0o600)  # the settings may be in it
@@ -247,7 +250,8 @@ def verify_incoming(board: Board, files: dict[str, bytes]) -> None:
     damaged = [path for path, content in files.items() if hashes.get(path) != file_hash(content)]
     if damaged:
         raise ToolError(
-            f"{len(damaged)} of {len(files)} files arrived damaged at the board on {board.port}; check the cable and try again"
+            f"{len(damaged)} of {len(files)} files arrived damaged at the board on {board.port}; check the cable and "
+            "try again"
         )
 
 
@@ -260,7 +264,9 @@ def find_banner(output: str) -> str:
 
 
 def _read_output(port, listen_s, is_done, output, line=None):
-    """Return the output of a board, after what was read already; `line` is an open serial line, reopened when it breaks."""
+    """
+    Return the output of a board, after what was read already; `line` is an open serial line, reopened when it breaks.
+    """
     import serial
 
     until_s = time.monotonic() + listen_s
@@ -293,7 +299,8 @@ def _explain_traceback(port, traceback):
     """Return one line about an exception on the board."""
     last = traceback.strip().splitlines()[-1] if traceback.strip() else "an error without a text"
     if "OSError: 28" in last or "ENOSPC" in last:
-        return f"the flash of the board on {port} is full; delete files that are not Ansim's (`mpremote connect {port} ls` lists them)"
+        listing = f"`mpremote connect {port} ls` lists them"
+        return f"the flash of the board on {port} is full; delete files that are not Ansim's ({listing})"
     return f"the board on {port} raised an error: {last}; run `mpremote connect {port} reset` and try again"
 
 
@@ -304,5 +311,11 @@ def _explain_failure(port, reason):
             f"cannot open {port}; check that the board is plugged in and no other program (mpremote, an editor) uses it"
         )
     if "raw repl" in reason:
-        return f"no MicroPython prompt on {port}; press the board's RESET button and try again, or write an interpreter to it with --image"
-    return f"the board on {port} fell silent ({reason or 'no reply'}); check the cable and try again; the board kept its old version"
+        return (
+            f"no MicroPython prompt on {port}; press the board's RESET button and try again, or write an interpreter "
+            "to it with --image"
+        )
+    return (
+        f"the board on {port} fell silent ({reason or 'no reply'}); check the cable and try again; the board kept its "
+        "old version"
+    )

@@ -30,7 +30,8 @@ def enter(requirements: str) -> None:
     """
     if sys.version_info < (3, 11):  # noqa: UP036  (this runs before pip could check)
         sys.exit(
-            f"error: Python {sys.version.split()[0]} is too old; Ansim needs 3.11 or newer (try `python3.11 {sys.argv[0]}`)"
+            f"error: Python {sys.version.split()[0]} is too old; Ansim needs 3.11 or newer (try `python3.11 "
+            f"{sys.argv[0]}`)"
         )
     stamp = VENV / f".installed-{Path(requirements).stem}"
     fingerprint = _fingerprint(ROOT / requirements)

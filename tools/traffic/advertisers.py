@@ -31,7 +31,11 @@ FIRST_MHZ, CHANNELS = 2400, 126  # of the nRF24
 
 
 def ble_payload(adv_hex: str, name: str) -> bytes:
-    """Return advertising data from hex digits, with a name appended as its own field unless empty. Raises ValueError."""
+    """
+    Return advertising data from hex digits, with a name appended as its own field unless empty.
+
+    Raises ValueError.
+    """
     payload = bytes.fromhex(adv_hex)
     if name:
         encoded = name.encode()

@@ -234,7 +234,10 @@ class Emitter:
         return time_us + SIFS_US, ((time_us, record),)
 
     def _control(self, pack, time_us, up, subtype, length, acked):
-        """Return a control frame to the sender of the data (up: the device); only a Block Ack has its own sender's address."""
+        """
+        Return a control frame to the sender of the data (up: the device); only a Block Ack has its own sender's
+        address.
+        """
         receiver, sender = (self._mac, self._partner) if up else (self._partner, self._mac)
         rssi_dbm = self.partner_dbm if up else self._rssi_dbm(time_us)
         sender = sender if subtype == SUBTYPE_BLOCK_ACK else NO_ADDRESS
@@ -267,5 +270,7 @@ class Emitter:
 
 
 def seeded_random(name: object) -> random.Random:
-    """Return a random generator seeded by a name: with one per emitter, adding an emitter does not change the others."""
+    """
+    Return a random generator seeded by a name: with one per emitter, adding an emitter does not change the others.
+    """
     return random.Random(str(name))

@@ -31,7 +31,9 @@ def packets(t_s: float, up: int, size_bytes: int, mtu: int) -> Iterator[Packet]:
 def frame_sizes(
     random_: random.Random, kbps: float, fps: float, gop_s: float, key_ratio: float, rate: str
 ) -> Iterator[int]:
-    """Yield the sizes in bytes of successive video frames, with key frames; with VBR the activity of the scene varies."""
+    """
+    Yield the sizes in bytes of successive video frames, with key frames; with VBR the activity of the scene varies.
+    """
     mean = kbps * 125 / fps
     gop_frames = max(1, round(gop_s * fps))
     other = mean * gop_frames / (key_ratio + gop_frames - 1)

@@ -69,7 +69,8 @@ def frames(path: Path | str) -> Iterator[tuple[float, int, int, int | None]]:
             heading = file.readline(LONGEST_LINE).rstrip("\r\n")
             if heading != STREAM_COLUMNS:
                 raise ToolError(
-                    f"{path} is not a header stream: its first line should be {STREAM_COLUMNS}; decompress a capture before replaying it"
+                    f"{path} is not a header stream: its first line should be {STREAM_COLUMNS}; decompress a capture "
+                    "before replaying it"
                 )
             number = 1
             while line := file.readline(LONGEST_LINE):

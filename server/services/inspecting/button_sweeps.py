@@ -5,8 +5,8 @@ Sweeps that a sensor's button started, until a person assigns them to an inspect
     button_sweeps.suggest_restrooms(session, user, sweep)       # the likeliest first
     button_sweeps.assign(session, sweep, user, room)            # to the inspection that runs there, or a new one
 
-A button's sweep carries an id that the sensor made up, so all its reports are known by (sensor, id). Reports that arrive
-after the assignment, because the sensor was out of reach, find their inspection by the same pair.
+A button's sweep carries an id that the sensor made up, so all its reports are known by (sensor, id). Reports that
+arrive after the assignment, because the sensor was out of reach, find their inspection by the same pair.
 """
 
 from collections.abc import Iterable

@@ -202,7 +202,11 @@ def move_stop(session: Session, campaign: Campaign, stop: CampaignStop, up: bool
 def hand_over(
     session: Session, campaign: Campaign, stop: CampaignStop, user: Actor, team: CampaignTeam, reason: str
 ) -> CampaignHandover:
-    """Give a stop to another team. Raises Refused: campaign_closed, same_team, reason_needed (of a running campaign)."""
+    """
+    Give a stop to another team.
+
+    Raises Refused: campaign_closed, same_team, reason_needed (of a running campaign).
+    """
     _check_open(campaign)
     stop = db.lock_row(session, stop)
     if stop.team_id == team.id:

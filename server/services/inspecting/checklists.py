@@ -147,7 +147,11 @@ def current_by_facility(session: Session, facilities: Iterable[Facility]) -> dic
 
 
 def standard(session: Session) -> Checklist:
-    """Return the built-in checklist as a row. If the program has another list than the last row, add it as a version."""
+    """
+    Return the built-in checklist as a row.
+
+    If the program has another list than the last row, add it as a version.
+    """
     query = select(Checklist).where(Checklist.organisation_id.is_(None), Checklist.facility_id.is_(None))
     last = session.scalar(query.order_by(Checklist.id.desc()).limit(1))
     if last is not None and last.items == BUILTIN:
@@ -224,7 +228,8 @@ def save(session: Session, user: Actor, scope: Scope, items: list[dict], note: s
     Add a version of a scope's checklist. Without items the scope has no checklist of its own any more.
 
     items  [{"key": str or "", "where": one of WHERES, "text", "text_en"}, ...]; a new item gets its key here
-    Raises NotFound without the right; Refused: checklist_item_empty, checklist_too_long(most), checklist_key_twice(key).
+    Raises NotFound without the right; Refused: checklist_item_empty, checklist_too_long(most),
+    checklist_key_twice(key).
     """
     _check_right(session, user, scope)
     if len(items) > MOST_ITEMS:
@@ -301,7 +306,8 @@ def answer(
 
     stall    0 for the room
     answers  {key: (answer, note)}; "na" and "suspicious" need a note
-    Raises NotFound for a place or item that the checklist does not have; Refused: finished, answer_reason_needed(items).
+    Raises NotFound for a place or item that the checklist does not have; Refused: finished,
+    answer_reason_needed(items).
     """
     inspection = db.lock_row(session, inspection)
     if inspection.result is not None:
@@ -347,7 +353,9 @@ def answer_rest(session: Session, inspection: Inspection, user: Actor, stall: in
 
 
 def why_not_clear(session: Session, inspection: Inspection) -> Refused | None:
-    """Return why the eye step cannot be "none found" now: checklist_open(count), checklist_suspicious(count), or None."""
+    """
+    Return why the eye step cannot be "none found" now: checklist_open(count), checklist_suspicious(count), or None.
+    """
     progress = load_progress(session, inspection)
     if progress.open:
         return Refused("checklist_open", count=progress.open)

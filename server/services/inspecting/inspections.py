@@ -227,7 +227,8 @@ def why_step_not_clear(session: Session, inspection: Inspection, method: str) ->
     """
     Return why a method's step cannot be recorded as "none found" now, None if it can.
 
-    RF: no_sensor, coverage_too_low(missing), open_findings(count). Eye: checklist_open(count), checklist_suspicious(count).
+    RF: no_sensor, coverage_too_low(missing), open_findings(count). Eye: checklist_open(count),
+    checklist_suspicious(count).
     """
     if method == EYE:
         return checklists.why_not_clear(session, inspection)

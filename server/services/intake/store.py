@@ -59,7 +59,9 @@ def record(session: Session, pseudonyms: Pseudonyms, received: list[ReceivedRepo
 
 
 def _split(received):
-    """Return {(sensor_id, boot, seq): (report, digest)} of the first with each number, the duplicates and the conflicts."""
+    """
+    Return {(sensor_id, boot, seq): (report, digest)} of the first with each number, the duplicates and the conflicts.
+    """
     first, duplicates, conflicts = {}, [], []
     for report in received:
         key = (report.sensor_id, report.message["boot"], report.message["seq"])

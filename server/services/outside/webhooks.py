@@ -64,7 +64,11 @@ def split(url: str) -> tuple[bool, str, int, str]:
 
 
 def addresses(host: str, port: int, private: bool) -> list[str]:
-    """Return a host's IP addresses. Raises BadTarget (target_private) if one is not public, CannotSend if there is none."""
+    """
+    Return a host's IP addresses.
+
+    Raises BadTarget (target_private) if one is not public, CannotSend if there is none.
+    """
     try:
         ips = [str(row[4][0]) for row in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     except (OSError, UnicodeError):

@@ -85,7 +85,11 @@ def count_recovery_codes(session: Session, user: User) -> int:
 
 
 def _step(secret: str, code: str, after: int) -> int | None:
-    """Return the 30 s step that a code belongs to: the current one, or one before or after. None unless later than `after`."""
+    """
+    Return the 30 s step that a code belongs to: the current one, or one before or after.
+
+    None unless later than `after`.
+    """
     import pyotp
 
     totp, now = pyotp.TOTP(secret), clock.now_s() // STEP_S

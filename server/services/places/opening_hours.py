@@ -1,6 +1,6 @@
 """
-Parser for opening hours as written in files and by people: "09:00~18:00", "정시(05:00-익일01:00)", "평일 5:32~00:56\n토요일 ...",
-"24시간", "Mo-Fr 09:00-18:00; Sa 10:00-14:00".
+Parser for opening hours as written in files and by people: "09:00~18:00", "정시(05:00-익일01:00)", "평일
+5:32~00:56\n토요일 ...", "24시간", "Mo-Fr 09:00-18:00; Sa 10:00-14:00".
 """
 
 import re

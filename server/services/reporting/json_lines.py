@@ -4,9 +4,10 @@ Everything as JSON Lines, for archives, for other programs, and for moving from 
     with open(path, "wb") as file: exports.write(engine, file)              # without secrets and hardware addresses
     exports.write(engine, file, whole=True);  exports.read(engine, file)    # what a backup is made of
 
-The first line is {"ansim": "rows", "version": 1, "form", "made_s", "whole", "sequences"}; then, table after table so that
-what is pointed at comes first, {"table", "row"}; the last is {"end": true, "rows": {table: how many}}. Bytes are base64;
-a JSON column that is missing in a row is NULL there, unlike one that holds null. It is read in one transaction, so it is one moment of the installation.
+The first line is {"ansim": "rows", "version": 1, "form", "made_s", "whole", "sequences"}; then, table after table so
+that what is pointed at comes first, {"table", "row"}; the last is {"end": true, "rows": {table: how many}}. Bytes are
+base64; a JSON column that is missing in a row is NULL there, unlike one that holds null. It is read in one transaction,
+so it is one moment of the installation.
 """
 
 import base64

@@ -6,7 +6,8 @@ A whole installation in one file, and back.
 
 The file is a tar.gz of: `ansim.db` (SQLite's own online copy) or `rows.jsonl` (PostgreSQL; see exports.py), the photos,
 if asked for the secret, and `manifest.json` with the SHA-256 of each. Without the secret nobody can open the sensors'
-keys in it, and neither can you: keep the file `secret` elsewhere. A backup of one database can be restored to the other.
+keys in it, and neither can you: keep the file `secret` elsewhere. A backup of one database can be restored to the
+other.
 """
 
 import contextlib

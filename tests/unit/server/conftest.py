@@ -64,7 +64,9 @@ def hall(session):
 
 @pytest.fixture(scope="session", autouse=True)
 def real_hasher():
-    """Hash passwords with the least work, because argon2's real cost would fill most of the time; return the real one."""
+    """
+    Hash passwords with the least work, because argon2's real cost would fill most of the time; return the real one.
+    """
     real = accounts._hasher()
     with pytest.MonkeyPatch.context() as patch:
         cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)

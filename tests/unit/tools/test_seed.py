@@ -1,4 +1,6 @@
-"""The filled database: the sizes asked for, the same each time, and told the same by its current columns and its records."""
+"""
+The filled database: the sizes asked for, the same each time, and told the same by its current columns and its records.
+"""
 
 import pytest
 from sqlalchemy import event, func, select

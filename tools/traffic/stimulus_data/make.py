@@ -30,8 +30,8 @@ from tools.traffic.stimulus_data import network, scene
 SECONDS = 120
 PARALLEL = 8  # streams sent at the same time
 
-# name, codec, rate ("crf", "abr": constant over some seconds, "cbr": constant in each frame by padding), kbit, key-frame
-# interval in s, background, patch, stimulus, noise sigma, transport, shaped kbit
+# name, codec, rate ("crf", "abr": constant over some seconds, "cbr": constant in each frame by padding), kbit,
+# key-frame interval in s, background, patch, stimulus, noise sigma, transport, shaped kbit
 RECIPE = [
     ("x264-crf-gop2", "libx264", "crf", 1200, 2, "testsrc2", "mandelbrot", "strong", 2.0, "udp", 4000),
     ("x264-crf-gop1", "libx264", "crf", 1200, 1, "mandelbrot", "testsrc2", "strong", 3.0, "tcp", 4000),

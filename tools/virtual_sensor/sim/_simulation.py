@@ -20,11 +20,13 @@ Files in /.world:
     rtc, nvs.json     RTC memory, NVS
     listening         scene time in ms when the sniffer first ran
     no_wifi, no_lan   while they exist, no network can be joined
-    pin<n>            level of an input, "0" or "1"; "0 7000": for 7000 ms of scene time, then idle, and the file says so
+    pin<n>            level of an input, "0" or "1"; "0 7000": for 7000 ms of scene time, then idle, and the file says
+                      so
     battery_mv        voltage of the cell
     oled, screen      a display is connected; its contents, one byte for eight pixels
     nrf24.json        an nRF24L01+ is connected, see _nrf24.py
-    heap.csv          with SIM_HEAP_S=n, every n seconds: time in s, bytes in use before and after a collection, bytes free
+    heap.csv          with SIM_HEAP_S=n, every n seconds: time in s, bytes in use before and after a collection, bytes
+                      free
 """
 
 import os

@@ -7,8 +7,8 @@ SIM_WORLD, SIM_SPEED, SIM_CAUSE, SIM_ID and SIM_HEAP_S, see _simulation.py, and 
     SIM_ROM      address and size of a ROMFS image in memory (tools/virtual_sensor/start_process.py), mounted at /rom
     SIM_PROJECT  a folder with ansim/, firmware/ and tools/virtual_sensor/sim/, mounted at /lib
     SIM_FROZEN   any value: the code is in the interpreter's image (tools/native.py)
-    SIM_MODULES  a folder with a copy of tools/virtual_sensor/sim; all other code is in the flash, and the prompt follows
-                 main.py (tools/hardware/emulated_board.py); SIM_RAW: it was in raw mode before a soft reset
+    SIM_MODULES  a folder with a copy of tools/virtual_sensor/sim; all other code is in the flash, and the prompt
+                 follows main.py (tools/hardware/emulated_board.py); SIM_RAW: it was in raw mode before a soft reset
 
 SIM_MAIN, used by tests, is run instead of main.py.
 """
@@ -54,7 +54,9 @@ class _Image:
 
 
 class _Folder:
-    """A folder as flash; rename() works around VfsPosix, which with a root renames a file to itself (one path buffer)."""
+    """
+    A folder as flash; rename() works around VfsPosix, which with a root renames a file to itself (one path buffer).
+    """
 
     def __init__(self, path):
         self._path = path

@@ -102,7 +102,9 @@ def known_layout(columns) -> str | None:
 
 
 def lacking(columns) -> tuple[str, list[str]] | None:
-    """(layout, columns that it lacks) if these are nearly a known layout, so that a truncated file is told; else None."""
+    """
+    (layout, columns that it lacks) if these are nearly a known layout, so that a truncated file is told; else None.
+    """
     for layout, marks in MARKS.items():
         missing = [mark for mark in marks if mark not in columns]
         if missing and len(missing) <= len(marks) // 2 and marks[0] in columns:

@@ -172,7 +172,9 @@ def recognise(path: Path, options: Options) -> tuple[str, dict]:
 
 
 def _known(session, source):
-    """{key: its FacilitySource's id, digest, match, gone_s and owner}, without what the file said: that is megabytes."""
+    """
+    {key: its FacilitySource's id, digest, match, gone_s and owner}, without what the file said: that is megabytes.
+    """
     of = FacilitySource
     wanted = select(of.key, of.id, of.digest, of.match, of.gone_s, Organisation.name.label("owner"))
     wanted = wanted.join(Facility, Facility.id == of.facility_id).join(Organisation).where(of.source == source)
@@ -254,7 +256,9 @@ def _find_far(looked, spots):
 
 
 def _miss_columns(session, looked):
-    """Stop if the file lacks what files of its layout have, or had last time: else their rooms would silently change."""
+    """
+    Stop if the file lacks what files of its layout have, or had last time: else their rooms would silently change.
+    """
     wanted = select(RestroomImport.options).where(RestroomImport.applied_s.is_not(None))
     had = set(layouts.EXPECTED.get(looked.layout, ()))
     for options in session.scalars(wanted.order_by(RestroomImport.id.desc()).limit(IMPORTS_ASKED)):

@@ -41,7 +41,8 @@ def encoding_of(path: Path) -> str:
 
 def rows(path: Path):
     """
-    Yield the rows of a table, header first, without a title above it. A row that cannot be read is yielded with `bad` and no cells.
+    Yield the rows of a table, header first, without a title above it. A row that cannot be read is yielded with `bad`
+    and no cells.
 
     Commas, tabs and semicolons are told apart by the header. Raises Refused: import_empty, import_no_table.
     """

@@ -1,4 +1,6 @@
-"""The vectors of the detectors with vectors of their own, on CPython; tests/interpreter runs the same on MicroPython."""
+"""
+The vectors of the detectors with vectors of their own, on CPython; tests/interpreter runs the same on MicroPython.
+"""
 
 import pytest
 

@@ -30,7 +30,9 @@ def phases(steps):
 
 
 class Scene:
-    """Candidates as an engine reports them: a camera that starts at some moment, and channels that are never decided."""
+    """
+    Candidates as an engine reports them: a camera that starts at some moment, and channels that are never decided.
+    """
 
     def __init__(self, plan, camera_channel, starts_ms, undecided=(), needs_ms=8000):
         self.plan, self.channel, self.starts_ms = plan, camera_channel, starts_ms

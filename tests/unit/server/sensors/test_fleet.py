@@ -20,7 +20,9 @@ RIGHTS = accounts.RIGHTS["manager"]
 
 @pytest.fixture
 def two_cities(session, vault, hashed, monkeypatch):
-    """{name: row}: the managers kim of city A and lee of city B, and a room in each; carried sensors by whoever made them."""
+    """
+    {name: row}: the managers kim of city A and lee of city B, and a room in each; carried sensors by whoever made them.
+    """
     monkeypatch.setattr(clock, "now_s", lambda: NOW_S)
     found = {}
     for name, login in (("A", "kim"), ("B", "lee")):

@@ -56,8 +56,8 @@ FORMS = {
     "people.erase": {"really": "yes"},
     "sensors.revoke": {"really": "yes"},
 }
-# What a change whose address names nothing has in its form (or behind ?), naming the city hall; None: it names no place.
-# A new one has to be told here.
+# What a change whose address names nothing has in its form (or behind ?), naming the city hall; None: it names no
+# place. A new one has to be told here.
 BODIES = {
     "campaigns.new": None,
     "emitters.add": {"facility": "{facility}", "address": "c0:ff:ee:00:00:02", "kind": "neighbour", "why": "seen"},
