@@ -47,9 +47,7 @@ class Listener:
         self._authenticator = authenticator
         self._broker: Broker = None  # pyright: ignore[reportAttributeAccessIssue]  # set by start()
         self._server: asyncio.Server = None  # pyright: ignore[reportAttributeAccessIssue]  # set by start()
-        self._writers: dict[
-            asyncio.Task | None, asyncio.StreamWriter
-        ] = {}  # by task; one per connection, authenticated or not
+        self._writers: dict[asyncio.Task, asyncio.StreamWriter] = {}  # by task, of all connections
         self._connections: dict[str, Connection] = {}  # authenticated ones by client id
         self._unauthenticated = 0
         self._rejections = Rejections()
@@ -72,9 +70,8 @@ class Listener:
         """
         for writer in self._writers.values():
             writer.transport.abort()
-        tasks = [task for task in self._writers if task]
-        if tasks:
-            await asyncio.wait(tasks, timeout=END_S)
+        if self._writers:
+            await asyncio.wait(self._writers, timeout=END_S)
 
     def is_authenticated(self, client_id: str | None, user: str | None) -> bool:
         """Return True while an authenticated connection of this client is open."""
@@ -110,6 +107,7 @@ class Listener:
         """Serve one connection, from its first byte to its end."""
         connection = None
         task = asyncio.current_task()
+        assert task is not None
         self._writers[task] = writer
         try:
             connection = await self._accept(reader, writer)

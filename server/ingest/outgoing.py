@@ -4,9 +4,9 @@ import secrets
 
 from ansim import messages, topics
 from server.ingest.keyring import SensorKey
+from server.services.intake.completeness import CONFIRMED_BOOTS
 
 CONFIRM_EVERY_MS = 200  # least time between two `stored` messages to one sensor
-MAX_BOOTS = 8  # rows of a `stored` message; see ansim/downlink_rules.py
 TIME_LIFETIME_S = 60
 SAME_NONCE_S = 2  # "init" and "ready" carry the same nonce; one answer is enough
 
@@ -33,9 +33,9 @@ class Confirmations:
         """Note up to which seq the reports of some boots of a sensor are stored."""
         known = self._upto.setdefault(sensor.name, {})
         known.update(upto)
-        while len(known) > MAX_BOOTS:
+        while len(known) > CONFIRMED_BOOTS:
             # Keep the newest boot and those in `upto`: an old boot's last reports may come late.
-            del known[min(boot for boot in known if boot not in upto or len(upto) > MAX_BOOTS)]
+            del known[min(boot for boot in known if boot not in upto or len(upto) > CONFIRMED_BOOTS)]
         self._waiting[sensor.name] = sensor
 
     def has(self, name: str) -> bool:
