@@ -45,14 +45,21 @@ def opened(folder, room=ROOM):
     return journal
 
 
+def next_report(cursor) -> tuple:
+    """The cursor's next report, which has to be there."""
+    report_ = cursor.next()
+    assert report_ is not None
+    return report_
+
+
 def waiting(journal) -> list:
     """Every waiting report as the decoded message, checked against the format."""
-    found, cursor = [], journal.cursor()
+    decoded, cursor = [], journal.cursor()
     while record := cursor.next():
         message = decode_message(topics.REPORT, record[2])
         assert (message["boot"], message["seq"]) == record[:2]
-        found.append(message)
-    return found
+        decoded.append(message)
+    return decoded
 
 
 def places(journal) -> list:
@@ -84,7 +91,7 @@ def test_reports_come_out_in_order_and_chained_over_a_restart(folder):
 
     assert [(m["boot"], m["seq"], m["kind"]) for m in found] == [(1, 1, "reset"), (1, 2, "sweep"), (2, 1, "reset")]
     cursor = journal.cursor()
-    datas = [cursor.next()[2] for _ in found]
+    datas = [next_report(cursor)[2] for _ in found]
     assert [m["prev"] for m in found] == ["", digest(datas[0]), digest(datas[1])]
 
 
@@ -128,9 +135,9 @@ def test_a_cursor_goes_on_with_what_is_appended_later(folder):
     cursor = journal.cursor()
     append(journal, report.RESET)
 
-    assert cursor.next()[:2] == (1, 1) and cursor.next() is None
+    assert next_report(cursor)[:2] == (1, 1) and cursor.next() is None
     append(journal, report.SWEEP)
-    assert cursor.next()[:2] == (1, 2) and cursor.next() is None
+    assert next_report(cursor)[:2] == (1, 2) and cursor.next() is None
 
 
 @pytest.mark.parametrize("damage_at", [0, 12, -12])
@@ -149,7 +156,7 @@ def test_a_cursor_finds_its_place_after_files_were_rewritten_and_freed(folder):
     journal = opened(folder)
     append(journal, *[report.FINDING, report.SWEEP] * 40)
     cursor = journal.cursor()
-    read = [cursor.next()[:2] for _ in range(30)]
+    read = [next_report(cursor)[:2] for _ in range(30)]
     journal.confirm([[1, 20]])
     append(journal, *[report.FINDING] * 120)  # thins the sweeps
 
@@ -203,7 +210,7 @@ def test_findings_go_only_when_nothing_else_is_left(folder):
 def test_the_dropped_report_carries_the_chain_and_the_time_of_what_it_stands_for(folder):
     journal = opened(folder)
     append(journal, report.RESET)
-    first = json.loads(journal.cursor().next()[2])
+    first = json.loads(next_report(journal.cursor())[2])
     append(journal, *[report.SWEEP] * 200)
 
     told = next(message for message in waiting(journal) if message["kind"] == report.DROPPED)

@@ -48,7 +48,7 @@ def test_a_newer_table_is_used_from_the_next_start(tmp_path):
 
 
 def test_every_part_fits_the_command(tmp_path):
-    assert not [one for args in parts(table(NEWER), 6000) for one in argument_problems(messages.SIGNATURES, args)]
+    assert all(argument_problems(messages.SIGNATURES, args) == [] for args in parts(table(NEWER), 6000))
 
 
 def test_parts_may_come_twice_and_go_on_after_a_restart(tmp_path):

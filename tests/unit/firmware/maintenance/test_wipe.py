@@ -16,14 +16,14 @@ def place(tmp_path):
     return tmp_path
 
 
-def test_what_makes_it_this_sensor_is_gone_and_the_program_stays(place):
+def test_a_wipe_removes_everything_but_the_program(place):
     wipe.wipe(str(place))
 
     assert sorted(os.listdir(place)) == ["a", "boot.py", "main.py", "slots.json"]
 
 
 @pytest.mark.parametrize("moment", range(8))
-def test_a_wipe_that_was_cut_off_goes_on(place, monkeypatch, moment):
+def test_an_interrupted_wipe_continues(place, monkeypatch, moment):
     left = [moment]
 
     def cut(what):
@@ -48,6 +48,6 @@ def test_a_wipe_that_was_cut_off_goes_on(place, monkeypatch, moment):
     assert not (place / "wiping").exists()
 
 
-def test_a_second_wipe_finds_nothing_and_says_nothing(place):
+def test_a_second_wipe_does_nothing(place):
     wipe.wipe(str(place))
     wipe.wipe(str(place))

@@ -1,11 +1,11 @@
-"""The outbox never waits, and counts what it forgets."""
+"""The outbox never waits, and counts the items it drops."""
 
 import asyncio
 
 from firmware.network.outbox import Outbox
 
 
-def test_the_oldest_is_forgotten_and_counted():
+def test_the_oldest_is_dropped_and_counted():
     async def run():
         outbox = Outbox(2)
         for item in (1, 2, 3):
@@ -26,7 +26,7 @@ def test_a_reader_waits_for_the_next_item():
     assert asyncio.run(run()) == "late"
 
 
-def test_what_is_cleared_counts_as_dropped():
+def test_cleared_items_count_as_dropped():
     outbox = Outbox(4)
     outbox.put(1)
     outbox.put(2)
