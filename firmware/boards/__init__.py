@@ -1,33 +1,33 @@
 """
-The boards a sensor can be built on: one file each, with pins and what is fitted.
+The supported boards: one module each, with its pins and fitted parts.
 
     board = load(settings["board"])      # raises UnknownBoard
     board.LED, board.FITTED, board.lan()
 
-Every file has the same names. A pin is a GPIO number, None if there is nothing:
+All modules define the same names. A pin is a GPIO number, None if it does not exist:
 
     NAME              as in the settings
-    CPU_HZ            the clock to run at
-    LED, LED_ON       a light, and the level that lights it
-    BUTTON            to ground when pressed
+    CPU_HZ            clock frequency
+    LED, LED_ON       a light, and the level that switches it on
+    BUTTON            connected to ground when pressed
     BUZZER            a passive buzzer, driven by PWM
-    BATTERY           ADC input of the battery's divider; only ADC1 works beside Wi-Fi
-    BATTERY_DIVIDER   how many times the battery's voltage is that of the pin
+    BATTERY           ADC input of the battery's voltage divider; only ADC1 works while Wi-Fi is on
+    BATTERY_DIVIDER   the battery's voltage divided by the pin's
     OLED              (sda, scl) of an SSD1306
     NRF24             (sck, mosi, miso, csn, ce) of an nRF24L01+
-    FITTED            which of these are there on a board as it is sold; the settings may say otherwise
-    lan()             network.LAN ready to be switched on, None on a board without Ethernet
+    FITTED            parts that the board is sold with; the settings may name others
+    lan()             network.LAN, not switched on yet; None on a board without Ethernet
 """
 
 NAMES = ("esp32_devkit", "esp32_s3", "esp32_c3_mini", "esp32_ethernet")
 
 
 class UnknownBoard(Exception):
-    """No file describes this board."""
+    """No module describes this board."""
 
 
 def load(name: str):
-    """Return the board's module. Raises UnknownBoard."""
+    """Return the module of a board. Raises UnknownBoard."""
     if name not in NAMES:
         raise UnknownBoard("board should be one of %s" % ", ".join(NAMES))
     return __import__("firmware.boards." + name, None, None, (name,))

@@ -1,8 +1,8 @@
-"""ESP32-DevKitC V4 and the many boards like it (30 or 38 pins, USB)."""
+"""ESP32-DevKitC V4 and similar boards (30 or 38 pins, USB)."""
 
 NAME = "esp32_devkit"
 CPU_HZ = 240_000_000
-LED, LED_ON = 2, 1  # the blue one of most copies; Espressif's own has none, so an LED is put there
+LED, LED_ON = 2, 1  # the blue LED of most copies; Espressif's own board has none, so connect one
 BUTTON = 0  # BOOT
 BUZZER = 25
 BATTERY, BATTERY_DIVIDER = 34, 2
@@ -12,4 +12,4 @@ FITTED = ("led", "button")
 
 
 def lan():
-    """None: no Ethernet."""
+    """Return None: the board has no Ethernet."""

@@ -1,13 +1,13 @@
 """
-Olimex ESP32-POE: power and uplink over one Ethernet cable, so the radio listens all the time.
+Olimex ESP32-POE: power and uplink over one Ethernet cable, so that the radio can listen all the time.
 
-The PHY at address 0 behaves as a LAN8720, is powered by GPIO 12 and gets its 50 MHz from
-GPIO 17. Pins as Olimex lists them; not tried on the board by this project yet.
+The PHY at address 0 is compatible with the LAN8720; GPIO 12 switches its power and GPIO 17 provides its 50 MHz clock.
+The pins are from Olimex's documentation; not yet tried on the board by this project.
 """
 
 NAME = "esp32_ethernet"
 CPU_HZ = 240_000_000
-LED, LED_ON = 2, 1  # none on the board; EXT1 has the pin
+LED, LED_ON = 2, 1  # the board has none; connect one to EXT1
 BUTTON = 34
 BUZZER = 33
 BATTERY, BATTERY_DIVIDER = 35, 2
@@ -17,10 +17,10 @@ FITTED = ("button",)
 
 
 def lan():
-    """The wired port."""
+    """Return the wired port."""
     import network
     from machine import Pin
 
-    # The type stubs know only the arguments that all ports share.
-    of_this_port = {"mdc": Pin(23), "mdio": Pin(18), "power": Pin(12), "ref_clk": Pin(17), "ref_clk_mode": Pin.OUT}
-    return network.LAN(0, phy_type=network.PHY_LAN8720, phy_addr=0, **of_this_port)  # pyright: ignore[reportCallIssue]
+    # Separate, because the type stubs lack the parameters of the ESP32's port.
+    port_options = {"mdc": Pin(23), "mdio": Pin(18), "power": Pin(12), "ref_clk": Pin(17), "ref_clk_mode": Pin.OUT}
+    return network.LAN(0, phy_type=network.PHY_LAN8720, phy_addr=0, **port_options)  # pyright: ignore[reportCallIssue]

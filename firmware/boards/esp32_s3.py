@@ -1,4 +1,4 @@
-"""ESP32-S3-DevKitC-1 (its own LED is a neopixel, so a plain one is put on GPIO 2)."""
+"""ESP32-S3-DevKitC-1; its own LED is a NeoPixel, so connect a plain one to GPIO 2."""
 
 NAME = "esp32_s3"
 CPU_HZ = 240_000_000
@@ -12,4 +12,4 @@ FITTED = ("led", "button")
 
 
 def lan():
-    """None: no Ethernet."""
+    """Return None: the board has no Ethernet."""
