@@ -1,4 +1,4 @@
-"""A support report tells nothing that should stay with its owner."""
+"""A support report has no secrets, addresses or names."""
 
 import pytest
 

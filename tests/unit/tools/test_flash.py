@@ -1,4 +1,4 @@
-"""tools/flash.py: what it copies to a board whose interpreter has a program in its image."""
+"""tools/flash.py: the files it copies to a board with a program in its interpreter image."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tools.hardware import payload
 
 
 class Board:
-    """Has files and says which program its image has."""
+    """A board with files and a program in its image."""
 
     port, via = "/dev/ttyUSB0", "mpremote"
 

@@ -1,4 +1,4 @@
-"""tools/native.py: what is built from what; the building itself is in tests/native."""
+"""tools/native.py: the inputs of the builds; the builds themselves are tested in tests/native."""
 
 import re
 from pathlib import Path
@@ -50,7 +50,7 @@ def test_the_esp32_build_takes_the_module_from_the_project():
     assert f"USER_C_MODULES={MODULE / 'micropython.cmake'}" in build
 
 
-def test_a_frozen_image_keeps_what_the_board_freezes_and_has_the_program(tmp_path, monkeypatch):
+def test_a_frozen_image_has_the_modules_of_the_board_and_the_program(tmp_path, monkeypatch):
     monkeypatch.setattr(native, "BUILD", tmp_path / "build")
     own = tmp_path / "ports/esp32/boards/OWN"
     own.mkdir(parents=True)
@@ -67,12 +67,12 @@ def test_a_frozen_image_keeps_what_the_board_freezes_and_has_the_program(tmp_pat
     assert not (frozen / "machine.py").exists() and not (frozen / "main.py").exists()
 
 
-def test_a_folder_that_is_no_micropython_is_named(tmp_path):
+def test_a_folder_without_micropython_is_named(tmp_path):
     with pytest.raises(ToolError, match="no MicroPython checkout with ports/esp32/boards/ESP32_GENERIC"):
         native.build_esp32(tmp_path, "ESP32_GENERIC")
 
 
-def test_missing_esp_idf_is_said_with_what_to_do(tmp_path, monkeypatch):
+def test_the_error_without_esp_idf_names_what_to_do(tmp_path, monkeypatch):
     (tmp_path / "ports" / "esp32" / "boards" / "ESP32_GENERIC").mkdir(parents=True)
     monkeypatch.setenv("PATH", str(tmp_path))
 

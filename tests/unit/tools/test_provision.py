@@ -1,4 +1,4 @@
-"""Making a board a sensor: its settings, its enrolment, its claim; without the board."""
+"""Provisioning without a board: settings, enrolment and claim."""
 
 import argparse
 import json
@@ -67,7 +67,7 @@ def key_of(data, name):
         sessions.engine.dispose()
 
 
-def test_the_settings_are_complete_and_nothing_is_enrolled_before_the_board_has_them(data, options):
+def test_the_settings_are_complete_and_nothing_is_enrolled_yet(data, options):
     sensor = provision.prepare("hall-1", options("--set", "upload_every_s=30"), WIFI)
 
     assert sensor.settings["device"] == "hall-1" and sensor.settings["broker"] == "broker.example"
@@ -77,7 +77,7 @@ def test_the_settings_are_complete_and_nothing_is_enrolled_before_the_board_has_
         key_of(data, "hall-1")
 
 
-def test_after_that_the_server_knows_the_key_of_the_board(data, options):
+def test_enrolling_stores_the_key_on_the_server(data, options):
     sensor = provision.prepare("hall-1", options("--label", "Hall"), WIFI)
 
     sensor.enrol()
@@ -91,7 +91,7 @@ def test_every_sensor_has_a_key_of_its_own(options):
     assert len(keys) == 3 and {len(key) for key in keys} == {2 * KEY_BYTES}
 
 
-def test_a_name_that_is_enrolled_is_refused_unless_it_is_to_get_a_new_key(data, options):
+def test_an_enrolled_name_is_refused_without_new_key(data, options):
     first = provision.prepare("hall-1", options(), WIFI)
     first.enrol()
 
@@ -103,12 +103,12 @@ def test_a_name_that_is_enrolled_is_refused_unless_it_is_to_get_a_new_key(data, 
     assert key_of(data, "hall-1") == bytes.fromhex(second.settings["key"]) != bytes.fromhex(first.settings["key"])
 
 
-def test_a_new_key_is_only_for_sensors_that_there_are(options):
+def test_a_new_key_needs_an_enrolled_sensor(options):
     with pytest.raises(ToolError, match="there is no sensor hall-9"):
         provision.prepare("hall-9", options("--new-key"), WIFI)
 
 
-def test_a_folder_without_a_server_is_said_with_what_to_do(tmp_path, options):
+def test_the_error_for_a_folder_without_a_server_names_what_to_do(tmp_path, options):
     with pytest.raises(ToolError, match="start the server once"):
         provision.prepare("hall-1", options("--data", tmp_path / "elsewhere"), WIFI)
 
@@ -137,7 +137,7 @@ def test_a_wired_board_needs_no_wifi(options):
         ("hall-1", ("--server", "https://x"), WIFI, "--server and --claim go together"),
     ],
 )
-def test_what_cannot_work_is_said_before_a_board_is_touched(options, name, arguments, wifi, said):
+def test_wrong_settings_are_refused_before_the_board_is_changed(options, name, arguments, wifi, said):
     with pytest.raises(ToolError, match=said) as problem:
         provision.prepare(name, options(*arguments), wifi)
 
@@ -212,17 +212,17 @@ def test_a_claim_code_brings_the_key_and_the_link(claims, options):
     assert (sensor.settings["broker"], sensor.settings["port"], sensor.settings["ca"]) == ("granted.example", 8884, CA)
 
 
-def test_a_used_code_is_said_in_the_servers_words(claims, options):
+def test_the_error_for_a_used_code_has_the_servers_text(claims, options):
     with pytest.raises(ToolError, match="the code was used already; make a new one"):
         provision.prepare("hall-1", options("--server", claims[0], "--claim", "USED", usual=False), WIFI)
 
 
 @pytest.mark.parametrize("url", ["http://ansim.example", "http://127.0.0.1.example", "ftp://localhost", "localhost"])
-def test_a_key_is_never_asked_for_over_an_open_line(url):
+def test_a_claim_needs_an_encrypted_connection(url):
     with pytest.raises(ToolError, match="https://"):
         provision.claim(url, "GOOD", "hall-1")
 
 
-def test_a_server_that_is_not_there_is_one_line():
+def test_an_unreachable_server_is_an_error_of_one_line():
     with pytest.raises(ToolError, match="does not answer"):
         provision.claim("http://127.0.0.1:1", "GOOD", "hall-1")

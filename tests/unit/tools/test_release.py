@@ -1,4 +1,4 @@
-"""A version for the sensors, from this checkout into a server's database."""
+"""A firmware version of this checkout is added to a server's database."""
 
 import pytest
 
@@ -32,7 +32,7 @@ def test_the_newest_program_is_one_that_fits_the_server(tmp_path):
     assert (ROOT / "firmware/start.py").exists()
 
 
-def test_what_is_no_program_is_refused_in_one_line(tmp_path):
+def test_files_that_are_no_program_are_refused_in_one_line(tmp_path):
     vault.open_vault(Settings(data=tmp_path))
 
     with pytest.raises(ToolError, match="release_bad"):

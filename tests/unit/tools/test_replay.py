@@ -1,4 +1,4 @@
-"""What the replay prints, and how it fails."""
+"""Output and errors of the replay."""
 
 import gzip
 import itertools
@@ -71,7 +71,7 @@ def test_each_line_of_json_is_one_finding_with_its_evidence(camera_stream, capsy
     assert all(set(finding) == {"rule", "value", "threshold", "weight"} for finding in first["evidence"])
 
 
-def test_a_scene_is_heard_on_all_channels_without_a_plan(camera_scene, capsys):
+def test_a_scene_is_received_on_all_channels_without_a_plan(camera_scene, capsys):
     findings, summary = printed(capsys, camera_scene)
 
     raised = [finding for finding in findings if finding["event"] == "raised"]
@@ -159,7 +159,7 @@ class _Talkative:
 
 
 class _Notebook:
-    """A detector that writes down what it is told."""
+    """A detector that records its calls."""
 
     name = "notebook"
 
@@ -225,7 +225,7 @@ def test_hopping_ends_soon_after_the_last_frame(times_us):
     assert 0 <= totals.now_ms - (times_us[-1] // 1000 if times_us else 0) < 16_000
 
 
-def test_hopping_hears_only_the_channel_it_is_tuned_to():
+def test_hopping_receives_only_the_tuned_channel():
     notebook = _Notebook()
     played_traffic = playback.from_scene(
         Scene({"duration_s": 60, "emitters": [{**CAMERA, "channel": channel} for channel in (1, 13)]})
@@ -243,7 +243,7 @@ def test_hopping_hears_only_the_channel_it_is_tuned_to():
 
 
 class _QuietNotebook(_Notebook):
-    """Says that nobody was heard, truly."""
+    """Reports correctly whether a frame was received."""
 
     def __init__(self):
         super().__init__()
@@ -254,7 +254,7 @@ class _QuietNotebook(_Notebook):
         return count == len(self.records)
 
 
-def test_a_visit_ends_early_where_nobody_is_heard():
+def test_a_sniff_ends_early_on_a_quiet_channel():
     notebook = _QuietNotebook()
     played_traffic = playback.from_scene(Scene({"duration_s": 20, "emitters": [{**CAMERA, "channel": 5}]}))
     totals = playback.Totals()
@@ -272,7 +272,7 @@ def test_a_visit_ends_early_where_nobody_is_heard():
     assert max(visits[5]) == planning.SNIFF_MS
 
 
-def test_the_other_radios_hear_their_part_of_a_scene():
+def test_the_other_radios_receive_their_part_of_a_scene():
     description = {
         "duration_s": 60,
         "access_points": [{"ssid": "cafe", "bssid": "ac:de:48:01:00:06", "channel": 6, "rssi_dbm": -50}],

@@ -67,7 +67,7 @@ def test_the_same_seed_gives_the_same_rows(filled, sessions, tmp_path):
     again.engine.dispose()
 
 
-def test_what_is_due_is_what_the_inspections_say(sessions):
+def test_due_dates_follow_from_the_inspections(sessions):
     with sessions() as session:
         before = {room.id: (room.due_s, room.eye_done_s) for room in session.scalars(select(Restroom))}
         plans.refresh(session, list(before))

@@ -57,7 +57,7 @@ def as_regex(pattern):
         ("U+Net%{4}", ["U+NetEDE8"], ["U+NetEDEX", "UNetEDE8"]),
     ],
 )
-def test_the_language_means_what_it_says(pattern, good, bad):
+def test_a_pattern_matches_as_documented(pattern, good, bad):
     assert [name for name in good if not fits(pattern, name)] == []
     assert [name for name in bad if fits(pattern, name)] == []
 
@@ -65,7 +65,7 @@ def test_the_language_means_what_it_says(pattern, good, bad):
 @pytest.mark.parametrize(
     "pattern", ["", "~", "[ab", "(ab", "a{", "a{1}", "a{99}", "(a|A)", "()", "$a", "a\\", "]", "(a[b])"]
 )
-def test_what_is_not_a_pattern_is_refused(pattern):
+def test_an_invalid_pattern_is_refused(pattern):
     with pytest.raises(BadPattern):
         compile_pattern(pattern)
 

@@ -98,7 +98,7 @@ def test_settings_for_a_virtual_sensor_are_checked():
     ("content", "words"),
     [(None, "cannot read"), ("no json", "not JSON"), ("[]", "lists no sensor"), ('[{"device": "a"}]', '"key"')],
 )
-def test_a_bad_list_of_sensors_is_told_in_one_line(tmp_path, content, words):
+def test_a_bad_list_of_sensors_is_an_error_of_one_line(tmp_path, content, words):
     file = tmp_path / "sensors.json"
     if content is not None:
         file.write_text(content)
@@ -107,7 +107,7 @@ def test_a_bad_list_of_sensors_is_told_in_one_line(tmp_path, content, words):
         simulate.main(["quiet", "--sensors", str(file), "--data", str(tmp_path)])
 
 
-def test_tls_wants_an_authority(tmp_path):
+def test_tls_needs_an_authority(tmp_path):
     file = tmp_path / "sensors.json"
     file.write_text(json.dumps([{"device": "a", "key": "00" * 32}]))
 

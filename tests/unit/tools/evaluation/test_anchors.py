@@ -1,4 +1,4 @@
-"""The published rules flag what they say they flag."""
+"""The published rules flag windows as documented."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def test_a_camera_is_flagged_by_the_thresholds():
     assert {anchors.RATE, anchors.CAMLOPA, anchors.FIVE} <= rules(steady(60, 900, down=10))
 
 
-def test_a_sleepy_lamp_is_flagged_by_none():
+def test_a_lamp_is_flagged_by_no_rule():
     assert rules([(0.0, 1, 200), (5.0, 0, 100)]) == set()
 
 
@@ -34,12 +34,12 @@ def test_a_download_is_not_flagged_by_the_five_thresholds():
 
 
 @pytest.mark.parametrize(("per_second", "length", "flagged"), [(31, 320, True), (29, 320, False), (31, 290, False)])
-def test_camlopa_wants_length_and_number(per_second, length, flagged):
+def test_camlopa_needs_length_and_number(per_second, length, flagged):
     assert (anchors.CAMLOPA in rules(steady(per_second, length))) == flagged
 
 
 @pytest.mark.parametrize(("full", "rest", "flagged"), [(50, 50, True), (1, 99, False), (99, 1, False)])
-def test_dewicam_wants_a_share_of_longest_frames(full, rest, flagged):
+def test_dewicam_needs_a_share_of_longest_frames(full, rest, flagged):
     frames = [(number * 0.05, 1, 1554 if number < full else 300) for number in range(full + rest)]
 
     assert (anchors.DEWICAM in rules(frames)) == flagged

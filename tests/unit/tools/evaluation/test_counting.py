@@ -1,4 +1,4 @@
-"""Sessions, windows and what stands in them are counted as defined."""
+"""Sessions, windows and findings in them are counted as defined."""
 
 import pytest
 
@@ -84,9 +84,7 @@ def test_a_finding_stands_from_raised_to_cleared_and_to_the_end():
         ([(3, 9), (20, 21)], True, 10),
     ],
 )
-def test_a_session_is_detected_by_what_is_raised_or_stands_from_its_start_to_5_s_after_its_end(
-    spans, detected, delay_s
-):
+def test_a_session_is_detected_by_a_finding_between_its_start_and_5_s_after_its_end(spans, detected, delay_s):
     session = counting.Session(10, 30)
 
     counting.mark_sessions([session], spans)

@@ -1,4 +1,4 @@
-"""ROC, area and calibration of made-up scores."""
+"""ROC, area and calibration of invented scores."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def test_a_perfect_score_has_an_area_of_1():
     assert (60, 0.0, 1.0) in points
 
 
-def test_a_score_that_tells_nothing_has_an_area_of_a_half():
+def test_a_random_score_has_an_area_of_one_half():
     windows = [(score, camera) for score in range(0, 101, 5) for camera in (True, False)]
 
     assert curves.area(curves.roc(windows)) == pytest.approx(0.5, abs=0.03)

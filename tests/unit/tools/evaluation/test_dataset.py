@@ -1,4 +1,4 @@
-"""A folder of recordings is read whatever its manifest says or leaves out."""
+"""A folder of recordings is read with any manifest or none."""
 
 import gzip
 
@@ -49,7 +49,7 @@ def test_a_folder_without_a_manifest_is_read_too(tmp_path):
     assert {case.id: case.kind for case in read(tmp_path).values()} == {"a": dataset.CAMERA, "b": dataset.NEGATIVE}
 
 
-def test_where_the_label_says_nothing_the_columns_decide(tmp_path):
+def test_the_columns_decide_if_the_label_does_not(tmp_path):
     for name in ("x/a", "x/b", "x/c"):
         put(tmp_path, f"{name}.hdr.csv.gz")
 
@@ -89,7 +89,7 @@ def test_other_words_with_ap_in_them_do_not_make_an_access_point(tmp_path, model
     assert case.role == air.STATION
 
 
-def test_many_phones_that_share_one_name_are_told_apart_by_id(tmp_path):
+def test_phones_with_one_name_are_distinguished_by_id(tmp_path):
     put(tmp_path, "neg_app/a.hdr.csv.gz")
 
     assert read(tmp_path, "id,device\na,host\n")["a"].device == "a"

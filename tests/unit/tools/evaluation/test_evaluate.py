@@ -1,4 +1,4 @@
-"""The whole evaluation on a small made-up folder: tables, look-alikes, crowded scenes, report, pictures."""
+"""The whole evaluation on a small generated folder: tables, look-alikes, crowded scenes, report, plots."""
 
 import gzip
 import random
@@ -38,7 +38,7 @@ def folder(tmp_path_factory):
 
 
 class _Loud:
-    """Raises whoever sends 10 kB in a second, clears who does not; tells its scores."""
+    """A detector that raises every sender of 10 kB in a second, clears the others, and provides scores()."""
 
     name = "camera_stream"
 
@@ -106,7 +106,7 @@ def test_each_recording_is_judged_by_its_kind(folder, loud):
     assert set(outcomes["six"].false) == set(outcomes["six"].summary.active)
 
 
-def test_a_camera_counts_only_if_it_is_named_itself(folder, loud):
+def test_a_camera_is_detected_only_by_a_finding_about_itself(folder, loud):
     class Wrong(_Loud):
         def _finding(self, event, address, now_ms, score):
             return super()._finding(event, b"\xac\xde\x48\x00\xff\xff", now_ms, score)
@@ -135,7 +135,7 @@ def test_the_same_seed_gives_the_same_outcome(folder, loud):
     assert [(o.events, o.spans, o.false) for o in first] == [(o.events, o.spans, o.false) for o in second]
 
 
-def test_hopping_hears_less_and_finds_later(folder, loud):
+def test_hopping_receives_less_and_finds_later(folder, loud):
     groups = tables.by_condition(outcomes_of(folder, run.Condition("on channel"), run.Condition("hopping", True)))
     delays = [[session.delay_s or 99 for session in tables.sessions_of(group)] for group in groups.values()]
 
@@ -194,7 +194,7 @@ def test_look_alikes_are_judged_early_and_late(loud):
     assert "| bulk upload (generated) | 0 | 0 | 1 | 0 |" in lookalikes.confusion([upload, lamp])
 
 
-def test_a_short_recording_is_played_again_until_it_is_long(folder, loud):
+def test_a_short_recording_is_looped(folder, loud):
     case = next(case for case in dataset.read(folder) if case.id == "six")
 
     frames = list(lookalikes._loop(case.path, 0, 1 << 32))
@@ -220,7 +220,7 @@ def test_crowded_scenes_are_drawn_within_their_limits(folder):
 
 
 @pytest.mark.parametrize("hops", [False, True])
-def test_a_crowded_scene_names_who_was_raised(folder, loud, hops):
+def test_a_crowded_scene_names_the_raised_devices(folder, loud, hops):
     crowds = crowded.compose(dataset.read(folder), 5, 3)
 
     results = [crowded.judge(crowd, hops) for crowd in crowds]
@@ -230,7 +230,7 @@ def test_a_crowded_scene_names_who_was_raised(folder, loud, hops):
     assert crowded.table(results)[2].startswith("| all |")
 
 
-def test_composed_scenes_can_be_kept_and_are_played_again_from_their_files(folder, loud, tmp_path):
+def test_composed_scenes_can_be_written_and_played_from_their_files(folder, loud, tmp_path):
     crowds = crowded.compose(dataset.read(folder), 5, 2)
 
     crowded.write_scenes(crowds, tmp_path / "kept")
@@ -260,7 +260,7 @@ def test_without_cameras_there_are_no_crowded_scenes(tmp_path, folder):
 
 
 @pytest.mark.parametrize("arguments", [["--loss", "1"], ["--repeats", "0"], ["--number", "0"]])
-def test_numbers_that_make_no_sense_are_refused(folder, arguments):
+def test_numbers_out_of_range_are_refused(folder, arguments):
     with pytest.raises(ToolError):
         evaluate.main([str(folder), *arguments])
 
@@ -285,6 +285,6 @@ def test_a_folder_of_damaged_recordings_is_refused_in_one_line(tmp_path):
         evaluate.main([str(tmp_path)])
 
 
-def test_a_report_that_cannot_be_written_says_so(tmp_path):
+def test_a_report_that_cannot_be_written_is_an_error(tmp_path):
     with pytest.raises(ToolError, match="--out"):
         report.write(tmp_path, "text")

@@ -1,4 +1,4 @@
-"""Examples for the fit: what is played, how, and what becomes of it."""
+"""Examples for the fit: sources, conditions and their examples."""
 
 import struct
 

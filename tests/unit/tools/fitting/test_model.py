@@ -75,7 +75,7 @@ def test_a_short_burst_is_never_enough(fitted):
     assert list(steps.values()) == sorted(steps.values())
 
 
-def test_what_is_left_out_does_not_count():
+def test_left_out_sources_do_not_count():
     found = made_examples()
     without = model.fit(made_sources(), found, leave_out={0, 3})
     changed = made_examples()
@@ -107,7 +107,7 @@ def test_a_sequence_is_made_to_rise_by_pooling_neighbours():
     assert model.monotone_fit([1.0, 3.0, 2.0, 5.0], [1.0, 1.0, 1.0, 1.0]).tolist() == [1.0, 2.5, 2.5, 5.0]
 
 
-def test_the_second_stage_gives_points_to_what_cameras_have_more_often():
+def test_the_second_stage_gives_points_to_values_more_frequent_in_cameras():
     found = made_examples()
     found.values[:, evidence.GOP] = np.where(found.camera, 700, 50)
     found.values[:, evidence.VARIATION] = np.where(found.camera, 900, 130)

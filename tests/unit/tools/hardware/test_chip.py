@@ -1,4 +1,4 @@
-"""Checking an interpreter image before a byte of it is written."""
+"""The checks of an interpreter image before it is written."""
 
 import hashlib
 
@@ -51,7 +51,7 @@ def test_a_missing_image_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("wrong", [{"magic": 0x7F}, {"chip_id": 77}, {"size": 100}])
-def test_what_is_no_image_for_these_chips_is_refused(tmp_path, wrong):
+def test_a_file_that_is_no_image_for_these_chips_is_refused(tmp_path, wrong):
     path, digest = write(tmp_path, **wrong)
 
     with pytest.raises(ToolError, match="is no interpreter image"):

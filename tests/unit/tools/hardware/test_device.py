@@ -1,4 +1,4 @@
-"""Finding boards on serial ports, and reading what they say."""
+"""Finding boards on serial ports, and reading their output."""
 
 from collections import namedtuple
 
@@ -33,14 +33,14 @@ def test_the_only_board_is_taken(plugged_in):
     assert device.only_port() == "/dev/ttyUSB0"
 
 
-def test_no_board_is_said_with_what_to_try(plugged_in):
+def test_the_error_without_a_board_names_what_to_try(plugged_in):
     plugged_in()
 
     with pytest.raises(ToolError, match="data cable.*--port"):
         device.only_port()
 
 
-def test_several_boards_want_a_choice(plugged_in):
+def test_several_boards_require_a_choice(plugged_in):
     plugged_in(Port("/dev/ttyUSB0", ESPRESSIF), Port("/dev/ttyUSB1", ESPRESSIF))
 
     with pytest.raises(ToolError, match="/dev/ttyUSB0, /dev/ttyUSB1.*choose one with --port"):
@@ -60,12 +60,12 @@ def test_the_first_line_of_the_firmware_is_found(heard, banner):
     assert device.find_banner(heard) == banner
 
 
-def test_what_a_board_tells_is_found_among_what_else_it_says():
+def test_a_reply_is_found_in_other_output():
     assert device._parse_reply('hello\r\nansim:{"files": {}}\r\n>>> ') == {"files": {}}
     assert device._parse_reply("hello\r\n") is None
 
 
-def test_a_broken_answer_is_one_line():
+def test_a_damaged_reply_is_an_error_of_one_line():
     with pytest.raises(ToolError, match="check the cable"):
         device._parse_reply('ansim:{"files": {')
 
@@ -78,9 +78,9 @@ def test_a_broken_answer_is_one_line():
         ("read failed: device disconnected", "fell silent"),
     ],
 )
-def test_trouble_with_a_cable_says_what_to_try(why, said):
+def test_a_connection_error_names_what_to_try(why, said):
     assert said in device._explain_failure("/dev/ttyUSB9", why)
 
 
-def test_a_full_flash_is_told_as_such():
+def test_a_full_flash_is_named():
     assert "is full" in device._explain_traceback("/dev/ttyUSB0", "Traceback ...\nOSError: 28\n")

@@ -1,4 +1,4 @@
-"""Constants in place of their names: what is replaced, what stays, and that the real program still is the same."""
+"""Inlined constants: which names are replaced, which stay, and that the real program keeps its structure."""
 
 import ast
 
@@ -11,33 +11,33 @@ def both(first, second):
     return inlined["a/one.py"], inlined["a/two.py"]
 
 
-def test_a_constant_is_put_in_place_where_it_is_defined_and_where_it_is_imported():
+def test_a_constant_is_replaced_where_it_is_defined_and_where_it_is_imported():
     one, two = both("WAIT_MS = 2 * 500\nx = WAIT_MS\n", "from a.one import WAIT_MS\ny = WAIT_MS + 1\n")
 
     assert one == "pass\nx = 1000\n"
     assert two == "pass\ny = 1000 + 1\n"
 
 
-def test_it_is_found_under_the_name_of_its_module_which_is_not_loaded_for_it():
+def test_a_constant_used_by_its_module_is_replaced_and_the_import_removed():
     _, two = both('SCAN, BLE = "scan", "ble"\n', "from a import one as words\ny = [words.SCAN, words.BLE]\n")
 
     assert two == "pass\ny = ['scan', 'ble']\n"
 
 
-def test_an_import_keeps_the_names_that_are_no_constants():
+def test_an_import_keeps_names_that_are_no_constants():
     _, two = both("ONE = -1\ndef f(): pass\n", "from a.one import (\n    ONE,\n    f,\n)\nf(ONE - 1)\n")
 
     assert two.splitlines()[0] == "from a.one import f"
     assert two.splitlines()[4] == "f((-1) - 1)"
 
 
-def test_a_name_that_something_asks_for_in_another_way_stays():
+def test_a_name_used_as_an_attribute_stays():
     one, _ = both("LED = 2\n", "def light(board):\n    return board.LED\n")
 
     assert one == "LED = 2\n"
 
 
-def test_a_name_that_is_asked_for_at_the_prompt_stays():
+def test_a_kept_name_stays():
     assert inline_constants({"a.py": "ONE = 1\nTWO = 2\n"}, ("ONE",)) == {"a.py": "ONE = 1\npass\n"}
 
 
@@ -53,13 +53,13 @@ def test_a_definition_of_several_names_stays_whole_if_one_of_them_stays():
     assert one == "A, B = range(2)\nx = 0\n"
 
 
-def test_inside_a_formatted_text_nothing_is_replaced():
+def test_nothing_is_replaced_in_f_strings():
     one, _ = both('ONE = 1\nx = f"{ONE}"\n', "")
 
     assert one == 'ONE = 1\nx = f"{ONE}"\n'
 
 
-def test_the_program_keeps_its_lines_and_every_name_it_asks_for():
+def test_the_program_keeps_its_lines_and_every_name_it_uses():
     sources = {
         file.relative_to(ROOT).as_posix(): file.read_text()
         for part in ("ansim", "firmware")

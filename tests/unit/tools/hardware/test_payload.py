@@ -1,4 +1,4 @@
-"""What goes onto a board, and that it compiles for every board."""
+"""The files to install on a board, and that they compile for every board."""
 
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def test_compiled_files_source_files_and_data_have_their_places(checkout):
     assert files["/main.py"] == b"print(1)\n"
 
 
-def test_source_can_be_asked_for(checkout):
+def test_source_files_can_be_requested(checkout):
     files = payload.collect("", source=True, root=checkout)
 
     assert files["/lib/ansim/plain.py"] == b"def f():\n    return 1\n"

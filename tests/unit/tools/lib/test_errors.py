@@ -1,4 +1,4 @@
-"""How tools end, and what they draw while they run."""
+"""How tools exit, and their progress bars."""
 
 import io
 import sys
@@ -25,16 +25,16 @@ def test_a_tool_error_is_one_line():
     assert ends(raising(errors.ToolError("no port\n  /dev/x;  try `y`"))) == "error: no port /dev/x; try `y`"
 
 
-def test_a_tool_that_is_done_ends_well():
+def test_a_tool_exits_with_the_result_of_main():
     assert not ends(lambda: None)
     assert ends(lambda: 3) == 3
 
 
-def test_an_interrupt_is_no_traceback():
+def test_an_interrupt_shows_no_traceback():
     assert ends(raising(KeyboardInterrupt())) == 130
 
 
-def test_our_own_bugs_show():
+def test_other_exceptions_show_their_traceback():
     with pytest.raises(ZeroDivisionError):
         errors.run(raising(ZeroDivisionError()))
 
@@ -47,7 +47,7 @@ def test_nothing_is_drawn_without_a_terminal(capsys):
 
 
 @pytest.mark.parametrize(("total", "unit"), [(1000, "bytes"), (30, ""), (None, "seconds")])
-def test_a_terminal_sees_how_far_it_is(monkeypatch, total, unit):
+def test_a_terminal_shows_the_progress(monkeypatch, total, unit):
     class Terminal(io.StringIO):
         def isatty(self):
             return True

@@ -1,4 +1,4 @@
-"""What a sniffer would hear of a device."""
+"""The records that a sniffer receives of a device."""
 
 import itertools
 import random
@@ -76,7 +76,7 @@ def test_data_is_answered_by_acks_and_block_acks():
     assert answers[2][8:10] == (BSSID, bytes(6))
 
 
-def test_an_undecodable_device_shows_only_by_what_is_addressed_to_it():
+def test_an_undecodable_device_shows_only_in_frames_to_it():
     timed_records = heard(undecodable=True)
 
     unread = [record for _, record in timed_records if record[7] & 15 == header.KIND_UNDECODABLE]
@@ -113,13 +113,13 @@ def test_the_signal_follows_the_walk_and_wanders():
     assert len({rssi for t_s, rssi in timed_records if t_s < 2}) > 1
 
 
-def test_a_recorded_signal_goes_before_the_given_one():
+def test_a_recorded_signal_takes_precedence():
     assert data(heard([(0.0, 1, 100, -33)]))[0][4] == -33
 
 
 @pytest.mark.parametrize("burst_ms", [0, 20, 300])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
-def test_the_share_of_lost_frames_is_the_one_asked_for(share, burst_ms):
+def test_the_share_of_lost_frames_is_as_specified(share, burst_ms):
     is_lost = air.Loss(share, burst_ms, random.Random(3)).is_lost
 
     lost = [is_lost(number * 1000) for number in range(200_000)]

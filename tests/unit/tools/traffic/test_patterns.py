@@ -1,4 +1,4 @@
-"""Generated traffic is the same for the same seed and looks like what it is named after."""
+"""Generated traffic is equal for equal seeds and has the properties of its kind."""
 
 import itertools
 
@@ -39,7 +39,7 @@ def test_every_pattern_can_be_ended(kind):
 
 
 @pytest.mark.parametrize("rate", ["cbr", "vbr"])
-def test_a_camera_sends_what_it_was_asked_to(rate):
+def test_a_camera_sends_at_the_specified_rate(rate):
     up_kbps, down_kbps, _ = figures({"kind": "camera", "kbps": 600, "rate": rate})
 
     assert 450 < up_kbps < 900
@@ -61,7 +61,7 @@ def test_a_pppp_camera_never_exceeds_its_longest_frame():
     assert figures({"kind": "camera_pppp"})[2] == packets.PPPP_LONGEST_MPDU
 
 
-def test_calls_and_downloads_differ_in_who_sends():
+def test_calls_and_downloads_differ_in_direction():
     two_way = figures({"kind": "call"})
     one_way = figures({"kind": "call_one_way"})
     download = figures({"kind": "video_download"})
@@ -80,7 +80,7 @@ def test_a_mirrored_screen_is_sent_in_datagrams_of_one_size():
 
 
 @pytest.mark.parametrize("kind", ["quic_upload", "drive_backup"])
-def test_uploads_send_about_as_fast_as_asked(kind):
+def test_uploads_send_at_about_the_specified_rate(kind):
     up_kbps, down_kbps, _ = figures({"kind": kind, "kbps": 2000})
 
     assert 1000 < up_kbps < 3000
@@ -95,7 +95,7 @@ def test_a_camera_that_uploads_pieces_sends_in_few_of_the_tenths_of_a_second():
     assert 300 < figures(spec)[0] < 900
 
 
-def test_all_problems_of_a_pattern_are_told_at_once():
+def test_all_problems_of_a_pattern_are_listed():
     assert patterns.check({"kind": "camera", "kbps": 0, "fps": "fast", "speed": 3}) == [
         "pattern.kbps should be a number 10..20000",
         "pattern.fps should be a number 1..60",

@@ -217,7 +217,7 @@ def test_a_damaged_or_foreign_file_is_refused_in_one_line_that_says_where(data, 
     ),
     st.binary(max_size=400),
 )
-def test_no_bytes_whatever_raise_anything_but_a_tool_error(magic, rest):
+def test_any_bytes_raise_nothing_but_a_tool_error(magic, rest):
     try:
         read(magic + rest)
     except ToolError:
@@ -241,7 +241,7 @@ GOOD = (
     st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255)), max_size=12),
     st.integers(0, 700),
 )
-def test_no_damage_to_a_good_file_raises_anything_but_a_tool_error(good, changes, end):
+def test_damage_to_a_good_file_raises_nothing_but_a_tool_error(good, changes, end):
     data = bytearray(good)
     for position, value in changes:
         data[position % len(data)] = value

@@ -1,4 +1,4 @@
-"""A scene file becomes everything that is on the air, in order."""
+"""A scene file becomes all records on the air, in time order."""
 
 import gzip
 import itertools
@@ -140,7 +140,7 @@ def test_a_whole_capture_plays_with_its_own_addresses(tmp_path):
     assert [record[0] for _, record in timed_records] == [at_us for at_us, _ in timed_records]
 
 
-def test_phones_make_up_their_address_and_other_devices_have_their_maker_s():
+def test_phones_have_a_random_address_and_other_devices_a_global_one():
     loaded = scene.Scene({"duration_s": 1, "emitters": [CAMERA, {"pattern": {"kind": "call"}}]})
 
     assert [header.is_local(header.address_bytes(loaded.addresses(index)[0])) for index in (0, 1)] == [False, True]
@@ -163,7 +163,7 @@ def test_an_analogue_sender_fills_its_channels_while_it_is_on():
     assert not any(off)
 
 
-def test_all_problems_of_a_scene_are_told_in_one_line(tmp_path):
+def test_all_problems_of_a_scene_are_listed_in_one_line(tmp_path):
     (tmp_path / "empty.pcap").touch()
     with pytest.raises(ToolError) as refused:
         scene.Scene(

@@ -1,4 +1,4 @@
-"""Header streams are read line by line, and a bad one ends in one line."""
+"""Header streams are read line by line, and a bad stream raises an error of one line."""
 
 import gzip
 
@@ -60,7 +60,7 @@ def test_a_stream_that_was_cut_off_is_refused(tmp_path):
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200), st.booleans())
-def test_no_bytes_whatever_raise_anything_but_a_tool_error(tmp_path, data, packed):
+def test_any_bytes_raise_nothing_but_a_tool_error(tmp_path, data, packed):
     path = tmp_path / "any.hdr.csv.gz"
     path.write_bytes(gzip.compress(data) if packed else data)
 
@@ -71,7 +71,7 @@ def test_no_bytes_whatever_raise_anything_but_a_tool_error(tmp_path, data, packe
             assert "\n" not in str(error)
 
 
-def test_the_kind_of_a_file_is_told_by_its_content(tmp_path):
+def test_the_kind_of_a_file_follows_from_its_content(tmp_path):
     stream = write(tmp_path / "renamed.bin", GOOD)
     capture = tmp_path / "capture"
     capture.write_bytes(captures.pcap([]))
