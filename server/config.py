@@ -94,12 +94,12 @@ def from_environment(environ=None) -> Settings:
             problems.append(f"{name} is not a setting; {close} is")
     settings = None
     try:
-        settings = Settings(**{known[name]: value for name, value in given.items() if name in known})
+        settings = Settings.model_validate({known[name]: value for name, value in given.items() if name in known})
         problems += _contradictions(settings)
     except ValidationError as error:
         for one in error.errors(include_url=False, include_input=False, include_context=False):
             problems.append(f"{PREFIX}{str(one['loc'][0]).upper()}: {one['msg']}")
-    if problems:
+    if problems or settings is None:
         raise BadSettings("\n".join(problems))
     return settings
 

@@ -44,7 +44,7 @@ def choose_language() -> str:
     languages = current_app.extensions["languages"]
     user = flask_login.current_user
     for chosen in (session.get("language"), getattr(user, "locale", None)):
-        if chosen in languages:
+        if chosen is not None and chosen in languages:
             return chosen
     return request.accept_languages.best_match(languages) or languages[0]
 
@@ -59,7 +59,9 @@ def remember(chosen: str) -> bool:
 
 def language() -> str:
     """The language of this request, "ko" or "en"."""
-    return get_locale().language
+    locale = get_locale()
+    assert locale, "outside a request"
+    return locale.language
 
 
 def when(at_s) -> str:

@@ -35,8 +35,8 @@ limiter = Limiter(get_remote_address, storage_uri="memory://", default_limits=[]
 def init(app) -> None:
     """Set up sessions, CSRF protection, login throttling and the rule that every view needs a person."""
     manager = flask_login.LoginManager()
-    manager.login_view = LOGIN_VIEW
-    manager.login_message = None  # the login page needs no reproach above it
+    manager.login_view = LOGIN_VIEW  # pyright: ignore[reportAttributeAccessIssue]  (Flask-Login types it None)
+    manager.login_message = None  # pyright: ignore[reportAttributeAccessIssue]  # the login page needs no reproach above it
     manager.session_protection = "basic"
     manager.user_loader(_load_user)
     manager.init_app(app)
@@ -152,7 +152,7 @@ def _check_access():
         if request.headers.get("HX-Request"):
             # A fragment must not be replaced by the login page: tell htmx to load the whole page.
             return "", 401, {"HX-Refresh": "true"}
-        return current_app.login_manager.unauthorized()
+        return current_app.login_manager.unauthorized()  # pyright: ignore[reportAttributeAccessIssue]
     if user.must_change_password and request.endpoint not in _BEFORE:
         return redirect(url_for(PASSWORD_VIEW))
     if lacks_second_factor(user) and request.endpoint not in _BEFORE_SECOND_FACTOR:

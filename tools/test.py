@@ -98,7 +98,7 @@ def _checks(files: list[str]) -> list:
     return [
         ("style: ruff check", _python("-m", "ruff", "check", *(files or ["."]))),
         ("style: ruff format", _python("-m", "ruff", "format", "--check", "-q", *(files or ["."]))),
-        ("types: pyright", _python("-m", "tools.typecheck", *(files or ["ansim", "firmware"]))),
+        ("types: pyright", _python("-m", "tools.typecheck", *files)),
     ]
 
 

@@ -68,7 +68,8 @@ def _options(project: Path) -> dict:
     """Return pyright's options from a configuration file."""
     if project.suffix == ".toml":
         return tomllib.loads(project.read_text())["tool"]["pyright"]
-    return json.loads(project.read_text())
+    lines = project.read_text().splitlines()
+    return json.loads("\n".join(line for line in lines if not line.lstrip().startswith("//")))
 
 
 def _included(project, files):

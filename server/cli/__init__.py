@@ -1,6 +1,7 @@
 """The commands: `flask --app server <command>`."""
 
 import sys
+from typing import NoReturn
 
 import click
 from flask import current_app
@@ -23,7 +24,7 @@ def _extension(name):
     return current_app.extensions[name]
 
 
-def _refuse(text):
+def _refuse(text: str) -> NoReturn:
     sys.exit(f"error: {text}")
 
 

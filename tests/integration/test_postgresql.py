@@ -108,7 +108,7 @@ def test_a_file_of_restrooms_is_imported_planned_and_walked(sessions, tmp_path):
         before = paging.encode(second.rows[0].id)
         back = restrooms.list_restrooms(session, SYSTEM, by_name=True, limit=15, cursor=before, backwards=True)
         assert back.rows == first.rows
-        assert len(restrooms.find_ids(session, SYSTEM, "여자화장실 중구")) == 20
+        assert len(restrooms.find_ids(session, SYSTEM, "여자화장실 중구") or ()) == 20
         assert reminders.remind(session, clock.now_s(), notifications.enqueue) == 20
     path.write_text(header + "화장실 00,예시시 중구 0,1,2,37.5,127.0\n")
     with sessions() as session:

@@ -83,7 +83,7 @@ def test_a_day_of_inspecting(installation):
         total = false_alarms.load_rates(session, kim, now_s - 9, now_s + 999).total
         assert (total.alarms, total.false, total.false_permille) == (1, 1, 1000)
         detail = findings.load_detail(session, kim, findings.load(session, SYSTEM, found.public_id), names)
-        assert [visit.finding.id for visit in detail.visits] == [found.id]
+        assert [visit.finding and visit.finding.id for visit in detail.visits] == [found.id]
         day = campaigns.load(session, kim, day.public_id)
         board = campaign_board.load(session, day)
         assert (board.total.rooms, board.total.done, board.total.running) == (2, 1, 1)
