@@ -1,6 +1,5 @@
 """What all operations answer with: problem documents (RFC 9457), pages of a list, answers kept for a repeated POST."""
 
-import base64
 import hashlib
 
 from flask import current_app, make_response, request
@@ -79,26 +78,6 @@ def _invalid(error):
     return problem_documents.document(
         error.status_code, "not_valid", str(error.message), {"errors": rows} if rows else {}
     )
-
-
-def cursor(text: str | None) -> int | None:
-    """The row number that a cursor stands for; None without one. Raises Problem."""
-    if not text:
-        return None
-    try:
-        number = int(base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4)).decode().removeprefix("after:"))
-    except (ValueError, UnicodeError):
-        number = -1
-    if not 0 <= number < 1 << 63:
-        raise Problem(400, "cursor_bad", "This cursor did not come from a `next` of ours.")
-    return number
-
-
-def page(rows: list, limit: int, shown, number=lambda row: row.id) -> dict:
-    """A page of a list. `rows` has one more than `limit` if there are more; shown(row) is what goes out."""
-    more, rows = len(rows) > limit, rows[:limit]
-    following = base64.urlsafe_b64encode(f"after:{number(rows[-1])}".encode()).decode().rstrip("=") if more else None
-    return {"items": [shown(row) for row in rows], "next": following}
 
 
 def page_out(rows: paging.Page, row_out) -> dict:

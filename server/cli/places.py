@@ -8,7 +8,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-SHOWN = 20  # rows of each kind on the screen
+SHOWN = 20  # rows of each kind to print
 
 
 @click.command("import-restrooms")
@@ -33,22 +33,22 @@ def import_restrooms(file, write, pairs, source, organisation, despite):
         try:
             options = imports.Options(source, _mapping(file, pairs), organisation, despite)
             with _progress(file, "reading") as progress, sessions() as session:
-                looked = imports.look(session, file, options, progress)
-            _tell(looked, words)
-            if looked.stops:
+                preview = imports.make_preview(session, file, options, progress)
+            _print(preview, words)
+            if preview.stops:
                 sys.exit("error: not imported; see above, or --despite if it is right so")
             if not write:
                 click.echo("nothing has been written; with --apply it is")
-            elif looked.changes_nothing:
+            elif preview.changes_nothing:
                 click.echo("nothing to write")
             else:
                 with _progress(file, "writing") as progress:
-                    imports.apply(sessions, file, looked, None, progress)
+                    imports.apply(sessions, file, preview, None, progress)
                 click.echo("imported")
         except imports.UnknownLayout as unknown:
             sys.exit(
-                f"error: {' '.join(words.problem(one) for one in unknown.problems)}\n\n"
-                + imports.explain(unknown.columns, unknown.guessed)
+                f"error: {' '.join(words.problem_text(problem) for problem in unknown.problems)}\n\n"
+                + imports.explain_mapping(unknown.columns, unknown.guessed)
             )
         except Refused as refused:
             sys.exit(f"error: {refusal(refused.code, refused.values)}")
@@ -68,55 +68,59 @@ def remind():
 
 
 def _mapping(file, pairs):
-    """What people gave with --map; on a terminal they are asked for what cannot be guessed."""
+    """Return the mapping of --map; on a terminal, ask for what cannot be guessed."""
     from server.services.places import imports
 
     try:
-        given = imports.parse(pairs)
+        given = imports.parse_pairs(pairs)
     except ValueError as error:
         sys.exit(f"error: {error}")
     if given or not sys.stdin.isatty():
         return given
     try:
-        imports.recognise(file, imports.Options())
+        imports.recognise_layout(file, imports.Options())
         return {}
     except imports.UnknownLayout as unknown:
         click.echo("Which column is what? Enter takes the guess; an empty answer without a guess leaves it out.")
         click.echo(f"Columns: {', '.join(unknown.columns)}")
-        asked = {}
-        for field in imports.ASKED:
-            what, _ = imports.FIELDS[field]
-            asked[field] = click.prompt(f"{field}: {what}", default=unknown.guessed.get(field, ""), show_default=True)
-        return {field: column for field, column in asked.items() if column}
+        answers = {}
+        for field in imports.MAIN_FIELDS:
+            description, _ = imports.FIELDS[field]
+            answers[field] = click.prompt(
+                f"{field}: {description}", default=unknown.guessed.get(field, ""), show_default=True
+            )
+        return {field: column for field, column in answers.items() if column}
 
 
-def _tell(looked, words):
-    click.echo(f"layout: {words.LAYOUTS[looked.layout]}; source: {looked.source}")
-    click.echo(f"{looked.counts['rows']} rows, {looked.restrooms} restrooms")
+def _print(preview, words):
+    click.echo(f"layout: {words.LAYOUTS[preview.layout]}; source: {preview.source}")
+    click.echo(f"{preview.counts['rows']} rows, {preview.restrooms} restrooms")
     for kind, name in words.KINDS.items():
-        count = looked.counts[kind]
+        count = preview.counts[kind]
         if not count:
             continue
         click.echo(f"{count:8} {name}")
         if kind == "same":
             continue
-        for row in looked.kept(kind)[:SHOWN]:
+        for row in preview.rows(kind)[:SHOWN]:
             place = " · ".join(part for part in (row.key, row.name, row.address) if part)
             line = f"line {row.line}: " if row.line else ""
-            click.echo(f"           {line}{place}{' – ' if place and row.detail else ''}{words.problems(row.detail)}")
+            click.echo(
+                f"           {line}{place}{' – ' if place and row.detail else ''}{words.problems_text(row.detail)}"
+            )
         if count > SHOWN:
             click.echo(f"           … and {count - SHOWN} more")
-    if looked.counts["elsewhere"]:
-        click.echo(f"{looked.counts['elsewhere']:8} known places of other municipalities stay as they are")
-    for doubt, count in looked.doubts.items():
+    if preview.counts["elsewhere"]:
+        click.echo(f"{preview.counts['elsewhere']:8} known places of other municipalities stay as they are")
+    for doubt, count in preview.doubts.items():
         click.echo(f"{count:8} × {words.PROBLEMS[doubt]}".replace("%(km)s", "many"))
-    for one in looked.stops:
-        click.echo(f"STOP: {words.problem(one)}")
+    for problem in preview.stops:
+        click.echo(f"STOP: {words.problem_text(problem)}")
 
 
 @contextlib.contextmanager
 def _in_english():
-    """Sentences of the wording tables are in the request's language; a terminal's are English."""
+    """Set the language of the wording tables to English, for the terminal."""
     with current_app.test_request_context(headers={"Accept-Language": "en"}):
         yield
 

@@ -1,14 +1,15 @@
 """
-Sentences for what the sensors and services say in codes.
+Sentences for the codes of sensors and services.
 
     lines = evidence(event.evidence)        # rows [rule, value, threshold, weight]
     causes = considered(event.considered)   # rows [cause, verdict]
     refusal(error.code, error.values)
 
-An id that nobody has described yet, from a newer sensor, is shown with its value and unit.
+An unknown id, from a newer sensor, is shown with its value and unit.
 """
 
-from collections import namedtuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from flask_babel import gettext
 
@@ -17,30 +18,47 @@ from server.wording.causes import CAUSES, VERDICTS
 from server.wording.refusals import refusal
 from server.wording.rules import CLEAR, RULES, SET, UP_TO
 
-# tone    "for", "against" or "none": what it did to the score
-# title   what was looked at
-# text    the sentence
-# weight  points
-EvidenceLine = namedtuple("EvidenceLine", ("rule", "tone", "title", "text", "weight"))
 
-# verdict  the Status-like (word, tone) pair of the verdict
-CauseLine = namedtuple("CauseLine", ("cause", "title", "tell", "verdict", "tone"))
+class EvidenceLine(NamedTuple):
+    """
+    tone    "for", "against" or "none": its effect on the score
+    title   what was measured
+    text    the sentence
+    weight  points
+    """
 
-# Forms that name a thing or answer yes or no: their threshold says nothing to a reader.
+    rule: str
+    tone: str
+    title: str
+    text: str
+    weight: int
+
+
+class CauseLine(NamedTuple):
+    """An innocent explanation: verdict and tone are the word and the colour of how the evidence fits it."""
+
+    cause: str
+    title: str
+    tell: str
+    verdict: str
+    tone: str
+
+
+# Forms that name a thing or answer yes or no: their threshold is not shown.
 _NO_LIMIT = ("ssids", "vendors", "ble", "hex", "flag", "none")
 
 
-def evidence(rows) -> list[EvidenceLine]:
-    """Return evidence rows in words, in their order."""
+def evidence(rows: Iterable) -> list[EvidenceLine]:
+    """Return the sentences of evidence rows [rule, value, threshold, weight], in their order."""
     return [_line(*row) for row in rows]
 
 
 def _line(rule, value, threshold, weight):
     tone = "for" if weight > 0 else "against" if weight < 0 else "none"
     known = RULES.get(rule)
-    form = known.form if known else numbers.form_of(rule)
-    value_text = numbers.written(form, value)
-    limit_text = "" if form in _NO_LIMIT else numbers.written(form, threshold)
+    form = known.form if known else numbers.form_of_rule(rule)
+    value_text = numbers.format_value(form, value)
+    limit_text = "" if form in _NO_LIMIT else numbers.format_value(form, threshold)
     if known is None:
         title = gettext('Rule "%(rule)s"', rule=rule)
         text = gettext("Measured %(value)s, compared with %(limit)s.", value=value_text, limit=limit_text)
@@ -61,8 +79,8 @@ def _speaks_for(rule, value, threshold, weight):
     return value <= threshold if rule.fits == UP_TO else value >= threshold
 
 
-def considered(rows) -> list[CauseLine]:
-    """Return innocent explanations in words: those that fit first, then the open ones, then the others."""
+def considered(rows: Iterable) -> list[CauseLine]:
+    """Return innocent explanations [cause, verdict] in words: those that fit first, then the open ones."""
     order = list(VERDICTS)
     lines = []
     for cause, verdict in sorted(rows, key=lambda row: order.index(row[1])):
@@ -74,16 +92,16 @@ def considered(rows) -> list[CauseLine]:
 
 
 def finding_title(detector: str) -> str:
-    """Return what a finding of this detector is called. Never "a camera": only a person confirms one."""
+    """Return the title of a detector's findings. Never "a camera": only a person confirms one."""
     known = vocabulary.DETECTORS.get(detector)
     return str(known.title) if known else gettext("Camera-like transmission (%(detector)s)", detector=detector)
 
 
 def strength(rssi_dbm: int) -> str:
     """
-    Return how strong a signal is in words.
+    Return the strength of a signal in words.
 
-    No distance: walls, bodies and the sender's power change it more than a room's length does.
+    Not a distance: walls, bodies and the transmitter's power change it more than the length of a room.
     """
     if rssi_dbm >= -50:
         return gettext("very strong (%(dbm)s dBm)", dbm=rssi_dbm)

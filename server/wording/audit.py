@@ -1,4 +1,4 @@
-"""What an entry of the log says, by its kind. A kind without words still tells itself."""
+"""Titles of log entries, by kind; an unknown kind is shown itself."""
 
 from flask_babel import lazy_gettext as _
 
@@ -69,7 +69,7 @@ KINDS = {
     "token.revoked": _("Token ended"),
 }
 
-# What the log's page can be narrowed to: the beginning of kinds, and its words.
+# Filters of the log's page: {beginning of a kind: text}.
 GROUPS = {
     "": _("Everything"),
     "inspection.": _("Inspections"),
@@ -81,6 +81,6 @@ GROUPS = {
 }
 
 
-def title(kind: str):
-    """The words of a kind."""
-    return KINDS.get(kind, kind)
+def title(kind: str) -> str:
+    """Return the title of a kind."""
+    return str(KINDS.get(kind, kind))

@@ -1,16 +1,20 @@
 """
-Innocent explanations, by their id: what it could be instead, and what would tell it apart.
+Innocent explanations by id: what it could be instead, and how to tell it apart.
 
-The detectors weigh them and say for each whether the evidence fits it; a person settles the open ones.
+The detectors report for each whether the evidence fits it; a person decides about the open ones.
 """
 
-from collections import namedtuple
+from typing import NamedTuple
 
 from flask_babel import lazy_gettext as _
 
-# title  what it would be
-# tell   what a person can do to find out
-Cause = namedtuple("Cause", ("title", "tell"))
+
+class Cause(NamedTuple):
+    """title: what it would be; tell: how a person can find out. Both are lazy translations."""
+
+    title: object
+    tell: object
+
 
 PLACES = {
     "neighbour_camera": Cause(
@@ -128,7 +132,7 @@ THINGS = {
 
 CAUSES = {**PLACES, **PEOPLE, **THINGS}
 
-# How the evidence lies: verdict -> (word, status tone), in the order in which they are shown.
+# {verdict: (word, status tone)}, in the order in which they are shown.
 VERDICTS = {
     "for": (_("fits"), "info"),
     "open": (_("cannot be told yet"), "warn"),

@@ -1,4 +1,6 @@
-"""What the import of restrooms has to say about rows and files."""
+"""Texts of the import: problems of rows and files, fields, layouts."""
+
+from collections.abc import Iterable
 
 from flask_babel import lazy_gettext as _
 
@@ -18,7 +20,7 @@ KINDS = {
     "bad": _("cannot be used"),
 }
 
-# What a row's or a file's problem is called, by its code.
+# Problems of rows and files, by code.
 PROBLEMS = {
     "quotation": _("is not readable as a row; is a quotation mark missing?"),
     "encoding": _("has characters that are neither UTF-8 nor CP949"),
@@ -32,21 +34,21 @@ PROBLEMS = {
     "old_key": _("was %(key)s"),
     "back": _("in use again"),
     "differs": _("%(field)s: %(old)s → %(new)s"),
-    # what a person should look at
+    # to be checked by a person
     "no_rooms": _("the file does not say which rooms there are"),
     "no_address": _("neither an address nor a position"),
     "outside_korea": _("its position is not in Korea and is left out"),
     "many_stalls": _("more than 60 stalls in one room"),
     "far_from_district": _("%(km)s km from the middle of its district"),
     "same_name_and_address": _("another row has the same name and address"),
-    # a file whose columns are not understood
+    # a file with unknown columns
     "unknown_layout": _("The columns are of no layout that is known."),
     "lacking": _("This looks like the layout %(layout)s, but columns are missing: %(columns)s."),
     "no_field": _("%(field)s is not a field."),
     "no_column": _("There is no column %(column)s."),
     "unmapped": _("No column is mapped to %(field)s."),
     "no_place": _("No column is mapped to an address or a position, so places could not be told apart."),
-    # why a file is not taken over
+    # why a file is not imported
     "columns_gone": _("Columns that such files have are missing: %(fields)s."),
     "no_rows": _("The file has no rows."),
     "all_bad": _("Not one row can be used."),
@@ -56,8 +58,8 @@ PROBLEMS = {
     "changed": _("%(count)s of %(of)s known places would change, more than %(most)s %%. Is it the right file?"),
 }
 
-# What a row says of a place, and how it is called when it says it differently: services.imports.layouts.SAID.
-SAID = {
+# Properties of a place that a row can change: services.places.imports.layouts.COMPARED.
+PLACE_FIELDS = {
     "name": _("name"),
     "address": _("road address"),
     "lot_address": _("lot address"),
@@ -69,7 +71,7 @@ SAID = {
     "rooms": _("rooms"),
 }
 
-# What a column of a file can hold: services.imports.FIELDS.
+# Contents of a column: services.places.imports.FIELDS.
 FIELDS = {
     "name": _("Name of the toilet or building"),
     "key": _("Number that stays the same between files"),
@@ -109,24 +111,24 @@ LAYOUTS = {
 }
 
 
-def problem(one) -> str:
-    """Return a (code, values) in words."""
-    code, values = one
+def problem_text(problem: tuple[str, dict]) -> str:
+    """Return the sentence of a problem (code, values)."""
+    code, values = problem
     if code == "differs":
-        values = {"field": SAID[values["field"]], "old": _value(values["old"]), "new": _value(values["new"])}
+        values = {"field": PLACE_FIELDS[values["field"]], "old": _value(values["old"]), "new": _value(values["new"])}
     if code == "columns_gone":
         values = {"fields": ", ".join(str(FIELDS[field]) for field in values["fields"])}
     return str(PROBLEMS[code]) % values
 
 
 def _value(value):
-    """What a row said, short: rooms as their kinds with the number of stalls, if it is known."""
+    """Return a value in short: rooms as their blocks with the number of stalls, if it is known."""
     if isinstance(value, list):
         value = ", ".join(f"{vocabulary.BLOCKS[block]} {stalls or ''}".strip() for block, stalls in value)
     text = "–" if value in (None, "") else str(value)
     return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 1] + "…"
 
 
-def problems(several) -> str:
-    """Return several (code, values) in one line."""
-    return "; ".join(problem(one) for one in several)
+def problems_text(problems: Iterable[tuple[str, dict]]) -> str:
+    """Return the sentences of several problems in one line."""
+    return "; ".join(problem_text(problem) for problem in problems)

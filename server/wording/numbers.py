@@ -1,8 +1,8 @@
 """
-How measured values are written: unit, rounding, and names where the value is a row of a signature table.
+Formats of measured values: unit, rounding, and names where the value is a row of a signature table.
 
     written("kbps", 412)       "412 kbit/s"
-    form_of("noise_dbm")       "dbm": a rule nobody has described yet still gets its unit
+    form_of("noise_dbm")       "dbm": an unknown rule still gets its unit
 """
 
 from flask_babel import format_decimal, gettext
@@ -21,7 +21,7 @@ def _kbps(value):
 
 
 def _permille(value):
-    # "0 %" for something that was there reads as if it had not been.
+    # "0 %" for a small share would read as if there were nothing.
     digits = 1 if 0 < abs(value) < 10 else 0
     return gettext("%(number)s %%", number=_decimal(value / 10, digits))
 
@@ -39,10 +39,10 @@ def _khz(value):
 
 
 def _named(table):
-    def named(value):
-        return signature_tables.named(table, value) or gettext("entry %(number)s of the list", number=value)
+    def translated(value):
+        return signature_tables.translated_row(table, value) or gettext("entry %(number)s of the list", number=value)
 
-    return named
+    return translated
 
 
 FORMS = {
@@ -68,12 +68,12 @@ FORMS = {
 }
 
 
-def form_of(rule: str) -> str:
+def form_of_rule(rule: str) -> str:
     """Return the form that a rule's id tells by its ending, or "count"."""
     ending = rule.rpartition("_")[2]
     return ending if ending in FORMS and ending not in ("flag", "none") else "count"
 
 
-def written(form: str, value: int) -> str:
+def format_value(form: str, value: int) -> str:
     """Return a value as people read it, in the language of the page."""
     return FORMS[form](value)

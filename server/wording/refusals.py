@@ -1,4 +1,4 @@
-"""Why something was not done, by the code of services.errors.Refused."""
+"""Sentences of refusals, by the code of services.errors.Refused."""
 
 from flask_babel import lazy_gettext as _
 
@@ -20,7 +20,7 @@ REFUSALS = {
     "suspicious_step": _('A step recorded something suspicious, so the result cannot be "none found".'),
     "person_name_needed": _("Please give a name."),
     "person_there": _("This person takes part already."),
-    # the eye step's list
+    # checklists
     "checklist_open": _("%(count)s points of the list are still without an answer."),
     "checklist_suspicious": _(
         'The list has %(count)s suspicious points, so the eye step cannot be "none found". Record it as suspicious.'
@@ -120,7 +120,7 @@ UNKNOWN = _("This cannot be done now (%(code)s).")
 
 
 def refusal(code: str, values: dict) -> str:
-    """Return the sentence for a refusal. A code without one still tells its word."""
+    """Return the sentence of a refusal; an unknown code is shown itself."""
     sentence = REFUSALS.get(code)
     if sentence is None:
         return str(UNKNOWN) % {"code": code}
@@ -128,4 +128,4 @@ def refusal(code: str, values: dict) -> str:
 
 
 def _listed(value):
-    return ", ".join(str(one) for one in value) if isinstance(value, list | tuple) else value
+    return ", ".join(str(item) for item in value) if isinstance(value, list | tuple) else value

@@ -1,24 +1,35 @@
 """
-What each detection rule says in plain words, by its id.
+Sentences of the detection rules, by rule id.
 
-A rule's sentence takes the measured value and what it was compared with. Two readings: `speaks_for` when
-the rule added points, `speaks_against` when it took some away. A rule that did neither is read by comparing,
-and one that was told for information only, with the limit 0, gives just its value. English here; Korean in
-translations/.
+A sentence takes the measured value and the threshold. `speaks_for` is used when the rule added points,
+`speaks_against` when it took some away. For weight 0 the value is compared with the threshold; with threshold 0
+only the value is shown. English here; Korean in translations/.
 """
 
-from collections import namedtuple
+from typing import NamedTuple
 
 from flask_babel import lazy_gettext as _
 
-# title           what was looked at, a few words
-# speaks_for      the sentence when the weight is positive, with %(value)s and %(limit)s
-# speaks_against  the sentence when it is not; None: the same
-# form            how value and threshold are written, a key of wording.numbers.FORMS; "flag": it is 0 or 1
-# fits            FROM: a value at or above the limit speaks for a camera; UP_TO: one at or below; SET, CLEAR: 1 or 0
-#                 does
-Rule = namedtuple("Rule", ("title", "speaks_for", "speaks_against", "form", "fits"), defaults=("from",))
 FROM, UP_TO, SET, CLEAR = "from", "up_to", "set", "clear"
+
+
+class Rule(NamedTuple):
+    """
+    title           what is measured, a few words
+    speaks_for      the sentence for a positive weight, with %(value)s and %(limit)s
+    speaks_against  the sentence for a negative one; None: the same
+    form            format of value and threshold, a key of numbers.FORMS; "flag": 0 or 1
+    fits            FROM: values at or above the limit speak for a camera; UP_TO: at or below; SET, CLEAR: 1 or 0
+
+    The texts are lazy translations.
+    """
+
+    title: object
+    speaks_for: object
+    speaks_against: object | None
+    form: str
+    fits: str = FROM
+
 
 STREAM = {
     "uplink_kbps": Rule(

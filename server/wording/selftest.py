@@ -1,7 +1,7 @@
 """
-What a sensor's self-test found, in words: firmware/inspecting/selftest.py has the checks and what their figures are.
+Results of a self-test in words; firmware/inspecting/selftest.py defines the checks and their figures.
 
-    rows(checks)      [(text, passed, figure), ...]; figure is text, "" where it says nothing
+    describe_checks(checks)      [(text, passed, figure), ...]; figure is text, "" for none
 """
 
 from flask_babel import gettext
@@ -21,9 +21,9 @@ CHECKS = {
 CHANNEL = "channel_"
 
 
-def rows(checks: list) -> list[tuple]:
+def describe_checks(checks: list) -> list[tuple]:
     """Return the checks in words, those of the channels as one row: it failed if any of them did."""
-    found = [(str(CHECKS.get(name, name)), passed, _figure(name, value)) for name, passed, value in _others(checks)]
+    rows = [(str(CHECKS.get(name, name)), passed, _figure(name, value)) for name, passed, value in _others(checks)]
     channels = [(name.removeprefix(CHANNEL), passed, value) for name, passed, value in checks if _is_channel(name)]
     if channels:
         deaf = [number for number, passed, _ in channels if not passed]
@@ -33,8 +33,8 @@ def rows(checks: list) -> list[tuple]:
             figure = gettext("nothing heard on %(channels)s", channels=", ".join(deaf))
         else:
             figure = gettext("networks heard on %(channels)s", channels=", ".join(heard)) if heard else ""
-        found.append((text, not deaf, figure))
-    return found
+        rows.append((text, not deaf, figure))
+    return rows
 
 
 def _is_channel(name):

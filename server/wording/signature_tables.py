@@ -1,8 +1,8 @@
 """
-What a row of a signature table stands for, in the language of the page.
+Names of signature table rows, in the language of the page.
 
-The tables (ansim/signatures/source/*.csv) name brands, which stay as they are, and kinds of
-things, which are translated here. A row that is not in this list is shown as the table has it.
+The tables (ansim/signatures/source/*.csv) name brands, which are not translated, and kinds of devices, which are
+translated here. A row that is not in this list is shown as it is in the table.
 """
 
 from flask_babel import gettext
@@ -83,7 +83,7 @@ KINDS = (
 )
 
 
-def named(table: str, number: int) -> str:
+def translated_row(table: str, number: int) -> str:
     """Return what a row stands for, or "" if this server's tables do not have it."""
     text = names.what(table, number).get("what", "")
     # "PPPP device id as name: LookCam" and "dash camera (expected outdoors)": the brand or the kind is enough.

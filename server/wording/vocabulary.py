@@ -4,22 +4,46 @@ Words for what the database and the sensors say in codes: methods, results, disp
 Nothing here promises safety: a result says what was looked for, by which method, and that it was not found.
 """
 
-from collections import namedtuple
+from typing import NamedTuple
 
 from flask_babel import lazy_gettext as _
 from flask_babel import lazy_pgettext
 
-# text    the words of a status pill
-# tone    its colour: good, info, warn, danger, quiet
-# symbol  its icon, a key of templates/_icons.html
-Status = namedtuple("Status", ("text", "tone", "symbol"))
+
+class Status(NamedTuple):
+    """
+    A status pill. Its text is a lazy translation.
+
+    tone    colour: good, info, warn, danger, quiet
+    symbol  icon, a key of templates/_icons.html
+    """
+
+    text: object
+    tone: str
+    symbol: str
+
+
+class Disposition(NamedTuple):
+    """short: for lists; title and help: for the form. Lazy translations."""
+
+    short: object
+    title: object
+    help: object
+
+
+class Detector(NamedTuple):
+    """title of the detector's findings, and an explanation. Lazy translations."""
+
+    title: object
+    hint: object
+
 
 METHODS = {"eye": _("Eye"), "rf": _("RF sensor"), "lens": _("Lens finder")}
 
-# What is planned: the methods, and one thing more.
+# models.places.PLANNED
 PLANNED = {**METHODS, "selftest": _("Sensor self-test")}
 
-# As they stand in "none found by ...".
+# Methods within the sentence "none found by ...".
 METHODS_BY = {
     "eye": lazy_pgettext("found by", "eye"),
     "rf": lazy_pgettext("found by", "RF"),
@@ -34,7 +58,7 @@ METHOD_HELP = {
     "lens": _("Darken the room if you can and look through the lens finder for a glint, at eye and knee height."),
 }
 
-# How a stall or room is meant: models.places.BLOCKS
+# models.places.BLOCKS
 BLOCKS = {
     "women": _("Women"),
     "men": _("Men"),
@@ -56,7 +80,7 @@ RESULTS = {
     "referred": Status(_("Referred to police"), "danger", "call"),
 }
 
-# What was answered to a point of the eye step's list: models.checklists.ANSWERS
+# models.checklists.ANSWERS
 CHECK_ANSWERS = {
     "ok": Status(_("Nothing suspicious"), "info", "check"),
     "suspicious": Status(_("Suspicious"), "danger", "finding"),
@@ -64,10 +88,10 @@ CHECK_ANSWERS = {
     None: Status(_("Not answered yet"), "quiet", "ring"),
 }
 
-# Where a point of the list is looked at: models.checklists.WHERES
+# models.checklists.WHERES
 WHERES = {"room": _("once in the room"), "stall": _("in every stall"), "both": _("in the room and in every stall")}
 
-# What happened to a hole: models.photos.HOLE_EVENTS
+# models.photos.HOLE_EVENTS
 HOLE_EVENTS = {
     "found": _("Found"),
     "sticker": _("Covered with a sticker"),
@@ -76,7 +100,7 @@ HOLE_EVENTS = {
     "remark": _("Remark"),
 }
 
-# How a campaign's team goes, and who is in it: models.campaigns.WAYS and PARTNERS
+# models.campaigns.WAYS and PARTNERS
 WAYS = {"foot": _("on foot"), "car": _("by car")}
 PARTNERS = {
     "staff": _("Staff"),
@@ -84,9 +108,6 @@ PARTNERS = {
     "support": _("Support centre"),
     "other": _("Other partner"),
 }
-
-# short  for lists; title and help  for the form that asks for it
-Disposition = namedtuple("Disposition", ("short", "title", "help"))
 
 DISPOSITIONS = {
     "known_emitter": Disposition(
@@ -119,14 +140,14 @@ DISPOSITIONS = {
     ),
 }
 
-# How a finding came along: ansim.finding.EVENTS
+# ansim.finding.EVENTS
 EVENTS = {
     "raised": _("Reported by the sensor"),
     "updated": _("Still heard; the evidence has changed"),
     "cleared": _("Cleared by the sensor: the evidence fell below the line or it fell silent"),
 }
 
-# As services.sensors.status() says it.
+# services.sensors.fleet.STATES
 SENSOR_STATES = {
     "never": Status(_("Never connected"), "quiet", "ring"),
     "online": Status(_("Connected"), "good", "check"),
@@ -136,7 +157,7 @@ SENSOR_STATES = {
     "revoked": Status(_("Withdrawn"), "quiet", "close"),
 }
 
-# What it can hear with: ansim.messages.CAPABILITIES
+# ansim.messages.CAPABILITIES
 CAPABILITIES = {
     "sniff": _("Wi-Fi traffic"),
     "sniff_management": _("Wi-Fi announcements only"),
@@ -144,9 +165,6 @@ CAPABILITIES = {
     "ble": _("Bluetooth"),
     "nrf24": _("Analogue video"),
 }
-
-# title of a finding, by the detector that made it; `hint` says what that is
-Detector = namedtuple("Detector", ("title", "hint"))
 
 DETECTORS = {
     "camera_stream": Detector(
@@ -174,7 +192,7 @@ DETECTORS = {
     ),
 }
 
-# Not a find: a gap in what could be checked.
+# Detectors whose findings are gaps in what could be checked.
 GAPS = ("undecodable_source",)
 
 ROLES = {
@@ -184,7 +202,7 @@ ROLES = {
     "viewer": _("Viewer"),
 }
 
-# What each right lets a person or a token do: services.people.RIGHTS
+# Rights of a user or a token: services.people.accounts.RIGHTS
 RIGHTS = {
     "see": _("See"),
     "inspect": _("Inspect"),
@@ -200,7 +218,7 @@ ROLE_HELP = {
     "viewer": _("Reads only."),
 }
 
-# services.access_log.KINDS
+# services.people.access_log.KINDS
 ACCESSES = {
     "saw_inspection": _("Saw an inspection"),
     "saw_finding": _("Saw a finding"),
@@ -233,7 +251,7 @@ CLOCKS = {
     "server": _("from this server"),
 }
 
-# How a roll-out of a new version went for a sensor, and why one ended early: services.rollout
+# Outcomes of a roll-out for a sensor, and reasons for its early end: services.sensors.rollout
 ROLLOUT_OUTCOMES = {
     "": Status(_("Waiting"), "quiet", "clock"),
     "done": Status(_("Runs it"), "good", "check"),
@@ -249,7 +267,7 @@ ROLLOUT_ENDS = {
     "by_hand": _("Stopped by a person."),
 }
 
-# What became of a sensor's messages: services.tally
+# Counters of a sensor's messages: services.intake.counters
 TALLIES = {
     "stored": _("Reports stored"),
     "duplicate": _("Delivered more than once"),

@@ -94,9 +94,9 @@ def test_a_file_of_restrooms_is_imported_planned_and_walked(sessions, tmp_path):
     path.write_text(header + "".join(f"화장실 {n:02},예시시 중구 {n},1,2,{37.5 + n / 1000},127.0\n" for n in range(20)))
     for expected in (20, 0):
         with sessions() as session:
-            looked = imports.look(session, path, imports.Options())
-        imports.apply(sessions, path, looked, None)
-        assert looked.counts["new"] == expected
+            preview = imports.make_preview(session, path, imports.Options())
+        imports.apply(sessions, path, preview, None)
+        assert preview.counts["new"] == expected
     with sessions.begin() as session:
         plans.set_policy(session, SYSTEM, "rf", 30)
         assert plans.count_due(session, SYSTEM, clock.now_s()) == 40
@@ -112,8 +112,8 @@ def test_a_file_of_restrooms_is_imported_planned_and_walked(sessions, tmp_path):
         assert reminders.remind(session, clock.now_s(), notifications.enqueue) == 20
     path.write_text(header + "화장실 00,예시시 중구 0,1,2,37.5,127.0\n")
     with sessions() as session:
-        stopped = imports.look(session, path, imports.Options())
-        despite = imports.look(session, path, imports.Options(despite=True))
+        stopped = imports.make_preview(session, path, imports.Options())
+        despite = imports.make_preview(session, path, imports.Options(despite=True))
     imports.apply(sessions, path, despite, None)
     assert stopped.stops[0][0] == "vanished"
     with sessions() as session:

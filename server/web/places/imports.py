@@ -1,4 +1,4 @@
-"""Taking over restrooms from a file: upload, see what would happen, confirm."""
+"""Import of restrooms from a file: upload, preview, apply."""
 
 import dataclasses
 import hashlib
@@ -20,14 +20,14 @@ from server.wording import imports as words
 bp = Blueprint("imports", __name__)
 
 MOST_BYTES = 200 << 20
-KEEP_S = 86400  # an upload that nobody confirmed
+KEEP_S = 86400  # lifetime of an upload that is not applied
 ROWS_SHOWN = 30
 NEWEST = 20
 
 
 @bp.url_value_preprocessor
 def _larger_uploads(_endpoint, _values):
-    # A country's file is larger than any other form may be; this runs before the form is read.
+    # A country's file exceeds the limit of other forms; this runs before the form is read.
     if request.method == "POST" and page.may(accounts.MANAGE):
         request.max_content_length = MOST_BYTES
 
@@ -35,52 +35,54 @@ def _larger_uploads(_endpoint, _values):
 @bp.route("/imports", methods=["GET", "POST"])
 @security.needs(accounts.MANAGE, everywhere=True)  # a file may name any municipality
 def index():
-    """Upload a file; the imports there were."""
+    """Upload a file; the list of imports."""
     form = forms.ImportForm()
     if form.validate_on_submit():
-        return redirect(url_for("imports.show", upload=_keep(form)))
+        return redirect(url_for("imports.show", upload=_store(form)))
     with page.sessions()() as session:
-        wanted = select(RestroomImport).where(RestroomImport.applied_s.is_not(None))
-        done = session.scalars(wanted.order_by(RestroomImport.id.desc()).limit(NEWEST)).all()
-    return render_template("places/imports/index.html", form=form, done=done, kinds=words.KINDS)
+        query = select(RestroomImport).where(RestroomImport.applied_s.is_not(None))
+        records = session.scalars(query.order_by(RestroomImport.id.desc()).limit(NEWEST)).all()
+    return render_template("places/imports/index.html", form=form, records=records, kinds=words.KINDS)
 
 
 @bp.route("/imports/<upload>", methods=["GET", "POST"])
 @security.needs(accounts.MANAGE, everywhere=True)  # a file may name any municipality
 def show(upload):
-    """What an uploaded file would do. POST: map its columns, or (apply) take it over."""
-    one, path = _upload(upload)
-    options = imports.Options(**one.options)
+    """The preview of an upload. POST: map its columns, or (field `apply`) apply it."""
+    record, path = _load_upload(upload)
+    options = imports.Options(**record.options)
     if request.method == "POST" and not request.form.get("apply"):
         mapping = {field: request.form.get(f"map-{field}", "") for field in imports.FIELDS}
         options = dataclasses.replace(options, mapping={field: column for field, column in mapping.items() if column})
         with page.sessions().begin() as session:
-            session.merge(one).options = vars(options)
+            session.merge(record).options = vars(options)
         return redirect(url_for("imports.show", upload=upload))
     try:
         with page.sessions()() as session:
-            looked = imports.look(session, path, options)
+            preview = imports.make_preview(session, path, options)
         if request.method == "POST":
-            return _apply(path, looked, one)
+            return _apply(path, preview, record)
     except imports.UnknownLayout as unknown:
-        asked = [field for field in imports.FIELDS if field in {*imports.ASKED, *options.mapping, *unknown.guessed}]
+        main_fields = [
+            field for field in imports.FIELDS if field in {*imports.MAIN_FIELDS, *options.mapping, *unknown.guessed}
+        ]
         return render_template(
             "places/imports/mapping.html",
-            one=one,
+            record=record,
             unknown=unknown,
             words=words,
-            asked=asked,
-            rare=[field for field in imports.FIELDS if field not in asked],
-            samples=imports.samples(path),
+            main_fields=main_fields,
+            other_fields=[field for field in imports.FIELDS if field not in main_fields],
+            samples=imports.sample_columns(path),
         )
     except errors.Refused as error:
         page.flash_warning(page.refusal_text(error))
         return redirect(url_for("imports.index"))
-    return render_template("places/imports/show.html", one=one, looked=looked, said=words, most=ROWS_SHOWN)
+    return render_template("places/imports/show.html", record=record, preview=preview, words=words, most=ROWS_SHOWN)
 
 
-def _apply(path, looked, one):
-    imports.apply(page.sessions(), path, looked, page.user(), prepared=one)
+def _apply(path, preview, record):
+    imports.apply(page.sessions(), path, preview, page.user(), prepared=record)
     path.unlink(missing_ok=True)
     page.flash_success(gettext("The file has been taken over."))
     return redirect(url_for("imports.index"))
@@ -92,8 +94,8 @@ def _folder() -> Path:
     return folder
 
 
-def _keep(form):
-    """Put an upload aside and note it; return its public id."""
+def _store(form):
+    """Store an upload and its record; return its public id."""
     now_s = clock.now_s()
     for old in _folder().iterdir():
         if old.stat().st_mtime < now_s - KEEP_S:
@@ -119,13 +121,13 @@ def _keep(form):
     return name
 
 
-def _upload(public_id):
-    """(RestroomImport, path of its file). Raises NotFound for one that is applied, or was thrown away."""
+def _load_upload(public_id):
+    """Return (RestroomImport, path of its file). Raises NotFound if it has been applied or deleted."""
     with page.sessions()() as session:
-        one = session.scalar(select(RestroomImport).where(RestroomImport.public_id == ids.clean(public_id)))
-    if one is None or one.applied_s is not None:
+        record = session.scalar(select(RestroomImport).where(RestroomImport.public_id == ids.clean(public_id)))
+    if record is None or record.applied_s is not None:
         raise errors.NotFound("import")
-    path = _folder() / one.public_id
+    path = _folder() / record.public_id
     if not path.is_file():
         raise errors.NotFound("import")
-    return one, path
+    return record, path

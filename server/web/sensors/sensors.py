@@ -83,7 +83,7 @@ def show(name):
             summary=presenters.summary(sensor, _silent_after_s()),
             info=sensor.info or {},
             selftest=selftest,
-            selftest_rows=selftest_words.rows(selftest.checks) if selftest else [],
+            selftest_rows=selftest_words.describe_checks(selftest.checks) if selftest else [],
             counters=fleet.load_counters(session, sensor),
             gaps=completeness.gaps(session, sensor.id)[:GAPS_SHOWN],
             clock_error_s=fleet.load_clock_error_s(session, sensor),

@@ -113,12 +113,12 @@ def table(tmp_path):
 
 @pytest.fixture
 def take(sessions):
-    """A function that looks at a file and applies it; returns what it looked like."""
+    """A function that looks at a file and applies it; returns what it preview like."""
 
     def run(path, **options):
         with sessions() as session:
-            looked = imports.look(session, path, imports.Options(**options))
-        imports.apply(sessions, path, looked, None)
-        return looked
+            preview = imports.make_preview(session, path, imports.Options(**options))
+        imports.apply(sessions, path, preview, None)
+        return preview
 
     return run

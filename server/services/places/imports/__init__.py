@@ -1,39 +1,39 @@
 """
-Restrooms from other people's files: national open data, Seoul's, OpenStreetMap, or any table by a mapping.
+Import of restrooms from files: national open data, Seoul's, OpenStreetMap, or any table with a mapping.
 
-    looked = imports.look(session, path, imports.Options(), clock.now_s())    # reads only
-    looked.counts, looked.kept("new"), looked.stops                           # what would happen, and why it may not
-    imports.apply(session, path, looked, user)                                # does it
+    preview = imports.make_preview(session, path, imports.Options())    # reads only
+    preview.counts, preview.rows("new"), preview.stops                  # what would change, and why it is refused
+    imports.apply(sessions, path, preview, user)                        # writes it
 
     reading    bytes -> rows with their line numbers
-    layouts    which layout a file has; a row -> Place
+    layouts    the layout of a file; a row -> Place
     fixtures   fixture counts and texts -> restrooms
-    mapping    a layout by `--map name=COLUMN`, guessed where it can be
-    looking    a file against what is there: new, changed, vanished, duplicate, suspicious, bad
-    applying   the same, into the database
+    mapping    columns of an unknown layout, guessed or given by a person
+    preview    comparison with the database: new, changed, vanished, duplicate, suspicious, bad
+    apply      writes a preview into the database
 
-One row of a file is a facility; its women's, men's and accessible rooms are restrooms of it. A file says what it
-says: when it says the same as last time, nothing here is touched, so what people have corrected by hand stays.
+One row of a file is a facility; its women's, men's and accessible rooms are its restrooms. Only what a file says
+differently from last time is changed, so that corrections made by hand stay.
 """
 
 from server.services.places.imports.apply import apply
 from server.services.places.imports.layouts import Options, Place
-from server.services.places.imports.mapping import ASKED, FIELDS, UnknownLayout, explain, parse
-from server.services.places.imports.preview import KINDS, Looked, look, recognise
-from server.services.places.imports.reading import samples
+from server.services.places.imports.mapping import FIELDS, MAIN_FIELDS, UnknownLayout, explain_mapping, parse_pairs
+from server.services.places.imports.preview import KINDS, Preview, make_preview, recognise_layout
+from server.services.places.imports.reading import sample_columns
 
 __all__ = [
-    "ASKED",
     "FIELDS",
     "KINDS",
-    "Looked",
+    "MAIN_FIELDS",
     "Options",
     "Place",
+    "Preview",
     "UnknownLayout",
     "apply",
-    "explain",
-    "look",
-    "parse",
-    "recognise",
-    "samples",
+    "explain_mapping",
+    "make_preview",
+    "parse_pairs",
+    "recognise_layout",
+    "sample_columns",
 ]

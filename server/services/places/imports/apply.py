@@ -1,8 +1,12 @@
-"""What looking at a file found, into the database. The file is read a second time, so that memory holds neither."""
+"""Apply a preview to the database. The file is read a second time, so that it is never in memory as a whole."""
+
+from collections.abc import Callable
+from pathlib import Path
 
 from sqlalchemy import insert, select, update
 
 from server import clock, ids
+from server.db import Sessions
 from server.models.places import (
     ACCESSIBLE,
     FAMILY,
@@ -18,9 +22,10 @@ from server.models.places import (
 from server.services.audit import log
 from server.services.errors import Refused
 from server.services.places import organisations, plans, restrooms
-from server.services.places.imports import layouts, preview
+from server.services.places.imports import layouts
+from server.services.places.imports.preview import NEW, Preview, file_sha256, read_places
 
-BATCH = 1000  # rows a transaction: ingest must get its turn while a country is imported
+BATCH = 1000  # rows per transaction, so that ingest is not blocked while a country is imported
 ROOM_NAMES = {
     WOMEN: ("여자화장실", "Women's"),
     MEN: ("남자화장실", "Men's"),
@@ -30,57 +35,65 @@ ROOM_NAMES = {
 }
 
 
-def apply(sessions, path, looked, user, progress=None, prepared: RestroomImport | None = None) -> RestroomImport:
+def apply(
+    sessions: Sessions,
+    path: Path,
+    preview: Preview,
+    user,
+    progress: Callable[[int], object] | None = None,
+    prepared: RestroomImport | None = None,
+) -> RestroomImport:
     """
-    Write what look() found; return the record of it.
+    Write the changes of a preview; return the record of the import.
 
-    It takes the session factory, because it commits by batches. Stopped half-way it has done a part; looking and
-    applying again does the rest. `prepared` is the upload's record, if there is one.
-    Raises Refused: import_stopped (something stands against it), import_file_changed (since it was looked at).
+    sessions  the session factory: every batch is committed. After an interruption, preview and apply do the rest
+    prepared  the record of the upload, if there is one
+
+    Raises Refused: import_stopped (see Preview.stops), import_file_changed (since the preview).
     """
-    if looked.stops:
+    if preview.stops:
         raise Refused("import_stopped")
-    if preview._sha256(path) != looked.sha256:
+    if file_sha256(path) != preview.sha256:
         raise Refused("import_file_changed")
     batch = []
-    for row, place, _ in preview.places(path, looked.layout, looked.columns, progress):
-        action = looked.actions.get(row.line) if place else None
+    for row, place, _ in read_places(path, preview.layout, preview.columns, progress):
+        action = preview.actions.get(row.line) if place else None
         if action:
             batch.append((*action, place))
         if len(batch) == BATCH:
-            _write(sessions, looked, batch)
+            _write(sessions, preview, batch)
             batch = []
-    _write(sessions, looked, batch)
-    for start in range(0, len(looked.gone), BATCH):
+    _write(sessions, preview, batch)
+    for start in range(0, len(preview.vanished), BATCH):
         with sessions.begin() as session:
-            _retire(session, looked.gone[start : start + BATCH])
+            _retire(session, preview.vanished[start : start + BATCH])
     with sessions.begin() as session:
-        return _record(session, path, looked, user, prepared)
+        return _record(session, path, preview, user, prepared)
 
 
-def _write(sessions, looked, batch):
+def _write(sessions, preview, batch):
     if not batch:
         return
     with sessions.begin() as session:
-        owners = _organisations(session, {looked.owner(place) for *_, place in batch})
+        owners = _organisations(session, {preview.owner(place) for *_, place in batch})
         intervals = plans.Intervals(session)
-        new = [(key, place) for kind, key, _, place in batch if kind == preview.NEW]
-        _add(session, looked, new, owners, intervals)
-        _change(session, {source: (key, place) for kind, key, source, place in batch if kind != preview.NEW}, intervals)
+        new = [(key, place) for kind, key, _, place in batch if kind == NEW]
+        _add(session, preview, new, owners, intervals)
+        _change(session, {source: (key, place) for kind, key, source, place in batch if kind != NEW}, intervals)
 
 
 def _organisations(session, names):
-    """{name: Organisation.id}, added where they are missing."""
+    """Return {name: Organisation.id}; missing ones are added."""
     known = dict(session.execute(select(Organisation.name, Organisation.id).where(Organisation.name.in_(names))).all())
     for name in sorted(names - set(known)):
         known[name] = organisations.add(session, name).id
     return known
 
 
-def _add(session, looked, new, owners, intervals):
+def _add(session, preview, new, owners, intervals):
     keys = [key for key, _ in new]
-    there = select(FacilitySource.key).where(FacilitySource.source == looked.source, FacilitySource.key.in_(keys))
-    taken = set(session.scalars(there))  # by an import that ran at the same time
+    query = select(FacilitySource.key).where(FacilitySource.source == preview.source, FacilitySource.key.in_(keys))
+    taken = set(session.scalars(query))  # by an import at the same time
     new = [(key, place) for key, place in new if key not in taken]
     if not new:
         return
@@ -88,7 +101,7 @@ def _add(session, looked, new, owners, intervals):
     facilities = [
         {
             "public_id": ids.new(),
-            "organisation_id": owners[looked.owner(place)],
+            "organisation_id": owners[preview.owner(place)],
             "name": place.name,
             "address": place.address or place.lot_address,
             "created_s": now_s,
@@ -100,11 +113,11 @@ def _add(session, looked, new, owners, intervals):
     sources = [
         {
             "facility_id": facility_id,
-            "source": looked.source,
+            "source": preview.source,
             "key": key,
             "digest": layouts.digest(place),
             "match": layouts.match(place),
-            "said": layouts.said(place),
+            "said": layouts.values_of(place),
             "seen_s": now_s,
         }
         for facility_id, (key, place) in zip(facility_ids, new, strict=True)
@@ -122,7 +135,7 @@ def _add(session, looked, new, owners, intervals):
 
 
 def _rooms(rooms):
-    """The rooms of a place; one room for all where the file does not say."""
+    """Return the rooms of a place; one room for all if the file does not say."""
     return [tuple(room) for room in rooms] or [(UNISEX, 0)]
 
 
@@ -147,7 +160,7 @@ def _room(place, key, block, stalls):
 
 
 def _change(session, changed, intervals):
-    """Take over what a file says differently from last time, and nothing else."""
+    """Write the values that differ from the last import, and nothing else."""
     if not changed:
         return
     now_s = clock.now_s()
@@ -161,15 +174,15 @@ def _change(session, changed, intervals):
     for source in sources:
         key, place = changed[source.id]
         facility, rooms = facilities[source.facility_id], of_source[source.id]
-        said = layouts.said(place)
-        differs = {one["field"] for one in layouts.differences(source.said, place)}
+        values = layouts.values_of(place)
+        differs = {difference["field"] for difference in layouts.differences(source.said, place)}
         if "name" in differs:
             facility.name = place.name
         if differs & {"address", "lot_address"}:
             facility.address = place.address or place.lot_address
         for field in differs & {"opening_hours", "access_notes", "owner", "latitude", "longitude"}:
             for room in rooms:
-                setattr(room, field, said[field])
+                setattr(room, field, values[field])
         back = source.gone_s is not None
         if "rooms" in differs or back:
             rooms += _change_rooms(session, source, rooms, place, key, now_s, back)
@@ -178,25 +191,25 @@ def _change(session, changed, intervals):
             room.sort_key = restrooms.sort_key(facility.name, room.name)
         touched += rooms
         source.key, source.digest, source.match = key, layouts.digest(place), layouts.match(place)
-        source.said, source.seen_s, source.gone_s = said, now_s, None
+        source.said, source.seen_s, source.gone_s = values, now_s, None
     session.flush()
     plans.refresh(session, [room.id for room in touched], intervals)
 
 
 def _change_rooms(session, source, rooms, place, key, now_s, back):
-    """Retire the rooms that are no longer said to be there, add the new ones; return those."""
+    """Retire the rooms that the file does not contain any more, add the new ones; return those."""
     before = {} if back else dict(_rooms(source.said.get("rooms", ())))
     after = dict(_rooms(place.rooms))
-    there = {room.block: room for room in rooms}
+    by_block = {room.block: room for room in rooms}
     added = []
     for block in before.keys() - after.keys():
-        if block in there:
-            there[block].retired_s = now_s
+        if block in by_block:
+            by_block[block].retired_s = now_s
     for block, stalls in after.items():
         if before.get(block) == stalls:
             continue
-        if block in there:
-            there[block].stalls, there[block].retired_s = stalls, None
+        if block in by_block:
+            by_block[block].stalls, by_block[block].retired_s = stalls, None
         else:
             fields = _room(place, key, block, stalls)
             room = Restroom(facility_id=source.facility_id, source_id=source.id, created_s=now_s, **fields)
@@ -209,19 +222,19 @@ def _change_rooms(session, source, rooms, place, key, now_s, back):
 def _retire(session, source_ids):
     now_s = clock.now_s()
     session.execute(update(FacilitySource).where(FacilitySource.id.in_(source_ids)).values(gone_s=now_s))
-    of_them = Restroom.source_id.in_(source_ids) & Restroom.retired_s.is_(None)
-    session.execute(update(Restroom).where(of_them).values(retired_s=now_s, due_s=None, due_method=None))
+    of_sources = Restroom.source_id.in_(source_ids) & Restroom.retired_s.is_(None)
+    session.execute(update(Restroom).where(of_sources).values(retired_s=now_s, due_s=None, due_method=None))
 
 
-def _record(session, path, looked, user, prepared):
+def _record(session, path, preview, user, prepared):
     now_s = clock.now_s()
     record = session.merge(prepared) if prepared else RestroomImport(file_name=path.name[:200], made_s=now_s)
-    record.sha256, record.applied_s, record.by_id = looked.sha256, now_s, user.id if user else None
-    read_as = {"source": looked.source, "layout": looked.layout, "fields": sorted(looked.columns)}
-    record.options = {**vars(looked.options), **read_as}
-    record.counts = dict(looked.counts)
+    record.sha256, record.applied_s, record.by_id = preview.sha256, now_s, user.id if user else None
+    result = {"source": preview.source, "layout": preview.layout, "fields": sorted(preview.columns)}
+    record.options = {**vars(preview.options), **result}
+    record.counts = dict(preview.counts)
     session.add(record)
     session.flush()
-    body = {"sha256": looked.sha256, "source": looked.source, "layout": looked.layout, "counts": record.counts}
+    body = {"sha256": preview.sha256, "source": preview.source, "layout": preview.layout, "counts": record.counts}
     log.add(session, "restrooms.imported", record.public_id, body, user)
     return record

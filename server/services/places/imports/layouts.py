@@ -1,41 +1,57 @@
 """
-Which layout a file has, and what one of its rows says.
+Layouts of files, and parsing of their rows.
 
-A layout is a dict {field of mapping.FIELDS: column name}; the known ones are found by the columns that only they have.
+A layout is a dict {field of mapping.FIELDS: column name}; the known ones are recognised by columns of their own.
 """
 
 import dataclasses
 import re
-from collections import namedtuple
+from collections.abc import Collection
 from hashlib import blake2b
+from typing import NamedTuple
 
 from server.models.places import ACCESSIBLE, FAMILY, MEN, UNISEX, WOMEN
-from server.services.places.imports import fixtures
+from server.services.places.imports import fixtures, reading
 
-# What one row says of one public toilet. Everything is text but latitude and longitude (degrees or None),
-# rooms ((block, stalls), ...) and gone (the file itself says that it no longer exists).
-# organisation  who answers for it as the file or the address tells, "" if neither does
-# doubts        words of DOUBTS: what a person should look at
-Place = namedtuple(
-    "Place",
-    (
-        "line",
-        "key",
-        "name",
-        "address",
-        "lot_address",
-        "organisation",
-        "owner",
-        "opening_hours",
-        "access_notes",
-        "latitude",
-        "longitude",
-        "rooms",
-        "gone",
-        "doubts",
-    ),
+
+class Place(NamedTuple):
+    """
+    One row: a public toilet.
+
+    organisation         its owner by the file or the address, "" if neither says
+    latitude, longitude  degrees, or None
+    rooms                ((block, stalls), ...)
+    gone                 the file itself marks it as closed
+    doubts               some of DOUBTS, to be checked by a person
+    """
+
+    line: int
+    key: str
+    name: str
+    address: str
+    lot_address: str
+    organisation: str
+    owner: str
+    opening_hours: str
+    access_notes: str
+    latitude: float | None
+    longitude: float | None
+    rooms: tuple[tuple[str, int], ...]
+    gone: bool
+    doubts: tuple[str, ...]
+
+
+COMPARED = (
+    "name",
+    "address",
+    "lot_address",
+    "owner",
+    "opening_hours",
+    "access_notes",
+    "latitude",
+    "longitude",
+    "rooms",
 )
-SAID = ("name", "address", "lot_address", "owner", "opening_hours", "access_notes", "latitude", "longitude", "rooms")
 
 NO_ROOMS, NO_ADDRESS, OUTSIDE, MANY, FAR, SAME_NAME = (
     "no_rooms",
@@ -47,7 +63,7 @@ NO_ROOMS, NO_ADDRESS, OUTSIDE, MANY, FAR, SAME_NAME = (
 )
 DOUBTS = (NO_ROOMS, NO_ADDRESS, OUTSIDE, MANY, FAR, SAME_NAME)
 SEOUL = "서울특별시"
-KOREA = (33.0, 38.7, 124.5, 132.0)  # least and most latitude, least and most longitude
+KOREA = (33.0, 38.7, 124.5, 132.0)  # minimum and maximum latitude, minimum and maximum longitude
 MANY_STALLS = 60
 
 NATIONAL, NATIONAL_OLD, SEOUL_2021, SEOUL_2025, OSM, MAPPED = (
@@ -58,16 +74,16 @@ NATIONAL, NATIONAL_OLD, SEOUL_2021, SEOUL_2025, OSM, MAPPED = (
     "osm",
     "mapped",
 )
-# The family a layout's keys belong to: the older national file describes the same places as today's.
+# The source that a layout's keys belong to: the older national file describes the same places as today's.
 SOURCES = {NATIONAL: "national", NATIONAL_OLD: "national", SEOUL_2021: "seoul", SEOUL_2025: "seoul", OSM: "osm"}
-# layout -> columns by which it is known, all of them needed
+# {layout: columns that identify it, all of them required}
 MARKS = {
     NATIONAL: ("개방자치단체코드", "관리번호", "화장실명", "여성용-대변기수"),
     NATIONAL_OLD: ("화장실명", "소재지도로명주소", "남성용-대변기수", "여성용-대변기수"),
     SEOUL_2021: ("Contents_ID", "Contents_name", "경도", "위도"),
     SEOUL_2025: ("연번", "건물명", "x 좌표", "y 좌표"),
 }
-# layout -> fields that every file of it has, beside what it is known by; a position may be missing since 2025
+# {layout: further fields that every file of it has}; a position may be missing since 2025
 EXPECTED = {
     NATIONAL: (
         *("address", "lot_address", "men", "urinals", "women", "accessible_men", "accessible_women"),
@@ -79,12 +95,12 @@ EXPECTED = {
 @dataclasses.dataclass(frozen=True)
 class Options:
     """
-    How a file is to be read.
+    Options of an import.
 
-    source        the family its keys belong to; "" takes the layout's own
-    mapping       {field: column} that people gave, over what is known or guessed
-    organisation  who answers for all of its places; "" takes it from the addresses
-    despite       go on although much would vanish or change
+    source        the register that the keys belong to; "": the layout's own
+    mapping       {field: column} given by a person, over the known or guessed ones
+    organisation  owner of all places; "": from the addresses
+    despite       continue although many places would vanish or change
     """
 
     source: str = ""
@@ -93,18 +109,16 @@ class Options:
     despite: bool = False
 
 
-def known_layout(columns) -> str | None:
-    """Return the layout these columns are, or None."""
+def find_layout(columns: Collection[str]) -> str | None:
+    """Return the layout with these columns, or None."""
     for layout, marks in MARKS.items():
         if all(mark in columns for mark in marks):
             return layout
     return None
 
 
-def lacking(columns) -> tuple[str, list[str]] | None:
-    """
-    (layout, columns that it lacks) if these are nearly a known layout, so that a truncated file is told; else None.
-    """
+def missing_columns(columns: Collection[str]) -> tuple[str, list[str]] | None:
+    """Return (layout, missing columns) if these are nearly a known layout, as in a truncated file; else None."""
     for layout, marks in MARKS.items():
         missing = [mark for mark in marks if mark not in columns]
         if missing and len(missing) <= len(marks) // 2 and marks[0] in columns:
@@ -112,12 +126,13 @@ def lacking(columns) -> tuple[str, list[str]] | None:
     return None
 
 
-def read_table_row(layout: str, row, columns: dict, where: dict) -> Place:
+def parse_row(layout: str, row: reading.Row, columns: dict, where: dict) -> Place:
     """
-    Return what a row says.
+    Return the place of a row.
 
     columns  {field: column name}
-    where    {column name: place in the row}
+    where    {column name: position in the row}
+
     Raises fixtures.BadRow.
     """
     cells = row.cells
@@ -126,17 +141,17 @@ def read_table_row(layout: str, row, columns: dict, where: dict) -> Place:
 
     def text(field):
         column = columns.get(field)
-        at = where.get(column) if column else None
-        found = cells[at] if at is not None and at < len(cells) else ""
-        return "" if found in ("없음", "-") else found
+        position = where.get(column) if column else None
+        cell = cells[position] if position is not None and position < len(cells) else ""
+        return "" if cell in ("없음", "-") else cell
 
     def number(field):
-        return fixtures.count(text(field), columns[field]) if field in columns else 0
+        return fixtures.parse_count(text(field), columns[field]) if field in columns else 0
 
     name = _one_line(text("name"))
     if not name:
         raise fixtures.BadRow("no_name")
-    rooms = fixtures.from_counts(
+    rooms = fixtures.rooms_from_counts(
         number("men") + number("men_children"),
         number("urinals") + number("urinals_children"),
         number("women") + number("women_children"),
@@ -146,7 +161,7 @@ def read_table_row(layout: str, row, columns: dict, where: dict) -> Place:
         number("family"),
     )
     if not rooms:
-        rooms = fixtures.from_text(text("fixtures"), text("accessible_text"))
+        rooms = fixtures.rooms_from_text(text("fixtures"), text("accessible_text"))
     organisation, address, lot_address = (
         text("organisation"),
         _one_line(text("address")),
@@ -172,8 +187,8 @@ def read_table_row(layout: str, row, columns: dict, where: dict) -> Place:
     )
 
 
-def read_feature(row) -> Place:
-    """Return what an OpenStreetMap feature says. Raises fixtures.BadRow."""
+def parse_feature(row: reading.Row) -> Place:
+    """Return the place of an OpenStreetMap feature. Raises fixtures.BadRow."""
     tags = row.cells.get("properties") or {}
     nested = tags.get("tags")
     tags = {**tags, **nested} if isinstance(nested, dict) else tags
@@ -209,31 +224,32 @@ def read_feature(row) -> Place:
     )
 
 
-def said(place: Place) -> dict:
-    """What is remembered of a row, and compared next time."""
-    return {field: getattr(place, field) for field in SAID}
+def values_of(place: Place) -> dict:
+    """Return the values that are stored and compared at the next import."""
+    return {field: getattr(place, field) for field in COMPARED}
 
 
 def differences(before: dict, place: Place) -> list[dict]:
-    """What a row says differently from last time: [{"field", "old", "new"}, ...], fields as in SAID."""
-    now = {field: _as_json(value) for field, value in said(place).items()}
+    """Return what differs from the last import: [{"field", "old", "new"}, ...], fields of COMPARED."""
+    now = {field: _as_json(value) for field, value in values_of(place).items()}
     return [
         {"field": field, "old": before.get(field), "new": now[field]}
-        for field in SAID
+        for field in COMPARED
         if before.get(field) != now[field]
     ]
 
 
 def _as_json(value):
-    return [list(one) for one in value] if isinstance(value, list | tuple) else value
+    return [list(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def digest(place: Place) -> str:
-    return _hash(*(repr(getattr(place, field)) for field in SAID))
+    """Return a digest of all compared values."""
+    return _hash(*(repr(getattr(place, field)) for field in COMPARED))
 
 
 def match(place: Place) -> str:
-    """The same for two rows that are the same place under other keys: its name and address, punctuation aside."""
+    """Return a digest of name and address without punctuation: equal for one place under two keys."""
     return _hash(*(re.sub(r"\W", "", part).lower() for part in (place.name, place.address or place.lot_address)))
 
 
@@ -250,7 +266,7 @@ def _place(**fields):
         fields["latitude"] = fields["longitude"] = None
     elif not (KOREA[0] <= latitude <= KOREA[1] and KOREA[2] <= longitude <= KOREA[3]):
         doubts.append(OUTSIDE)
-        fields["latitude"] = fields["longitude"] = None  # a wrong place is worse than none
+        fields["latitude"] = fields["longitude"] = None  # a wrong position is worse than none
     if not any(block not in (ACCESSIBLE, FAMILY) and (stalls or block == MEN) for block, stalls in fields["rooms"]):
         doubts.append(NO_ROOMS)
     if not fields["address"] and not fields["lot_address"] and fields["latitude"] is None:
@@ -263,7 +279,7 @@ def _place(**fields):
 
 
 def municipality(address: str) -> str:
-    """The province or city and the district an address begins with: "서울특별시 종로구"; "" if it does not."""
+    """Return the province or city and the district at the beginning of an address: "서울특별시 종로구"; else ""."""
     words = address.split()[:2]
     if len(words) < 2 or not re.search(r"(시|도)$", words[0]):
         return ""
@@ -271,7 +287,7 @@ def municipality(address: str) -> str:
 
 
 def _in_seoul(district, address, lot_address):
-    """Seoul's files leave out that they are about Seoul, and often the district."""
+    """Complete addresses of Seoul's files, which leave out the city and often the district."""
     district = f"{SEOUL} {district}" if district and not district.startswith(SEOUL) else district
     full = [
         text if not text or text.startswith("서울") else f"{district or SEOUL} {text}"
@@ -291,7 +307,7 @@ def _hours(kind, detail):
 
 def _degrees(text, column):
     text = text.strip()
-    if fixtures.is_none(text):
+    if fixtures.is_blank(text):
         return None
     try:
         value = round(float(text), 7)
@@ -305,18 +321,17 @@ def _one_line(text):
 
 
 def _middle(geometry):
-    """(longitude, latitude) of a point, or the middle of an outline."""
-    at = geometry.get("coordinates")
+    """Return (longitude, latitude) of a point, or the middle of an outline."""
     points = []
 
     def walk(part):
-        if isinstance(part, list) and len(part) >= 2 and all(isinstance(one, int | float) for one in part[:2]):
+        if isinstance(part, list) and len(part) >= 2 and all(isinstance(number, int | float) for number in part[:2]):
             points.append(part[:2])
         elif isinstance(part, list):
-            for one in part:
-                walk(one)
+            for inner in part:
+                walk(inner)
 
-    walk(at)
+    walk(geometry.get("coordinates"))
     if not points:
         return None, None
     if len(points) > 1 and points[0] == points[-1]:

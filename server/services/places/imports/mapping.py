@@ -1,10 +1,11 @@
-"""Which column is what: known layouts, a guess by the columns' names, and what people say with `--map`."""
+"""Mapping of columns to fields: known layouts, guesses by the columns' names, and `--map`."""
 
 import re
+from collections.abc import Iterable
 
 from server.services.places.imports import layouts
 
-# field -> (what it is, column names it goes by; compared without blanks, case and punctuation)
+# {field: (description, column names it may have; compared without blanks, case and punctuation)}
 FIELDS = {
     "name": (
         "the toilet's or building's name",
@@ -48,47 +49,60 @@ FIELDS = {
     "organisation": ("the municipality that answers for it", ("구명", "자치구명", "자치구")),
     "state": ("D or N: no longer there", ("데이터갱신구분", "Use")),
 }
-NEEDED = ("name",)
-# What a person is asked for when a layout is unknown; the other fields are for those who know them.
-ASKED = ("name", "key", "address", "latitude", "longitude", "women", "men", "accessible", "unisex", "opening", "owner")
+REQUIRED = ("name",)
+# Fields that a person is asked for when a layout is unknown.
+MAIN_FIELDS = (
+    "name",
+    "key",
+    "address",
+    "latitude",
+    "longitude",
+    "women",
+    "men",
+    "accessible",
+    "unisex",
+    "opening",
+    "owner",
+)
 
 
 class UnknownLayout(Exception):
     """
-    The columns are of no known layout, or some are missing; `explain` says how to map them.
+    The columns have no known layout, or some are missing; explain_mapping() explains how to map them.
 
     columns   the file's columns
-    guessed   {field: column} that their names suggest
+    guessed   {field: column} by their names
     problems  [(code, values)] of wording.imports.PROBLEMS
     """
 
-    def __init__(self, columns, guessed, problems):
+    def __init__(self, columns: list[str], guessed: dict[str, str], problems: list[tuple[str, dict]]):
         super().__init__(", ".join(code for code, _ in problems))
         self.columns, self.guessed, self.problems = columns, guessed, problems
 
 
-def choose(columns: list[str], given: dict) -> tuple[str, dict]:
+def choose_columns(columns: list[str], given: dict) -> tuple[str, dict]:
     """
     Return (layout, {field: column}).
 
-    given  {field: column} by people. Raises UnknownLayout: unknown columns without a mapping, a field or a column
-    that is not there, a known layout that lacks columns.
+    given  {field: column} from a person
+
+    Raises UnknownLayout: unknown columns without a mapping, an unknown field or column, missing columns.
     """
     problems = [("no_field", {"field": field}) for field in given if field not in FIELDS]
     problems += [("no_column", {"column": column}) for column in given.values() if column and column not in columns]
-    guessed = guess(columns)
-    layout = layouts.known_layout(columns)
+    guessed = guess_columns(columns)
+    layout = layouts.find_layout(columns)
     if layout is None and not given:
-        near = layouts.lacking(columns)
+        near = layouts.missing_columns(columns)
         if near:
             problems.append(("lacking", {"layout": near[0], "columns": ", ".join(near[1])}))
         raise UnknownLayout(columns, guessed, problems or [("unknown_layout", {})])
     chosen = {**guessed, **given}
     chosen = {field: column for field, column in chosen.items() if column}
     if layout in (layouts.NATIONAL_OLD, layouts.SEOUL_2025):
-        # What they call a number counts the rows; it is no key.
+        # Their number column counts the rows; it is not a key.
         chosen = {field: column for field, column in chosen.items() if field != "key" or field in given}
-    missing = [field for field in NEEDED if field not in chosen]
+    missing = [field for field in REQUIRED if field not in chosen]
     problems += [("unmapped", {"field": field}) for field in missing]
     if not {"address", "lot_address", "latitude"} & set(chosen):
         problems.append(("no_place", {}))
@@ -97,22 +111,22 @@ def choose(columns: list[str], given: dict) -> tuple[str, dict]:
     return layout or layouts.MAPPED, chosen
 
 
-def guess(columns) -> dict:
-    """{field: column} for the columns whose name says what they hold."""
+def guess_columns(columns: list[str]) -> dict[str, str]:
+    """Return {field: column} for the columns with a known name."""
     plain = {}
     for column in columns:
         plain.setdefault(_plain(column), column)
-    found = {}
+    guessed = {}
     for field, (_, names) in FIELDS.items():
         for name in names:
             if _plain(name) in plain:
-                found[field] = plain[_plain(name)]
+                guessed[field] = plain[_plain(name)]
                 break
-    return found
+    return guessed
 
 
-def parse(pairs) -> dict:
-    """`name=COLUMN` texts as {field: column}; `name=` alone forgets a guess. Raises ValueError."""
+def parse_pairs(pairs: Iterable[str]) -> dict[str, str]:
+    """Return `field=COLUMN` texts as {field: column}; `field=` alone drops a guess. Raises ValueError."""
     given = {}
     for pair in pairs:
         field, mark, column = pair.partition("=")
@@ -122,15 +136,15 @@ def parse(pairs) -> dict:
     return given
 
 
-def explain(columns, guessed) -> str:
-    """How to map the columns, for a terminal."""
+def explain_mapping(columns: list[str], guessed: dict[str, str]) -> str:
+    """Return an explanation of how to map the columns, for a terminal."""
     lines = ["The file's columns: " + ", ".join(columns[:60])]
     if guessed:
         lines.append("By their names: " + ", ".join(f"{field}={column}" for field, column in guessed.items()))
-    wanted = ["name", "address"] + [field for field in ("women", "men") if field not in guessed]
-    example = " ".join(f"--map '{field}={guessed.get(field, 'COLUMN')}'" for field in wanted)
+    fields = ["name", "address"] + [field for field in ("women", "men") if field not in guessed]
+    example = " ".join(f"--map '{field}={guessed.get(field, 'COLUMN')}'" for field in fields)
     lines += ["Say which column is what, for instance:", f"  flask import-restrooms FILE {example}", "Fields:"]
-    lines += [f"  {field:19}{what}" for field, (what, _) in FIELDS.items()]
+    lines += [f"  {field:19}{description}" for field, (description, _) in FIELDS.items()]
     return "\n".join(lines)
 
 

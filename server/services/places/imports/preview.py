@@ -1,11 +1,13 @@
-"""A file against what is there: what would be new, changed or vanish, and what a person should look at first."""
+"""Preview of an import: what would be added, changed or retired, and what a person should check first."""
 
 import dataclasses
 import hashlib
 import math
-from collections import Counter, defaultdict, namedtuple
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -27,26 +29,34 @@ NEW, CHANGED, REKEYED, SAME, VANISHED, WITHDRAWN, DUPLICATE, SUSPICIOUS, BAD = K
     "bad",
 )
 MOST_VANISHED_PERCENT, MOST_CHANGED_PERCENT = 10, 30
-KEPT = 200  # rows of each kind that are kept to be shown
-IMPORTS_ASKED = 100  # earlier imports among which the last of the same family is looked for
-LEAST_FOR_MIDDLE = 10  # places of a district before its middle says anything
+MOST_ROWS = 200  # rows of each kind that a preview lists
+IMPORTS_SEARCHED = 100  # newest imports among which the last one of the same source is searched
+LEAST_FOR_MIDDLE = 10  # places of a district needed to compute its middle
 FAR_KM, FAR_TIMES = 10, 6
 
-# One row to show. detail is what is the matter: [(code, values)] of wording.imports.
-Shown = namedtuple("Shown", ("kind", "line", "key", "name", "address", "detail"))
+
+class PreviewRow(NamedTuple):
+    """A row of a preview. line None: not in the file; detail: [(code, values)] of wording.imports.PROBLEMS."""
+
+    kind: str
+    line: int | None
+    key: str
+    name: str
+    address: str
+    detail: list | tuple
 
 
 @dataclasses.dataclass
-class Looked:
+class Preview:
     """
-    What a file would do.
+    The changes that a file would make.
 
-    counts     {kind: how many}, and "rows", and "elsewhere": known places of municipalities the file does not name
-    stops      [(code, values)] of wording.imports.STOPS: why it is not applied; empty when nothing stands against it
-    doubts     {word of layouts.DOUBTS: how many}
+    counts     {kind: rows}, and "rows", and "elsewhere": known places of municipalities that the file does not name
+    stops      [(code, values)] of wording.imports.PROBLEMS: why it cannot be applied
+    doubts     {one of layouts.DOUBTS: rows}
     actions    {line: (kind, key, FacilitySource.id or None)} of the rows to write
-    gone       [FacilitySource.id] of what vanished
-    restrooms  how many rooms the file's places have
+    vanished   [FacilitySource.id] of places that the file does not contain any more
+    restrooms  number of restrooms in the file
     """
 
     options: Options
@@ -58,229 +68,231 @@ class Looked:
     doubts: Counter = dataclasses.field(default_factory=Counter)
     stops: list = dataclasses.field(default_factory=list)
     actions: dict = dataclasses.field(default_factory=dict)
-    gone: list = dataclasses.field(default_factory=list)
+    vanished: list = dataclasses.field(default_factory=list)
     restrooms: int = 0
-    shown: dict = dataclasses.field(default_factory=lambda: defaultdict(list))
+    rows_by_kind: dict = dataclasses.field(default_factory=lambda: defaultdict(list))
 
-    def show(self, kind, line, key, name, address, detail=()):
-        """Remember a row to show, unless there are enough of its kind."""
-        if len(self.shown[kind]) < KEPT:
-            self.shown[kind].append(Shown(kind, line, key, name, address, detail))
+    def add_row(
+        self, kind: str, line: int | None, key: str, name: str, address: str, detail: list | tuple = ()
+    ) -> None:
+        """Add a row, unless there are MOST_ROWS of its kind."""
+        if len(self.rows_by_kind[kind]) < MOST_ROWS:
+            self.rows_by_kind[kind].append(PreviewRow(kind, line, key, name, address, detail))
 
-    def kept(self, kind) -> list[Shown]:
-        """The rows of one kind to show, at most KEPT."""
-        return self.shown[kind]
+    def rows(self, kind: str) -> list[PreviewRow]:
+        """Return the rows of one kind, at most MOST_ROWS."""
+        return self.rows_by_kind[kind]
 
-    def owner(self, place) -> str:
-        """The name of the organisation that answers for a place."""
+    def owner(self, place: layouts.Place) -> str:
+        """Return the name of the organisation of a place."""
         return self.options.organisation or place.organisation or self.source
 
     @property
     def changes_nothing(self) -> bool:
-        return not (self.actions or self.gone)
+        """True if applying it would write nothing."""
+        return not (self.actions or self.vanished)
 
 
-def places(path: Path, layout: str, columns: dict, progress=None):
-    """Yield (Row, Place or None, the problem or None) for every row but the header."""
+def read_places(
+    path: Path, layout: str, columns: dict, progress: Callable[[int], object] | None = None
+) -> Iterator[tuple[reading.Row, layouts.Place | None, tuple | None]]:
+    """Yield (row, place or None, problem or None) for every row but the header."""
     if layout == OSM:
-        rows, where = reading.features(path), {}
+        rows, where = reading.read_features(path), {}
     else:
-        rows = reading.rows(path)
+        rows = reading.read_rows(path)
         where = {name: at for at, name in reversed(list(enumerate(next(rows).cells)))}
     for row in rows:
         if progress:
             progress(row.read)
-        wrong, place = row.bad, None
-        if wrong is None:
+        problem, place = row.bad, None
+        if problem is None:
             try:
-                place = (
-                    layouts.read_feature(row) if layout == OSM else layouts.read_table_row(layout, row, columns, where)
-                )
+                place = layouts.parse_feature(row) if layout == OSM else layouts.parse_row(layout, row, columns, where)
             except BadRow as error:
-                wrong = error.problem
-        yield row, place, wrong
+                problem = error.problem
+        yield row, place, problem
 
 
-def look(session: Session, path: Path, options: Options, progress=None) -> Looked:
+def make_preview(
+    session: Session, path: Path, options: Options, progress: Callable[[int], object] | None = None
+) -> Preview:
     """
-    Compare a file with what is there; nothing is written.
+    Compare a file with the database; nothing is written.
 
     progress  called with the bytes read so far
-    Raises Refused (see reading), UnknownLayout.
+
+    Raises Refused (see reading.py), UnknownLayout.
     """
-    layout, columns = recognise(path, options)
+    layout, columns = recognise_layout(path, options)
     source = options.source or SOURCES.get(layout, "other")
-    looked = Looked(options, layout, columns, source, _sha256(path))
+    preview = Preview(options, layout, columns, source, file_sha256(path))
     known = _known(session, source)
     by_match = {row.match: key for key, row in known.items() if row.gone_s is None}
     lines, matches, spots, unmatched, owners = {}, {}, defaultdict(list), {}, set()
-    differing = {}  # FacilitySource.id -> Place, of the changed rows that are shown
-    for row, place, wrong in places(path, layout, columns, progress):
-        looked.counts["rows"] += 1
+    differing = {}  # {FacilitySource.id: Place} of the changed rows to list
+    for row, place, problem in read_places(path, layout, columns, progress):
+        preview.counts["rows"] += 1
         if place is None:
-            looked.counts[BAD] += 1
-            looked.show(BAD, row.line, "", "", "", [wrong])
+            preview.counts[BAD] += 1
+            preview.add_row(BAD, row.line, "", "", "", [problem])
             continue
-        alike, content = layouts.match(place), layouts.digest(place)
-        # A file without keys leaves a place the key it has.
-        key = place.key or by_match.get(alike) or "~" + alike[:20]
+        match, content = layouts.match(place), layouts.digest(place)
+        # In a file without keys a place keeps its key.
+        key = place.key or by_match.get(match) or "~" + match[:20]
         first = lines.get(key)
         if first is not None and (place.key or first[1] == content):
-            _duplicate(looked, place, key, first[0])
+            _duplicate(preview, place, key, first[0])
             continue
-        while key in lines:  # the same name and address, other rooms: two toilets of one building
+        while key in lines:  # the same name and address with other rooms: two toilets of one building
             key += "+"
-        twin = matches.setdefault(alike, (place.line, content))
+        twin = matches.setdefault(match, (place.line, content))
         if twin[0] != place.line and twin[1] == content:
-            _duplicate(looked, place, key, twin[0])
+            _duplicate(preview, place, key, twin[0])
             continue
-        owners.add(looked.owner(place))
+        owners.add(preview.owner(place))
         if place.gone:
-            looked.counts[WITHDRAWN] += 1
-            looked.show(WITHDRAWN, place.line, key, place.name, place.address or place.lot_address)
+            preview.counts[WITHDRAWN] += 1
+            preview.add_row(WITHDRAWN, place.line, key, place.name, place.address or place.lot_address)
             continue
         lines[key] = (place.line, content)
-        looked.restrooms += max(1, len(place.rooms))
+        preview.restrooms += max(1, len(place.rooms))
         doubts = [*place.doubts, *([SAME_NAME] if twin[0] != place.line else [])]
-        _doubt(looked, place, key, doubts)
+        _doubt(preview, place, key, doubts)
         if place.latitude is not None and place.organisation:
             spots[place.organisation].append((place.latitude, place.longitude, place.line, key, place.name))
-        there = known.get(key)
-        if there is None:
-            unmatched[key] = (place.line, alike, content, place.name, place.address or place.lot_address)
-        elif there.digest != content or there.gone_s is not None:
-            looked.counts[CHANGED] += 1
-            looked.actions[place.line] = (CHANGED, key, there.id)
-            if len(differing) < KEPT:
-                differing[there.id] = place
+        source_row = known.get(key)
+        if source_row is None:
+            unmatched[key] = (place.line, match, content, place.name, place.address or place.lot_address)
+        elif source_row.digest != content or source_row.gone_s is not None:
+            preview.counts[CHANGED] += 1
+            preview.actions[place.line] = (CHANGED, key, source_row.id)
+            if len(differing) < MOST_ROWS:
+                differing[source_row.id] = place
         else:
-            looked.counts[SAME] += 1
-    _show_changes(session, looked, differing)
-    _settle(looked, known, lines, unmatched, owners)
-    _show_vanished(session, looked)
-    _find_far(looked, spots)
-    _miss_columns(session, looked)
-    _judge(looked, sum(row.gone_s is None for row in known.values()) - looked.counts["elsewhere"])
-    return looked
+            preview.counts[SAME] += 1
+    _show_changes(session, preview, differing)
+    _find_new_and_vanished(preview, known, lines, unmatched, owners)
+    _show_vanished(session, preview)
+    _find_far(preview, spots)
+    _check_columns(session, preview)
+    _check_shares(preview, sum(row.gone_s is None for row in known.values()) - preview.counts["elsewhere"])
+    return preview
 
 
-def recognise(path: Path, options: Options) -> tuple[str, dict]:
+def recognise_layout(path: Path, options: Options) -> tuple[str, dict]:
     """Return (layout, {field: column}) of a file. Raises Refused (see reading), UnknownLayout."""
     if reading.is_geojson(path):
         return OSM, {}
-    return mapping.choose(next(reading.rows(path)).cells, options.mapping)
+    return mapping.choose_columns(next(reading.read_rows(path)).cells, options.mapping)
 
 
 def _known(session, source):
-    """
-    {key: its FacilitySource's id, digest, match, gone_s and owner}, without what the file said: that is megabytes.
-    """
-    of = FacilitySource
-    wanted = select(of.key, of.id, of.digest, of.match, of.gone_s, Organisation.name.label("owner"))
-    wanted = wanted.join(Facility, Facility.id == of.facility_id).join(Organisation).where(of.source == source)
-    return {row.key: row for row in session.execute(wanted)}
+    """Return {key: row with id, digest, match, gone_s and owner}; without the imported values, which are megabytes."""
+    table = FacilitySource
+    query = select(table.key, table.id, table.digest, table.match, table.gone_s, Organisation.name.label("owner"))
+    query = query.join(Facility, Facility.id == table.facility_id).join(Organisation).where(table.source == source)
+    return {row.key: row for row in session.execute(query)}
 
 
-def _duplicate(looked, place, key, first_line):
-    looked.counts[DUPLICATE] += 1
+def _duplicate(preview, place, key, first_line):
+    preview.counts[DUPLICATE] += 1
     detail = [("same_as", {"line": first_line})]
-    looked.show(DUPLICATE, place.line, key, place.name, place.address or place.lot_address, detail)
+    preview.add_row(DUPLICATE, place.line, key, place.name, place.address or place.lot_address, detail)
 
 
-def _doubt(looked, place, key, doubts):
-    looked.doubts.update(doubts)
-    # Whole files do not say which rooms there are; that is counted, and is no reason to look at each of them.
+def _doubt(preview, place, key, doubts):
+    preview.doubts.update(doubts)
+    # Whole files do not say which rooms there are; that is counted, but not a reason to list every row.
     doubts = [doubt for doubt in doubts if doubt != NO_ROOMS]
     if doubts:
-        looked.counts[SUSPICIOUS] += 1
+        preview.counts[SUSPICIOUS] += 1
         detail = [(doubt, {}) for doubt in doubts]
-        looked.show(SUSPICIOUS, place.line, key, place.name, place.address or place.lot_address, detail)
+        preview.add_row(SUSPICIOUS, place.line, key, place.name, place.address or place.lot_address, detail)
 
 
-def _settle(looked, known, lines, unmatched, owners):
-    """Keys that are new to us: a place whose key changed, or a new place. And what the file no longer has."""
+def _find_new_and_vanished(preview, known, lines, unmatched, owners):
+    """Tell places whose key changed from new ones, and find those that the file does not contain any more."""
     missing = {key: row for key, row in known.items() if key not in lines and row.gone_s is None}
     by_match = {row.match: key for key, row in missing.items()}
-    for key, (line, alike, _content, name, address) in unmatched.items():
-        old = by_match.pop(alike, None)
+    for key, (line, match, _content, name, address) in unmatched.items():
+        old = by_match.pop(match, None)
         if old is None:
-            looked.counts[NEW] += 1
-            looked.actions[line] = (NEW, key, None)
-            looked.show(NEW, line, key, name, address)
+            preview.counts[NEW] += 1
+            preview.actions[line] = (NEW, key, None)
+            preview.add_row(NEW, line, key, name, address)
             continue
         row = missing.pop(old)
-        looked.counts[REKEYED] += 1
-        looked.actions[line] = (REKEYED, key, row.id)
-        looked.show(REKEYED, line, key, name, address, [("old_key", {"key": old})])
+        preview.counts[REKEYED] += 1
+        preview.actions[line] = (REKEYED, key, row.id)
+        preview.add_row(REKEYED, line, key, name, address, [("old_key", {"key": old})])
     for row in missing.values():
-        if row.owner not in owners:  # a file of one district says nothing of the others
-            looked.counts["elsewhere"] += 1
+        if row.owner not in owners:  # a file of one district does not concern the others
+            preview.counts["elsewhere"] += 1
             continue
-        looked.counts[VANISHED] += 1
-        looked.gone.append(row.id)
+        preview.counts[VANISHED] += 1
+        preview.vanished.append(row.id)
 
 
-def _show_changes(session, looked, differing):
-    """What exactly a changed row says differently from last time."""
-    wanted = select(FacilitySource).where(FacilitySource.id.in_(differing))
-    sources = {row.id: row for row in session.scalars(wanted)}
+def _show_changes(session, preview, differing):
+    """List the changed values of changed rows."""
+    query = select(FacilitySource).where(FacilitySource.id.in_(differing))
+    sources = {row.id: row for row in session.scalars(query)}
     for source_id, place in differing.items():
         source = sources[source_id]
         detail = [("back", {})] if source.gone_s is not None else []
-        detail += [("differs", one) for one in layouts.differences(source.said, place)]
-        key = looked.actions[place.line][1]
-        looked.show(CHANGED, place.line, key, place.name, place.address or place.lot_address, detail)
+        detail += [("differs", difference) for difference in layouts.differences(source.said, place)]
+        key = preview.actions[place.line][1]
+        preview.add_row(CHANGED, place.line, key, place.name, place.address or place.lot_address, detail)
 
 
-def _show_vanished(session, looked):
-    """The places that the file no longer has, by their names here."""
-    wanted = select(FacilitySource.key, Facility.name, Facility.address).join(Facility)
-    wanted = wanted.where(FacilitySource.id.in_(looked.gone[:KEPT])).order_by(FacilitySource.id)
-    for key, name, address in session.execute(wanted):
-        looked.show(VANISHED, None, key, name, address)
+def _show_vanished(session, preview):
+    """List the places that the file does not contain any more, by their stored names."""
+    query = select(FacilitySource.key, Facility.name, Facility.address).join(Facility)
+    query = query.where(FacilitySource.id.in_(preview.vanished[:MOST_ROWS])).order_by(FacilitySource.id)
+    for key, name, address in session.execute(query):
+        preview.add_row(VANISHED, None, key, name, address)
 
 
-def _find_far(looked, spots):
-    """Coordinates far from where the rest of their district is: of another place, or mistyped."""
+def _find_far(preview, spots):
+    """Find coordinates far from the rest of their district: of another place, or mistyped."""
     for spot in spots.values():
         if len(spot) < LEAST_FOR_MIDDLE:
             continue
-        middle = median(one[0] for one in spot), median(one[1] for one in spot)
-        km = [_km(middle, one) for one in spot]
+        middle = median(point[0] for point in spot), median(point[1] for point in spot)
+        km = [_km(middle, point) for point in spot]
         limit = max(FAR_KM, FAR_TIMES * median(km))
         for distance, (_, _, line, key, name) in zip(km, spot, strict=True):
             if distance > limit:
-                looked.counts[SUSPICIOUS] += 1
-                looked.doubts[FAR] += 1
-                looked.show(SUSPICIOUS, line, key, name, "", [(FAR, {"km": round(distance)})])
+                preview.counts[SUSPICIOUS] += 1
+                preview.doubts[FAR] += 1
+                preview.add_row(SUSPICIOUS, line, key, name, "", [(FAR, {"km": round(distance)})])
 
 
-def _miss_columns(session, looked):
-    """
-    Stop if the file lacks what files of its layout have, or had last time: else their rooms would silently change.
-    """
-    wanted = select(RestroomImport.options).where(RestroomImport.applied_s.is_not(None))
-    had = set(layouts.EXPECTED.get(looked.layout, ()))
-    for options in session.scalars(wanted.order_by(RestroomImport.id.desc()).limit(IMPORTS_ASKED)):
-        if (options.get("source"), options.get("layout")) == (looked.source, looked.layout):
-            had |= set(options.get("fields", ()))
+def _check_columns(session, preview):
+    """Stop if columns of its layout, or of the last such file, are missing: their rooms would silently change."""
+    query = select(RestroomImport.options).where(RestroomImport.applied_s.is_not(None))
+    expected = set(layouts.EXPECTED.get(preview.layout, ()))
+    for options in session.scalars(query.order_by(RestroomImport.id.desc()).limit(IMPORTS_SEARCHED)):
+        if (options.get("source"), options.get("layout")) == (preview.source, preview.layout):
+            expected |= set(options.get("fields", ()))
             break
-    missing = [field for field in mapping.FIELDS if field in had and field not in looked.columns]
-    if missing and not looked.options.despite:
-        looked.stops.append(("columns_gone", {"fields": missing}))
+    missing = [field for field in mapping.FIELDS if field in expected and field not in preview.columns]
+    if missing and not preview.options.despite:
+        preview.stops.append(("columns_gone", {"fields": missing}))
 
 
-def _judge(looked, alive):
-    if not looked.counts["rows"]:
-        looked.stops.append(("no_rows", {}))
-    elif looked.counts[BAD] == looked.counts["rows"]:
-        looked.stops.append(("all_bad", {}))
-    if alive <= 0 or looked.options.despite:
+def _check_shares(preview, present):
+    if not preview.counts["rows"]:
+        preview.stops.append(("no_rows", {}))
+    elif preview.counts[BAD] == preview.counts["rows"]:
+        preview.stops.append(("all_bad", {}))
+    if present <= 0 or preview.options.despite:
         return
     for kind, most in ((VANISHED, MOST_VANISHED_PERCENT), (CHANGED, MOST_CHANGED_PERCENT)):
-        of = looked.counts[kind] + (looked.counts[REKEYED] if kind == CHANGED else 0)
-        if of * 100 > most * alive:
-            looked.stops.append((kind, {"count": of, "of": alive, "most": most}))
+        count = preview.counts[kind] + (preview.counts[REKEYED] if kind == CHANGED else 0)
+        if count * 100 > most * present:
+            preview.stops.append((kind, {"count": count, "of": present, "most": most}))
 
 
 def _km(middle, spot):
@@ -289,6 +301,7 @@ def _km(middle, spot):
     return math.hypot(north, east)
 
 
-def _sha256(path):
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

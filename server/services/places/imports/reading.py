@@ -1,36 +1,44 @@
-"""A file's rows, one at a time, with the line each begins on. Never the whole file in memory."""
+"""Readers of tables and GeoJSON files: one row at a time, never the whole file in memory."""
 
 import codecs
 import csv
 import itertools
 import json
-import os
-from collections import namedtuple
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from server.services.errors import Refused
 
 CHUNK_BYTES = 1 << 18
 ENCODINGS = ("utf-8", "cp949")
 MOST_COLUMNS = 500
-SAMPLED, SAMPLE_LENGTH = 20, 80  # rows looked at, and characters told, for samples
-MOST_ABOVE = 10  # lines of title above a header
+SAMPLED, SAMPLE_LENGTH = 20, 80  # rows read and characters returned for samples
+MOST_ABOVE = 10  # title lines above a header
 
-# line   where the row begins, from 1; for GeoJSON the number of the feature
-# cells  list of texts, blanks at the ends removed; for GeoJSON the feature as a dict
-# bad    why it cannot be used, as (code, values) of wording.imports.PROBLEMS, or None
-# read   bytes of the file read so far
-Row = namedtuple("Row", ("line", "cells", "bad", "read"))
+
+class Row(NamedTuple):
+    """
+    line   line on which the row begins, from 1; for GeoJSON the number of the feature
+    cells  list of texts without surrounding blanks; for GeoJSON the feature as a dict
+    bad    problem (code, values) of wording.imports.PROBLEMS, or None
+    read   bytes of the file read so far
+    """
+
+    line: int
+    cells: Any
+    bad: tuple[str, dict] | None
+    read: int
 
 
 def is_geojson(path: Path) -> bool:
-    """True for a JSON object; a table never begins with a brace."""
+    """Return whether a file is a JSON object; a table never begins with a brace."""
     with path.open("rb") as file:
         return file.read(200).removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"{"
 
 
-def encoding_of(path: Path) -> str:
-    """Return how the file is written: of ENCODINGS the first that fits, else the one that fails least often."""
+def detect_encoding(path: Path) -> str:
+    """Return the encoding: the first of ENCODINGS without errors, else the one with the fewest."""
     with path.open("rb") as file:
         if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
             return "utf-16"
@@ -39,15 +47,15 @@ def encoding_of(path: Path) -> str:
     return "utf-8-sig" if best == "utf-8" else best
 
 
-def rows(path: Path):
+def read_rows(path: Path) -> Iterator[Row]:
     """
-    Yield the rows of a table, header first, without a title above it. A row that cannot be read is yielded with `bad`
-    and no cells.
+    Yield the rows of a table, the header first; title lines above it are skipped. An unreadable row has `bad` set.
 
-    Commas, tabs and semicolons are told apart by the header. Raises Refused: import_empty, import_no_table.
+    The delimiter (comma, tab, semicolon, bar) is detected from the header.
+    Raises Refused: import_empty, import_no_table.
     """
     with path.open("rb") as raw:
-        text = codecs.getreader(encoding_of(path))(raw, errors="replace")
+        text = codecs.getreader(detect_encoding(path))(raw, errors="replace")
         lines = _lines(text)
         above, first, rest = _header(lines)
         if not first.strip():
@@ -66,13 +74,13 @@ def rows(path: Path):
                 bad = ("encoding", {})
             if begins == header and (bad or len(cells) > MOST_COLUMNS):
                 raise Refused("import_no_table")
-            if bad or any(cells):  # empty lines are no rows
+            if bad or any(cells):  # empty lines are skipped
                 yield Row(begins, cells, bad, raw.tell())
             begins = above + reader.line_num + 1
 
 
-def features(path: Path):
-    """Yield a GeoJSON collection's features as rows. Raises Refused: import_no_features."""
+def read_features(path: Path) -> Iterator[Row]:
+    """Yield the features of a GeoJSON collection as rows. Raises Refused: import_no_features."""
     decoder = json.JSONDecoder()
     with path.open("rb") as raw:
         text = codecs.getreader("utf-8-sig")(raw, errors="replace")
@@ -92,7 +100,7 @@ def features(path: Path):
             try:
                 feature, end = decoder.raw_decode(buffer)
             except ValueError:
-                more = text.read(max(CHUNK_BYTES, len(buffer)))  # doubling, so that a huge feature costs no square
+                more = text.read(max(CHUNK_BYTES, len(buffer)))  # doubled, so that a huge feature takes linear time
                 if not more:
                     yield Row(number + 1, {}, ("cut_off", {}), raw.tell())
                     return
@@ -104,24 +112,19 @@ def features(path: Path):
             buffer = buffer[end:]
 
 
-def samples(path: Path, most: int = 2) -> dict:
-    """{column: the first values in it, in one text}, so that a person sees what a column holds."""
-    table = rows(path)
-    found = {column: [] for column in next(table).cells}
+def sample_columns(path: Path, most: int = 2) -> dict[str, str]:
+    """Return {column: its first values in one text}."""
+    table = read_rows(path)
+    samples = {column: [] for column in next(table).cells}
     for row in itertools.islice(table, SAMPLED):
-        for column, cell in zip(found, row.cells, strict=False):
-            if cell and cell not in found[column] and len(found[column]) < most:
-                found[column].append(cell)
-    return {column: ", ".join(cells)[:SAMPLE_LENGTH] for column, cells in found.items()}
-
-
-def size(path: Path) -> int:
-    """The file's length in bytes, for a progress bar."""
-    return os.path.getsize(path)
+        for column, cell in zip(samples, row.cells, strict=False):
+            if cell and cell not in samples[column] and len(samples[column]) < most:
+                samples[column].append(cell)
+    return {column: ", ".join(cells)[:SAMPLE_LENGTH] for column, cells in samples.items()}
 
 
 def _failures(path, encoding):
-    """How often the file breaks the encoding's rules."""
+    """Return the number of decoding errors."""
     decoder = codecs.getincrementaldecoder(encoding)("replace")
     failures = 0
     with path.open("rb") as file:
@@ -137,9 +140,9 @@ def _lines(text):
 
 def _header(lines):
     """
-    (how many lines stand above the header, the header, the lines below it).
+    Return (number of lines above the header, the header, the lines below it).
 
-    Offices write titles and dates above their tables; a header has two names or more, or goes on in the next line.
+    Offices write titles and dates above their tables; a header has two names or more, or continues on the next line.
     """
     top = [line.strip("\ufeff") for line in itertools.islice(lines, MOST_ABOVE + 1)]
     for above, line in enumerate(top):

@@ -26,10 +26,10 @@ def test_a_file_that_lacks_what_the_last_one_of_its_family_had_stops(sessions, t
     del mapping["women"]
 
     with sessions() as session:
-        looked = imports.look(session, path, imports.Options(source="own", mapping=mapping))
+        preview = imports.make_preview(session, path, imports.Options(source="own", mapping=mapping))
 
-    assert ("columns_gone", {"fields": ["women"]}) in looked.stops
-    assert "Women's bowls" in words.problem(looked.stops[0])
+    assert ("columns_gone", {"fields": ["women"]}) in preview.stops
+    assert "Women's bowls" in words.problem_text(preview.stops[0])
 
 
 def test_what_changed_and_what_vanished_is_shown_in_words(sessions, table, take):
@@ -37,14 +37,14 @@ def test_what_changed_and_what_vanished_is_shown_in_words(sessions, table, take)
     rows = changed(0, **{"여성용-대변기수": "9", "개방시간상세": "24시간"})[:-1]
 
     with sessions() as session:
-        looked = imports.look(session, table(rows), imports.Options())
+        preview = imports.make_preview(session, table(rows), imports.Options())
 
-    (row,) = looked.kept("changed")
+    (row,) = preview.rows("changed")
     assert (
-        words.problems(row.detail)
+        words.problems_text(row.detail)
         == "opening hours: 09:00~18:00 → 24시간; rooms: Women 5, Men 2, Accessible 1 → Women 10, Men 2, Accessible 1"
     )
-    (gone,) = looked.kept("vanished")
+    (gone,) = preview.rows("vanished")
     assert (gone.name, gone.address) == ("화장실 12", "서울특별시 종로구 가상로 12")
 
 
@@ -62,9 +62,9 @@ def test_an_office_s_table_with_a_title_above_and_units_in_its_cells_is_taken(se
     with pytest.raises(imports.UnknownLayout) as refused:
         take(path)
 
-    looked = take(path, mapping={"name": "시설", "men": "남자 변기", "women": "여자 변기"}, source="garam")
+    preview = take(path, mapping={"name": "시설", "men": "남자 변기", "women": "여자 변기"}, source="garam")
 
     assert refused.value.columns == ["순번", "시설", "소재지", "남자 변기", "여자 변기"]
     assert refused.value.guessed == {"address": "소재지"}
-    assert imports.samples(path)["여자 변기"] == "3칸, 4.0"
-    assert (looked.counts["new"], looked.kept("bad")[0].line, looked.restrooms) == (1, 6, 2)
+    assert imports.sample_columns(path)["여자 변기"] == "3칸, 4.0"
+    assert (preview.counts["new"], preview.rows("bad")[0].line, preview.restrooms) == (1, 6, 2)

@@ -23,9 +23,9 @@ def rooms(sessions, name):
 
 
 def test_a_row_becomes_a_facility_with_the_rooms_its_counts_say(sessions, table, take):
-    looked = take(table())
+    preview = take(table())
 
-    assert (looked.layout, looked.counts["new"], looked.restrooms) == ("national", 12, 36)
+    assert (preview.layout, preview.counts["new"], preview.restrooms) == ("national", 12, 36)
     assert rooms(sessions, name="화장실 1") == {"women": 5, "men": 2, "accessible": 1}
     with sessions() as session:
         room = session.scalar(select(Restroom).where(Restroom.block == "women"))
@@ -63,9 +63,9 @@ def test_a_row_that_says_something_else_changes_only_that(sessions, table, take)
         room = session.scalar(select(Restroom).where(Restroom.block == "women"))
         room.stalls, room.access_notes = 9, "Ask at the desk"  # corrected by hand
 
-    looked = take(table(changed(0, 개방시간상세="24시간", 화장실명="새 이름")))
+    preview = take(table(changed(0, 개방시간상세="24시간", 화장실명="새 이름")))
 
-    assert looked.counts["changed"] == 1
+    assert preview.counts["changed"] == 1
     assert rooms(sessions, name="새 이름") == {"women": 9, "men": 2, "accessible": 1}
     with sessions() as session:
         room = session.scalar(select(Restroom).where(Restroom.block == "women"))
@@ -91,9 +91,9 @@ def test_rooms_come_and_go_with_the_counts_and_keep_their_ids(sessions, table, t
 def test_a_place_whose_key_changed_is_the_same_place(sessions, table, take):
     take(table())
 
-    looked = take(table(changed(3, 관리번호="OTHER")))
+    preview = take(table(changed(3, 관리번호="OTHER")))
 
-    assert (looked.counts["rekeyed"], looked.counts["new"], looked.counts["vanished"]) == (1, 0, 0)
+    assert (preview.counts["rekeyed"], preview.counts["new"], preview.counts["vanished"]) == (1, 0, 0)
     with sessions() as session:
         assert session.scalar(select(func.count(Facility.id))) == 12
         assert session.scalar(select(FacilitySource).where(FacilitySource.key == "OTHER"))
@@ -102,9 +102,9 @@ def test_a_place_whose_key_changed_is_the_same_place(sessions, table, take):
 def test_what_the_file_no_longer_has_is_retired_and_its_log_stays(sessions, table, take):
     take(table())
 
-    looked = take(table(ROWS[:11]))
+    preview = take(table(ROWS[:11]))
 
-    assert looked.counts["vanished"] == 1
+    assert preview.counts["vanished"] == 1
     assert rooms(sessions, name="화장실 12") == {}
     with sessions() as session:
         assert session.scalar(select(func.count(Restroom.id))) == 36
@@ -124,10 +124,10 @@ def test_a_file_that_would_change_too_much_stops_unless_told_otherwise(sessions,
     with pytest.raises(Refused, match="import_stopped"):
         take(path)
     with sessions() as session:
-        looked = imports.look(session, path, imports.Options())
+        preview = imports.make_preview(session, path, imports.Options())
     despite = take(path, despite=True)
 
-    assert looked.stops[0][0] == code
+    assert preview.stops[0][0] == code
     assert despite.stops == []
 
 
@@ -135,29 +135,29 @@ def test_a_file_of_one_district_leaves_the_others_alone(sessions, table, take):
     take(table())
     other = [{**row, "관리번호": "X" + row["관리번호"], "소재지도로명주소": "부산광역시 중구 길 1"} for row in ROWS[:1]]
 
-    looked = take(table(other))
+    preview = take(table(other))
 
-    assert (looked.counts["new"], looked.counts["vanished"], looked.counts["elsewhere"]) == (1, 0, 12)
+    assert (preview.counts["new"], preview.counts["vanished"], preview.counts["elsewhere"]) == (1, 0, 12)
 
 
 def test_bad_rows_are_told_with_their_line_and_stop_nothing(sessions, table, take):
     path = table([*changed(1, **{"여성용-대변기수": "many"}), {"관리번호": "K99"}])
     path.write_bytes(path.read_bytes() + b'"never closed\r\n')
 
-    looked = take(path)
+    preview = take(path)
 
-    assert [(row.line, row.detail[0][0]) for row in looked.kept("bad")] == [
+    assert [(row.line, row.detail[0][0]) for row in preview.rows("bad")] == [
         (3, "not_a_number"),
         (14, "no_name"),
         (15, "no_name"),
     ]
-    assert looked.counts["new"] == 11
+    assert preview.counts["new"] == 11
 
 
 def test_line_numbers_hold_behind_cells_of_several_lines(table, take):
-    looked = take(table([*changed(0, 관리기관명="두\n줄"), {"화장실명": ""} | {"관리번호": "Z"}]))
+    preview = take(table([*changed(0, 관리기관명="두\n줄"), {"화장실명": ""} | {"관리번호": "Z"}]))
 
-    assert looked.kept("bad")[0].line == 15
+    assert preview.rows("bad")[0].line == 15
 
 
 def test_double_and_doubtful_rows_are_shown(table, take):
@@ -171,18 +171,18 @@ def test_double_and_doubtful_rows_are_shown(table, take):
         {**ROWS[5], "관리번호": "K52", "화장실명": "큰 곳", "여성용-대변기수": "400"},
     ]
 
-    looked = take(table(rows))
+    preview = take(table(rows))
 
-    assert [row.line for row in looked.kept("duplicate")] == [14, 15]
-    assert looked.doubts == Counter(
+    assert [row.line for row in preview.rows("duplicate")] == [14, 15]
+    assert preview.doubts == Counter(
         {"same_name_and_address": 1, "outside_korea": 1, "far_from_district": 1, "many_stalls": 1}
     )
 
 
 def test_what_the_file_says_is_gone_is_not_added(table, take):
-    looked = take(table(changed(0, 데이터갱신구분="D")))
+    preview = take(table(changed(0, 데이터갱신구분="D")))
 
-    assert (looked.counts["new"], looked.counts["withdrawn"]) == (11, 1)
+    assert (preview.counts["new"], preview.counts["withdrawn"]) == (11, 1)
 
 
 def test_an_unknown_layout_is_refused_with_how_to_map_it_and_taken_with_the_mapping(sessions, tmp_path, take):
@@ -191,11 +191,11 @@ def test_an_unknown_layout_is_refused_with_how_to_map_it_and_taken_with_the_mapp
 
     with pytest.raises(imports.UnknownLayout) as refused:
         take(path)
-    told = imports.explain(refused.value.columns, refused.value.guessed)
-    looked = take(path, mapping={"name": "Ort", "address": "Strasse", "women": "Damen", "men": "Herren"}, source="own")
+    told = imports.explain_mapping(refused.value.columns, refused.value.guessed)
+    preview = take(path, mapping={"name": "Ort", "address": "Strasse", "women": "Damen", "men": "Herren"}, source="own")
 
     assert "Ort, Strasse, Damen, Herren" in told and "--map 'name=COLUMN'" in told
-    assert (looked.counts["new"], looked.counts["bad"]) == (1, 1)
+    assert (preview.counts["new"], preview.counts["bad"]) == (1, 1)
     assert rooms(sessions, name="Markt") == {"women": 3, "men": 2}
 
 
@@ -266,9 +266,9 @@ def test_openstreetmap_with_nodes_and_outlines(sessions, tmp_path, take):
     path = tmp_path / "osm.geojson"
     path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
 
-    looked = take(path)
+    preview = take(path)
 
-    assert (looked.layout, looked.counts["new"], looked.counts["bad"]) == ("osm", 2, 1)
+    assert (preview.layout, preview.counts["new"], preview.counts["bad"]) == ("osm", 2, 1)
     assert rooms(sessions, name="Park") == {"women": 0, "men": 0, "accessible": 0}
     with sessions() as session:
         room = session.scalar(select(Restroom).where(Restroom.block == "unisex"))
@@ -278,11 +278,11 @@ def test_openstreetmap_with_nodes_and_outlines(sessions, tmp_path, take):
 def test_a_file_that_changed_since_it_was_looked_at_is_not_applied(sessions, table):
     path = table()
     with sessions() as session:
-        looked = imports.look(session, path, imports.Options())
+        preview = imports.make_preview(session, path, imports.Options())
     table(ROWS[:3])
 
     with pytest.raises(Refused, match="import_file_changed"):
-        imports.apply(sessions, path, looked, None)
+        imports.apply(sessions, path, preview, None)
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_a_file_that_changed_since_it_was_looked_at_is_not_applied(sessions, tab
     ],
 )
 def test_rooms_from_words(words, accessible, expected):
-    assert fixtures.from_text(words, accessible) == expected
+    assert fixtures.rooms_from_text(words, accessible) == expected
 
 
 @pytest.mark.restrooms
@@ -315,10 +315,10 @@ def test_rooms_from_words(words, accessible, expected):
     ],
 )
 def test_the_real_files(sessions, take, name, layout, counts, restrooms):
-    looked = take(SHARED / "restrooms" / name)
+    preview = take(SHARED / "restrooms" / name)
     again = take(SHARED / "restrooms" / name)
 
-    assert (looked.layout, dict(looked.counts), looked.restrooms) == (layout, counts, restrooms)
+    assert (preview.layout, dict(preview.counts), preview.restrooms) == (layout, counts, restrooms)
     assert again.changes_nothing
     with sessions() as session:
         assert session.scalar(select(func.count(Facility.id))) == counts["new"]
