@@ -1,18 +1,25 @@
 """
-The web server, and the commands of the processes beside it.
+The web server, and the commands of the other processes.
 
     flask --app server run|ingest|broker|db-upgrade|...
     gunicorn "server:create_app()"
 
-Nothing connects or starts by importing this.
+Importing this connects and starts nothing.
 """
 
+from typing import TYPE_CHECKING
 
-def create_app(settings=None):
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from server.config import Settings
+
+
+def create_app(settings: "Settings | None" = None) -> "Flask":
     """
-    Return the Flask application. `settings` are config.Settings; without them the environment's are used.
+    Return the Flask application.
 
-    Raises BadSettings with every problem at once; with the environment's settings it prints them and exits.
+    settings  None: those of the environment; if they are bad, their problems are printed and the process exits
     """
     import sys
 

@@ -1,10 +1,9 @@
-"""Puts the web application together. Called by server.create_app()."""
+"""Makes the Flask application; see server.create_app()."""
 
 from flask import Flask
 from sqlalchemy import text
 
 from server import api, cli, db, i18n, metrics, response_headers, security, vault, web
-from server.cli import audit, outside
 from server.config import Settings
 from server.web.assets import WebApp
 
@@ -19,10 +18,10 @@ def create(settings: Settings) -> Flask:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.https,
-        PERMANENT_SESSION_LIFETIME=12 * 3600,  # a shift; also the longest time a page's form stays good
+        PERMANENT_SESSION_LIFETIME=12 * 3600,  # a shift; also the longest life of a form
         MAX_CONTENT_LENGTH=16 << 20,
         MAX_FORM_MEMORY_SIZE=1 << 20,
-        WTF_CSRF_TIME_LIMIT=None,  # the token lives as long as the session
+        WTF_CSRF_TIME_LIMIT=None,  # the token is valid as long as the session
         WTF_CSRF_SSL_STRICT=settings.https,
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
@@ -32,16 +31,14 @@ def create(settings: Settings) -> Flask:
     if settings.proxies:
         from werkzeug.middleware.proxy_fix import ProxyFix
 
-        n = settings.proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)
+        hops = settings.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)
 
     security.init(app)
     i18n.init(app)
     response_headers.init(app)
     metrics.init(app)
     cli.init(app)
-    audit.init(app)
-    outside.init(app)
     app.add_url_rule("/healthz", view_func=health)
     web.register(app)
     api.register(app)
@@ -50,7 +47,7 @@ def create(settings: Settings) -> Flask:
 
 @security.public
 def health():
-    """200 and "ok" while the database answers: for load balancers and tools/run.py."""
+    """Return 200 and "ok" while the database answers: for load balancers and tools/run.py."""
     from flask import current_app
 
     with current_app.extensions["sessions"]() as session:

@@ -4,10 +4,10 @@ import time
 
 
 def now_s() -> int:
-    """Seconds since 1970-01-01 UTC, whole."""
+    """Return whole seconds since 1970-01-01 UTC."""
     return int(time.time())
 
 
 def day(at_s: int) -> int:
-    """The UTC day a time belongs to, as days since 1970-01-01."""
+    """Return the UTC day of a time, in days since 1970-01-01."""
     return at_s // 86400

@@ -1,7 +1,7 @@
 """
-Public ids: what stands in addresses, QR codes and messages instead of row numbers.
+Public ids: used in URLs, QR codes and messages instead of row numbers.
 
-Crockford's base 32 in lower case: no i, l, o, u, so they can be read out and typed.
+Crockford's base 32 in lower case: no i, l, o, u, so that people can read them out and type them.
 """
 
 import secrets
@@ -15,6 +15,6 @@ def new(length: int = 10) -> str:
 
 
 def clean(text: str) -> str:
-    """Return what a person typed as the id that was meant: case, blanks, hyphens, o for 0, i and l for 1."""
+    """Return a typed id in its canonical form: lower case, no blanks or hyphens, o as 0, i and l as 1."""
     text = text.strip().lower().replace("-", "").replace(" ", "")
     return text.replace("o", "0").replace("i", "1").replace("l", "1")

@@ -1,16 +1,16 @@
-"""One line a log record, on stderr: JSON for machines, or text. No secrets, no payloads."""
+"""Diagnostic logging to stderr, one line a record, as JSON or text. No secrets, no payloads."""
 
 import logging
 import sys
 
 import structlog
 
-# Libraries that write down what they send, or a line for every connection.
+# Libraries that log payloads, or a line for each connection.
 _QUIET = ("amqtt", "transitions", "paho", "alembic", "websockets")
 
 
 def configure(log_format: str) -> None:
-    """Set up structlog and the standard library's logging alike. "json" or "text"."""
+    """Set up structlog and the standard library's logging. log_format: "json" or "text"."""
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
     render = (
         structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer(colors=False)

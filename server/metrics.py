@@ -1,14 +1,14 @@
-"""Counters for operators, in Prometheus' format, at /metrics: for this machine, or with a token."""
+"""Prometheus metrics at /metrics, for this machine or with a token."""
 
 import hmac
 import time
 
-from flask import Response, abort, current_app, g, request
+from flask import Flask, Response, abort, current_app, g, request
 
 from server import security
 
 
-def init(app) -> None:
+def init(app: Flask) -> None:
     """Count requests and add the /metrics page."""
     app.before_request(_start)
     app.after_request(_count)
@@ -16,19 +16,19 @@ def init(app) -> None:
 
 
 def _registry():
-    # Made at first use: importing the library takes 60 ms, and an application made for a command needs no counters.
-    found = current_app.extensions.get("metrics")
-    if found is None:
+    # Made at first use: importing the library takes 60 ms, and commands need no metrics.
+    metrics = current_app.extensions.get("metrics")
+    if metrics is None:
         from prometheus_client import CollectorRegistry, Counter, Histogram
 
         registry = CollectorRegistry()
         labels = ("endpoint", "method", "status")
-        found = current_app.extensions["metrics"] = (
+        metrics = current_app.extensions["metrics"] = (
             registry,
             Counter("ansim_web_requests_total", "Requests answered.", labels, registry=registry),
             Histogram("ansim_web_request_seconds", "Time to answer.", ("endpoint",), registry=registry),
         )
-    return found
+    return metrics
 
 
 def _start():
@@ -46,7 +46,7 @@ def _count(response):
 
 @security.public
 def page():
-    """The counters of this web process, and the database's tallies of today. 403 for strangers."""
+    """The metrics of this web process and today's counters of the database; 403 without access."""
     from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
     from server.services.intake import counters

@@ -1,12 +1,13 @@
 """
-Problem documents (RFC 9457): how everything under /api says that something went wrong.
+Problem documents (RFC 9457): the error answers of everything under /api.
 
-    return problems.document(404, "not_found", "There is no such thing here.")
+    return problem_documents.document(404, "not_found", "There is no such thing here.")
 """
 
 import json
 
-from flask import make_response, request
+from flask import Response, make_response, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 MEDIA_TYPE = "application/problem+json"
 TITLES = {
@@ -25,8 +26,8 @@ TITLES = {
 CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "not_json", 429: "too_many"}
 
 
-def document(status: int, code: str, detail: str, values: dict | None = None):
-    """Return the answer. `code` is stable, `detail` is for people, `values` for programs."""
+def document(status: int, code: str, detail: str, values: dict | None = None) -> Response:
+    """Return a problem document. `code` is stable, `detail` is for people, `values` for programs."""
     body = {"type": f"urn:ansim:problem:{code}", "title": TITLES.get(status, "Error"), "status": status}
     answer = make_response(json.dumps({**body, "detail": detail, "code": code, "values": values or {}}), status)
     answer.content_type = MEDIA_TYPE
@@ -35,14 +36,14 @@ def document(status: int, code: str, detail: str, values: dict | None = None):
     return answer
 
 
-def of_http(error):
-    """The document of one of werkzeug's own errors, such as a method that an address does not take."""
-    answer = document(error.code, CODES.get(error.code, "bad_request"), error.description or "")
-    if error.code == 405 and error.valid_methods:
+def from_http(error: HTTPException) -> Response:
+    """Return the document of one of werkzeug's errors, such as 405."""
+    answer = document(error.code or 500, CODES.get(error.code or 500, "bad_request"), error.description or "")
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
         answer.headers["Allow"] = ", ".join(error.valid_methods)
     return answer
 
 
-def wanted() -> bool:
-    """True for a program's request: what it asks for lies under /api."""
+def is_api_request() -> bool:
+    """True for a request under /api, which gets problem documents instead of pages."""
     return request.path == "/api" or request.path.startswith("/api/")

@@ -1,14 +1,13 @@
-"""The headers every answer carries."""
+"""Security headers of every response."""
 
-from flask import current_app, request
+from flask import Flask, current_app, request
 
 
 def content_security_policy(images: str = "") -> str:
     """
-    Return the policy of a page: everything comes from this server, and nothing is inline, so injected markup runs no
-    script.
+    Return a page's policy: all content comes from this server and no script is inline, so injected markup runs none.
 
-    images  an origin from which this page may show pictures as well, such as a map's
+    images  another origin for images, such as that of map tiles
     """
     return "; ".join(
         (
@@ -25,8 +24,8 @@ def content_security_policy(images: str = "") -> str:
 CONTENT_SECURITY_POLICY = content_security_policy()
 
 
-def init(app) -> None:
-    """Add the headers to every answer of the application."""
+def init(app: Flask) -> None:
+    """Add the headers to every response of the application."""
     app.after_request(_add)
 
 
@@ -41,6 +40,6 @@ def _add(response):
     if current_app.extensions["settings"].https:
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     if request.endpoint != "static":
-        # Pages say who inspected what; a shared computer's cache should not.
+        # Pages contain names, which a shared computer should not cache.
         headers.setdefault("Cache-Control", "no-store")
     return response

@@ -1,26 +1,27 @@
 """
-Makes an installation ready: data folder, secret, database, first administrator, demo data.
+Set-up of an installation: data folder, secret, database, first administrator, demo data.
 
-    made = prepare(settings, demo=False)      # before the broker, ingest and the web server start
+    admin = prepare(settings, demo=False)      # before the broker, ingest and the web server start
 
-Doing it again changes nothing but the one-time password that nobody has used, and is quick.
+Repeating it is quick and changes only a one-time password that was not used yet.
 """
 
 import json
 import os
+from collections.abc import Iterable
+from pathlib import Path
 
 from server import db, migrations, vault
+from server.config import Settings
 
-SENSORS_FILE = "sensors.json"  # for tools.simulate: holds keys, so only its owner reads it
-# What each demo sensor hears; files in tools/scenes, all generated. The first one hears a camera-like transmission.
+SENSORS_FILE = "sensors.json"  # for tools.simulate; it holds keys, so only its owner may read it
+# The scene of each demo sensor: generated files in tools/scenes. The first one has a camera-like transmission.
 DEMO_SCENES = ("camera_station.json", "quiet.json", "crowded.json")
 
 
-def prepare(settings, demo: bool = False) -> tuple[str, str] | None:
+def prepare(settings: Settings, demo: bool = False) -> tuple[str, str] | None:
     """
-    Make everything that is missing; return (login, one-time password) of the first administrator, or None.
-
-    None once they have signed in.
+    Make what is missing; return (login, one-time password) of the first administrator, None once they have signed in.
 
     demo  also add the sample restrooms and sensors, and write SENSORS_FILE
     Raises BadSettings, migrations.WrongForm, OSError if the data folder cannot be written.
@@ -33,18 +34,18 @@ def prepare(settings, demo: bool = False) -> tuple[str, str] | None:
     sessions = db.open_sessions(settings.url())
     try:
         with sessions.begin() as session:
-            made = accounts.create_first_admin(session)
+            admin = accounts.create_first_admin(session)
             if demo:
                 from server import demo as sample
 
                 write_sensors(settings.data, sample.fill(session, keys, len(DEMO_SCENES)))
     finally:
         sessions.engine.dispose()
-    return made
+    return admin
 
 
-def write_sensors(folder, sensors) -> None:
-    """Write SENSORS_FILE: [{"device", "key" (hex), "scene"}, ...]; `sensors` are (name, key)."""
+def write_sensors(folder: Path, sensors: Iterable[tuple[str, bytes]]) -> None:
+    """Write SENSORS_FILE: [{"device", "key" (hex), "scene"}, ...]. sensors: [(name, key), ...]."""
     rows = [
         {"device": name, "key": key.hex(), "scene": DEMO_SCENES[number % len(DEMO_SCENES)]}
         for number, (name, key) in enumerate(sensors)

@@ -1,13 +1,13 @@
 """
-The installation's one secret, and the keys that come from it.
+The installation's secret, and the keys derived from it.
 
     vault = open_vault(settings)
-    sealed = vault.seal(device_key)          # what the database holds
-    vault.key("web-session")                 # 32 bytes that only this purpose uses
+    sealed = vault.seal(device_key)          # for the database
+    vault.key("web-session")                 # 32 bytes for this purpose only
 
-The secret is ANSIM_SECRET, or the file `secret` in the data folder, which is made on the
-first start and readable by its owner only. Whoever has the database and not the secret
-can read no device key, forge no session, and turn no pseudonym back.
+The secret is ANSIM_SECRET, or the file `secret` in the data folder, which is made on the first start and readable by
+its owner only. The database alone, without the secret, is not enough to read device keys, forge sessions, or reverse
+pseudonyms.
 """
 
 import hmac
@@ -15,14 +15,14 @@ import os
 import secrets
 from pathlib import Path
 
-from server.config import BadSettings
+from server.config import BadSettings, Settings
 
 SECRET_BYTES = 32
 _NONCE_BYTES = 12
 
 
 class BadSeal(Exception):
-    """The bytes were not sealed with this secret: the secret was changed, or the database is another one's."""
+    """The bytes were sealed with another secret: it was changed, or the database is of another installation."""
 
 
 class Vault:
@@ -33,7 +33,7 @@ class Vault:
         self._cipher = None
 
     def key(self, purpose: str) -> bytes:
-        """Return the 32 bytes that belong to a purpose; two purposes never share a key."""
+        """Return the 32-byte key of a purpose; two purposes never share a key."""
         return hmac.digest(self._secret, purpose.encode(), "sha256")
 
     def seal(self, plain: bytes) -> bytes:
@@ -42,7 +42,7 @@ class Vault:
         return nonce + self._aes().encrypt(nonce, plain, None)
 
     def unseal(self, sealed: bytes) -> bytes:
-        """Return what was sealed. Raises BadSeal."""
+        """Return the plain bytes. Raises BadSeal."""
         from cryptography.exceptions import InvalidTag
 
         try:
@@ -51,37 +51,37 @@ class Vault:
             raise BadSeal("sealed with another secret; is ANSIM_DATA or ANSIM_SECRET the right one?") from error
 
     def service_password(self, name: str) -> str:
-        """Return what one of our own processes says to the embedded broker (64 hex digits)."""
+        """Return the password of one of our processes at the embedded broker (64 hex digits)."""
         return hmac.digest(self.key("broker-service"), name.encode(), "sha256").hex()
 
     def _aes(self):
         if self._cipher is None:
-            # Imported here because it takes as long as the rest of a start, and the web pages rarely need it.
+            # Imported here: it takes as long as the rest of a start, and the web pages rarely need it.
             from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
             self._cipher = AESGCM(self.key("seal"))
         return self._cipher
 
 
-def open_vault(settings) -> Vault:
+def open_vault(settings: Settings) -> Vault:
     """Return the vault of an installation; makes the secret on the first start. Raises BadSettings."""
-    given = settings.secret.get_secret_value()
-    return Vault(bytes.fromhex(given) if given else _secret_file(settings.data / "secret"))
+    hex_digits = settings.secret.get_secret_value()
+    return Vault(bytes.fromhex(hex_digits) if hex_digits else _secret_file(settings.data / "secret"))
 
 
 def _secret_file(path: Path) -> bytes:
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Several processes may start at once: link() lets exactly one of them win, and never shows half a file.
-        mine = path.with_name(f".secret.{os.getpid()}")
-        mine.touch(mode=0o600)
-        mine.write_text(secrets.token_hex(SECRET_BYTES))
+        # Several processes may start at once: link() succeeds for one of them only, and the file is complete.
+        draft = path.with_name(f".secret.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_hex(SECRET_BYTES))
         try:
-            os.link(mine, path)
+            os.link(draft, path)
         except FileExistsError:
             pass
         finally:
-            mine.unlink()
+            draft.unlink()
     try:
         secret = bytes.fromhex(path.read_text().strip())
     except ValueError as error:

@@ -42,7 +42,7 @@ def init(api) -> None:
         ),
     )
     api.register_error_handler(errors.Refused, _refused)
-    api.register_error_handler(HTTPException, problem_documents.of_http)
+    api.register_error_handler(HTTPException, problem_documents.from_http)
     api.register_error_handler(
         500, lambda _one: problem_documents.document(500, "broken", "Something is broken on this server.")
     )
@@ -92,8 +92,8 @@ def once(user, work):
     work  takes a session that writes and returns (model, status, location or "")
     """
     key = request.headers.get(KEY_HEADER)
-    if key is not None and not (1 <= len(key) <= idempotency.MOST_KEY and key.isascii() and key.isprintable()):
-        raise Problem(400, "key_bad", f"{KEY_HEADER} has 1 to {idempotency.MOST_KEY} printable ASCII characters.")
+    if key is not None and not (1 <= len(key) <= idempotency.MAX_KEY and key.isascii() and key.isprintable()):
+        raise Problem(400, "key_bad", f"{KEY_HEADER} has 1 to {idempotency.MAX_KEY} printable ASCII characters.")
     told = f"{request.method} {request.path}\n".encode() + request.get_data(cache=True)
     with current_app.extensions["sessions"].begin() as session:
         kept = None
@@ -141,7 +141,7 @@ def complete_document(document: dict) -> dict:
                 operation["responses"][code] = problem
             if method == "post":
                 operation["responses"].pop("200", None)
-                schema = {"type": "string", "minLength": 1, "maxLength": idempotency.MOST_KEY, "pattern": "^[!-~]+$"}
+                schema = {"type": "string", "minLength": 1, "maxLength": idempotency.MAX_KEY, "pattern": "^[!-~]+$"}
                 key = {"name": KEY_HEADER, "in": "header", "required": False, "schema": schema}
                 operation.setdefault("parameters", []).append(key)
     return document

@@ -1,50 +1,51 @@
-"""The commands: `flask --app server <command>`."""
+"""Commands of the server: `flask --app server <command>`."""
 
 import sys
 from typing import NoReturn
 
 import click
-from flask import current_app
+from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from server.services.errors import Refused
 
 
-def init(app) -> None:
-    """Add the commands to the application."""
+def init(app: Flask) -> None:
+    """Add all commands to the application."""
+    from server.cli import accounts, audit, outside
     from server.cli.places import import_restrooms, remind
 
-    app.cli.add_command(import_restrooms)
-    app.cli.add_command(remind)
-    for command in (db_upgrade, ingest, broker, create_admin, reset_password, enrol_sensor, revoke_sensor, demo):
+    for command in (import_restrooms, remind, db_upgrade, ingest, broker, enrol_sensor, revoke_sensor, demo):
         app.cli.add_command(command)
+    for module in (accounts, audit, outside):
+        module.init(app)
 
 
-def _extension(name):
+def _extension(name: str):
     return current_app.extensions[name]
 
 
-def _refuse(text: str) -> NoReturn:
+def _refuse(text: object) -> NoReturn:
     sys.exit(f"error: {text}")
 
 
 @click.command("db-upgrade")
 @with_appcontext
 def db_upgrade():
-    """Bring the database to the newest form; does nothing if it is."""
+    """Upgrade the database; does nothing if it is up to date."""
     from server import migrations
 
     try:
-        done = migrations.upgrade(_extension("settings"))
+        upgraded = migrations.upgrade(_extension("settings"))
     except migrations.WrongForm as error:
         _refuse(error)
-    click.echo("database upgraded" if done else "database is up to date")
+    click.echo("database upgraded" if upgraded else "database is up to date")
 
 
 @click.command("ingest")
 @with_appcontext
 def ingest():
-    """Store what sensors report, until interrupted."""
+    """Store the messages of sensors, until interrupted."""
     from server.ingest import main
 
     main.run(_extension("settings"))
@@ -62,44 +63,13 @@ def broker():
         _refuse(error)
 
 
-@click.command("create-admin")
-@with_appcontext
-def create_admin():
-    """Create the first administrator and print the one-time password."""
-    from server.services.people import accounts
-
-    with _extension("sessions").begin() as session:
-        made = accounts.create_first_admin(session)
-    if made is None:
-        _refuse("there are people already; ask an administrator for an account")
-    click.echo(f"login {made[0]}, one-time password {made[1]}")
-
-
-@click.command("reset-password")
-@click.argument("login")
-@with_appcontext
-def reset_password(login):
-    """Give a person a new one-time password and print it; ends their sessions."""
-    from sqlalchemy import select
-
-    from server.models import User
-    from server.services.people import accounts
-
-    with _extension("sessions").begin() as session:
-        user = session.scalar(select(User).where(User.login == accounts.normalize_login(login)))
-        once = accounts.reset_password(session, user) if user else None
-    if once is None:
-        _refuse(f"nobody signs in as {login}")
-    click.echo(f"login {accounts.normalize_login(login)}, one-time password {once}")
-
-
 @click.command("enrol-sensor")
 @click.argument("name")
-@click.option("--label", default="", help="What people call it.")
-@click.option("--key-file", type=click.Path(dir_okay=False), required=True, help="Where to write the key (hex).")
+@click.option("--label", default="", help="Its name on pages.")
+@click.option("--key-file", type=click.Path(dir_okay=False), required=True, help="File to write the key to (hex).")
 @with_appcontext
 def enrol_sensor(name, label, key_file):
-    """Enrol a sensor; its key goes into a file that only you can read, never on the screen."""
+    """Enrol a sensor; its key is written to a file that only you can read, never to the screen."""
     import os
 
     from server.services.sensors import enrolment
@@ -121,7 +91,7 @@ def enrol_sensor(name, label, key_file):
 @click.argument("name")
 @with_appcontext
 def revoke_sensor(name):
-    """Cut a sensor off for good."""
+    """Revoke a sensor's key for good."""
     from server.services.errors import NotFound
     from server.services.people.accounts import SYSTEM
     from server.services.sensors import enrolment, fleet
@@ -138,7 +108,7 @@ def revoke_sensor(name):
 @click.option("--sensors", default=3, help="How many demo sensors to enrol.")
 @with_appcontext
 def demo(sensors):
-    """Add invented sample restrooms and demo sensors; does nothing where they are already there."""
+    """Add invented sample restrooms and demo sensors; skips those that exist."""
     from server import demo as sample
 
     with _extension("sessions").begin() as session:

@@ -1,18 +1,19 @@
-"""Commands about what leaves the installation: notify, export, backup, restore."""
+"""Commands of notifications and exports: notify, export, backup, restore."""
 
 import contextlib
 import os
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
-from flask import current_app
+from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
-def init(app) -> None:
+def init(app: Flask) -> None:
     """Add the commands to the application."""
     for command in (notify, export, backup, restore):
         app.cli.add_command(command)
@@ -21,7 +22,7 @@ def init(app) -> None:
 @click.command("notify")
 @with_appcontext
 def notify():
-    """Send notices and remind of what is overdue, until interrupted."""
+    """Send notifications and reminders of overdue inspections, until interrupted."""
     from server import notify as process
 
     process.main()
@@ -31,7 +32,7 @@ def notify():
 @click.argument("file", type=_FILE)
 @with_appcontext
 def export(file):
-    """Write everything as JSON Lines, without secrets and hardware addresses (docs/reports.md)."""
+    """Write all data as JSON Lines, without secrets and hardware addresses (docs/reports.md)."""
     from server.services.people import access_log
     from server.services.reporting import json_lines
 
@@ -43,59 +44,67 @@ def export(file):
         counts = json_lines.write(current_app.extensions["sessions"].engine, out, progress=progress)
     with current_app.extensions["sessions"].begin() as session:
         access_log.add(session, None, access_log.EXPORTED, "everything")
-    click.echo(f"{sum(counts.values())} rows of {len(counts)} tables are in {file}; it names people: keep it well")
+    click.echo(f"{sum(counts.values())} rows of {len(counts)} tables are in {file}; it contains names: keep it safe")
 
 
 @click.command("backup")
 @click.argument("file", type=_FILE)
 @click.option(
-    "--with-secret", is_flag=True, help="Also the file that opens sensors' keys: then the backup is as secret."
+    "--with-secret",
+    is_flag=True,
+    help="Include the file that decrypts the sensors' keys: the backup is then as secret.",
 )
 @with_appcontext
 def backup(file, with_secret):
-    """Write the whole installation into FILE (tar.gz) while it runs."""
+    """Write the whole installation to FILE (tar.gz) while it runs."""
     from server.services.upkeep import backup as backups
 
     try:
         with _progress("backing up") as progress:
-            made = backups.make(current_app.extensions["settings"], file.absolute(), with_secret, progress)
+            result = backups.make(current_app.extensions["settings"], file.absolute(), with_secret, progress)
     except backups.CannotBackUp as error:
         sys.exit(f"error: {error}")
-    secret = "with the secret" if made.secret else "without the secret: keep the file `secret` of ANSIM_DATA elsewhere"
-    click.echo(f"{file}: {made.bytes / 1e6:.1f} MB, {made.photos} photo files, {secret}")
+    secret = (
+        "with the secret" if result.secret else "without the secret: keep the file `secret` of ANSIM_DATA elsewhere"
+    )
+    click.echo(f"{file}: {result.bytes / 1e6:.1f} MB, {result.photos} photo files, {secret}")
 
 
 @click.command("restore")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--replace", is_flag=True, help="SQLite: move an installation that is there aside (it is kept).")
+@click.option("--replace", is_flag=True, help="SQLite: move an existing installation aside (it is kept).")
 @with_appcontext
 def restore(file, replace):
-    """Bring back what `backup` wrote. Stop the broker, ingest, notify and web processes first."""
+    """Restore a file of `backup`. Stop the broker, ingest, notify and web processes first."""
     from server.services.upkeep import backup as backups
 
     # This process has the old database open; on SQLite its file is about to be replaced.
     current_app.extensions["sessions"].engine.dispose()
     try:
         with _progress("restoring") as progress:
-            done = backups.restore(current_app.extensions["settings"], file.absolute(), replace, progress)
+            result = backups.restore(current_app.extensions["settings"], file.absolute(), replace, progress)
     except backups.CannotBackUp as error:
         sys.exit(f"error: {error}")
-    if done.problem:
-        sys.exit(f"error: restored, but the log is broken at entry {done.problem.n}; `flask verify-log` tells more")
-    click.echo(f"restored, with {done.photos} photo files; the log is whole")
-    if done.keys is False:
-        sys.exit("error: the secret here does not open the sensors' keys; put the old file `secret` into ANSIM_DATA")
+    if result.problem:
+        sys.exit(
+            f"error: restored, but the log is broken at entry {result.problem.n}; run `flask verify-log` for details"
+        )
+    click.echo(f"restored, with {result.photos} photo files; the log is whole")
+    if result.keys is False:
+        sys.exit(
+            "error: this installation's secret does not decrypt the sensors' keys; put the old file `secret` into ANSIM_DATA"
+        )
 
 
 @contextlib.contextmanager
-def _progress(what):
-    """Counts rows on a terminal; yields the function to call with the number done."""
+def _progress(what: str) -> Iterator[Callable[[int], None]]:
+    """Show a count of rows on a terminal; yields the function that takes the count."""
     show = sys.stderr.isatty()
 
-    def tell(rows):
+    def show_rows(rows: int) -> None:
         if show:
             click.echo(f"\r{what}: {rows:,} rows", nl=False, err=True)
 
-    yield tell
+    yield show_rows
     if show:
         click.echo("\r", nl=False, err=True)

@@ -1,30 +1,29 @@
 """
-The database's form and how it came about (Alembic).
+Migrations of the database schema (Alembic).
 
-    upgrade(settings)      # before anything else uses the database; instant when nothing is to be done
+    upgrade(settings)      # before anything else uses the database; instant if it is up to date
 """
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import create_engine, event, inspect, text
+from sqlalchemy import Engine, create_engine, event, inspect, text
+
+from server.config import Settings
 
 HEAD = "0008"  # the newest file in versions/; a test keeps the two together
 
 
 class WrongForm(Exception):
-    """The database is not of the form this program knows, in words for the person at the keyboard."""
+    """The database schema is not one that this program knows; the text says so to the operator."""
 
 
-def upgrade(settings) -> bool:
-    """
-    Bring the database to HEAD; return whether anything was done.
-
-    Raises WrongForm if it is newer than this program.
-    """
+def upgrade(settings: Settings) -> bool:
+    """Upgrade the database to HEAD; return whether it was older. Raises WrongForm if it is newer than this program."""
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Several processes may start at once; one of them does it.
-    with _alone(settings.data / ".upgrade.lock"):
+    # Several processes may start at once; only one upgrades.
+    with _locked(settings.data / ".upgrade.lock"):
         engine = _engine(settings.url())
         try:
             if current(engine) == HEAD:
@@ -35,8 +34,8 @@ def upgrade(settings) -> bool:
             engine.dispose()
 
 
-def _engine(url):
-    """Python's sqlite3 commits before each change of a table; here a step that is interrupted must leave nothing."""
+def _engine(url: str) -> Engine:
+    """Return an engine with transactional DDL: Python's sqlite3 would commit before each change of a table."""
     engine = create_engine(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", lambda connection, _record: setattr(connection, "isolation_level", None))
@@ -44,16 +43,16 @@ def _engine(url):
     return engine
 
 
-def current(engine) -> str | None:
-    """The revision of a database; None before the first."""
+def current(engine: Engine) -> str | None:
+    """Return the revision of a database; None before the first."""
     with engine.connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None
         return connection.scalar(text("SELECT version_num FROM alembic_version"))
 
 
-def _run(engine):
-    # Imported here: it takes longer than the rest of a start, and a second start does not need it.
+def _run(engine: Engine) -> None:
+    # Imported here: it takes longer than the rest of a start, and most starts do not need it.
     from alembic import command
     from alembic.config import Config
     from alembic.util.exc import CommandError
@@ -69,12 +68,12 @@ def _run(engine):
 
 
 @contextmanager
-def _alone(path: Path):
+def _locked(path: Path) -> Iterator[None]:
     with path.open("w") as file:
         try:
             import fcntl
 
             fcntl.flock(file, fcntl.LOCK_EX)
-        except ImportError:  # Windows: run.py there starts the processes one after the other
+        except ImportError:  # Windows, where run.py starts the processes one after the other
             pass
         yield

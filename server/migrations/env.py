@@ -1,4 +1,4 @@
-"""Alembic's way in: runs the versions on the connection that migrations.upgrade() gives."""
+"""Alembic's entry point: runs the versions on the connection of migrations.upgrade()."""
 
 from alembic import context
 
@@ -8,9 +8,9 @@ connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,
     target_metadata=Base.metadata,
-    render_as_batch=True,  # SQLite changes a table by building it anew
+    render_as_batch=True,  # SQLite changes a table by making a new one
     transaction_per_migration=True,
-    transactional_ddl=True,  # SQLite can, though Alembic takes it that it cannot
+    transactional_ddl=True,  # SQLite has it, though Alembic's default says otherwise
 )
 with context.begin_transaction():
     context.run_migrations()

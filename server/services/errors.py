@@ -1,16 +1,16 @@
-"""What a service can answer instead of doing what it was asked."""
+"""Exceptions of the services."""
 
 
 class NotFound(Exception):
-    """There is no such thing, or it is none of this person's business."""
+    """There is no such object, or this user may not see it."""
 
 
 class Refused(Exception):
     """
-    It cannot be done now, and a person can understand why.
+    A rule does not allow the action.
 
-    code    a stable word such as "already_running"; the pages have its sentence in each language
-    values  what the sentence needs, such as count=2
+    code    stable, such as "already_running"; server/wording/refusals.py has its text
+    values  for the text, such as count=2
     """
 
     def __init__(self, code: str, **values):

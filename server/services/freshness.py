@@ -1,7 +1,7 @@
 """
-Marks: short words that change when what a page shows has changed.
+Marks: short texts that change when the content of a page changes.
 
-A page asks for its fragment with the mark it has; the same mark means that nothing is new.
+A page requests its fragment with its current mark; the same mark in the answer means that nothing is new.
 """
 
 from sqlalchemy import func, select

@@ -62,20 +62,20 @@ def _known(error):
         answer = make_response(_answer(429, *PAGES[429]))
         answer.headers["Retry-After"] = str(security.retry_after_s())
         return answer
-    if problem_documents.wanted() and error.code >= 400:
-        return problem_documents.of_http(error)
+    if problem_documents.is_api_request() and error.code >= 400:
+        return problem_documents.from_http(error)
     return _answer(error.code, *PAGES[error.code]) if error.code in PAGES else error
 
 
 def _broken(_error):
-    if problem_documents.wanted():
+    if problem_documents.is_api_request():
         return problem_documents.document(500, "broken", "Something is broken on this server.")
     # The database may be what is broken, so this page asks neither who is signed in nor for the language.
     return render_template("broken.html"), 500
 
 
 def _answer(code, heading, advice, symbol):
-    if problem_documents.wanted():
+    if problem_documents.is_api_request():
         return problem_documents.document(code, problem_documents.CODES.get(code, "bad_request"), str(heading))
     if request.headers.get("HX-Request"):
         return gettext("Error %(code)s", code=code), code

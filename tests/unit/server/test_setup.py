@@ -142,7 +142,7 @@ def test_each_command_works_and_says_what_it_did(tmp_path, arguments):
         assert run("db-upgrade").returncode == 0
     if arguments[0] == "reset-password":
         assert run("create-admin").returncode == 0
-        assert run("reset-password", "nobody").stderr == "error: nobody signs in as nobody\n"
+        assert run("reset-password", "nobody").stderr == "error: there is no user nobody\n"
     done = run(*arguments)
 
     assert done.returncode == 0 and len(done.stdout.splitlines()) == 1, done.stderr
