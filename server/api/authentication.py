@@ -1,9 +1,9 @@
 """
-Who asks: a bearer token. Its scopes, its person's role, and the person's places all have to allow it.
+Authentication by bearer token. The token's scopes, its user's role and the user's places all have to allow a request.
 
     @bp.get("/...")
-    @access.needs(people.SEE)
-    def view(): ... access.user() ...
+    @authentication.needs(accounts.SEE)
+    def view(): ... authentication.user() ...
 """
 
 from flask import current_app, g, request
@@ -12,16 +12,16 @@ from server.api.responses import Problem
 from server.services.people import accounts, tokens
 
 SCHEME = "bearer "
-OPEN = {"openapi.spec"}  # asks for no token
+OPEN = {"openapi.spec"}  # needs no token
 
 
 def init(api) -> None:
-    """Ask for a token before every operation."""
+    """Check the token before every operation."""
     api.before_request(_check)
 
 
 def needs(right: str):
-    """Mark an operation that a token needs this scope for, and its person's role this right."""
+    """Mark an operation with the scope that its token needs, which is also the right that its user needs."""
 
     def mark(view):
         view.right = right
@@ -31,12 +31,12 @@ def needs(right: str):
 
 
 def user():
-    """Whose token it is."""
+    """Return the user of the token."""
     return g.token.user
 
 
 def sessions():
-    """The session factory."""
+    """Return the session factory."""
     return current_app.extensions["sessions"]
 
 
@@ -51,7 +51,7 @@ def _check():
         raise Problem(401, "token_needed", "Show a token that is good now: Authorization: Bearer ansim_...")
     if token.user.must_change_password:
         raise Problem(403, "password_to_change", "The person has a one-time password and must choose their own first.")
-    # An operation without a mark is a mistake of ours: it is then the administrators' alone.
+    # Fails closed: an operation without a mark is for administrators only.
     right = getattr(current_app.view_functions[request.endpoint], "right", accounts.ADMINISTER)
     if right not in token.scopes:
         raise Problem(403, "scope_missing", f"The token has no scope `{right}`.", {"scope": right})
@@ -64,7 +64,7 @@ def _token(presented):
     with sessions()() as session:
         token = tokens.authenticate(session, presented)
         used = bool(session.dirty)
-    if used:  # once an hour: then this has to be written
+    if used:  # once an hour, the time of use has to be written
         with sessions().begin() as session:
             token = tokens.authenticate(session, presented)
     return token

@@ -1,6 +1,8 @@
-"""What all operations answer with: problem documents (RFC 9457), pages of a list, answers kept for a repeated POST."""
+"""Responses of the API: problem documents (RFC 9457), pages of a list, answers of repeated POST requests."""
 
 import hashlib
+from collections.abc import Callable
+from typing import Any
 
 from flask import current_app, make_response, request
 from flask_babel import force_locale
@@ -10,11 +12,11 @@ from server import problem_documents, wording
 from server.services import errors, idempotency, paging
 
 KEY_HEADER = "Idempotency-Key"
-MOST_LIMIT = 200
+MAX_LIMIT = 200
 
 
 class Problem(Exception):
-    """An answer that is a problem document. `code` is stable, `detail` is for people, `values` for programs."""
+    """Makes the response a problem document. `code` is stable, `detail` is for people, `values` for programs."""
 
     def __init__(self, status: int, code: str, detail: str, values: dict | None = None):
         super().__init__(code)
@@ -24,37 +26,37 @@ class Problem(Exception):
 def init(api) -> None:
     """Make every error of the application a problem document."""
     api.before_request(_check_address)
-    api.error_processor(_invalid)  # first: it takes all HTTP errors for itself
-    # A body of a hundred thousand brackets.
+    api.error_processor(_invalid)  # first: it claims all HTTP errors
+    # Such as a body of a hundred thousand brackets.
     api.register_error_handler(
-        RecursionError, lambda _one: problem_documents.document(400, "bad_request", "Nested too deeply.")
+        RecursionError, lambda _error: problem_documents.document(400, "bad_request", "Nested too deeply.")
     )
     api.register_error_handler(
-        Problem, lambda one: problem_documents.document(one.status, one.code, one.detail, one.values)
+        Problem, lambda error: problem_documents.document(error.status, error.code, error.detail, error.values)
     )
     api.register_error_handler(
-        errors.NotFound, lambda _one: problem_documents.document(404, "not_found", "There is no such thing here.")
+        errors.NotFound, lambda _error: problem_documents.document(404, "not_found", "There is no such thing here.")
     )
     api.register_error_handler(
         paging.BadCursor,
-        lambda _one: problem_documents.document(
+        lambda _error: problem_documents.document(
             400, "cursor_bad", "This cursor did not come from a `next` of ours.", {}
         ),
     )
     api.register_error_handler(errors.Refused, _refused)
     api.register_error_handler(HTTPException, problem_documents.from_http)
     api.register_error_handler(
-        500, lambda _one: problem_documents.document(500, "broken", "Something is broken on this server.")
+        500, lambda _error: problem_documents.document(500, "broken", "Something is broken on this server.")
     )
 
 
 def language() -> str:
-    """English unless the program asks for Korean."""
+    """Return "ko" if the request prefers Korean, else "en"."""
     return request.accept_languages.best_match(("en", "ko")) or "en"
 
 
 def _check_address():
-    # PostgreSQL stores no such character; it would be an error of ours deep inside.
+    # PostgreSQL cannot store this character.
     if "\0" in request.path or "%00" in request.query_string.decode("latin-1"):
         raise Problem(400, "bad_request", "The address holds a character that cannot be stored.")
 
@@ -66,7 +68,7 @@ def _refused(error):
 
 
 def _invalid(error):
-    """APIFlask's own errors: input that is not as the document says."""
+    """Return the document of APIFlask's own errors: input that does not match the schema."""
     detail = error.detail if isinstance(error.detail, dict) else {}
     rows = [
         {"in": place, "field": field, "problem": str(text)}
@@ -80,25 +82,25 @@ def _invalid(error):
     )
 
 
-def page_out(rows: paging.Page, row_out) -> dict:
-    """A page of a list as the API returns it; row_out(row) is a row's JSON."""
+def page_out(rows: paging.Page, row_out: Callable[[Any], dict]) -> dict:
+    """Return the JSON of a page of a list; row_out(row) is a row's JSON."""
     return {"items": [row_out(row) for row in rows.rows], "next": rows.next}
 
 
 def once(user, work):
     """
-    Do a POST's work, or answer as the first time if it comes again with the same idempotency key.
+    Do a POST's work, or return the first answer again if it is repeated with the same idempotency key.
 
     work  takes a session that writes and returns (model, status, location or "")
     """
     key = request.headers.get(KEY_HEADER)
     if key is not None and not (1 <= len(key) <= idempotency.MAX_KEY and key.isascii() and key.isprintable()):
         raise Problem(400, "key_bad", f"{KEY_HEADER} has 1 to {idempotency.MAX_KEY} printable ASCII characters.")
-    told = f"{request.method} {request.path}\n".encode() + request.get_data(cache=True)
+    content = f"{request.method} {request.path}\n".encode() + request.get_data(cache=True)
     with current_app.extensions["sessions"].begin() as session:
         kept = None
         if key is not None:
-            kept = idempotency.begin(session, user, key, hashlib.sha256(told).hexdigest())
+            kept = idempotency.begin(session, user, key, hashlib.sha256(content).hexdigest())
             if kept.status:
                 return _answer(kept.body, kept.status, kept.location, again=True)
         model, status, location = work(session)
@@ -119,7 +121,7 @@ def _answer(body, status, location, again=False):
 
 
 def complete_document(document: dict) -> dict:
-    """Add to the OpenAPI document what holds for every operation: the token, the problems, the idempotency key."""
+    """Add to the OpenAPI document what all operations share: the token, the problems, the idempotency key."""
     problem = {
         "description": "A problem document",
         "content": {problem_documents.MEDIA_TYPE: {"schema": _ref("Problem")}},

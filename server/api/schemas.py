@@ -1,10 +1,10 @@
-"""What goes in and out of the API. Times are whole seconds UTC; an `id` is a public id and never changes."""
+"""Pydantic models of requests and responses. Times are whole seconds UTC; an `id` is a public id and never changes."""
 
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from server.api.responses import MOST_LIMIT
+from server.api.responses import MAX_LIMIT
 from server.models.checklists import ANSWERS
 from server.models.findings import DISPOSITIONS, STATUSES
 from server.models.inspections import OUTCOMES, RESULTS
@@ -31,7 +31,7 @@ class Page(_In):
     """Which part of a list."""
 
     cursor: Annotated[str, Field(max_length=100)] = ""
-    limit: Annotated[int, Field(ge=1, le=MOST_LIMIT)] = 50
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = 50
 
 
 class FacilityQuery(Page):

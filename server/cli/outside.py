@@ -91,9 +91,7 @@ def restore(file, replace):
         )
     click.echo(f"restored, with {result.photos} photo files; the log is whole")
     if result.keys is False:
-        sys.exit(
-            "error: this installation's secret does not decrypt the sensors' keys; put the old file `secret` into ANSIM_DATA"
-        )
+        sys.exit("error: the secret here does not decrypt the sensors' keys; put the old file `secret` into ANSIM_DATA")
 
 
 @contextlib.contextmanager

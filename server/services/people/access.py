@@ -18,8 +18,8 @@ from server.services.people import accounts
 
 
 def within(query: Select, user, facility_id_column) -> Select:
-    """Return the query limited to the facilities of a user."""
-    if user is None or is_everywhere(user):
+    """Return the query limited to the facilities of a user; to none for None or an anonymous user."""
+    if is_everywhere(user):
         return query
     return query.where(facility_id_column.in_(_facilities(user)))
 

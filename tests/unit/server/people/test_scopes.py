@@ -52,7 +52,8 @@ def seen(session, user):
 
 def test_a_role_holds_everywhere_unless_it_is_limited(session, kim, city):
     assert seen(session, kim) == ["A1", "A2", "B1"]
-    assert seen(session, None) == ["A1", "A2", "B1"]
+    assert seen(session, accounts.SYSTEM) == ["A1", "A2", "B1"]
+    assert seen(session, None) == []
 
 
 def test_a_limited_role_holds_in_its_organisations_and_facilities_only(session, kim, city):
