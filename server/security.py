@@ -1,12 +1,12 @@
 """
-Who may call a view.
+Sessions, CSRF protection, throttling, and the permission that each view needs.
 
-Every view needs a signed-in person unless it says otherwise:
+A view needs a signed-in user unless it is marked:
 
-    @bp.get("/")                      any signed-in person
-    @security.needs(people.INSPECT)   ... who has this right, else 403
-    @security.needs(..., everywhere=True)  ... and has it everywhere, not only at some places
-    @security.public                  everybody
+    @bp.get("/")                             any signed-in user
+    @security.needs(accounts.INSPECT)        a user with this right, else 403
+    @security.needs(..., everywhere=True)    a user whose role holds everywhere
+    @security.public                         no sign-in
 """
 
 import flask_login
@@ -21,22 +21,22 @@ from server.services.people import accounts
 LOGIN_VIEW = "account.login"
 PASSWORD_VIEW = "account.password"
 SECOND_FACTOR_VIEW = "account.second_factor"
-# What a person can still reach who first has to choose a password, or to set up the second factor their role asks for.
+# The views for a user who first has to choose a password, or to set up the second factor that the role requires.
 _BEFORE = (PASSWORD_VIEW, "account.logout", "static")
 _BEFORE_SECOND_FACTOR = (*_BEFORE, SECOND_FACTOR_VIEW)
-HALFWAY_S = 300  # how long a right password waits for the code
+HALFWAY_S = 300  # how long after the password the code is accepted
 
 csrf = CSRFProtect()
-# Counted in this process's memory: with several web workers a guesser gets so many times as many tries, which
-# argon2's 50 ms a try and the limit per login name still keep hopeless.
+# Counted in this process's memory: several web workers multiply the attempts of an attacker, which argon2's 50 ms an
+# attempt and the limit per login still make hopeless.
 limiter = Limiter(get_remote_address, storage_uri="memory://", default_limits=[])
 
 
 def init(app) -> None:
-    """Set up sessions, CSRF protection, login throttling and the rule that every view needs a person."""
+    """Set up sessions, CSRF protection, throttling and the rule that every view needs a signed-in user."""
     manager = flask_login.LoginManager()
     manager.login_view = LOGIN_VIEW  # pyright: ignore[reportAttributeAccessIssue]  (Flask-Login types it None)
-    manager.login_message = None  # pyright: ignore[reportAttributeAccessIssue]  # the login page needs no reproach above it
+    manager.login_message = None  # pyright: ignore[reportAttributeAccessIssue]  # no message above the login form
     manager.session_protection = "basic"
     manager.user_loader(_load_user)
     manager.init_app(app)
@@ -47,13 +47,13 @@ def init(app) -> None:
 
 
 def public(view):
-    """Mark a view that everybody may call."""
+    """Mark a view as one that needs no sign-in."""
     view.public = True
     return view
 
 
 def needs(right: str, everywhere: bool = False):
-    """Mark a view that only people with this right may call, see people.RIGHTS; everywhere: whose role holds so."""
+    """Mark a view with the right that it needs (accounts.RIGHTS). everywhere: the role has to hold everywhere."""
 
     def mark(view):
         view.right = right
@@ -64,56 +64,56 @@ def needs(right: str, everywhere: bool = False):
 
 
 def limit_login(view):
-    """Throttle a login view: per address, and per login name against guessing from many addresses."""
+    """Throttle a login view: per address, and per login against guessing from many addresses."""
 
     def name():
         return "login:" + accounts.normalize_login(request.form.get("login", ""))[:100]
 
-    tries = {"methods": ["POST"], "deduct_when": _came_to_nothing}
+    tries = {"methods": ["POST"], "deduct_when": _has_failed}
     view = limiter.limit("10 per minute; 100 per hour", **tries)(view)
     return limiter.limit("5 per minute; 50 per hour", key_func=name, **tries)(view)
 
 
 def limit_code(view):
-    """Throttle a view that takes a code: per address, and per person who is halfway in."""
+    """Throttle a view that takes a code: per address, and per user who has entered the password."""
 
     def name():
         return "code:" + str(session.get("halfway", [get_remote_address()])[0])[:100]
 
-    tries = {"methods": ["POST"], "deduct_when": _came_to_nothing}
+    tries = {"methods": ["POST"], "deduct_when": _has_failed}
     view = limiter.limit("10 per minute; 100 per hour", **tries)(view)
     return limiter.limit("5 per minute; 30 per hour", key_func=name, **tries)(view)
 
 
-def _came_to_nothing(response):
-    # Whoever got in is sent on. A whole shift signs in from one address of an office; only failures are counted.
+def _has_failed(response):
+    # Success is a redirect. Only failures count, because a whole shift signs in from one address of an office.
     return response.status_code != 302
 
 
 def retry_after_s() -> int:
-    """How many seconds somebody who was throttled has to wait."""
+    """Return how many seconds a throttled client has to wait."""
     limit = limiter.current_limit
     return max(1, int(limit.reset_at) - clock.now_s()) if limit else 60
 
 
 def limit_strangers(view):
-    """Throttle, per address, what people without an account may send."""
+    """Throttle, per address, a form that needs no account."""
     return limiter.limit("5 per hour; 20 per day", methods=["POST"])(view)
 
 
 def sign_in_halfway(user) -> None:
-    """Remember that the password was right; the code of the second factor is still to come."""
+    """Remember in the session that the password was right; the second factor's code is still needed."""
     session["halfway"] = [user.get_id(), clock.now_s()]
 
 
 def halfway(store):
-    """The person whose password was right a short time ago; None if there is none. `store` is a database session."""
+    """Return the user who has entered the password in the last HALFWAY_S, or None. store: a database session."""
     session_id, at_s = session.get("halfway", ("", 0))
     return accounts.load_by_session_id(store, session_id) if clock.now_s() - at_s <= HALFWAY_S else None
 
 
 def sign_in(user) -> None:
-    """Start a session. The old one's content goes, so that nobody can plant one."""
+    """Start a session; clears the old one against session fixation."""
     language = session.get("language")
     session.clear()
     if language:
@@ -137,7 +137,7 @@ def _load_user(session_id):
 
 
 def _check_text():
-    # PostgreSQL stores no such character; it would be an error of ours deep inside.
+    # PostgreSQL cannot store this character.
     given = [value for part in (request.args, request.form) for _, values in part.lists() for value in values]
     if "\0" in request.path or any("\0" in value for value in given):
         abort(400)
@@ -164,7 +164,7 @@ def _check_access():
 
 
 def lacks_second_factor(user) -> bool:
-    """True if the settings ask this role for a second factor and the person has none yet."""
+    """True if the settings require a second factor for the user's role and the user has none yet."""
     asked = current_app.extensions["settings"].second_factor_for.split(",")
     return user.role in asked and user.totp_sealed is None
 

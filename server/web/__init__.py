@@ -1,7 +1,7 @@
 """
-The pages. Each view reads the request, asks a service, and picks a template; services decide.
+The pages, by blueprint. A view reads the request, calls a service, and renders a template; services have the rules.
 
-    account      sign in, password, language
+    account      sign-in, password, second factor, API tokens, language
     places       restroom list, a restroom with its log, door sign
     maps         the same on a map
     facilities   buildings and their restrooms
@@ -16,14 +16,14 @@ The pages. Each view reads the request, asks a service, and picks a template; se
     campaigns    a sweep day: plan, live board, closing report
     sensors      list, one sensor: self-test, place, key; claim codes; rollouts
     updates      versions of the sensors' program and their roll-out
-    notices      who outside is told of what, and what could not be delivered
+    notifications  subscriptions, and the deliveries that failed
     reports      half years as page, CSV, XLSX and PDF
     claims       where a board redeems a claim code
     people       accounts, roles and places, invitations
     log          the chained log, proofs, signed heads
-    privacy      what is kept, each site's sign, who looked
-    offline      inspecting without a network: the page a phone keeps, and what it hands over
-    public       what the code on a door leads to; no account needed
+    privacy      retention times, the privacy sign of a site, the access log
+    offline      inspecting without a network: the page that a phone stores, and the upload of its visits
+    public       the page of the QR code on a door; no account needed
 """
 
 from server.web import assets, errors, page
@@ -57,7 +57,7 @@ def register(app) -> None:
     assets.init(app)
     page.init(app)
     errors.init(app)
-    for room in (
+    for module in (
         own_account,
         restrooms,
         maps,
@@ -90,4 +90,4 @@ def register(app) -> None:
         privacy,
         public_page,
     ):
-        app.register_blueprint(room.bp)
+        app.register_blueprint(module.bp)

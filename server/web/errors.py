@@ -1,5 +1,5 @@
 """
-Pages for what can go wrong, each with what to do next; problem documents for programs.
+Error pages with advice, and problem documents for requests under /api.
 
 The 500 page needs neither database nor session.
 """
@@ -50,7 +50,7 @@ OLD_FORM = (
 
 
 def init(app: Flask) -> None:
-    """Register the pages."""
+    """Register the error handlers."""
     app.register_error_handler(HTTPException, _known)
     app.register_error_handler(NotFound, lambda _error: _answer(404, *PAGES[404]))
     app.register_error_handler(CSRFError, lambda _error: _answer(400, *OLD_FORM))
@@ -70,7 +70,7 @@ def _known(error):
 def _broken(_error):
     if problem_documents.is_api_request():
         return problem_documents.document(500, "broken", "Something is broken on this server.")
-    # The database may be what is broken, so this page asks neither who is signed in nor for the language.
+    # The database may be what is broken, so this page uses neither the signed-in user nor the language.
     return render_template("broken.html"), 500
 
 

@@ -1,4 +1,4 @@
-"""What all pages share: the filters and names their templates use, and small helpers for the views."""
+"""Helpers that all pages share: template filters and globals, flash messages, addresses."""
 
 from datetime import UTC, datetime
 from typing import cast
@@ -47,7 +47,7 @@ _LANGUAGE_NAMES = {"ko": "한국어", "en": "English"}
 
 
 def init(app) -> None:
-    """Give templates their filters and names."""
+    """Add the filters and globals of templates."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
         iso=iso,
@@ -66,7 +66,7 @@ def init(app) -> None:
 
 
 class _Words:
-    """The tables of wording.vocabulary under lower-case names: words.methods is METHODS."""
+    """The tables of wording.vocabulary by lower-case names: words.methods is METHODS."""
 
     sensor_refusal = staticmethod(sensor_refusals.sensor_refusal)
 
@@ -78,7 +78,7 @@ WORDS = _Words()
 
 
 def sessions():
-    """The session factory of this application."""
+    """Return the session factory of this application."""
     return current_app.extensions["sessions"]
 
 
@@ -88,43 +88,43 @@ def user() -> User:
 
 
 def may(right: str) -> bool:
-    """True if the signed-in person has this right; see services.people."""
+    """True if the signed-in user has this right; see services.people.accounts."""
     return accounts.may(flask_login.current_user, right)
 
 
 def refusal_text(error: errors.Refused) -> str:
-    """Return why a service refused, in words."""
+    """Return the text of a service's refusal."""
     return wording.refusal(error.code, error.values)
 
 
 def flash_success(message: str) -> None:
-    """Tell the person on the next page that something has been done."""
+    """Show on the next page that something was done."""
     flash(message, "good")
 
 
 def public_address(endpoint: str, **values) -> str:
-    """The whole address of a page, as people outside reach it."""
+    """Return the absolute URL of a page, as visitors reach it."""
     base = current_app.extensions["settings"].public_url.rstrip("/")
     return base + url_for(endpoint, **values) if base else url_for(endpoint, _external=True, **values)
 
 
 def flash_warning(message: str) -> None:
-    """Tell the person on the next page that something has not been done, and why."""
+    """Show on the next page why something was not done."""
     flash(message, "warn")
 
 
 def record_access(kind: str, subject: str) -> None:
-    """Write down who looked at a personal or finding record; see services.access_log."""
+    """Record that the signed-in user saw or exported a record; see services.people.access_log."""
     access_log.record(sessions(), flask_login.current_user, kind, subject)
 
 
 def flash_error(message: str) -> None:
-    """Tell the person on the next page why something has not been done."""
+    """Show on the next page an error."""
     flash(message, "danger")
 
 
 def local_address(target: str | None) -> str | None:
-    """Return `target` if it is a page of this server, else None: nobody may send people elsewhere with our links."""
+    """Return `target` if it is a path of this server, else None: protects against open redirects."""
     parts = urlsplit(target or "")
     plain = target and not parts.scheme and not parts.netloc and target.startswith("/")
     if not plain or target.startswith(("//", "/\\")) or any(ord(c) < 32 for c in target):
@@ -133,7 +133,7 @@ def local_address(target: str | None) -> str | None:
 
 
 def control(field, hint: str, kind: str, attributes: dict):
-    """Return a form field's input, tied to its hint and its problem; kind "short" is for a few characters."""
+    """Return a form field's input, linked to its hint and its problem. kind: "short" for a few characters, or ""."""
     attributes = {"class": "input input-short" if kind == "short" else "input", **attributes}
     about = [f"{field.id}-hint"] * bool(hint) + [f"{field.id}-problem"] * bool(field.errors)
     if about:
@@ -149,33 +149,28 @@ def form_text(name: str, length: int) -> str:
 
 
 def row_number(text: str | None) -> int | None:
-    """A row's number as an address or a form has it; None if it is none that a database could hold."""
+    """Return the row number in a URL or form; None if it is not one that a database could hold."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 15 else None
 
 
-def page_number() -> int:
-    """The page asked for, from 1."""
-    return max(1, min(request.args.get("page", 1, type=int), 100_000))
-
-
 def iso(at_s) -> str:
-    """A time as machines read it: 2026-11-22T05:30:00Z."""
+    """Return a time in ISO 8601: 2026-11-22T05:30:00Z."""
     return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def hour_minute(at_s) -> str:
-    """The time of day, 24 hours, in the site's time zone."""
+    """Return the time of day, 24 hours, in the site's time zone."""
     return format_datetime(datetime.fromtimestamp(at_s, UTC), "HH:mm")
 
 
 def floor(text: str) -> str:
-    """A restroom's floor: numbers such as 2 and B1 get the word, anything else is shown as it was written."""
+    """Return a restroom's floor: "floor 2" for numbers such as 2 and B1, other texts unchanged."""
     numbered = text.upper().removeprefix("B").isdigit()
     return gettext("floor %(number)s", number=text.upper()) if numbered else text
 
 
 def step5(percent) -> int:
-    """A share rounded to the steps that css/levels.css has; what is not nothing is not shown as nothing."""
+    """Return a percentage rounded down to a step of css/levels.css; what is above 0 is at least 5."""
     if percent <= 0:
         return 0
     return max(5, min(100, int(percent) // 5 * 5))

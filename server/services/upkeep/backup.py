@@ -1,13 +1,12 @@
 """
-A whole installation in one file, and back.
+Back up a whole installation to one file, and restore it.
 
-    backup.make(settings, path)          # while everything runs
-    backup.restore(settings, path)       # while nothing runs
+    backup.make(settings, path)          # while the processes run
+    backup.restore(settings, path)       # while they do not run
 
-The file is a tar.gz of: `ansim.db` (SQLite's own online copy) or `rows.jsonl` (PostgreSQL; see exports.py), the photos,
-if asked for the secret, and `manifest.json` with the SHA-256 of each. Without the secret nobody can open the sensors'
-keys in it, and neither can you: keep the file `secret` elsewhere. A backup of one database can be restored to the
-other.
+The file is a tar.gz of `ansim.db` (SQLite's online copy) or `rows.jsonl` (PostgreSQL; see json_lines.py), the photos,
+optionally the secret, and `manifest.json` with the SHA-256 of each. Without the secret the sensors' keys in it cannot
+be decrypted: keep the file `secret` elsewhere. A backup of one kind of database can be restored to the other.
 """
 
 import contextlib
@@ -19,13 +18,15 @@ import shutil
 import sqlite3
 import tarfile
 import tempfile
-from collections import namedtuple
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import create_engine, select
 from sqlalchemy.engine import make_url
 
 from server import clock, db, migrations, vault
+from server.config import Settings
 from server.models import Sensor
 from server.services.audit import verification
 from server.services.inspecting import photos
@@ -36,20 +37,44 @@ DATABASE, ROWS, SECRET, MANIFEST, PHOTOS = "ansim.db", "rows.jsonl", "secret", "
 _COMPRESSION = 3  # photos do not get smaller anyway
 _READ_BYTES = 1 << 20
 
-# kind    DATABASE or ROWS: how the rows are kept
-# bytes   size of the file
-Made = namedtuple("Made", ("kind", "photos", "secret", "bytes"))
 
-# keys     True if this installation's secret opens the sensors' keys; None without sensors
-# problem  log_check.Problem, or None if the log is whole
-Restored = namedtuple("Restored", ("rows", "photos", "secret", "keys", "problem"))
+class BackupResult(NamedTuple):
+    """
+    kind    DATABASE or ROWS: the form of the rows
+    photos  number of photo files
+    secret  True if the secret is included
+    bytes   size of the file
+    """
+
+    kind: str
+    photos: int
+    secret: bool
+    bytes: int
+
+
+class RestoreResult(NamedTuple):
+    """
+    rows     number of rows; None if the database file was copied
+    photos   number of photo files
+    secret   True if the secret was restored
+    keys     True if this installation's secret decrypts the sensors' keys; None without sensors
+    problem  the first problem of the log, or None if it is whole
+    """
+
+    rows: int | None
+    photos: int
+    secret: bool
+    keys: bool | None
+    problem: verification.Problem | None
 
 
 class CannotBackUp(Exception):
-    """In words for the person at the keyboard."""
+    """The backup or restore failed; the text tells the operator why."""
 
 
-def make(settings, path: Path, with_secret: bool = False, progress=lambda rows: None) -> Made:
+def make(
+    settings: Settings, path: Path, with_secret: bool = False, progress: Callable[[int], None] = lambda rows: None
+) -> BackupResult:
     """Write a backup; only its owner may read it. Raises CannotBackUp if the file exists or cannot be written."""
     if path.exists():
         raise CannotBackUp(f"{path} exists; choose another name")
@@ -70,43 +95,43 @@ def make(settings, path: Path, with_secret: bool = False, progress=lambda rows: 
                         count += 1
                 if with_secret:
                     sums[SECRET] = _add(archive, secret, SECRET)
-                told = {"ansim": "backup", "version": VERSION, "made_s": clock.now_s(), "sha256": sums}
-                _add_bytes(archive, MANIFEST, json.dumps(told, indent=1).encode())
-        os.link(draft, path)  # refuses if somebody else made it meanwhile
+                manifest = {"ansim": "backup", "version": VERSION, "made_s": clock.now_s(), "sha256": sums}
+                _add_bytes(archive, MANIFEST, json.dumps(manifest, indent=1).encode())
+        os.link(draft, path)  # fails if the file was made meanwhile
     except OSError as error:
         raise CannotBackUp(f"cannot write {path}: {error.strerror or error}") from None
     finally:
         draft.unlink(missing_ok=True)
-    return Made(rows.name, count, with_secret, path.stat().st_size)
+    return BackupResult(rows.name, count, with_secret, path.stat().st_size)
 
 
-def restore(settings, path: Path, replace: bool = False, progress=lambda rows: None) -> Restored:
+def restore(
+    settings: Settings, path: Path, replace: bool = False, progress: Callable[[int], None] = lambda rows: None
+) -> RestoreResult:
     """
-    Put a backup in the place of an empty installation.
+    Restore a backup to an empty installation.
 
-    replace  SQLite only: an installation that is there is moved aside first, not deleted
-    Raises CannotBackUp; then nothing has changed, but for what `replace` moved aside.
+    replace  SQLite only: move an existing installation aside first
+    Raises CannotBackUp; then nothing has changed except for what `replace` moved aside.
     """
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=settings.data, prefix=".restore-") as folder:
-        found = _unpack(path, Path(folder))
+        manifest = _unpack(path, Path(folder))
         _make_room(settings, replace)
-        rows = _put_rows(settings, found, Path(folder), progress)
-        there = Path(folder) / PHOTOS
+        rows = _restore_rows(settings, manifest, Path(folder), progress)
+        restored_photos = Path(folder) / PHOTOS
         count = 0
-        if there.is_dir():
-            count = sum(1 for one in there.rglob("*") if one.is_file())
-            shutil.copytree(there, photos.folder(settings), dirs_exist_ok=True)
+        if restored_photos.is_dir():
+            count = sum(1 for path in restored_photos.rglob("*") if path.is_file())
+            shutil.copytree(restored_photos, photos.folder(settings), dirs_exist_ok=True)
         secret = Path(folder) / SECRET
-        if secret.is_file():
-            _keep_aside(settings.data / SECRET)
+        has_secret = secret.is_file()
+        if has_secret:
+            _move_aside(settings.data / SECRET)
             os.chmod(secret, 0o600)
             secret.replace(settings.data / SECRET)
-            secret = True
-        else:
-            secret = False
     keys, problem = _check(settings)
-    return Restored(rows, count, secret, keys, problem)
+    return RestoreResult(rows, count, has_secret, keys, problem)
 
 
 def _rows(settings, folder, progress):
@@ -135,8 +160,8 @@ def _rows(settings, folder, progress):
 
 
 def _photos(settings):
-    place = photos.folder(settings)
-    return sorted(one for one in place.rglob("*") if one.is_file()) if place.is_dir() else []
+    folder = photos.folder(settings)
+    return sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
 
 
 @contextlib.contextmanager
@@ -148,24 +173,24 @@ def _private(path):
 
 
 def _add(archive, path, name):
-    """Add a file; return the SHA-256 of what went in."""
+    """Add a file; return the SHA-256 of the added bytes."""
     with path.open("rb") as file:
-        told = archive.gettarinfo(name=str(path), arcname=name, fileobj=file)
-        told.uid = told.gid = 0
-        told.uname = told.gname = ""
-        reader = _Summing(file)
-        archive.addfile(told, reader)
+        info = archive.gettarinfo(name=str(path), arcname=name, fileobj=file)
+        info.uid = info.gid = 0
+        info.uname = info.gname = ""
+        reader = _HashingReader(file)
+        archive.addfile(info, reader)
     return reader.sum.hexdigest()
 
 
 def _add_bytes(archive, name, data):
-    told = tarfile.TarInfo(name)
-    told.size, told.mtime = len(data), clock.now_s()
-    archive.addfile(told, io.BytesIO(data))
+    info = tarfile.TarInfo(name)
+    info.size, info.mtime = len(data), clock.now_s()
+    archive.addfile(info, io.BytesIO(data))
 
 
-class _Summing:
-    """A file that sums up what is read of it."""
+class _HashingReader:
+    """A file that hashes the bytes that are read from it."""
 
     def __init__(self, file):
         self._file = file
@@ -178,22 +203,22 @@ class _Summing:
 
 
 def _unpack(path, folder):
-    """Unpack into a folder and check every sum; return the manifest."""
+    """Unpack into a folder and verify every digest; return the manifest."""
     sums = {}
     try:
         with tarfile.open(path, "r:gz") as archive:
-            for one in archive:
-                name = one.name
-                if not one.isfile() or not _is_ours(name):
+            for member in archive:
+                name = member.name
+                if not member.isfile() or not _is_allowed(name):
                     raise CannotBackUp(f"{path} holds {name!r}, which is no part of a backup")
                 target = folder / name
                 target.parent.mkdir(parents=True, exist_ok=True)
-                source, total = archive.extractfile(one), hashlib.sha256()
+                source, digest = archive.extractfile(member), hashlib.sha256()
                 with target.open("xb") as file:
                     while data := source.read(_READ_BYTES):
-                        total.update(data)
+                        digest.update(data)
                         file.write(data)
-                sums[name] = total.hexdigest()
+                sums[name] = digest.hexdigest()
         manifest = json.loads((folder / MANIFEST).read_bytes())
     except FileExistsError:
         raise CannotBackUp(f"{path} holds a file twice") from None
@@ -208,7 +233,7 @@ def _unpack(path, folder):
     return manifest
 
 
-def _is_ours(name):
+def _is_allowed(name: str) -> bool:
     parts = name.split("/")
     if name in (DATABASE, ROWS, SECRET, MANIFEST):
         return True
@@ -227,7 +252,7 @@ def _make_room(settings, replace):
         if database.exists() and not replace and not _is_empty(settings):
             raise CannotBackUp("there is an installation with data here; --replace moves it aside")
         for name in (database, Path(f"{database}-wal"), Path(f"{database}-shm"), photos.folder(settings)):
-            _keep_aside(name)
+            _move_aside(name)
     elif not _is_empty(settings):
         raise CannotBackUp("the database has data; make an empty one and set ANSIM_DATABASE_URL")
 
@@ -244,13 +269,13 @@ def _is_empty(settings):
         engine.dispose()
 
 
-def _keep_aside(path):
+def _move_aside(path):
     if path.exists():
         path.rename(path.with_name(f"{path.name}.before-{clock.now_s()}"))
 
 
-def _put_rows(settings, manifest, folder, progress):
-    """Bring the rows into the database; return how many there are, or None if it is a copied file."""
+def _restore_rows(settings, manifest, folder, progress):
+    """Write the rows to the database; return how many, or None if the database file was copied."""
     sqlite = make_url(settings.url()).get_backend_name() == "sqlite"
     if DATABASE in manifest["sha256"] and sqlite:
         (folder / DATABASE).replace(make_url(settings.url()).database)
@@ -285,7 +310,7 @@ def _upgrade(settings):
 
 
 def _check(settings):
-    """Does the secret open the keys, and is the log whole?"""
+    """Return (True if the secret decrypts the sensors' keys, the log's problem or None)."""
     keys = None
     sessions = db.open_sessions(settings.url())
     try:
