@@ -1,4 +1,4 @@
-"""Campaigns: a day on which teams inspect many buildings."""
+"""Campaigns: days on which teams inspect many facilities."""
 
 from sqlalchemy import UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -16,7 +16,7 @@ PARTNERS = (STAFF, POLICE, SUPPORT, OTHER)
 
 
 class Campaign(Base):
-    """One sweep day. Planned until it is started, running until it is closed; nothing is added to it then."""
+    """One campaign. Planned until it is started, running until it is closed; then nothing is added to it."""
 
     __tablename__ = "campaign"
 
@@ -29,7 +29,7 @@ class Campaign(Base):
     by_id: Mapped[int | None] = key_of("user.id")
     started_s: Mapped[int | None]
     closed_s: Mapped[int | None] = mapped_column(index=True)
-    closing: Mapped[Text]  # what the people said at the end
+    closing: Mapped[Text]  # closing remarks
 
     by: Mapped[User | None] = relationship()
     teams: Mapped[list["CampaignTeam"]] = relationship(order_by="CampaignTeam.id", back_populates="campaign")
@@ -39,7 +39,7 @@ class Campaign(Base):
 
 
 class CampaignTeam(Base):
-    """Some people who go together."""
+    """A team of a campaign."""
 
     __tablename__ = "campaign_team"
 
@@ -54,7 +54,7 @@ class CampaignTeam(Base):
 
 
 class CampaignMember(Base):
-    """Somebody in a team: a user, or a partner's person by name."""
+    """A member of a team: a user, or a partner's person by name."""
 
     __tablename__ = "campaign_member"
 
@@ -69,7 +69,7 @@ class CampaignMember(Base):
 
 
 class CampaignStop(Base):
-    """A building on the list. `team_id` is current: what the newest hand-over says."""
+    """A facility to inspect. `team_id` is current: the team of the newest hand-over."""
 
     __tablename__ = "campaign_stop"
     __table_args__ = (UniqueConstraint("campaign_id", "facility_id"),)
@@ -86,7 +86,7 @@ class CampaignStop(Base):
 
 
 class CampaignHandover(Base):
-    """A building went from one team to another, and why."""
+    """A stop given from one team to another, with the reason."""
 
     __tablename__ = "campaign_handover"
 
@@ -105,7 +105,7 @@ class CampaignHandover(Base):
 
 
 class CampaignAction(Base):
-    """Something that was put right on the spot, with a photo of before and after."""
+    """Something that was put right on the spot, with photos of before and after."""
 
     __tablename__ = "campaign_action"
 

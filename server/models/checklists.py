@@ -1,4 +1,4 @@
-"""What the eye step looks at: versioned lists, and what was answered, stall by stall."""
+"""Checklists of the eye step in versions, and the answers, stall by stall."""
 
 from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -16,9 +16,10 @@ ANSWERS = (OK, SUSPICIOUS, NOT_APPLICABLE)
 
 class Checklist(Base):
     """
-    One version of a list. Versions are added, never edited; an inspection keeps the one it started with.
+    One version of a checklist. Versions are added, never edited; an inspection keeps the one it started with.
 
     The scope is a facility, an organisation, or (both null) everywhere; the narrowest one that has a version decides.
+
     items  [{"key": "holes", "where": "both", "text": "구멍", "text_en": "Holes"}, ...]; a key never changes its meaning
     """
 
@@ -30,7 +31,7 @@ class Checklist(Base):
     organisation_id: Mapped[int | None] = key_of("organisation.id", index=False)
     facility_id: Mapped[int | None] = key_of("facility.id")
     version: Mapped[Count]
-    items: Mapped[Json]  # empty: this scope has no list of its own any more
+    items: Mapped[Json]  # empty: this scope has no checklist of its own any more
     note: Mapped[Text]
     created_s: Mapped[TimeS]
     by_id: Mapped[int | None] = key_of("user.id")

@@ -1,4 +1,4 @@
-"""Inspections: who looked, where, how, with what, and what came of it."""
+"""Inspections with their steps, people, sensors, results and signatures; assigned sweeps; offline visits."""
 
 from sqlalchemy import JSON, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -12,7 +12,7 @@ from server.models.sensors import Sensor
 NONE_FOUND, NOT_COMPLETED, REFERRED = "none_found", "not_completed", "referred"
 RESULTS = (NONE_FOUND, NOT_COMPLETED, REFERRED)
 
-# What one step can come to.
+# Outcomes of a step.
 STEP_NONE_FOUND, STEP_SUSPICIOUS, STEP_NOT_DONE = "none_found", "suspicious", "not_done"
 OUTCOMES = (STEP_NONE_FOUND, STEP_SUSPICIOUS, STEP_NOT_DONE)
 
@@ -29,12 +29,12 @@ class Inspection(Base):
     restroom_id: Mapped[int] = key_of("restroom.id")
     started_s: Mapped[TimeS] = mapped_column(index=True)
     started_by_id: Mapped[int | None] = key_of("user.id")
-    # No foreign keys: SQLite cannot add them to a table that is there already.
-    checklist_id: Mapped[int | None]  # the version its eye step goes by; null: from before there were checklists
+    # No foreign keys: SQLite cannot add them to an existing table.
+    checklist_id: Mapped[int | None]  # the version its eye step uses; null: from before there were checklists
     campaign_id: Mapped[int | None] = mapped_column(index=True)
     team_id: Mapped[int | None]
 
-    # Current: what the newest InspectionResult says; null while it runs.
+    # Current values of the newest InspectionResult; null while it runs.
     finished_s: Mapped[int | None] = mapped_column(index=True)
     result: Mapped[str | None] = mapped_column(String(32))
 
@@ -51,7 +51,7 @@ class Inspection(Base):
 
 
 class InspectionStep(Base):
-    """What one method came to. The newest row of a method counts; the older ones stay."""
+    """The outcome of one method. The newest row of a method counts; the older ones stay."""
 
     __tablename__ = "inspection_step"
 
@@ -68,7 +68,7 @@ class InspectionStep(Base):
 
 
 class InspectionPerson(Base):
-    """Who took part. A user, or the name of somebody who has no account, such as a police officer."""
+    """A person who took part: a user, or the name of a person without an account, such as a police officer."""
 
     __tablename__ = "inspection_person"
 
@@ -94,7 +94,7 @@ class InspectionSensor(Base):
     version: Mapped[Name]  # of its firmware, when it was chosen
     selftest_id: Mapped[int | None] = key_of("selftest.id")
     chosen_s: Mapped[TimeS]
-    started_s: Mapped[int | None]  # its SESSION report said so
+    started_s: Mapped[int | None]  # as its SESSION report said
     stopped_s: Mapped[int | None]
 
     inspection: Mapped[Inspection] = relationship(back_populates="sensors")
@@ -102,7 +102,7 @@ class InspectionSensor(Base):
 
 
 class InspectionResult(Base):
-    """The result people signed off. A correction is a further row with its reason; the newest counts."""
+    """A result. A correction is a further row with its reason; the newest counts."""
 
     __tablename__ = "inspection_result"
 
@@ -112,9 +112,7 @@ class InspectionResult(Base):
     methods: Mapped[Json]  # the methods it rests on, in the order of METHODS
     reason: Mapped[Text]  # why it was not completed, or why it is corrected
     note: Mapped[Text]
-    coverage: Mapped[dict | None] = mapped_column(
-        JSON
-    )  # the RF coverage at that moment, as coverage.summary() gives it
+    coverage: Mapped[dict | None] = mapped_column(JSON)  # the RF coverage at that moment: Coverage.summary()
     at_s: Mapped[TimeS]
     by_id: Mapped[int | None] = key_of("user.id")
 
@@ -130,8 +128,8 @@ class Signature(Base):
     One person's signature under one result.
 
     strokes      [[x, y, x, y, ...], ...] in thousandths of the pad's width when drawn; null when a password was given
-    record_hash  of what was signed: SHA-256 of the canonical JSON of services.signatures.record()
-    hash         SHA-256 over record_hash, the person and the strokes: what the log names
+    record_hash  of what was signed: SHA-256 of the canonical JSON of services.inspecting.signatures.record()
+    hash         SHA-256 over record_hash, the person and the strokes, as in the log
     """
 
     __tablename__ = "signature"
@@ -142,16 +140,16 @@ class Signature(Base):
     result_id: Mapped[int] = key_of("inspection_result.id", index=False)
     person_id: Mapped[int] = key_of("inspection_person.id")
     kind: Mapped[Word]  # DRAWN or PASSWORD
-    name: Mapped[Name]  # as it was typed, or as the person is called
+    name: Mapped[Name]  # of the account, or of the person who drew it
     strokes: Mapped[Json | None]
     record_hash: Mapped[str] = mapped_column(String(64))
     hash: Mapped[str] = mapped_column(String(64))
     at_s: Mapped[TimeS]
-    by_id: Mapped[int | None] = key_of("user.id")  # who was signed in on the device
+    by_id: Mapped[int | None] = key_of("user.id")  # the user signed in on the device
 
 
 class SweepAssignment(Base):
-    """A sweep that a sensor's button started, and the inspection a person gave it to afterwards."""
+    """A sweep that a sensor's button started, and the inspection it was assigned to afterwards."""
 
     __tablename__ = "sweep_assignment"
     __table_args__ = (UniqueConstraint("sensor_id", "inspection_ref"),)
@@ -169,9 +167,9 @@ class SweepAssignment(Base):
 
 class OfflineVisit(Base):
     """
-    What somebody wrote down on a phone without a network and handed over later.
+    An inspection recorded on a phone without a network and handed over later.
 
-    Handed over twice it is here once.
+    `key` makes handing over idempotent.
     """
 
     __tablename__ = "offline_visit"
@@ -179,7 +177,7 @@ class OfflineVisit(Base):
     id: Mapped[Id]
     key: Mapped[str] = mapped_column(String(36), unique=True)  # a UUID that the phone made
     inspection_id: Mapped[int] = key_of("inspection.id")
-    began_s: Mapped[TimeS]  # by the phone's clock, put right by what it showed when it handed over
+    began_s: Mapped[TimeS]  # by the phone's clock, corrected by its offset when it handed over
     ended_s: Mapped[TimeS]
     received_s: Mapped[TimeS]
     by_id: Mapped[int | None] = key_of("user.id")

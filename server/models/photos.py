@@ -1,4 +1,4 @@
-"""Photos, and the holes that inspectors find and somebody repairs."""
+"""Photos, and holes from their discovery to their repair."""
 
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -12,17 +12,17 @@ from server.models.places import Restroom
 EYE, HOLE, FINDING, BEFORE, AFTER = "eye", "hole", "finding", "before", "after"
 PHOTO_KINDS = (EYE, HOLE, FINDING, BEFORE, AFTER)
 
-# What can happen to a hole.
+# Events of a hole.
 FOUND, STICKER, TICKET, CLOSED, REMARK = "found", "sticker", "ticket", "closed", "remark"
 HOLE_EVENTS = (FOUND, STICKER, TICKET, CLOSED, REMARK)
 
 
 class Photo(Base):
     """
-    One photo of an empty room. The bytes lie in the data folder, under `sha256`.
+    One photo of an empty room. The file is in the data folder, named by `sha256`.
 
-    sha256  of the bytes as they were received, hex: the original stays as it came, what pages show is a copy
-            without the camera's notes (EXIF: time, place, device)
+    sha256  of the file as received, hex: the original stays unchanged, pages show a copy without EXIF (time, place,
+            device)
     """
 
     __tablename__ = "photo"
@@ -43,11 +43,11 @@ class Photo(Base):
     action_id: Mapped[int | None] = key_of("campaign_action.id")
     received_s: Mapped[TimeS] = mapped_column(index=True)
     by_id: Mapped[int | None] = key_of("user.id")
-    removed_s: Mapped[int | None]  # when retention deleted the bytes; the row and the digest stay
+    removed_s: Mapped[int | None]  # when retention deleted the file; the row and the digest stay
 
 
 class Hole(Base):
-    """A hole or gap that a lens could look through, from its first sight until it is closed."""
+    """A hole or gap that a lens could look through, from its discovery until it is closed."""
 
     __tablename__ = "hole"
 
@@ -60,7 +60,7 @@ class Hole(Base):
     found_s: Mapped[TimeS]
     by_id: Mapped[int | None] = key_of("user.id")
 
-    # Current: what the events say.
+    # Current values, from the events.
     sticker_s: Mapped[int | None]
     ticket: Mapped[Name]
     closed_s: Mapped[int | None] = mapped_column(index=True)
@@ -71,7 +71,7 @@ class Hole(Base):
 
 
 class HoleEvent(Base):
-    """What was done about a hole."""
+    """One event of a hole."""
 
     __tablename__ = "hole_event"
 

@@ -1,7 +1,6 @@
 /*
- * What pages do by themselves: tell how long ago, run the clock of an inspection, say when the
- * connection is gone, and announce a finding that has just arrived. Everything works without it;
- * a page then shows the time of day instead and reloads itself.
+ * Live parts of all pages: relative times, the clock of a running inspection, a notice when the connection is lost, and
+ * the announcement of new findings. Everything works without it; pages then show times of day and reload themselves.
  */
 "use strict";
 
@@ -14,7 +13,7 @@
     ["minute", 60],
     ["second", 1],
   ];
-  // The server's clock, so that a phone with a wrong clock still shows the right distance.
+  // By the server's clock, so that a phone with a wrong clock still shows the right intervals.
   const stamp = document.querySelector('meta[name="server-time"]');
   const skewMs = stamp ? Number(stamp.content) * 1000 - Date.now() : 0;
 
@@ -49,26 +48,26 @@
     }
   }
 
-  // Live pages poll. A page that no longer hears from the server must not look as if it did.
+  // Live pages poll. A page without a connection must not look up to date.
   const lost = document.getElementById("lost");
   const title = document.title;
 
-  function connected(yes) {
+  function setConnected(connected) {
     if (lost) {
-      lost.hidden = yes;
+      lost.hidden = connected;
     }
   }
 
-  document.addEventListener("htmx:sendError", () => connected(false));
-  document.addEventListener("htmx:timeout", () => connected(false));
-  document.addEventListener("htmx:responseError", () => connected(false));
+  document.addEventListener("htmx:sendError", () => setConnected(false));
+  document.addEventListener("htmx:timeout", () => setConnected(false));
+  document.addEventListener("htmx:responseError", () => setConnected(false));
   document.addEventListener("htmx:afterRequest", (event) => {
     if (event.detail.successful) {
-      connected(true);
+      setConnected(true);
     }
   });
 
-  // The list of findings says how many alarms there are; announce it when the number grows, and show what is new.
+  // The list of findings has the number of alarms: announce it when it grows, and mark new findings.
   const announcer = document.getElementById("announcer");
   const alarms = () => Number(document.querySelector("[data-findings]")?.dataset.findings || 0);
   const rows = () => [...document.querySelectorAll("[data-finding]")];
@@ -95,7 +94,7 @@
     shown = new Set(rows().map((row) => row.dataset.finding));
   }
 
-  // A page of several live parts swaps them out of band, one of a single part swaps itself.
+  // A page with several live parts swaps them out of band; a single live part swaps itself.
   document.addEventListener("htmx:afterSettle", (event) => {
     if (event.target.id === "findings") {
       swapped();

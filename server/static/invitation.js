@@ -1,6 +1,6 @@
 /*
- * The code of an invitation stands behind the # of its link, which browsers send to no server and
- * so no log has it. This puts it into its field and takes it out of the address.
+ * The code of an invitation is behind the # of its link, which browsers never send, so that no server logs it.
+ * This copies it into its field and removes it from the address.
  */
 "use strict";
 

@@ -1,6 +1,6 @@
 /*
- * The map of restrooms: asks the server what is in view each time it has moved, draws it, and lists it below.
- * Texts come from the server and are put in as text, never as markup.
+ * The map of restrooms: after each move it fetches the restrooms in view, draws and lists them.
+ * Texts come from the server and are inserted as text, never as markup.
  */
 "use strict";
 
@@ -23,13 +23,13 @@
   }
   const marks = L.layerGroup().addTo(map);
   const signs = { findings: "!", overdue: "–", fine: "" };
-  let asked = null;
+  let pending = null;
 
   function node(name, className, text) {
-    const made = document.createElement(name);
-    made.className = className;
-    made.textContent = text;
-    return made;
+    const created = document.createElement(name);
+    created.className = className;
+    created.textContent = text;
+    return created;
   }
 
   function mark(at, state, text, says, wide) {
@@ -73,13 +73,13 @@
   }
 
   async function show() {
-    asked?.abort();
-    asked = new AbortController();
+    pending?.abort();
+    pending = new AbortController();
     const view = map.getBounds();
     const box = [view.getSouth(), view.getWest(), view.getNorth(), view.getEast()];
-    const kept = box.map((degrees, place) => Math.max(place % 2 ? -360 : -90, Math.min(place % 2 ? 360 : 90, degrees)));
+    const clamped = box.map((degrees, place) => Math.max(place % 2 ? -360 : -90, Math.min(place % 2 ? 360 : 90, degrees)));
     try {
-      const answer = await fetch(places + "?box=" + kept.join(","), { signal: asked.signal, credentials: "same-origin" });
+      const answer = await fetch(places + "?box=" + clamped.join(","), { signal: pending.signal, credentials: "same-origin" });
       if (!answer.ok) {
         throw new Error(String(answer.status));
       }
@@ -92,7 +92,7 @@
   }
 
   map.on("moveend", () => {
-    // An open popup moves the map so that it fits; drawing anew would close it.
+    // An open popup moves the map to fit in; redrawing would close it.
     if (!document.querySelector(".leaflet-popup")) {
       show();
     }

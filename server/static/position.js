@@ -1,6 +1,6 @@
 /*
  * "Where I am": a button with data-here fills the fields it names ("id" gets both numbers, "id,id" one each).
- * Devices that cannot tell never see the button. The position goes nowhere but into the form.
+ * Devices without a position do not show the button. The position goes only into the form.
  */
 "use strict";
 

@@ -1,6 +1,6 @@
 /*
- * Signing with a finger: strokes go into the form as numbers in the canvas's own units, 0..1000 wide.
- * Without it, people with an account sign by name and password.
+ * Signing by drawing: the strokes go into the form as numbers in the canvas's units, 0..1000 wide.
+ * Without it, people with an account sign with name and password.
  */
 "use strict";
 
@@ -15,12 +15,12 @@
     draw.lineWidth = 5;
     draw.lineCap = draw.lineJoin = "round";
 
-    const place = (event) => {
+    const position = (event) => {
       const box = pad.getBoundingClientRect();
-      const into = (value, size, most) => Math.max(0, Math.min(most, Math.round((value / size) * most)));
+      const scale = (value, size, units) => Math.max(0, Math.min(units, Math.round((value / size) * units)));
       return [
-        into(event.clientX - box.left, box.width, pad.width),
-        into(event.clientY - box.top, box.height, pad.height),
+        scale(event.clientX - box.left, box.width, pad.width),
+        scale(event.clientY - box.top, box.height, pad.height),
       ];
     };
 
@@ -28,7 +28,7 @@
       event.preventDefault();
       pad.setPointerCapture(event.pointerId);
       draw.strokeStyle = getComputedStyle(pad).color;
-      stroke = place(event);
+      stroke = position(event);
       strokes.push(stroke);
     });
 
@@ -36,7 +36,7 @@
       if (!stroke) {
         return;
       }
-      const [x, y] = place(event);
+      const [x, y] = position(event);
       const [fromX, fromY] = stroke.slice(-2);
       if (Math.abs(x - fromX) + Math.abs(y - fromY) < 4) {
         return;

@@ -19,14 +19,14 @@ DONE = "#visit .button-main"
 # Resolves when the phone has the kit, and the worker that shows the page without a network is at work.
 TAKEN_ALONG = """
 async () => {
-  while (!(await Kept.kit()) || navigator.serviceWorker.controller?.state !== "activated") {
+  while (!(await OfflineStore.kit()) || navigator.serviceWorker.controller?.state !== "activated") {
     await new Promise((done) => setTimeout(done, 50));
   }
 }
 """
 
 
-WRITERS = "async () => (await Kept.visits()).map((one) => one.user)"
+WRITERS = "async () => (await OfflineStore.visits()).map((one) => one.user)"
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_a_visit_without_a_network_is_handed_over_when_it_is_back(site, visit, r
         one = session.scalar(select(Inspection))
         assert checklists.load_progress(session, one).open == 0
         assert [(step.method, step.outcome) for step in one.steps] == [("eye", "none_found"), ("lens", "none_found")]
-    assert page.evaluate("async () => (await Kept.visits()).length") == 0
+    assert page.evaluate("async () => (await OfflineStore.visits()).length") == 0
 
 
 def test_what_is_suspicious_says_what_to_do_and_wants_words(site, visit, room):
@@ -150,7 +150,7 @@ def test_who_signs_out_takes_nothing_along(site, visit, room):
     page.goto("/me")
     page.click("form[action='/logout'] button")
     page.wait_for_url("**/login*")
-    page.wait_for_function("async () => !(await Kept.kit())")
+    page.wait_for_function("async () => !(await OfflineStore.kit())")
     page.context.set_offline(True)
     page.goto(f"/r/{room}")
 

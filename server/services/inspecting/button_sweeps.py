@@ -211,7 +211,8 @@ def assign(session: Session, sweep: Waiting, user: Actor, room: Restroom) -> Ins
     session.execute(update(Sweep).where(*is_part).values(inspection_id=inspection.id))
     its_findings = (Finding.sensor_id == sweep.sensor.id, Finding.inspection_ref == sweep.ref)
     values = {"inspection_id": inspection.id, "restroom_id": room.id, "changed_s": now_s}
-    finding_count = session.execute(update(Finding).where(*its_findings).values(**values)).rowcount  # type: ignore[attr-defined]
+    moved = session.execute(update(Finding).where(*its_findings).values(**values))
+    finding_count = moved.rowcount  # type: ignore[attr-defined]  # an UPDATE returns a CursorResult, which has it
     session.add(
         SweepAssignment(
             sensor_id=sweep.sensor.id,

@@ -1,6 +1,6 @@
-/* Somebody signed out: forget what was taken along, so that nothing more is written down in their name. */
+/* After signing out: delete the kit, so that nothing more is recorded in this user's name. */
 "use strict";
 
-Kept.forgetKit().catch(() => {
-  // A browser that keeps nothing has nothing to forget.
+OfflineStore.deleteKit().catch(() => {
+  // A browser without storage has nothing to delete.
 });

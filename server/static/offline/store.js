@@ -1,32 +1,32 @@
 /*
- * What a phone keeps while it has no network: the kit (restrooms and lists) and the visits that are not handed over
- * yet. No names of people are in it, and a visit is wiped as soon as the server has it.
+ * The phone's store for inspecting without a network: the kit (restrooms and checklists) and the visits that are not
+ * handed over yet. It holds no names of people, and a visit is deleted as soon as the server has it.
  */
 "use strict";
 
-const Kept = (() => {
+const OfflineStore = (() => {
   let opened = null;
 
   function open() {
-    opened ??= new Promise((done, failed) => {
-      const asked = indexedDB.open("ansim", 1);
-      asked.onupgradeneeded = () => {
-        asked.result.createObjectStore("kit");
-        asked.result.createObjectStore("visits", { keyPath: "key" });
+    opened ??= new Promise((resolve, reject) => {
+      const request = indexedDB.open("ansim", 1);
+      request.onupgradeneeded = () => {
+        request.result.createObjectStore("kit");
+        request.result.createObjectStore("visits", { keyPath: "key" });
       };
-      asked.onsuccess = () => done(asked.result);
-      asked.onerror = () => failed(asked.error);
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
     });
     return opened;
   }
 
-  async function ask(store, mode, what) {
+  async function run(store, mode, action) {
     const database = await open();
-    return new Promise((done, failed) => {
-      const work = database.transaction(store, mode);
-      const asked = what(work.objectStore(store));
-      work.oncomplete = () => done(asked.result);
-      work.onerror = work.onabort = () => failed(work.error);
+    return new Promise((resolve, reject) => {
+      const transaction = database.transaction(store, mode);
+      const request = action(transaction.objectStore(store));
+      transaction.oncomplete = () => resolve(request.result);
+      transaction.onerror = transaction.onabort = () => reject(transaction.error);
     });
   }
 
@@ -46,11 +46,11 @@ const Kept = (() => {
 
   return {
     key,
-    kit: () => ask("kit", "readonly", (store) => store.get("kit")),
-    forgetKit: () => ask("kit", "readwrite", (store) => store.delete("kit")),
-    keepKit: (kit) => ask("kit", "readwrite", (store) => store.put(kit, "kit")),
-    visits: () => ask("visits", "readonly", (store) => store.getAll()),
-    keepVisit: (visit) => ask("visits", "readwrite", (store) => store.put(visit)),
-    dropVisit: (visit) => ask("visits", "readwrite", (store) => store.delete(visit.key)),
+    kit: () => run("kit", "readonly", (store) => store.get("kit")),
+    deleteKit: () => run("kit", "readwrite", (store) => store.delete("kit")),
+    putKit: (kit) => run("kit", "readwrite", (store) => store.put(kit, "kit")),
+    visits: () => run("visits", "readonly", (store) => store.getAll()),
+    putVisit: (visit) => run("visits", "readwrite", (store) => store.put(visit)),
+    deleteVisit: (visit) => run("visits", "readwrite", (store) => store.delete(visit.key)),
   };
 })();

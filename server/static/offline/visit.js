@@ -1,62 +1,65 @@
-/* The page without a network: choose a restroom, answer its list stall by stall, keep every press at once. */
+/* The offline page: choose a restroom and answer its checklist stall by stall. Every input is stored at once. */
 "use strict";
 
 (async () => {
-  const by = (id) => document.getElementById(id);
-  const says = by("sentences").dataset;
+  const byId = (id) => document.getElementById(id);
+  const texts = byId("sentences").dataset;
   const NUMBER = /^[0-9a-hjkmnp-tv-z]{10}$/; // as server/ids.py makes them
   const time = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hour12: false });
   const nowS = () => Math.floor(Date.now() / 1000);
-  const kit = (await Kept.kit()) || { rooms: [], lists: {}, standard: "", user: "" };
+  const kit = (await OfflineStore.kit()) || { rooms: [], lists: {}, standard: "", user: "" };
   const rooms = new Map(kit.rooms.map((room) => [room.id, room]));
   let visit = null;
 
-  const mine = (one) => one.user === kit.user;
-  // As ids.clean has it: what a person typed as the number that was meant.
+  const isOwn = (stored) => stored.user === kit.user;
+  // As ids.clean() in server/ids.py: typing mistakes become the number that was meant.
   const clean = (typed) => typed.replace(/[-\s]/g, "").replace(/o/g, "0").replace(/[il]/g, "1");
-  const make = (id) => by(id).content.firstElementChild.cloneNode(true);
+  const make = (id) => byId(id).content.firstElementChild.cloneNode(true);
   const items = () => kit.lists[rooms.get(visit.room)?.list || kit.standard] || [];
-  const nameOf = (id) => rooms.get(id)?.name || says.unknown.replace("{number}", id);
+  const nameOf = (id) => rooms.get(id)?.name || texts.unknown.replace("{number}", id);
 
   function row(href, name, about) {
-    const made = make("t-row");
-    const link = made.querySelector("a");
+    const item = make("t-row");
+    const link = item.querySelector("a");
     link.textContent = name;
     if (href) {
       link.href = href;
     } else {
       link.removeAttribute("href");
     }
-    made.querySelector("p").textContent = about;
-    return made;
+    item.querySelector("p").textContent = about;
+    return item;
   }
 
-  function named(word) {
-    const words = word.toLowerCase().split(/\s+/).filter(Boolean);
-    const fits = (room) => words.every((one) => (room.name + " " + room.about + " " + room.id).toLowerCase().includes(one));
+  function search(typed) {
+    const words = typed.toLowerCase().split(/\s+/).filter(Boolean);
+    const fits = (room) => words.every((part) => (room.name + " " + room.about + " " + room.id).toLowerCase().includes(part));
     return kit.rooms.filter(fits);
   }
 
-  async function choose(word = "") {
+  async function choose(typed = "") {
     visit = null;
-    by("visit").hidden = true;
-    by("choose").hidden = by("about").hidden = false;
-    by("title").textContent = document.title.split(" · ")[0];
-    const found = named(word);
-    const waiting = await Kept.visits();
-    const sinceOf = (one) => says.since.replace("{time}", time.format(one.began_s * 1000));
-    const stateOf = (one) => (mine(one) ? (one.ended_s ? says.done : says.open) : says.other);
-    by("waiting").hidden = !waiting.length;
-    by("waiting").querySelector("ul").replaceChildren(
-      ...waiting.map((one) => row(mine(one) ? "#" + one.room : "", nameOf(one.room), sinceOf(one) + " · " + stateOf(one))),
+    byId("visit").hidden = true;
+    byId("choose").hidden = byId("about").hidden = false;
+    byId("title").textContent = document.title.split(" · ")[0];
+    const found = search(typed);
+    const waiting = await OfflineStore.visits();
+    const sinceOf = (stored) => texts.since.replace("{time}", time.format(stored.began_s * 1000));
+    const stateOf = (stored) => (isOwn(stored) ? (stored.ended_s ? texts.done : texts.open) : texts.other);
+    byId("waiting").hidden = !waiting.length;
+    byId("waiting").querySelector("ul").replaceChildren(
+      ...waiting.map((stored) => {
+        const href = isOwn(stored) ? "#" + stored.room : "";
+        return row(href, nameOf(stored.room), sinceOf(stored) + " · " + stateOf(stored));
+      }),
     );
-    by("rooms").hidden = !found.length;
-    by("rooms").querySelector("ul").replaceChildren(...found.slice(0, 100).map((room) => row("#" + room.id, room.name, room.about)));
-    by("empty").hidden = kit.rooms.length > 0 || waiting.length > 0;
-    by("unknown").hidden = !word || found.length > 0;
+    byId("rooms").hidden = !found.length;
+    byId("rooms").querySelector("ul").replaceChildren(...found.slice(0, 100).map((room) => row("#" + room.id, room.name, room.about)));
+    byId("empty").hidden = kit.rooms.length > 0 || waiting.length > 0;
+    byId("unknown").hidden = !typed || found.length > 0;
   }
 
-  // As services/checklists.py has it: a room whose stalls nobody has counted is answered as a whole.
+  // As load_progress() in services/inspecting/checklists.py: a room without a number of stalls is answered as a whole.
   function linesAt(stall, stalls) {
     return items().filter((item) => !stalls || (stall ? ["stall", "both"] : ["room", "both"]).includes(item.where));
   }
@@ -65,19 +68,19 @@
     return rooms.has(visit.room) ? rooms.get(visit.room).stalls : visit.stalls || 0;
   }
 
-  // Every change is kept at once. What was done is to be done again.
-  async function keep() {
+  // Stores every change at once, and reopens a visit that was done.
+  async function save() {
     delete visit.ended_s;
     visit.lens = document.querySelector('[name="lens"]:checked')?.value || "";
-    visit.lens_note = by("lens-note").value.trim();
-    visit.note = by("note").value.trim();
-    await Kept.keepVisit(visit);
+    visit.lens_note = byId("lens-note").value.trim();
+    visit.note = byId("note").value.trim();
+    await OfflineStore.putVisit(visit);
     warn();
   }
 
   function warn() {
-    const answered = Object.values(visit.answers).flatMap((given) => Object.values(given));
-    by("scene").hidden = visit.lens !== "suspicious" && !answered.some(([word]) => word === "suspicious");
+    const answered = Object.values(visit.answers).flatMap((part) => Object.values(part));
+    byId("scene").hidden = visit.lens !== "suspicious" && !answered.some(([word]) => word === "suspicious");
   }
 
   function drawPart(stall, stalls) {
@@ -85,16 +88,16 @@
     const [name, count] = part.querySelectorAll("summary span");
     name.textContent = stall ? name.dataset.stall + " " + stall : name.dataset.room;
     const lines = linesAt(stall, stalls);
-    const given = () => visit.answers[stall] || {};
+    const answers = () => visit.answers[stall] || {};
     const show = () => {
-      count.textContent = lines.filter((line) => given()[line.key]).length + " / " + lines.length;
+      count.textContent = lines.filter((line) => answers()[line.key]).length + " / " + lines.length;
     };
     for (const line of lines) {
       const item = make("t-item");
       item.querySelector("legend").textContent = line.text;
       const note = item.querySelector(".check-note input");
-      const [word, words] = given()[line.key] || ["", ""];
-      note.value = words;
+      const [word, text] = answers()[line.key] || ["", ""];
+      note.value = text;
       const radios = [...item.querySelectorAll('[type="radio"]')];
       for (const radio of radios) {
         radio.name = "answer-" + stall + "-" + line.key;
@@ -105,8 +108,8 @@
         if (chosen) {
           (visit.answers[stall] ??= {})[line.key] = [chosen.value, note.value.trim()];
         }
-        await keep();
-        show(); // what is counted is kept
+        await save();
+        show(); // counts only what has been stored
       });
       part.querySelector("ul").append(item);
     }
@@ -118,7 +121,7 @@
           const chosen = part.querySelector(`[name="answer-${stall}-${line.key}"][value="${visit.answers[stall][line.key][0]}"]`);
           chosen.checked = true;
         }
-        await keep();
+        await save();
         show();
       }
     });
@@ -133,105 +136,105 @@
     if (parts.length) {
       parts[0].open = true;
     }
-    by("parts").replaceChildren(...parts);
+    byId("parts").replaceChildren(...parts);
   }
 
   async function enter(id) {
-    // Kept from the first press on: a page that was only looked at is no visit.
-    const fresh = { key: Kept.key(), user: kit.user, room: id, began_s: nowS(), answers: {} };
-    visit = (await Kept.visits()).find((one) => one.room === id && mine(one)) || fresh;
-    by("choose").hidden = by("about").hidden = true;
-    by("title").textContent = nameOf(id);
-    by("stalls-field").hidden = rooms.has(id);
-    by("stalls").value = visit.stalls || 0;
-    by("lens-note").value = visit.lens_note || "";
-    by("note").value = visit.note || "";
+    // Stored from the first input on: a page that was only viewed is no visit.
+    const fresh = { key: OfflineStore.key(), user: kit.user, room: id, began_s: nowS(), answers: {} };
+    visit = (await OfflineStore.visits()).find((stored) => stored.room === id && isOwn(stored)) || fresh;
+    byId("choose").hidden = byId("about").hidden = true;
+    byId("title").textContent = nameOf(id);
+    byId("stalls-field").hidden = rooms.has(id);
+    byId("stalls").value = visit.stalls || 0;
+    byId("lens-note").value = visit.lens_note || "";
+    byId("note").value = visit.note || "";
     for (const radio of document.querySelectorAll('[name="lens"]')) {
       radio.checked = radio.value === visit.lens;
     }
     drawParts();
-    by("reasons").hidden = true;
-    by("visit").hidden = false;
+    byId("reasons").hidden = true;
+    byId("visit").hidden = false;
     warn();
-    by("main").focus();
+    byId("main").focus();
     scrollTo(0, 0);
   }
 
-  function lacksWords() {
-    const bare = ([word, words]) => word !== "ok" && !words;
-    const answered = Object.values(visit.answers).flatMap((given) => Object.values(given));
-    return answered.some(bare) || (["suspicious", "not_done"].includes(visit.lens) && !visit.lens_note);
+  function lacksNotes() {
+    const lacksNote = ([word, note]) => word !== "ok" && !note;
+    const answered = Object.values(visit.answers).flatMap((part) => Object.values(part));
+    return answered.some(lacksNote) || (["suspicious", "not_done"].includes(visit.lens) && !visit.lens_note);
   }
 
-  // The address is that of this page from then on: opening it again at a door's would begin a visit there.
+  // The address becomes that of the offline page: reloading the address of a door would begin a visit there.
   function leave() {
-    history.replaceState(null, "", says.shell);
+    history.replaceState(null, "", texts.shell);
     choose();
   }
 
   function route() {
-    const asked = location.hash.slice(1);
-    if (NUMBER.test(asked) && kit.user) {
-      enter(asked);
+    const number = location.hash.slice(1);
+    if (NUMBER.test(number) && kit.user) {
+      enter(number);
     } else {
       choose();
     }
   }
 
-  by("find").addEventListener("submit", (event) => {
+  byId("find").addEventListener("submit", (event) => {
     event.preventDefault();
-    const typed = by("number").value.trim();
+    const typed = byId("number").value.trim();
     const number = typed.split("/").pop().toLowerCase();
     if (rooms.has(clean(number))) {
       location.hash = clean(number);
-    } else if (NUMBER.test(number) && kit.user && !named(typed).length) {
-      location.hash = number; // not taken along
+    } else if (NUMBER.test(number) && kit.user && !search(typed).length) {
+      location.hash = number; // not in the kit
     } else {
       choose(typed);
     }
   });
-  by("stalls").addEventListener("change", async (event) => {
+  byId("stalls").addEventListener("change", async (event) => {
     event.stopPropagation();
     visit.stalls = Math.max(0, Math.min(60, Number(event.target.value) || 0));
-    await keep();
+    await save();
     drawParts();
   });
   for (const id of ["lens-note", "note"]) {
-    by(id).addEventListener("input", keep);
+    byId(id).addEventListener("input", save);
   }
   for (const radio of document.querySelectorAll('[name="lens"]')) {
-    radio.addEventListener("change", keep);
+    radio.addEventListener("change", save);
   }
-  by("visit").addEventListener("submit", async (event) => {
+  byId("visit").addEventListener("submit", async (event) => {
     event.preventDefault();
-    await keep();
-    by("reasons").hidden = !lacksWords();
-    if (!lacksWords()) {
+    await save();
+    byId("reasons").hidden = !lacksNotes();
+    if (!lacksNotes()) {
       visit.ended_s = nowS();
-      await Kept.keepVisit(visit);
+      await OfflineStore.putVisit(visit);
       leave();
     }
   });
-  by("later").addEventListener("click", leave);
-  by("discard").addEventListener("click", async (event) => {
+  byId("later").addEventListener("click", leave);
+  byId("discard").addEventListener("click", async (event) => {
     if (confirm(event.target.dataset.really)) {
-      await Kept.dropVisit(visit);
+      await OfflineStore.deleteVisit(visit);
       leave();
     }
   });
 
   const online = () => {
-    by("back").hidden = !navigator.onLine;
+    byId("back").hidden = !navigator.onLine;
   };
   addEventListener("online", online);
   addEventListener("offline", online);
   addEventListener("hashchange", route);
   online();
 
-  // A code on a door leads to /r/<number>: without a network this page is shown at that address.
+  // The code on a door leads to /r/<number>: without a network this page is shown at that address.
   const door = location.pathname.match(/^\/(?:r|restrooms|inspect)\/([0-9a-z]+)/);
   if (door) {
-    history.replaceState(null, "", says.shell + "#" + door[1]);
+    history.replaceState(null, "", texts.shell + "#" + door[1]);
   }
   route();
 })();

@@ -1,28 +1,28 @@
-{# The service worker. It keeps one page with its files, and shows it when a page cannot be fetched; nothing else. #}
+{# The service worker: caches the offline page with its files, and shows it when a page cannot be fetched. #}
 "use strict";
 
 const SHELL = {{ url_for("offline.shell")|tojson }};
 const FILES = {{ files|tojson }};
 const NAME = "ansim-" + {{ digest|tojson }};
 
-async function keep() {
+async function fillCache() {
   const cache = await caches.open(NAME);
   await cache.addAll([new Request(SHELL, { cache: "reload" }), ...FILES]);
 }
 
 self.addEventListener("install", (event) => {
-  event.waitUntil(keep().then(() => self.skipWaiting()));
+  event.waitUntil(fillCache().then(() => self.skipWaiting()));
 });
 
 self.addEventListener("activate", (event) => {
-  const others = (names) => Promise.all(names.filter((name) => name !== NAME).map((name) => caches.delete(name)));
-  event.waitUntil(caches.keys().then(others).then(() => self.clients.claim()));
+  const deleteOthers = (names) => Promise.all(names.filter((name) => name !== NAME).map((name) => caches.delete(name)));
+  event.waitUntil(caches.keys().then(deleteOthers).then(() => self.clients.claim()));
 });
 
-// The language was changed: fetch the page again.
+// After a change of language: fetch the page again.
 self.addEventListener("message", (event) => {
-  if (event.data === "keep") {
-    event.waitUntil(keep());
+  if (event.data === "refresh") {
+    event.waitUntil(fillCache());
   }
 });
 
@@ -43,6 +43,6 @@ self.addEventListener("fetch", (event) => {
   if (request.mode === "navigate") {
     event.respondWith(page(request));
   } else if (FILES.includes(address.pathname + address.search)) {
-    event.respondWith(caches.match(request).then((kept) => kept || fetch(request)));
+    event.respondWith(caches.match(request).then((cached) => cached || fetch(request)));
   }
 });

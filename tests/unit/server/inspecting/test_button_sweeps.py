@@ -38,7 +38,7 @@ def test_a_sweep_by_button_waits_with_its_coverage_and_findings(session, pseudon
     one = button_sweeps.list_waiting(session, kim)[0]
 
     assert (one.sensor.id, one.ref, one.sweeps, one.findings) == (sensor.id, BUTTON, 1, 1)
-    assert one.coverage.enough and one.from_s <= one.to_s == NOW_S
+    assert one.coverage.enough and one.from_s and one.from_s <= NOW_S == one.to_s
     assert button_sweeps.load(session, kim, "hall-1", BUTTON).ref == BUTTON
 
 

@@ -130,6 +130,7 @@ def test_a_building_is_handed_over_with_the_reason(session, running, kim):
     campaigns.hand_over(session, running, stop, kim, south, "North is held up")
 
     told = campaign_board.list_handovers(session, running)[0]
+    assert told.from_team and told.to_team
     assert (told.from_team.name, told.to_team.name, told.reason) == ("North", "South", "North is held up")
     assert session.query(LogEntry).filter_by(kind="campaign.handed_over").one().subject == running.public_id
 
@@ -141,7 +142,7 @@ def test_what_was_put_right_has_photos_of_before_and_after(session, running, hal
 
     line = campaign_board.list_actions(session, running)[0]
 
-    assert (line.action.text, line.action.team.name) == ("vent screwed tight", "North")
+    assert line.action.team and line.action.team.name == "North" and line.action.text == "vent screwed tight"
     assert [photo.kind for photo in [*line.before, *line.after]] == ["before", "after"]
 
 

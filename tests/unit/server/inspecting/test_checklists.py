@@ -105,7 +105,7 @@ def test_a_new_version_holds_from_the_next_inspection_on(session, hall, running,
 
     assert (first.version, second.version) == (1, 2)
     assert [one["key"] for one in first.items] == ["own_1", "own_2"]
-    assert checklists.load_progress(session, running).checklist.id != second.id
+    assert checklists.load_progress(session, running).checklist != second
     assert checklists.current(session, hall.facility).id == second.id
 
 

@@ -9,6 +9,7 @@ from server.services.errors import NotFound, Refused
 from server.services.inspecting import checklists, inspections, offline_visits
 from server.services.people import accounts
 from server.services.places import facilities, restrooms
+from tests.support.steps import recorded_step
 
 NOW_S = 1_800_000_000
 KEY = "0190a8e0-0000-7000-8000-000000000001"
@@ -41,7 +42,7 @@ def test_a_visit_becomes_an_inspection_that_began_when_it_did(session, kim, hall
     assert (one.started_s, one.result, one.started_by_id) == (NOW_S - 3600, None, kim.id)
     session.refresh(one)
     steps = inspections.current_steps(one)
-    assert [steps[method].outcome if steps[method] else None for method in steps] == ["none_found", None, "none_found"]
+    assert [step.outcome if step else None for step in steps.values()] == ["none_found", None, "none_found"]
     assert [visit.key for visit in offline_visits.list_visits(session, one)] == [KEY]
     kinds = [entry.kind for entry in session.query(LogEntry).filter_by(subject=one.public_id)]
     assert kinds[:2] == ["inspection.started", "inspection.offline"]
@@ -74,7 +75,7 @@ def test_something_suspicious_decides_the_eye_step_and_is_told(session, kim, hal
     one = offline_visits.store(session, kim, visit, NOW_S)
 
     session.refresh(one)
-    step = inspections.current_steps(one)["eye"]
+    step = recorded_step(one, "eye")
     assert step.outcome == "suspicious" and "a hole behind it" in step.note and step.note.startswith("2: ")
 
 

@@ -1,6 +1,7 @@
 """The application with invented places, and people who are signed in."""
 
 import io
+import re
 import shutil
 
 import pytest
@@ -112,6 +113,13 @@ def post():
         return client.post(address, data={**(form or {}), "csrf_token": token}, follow_redirects=follow)
 
     return send
+
+
+def find(pattern: str | re.Pattern, text: str) -> str:
+    """The first group of a pattern that a page must contain."""
+    match = re.search(pattern, text)
+    assert match, pattern
+    return match[1]
 
 
 def csrf_token(page: str) -> str:

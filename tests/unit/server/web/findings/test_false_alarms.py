@@ -1,6 +1,6 @@
 """The page of false-alarm rates."""
 
-import re
+from tests.unit.server.web.conftest import find
 
 
 def test_the_false_alarm_page_says_the_rate_and_what_it_rests_on(begin, say, post, sign_in):
@@ -9,7 +9,7 @@ def test_the_false_alarm_page_says_the_rate_and_what_it_rests_on(begin, say, pos
     say.finding("demo-1", running)
     manager = sign_in("manager")
     assert "Nothing judged yet" in manager.get("/findings/alarms").text
-    finding = re.search(r'href="(/findings/[0-9a-z]{12})"', manager.get("/findings").text)[1]
+    finding = find(r'href="(/findings/[0-9a-z]{12})"', manager.get("/findings").text)
     post(client, finding, {"kind": "false", "reason": "a baby monitor"})
 
     page = manager.get("/findings/alarms").text

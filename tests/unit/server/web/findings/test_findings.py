@@ -1,11 +1,10 @@
 """The page of a finding: what to do first, the evidence in words, and what people make of it."""
 
-import re
-
 import pytest
 from sqlalchemy import select
 
 from server.models import Finding
+from tests.unit.server.web.conftest import find
 
 
 @pytest.fixture
@@ -191,6 +190,6 @@ def test_the_navigation_counts_what_waits_for_a_person(found, sign_in):
 def test_a_finding_shows_its_restroom_visit_by_visit(begin, say, post, sign_in):
     client, running = begin("demo-1")
     say.finding("demo-1", running)
-    page = client.get(re.search(r'href="(/findings/[0-9a-z]{12})"', client.get("/findings").text)[1]).text
+    page = client.get(find(r'href="(/findings/[0-9a-z]{12})"', client.get("/findings").text)).text
 
     assert "This restroom, visit by visit" in page and "This finding" in page

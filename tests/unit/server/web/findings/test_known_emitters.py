@@ -1,13 +1,12 @@
 """The page of known devices."""
 
-import re
-
 from server.models import KnownEmitter
+from tests.unit.server.web.conftest import find
 
 
 def test_a_known_device_is_added_and_taken_off_with_the_reason(sign_in, post, rows, app):
     client = sign_in("manager")
-    site = re.search(r'<option value="([^"]+)"', client.get("/emitters").text)[1]
+    site = find(r'<option value="([^"]+)"', client.get("/emitters").text)
     form = {"facility": site, "kind": "neighbour", "address": "no", "label": "CCTV", "why": "seen", "days": "30"}
 
     assert "An address looks like" in post(client, "/emitters", form).text

@@ -4,6 +4,7 @@ import re
 
 from server.models import Campaign, CampaignAction, Photo
 from tests.support.pictures import jpeg
+from tests.unit.server.web.conftest import find
 
 
 def test_a_campaign_from_its_plan_to_its_closing_report(sign_in, post, upload, rows, begin, room):
@@ -17,7 +18,7 @@ def test_a_campaign_from_its_plan_to_its_closing_report(sign_in, post, upload, r
         page = post(client, plan, {"do": "team", "name": name, "way": way}).text
     north, south = re.findall(r'<option value="([0-9a-z]{10})">(?:North|South)</option>', page)[:2]
     post(client, plan, {"do": "member", "team": north, "name": "Park", "agency": "Police", "partner": "police"})
-    hall = re.search(r'name="facility" value="([^"]+)"', page[page.index("Buildings to add") :])[1]
+    hall = find(r'name="facility" value="([^"]+)"', page[page.index("Buildings to add") :])
     sites = re.findall(r'name="facility" value="([^"]+)"', page)
     post(client, plan, {"do": "stops", "facility": sites, "team": north})
     page = post(client, plan, {"do": "begin"})
@@ -27,7 +28,7 @@ def test_a_campaign_from_its_plan_to_its_closing_report(sign_in, post, upload, r
     live = f"{campaign}/live?since="
     news = client.get(live + "0").text
     assert "1 running" in news
-    mark = re.search(r'since=([^"]+)"', news)[1]
+    mark = find(r'since=([^"]+)"', news)
     assert client.get(live + mark).status_code == 204
     stop = f"{campaign}/stops/{hall}"
     assert "Please give the reason" in post(client, stop, {"do": "hand_over", "team": south, "reason": ""}).text

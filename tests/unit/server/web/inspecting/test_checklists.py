@@ -1,11 +1,11 @@
 """The page of an organisation's checklist."""
 
-import re
+from tests.unit.server.web.conftest import find
 
 
 def test_a_list_of_ones_own_is_a_new_version(sign_in, app, post, begin):
     client = sign_in("manager")
-    address = re.search(r'href="(/checklists/organisation/[^"]+)"', client.get("/checklists").text)[1]
+    address = find(r'href="(/checklists/organisation/[^"]+)"', client.get("/checklists").text)
     form = {"key": ["", ""], "text": ["벽", ""], "text_en": ["Walls", ""], "where": ["stall", "stall"]}
 
     page = post(client, address, form)

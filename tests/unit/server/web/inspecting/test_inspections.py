@@ -8,6 +8,8 @@ from sqlalchemy import select
 from server.models import Command, Finding, Sensor
 from server.services.inspecting import inspections
 from server.services.people import accounts
+from tests.support.steps import recorded_step
+from tests.unit.server.web.conftest import find
 
 MARK = re.compile(r'since=([^"]+)"')
 
@@ -76,7 +78,7 @@ def test_what_is_open_from_before_stands_beside_what_this_inspection_finds(begin
     client, running = begin("demo-1")
 
     page = client.get(f"/inspections/{running}").text
-    mark = MARK.search(page)[1]
+    mark = find(MARK, page)
     say.finding("demo-1", running)
     news = client.get(f"/inspections/{running}/live?since={mark}").text
 
@@ -88,7 +90,7 @@ def test_what_is_open_from_before_stands_beside_what_this_inspection_finds(begin
 
 def test_the_live_part_answers_nothing_until_something_has_changed(begin, say):
     client, running = begin("demo-1")
-    mark = MARK.search(client.get(f"/inspections/{running}").text)[1]
+    mark = find(MARK, client.get(f"/inspections/{running}").text)
 
     assert client.get(f"/inspections/{running}/live?since={mark}").status_code == 204
 
@@ -96,7 +98,7 @@ def test_the_live_part_answers_nothing_until_something_has_changed(begin, say):
     news = client.get(f"/inspections/{running}/live?since={mark}")
     assert news.status_code == 200
     assert "13 / 13" in news.text
-    newer = MARK.search(news.text)[1]
+    newer = find(MARK, news.text)
     assert client.get(f"/inspections/{running}/live?since={newer}").status_code == 204
 
 
@@ -142,7 +144,7 @@ def test_the_rf_step_cannot_be_claimed_before_every_channel_was_listened_to(begi
     say.sweep("demo-1", running, channels=(12, 13))
     assert 'id="step-rf"' in client.get(f"/inspections/{running}").text
     post(client, f"/inspections/{running}/steps/rf", {"outcome": "none_found"})
-    assert inspections.current_steps(one(running))["rf"].outcome == "none_found"
+    assert recorded_step(one(running), "rf").outcome == "none_found"
 
 
 def test_without_a_sensor_there_is_no_rf_step(begin, post):
@@ -160,7 +162,7 @@ def test_a_step_that_was_not_done_needs_a_reason(begin, post, one):
     assert "Please give the reason" in answer.text
     post(client, f"/inspections/{running}/steps/lens", {"outcome": "not_done", "note": "No lens finder at hand"})
 
-    assert inspections.current_steps(one(running))["lens"].note == "No lens finder at hand"
+    assert recorded_step(one(running), "lens").note == "No lens finder at hand"
     assert "No lens finder at hand" in client.get(f"/inspections/{running}").text
 
 

@@ -4,6 +4,7 @@ import re
 
 from server.models import Photo
 from tests.support.pictures import jpeg
+from tests.unit.server.web.conftest import find
 
 IMAGE = re.compile(r'src="(/photos/[^"]+)"')
 
@@ -15,7 +16,7 @@ def test_a_photo_is_shown_without_the_cameras_notes_and_the_original_is_for_mana
     page = upload(client, f"/inspections/{running}/photos", {"note": "vent"}, f"/inspections/{running}", photo=data)
 
     assert "The photo has been kept." in page.text and rows(Photo)[0].sha256 in page.text
-    shown = client.get(IMAGE.search(page.text)[1])
+    shown = client.get(find(IMAGE, page.text))
     assert shown.mimetype == "image/jpeg" and b"Maker of the phone" not in shown.data
     original = f"/photos/{rows(Photo)[0].public_id}/original"
     assert client.get(original).status_code == 403
