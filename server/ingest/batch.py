@@ -112,7 +112,7 @@ def _handle(session, message, retained, now_s, result):
     elif message.leaf == topics.LIVE:
         health.take_live(session, sensor.id, fields, health.now_ms())
     elif message.leaf == topics.ACK:
-        commands.answered(session, sensor.id, fields["id"], fields["ok"], fields["error"], now_s)
+        commands.acknowledge(session, sensor.id, fields["id"], fields["ok"], fields["error"], now_s)
 
 
 def _handle_connect(session, sensor, fields, now_s, result):

@@ -51,7 +51,7 @@ def release(server, folder, version, **changed):
 
 def roll_out(server, public_id):
     with server.sessions.begin() as session:
-        made = rollout.begin(session, rollout.release(session, public_id), fleet.list_all(session, SYSTEM))
+        made = rollout.begin(session, rollout.load_release(session, public_id), fleet.list_all(session, SYSTEM))
         return made.public_id
 
 
@@ -60,7 +60,7 @@ def end_of(server, public_id):
 
     def result():
         with server.sessions() as session:
-            row = rollout.rollout(session, public_id)
+            row = rollout.load(session, public_id)
             info = fleet.load(session, SYSTEM, NAME).info
             return (row.stopped, row.why, info or {}) if row.ended_s else None
 
@@ -86,7 +86,7 @@ def test_old_new_broken_and_rolled_back(server, board, tmp_path):
     assert (stopped, why) == (True, rollout.CANARY_FAILED)
     assert (info["version"], info["slot"]) == ("9.0.0", "a")
     with server.sessions() as session:
-        assert info["failed_update"] == rollout.release(session, broken).sha256
+        assert info["failed_update"] == rollout.load_release(session, broken).sha256
 
 
 def parts_asked(server):

@@ -1,1 +1,1 @@
-"""Sensors: enrolment, state, commands, new versions."""
+"""Sensors: enrolment, the fleet, health, commands, claim codes, roll-outs of firmware."""

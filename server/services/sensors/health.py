@@ -12,21 +12,21 @@ from server.models.places import Restroom
 from server.models.sensors import Sensor
 from server.services.outside import notifications
 
-SEEN_EVERY_S = 5  # how exact `last_seen_s` is; writing it for every message would double the work
+SEEN_EVERY_S = 5  # resolution of `last_seen_s`; writing it for every message would double the work
 PROXIMITY_KEPT_MS = 10 * 60 * 1000
-LIVE_LATE_MS = 2000  # a point that is later has waited in the sensor; below that its clock is not exact enough
+LIVE_LATE_MS = 2000  # a later point has waited in the sensor; for less, its clock is not exact enough
 
 
 def heard(session: Session, sensor_ids, now_s: int) -> None:
-    """Note that these sensors have just been heard."""
+    """Record that these sensors have just been heard."""
     if sensor_ids:
-        # By row number, so that two ingest workers that do the same do not wait for each other in a circle.
+        # Sorted, so that two ingest workers cannot deadlock.
         rows = [{"id": sensor_id, "last_seen_s": now_s, "silent_s": None} for sensor_id in sorted(sensor_ids)]
         session.execute(update(Sensor), rows)
 
 
 def take_state(session: Session, sensor_id: int, message: dict, now_s: int, retained: bool) -> None:
-    """Store a state message. A retained one is an old one: it says nothing about when the sensor was there."""
+    """Store a state message. A retained one is old: it does not say when the sensor was connected."""
     sensor = session.get(Sensor, sensor_id)
     if retained and sensor.state == message["state"]:
         return
@@ -37,7 +37,7 @@ def take_state(session: Session, sensor_id: int, message: dict, now_s: int, reta
 
 
 def take_info(session: Session, sensor_id: int, message: dict, now_s: int | None = None) -> None:
-    """Store an info message, whole. `now_s` None: it is an old one that the broker had kept."""
+    """Store a whole info message. now_s None: an old one that the broker had retained."""
     sensor = session.get(Sensor, sensor_id)
     if now_s is not None or sensor.info is None:
         sensor.info_s = now_s
@@ -47,12 +47,12 @@ def take_info(session: Session, sensor_id: int, message: dict, now_s: int | None
 
 
 def take_live(session: Session, sensor_id: int, message: dict, now_ms: int) -> None:
-    """Store one point of a proximity curve, without the address, and forget old ones."""
-    about = select(Finding.id).where(Finding.sensor_id == sensor_id, Finding.address == message["subject"])
+    """Store one point of a proximity curve, without the address."""
+    query = select(Finding.id).where(Finding.sensor_id == sensor_id, Finding.address == message["subject"])
     session.add(
         Proximity(
             sensor_id=sensor_id,
-            finding_id=session.scalar(about.order_by(Finding.id.desc()).limit(1)),
+            finding_id=session.scalar(query.order_by(Finding.id.desc()).limit(1)),
             received_ms=_heard_ms(session, sensor_id, message, now_ms),
             rssi_dbm=message["rssi_dbm"],
             smoothed_dbm=message["smoothed_dbm"],
@@ -64,9 +64,9 @@ def take_live(session: Session, sensor_id: int, message: dict, now_ms: int) -> N
 
 def _heard_ms(session, sensor_id, message, now_ms):
     """
-    When a live point was heard: now, unless it had to wait in the sensor.
+    Return when a live point was heard: now, unless it waited in the sensor.
 
-    A Wi-Fi sensor that follows a signal comes up every ten seconds and hands over a few points at once.
+    A Wi-Fi sensor that follows a signal connects every ten seconds and sends several points at once.
     """
     of_boot = (SensorBoot.sensor_id == sensor_id, SensorBoot.boot == message["boot"])
     zero_s = session.scalar(select(SensorBoot.zero_s).where(*of_boot))
@@ -77,23 +77,23 @@ def _heard_ms(session, sensor_id, message, now_ms):
 
 
 def forget_proximity(session: Session, now_ms: int) -> None:
-    """Delete the points that nobody looks at any more."""
+    """Delete old points."""
     session.execute(delete(Proximity).where(Proximity.received_ms < now_ms - PROXIMITY_KEPT_MS))
 
 
 def proximity(session: Session, sensor: Sensor, since_ms: int = 0, limit: int = 300) -> list[Proximity]:
-    """A sensor's newest proximity points, oldest first."""
-    wanted = select(Proximity).where(Proximity.sensor_id == sensor.id, Proximity.received_ms > since_ms)
-    return list(reversed(session.scalars(wanted.order_by(Proximity.id.desc()).limit(limit)).all()))
+    """Return the newest proximity points of a sensor, oldest first."""
+    query = select(Proximity).where(Proximity.sensor_id == sensor.id, Proximity.received_ms > since_ms)
+    return list(reversed(session.scalars(query.order_by(Proximity.id.desc()).limit(limit)).all()))
 
 
 def is_connected(state: str) -> bool:
-    """True for the states in which a sensor takes commands."""
+    """Return whether a sensor receives commands in this state."""
     return state in (messages.INIT, messages.READY)
 
 
 def now_ms() -> int:
-    """Milliseconds since 1970-01-01 UTC."""
+    """Return the time in milliseconds since 1970-01-01 UTC."""
     return time.time_ns() // 1_000_000
 
 

@@ -1,13 +1,13 @@
 """
-New versions of the sensors' program: added, rolled out to a few sensors first, then to all, stopped when they fail.
+Roll-outs of firmware releases: first to a few sensors (canaries), then to all; stopped when too many fail.
 
     release = add_release(session, "0.2.0", files)        # {"ansim/topics.mpy": b"...", ...}
     rollout = begin(session, release, sensors, canaries=2, user=user)
     tick(session, vault, now_s)                           # every few seconds, by the ingest process
 
-A sensor has the release when its info message names the release's manifest: it says so only once it has
-reached the broker with it. It has failed when it says that it went back, or refuses. A sensor that is never
-heard is no failure: it says nothing about the release.
+A sensor runs the release when its info message names the release's manifest: it does so only once it has reached
+the broker with it. It has failed when it reports a rollback or refuses the command. A sensor that is never heard
+is not a failure.
 """
 
 import base64
@@ -24,10 +24,10 @@ from server.services.errors import NotFound, Refused
 from server.services.sensors import commands
 from server.vault import Vault
 
-PART_BYTES = 2048  # one answer; a sensor has the part about three times in its memory
-OFFER_S = 7 * 86400  # how long the command waits for a sensor
-PATIENCE_S = 2 * 86400  # after it was accepted: fetched over a bad link, then tried three times
-AT_ONCE = 50  # sensors that fetch at the same time
+PART_BYTES = 2048  # one message; a sensor holds the part about three times in memory
+OFFER_S = 7 * 86400  # lifetime of the command
+PATIENCE_S = 2 * 86400  # after the acknowledgement: download over a bad link, then three tries
+AT_ONCE = 50  # sensors that download at the same time
 MOST_BYTES = 1 << 20
 MOST_MANIFEST_BYTES = 65536
 
@@ -40,21 +40,24 @@ WAITING, DONE, ROLLED_BACK, REFUSED, NOT_HEARD, CANCELLED = (
     "cancelled",
 )
 FAILURES = (ROLLED_BACK, REFUSED)
-# Why a rollout ended before all had it.
+# Reasons for an early end.
 CANARY_FAILED, TOO_MANY_FAILED, NO_CANARY_HEARD, BY_HAND = "canary_failed", "too_many_failed", "no_canary", "by_hand"
 
 
 def add_release(session: Session, version: str, files: dict, boards: list | None = None) -> Release:
     """
-    Add a version; adding the same again returns what is there.
+    Add a release; adding the same files again returns the existing one.
 
     files   {path in a slot: content}, such as "ansim/topics.mpy", "firmware/start.mpy"
-    boards  names of the boards it is for, as in ansim/settings.py; None: all
+    boards  names of the boards it runs on, as in ansim/settings.py; None: all
 
     Raises Refused: release_bad, release_too_large(most_kb).
     """
-    good = [path for path in files if _is_path(path)]
-    if len(good) < len(files) or not any(path.startswith("firmware/start.") for path in files) or not version:
+    if (
+        not all(_is_path(path) for path in files)
+        or not any(path.startswith("firmware/start.") for path in files)
+        or not version
+    ):
         raise Refused("release_bad")
     lines = [f"{sha256(files[path]).hexdigest()} {len(files[path])} {path}\n" for path in sorted(files)]
     manifest = "".join(lines).encode()
@@ -62,164 +65,170 @@ def add_release(session: Session, version: str, files: dict, boards: list | None
     if size > MOST_BYTES or len(manifest) > MOST_MANIFEST_BYTES:
         raise Refused("release_too_large", most_kb=MOST_BYTES >> 10)
     digest = sha256(manifest).hexdigest()
-    there = session.scalar(select(Release).where(Release.sha256 == digest))
-    if there:
-        return there
+    release = session.scalar(select(Release).where(Release.sha256 == digest))
+    if release:
+        return release
     contents = {sha256(content).hexdigest(): content for content in (manifest, *files.values())}
     known = set(session.scalars(select(ReleaseFile.sha256).where(ReleaseFile.sha256.in_(contents))))
-    session.add_all(ReleaseFile(sha256=one, content=contents[one]) for one in contents if one not in known)
-    added = Release(version=version[:32], boards=boards or [], sha256=digest, bytes=size, added_s=clock.now_s())
-    session.add(added)
+    session.add_all(ReleaseFile(sha256=sha, content=content) for sha, content in contents.items() if sha not in known)
+    release = Release(version=version[:32], boards=boards or [], sha256=digest, bytes=size, added_s=clock.now_s())
+    session.add(release)
     session.flush()
-    return added
+    return release
 
 
-def releases(session: Session, limit: int = 20) -> list[Release]:
-    """The newest releases first."""
+def list_releases(session: Session, limit: int = 20) -> list[Release]:
+    """Return the releases, newest first."""
     return list(session.scalars(select(Release).order_by(Release.id.desc()).limit(limit)))
 
 
-def release(session: Session, public_id: str) -> Release:
+def load_release(session: Session, public_id: str) -> Release:
     """Return a release. Raises NotFound."""
-    found = session.scalar(select(Release).where(Release.public_id == public_id))
-    if found is None:
+    release = session.scalar(select(Release).where(Release.public_id == public_id))
+    if release is None:
         raise NotFound("release")
-    return found
+    return release
 
 
-def rollout(session: Session, public_id: str) -> Rollout:
+def load(session: Session, public_id: str) -> Rollout:
     """Return a rollout. Raises NotFound."""
-    found = session.scalar(select(Rollout).where(Rollout.public_id == public_id))
-    if found is None:
+    rollout = session.scalar(select(Rollout).where(Rollout.public_id == public_id))
+    if rollout is None:
         raise NotFound("rollout")
-    return found
+    return rollout
 
 
-def fits(release_: Release, sensor: Sensor) -> bool:
-    """True if a sensor's board, as far as it is known, can run a release, and it does not yet."""
+def fits(release: Release, sensor: Sensor) -> bool:
+    """Return whether a sensor's board, as far as it is known, can run a release that it does not run yet."""
     info = sensor.info or {}
-    right = not release_.boards or info.get("board") in release_.boards
-    return sensor.revoked_s is None and right and info.get("update") != release_.sha256
+    right_board = not release.boards or info.get("board") in release.boards
+    return sensor.revoked_s is None and right_board and info.get("update") != release.sha256
 
 
 def begin(
-    session: Session, release_: Release, sensors: list, canaries: int = 1, most_failures: int = 1, user=None
+    session: Session, release: Release, sensors: list, canaries: int = 1, most_failures: int = 1, user=None
 ) -> Rollout:
     """
-    Roll a release out to those of the sensors that it fits; the ones heard last go first.
+    Start a roll-out to those of the sensors that the release fits, the ones heard last first.
 
-    canaries       how many get it first; the others wait until these run it
-    most_failures  of the others; one more stops the rollout
+    canaries       number of sensors that get it first; the others wait until these run it
+    most_failures  failures of the others that do not stop the roll-out
 
     Raises Refused: rollout_running, rollout_empty.
     """
     if session.scalar(select(Rollout.id).where(Rollout.ended_s.is_(None))):
         raise Refused("rollout_running")
-    chosen = sorted((one for one in sensors if fits(release_, one)), key=lambda one: -(one.last_seen_s or 0))
+    chosen = sorted(
+        (sensor for sensor in sensors if fits(release, sensor)), key=lambda sensor: -(sensor.last_seen_s or 0)
+    )
     if not chosen:
         raise Refused("rollout_empty")
     canaries = max(1, min(canaries, len(chosen)))
-    made = Rollout(
-        release_id=release_.id,
+    rollout = Rollout(
+        release_id=release.id,
         began_s=clock.now_s(),
         by_id=user.id if user else None,
         canaries=canaries,
         most_failures=max(0, most_failures),
     )
-    session.add(made)
+    session.add(rollout)
     session.flush()
-    rows = [RolloutSensor(rollout_id=made.id, sensor_id=one.id, canary=at < canaries) for at, one in enumerate(chosen)]
+    rows = [
+        RolloutSensor(rollout_id=rollout.id, sensor_id=sensor.id, canary=number < canaries)
+        for number, sensor in enumerate(chosen)
+    ]
     session.add_all(rows)
     session.flush()
-    body = {"version": release_.version, "sha256": release_.sha256, "sensors": len(rows), "canaries": canaries}
-    log.add(session, "rollout.begun", made.public_id, body, user)
-    return made
+    body = {"version": release.version, "sha256": release.sha256, "sensors": len(rows), "canaries": canaries}
+    log.add(session, "rollout.begun", rollout.public_id, body, user)
+    return rollout
 
 
-def stop(session: Session, one: Rollout, why: str = BY_HAND, now_s: int | None = None, user=None) -> None:
-    """End a rollout; sensors that have it keep it, commands that wait are withdrawn."""
-    if one.ended_s is not None:
+def stop(session: Session, rollout: Rollout, why: str = BY_HAND, now_s: int | None = None, user=None) -> None:
+    """End a roll-out: sensors that run the release keep it, waiting commands are withdrawn."""
+    if rollout.ended_s is not None:
         return
     now_s = clock.now_s() if now_s is None else now_s
-    for row in sensors_of(session, one):
+    for row in list_sensors(session, rollout):
         if row.outcome == WAITING:
             if row.offered_s is not None:
                 commands.withdraw(session, row.sensor, messages.UPDATE)
             row.outcome, row.ended_s = CANCELLED, now_s
-    one.ended_s, one.stopped, one.why = now_s, True, why
-    log.add(session, "rollout.stopped", one.public_id, {"why": why}, user)
+    rollout.ended_s, rollout.stopped, rollout.why = now_s, True, why
+    log.add(session, "rollout.stopped", rollout.public_id, {"why": why}, user)
 
 
-def recent(session: Session, limit: int = 10) -> list[Rollout]:
-    """The newest rollouts first, with their releases."""
-    wanted = select(Rollout).options(joinedload(Rollout.release)).order_by(Rollout.id.desc())
-    return list(session.scalars(wanted.limit(limit)))
+def list_rollouts(session: Session, limit: int = 10) -> list[Rollout]:
+    """Return the roll-outs with their releases, newest first."""
+    query = select(Rollout).options(joinedload(Rollout.release)).order_by(Rollout.id.desc())
+    return list(session.scalars(query.limit(limit)))
 
 
-def counts(session: Session, rollouts: list) -> dict:
+def count_outcomes(session: Session, rollouts: list) -> dict:
     """Return {rollout id: {outcome: sensors}}."""
-    found = {one.id: {} for one in rollouts}
+    counts = {rollout.id: {} for rollout in rollouts}
     columns = (RolloutSensor.rollout_id, RolloutSensor.outcome, func.count())
-    wanted = select(*columns).where(RolloutSensor.rollout_id.in_(found)).group_by(*columns[:2])
-    for rollout_id, outcome, number in session.execute(wanted):
-        found[rollout_id][outcome] = number
-    return found
+    query = select(*columns).where(RolloutSensor.rollout_id.in_(counts)).group_by(*columns[:2])
+    for rollout_id, outcome, number in session.execute(query):
+        counts[rollout_id][outcome] = number
+    return counts
 
 
-def sensors_of(session: Session, one: Rollout) -> list[RolloutSensor]:
-    """The sensors of a rollout, canaries first."""
-    wanted = select(RolloutSensor).where(RolloutSensor.rollout_id == one.id)
-    wanted = wanted.options(joinedload(RolloutSensor.sensor)).order_by(RolloutSensor.canary.desc(), RolloutSensor.id)
-    return list(session.scalars(wanted))
+def list_sensors(session: Session, rollout: Rollout) -> list[RolloutSensor]:
+    """Return the sensors of a roll-out, canaries first."""
+    query = select(RolloutSensor).where(RolloutSensor.rollout_id == rollout.id)
+    query = query.options(joinedload(RolloutSensor.sensor)).order_by(RolloutSensor.canary.desc(), RolloutSensor.id)
+    return list(session.scalars(query))
 
 
 def part(session: Session, digest: str, offset: int) -> dict:
     """Return the message that answers a sensor's `want`."""
-    wanted = select(func.substr(ReleaseFile.content, offset + 1, PART_BYTES)).where(ReleaseFile.sha256 == digest)
-    data = session.scalar(wanted) or b""
+    query = select(func.substr(ReleaseFile.content, offset + 1, PART_BYTES)).where(ReleaseFile.sha256 == digest)
+    data = session.scalar(query) or b""
     return messages.part(digest, offset, base64.b64encode(data).decode())
 
 
 def tick(session: Session, vault: Vault, now_s: int) -> list[Rollout]:
-    """Take rollouts a step further; return those that stopped by themselves just now."""
+    """Advance the running roll-outs; return those that this call has stopped."""
     stopped = []
-    for one in session.scalars(select(Rollout).where(Rollout.ended_s.is_(None))).all():
-        rows = sensors_of(session, one)
-        _note_outcomes(session, one, rows, now_s)
-        why = _why_stop(one, rows)
+    for rollout in session.scalars(select(Rollout).where(Rollout.ended_s.is_(None))).all():
+        rows = list_sensors(session, rollout)
+        _record_outcomes(session, rollout, rows, now_s)
+        why = _why_stop(rollout, rows)
         if why:
-            stop(session, one, why, now_s)
-            stopped.append(one)
+            stop(session, rollout, why, now_s)
+            stopped.append(rollout)
         elif all(row.outcome != WAITING for row in rows):
-            one.ended_s = now_s
-            log.add(session, "rollout.done", one.public_id, {})
+            rollout.ended_s = now_s
+            log.add(session, "rollout.done", rollout.public_id, {})
         else:
-            _offer(session, vault, one, rows, now_s)
+            _offer(session, vault, rollout, rows, now_s)
     return stopped
 
 
-def _note_outcomes(session, one, rows, now_s):
+def _record_outcomes(session, rollout, rows, now_s):
     open_rows = [row for row in rows if row.outcome == WAITING and row.offered_s is not None]
-    numbers = [row.command_id for row in open_rows]
-    answers = {command.id: command for command in session.scalars(select(Command).where(Command.id.in_(numbers)))}
+    command_ids = [row.command_id for row in open_rows]
+    query = select(Command).where(Command.id.in_(command_ids))
+    by_id = {command.id: command for command in session.scalars(query)}
     for row in open_rows:
-        outcome = _outcome(one.release, row, answers.get(row.command_id), now_s)
+        outcome = _outcome(rollout.release, row, by_id.get(row.command_id), now_s)
         if outcome != WAITING:
             row.outcome, row.ended_s = outcome, now_s
-            if answers.get(row.command_id) is not None and answers[row.command_id].ended_s is None:
-                commands.withdraw(session, row.sensor, messages.UPDATE)  # its answer was lost
+            if by_id.get(row.command_id) is not None and by_id[row.command_id].ended_s is None:
+                commands.withdraw(session, row.sensor, messages.UPDATE)  # its acknowledgement was lost
 
 
-def _outcome(release_, row, command, now_s):
+def _outcome(release, row, command, now_s):
     info = row.sensor.info or {}
-    if info.get("update") == release_.sha256:
+    if info.get("update") == release.sha256:
         return DONE
     if row.sensor.revoked_s is not None:
         return CANCELLED
-    told = row.sensor.info_s is not None and row.sensor.info_s >= row.offered_s
+    is_new = row.sensor.info_s is not None and row.sensor.info_s >= row.offered_s
     failed = info.get("failed_update", "")
-    # A hash is the manifest of what was rolled back, perhaps of an earlier rollout; other words are why not installed.
-    if told and (failed == release_.sha256 or (failed and len(failed) != len(release_.sha256))):
+    # A hash is the manifest that was rolled back, perhaps of an earlier roll-out; other texts say why not installed.
+    if is_new and (failed == release.sha256 or (failed and len(failed) != len(release.sha256))):
         return ROLLED_BACK
     if command is None or command.ended_s is None:
         return WAITING
@@ -230,32 +239,32 @@ def _outcome(release_, row, command, now_s):
     return ROLLED_BACK if now_s - command.ended_s > PATIENCE_S else WAITING
 
 
-def _why_stop(one, rows):
+def _why_stop(rollout, rows):
     canaries = [row for row in rows if row.canary]
     if any(row.outcome in FAILURES for row in canaries):
         return CANARY_FAILED
     if all(row.outcome in (NOT_HEARD, CANCELLED) for row in canaries):
         return NO_CANARY_HEARD
     failed = sum(row.outcome in FAILURES for row in rows)
-    return TOO_MANY_FAILED if failed > one.most_failures else ""
+    return TOO_MANY_FAILED if failed > rollout.most_failures else ""
 
 
-def _offer(session, vault, one, rows, now_s):
+def _offer(session, vault, rollout, rows, now_s):
     first = any(row.canary and row.outcome == WAITING for row in rows)
     under_way = sum(row.outcome == WAITING and row.offered_s is not None for row in rows)
-    size = session.scalar(select(func.length(ReleaseFile.content)).where(ReleaseFile.sha256 == one.release.sha256))
+    size = session.scalar(select(func.length(ReleaseFile.content)).where(ReleaseFile.sha256 == rollout.release.sha256))
     for row in rows:
         if row.outcome != WAITING or row.offered_s is not None or (first and not row.canary):
             continue
         if under_way >= AT_ONCE:
             return
         under_way += 1
-        if not fits(one.release, row.sensor):
+        if not fits(rollout.release, row.sensor):
             row.outcome, row.ended_s = DONE if row.sensor.revoked_s is None else CANCELLED, now_s
             continue
         key = vault.unseal(row.sensor.key_sealed)
-        digest = one.release.sha256
-        args = {"version": one.release.version, "bytes": size, "sha256": digest}
+        digest = rollout.release.sha256
+        args = {"version": rollout.release.version, "bytes": size, "sha256": digest}
         args["hmac"] = envelope.manifest_hmac(key, digest)
         row.command_id = commands.send(session, row.sensor, messages.UPDATE, args, lifetime_s=OFFER_S).id
         row.offered_s = now_s

@@ -1,6 +1,6 @@
-"""New versions of the sensors' program, and how their roll-out goes."""
+"""Firmware releases and their roll-outs."""
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext
 
 from server import security
@@ -19,15 +19,15 @@ MOST_CANARIES = 1000
 def index():
     """Versions, and their roll-outs."""
     with page.sessions()() as session:
-        rollouts = rollout.recent(session)
-        running = next((one for one in rollouts if one.ended_s is None), None)
+        rollouts = rollout.list_rollouts(session)
+        running = next((row for row in rollouts if row.ended_s is None), None)
         return render_template(
             "sensors/updates.html",
-            releases=rollout.releases(session),
+            releases=rollout.list_releases(session),
             rollouts=rollouts,
-            counts=rollout.counts(session, rollouts),
+            counts=rollout.count_outcomes(session, rollouts),
             running=running,
-            rows=rollout.sensors_of(session, running or rollouts[0]) if rollouts else [],
+            rows=rollout.list_sensors(session, running or rollouts[0]) if rollouts else [],
         )
 
 
@@ -40,9 +40,9 @@ def begin(public_id):
     try:
         with page.sessions().begin() as session:
             chosen = fleet.list_all(session, page.user())
-            rollout.begin(session, rollout.release(session, public_id), chosen, canaries, failures, page.user())
+            rollout.begin(session, rollout.load_release(session, public_id), chosen, canaries, failures, page.user())
     except errors.Refused as error:
-        flash(page.refusal_text(error), "warn")
+        page.flash_warning(page.refusal_text(error))
     else:
         page.flash_success(gettext("The roll-out has begun; the first sensors get the version when they connect."))
     return redirect(url_for("updates.index"))
@@ -53,6 +53,6 @@ def begin(public_id):
 def stop(public_id):
     """Stop a roll-out."""
     with page.sessions().begin() as session:
-        rollout.stop(session, rollout.rollout(session, public_id), user=page.user())
+        rollout.stop(session, rollout.load(session, public_id), user=page.user())
     page.flash_success(gettext("The roll-out is stopped; sensors that have the version keep it."))
     return redirect(url_for("updates.index"))

@@ -87,7 +87,9 @@ def show(name):
             counters=fleet.load_counters(session, sensor),
             gaps=completeness.gaps(session, sensor.id)[:GAPS_SHOWN],
             clock_error_s=fleet.load_clock_error_s(session, sensor),
-            commands=[(row, commands.waits_s(row, now_s)) for row in commands.recent(session, sensor, COMMANDS_SHOWN)],
+            commands=[
+                (row, commands.valid_for_s(row, now_s)) for row in commands.recent(session, sensor, COMMANDS_SHOWN)
+            ],
         )
 
 

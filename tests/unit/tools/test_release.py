@@ -22,7 +22,7 @@ def test_this_checkout_becomes_a_version(tmp_path):
     assert not [path for path in files if path.rpartition("/")[2].split(".")[0] in ("boot", "main") or path[0] == "/"]
     sessions = db.open_sessions(settings.url())
     with sessions() as session:
-        (added,) = rollout.releases(session)
+        (added,) = rollout.list_releases(session)
         assert (added.version, added.bytes, added.sha256, added.boards) == ("0.9.0", size, digest, ["esp32_devkit"])
     sessions.engine.dispose()
 

@@ -36,7 +36,7 @@ def test_a_code_ends_after_half_an_hour(session, vault, kim, monkeypatch):
     monkeypatch.setattr(clock, "now_s", lambda: later)
 
     assert refused(session, vault, code, "hall-1") == "claim_bad"
-    assert not claims.open_claims(session)
+    assert not claims.list_open(session)
 
 
 def test_a_refusal_does_not_use_the_code_up(session, vault, kim, sensor):

@@ -118,7 +118,7 @@ def test_a_command_is_sent_again_until_it_is_answered(session, sensor):
 
     assert commands.due(session, now_s + 1) == []
     assert commands.due(session, now_s + 5) == [command]
-    assert commands.answered(session, sensor.id, command.public_id, True, "", now_s + 6)
+    assert commands.acknowledge(session, sensor.id, command.public_id, True, "", now_s + 6)
     assert commands.due(session, now_s + 20) == []
     assert (command.ok, command.ended_s) == (True, now_s + 6)
 
@@ -129,7 +129,7 @@ def test_a_command_that_came_before_the_time_stays_open_and_is_sent_again(sessio
     command = commands.send(session, sensor, messages.RESTART, {})
     commands.mark_sent(command, command.created_s)
 
-    assert commands.answered(session, sensor.id, command.public_id, False, error, command.created_s + 1)
+    assert commands.acknowledge(session, sensor.id, command.public_id, False, error, command.created_s + 1)
     assert commands.due(session, command.created_s + 5) == [command]
 
 
@@ -137,9 +137,9 @@ def test_an_answer_counts_once_and_for_its_own_sensor(session, sensor, vault):
     other = enrolment.enrol(session, vault, "hall-2")[0]
     command = commands.send(session, sensor, messages.RESTART, {})
 
-    assert not commands.answered(session, other.id, command.public_id, True, "", NOW_S)
-    assert commands.answered(session, sensor.id, command.public_id, False, "busy", NOW_S)
-    assert not commands.answered(session, sensor.id, command.public_id, True, "", NOW_S)
+    assert not commands.acknowledge(session, other.id, command.public_id, True, "", NOW_S)
+    assert commands.acknowledge(session, sensor.id, command.public_id, False, "busy", NOW_S)
+    assert not commands.acknowledge(session, sensor.id, command.public_id, True, "", NOW_S)
     assert command.error == "busy"
 
 
@@ -162,7 +162,7 @@ def test_addresses_do_not_outlive_their_command(session, sensor, ends):
 
     for command in (locate, start):
         if ends == "answer":
-            commands.answered(session, sensor.id, command.public_id, True, "", NOW_S)
+            commands.acknowledge(session, sensor.id, command.public_id, True, "", NOW_S)
     commands.expire(session, NOW_S + 10**6)
     session.flush()
 

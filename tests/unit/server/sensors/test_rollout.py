@@ -45,7 +45,7 @@ def went_back(one, release, at_s):
 
 
 def outcomes(session, made):
-    return [row.outcome for row in rollout.sensors_of(session, made)]
+    return [row.outcome for row in rollout.list_sensors(session, made)]
 
 
 def test_first_the_canaries_then_all_then_it_is_done(session, vault, fleet, release):
@@ -98,7 +98,7 @@ def test_more_failures_than_allowed_stop_it(session, vault, fleet, release):
     for number in (0, 1):
         assert not made.ended_s
         command = offered(session)[f"hall-{number}"]
-        commands.answered(session, command.sensor_id, command.public_id, False, "no room on the flash", NOW_S + 5)
+        commands.acknowledge(session, command.sensor_id, command.public_id, False, "no room on the flash", NOW_S + 5)
         rollout.tick(session, vault, NOW_S + 10)
 
     assert made.why == rollout.TOO_MANY_FAILED
@@ -151,7 +151,7 @@ def test_sensors_that_have_it_revoked_ones_and_other_boards_are_left_out(session
 
     made = rollout.begin(session, release, fleet)
 
-    assert {row.sensor.name for row in rollout.sensors_of(session, made)} == {"hall-3", "hall-4"}
+    assert {row.sensor.name for row in rollout.list_sensors(session, made)} == {"hall-3", "hall-4"}
     with pytest.raises(errors.Refused, match="rollout_empty"):
         rollout.stop(session, made)
         rollout.begin(session, release, fleet[:1])

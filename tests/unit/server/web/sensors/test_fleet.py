@@ -141,7 +141,7 @@ def test_an_administrator_rolls_a_version_out_and_stops_it(app, sign_in, post, s
     assert "Another roll-out is still running" in again.text
 
     with app.extensions["sessions"]() as session:
-        running = rollout.recent(session)[0].public_id
+        running = rollout.list_rollouts(session)[0].public_id
     page = post(admin, f"/updates/{running}/stop", page="/updates")
     assert "Stopped by a person." in page.text
 
