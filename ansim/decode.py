@@ -32,15 +32,17 @@ def decode_message(leaf: str, data: bytes) -> dict:
     Raises UnknownVersion, or BadMessage with all problems in one line. An unknown command name
     is not an error here; see argument_problems().
     """
+    is_from_sensor = leaf not in topics.TO_SENSOR
     try:
-        message = json.loads(data)
+        # Of bytes, CPython's json also accepts UTF-16, UTF-32 and halves of surrogate pairs.
+        message = json.loads(data.decode() if is_from_sensor else data)
     except (ValueError, UnicodeError, RuntimeError) as error:
         raise BadMessage("not JSON: %s" % type(error).__name__)
     if type(message) is not dict:
         raise BadMessage("not a JSON object")
     if message.get("v") != FORMAT_VERSION:
         raise UnknownVersion("format version is not %d" % FORMAT_VERSION)
-    if leaf in topics.TO_SENSOR:
+    if not is_from_sensor:
         from ansim import downlink_rules
 
         problems = check(downlink_rules.message(leaf), message)
@@ -51,6 +53,8 @@ def decode_message(leaf: str, data: bytes) -> dict:
         if not problems and leaf == topics.REPORT:
             body_problems = check(uplink_rules.body(message["kind"]), message["body"])
             problems = ["body: " + problem for problem in body_problems]
+        if not problems and not _is_storable(message):
+            problems = ["a text has U+0000 or half of a surrogate pair"]
     if problems:
         raise BadMessage("; ".join(problems[:_MOST_PROBLEMS]))
     return message
@@ -62,3 +66,14 @@ def argument_problems(name: str, args: dict) -> list | None:
 
     schema = downlink_rules.arguments(name)
     return None if schema is None else check(schema, args)
+
+
+def _is_storable(value):
+    """Return False for texts that JSON can spell as \\uXXXX, but that UTF-8 cannot encode or PostgreSQL cannot store."""
+    if type(value) is str:
+        return not any(c == "\0" or 0xD800 <= ord(c) < 0xE000 for c in value)
+    if type(value) is dict:
+        return all(_is_storable(item) for item in value.values())
+    if type(value) is list:
+        return all(_is_storable(item) for item in value)
+    return True

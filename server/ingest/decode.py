@@ -65,10 +65,6 @@ def decode(keyring: Keyring, topic: str, payload: bytes, now_s: int) -> Message:
         fields = _unreadable(body) if leaf == topics.REPORT else None
         if fields is None:
             raise RejectedMessage(counters.MALFORMED, name, str(error)) from None
-    if b"\\u" in body and not _is_storable(fields):
-        fields = _unreadable(body) if leaf == topics.REPORT else None
-        if fields is None:
-            raise RejectedMessage(counters.MALFORMED, name, "text that is not Unicode")
     return Message(sensor, leaf, fields, body)
 
 
@@ -104,13 +100,3 @@ def _unreadable(body):
     if not all(type(number) is int and 1 <= number <= MAX_COUNT for number in (boot, seq)):
         return None
     return messages.report(boot, seq, "", 0, None, "", store.UNREADABLE, {})
-
-
-def _is_storable(fields):
-    """False for half a surrogate pair or a null character: JSON can spell them, databases refuse them."""
-    text = json.dumps(fields, ensure_ascii=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\\u0000" not in text

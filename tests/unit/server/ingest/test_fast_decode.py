@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansim import messages, topics, uplink_rules
-from ansim.decode import decode_message
+from ansim.decode import BadMessage, decode_message
 from server.ingest import fast_decode
 from server.models import Report, SensorBoot, Sweep
 from server.services.intake import statements
@@ -29,7 +29,27 @@ BODIES = {
         "heard_permille": 1000,
     },
 }
-JUNK = [None, True, False, 0, 1, -1, 1 << 31, 1 << 70, 1.0, 1.5, "", "ntp", "\ud83d", "x" * 500, [], [1], {}, [[[]]]]
+JUNK = [
+    None,
+    True,
+    False,
+    0,
+    1,
+    -1,
+    1 << 31,
+    1 << 70,
+    1.0,
+    1.5,
+    "",
+    "ntp",
+    "\ud83d",
+    "a\0",
+    "x" * 500,
+    [],
+    [1],
+    {},
+    [[[]]],
+]
 
 
 def message(kind):
@@ -72,6 +92,15 @@ def test_it_accepts_nothing_that_the_sensors_own_rules_refuse(kind, data):
 
     if report is not None:
         assert as_lists(report) == decode_message(topics.REPORT, body)
+
+
+@pytest.mark.parametrize("text", [b"\xed\xa0\x80", rb"\ud800", rb"\u0000", b"\x00", b"\xff"])
+def test_both_decoders_refuse_texts_that_no_database_stores(text):
+    body = messages.encode(message(messages.RESET)).replace(b'"power"', b'"%s"' % text)
+
+    assert fast_decode.decode(body) is None
+    with pytest.raises(BadMessage):
+        decode_message(topics.REPORT, body)
 
 
 @given(st.binary(max_size=200))

@@ -14,6 +14,7 @@ from server.ingest.keyring import Keyring, SensorKey
 from server.services.intake import counters, store
 from server.services.people.accounts import SYSTEM
 from server.services.sensors import enrolment, fleet
+from tests.support.message_examples import EXAMPLES
 from tests.support.paho_sensor import finding_body, sweep_body
 from tests.support.sensor_messages import NOW_S
 
@@ -104,6 +105,28 @@ def deep(levels):
 )
 def test_a_bad_message_is_rejected_with_its_reason(topic, payload, reason):
     assert rejection(topic, payload) == reason
+
+
+@pytest.mark.parametrize("text", [b"\xed\xa0\x80", rb"\ud800", rb"a\u0000b", b"\xff", b"\x00"])
+@pytest.mark.parametrize(
+    ("leaf", "field"), [(topics.INFO, "version"), (topics.STATE, "nonce"), (topics.ACK, "error"), (topics.ACK, "id")]
+)
+def test_a_text_that_no_database_stores_is_malformed(leaf, field, text):
+    topic = topics.topic("hall", leaf)
+    body = messages.encode({**dict(EXAMPLES)[leaf], field: "QQ"})
+    decode.decode(TwoSensors(), topic, sealed(body, topic), NOW_S)
+
+    body = body.replace(b"QQ", text)
+
+    assert rejection(topic, sealed(body, topic)) == counters.MALFORMED
+
+
+def test_the_info_of_no_other_encoding_is_decoded():
+    topic = topics.topic("hall", topics.INFO)
+
+    assert (
+        rejection(topic, sealed(json.dumps(dict(EXAMPLES)[topics.INFO]).encode("utf-16"), topic)) == counters.MALFORMED
+    )
 
 
 @pytest.mark.parametrize(
