@@ -3,7 +3,7 @@
 import secrets
 from functools import cache
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from server import clock, ids
@@ -24,7 +24,7 @@ class System:
     """The user of commands, ingest and timers: it holds every right everywhere. Use SYSTEM."""
 
     id = None
-    name = login = ""
+    name = login = public_id = ""
     is_authenticated = is_active = everywhere = True
 
 
@@ -250,7 +250,7 @@ def reset_second_factor(session: Session, user: User, by: User | None = None) ->
     user = session.get_one(User, user.id)
     user.totp_sealed = None
     user.session_word = secrets.token_hex(16)
-    session.execute(RecoveryCode.__table__.delete().where(RecoveryCode.user_id == user.id))
+    session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
     log.add(session, "person.second_factor", user.public_id, {"set": False}, by)
 
 

@@ -7,7 +7,7 @@ An administrator of some places manages the users of these places only, and can 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from server.models.people import User, UserPlace
@@ -83,7 +83,7 @@ def set_places(session: Session, user: User, everywhere: bool, places: Sequence[
     if not everywhere:
         accounts.check_not_last_admin(session, user)
     user.everywhere = everywhere
-    session.execute(UserPlace.__table__.delete().where(UserPlace.user_id == user.id))
+    session.execute(delete(UserPlace).where(UserPlace.user_id == user.id))
     if everywhere:
         places = []
     for place in places:

@@ -9,7 +9,7 @@ The second factor: six-digit codes from an authenticator app (TOTP, RFC 6238), a
 import hashlib
 import secrets
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from server import clock, ids
@@ -52,7 +52,7 @@ def set_up(session: Session, vault: Vault, user: User, secret: str, code: str) -
     user.totp_sealed = vault.seal(secret.encode())
     user.totp_step = step
     user.session_word = secrets.token_hex(16)
-    session.execute(RecoveryCode.__table__.delete().where(RecoveryCode.user_id == user.id))
+    session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
     codes = [ids.new(RECOVERY_CHARS) for _ in range(RECOVERY_CODES)]
     session.add_all(RecoveryCode(user_id=user.id, code_hash=_hash(user, recovery_code)) for recovery_code in codes)
     session.flush()
