@@ -112,4 +112,4 @@ def strength(rssi_dbm: int) -> str:
     return gettext("weak (%(dbm)s dBm)", dbm=rssi_dbm)
 
 
-__all__ = ["CauseLine", "EvidenceLine", "considered", "evidence", "finding_title", "refusal", "strength", "words"]
+__all__ = ["CauseLine", "EvidenceLine", "considered", "evidence", "finding_title", "refusal", "strength"]

@@ -67,7 +67,7 @@ def list_spots(session: Session, user, box: Box) -> list[Spot] | None:
     for room in sorted(rooms, key=lambda room: (room.sort_key, room.id)):
         position = room.latitude, room.longitude
         by_position.setdefault(position, []).append((room, room.id in with_findings))
-    return [Spot(*position, rooms) for position, rooms in by_position.items()]
+    return [Spot(latitude, longitude, rooms) for (latitude, longitude), rooms in by_position.items()]
 
 
 def list_groups(session: Session, user, box: Box, now_s: int) -> list[Group]:
@@ -82,8 +82,15 @@ def list_groups(session: Session, user, box: Box, now_s: int) -> list[Group]:
     findings = _within(_with_findings(row, column, func.count(distinct(Restroom.id))), user, box).group_by(row, column)
     with_findings = {(down, across): count for down, across, count in session.execute(findings)}
     return [
-        Group(*values, with_findings.get((down, across), 0), _part(box, down, across, high, wide))
-        for down, across, *values in session.execute(query)
+        Group(
+            latitude,
+            longitude,
+            rooms,
+            overdue,
+            with_findings.get((down, across), 0),
+            _part(box, down, across, high, wide),
+        )
+        for down, across, latitude, longitude, rooms, overdue in session.execute(query)
     ]
 
 

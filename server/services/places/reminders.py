@@ -27,7 +27,7 @@ def remind(session: Session, now_s: int, enqueue: Callable) -> int:
         batch = {facility_id: (count, since_s) for facility_id, count, since_s in overdue[start : start + BATCH]}
         for facility in session.scalars(select(Facility).where(Facility.id.in_(batch))):
             count, since_s = batch[facility.id]
-            days = (now_s - since_s) // plans.DAY_S
+            days = (now_s - (since_s or now_s)) // plans.DAY_S
             enqueue(
                 session,
                 "inspection_overdue",

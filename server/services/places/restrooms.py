@@ -167,8 +167,8 @@ def summarise(session: Session, restrooms: Sequence[Restroom]) -> list[RestroomS
             restroom,
             restroom.facility,
             open_findings.get(restroom.id, 0),
-            running.get(restroom.running_inspection_id),
-            methods.get(restroom.last_inspection_id, []),
+            running.get(restroom.running_inspection_id or 0),
+            methods.get(restroom.last_inspection_id or 0, []),
         )
         for restroom in restrooms
     ]
@@ -276,7 +276,7 @@ def refresh_texts(session: Session, facility: Facility, restrooms: Iterable[Rest
     query = select(FacilitySource).where(FacilitySource.facility_id == facility.id)
     sources = {source.id: source for source in session.scalars(query)}
     for restroom in restrooms:
-        source = sources.get(restroom.source_id)
+        source = sources.get(restroom.source_id or 0)
         more = (source.said.get("lot_address", ""), source.key) if source else ()
         restroom.search = search_text(restroom, *more)
         restroom.sort_key = sort_key(facility.name, restroom.name)

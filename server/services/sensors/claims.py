@@ -64,8 +64,8 @@ def redeem(session: Session, vault: Vault, code: str, name: str, label: str = ""
     if claim is None or claim.used_s is not None or claim.expires_s <= now_s:
         raise Refused("claim_bad")
     # Two requests may have the same code at the same moment; the database lets one of them use it.
-    taken = session.execute(update(Claim).where(Claim.id == claim.id, Claim.used_s.is_(None)).values(used_s=now_s))
-    if taken.rowcount != 1:
+    use = update(Claim).where(Claim.id == claim.id, Claim.used_s.is_(None)).values(used_s=now_s)
+    if session.scalar(use.returning(Claim.id)) is None:
         raise Refused("claim_bad")
     if claim.sensor_id is None:
         return enrolment.enrol(session, vault, name, label, restroom_id=claim.restroom_id, by_id=claim.made_by_id)

@@ -43,7 +43,7 @@ def detect_encoding(path: Path) -> str:
         if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
             return "utf-16"
     failures = {name: _failures(path, name) for name in ENCODINGS}
-    best = min(ENCODINGS, key=failures.get)
+    best = min(ENCODINGS, key=lambda name: failures[name])
     return "utf-8-sig" if best == "utf-8" else best
 
 
@@ -55,7 +55,7 @@ def read_rows(path: Path) -> Iterator[Row]:
     Raises Refused: import_empty, import_no_table.
     """
     with path.open("rb") as raw:
-        text = codecs.getreader(detect_encoding(path))(raw, errors="replace")
+        text = codecs.getreader(detect_encoding(path))(raw, "replace")
         lines = _lines(text)
         above, first, rest = _header(lines)
         if not first.strip():
@@ -83,7 +83,7 @@ def read_features(path: Path) -> Iterator[Row]:
     """Yield the features of a GeoJSON collection as rows. Raises Refused: import_no_features."""
     decoder = json.JSONDecoder()
     with path.open("rb") as raw:
-        text = codecs.getreader("utf-8-sig")(raw, errors="replace")
+        text = codecs.getreader("utf-8-sig")(raw, "replace")
         buffer = text.read(CHUNK_BYTES)
         at = buffer.find('"features"')
         while at < 0:
