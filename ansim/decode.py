@@ -69,7 +69,7 @@ def argument_problems(name: str, args: dict) -> list | None:
 
 
 def _is_storable(value):
-    """Return False for texts that JSON can spell as \\uXXXX, but that UTF-8 cannot encode or PostgreSQL cannot store."""
+    """Return False for texts that JSON can spell, but that UTF-8 cannot encode or PostgreSQL cannot store."""
     if type(value) is str:
         return not any(c == "\0" or 0xD800 <= ord(c) < 0xE000 for c in value)
     if type(value) is dict:

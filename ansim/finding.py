@@ -30,7 +30,7 @@ Evidence = namedtuple("Evidence", ("rule", "value", "threshold", "weight"))
 # evidence    list of Evidence, strongest first
 # considered  list of (cause id, verdict) of the innocent explanations;
 #             verdict is "for" (the evidence fits it), "against" or "open" (cannot tell)
-# label       the SSID or Bluetooth name that a name rule fired on, else ""
+# label       the SSID or Bluetooth name that a name rule fired on, else ""; made by printable()
 Finding = namedtuple(
     "Finding",
     (
@@ -50,3 +50,13 @@ Finding = namedtuple(
 )
 
 ALARM_SCORE = 60
+MAX_LABEL_CHARS = 64
+
+
+def printable(name: str) -> str:
+    """Return a name from the air with "?" for control characters: it may hold any bytes."""
+    return "".join(["?" if _is_control(ord(c)) else c for c in name])
+
+
+def _is_control(code):
+    return code < 0x20 or 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000  # C0, C1, halves of surrogate pairs

@@ -16,7 +16,7 @@ the sensor's previous report, of this or an earlier boot, or "" for its first.
 
 import json
 
-from ansim.finding import Finding
+from ansim.finding import MAX_LABEL_CHARS, Finding
 
 FORMAT_VERSION = 1
 
@@ -104,7 +104,7 @@ def finding_body(finding: Finding) -> dict:
         "considered": [list(row) for row in finding.considered],
     }
     if finding.label:
-        body["label"] = finding.label[:64]
+        body["label"] = finding.label[:MAX_LABEL_CHARS]
     return body
 
 

@@ -5,7 +5,7 @@ Loaded by decode.py on the server and in the tools, never on a sensor.
 """
 
 from ansim import topics
-from ansim.finding import EVENTS
+from ansim.finding import EVENTS, MAX_LABEL_CHARS
 from ansim.messages import (
     CAPABILITIES,
     CLOCK,
@@ -67,7 +67,7 @@ BODIES = {
         "evidence": ("list", ("row", (_code, _signed, _signed, _signed)), 0, 24),
         # one row per cause: cause id, verdict
         "considered": ("list", ("row", (_code, ("one_of", ("for", "against", "open")))), 0, 16),
-        "label?": ("text", 0, 64),  # the SSID or BLE name that a name rule fired on
+        "label?": ("text", 0, MAX_LABEL_CHARS),  # the SSID or BLE name that a name rule fired on
     },
     SELFTEST: {
         "passed": BOOL,

@@ -12,6 +12,7 @@ from ansim import messages, topics
 from ansim.decode import BadMessage, UnknownVersion, decode_message
 from ansim.downlink_rules import MAX_COUNT
 from ansim.envelope import BadEnvelope
+from ansim.finding import MAX_LABEL_CHARS, printable
 from server import envelope_signer
 from server.ingest import fast_decode
 from server.ingest.keyring import Keyring, SensorKey
@@ -58,7 +59,7 @@ def decode(keyring: Keyring, topic: str, payload: bytes, now_s: int) -> Message:
         raise RejectedMessage(counters.REVOKED, name, "the sensor is revoked")
     body = _unseal(keyring, sensor, topic, payload, now_s)
     try:
-        fields = (fast_decode.decode(body) if leaf == topics.REPORT else None) or decode_message(leaf, body)
+        fields = _decode_report(body) if leaf == topics.REPORT else decode_message(leaf, body)
     except UnknownVersion as error:
         raise RejectedMessage(counters.UNKNOWN_VERSION, name, str(error)) from None
     except BadMessage as error:
@@ -84,6 +85,33 @@ def _unseal(keyring, sensor, topic, payload, now_s):
             if current and not current.revoked and current.signer.key != sensor.signer.key:
                 return _unseal(keyring, current, topic, payload, now_s)
         raise RejectedMessage(counters.BAD_SIGNATURE, sensor.name, str(error)) from None
+
+
+def _decode_report(body):
+    """Return a report; in a finding's label, "?" replaces control characters and what is not Unicode."""
+    fields = fast_decode.decode(body)
+    if fields is None:
+        try:
+            fields = decode_message(topics.REPORT, body)
+        except UnknownVersion:
+            raise
+        except BadMessage:
+            fields = _decode_with_printable_label(body)
+            if fields is None:
+                raise
+    if fields["kind"] == messages.FINDING and "label" in fields["body"]:
+        fields["body"]["label"] = printable(fields["body"]["label"])
+    return fields
+
+
+def _decode_with_printable_label(body):
+    """Return a finding that only its label makes invalid, else None: a transmitter chooses the label itself."""
+    try:
+        fields = json.loads(body.decode(errors="replace"), strict=False)
+        fields["body"]["label"] = printable(fields["body"]["label"])[:MAX_LABEL_CHARS]
+        return decode_message(topics.REPORT, messages.encode(fields))
+    except (ValueError, KeyError, TypeError, RecursionError, BadMessage):
+        return None
 
 
 def _unreadable(body):

@@ -55,6 +55,12 @@ def test_silence_without_scans_is_no_silence():
     assert detector.judge(10 * GONE_MS) == []
 
 
+def test_control_characters_in_a_name_do_not_hide_a_camera():
+    [finding] = judged(seen("V380_\0abc\n\x85"))[1]
+
+    assert finding.label == "V380_?abc??"
+
+
 def test_a_name_that_is_hidden_in_a_later_scan_is_remembered():
     detector, _ = judged(seen())
 

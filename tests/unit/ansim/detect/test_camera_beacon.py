@@ -33,6 +33,12 @@ def test_a_finding_carries_the_name_and_fits_the_report():
     assert check(BODIES[FINDING], finding_body(finding)) == []
 
 
+def test_control_characters_in_a_name_do_not_hide_a_camera():
+    [finding] = told_about(ad(payload=b"\x0a\x09V380_\0abc"))
+
+    assert finding.label == "V380_?abc"
+
+
 def test_a_name_in_a_scan_response_is_joined_with_the_services_before_it():
     services = b"\x05\x03\x50\xfd\x00\x00"
 

@@ -147,6 +147,26 @@ def test_a_signed_report_that_is_not_of_this_format_keeps_its_number_and_nothing
     assert message.fields == messages.report(1, 7, "", 0, None, "", store.UNREADABLE, {})
 
 
+@pytest.mark.parametrize("text", [rb"\u0000", b"\x00", b"\xff", rb"\ud800", rb"\u0085", rb"\n", b"\x7f"], ids=repr)
+def test_no_label_makes_a_finding_unreadable(text):
+    report = messages.report(1, 7, "", 5, None, "", messages.FINDING, finding_body(label="V380_QQabc"))
+    body = messages.encode(report).replace(b"QQ", text)
+
+    message = decode.decode(TwoSensors(), TOPIC, sealed(body), NOW_S)
+
+    assert message.fields["kind"] == messages.FINDING and message.body == body
+    assert message.fields["body"]["label"].replace("\ufffd", "?") == "V380_?abc"
+
+
+def test_a_label_that_grows_by_what_is_not_unicode_is_cut():
+    report = messages.report(1, 7, "", 5, None, "", messages.FINDING, finding_body(label="V380_QQ"))
+    body = messages.encode(report).replace(b"QQ", b"\xff" * 64)
+
+    fields = decode.decode(TwoSensors(), TOPIC, sealed(body), NOW_S).fields
+
+    assert fields["body"]["label"] == "V380_" + "\ufffd" * 59
+
+
 @given(st.binary(max_size=300))
 @settings(max_examples=100, deadline=None)
 def test_no_signed_bytes_break_the_decoder(body):
