@@ -1,5 +1,5 @@
 """
-Sessions, CSRF protection, throttling, and the permission that each view needs.
+Sessions, CSRF protection, and the permission that each view needs.
 
 A view needs a signed-in user unless it is marked:
 
@@ -11,11 +11,9 @@ A view needs a signed-in user unless it is marked:
 
 import flask_login
 from flask import abort, current_app, redirect, request, session, url_for
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFProtect
 
-from server import clock
+from server import clock, throttling
 from server.services.people import accounts
 
 LOGIN_VIEW = "account.login"
@@ -27,9 +25,6 @@ _BEFORE_SECOND_FACTOR = (*_BEFORE, SECOND_FACTOR_VIEW)
 HALFWAY_S = 300  # how long after the password the code is accepted
 
 csrf = CSRFProtect()
-# Counted in this process's memory: several web workers multiply the attempts of an attacker, which argon2's 50 ms an
-# attempt and the limit per login still make hopeless.
-limiter = Limiter(get_remote_address, storage_uri="memory://", default_limits=[])
 
 
 def init(app) -> None:
@@ -41,7 +36,7 @@ def init(app) -> None:
     manager.user_loader(_load_user)
     manager.init_app(app)
     csrf.init_app(app)
-    limiter.init_app(app)
+    throttling.limiter.init_app(app)
     app.before_request(_check_text)
     app.before_request(_check_access)
 
@@ -61,44 +56,6 @@ def needs(right: str, everywhere: bool = False):
         return view
 
     return mark
-
-
-def limit_login(view):
-    """Throttle a login view: per address, and per login against guessing from many addresses."""
-
-    def name():
-        return "login:" + accounts.normalize_login(request.form.get("login", ""))[:100]
-
-    tries = {"methods": ["POST"], "deduct_when": _has_failed}
-    view = limiter.limit("10 per minute; 100 per hour", **tries)(view)
-    return limiter.limit("5 per minute; 50 per hour", key_func=name, **tries)(view)
-
-
-def limit_code(view):
-    """Throttle a view that takes a code: per address, and per user who has entered the password."""
-
-    def name():
-        return "code:" + str(session.get("halfway", [get_remote_address()])[0])[:100]
-
-    tries = {"methods": ["POST"], "deduct_when": _has_failed}
-    view = limiter.limit("10 per minute; 100 per hour", **tries)(view)
-    return limiter.limit("5 per minute; 30 per hour", key_func=name, **tries)(view)
-
-
-def _has_failed(response):
-    # Success is a redirect. Only failures count, because a whole shift signs in from one address of an office.
-    return response.status_code != 302
-
-
-def retry_after_s() -> int:
-    """Return how many seconds a throttled client has to wait."""
-    limit = limiter.current_limit
-    return max(1, int(limit.reset_at) - clock.now_s()) if limit else 60
-
-
-def limit_strangers(view):
-    """Throttle, per address, a form that needs no account."""
-    return limiter.limit("5 per hour; 20 per day", methods=["POST"])(view)
 
 
 def sign_in_halfway(user) -> None:

@@ -10,7 +10,7 @@ from flask_babel import lazy_gettext as _
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from server import problem_documents, security
+from server import problem_documents, throttling
 from server.services.errors import NotFound
 
 # code -> (heading, advice, icon)
@@ -60,7 +60,7 @@ def init(app: Flask) -> None:
 def _known(error):
     if error.code == 429:
         answer = make_response(_answer(429, *PAGES[429]))
-        answer.headers["Retry-After"] = str(security.retry_after_s())
+        answer.headers["Retry-After"] = str(throttling.retry_after_s())
         return answer
     if problem_documents.is_api_request() and error.code >= 400:
         return problem_documents.from_http(error)

@@ -5,7 +5,7 @@ import json
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext
 
-from server import security
+from server import security, throttling
 from server.services import errors
 from server.services.inspecting import inspections, participants, signatures
 from server.services.people import accounts
@@ -21,7 +21,7 @@ def _limit_key():
 
 @bp.route("/inspections/<public_id>/sign", methods=["GET", "POST"])
 @security.needs(accounts.INSPECT)
-@security.limiter.limit("30 per hour", methods=["POST"], key_func=_limit_key)
+@throttling.limiter.limit("30 per hour", methods=["POST"], key_func=_limit_key)
 def sign(public_id):
     """The people who took part sign the result, one after the other, on this device."""
     problem, person_id = None, page.row_number(request.form.get("person"))

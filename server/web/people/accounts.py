@@ -7,7 +7,7 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask_babel import gettext
 from sqlalchemy.orm import Session
 
-from server import security
+from server import security, throttling
 from server.models.people import ROLES, User
 from server.services import errors
 from server.services.people import access_log, accounts, data_subjects, invitations, scopes
@@ -183,7 +183,7 @@ def withdraw(public_id):
 
 @bp.route("/invitation", methods=["GET", "POST"])
 @security.public
-@security.limit_code
+@throttling.limit_code
 def accept():
     """Make an account with an invitation's code."""
     form, problem = forms.InvitationForm(), None

@@ -3,7 +3,7 @@
 from flask import Blueprint, current_app, redirect, render_template, request, session, url_for
 from flask_babel import gettext
 
-from server import i18n, security
+from server import i18n, security, throttling
 from server.models.people import User
 from server.services import errors
 from server.services.people import access_log, accounts, second_factor, tokens
@@ -17,7 +17,7 @@ TOKEN_DAYS = (30, 90, 365)
 
 @bp.route("/login", methods=["GET", "POST"])
 @security.public
-@security.limit_login
+@throttling.limit_login
 def login():
     """Sign in; ?next= is the page to go on to."""
     next_page = page.local_address(request.args.get("next")) or url_for("places.index")
@@ -52,7 +52,7 @@ def _authenticate(login: str, password: str) -> User | None:
 
 @bp.route("/login/code", methods=["GET", "POST"])
 @security.public
-@security.limit_code
+@throttling.limit_code
 def code():
     """Second step of sign-in: the code from the app, or a recovery code."""
     next_page = page.local_address(request.args.get("next")) or url_for("places.index")
@@ -112,7 +112,7 @@ def _sign_in_again(person: User) -> None:
 
 
 @bp.route("/me/second-factor", methods=["GET", "POST"], endpoint="second_factor")
-@security.limit_code
+@throttling.limit_code
 def set_up_second_factor():
     """
     Set up the second factor, or replace it: scan, confirm with a code, keep the recovery codes.

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from flask import Blueprint, redirect, render_template, url_for
 from flask_babel import gettext
 
-from server import security
+from server import security, throttling
 from server.models.inspections import NONE_FOUND, REFERRED
 from server.services import errors
 from server.services.people.accounts import SYSTEM
@@ -53,7 +53,7 @@ def restroom(public_id):
 
 @bp.post("/r/<public_id>/ask")
 @security.public
-@security.limit_strangers
+@throttling.limit_strangers
 def ask(public_id):
     """Record a visitor's request for an inspection. Nothing about the visitor is stored."""
     try:

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, current_app, jsonify, request
 
-from server import problem_documents, security
+from server import problem_documents, security, throttling
 from server.services import errors
 from server.services.sensors import claims
 from server.web import page
@@ -15,7 +15,7 @@ MOST_BODY_BYTES = 4096
 @bp.post("/api/v1/claims")
 @security.csrf.exempt  # there is no session: the code is all that counts
 @security.public
-@security.limiter.limit("10 per minute; 60 per hour")
+@throttling.limiter.limit("10 per minute; 60 per hour")
 def redeem():
     """{"code", "device", "label"} → 201 {"key", ...}; else a problem document (RFC 9457)."""
     given = request.get_json(silent=True) if (request.content_length or 0) <= MOST_BODY_BYTES else None

@@ -3,7 +3,7 @@ import time
 import pytest
 from flask import current_app, render_template_string, request
 
-from server import clock, create_app, i18n, security
+from server import clock, create_app, i18n, security, throttling
 from server.config import Settings
 from server.models import Restroom, User
 from server.services.errors import NotFound
@@ -13,7 +13,7 @@ AT_S = 1_800_000_000  # 2027-01-15 08:00 UTC, 17:00 in Seoul
 
 
 @security.public
-@security.limit_login
+@throttling.limit_login
 def login():
     with current_app.extensions["sessions"].begin() as session:
         user = accounts.authenticate(session, request.form["login"], request.form["password"])
@@ -65,7 +65,7 @@ def app(settings, sessions, hashed):
         return str(i18n.remember(language))
 
     made.add_url_rule("/t/login", view_func=login, methods=["POST"])
-    security.limiter.reset()
+    throttling.limiter.reset()
     with sessions.begin() as session:
         for role in ("viewer", "inspector", "manager", "admin"):
             session.add(

@@ -1,6 +1,6 @@
 import pytest
 
-from server import security
+from server import throttling
 from server.models import Sensor
 from server.services.sensors import claims
 
@@ -10,7 +10,7 @@ ENGLISH = {"Accept-Language": "en"}
 
 @pytest.fixture
 def code(app):
-    security.limiter.reset()
+    throttling.limiter.reset()
     with app.extensions["sessions"].begin() as session:
         return claims.make(session, None)
 
