@@ -1,1 +1,1 @@
-"""What only the sensor needs: radios, the journal in flash, the way to the broker, the panel."""
+"""The program of the sensor: radios, the journal in flash, the connection to the broker, the panel."""

@@ -2,7 +2,7 @@
 /boot.py: runs at every start, before main.py, and also when main.py does not run.
 
 Tasks that cannot wait for the program itself:
-- Stop the sniffer, which keeps listening over a soft reset: a native module is not told of one.
+- Stop the sniffer, which keeps listening during a soft reset: a native module is not notified of one.
 - Complete an installation by cable: tools/flash.py copies a new version to a folder and renames that to READY when it
   is complete. From then on the new version counts, and its files are moved to their places here. If the power fails in
   between, the next start continues. So there is always a whole program to run.

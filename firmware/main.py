@@ -1,5 +1,5 @@
 """
-/main.py: starts the program, and goes back to the previous one if a program from the air cannot be started.
+/main.py: starts the program, and returns to the previous version if one that was installed over the air cannot start.
 
 boot.py has put the folder of the version to run first in sys.path. This file is small, because an update over the air
 never replaces it.

@@ -1,7 +1,7 @@
 """
 The server's settings: environment variables that begin with ANSIM_, checked as a whole before anything starts.
 
-    settings = from_environment()        # raises BadSettings with every problem in it
+    settings = from_environment()        # raises BadSettings, which lists every problem
 
 Values never appear in a problem, because some of them are secrets.
 """

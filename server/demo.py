@@ -1,9 +1,9 @@
 """
-Sample data for trying things out. Every place is invented; any likeness to a real one is chance.
+Sample data for demonstrations. All places are invented.
 
     for name, key in fill(session, vault, sensors=3): ...     # the demo sensors and their keys
 
-Doing it again changes nothing.
+Repeating it changes nothing.
 """
 
 from sqlalchemy import select

@@ -1,4 +1,4 @@
-"""Diagnostic logging to stderr, one line a record, as JSON or text. No secrets, no payloads."""
+"""Diagnostic logging to stderr, one line per record, as JSON or text. No secrets, no payloads."""
 
 import logging
 import sys

@@ -4,7 +4,7 @@ Hysteresis of findings: when a changing score raises, updates or clears one.
     alarm = Alarm()
     event = alarm.event(score, rssi_dbm, now_ms)      # RAISED, UPDATED, CLEARED or None
 
-Used by the detectors whose evidence comes rarely (scans, advertisements, spectra).
+Used by the detectors that get evidence only occasionally (scans, advertisements, spectra).
 """
 
 import binascii

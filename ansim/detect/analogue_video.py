@@ -98,7 +98,7 @@ class AnalogueVideo:
         self._airtime[channel] = (permille, now_ms)
 
     def tune(self, channel: int, now_ms: int) -> None:
-        """The sniffer leaves its channel for another (0: deaf)."""
+        """Note that the sniffer changes to another channel (0: deaf)."""
         listened_ms = now_ms - self._since_ms
         if self._channel and self._senders and listened_ms >= AIRTIME_LISTEN_MS:
             frame_us = self._air_us // self._sampled if self._sampled else 0
@@ -107,7 +107,7 @@ class AnalogueVideo:
         self._frames = self._sampled = self._air_us = 0
 
     def take(self, records: bytes | bytearray | memoryview, count: int) -> None:
-        """Take frame headers. Free unless there is a plateau; then a few frames stand for all."""
+        """Take frame headers. Does nothing unless there is a plateau; then it samples a few frames."""
         if not self._senders:
             return
         self._frames += count

@@ -1,9 +1,9 @@
 """
 Camera access point: a network with the name or the maker of a camera.
 
-Many mini cameras are access points with a telling name. Names have tiers: A strong, B a
+Many mini cameras are access points with a typical name. Names have tiers: A strong, B a
 camera brand or generic maker, C weak (also common on harmless devices). B and C alone never
-raise an alarm, whatever they add up to; neither do the addresses of module makers, whose
+raise an alarm, whatever their sum; neither do the addresses of module makers, whose
 modules are in cheap cameras and in lamps.
 
 Legitimate causes: the building's own or a neighbour's security camera, an action or dash

@@ -1,7 +1,7 @@
 """
 Camera stream: a transmitter whose traffic looks like that of a streaming camera.
 
-Each transmitter is judged in two stages. The first takes what it sends (rate, share, lengths, evenness) and for how
+Each transmitter is judged in two stages. The first evaluates what it sends (rate, share, lengths, evenness) and how
 long it was heard: while hopping, a visit of 350 ms is enough to make it a candidate for a dwell, and some seconds of
 a dwell are enough to raise it. The second stage follows suspects: key frames, an even flow, a randomised address,
 full-size frames and the signal strength raise or lower the score. A finding is cleared when its score falls or the

@@ -49,7 +49,7 @@ class Engine:
         self._reset_coverage()
 
     def tune(self, channel: int, now_ms: int) -> None:
-        """The radio listens on `channel` (1..14) from now on; 0 means it is deaf."""
+        """Note that the radio listens on `channel` (1..14) from now on; 0 means it is deaf."""
         self._account(now_ms)
         self._channel = channel
         for detector in self._tuned_detectors:

@@ -3,8 +3,8 @@ Innocent causes of a camera-like transmission, and whether the measured values f
 
     considered = weigh(values)        # [("video_call", "against"), ...]
 
-"for": the cause fits too; "against": the values contradict it; "open": the values so far do
-not decide it. The server says for each cause id how to decide it.
+"for": the cause fits too; "against": the values contradict it; "open": the values do not
+decide it yet. server/wording/causes.py has advice on deciding each cause.
 """
 
 from array import array

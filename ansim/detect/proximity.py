@@ -15,8 +15,8 @@ once if the change is more than a body can cause).
 changes by one step at a time, and only well past the step, so it does not jump.
 
 Sources of error: an emitter that changes its power, an access point that switches antennas,
-a metal door in between. The other end of a stream (its access point) is another emitter.
-Compare only readings of one subject.
+a metal door in between. The other end of a stream (its access point) is another emitter:
+compare only readings of one subject.
 
 Source: log-distance path loss with exponent 2.3 (indoor, same room) to 2.7, ITU-R P.1238;
 body shadow 5-10 dB at 2.4 GHz and Rician fading as simulated in

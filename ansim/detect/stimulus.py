@@ -1,5 +1,5 @@
 """
-Stimulus: test whether a stream follows what happens in this room.
+Stimulus: test whether a stream follows movement in this room.
 
 A camera's encoder sends more when the picture moves. The panel or the phone asks for
 movement (or for switching the light on and off) in some slots and for stillness in the
@@ -27,7 +27,7 @@ also any other stream: the moving person is sometimes between it and the sensor.
 frames are left out for the same reason: the body causes losses.
 
 Legitimate causes of a response: a video call in the same room; at p = 0.01, one in a hundred
-of any streams. No response does not prove that a stream does not watch: the movement may have
+of any streams. No response does not prove that the stream is harmless: the movement may have
 been outside the picture, the encoder may have a constant rate (most of these were missed, see
 tools/traffic/stimulus_data/README.md), or too little was heard.
 

@@ -1,1 +1,1 @@
-"""Inspections and what interrupts them: commands of the server, actions of the button, self-test, test signal."""
+"""Inspections and the actions around them: commands of the server, actions of the button, self-test, test signal."""

@@ -18,8 +18,8 @@ Self-test of the radios, the flash, the heap, the clock and the battery: pass or
     emitter          the sensor raised the emitter within EMITTER_MS                ms until then
 
 The scan and the sniffer use the same radio: if the scan lists access points that the sniffer does not
-hear, the sniffer is deaf. Where nothing is on the air the test fails, because a deaf sensor looks the
-same; bring a test signal (test_signal.py) or any access point there.
+hear, the sniffer is deaf. Without any transmitter in range the test fails, because a deaf sensor gives the
+same result; use a test signal (test_signal.py) or any access point.
 """
 
 import asyncio

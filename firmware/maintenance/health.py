@@ -9,7 +9,7 @@ Count crashes over resets, and run the watchdog.
     health.feed_by_timer()               # a person works at the prompt
 
 The chip tells a power-on from a watchdog, but not a crash from machine.reset(): both are HARD_RESET. So a mark in RTC
-memory says what the program was activity, and is cleared before every intended reset. RTC memory survives resets and is
+memory records what the program was doing, and is cleared before every intended reset. RTC memory survives resets and is
 empty after a power-on, so counting starts anew with the power.
 
 Sniffing has crashed some chips after minutes (a fault in the Wi-Fi driver, far rarer with management frames only).

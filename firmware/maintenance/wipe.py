@@ -3,7 +3,7 @@ Wipe: remove everything that makes this board this sensor: settings, key, journa
 
     wipe()        # then reset; the program stays, and waits for tools/provision.py
 
-WIPING stays in the flash until everything is removed, so a power cut only delays the wipe. Somebody who opens the
+WIPING stays in the flash until everything is removed, so a power cut only delays the wipe. A person who opens the
 case and reads the flash chip may still find traces in blocks that have not been written again since.
 """
 

@@ -1,1 +1,1 @@
-"""The way to the server: uplink, MQTT, session, clock, commands."""
+"""The connection to the server: uplink, MQTT, session, clock, commands."""

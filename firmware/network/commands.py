@@ -51,7 +51,7 @@ class Commands:
         """
         Carry out one message of the device's cmd topic; return its Answer.
 
-        Returns None if the message is not signed by our key or is no command. An exception of a handler passes.
+        Returns None if the message is not signed by our key or is not a command. Does not catch a handler's exceptions.
         """
         try:
             command = decode_message(topics.CMD, envelope.unseal(self._key, self._topic, payload))

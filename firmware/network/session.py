@@ -210,7 +210,7 @@ class Session:
             print("rejected a part message:", error)
 
     def _note_server(self):
-        """The server is there: _deliver() may continue."""
+        """Note a sign of the server, so that _deliver() continues."""
         self._probes = None
         self._resend_ms = RESEND_MS
         self._journal.appended.set()

@@ -4,8 +4,8 @@ One button to ground; how long it is held selects the action.
     button = Button(board.BUTTON, on_hold, on_press)
     await button.run()                 # for ever
 
-on_hold(stage) is called when the button has been down for STAGES_MS[stage], so that a beep can tell when
-to release it; on_press(stage) when it is released. Stage 0 is a short press. A button that is down for
+on_hold(stage) is called when the button has been down for STAGES_MS[stage], so that a beep can indicate
+when to release it; on_press(stage) when it is released. Stage 0 is a short press. A button that is down for
 longer than STUCK_MS is jammed or has something lying on it: on_press() is not called then.
 
 The pin is polled every POLL_MS, which also debounces it: contacts bounce for some 5 ms, and a level

@@ -1,5 +1,5 @@
 """
-Carries out the plan: runs one radio after the other and passes all observations to the engine.
+Carry out the plan: run one radio after the other and pass all observations to the engine.
 
     listener = Listener(plan, engine, clock, wlan, sniffer, on_finding, upload, health)
     while True:

@@ -3,7 +3,7 @@ The REST API, version 1, under /api/v1; docs/api.md describes its use.
 
     api.register(app)        # called by server.create_app()
 
-It is an APIFlask application of its own behind one route of the pages' application. So its errors are problem
+It is an APIFlask application of its own behind one route of the pages' application. Therefore its errors are problem
 documents and not pages, it ignores cookies (and needs no CSRF token), and it is made at the first request to it.
 
     authentication  bearer tokens, their scopes and users

@@ -20,7 +20,7 @@ _COLUMNS = (
 @bp.output(schemas.FindingPage)
 @authentication.needs(accounts.SEE)
 def index(query_data):
-    """Findings, oldest first. Hardware addresses do not leave by the API."""
+    """Findings, oldest first. The API never returns hardware addresses."""
     filters = query_data.model_dump()
     filters["status"] = filters["status"] or ""
     with authentication.sessions()() as session:
@@ -32,7 +32,7 @@ def index(query_data):
 @bp.output(schemas.FindingOut)
 @authentication.needs(accounts.SEE)
 def show(public_id):
-    """One finding with its evidence and dispositions. That it was looked at is written down."""
+    """One finding with its evidence and dispositions. The access is recorded."""
     with authentication.sessions()() as session:
         answer = _finding_out(session, findings.load(session, authentication.user(), public_id))
     access_log.record(authentication.sessions(), authentication.user(), access_log.SAW_FINDING, answer.id)
@@ -44,7 +44,7 @@ def show(public_id):
 @bp.output(schemas.FindingOut, status_code=201)
 @authentication.needs(accounts.DISPOSE)
 def dispose(public_id, json_data):
-    """Record what a person made of a finding."""
+    """Record a disposition of a finding."""
 
     def work(session):
         user = authentication.user()

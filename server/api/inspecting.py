@@ -31,7 +31,7 @@ def index(query_data):
 @bp.output(schemas.InspectionOut, status_code=201)
 @authentication.needs(accounts.INSPECT)
 def start(json_data):
-    """Start an inspection; its sensors are told."""
+    """Start an inspection; its sensors are commanded to start."""
 
     def work(session):
         room = restrooms.load(session, authentication.user(), json_data.restroom, accounts.INSPECT)
@@ -48,7 +48,7 @@ def start(json_data):
 @bp.output(schemas.InspectionOut)
 @authentication.needs(accounts.SEE)
 def show(public_id):
-    """One inspection with its steps, results and findings. That it was looked at is written down."""
+    """One inspection with its steps, results and findings. The access is recorded."""
     with authentication.sessions()() as session:
         answer = _inspection_out(session, public_id)
     access_log.record(authentication.sessions(), authentication.user(), access_log.SAW_INSPECTION, answer.id)
@@ -59,7 +59,7 @@ def show(public_id):
 @bp.output(schemas.ChecklistOut)
 @authentication.needs(accounts.SEE)
 def checklist(public_id):
-    """What the eye step looks at, place by place, and what is answered so far."""
+    """The checklist of the eye step by place, with the answers so far."""
     with authentication.sessions()() as session:
         return _checklist_out(session, inspections.load(session, authentication.user(), public_id))
 
@@ -85,7 +85,7 @@ def answer(public_id, json_data):
 @bp.output(schemas.InspectionOut, status_code=201)
 @authentication.needs(accounts.INSPECT)
 def step(public_id, json_data):
-    """Record what one method came to."""
+    """Record the outcome of one method."""
 
     def work(session):
         inspection = inspections.load(session, authentication.user(), public_id, accounts.INSPECT)
@@ -111,7 +111,7 @@ def finish(public_id, json_data):
 @bp.output(schemas.InspectionOut, status_code=201)
 @authentication.needs(accounts.INSPECT)
 def correct(public_id, json_data):
-    """Add a result that counts instead of the one before."""
+    """Add a result that replaces the one before."""
     return _record_result(public_id, json_data, inspections.correct)
 
 
@@ -119,7 +119,7 @@ def correct(public_id, json_data):
 @bp.output(schemas.LogPage)
 @authentication.needs(accounts.SEE)
 def entries(public_id):
-    """What the log says about an inspection and its findings, oldest first; not cut into pages."""
+    """The log's entries about an inspection and its findings, oldest first; not paged."""
     with authentication.sessions()() as session:
         inspection = inspections.load(session, authentication.user(), public_id)
         rows = []

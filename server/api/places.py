@@ -16,7 +16,7 @@ bp = APIBlueprint("places", __name__, url_prefix=PREFIX)
 @bp.output(schemas.MeOut)
 @authentication.needs(accounts.SEE)
 def me():
-    """Whose token this is, and what it may do."""
+    """The user and the scopes of this token."""
     token = g.token
     return {
         "user": token.user.public_id,

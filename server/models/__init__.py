@@ -1,9 +1,9 @@
 """
-What the server remembers. Every time is whole seconds since 1970-01-01 UTC and ends in `_s`.
+The database tables. A time is in whole seconds since 1970-01-01 UTC; its name ends in `_s`.
 
-Records are added, never edited: what happens to an inspection or a finding is a new row
-that points at it. The few fields that do change say "current" beside them; they repeat
-what the newest of those rows says, so that lists need no search.
+Most rows are added, never edited: an event of an inspection or a finding is a new row that refers to it.
+The few columns that change have the comment "current"; they repeat the values of the newest of these rows, so
+that lists need no search.
 """
 
 from server.models.audit import LogEntry, LogHead, LogPersonal, LogTip

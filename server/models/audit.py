@@ -2,7 +2,7 @@
 The chained log: entries, the personal fields beside them, the chain's tip, and its signed heads.
 
 Triggers refuse to change or remove an entry or a head, and to change personal fields; see migration 0003.
-What the hashes are made of is in services/log.py.
+services/audit/log.py describes how the hashes are computed.
 """
 
 from sqlalchemy import LargeBinary, String
@@ -13,26 +13,26 @@ from server.models.base import BIG, Base, Id, TimeS
 
 
 class LogEntry(Base):
-    """One thing that happened. Never changed; a correction is another entry."""
+    """One entry of the log. Never changed; a correction is another entry."""
 
     __tablename__ = "log_entry"
 
     n: Mapped[int] = mapped_column(BIG, primary_key=True, autoincrement=False)  # 1, 2, 3, ... without a gap
     at_s: Mapped[TimeS]
     kind: Mapped[str] = mapped_column(String(64), index=True)  # such as "inspection.finished"
-    subject: Mapped[str] = mapped_column(String(64), index=True)  # the public id of what it is about
+    subject: Mapped[str] = mapped_column(String(64), index=True)  # public id of the object that it is about
     body: Mapped[str] = mapped_column(LongText)  # canonical JSON, without personal data
     personal: Mapped[str | None] = mapped_column(String(64))  # salted digest of the personal fields, hex
     hash: Mapped[str] = mapped_column(String(64))  # hex
 
 
 class LogPersonal(Base):
-    """The personal fields of an entry. Removing the row makes them forgotten; the entry stays and still holds."""
+    """The personal fields of an entry. Deleting the row forgets them; the entry stays and can still be verified."""
 
     __tablename__ = "log_personal"
 
     n: Mapped[int] = mapped_column(BIG, primary_key=True, autoincrement=False)  # the entry's
-    salt: Mapped[str] = mapped_column(String(64))  # hex; without it nobody can try names against the digest
+    salt: Mapped[str] = mapped_column(String(64))  # hex; prevents guessing names from the digest
     content: Mapped[str] = mapped_column(LongText)  # canonical JSON
 
 
@@ -47,7 +47,7 @@ class LogTip(Base):
 
 
 class LogHead(Base):
-    """A signed statement of how long the log was at a time, and with which newest hash."""
+    """A signed statement of the length of the log at a time and its newest hash."""
 
     __tablename__ = "log_head"
 

@@ -1,4 +1,4 @@
-"""The column types all tables share."""
+"""Column types that the tables share."""
 
 from typing import Annotated
 
@@ -34,5 +34,5 @@ class Base(DeclarativeBase):
 
 
 def key_of(target: str, index: bool = True, **options):
-    """A column that points at another table's row."""
+    """Return a column that refers to a row of another table."""
     return mapped_column(BIG, ForeignKey(target), index=index, **options)

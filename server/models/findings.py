@@ -1,4 +1,4 @@
-"""Findings: camera-like transmissions, their evidence, and what people made of them."""
+"""Findings: camera-like transmissions, their evidence and their dispositions."""
 
 from sqlalchemy import JSON, Boolean, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -10,12 +10,12 @@ from server.models.people import User
 from server.models.places import KnownEmitter, Restroom
 from server.models.sensors import Sensor
 
-# What a person can make of a finding.
+# Kinds of dispositions.
 KNOWN, NEIGHBOUR, FALSE, UNRESOLVED, REFERRED = "known_emitter", "neighbour", "false", "unresolved", "referred"
 DISPOSITIONS = (KNOWN, NEIGHBOUR, FALSE, UNRESOLVED, REFERRED)
 
-# NOTED   below the alarm score, such as a source that cannot be judged: told, but nobody has to do anything
-# OPEN    reached the alarm score; nobody has judged it yet
+# NOTED   below the alarm score, such as a source that cannot be judged: shown, but needs no disposition
+# OPEN    reached the alarm score; has no disposition yet
 # CASE    referred to the police, kept with its address
 # CLOSED  judged, or on the facility's list; address erased
 NOTED, OPEN, CASE, CLOSED = "noted", "open", "case", "closed"
@@ -25,9 +25,9 @@ WITH_ADDRESS = (OPEN, CASE)
 
 class Finding(Base):
     """
-    One emitter, as one sensor's one detector saw it during one inspection.
+    What one detector of one sensor reported about one emitter during one inspection.
 
-    What the sensor says later about the same emitter is a further FindingEvent. The
+    Later reports about the same emitter add FindingEvents. The
     hardware address is only here while the finding is OPEN or a CASE; `pseudonym` stays.
     """
 
@@ -44,7 +44,7 @@ class Finding(Base):
     inspection_id: Mapped[int | None] = key_of("inspection.id")
     restroom_id: Mapped[int | None] = key_of("restroom.id")
     detector: Mapped[Word]
-    pseudonym: Mapped[str] = mapped_column(String(32), index=True)  # keyed, of the day it was first told
+    pseudonym: Mapped[str] = mapped_column(String(32), index=True)  # keyed, of the day of its first report
     episode: Mapped[Count]  # 1, and more when it comes back after a person closed it
     oui: Mapped[str] = mapped_column(String(8))  # maker's part of the address; "" when it is locally administered
     local: Mapped[bool] = mapped_column(Boolean)  # locally administered: often a randomised address
@@ -80,7 +80,7 @@ class Finding(Base):
 
 
 class FindingEvent(Base):
-    """One FINDING report: the score then, and the evidence that made it."""
+    """One FINDING report: the score at that time and its evidence."""
 
     __tablename__ = "finding_event"
 
@@ -103,7 +103,7 @@ class FindingEvent(Base):
 
 
 class StimulusResult(Base):
-    """The answer to "does this stream watch this room?"."""
+    """The result of a movement test: whether a stream follows movement in this room."""
 
     __tablename__ = "stimulus_result"
 
@@ -120,7 +120,7 @@ class StimulusResult(Base):
 
 
 class Disposition(Base):
-    """What a person decided about a finding, and why. The newest counts; the older ones stay."""
+    """A person's decision about a finding, with the reason. The newest counts; older ones are kept."""
 
     __tablename__ = "disposition"
 
@@ -137,7 +137,7 @@ class Disposition(Base):
 
 
 class PseudonymKey(Base):
-    """The key of one day's pseudonyms. Once it is destroyed, nobody can link them to an address any more."""
+    """The key of one day's pseudonyms. Once it is deleted, they cannot be linked to addresses any more."""
 
     __tablename__ = "pseudonym_key"
 

@@ -1,8 +1,8 @@
 """
-What sensors reported, as it came, and what was counted on the way.
+Reports of sensors as received, the rows derived from them, and counters of messages.
 
-`report_id` elsewhere is no foreign key: raw reports are deleted after days, what was read
-from them stays for months.
+`report_id` in other tables is not a foreign key: raw reports are deleted after days, the rows
+derived from them stay for months.
 """
 
 from typing import Any
@@ -15,19 +15,19 @@ from server.models.base import Base, Count, Id, Json, TimeS, Word, key_of
 
 class Report(Base):
     """
-    One report of one sensor: (sensor, boot, seq) is there once, however often it was delivered.
+    One report of one sensor: (sensor, boot, seq) is stored once, however often it is delivered.
 
     content  the exact JSON bytes; for kinds that name an address, the same with pseudonyms instead
-             (the exact bytes then stand in FindingEvent while the finding is open)
+             (FindingEvent has the exact bytes while the finding is open)
     digest   SHA-256 of the exact bytes, hex: tells a repeated delivery from another report with the
              same number, and lets the next report's `prev` be checked
-    at_s     when the sensor made it; null until one of its CLOCK reports tells
+    at_s     when the sensor made it; null until a CLOCK report of the same boot dates it
     """
 
     __tablename__ = "report"
     __table_args__ = (
         UniqueConstraint("sensor_id", "boot", "seq"),
-        # A number is never given again, even when old reports have been deleted: `report_id` elsewhere lives longer.
+        # A number is never used again, even after the report was deleted: `report_id` in other tables lives longer.
         {"sqlite_autoincrement": True},
     )
 
@@ -46,7 +46,7 @@ class Report(Base):
 
 
 class SensorBoot(Base):
-    """One run of one sensor: how far its reports are complete, and how its clock runs."""
+    """One boot of one sensor: up to where its reports are complete, and the offset of its clock."""
 
     __tablename__ = "sensor_boot"
     __table_args__ = (UniqueConstraint("sensor_id", "boot"),)
@@ -63,7 +63,7 @@ class SensorBoot(Base):
 
 
 class DroppedRange(Base):
-    """Reports that a sensor's full journal had to give up, as it said itself: no gap, but a loss that is known."""
+    """Reports that a sensor reported as dropped from its full journal: a known loss, not a gap."""
 
     __tablename__ = "dropped_range"
     __table_args__ = (Index("ix_dropped_range_boot", "sensor_id", "boot", "first"),)
@@ -83,7 +83,7 @@ _WAITING: dict[str, Any] = {
 
 
 class Sweep(Base):
-    """What a sensor listened to between two reports: the stuff that coverage is made of."""
+    """What a sensor listened to between two SWEEP reports; coverage is computed from these rows."""
 
     __tablename__ = "sweep"
     # Those by button that wait for a person to say where they were; most sweeps are of fixed sensors, without a ref.
@@ -126,7 +126,7 @@ class Selftest(Base):
 
 
 class Proximity(Base):
-    """How strongly a sensor heard the emitter somebody is walking towards. Kept for minutes."""
+    """The level of an emitter that a sensor follows. Kept for minutes."""
 
     __tablename__ = "proximity"
 
@@ -142,9 +142,9 @@ class Proximity(Base):
 
 class Tally(Base):
     """
-    How many messages of one sensor came to the same end on one day.
+    The number of messages of one sensor with one outcome on one day.
 
-    sensor  its name, or "" when the message named no sensor that is enrolled
+    sensor  its name; "" for senders that are not enrolled
     what    see server/services/intake/counters.py
     """
 

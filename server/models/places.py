@@ -86,7 +86,7 @@ class Restroom(Base):
     sort_key: Mapped[str] = mapped_column(String(420), default="", server_default="")  # names as lists sort them
     source_id: Mapped[int | None] = mapped_column(index=True)  # the FacilitySource it was imported with, if any
     created_s: Mapped[TimeS]
-    retired_s: Mapped[int | None]  # out of use; its records stay
+    retired_s: Mapped[int | None]  # out of use; its records are kept
 
     # Current: the newest finished inspection and the one that runs, if any. (No foreign keys: they would
     # go round in a circle, which SQLite's migrations cannot build.)

@@ -1,1 +1,1 @@
-"""Parts of tools/evaluate.py: how well the detectors tell cameras from other devices."""
+"""Parts of tools/evaluate.py: how well the detectors distinguish cameras from other devices."""

@@ -3,7 +3,7 @@ Look-alikes, which resemble a camera for ten seconds: one-way calls, phones that
 
 There are few and short recordings of them, so each is also looped, and generated ones are added
 (tools/traffic/patterns.py). A generated look-alike shows how the rules respond to a shape, not how often
-real devices have it.
+real devices have that shape.
 """
 
 import itertools

@@ -1,1 +1,1 @@
-"""Boards on a serial port: what goes onto them, and an emulated one."""
+"""Boards on a serial port: the files to install, and an emulated board."""

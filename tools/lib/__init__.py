@@ -1,1 +1,1 @@
-"""What the tools share: error reports, command-line parts, progress bars, processes and the virtual environment."""
+"""Shared parts of the tools: errors, command-line parts, progress bars, processes and the virtual environment."""

@@ -3,7 +3,7 @@ A virtual sensor: the unchanged firmware in a MicroPython process, which is star
 
     sensor = VirtualSensor(settings, "tools/scenes/quiet.json", "data/sensors/hall-1")
     sensor.start()                 # returns at once; each line of output goes to `on_output`
-    sensor.power_cut()             # as if the battery fell out; it starts again
+    sensor.power_cut()             # like a battery that falls out; it starts again
     sensor.stop()                  # switches it off
 
 The folder holds flash/ (or flash.img) and world/; another VirtualSensor on the same folder continues with them.

@@ -1,5 +1,5 @@
 """
-The ways of a notification: our own signed webhook, and Apprise for mail and chat services.
+Channels of notifications: our own signed webhook, and Apprise for mail and chat services.
 
     shown = check(way, target, private_targets)             # when a subscription is made
     send(way, target, secret, message, private_targets)     # raises CannotSend

@@ -4,7 +4,7 @@ A guard that keeps connections of third-party code out of private networks.
     with private_networks.public_only():
         apprise.notify(...)          # its plugins resolve names again, follow redirects, fetch URLs from an address
 
-Checking an address beforehand does not say where such code connects in the end. Python's audit hooks see every
+Checking an address beforehand is not enough, because such code may connect elsewhere. Python's audit hooks see every
 connection with its IP address (https://docs.python.org/3/library/audit_events.html), so the guard is one of them.
 It works for the whole process, because Apprise sends from threads of its own: the notifying process does nothing else
 meanwhile.

@@ -1,4 +1,4 @@
-"""POST /api/v1/claims: a board that is being set up becomes a sensor, by a claim code (tools/provision.py asks)."""
+"""POST /api/v1/claims: enrol a board as a sensor with a claim code; called by tools/provision.py."""
 
 from flask import Blueprint, current_app, jsonify, request
 
@@ -38,7 +38,7 @@ def redeem():
 
 
 def _broker(settings):
-    """What a sensor needs to know of the broker, as far as the server knows it."""
+    """Return the broker's address as sensors reach it, as far as the settings have it."""
     known = {}
     if settings.sensor_broker:
         known = {"broker": settings.sensor_broker, "port": settings.sensor_port or settings.mqtt_port}

@@ -20,7 +20,7 @@ class SensorSummary(NamedTuple):
     state    word of fleet.state_of()
     battery  percent or None
     hears    what it can hear with, in words
-    warning  what a person should know before relying on it, or ""
+    warning  a limitation that the user should know before relying on it, or ""
     """
 
     sensor: Sensor

@@ -1,4 +1,4 @@
-"""Sensors: which there are, how they are, their self-test, place and key, and new versions for them."""
+"""Sensors: the list, and one sensor with its state, self-test, place and key."""
 
 import re
 
@@ -96,7 +96,7 @@ def show(name):
 @bp.post("/sensors/<name>/selftest")
 @security.needs(accounts.INSPECT)
 def selftest(name):
-    """Ask a sensor to test itself, and to find the test signal of another sensor if its address is given."""
+    """Start a self-test; with an address it also checks that the sensor detects another sensor's test signal."""
     given = request.form.get("emitter", "").strip().lower().replace("-", "").replace(":", "")
     if given and not ADDRESS.fullmatch(given):
         page.flash_warning(gettext("An address has 12 digits from 0 to 9 and a to f, such as 24:6f:28:aa:bb:01."))
@@ -112,7 +112,7 @@ def selftest(name):
 @bp.post("/sensors/<name>/restart")
 @security.needs(accounts.MANAGE)
 def restart(name):
-    """Ask a sensor to start anew."""
+    """Send a sensor the command to restart."""
     with page.sessions().begin() as session:
         sensor = fleet.load(session, page.user(), name, accounts.MANAGE)
         commands.send(session, sensor, messages.RESTART, {}, page.user(), SELFTEST_LIFETIME_S)
@@ -144,7 +144,7 @@ def place(name):
 @bp.post("/sensors/<name>/revoke")
 @security.needs(accounts.MANAGE)
 def revoke(name):
-    """Cut a sensor off for good."""
+    """Revoke a sensor permanently."""
     if request.form.get("really") != "yes":
         page.flash_warning(gettext("Nothing was done: tick the box to withdraw the sensor."))
         return redirect(url_for("sensors.show", name=name))
