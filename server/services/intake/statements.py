@@ -64,10 +64,16 @@ class Boot:
 
 
 def take_report_ids(session: Session, count: int) -> Sequence[int]:
-    """Return `count` unused row numbers for insert_reports()."""
+    """Return `count` row numbers that are never given again, for insert_reports() and for late dropped ranges."""
     if _is_sqlite(session):
         # No other process writes until this transaction ends, so the numbers after the highest are unused.
-        highest = _run(session, f"SELECT seq FROM sqlite_sequence WHERE name = '{Report.__tablename__}'").scalar() or 0
+        where = f"sqlite_sequence WHERE name = '{Report.__tablename__}'"
+        highest = _run(session, f"SELECT seq FROM {where}").scalar()
+        if highest is None:
+            _run(session, "INSERT INTO sqlite_sequence (name, seq) VALUES (?, 0)", (Report.__tablename__,))
+            highest = 0
+        values = (highest + count, Report.__tablename__)
+        _run(session, "UPDATE sqlite_sequence SET seq = ? WHERE name = ?", values)
         return range(highest + 1, highest + 1 + count)
     sequence = f"pg_get_serial_sequence('{Report.__tablename__}', 'id')"
     rows = _run(session, f"SELECT nextval({sequence}) FROM generate_series(1, {count})")

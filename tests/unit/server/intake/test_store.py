@@ -104,6 +104,21 @@ def test_a_dropped_range_that_comes_late_closes_the_gap(session, pseudonyms, sen
     assert heard(session, pseudonyms, late).confirm[sensor.id] == {1: 6}
 
 
+def test_late_dropped_ranges_without_a_stored_report_between_them_are_all_stored(session, pseudonyms, sensor):
+    voice = Voice(sensor)
+    voice.seq = 5
+    heard(session, pseudonyms, voice.says(), *[Voice(sensor).says(seq=seq) for seq in (2, 4)])
+
+    for seq in (2, 4):
+        late = Voice(sensor).says(messages.DROPPED, {"first": seq - 1, "last": seq, "reports": 2}, seq=seq)
+        heard(session, pseudonyms, late)
+    dropped = Voice(sensor, boot=2).says(messages.DROPPED, {"first": 1, "last": 3, "reports": 3}, seq=3)
+    heard(session, pseudonyms, dropped)
+
+    ranges = session.execute(select(DroppedRange.boot, DroppedRange.first, DroppedRange.last)).all()
+    assert sorted(ranges) == [(1, 1, 2), (1, 3, 4), (2, 1, 3)]
+
+
 def test_a_dropped_range_cannot_reach_beyond_its_own_number(session, pseudonyms, sensor):
     liar = Voice(sensor).says(messages.DROPPED, {"first": 1, "last": 900, "reports": 900}, seq=3)
 
