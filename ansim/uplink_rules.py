@@ -25,6 +25,7 @@ from ansim.schema import ADDRESS, ANY_OBJECT, BOOL
 MAX_COUNT = (1 << 31) - 1
 MAX_TIME_S = 1 << 34
 MAX_TICK_MS = 1 << 45
+MAX_FILE_BYTES = 1 << 24  # of a release; no board has more flash
 
 _boot = ("int", 1, MAX_COUNT)
 _count = ("int", 0, MAX_COUNT)
@@ -139,7 +140,7 @@ _live = {
     "sigma_db": ("int", 0, 100),
     "trend": ("one_of", ("warmer", "colder", "same", "lost")),
 }
-_want = {"v": _version, "boot": _boot, "sha256": ("hex", 64), "offset": _count}
+_want = {"v": _version, "boot": _boot, "sha256": ("hex", 64), "offset": ("int", 0, MAX_FILE_BYTES)}
 _ack = {"v": _version, "boot": _boot, "id": ("text", 1, 40), "ok": BOOL, "error": ("text", 0, 200)}
 
 _MESSAGES = {

@@ -182,7 +182,7 @@ def list_sensors(session: Session, rollout: Rollout) -> list[RolloutSensor]:
 
 
 def part(session: Session, digest: str, offset: int) -> dict:
-    """Return the message that answers a sensor's `want`."""
+    """Return the message that answers a sensor's `want`; offset: up to uplink_rules.MAX_FILE_BYTES."""
     query = select(func.substr(ReleaseFile.content, offset + 1, PART_BYTES)).where(ReleaseFile.sha256 == digest)
     data = session.scalar(query) or b""
     return messages.part(digest, offset, base64.b64encode(data).decode())

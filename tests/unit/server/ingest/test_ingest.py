@@ -121,6 +121,12 @@ def test_a_text_that_no_database_stores_is_malformed(leaf, field, text):
     assert rejection(topic, sealed(body, topic)) == counters.MALFORMED
 
 
+def test_a_part_beyond_every_file_is_malformed():
+    topic = topics.topic("hall", topics.WANT)
+
+    assert rejection(topic, sealed(messages.want(1, "0" * 64, (1 << 31) - 1), topic)) == counters.MALFORMED
+
+
 def test_the_info_of_no_other_encoding_is_decoded():
     topic = topics.topic("hall", topics.INFO)
 
