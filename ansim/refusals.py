@@ -1,7 +1,7 @@
 """
 Codes of refused commands: the `error` of an `ack`, and of an update that was not installed (`failed_update`).
 
-A code may be followed by a colon and details that are no sentence: names of fields, a number, a path.
+A code may be followed by a colon and a detail: names of fields, a number, a path.
 
     "bad_arguments:channel,seconds"    "wrong_offset:2048"    "no_sniffer"
 

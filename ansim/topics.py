@@ -3,9 +3,9 @@ The MQTT topics: names, retention, QoS and writers.
 
     ansim/1/<device>/<leaf>
 
-    leaf     written by  retained  QoS  is
+    leaf     written by  retained  QoS  content
     state    sensor      yes       1    init, ready, sleeping, disconnected; lost is the last will
-    info     sensor      yes       1    what the sensor is, and its health
+    info     sensor      yes       1    properties and health of the sensor
     report   sensor      no        1    everything that must not be lost; see messages.py
     live     sensor      no        0    proximity of an emitter that is being followed
     ack      sensor      no        1    the acknowledgement of a cmd

@@ -1,5 +1,5 @@
 """
-A transmitter under closer watch: what camera_stream.py remembers of it between judgements.
+Suspects: the state that camera_stream.py keeps of a transmitter between judgements.
 """
 
 from ansim.detect.camera_evidence import RSSI_ZERO, UNKNOWN
@@ -7,7 +7,7 @@ from ansim.detect.stations.layout import NONE
 
 
 class Suspect:
-    """What is remembered of a transmitter besides its counts."""
+    """The state of a suspect besides its counts."""
 
     # Class attributes as defaults, so that they take memory only in suspects with other values. A crowd has dozens of
     # suspects, of which few are ever reported; 12 attributes of one take 192 bytes on 64 bits, half of it on a board.

@@ -7,8 +7,8 @@ Block Ack, and the CTS before them) are sent at basic rates and carry the addres
 transmitter. So such a source is reported as activity that cannot be judged, with a score
 below the alarm, and its channel becomes a candidate for a dwell.
 
-A phone that downloads sends many acknowledged frames too, its TCP acknowledgements; it is left
-out because it is acknowledged less than it acknowledges. Access points are left out because
+A phone that downloads sends many acknowledged frames too, its TCP acknowledgements; it is excluded
+because it sends more acknowledgements than it receives. Access points are left out because
 every busy router would be reported; camera_access_point judges their names and addresses.
 
 Legitimate causes: every laptop and phone with two antennas that uploads or calls.

@@ -1,5 +1,5 @@
 """
-Signature tables: names of cameras and of harmless devices, and the makers of addresses.
+Signature tables: names of cameras and of harmless devices, and the makers behind address prefixes.
 
     tables = Tables()
     tables.oui(b"\\x00\\xbc\\x99\\x12\\x34\\x56")     # Sign(number=12, tier=CAMERA, cause="visible_camera")

@@ -27,7 +27,7 @@ class BatchResult(NamedTuple):
 
 
 class BatchStore:
-    """Stores batches. Keeps between them only what may be lost with the process."""
+    """Stores batches. Its state between batches may be lost with the process."""
 
     def __init__(self, sessions: sessionmaker[Session], pseudonyms: Pseudonyms):
         self._sessions = sessions

@@ -49,7 +49,7 @@ class SubscriptionRefused(Exception):
 
 
 class Ingest:
-    """One ingest process. run() returns after stop(); an unexpected exception passes."""
+    """One ingest process. run() returns after stop(), and raises unexpected exceptions."""
 
     def __init__(self, settings: Settings):
         keys = vault.open_vault(settings)
@@ -93,7 +93,7 @@ class Ingest:
         self._client.disconnect()
 
     def _warm_up(self):
-        """Run what is slow the first time, so that the first messages do not wait for it."""
+        """Load and compile what is slow at its first use, so that the first messages do not wait for it."""
         self._vault.unseal(self._vault.seal(b""))
         if self._is_leader:
             self._run_maintenance()

@@ -105,7 +105,7 @@ class CampaignHandover(Base):
 
 
 class CampaignAction(Base):
-    """Something that was put right on the spot, with photos of before and after."""
+    """A repair or other action on the spot, with photos from before and after."""
 
     __tablename__ = "campaign_action"
 

@@ -211,7 +211,7 @@ class RecordCounter:
         STATION.pack_into(self._table, 2 * place, *counts)
 
     def _advance(self, counts, ahead, is_new):
-        """Mark the bins from the last to the counts that begins now."""
+        """Fill the bins after the last one, up to the current one: with 0, or UNHEARD."""
         halves = self._halves
         start = SERIES_AT + (counts[SERIES] - 1) * SERIES_BINS
         fill = UNHEARD if is_new else 0

@@ -52,7 +52,7 @@ class StationTable:
             self._counter.forget()
 
     def tune(self, channel: int, now_ms: int) -> None:
-        """The radio listens on `channel` from now on; 0: deaf."""
+        """Note that the radio listens on `channel` from now on; 0: deaf."""
         self.settle(now_ms)
         self.channel = channel
         self._row_ms = ROW_MS  # a visit begins with a row of its own

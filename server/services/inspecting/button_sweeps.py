@@ -5,7 +5,7 @@ Sweeps that a sensor's button started, until a person assigns them to an inspect
     button_sweeps.suggest_restrooms(session, user, sweep)       # the likeliest first
     button_sweeps.assign(session, sweep, user, room)            # to the inspection that runs there, or a new one
 
-A button's sweep carries an id that the sensor made up, so all its reports are known by (sensor, id). Reports that
+A button sweep has an id that the sensor generated, so (sensor, id) identifies all its reports. Reports that
 arrive after the assignment, because the sensor was out of reach, find their inspection by the same pair.
 """
 
@@ -39,9 +39,9 @@ RUNNING, FIXED, BETWEEN, SAME_BUILDING, DUE = "running", "fixed", "between", "sa
 
 class Waiting(NamedTuple):
     """
-    A sweep by button that belongs to no inspection yet.
+    A button sweep that belongs to no inspection yet.
 
-    ref       the id the sensor made up
+    ref       the id that the sensor generated
     from_s    when it began to listen; None while its clock is not known
     sweeps    how many sweep reports it sent
     findings  how many findings it made
@@ -65,7 +65,7 @@ class Suggestion(NamedTuple):
 
 
 def list_waiting(session: Session, user: Actor, limit: int = 50) -> list[Waiting]:
-    """Return the sweeps by button of the sensors a user may see that belong to no inspection yet, newest first."""
+    """Return the button sweeps without an inspection, of the sensors that a user may see, newest first."""
     query = select(
         Sweep.sensor_id,
         Sweep.inspection_ref,

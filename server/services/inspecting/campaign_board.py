@@ -69,7 +69,7 @@ class Board(NamedTuple):
 
 
 class ActionLine(NamedTuple):
-    """Something that was put right, with its photos."""
+    """An action on the spot, with its photos."""
 
     action: CampaignAction
     before: list[Photo]

@@ -237,7 +237,7 @@ def hand_over(
 
 def record_action(session: Session, campaign: Campaign, user: Actor, room: Restroom, text: str) -> CampaignAction:
     """
-    Record something that was put right on the spot.
+    Record an action on the spot, such as a repair.
 
     Raises NotFound for a restroom that is in no stop, or without the right there; Refused: campaign_closed,
     campaign_not_running, reason_needed.

@@ -1,11 +1,11 @@
 """
-Offline visits: inspections written down on a phone without a network, and handed over later.
+Offline visits: inspections recorded on a phone without a network, and handed over later.
 
-    offline_visits.load_kit(session, user)                     # what the phone takes along
+    offline_visits.load_kit(session, user)                     # the data that the phone stores
     offline_visits.store(session, user, visit, now_s)          # the inspection it became; storing twice equals once
 
 A visit joins the inspection that runs in the restroom, or begins one. It never finishes it: the sensors' reports, the
-result and the signatures come when the person is back in the network.
+result and the signatures follow when the inspector is online again.
 """
 
 import re
@@ -35,7 +35,7 @@ _KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 class Kit(NamedTuple):
     """
-    What a phone takes along.
+    The data that a phone stores for offline use.
 
     rooms     with their facilities
     lists     {facility row number: Checklist}

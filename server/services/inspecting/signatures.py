@@ -4,7 +4,7 @@ Signatures under an inspection's result.
     signatures.sign_drawn(session, inspection, person, user, strokes)       # drawn on the phone
     signatures.sign_password(session, inspection, person, user, "Kim Mina", password)
 
-What is signed is the record: its canonical JSON holds everything the page shows, and the signature keeps its SHA-256. A
+People sign the record: its canonical JSON has everything that the page shows, and the signature stores its SHA-256. A
 correction makes another record, which needs its own signatures.
 """
 
@@ -81,7 +81,7 @@ def record(session: Session, inspection: Inspection, result: InspectionResult) -
 
 
 def record_hash(session: Session, inspection: Inspection, result: InspectionResult) -> str:
-    """Return the SHA-256 of record(), hex: what people sign, and what a certificate prints."""
+    """Return the SHA-256 of record(), hex: people sign it, and certificates print it."""
     return hashlib.sha256(canonical.text(record(session, inspection, result)).encode()).hexdigest()
 
 

@@ -1,13 +1,14 @@
 """
-Everything as JSON Lines, for archives, for other programs, and for moving from one database to another.
+All rows as JSON Lines, for archives, other programs, and moves from one kind of database to the other.
 
-    with open(path, "wb") as file: exports.write(engine, file)              # without secrets and hardware addresses
-    exports.write(engine, file, whole=True);  exports.read(engine, file)    # what a backup is made of
+    with open(path, "wb") as file: json_lines.write(engine, file)    # without secrets and hardware addresses
+    json_lines.write(engine, file, whole=True)                       # for backups
+    json_lines.read(engine, file)
 
-The first line is {"ansim": "rows", "version": 1, "form", "made_s", "whole", "sequences"}; then, table after table so
-that what is pointed at comes first, {"table", "row"}; the last is {"end": true, "rows": {table: how many}}. Bytes are
-base64; a JSON column that is missing in a row is NULL there, unlike one that holds null. It is read in one transaction,
-so it is one moment of the installation.
+The first line is {"ansim": "rows", "version": 1, "form", "made_s", "whole", "sequences"}; then there is a line
+{"table", "row"} for each row, with referenced tables first; the last line is {"end": true, "rows": {table: count}}.
+Bytes are base64. A JSON column that is missing in a row is NULL, unlike one that holds null. All rows are read in one
+transaction, so the file is a consistent snapshot.
 """
 
 import base64
@@ -22,7 +23,7 @@ from server.models import Base
 VERSION = 1
 BATCH = 1000
 
-# Left out of an export that is not whole: what would let somebody in, and hardware addresses.
+# Left out unless `whole`: credentials and hardware addresses.
 SECRET_TABLES = ("kept_answer", "pseudonym_key", "recovery_code")
 SECRET_COLUMNS = {
     "claim": ("code_hash",),
@@ -31,26 +32,26 @@ SECRET_COLUMNS = {
     "finding_event": ("exact",),
     "invitation": ("code_hash",),
     "known_emitter": ("address", "label"),
-    "release_file": ("content",),  # nothing secret, but megabytes of program that a release has anyway
+    "release_file": ("content",),  # not secret, but megabytes of firmware that the release itself has anyway
     "sensor": ("key_sealed",),
     "subscription": ("target_sealed", "secret_sealed"),
     "token": ("secret_hash",),
     "user": ("password_hash", "session_word", "totp_sealed", "totp_step"),
 }
-# Row numbers that were given once and must not be given again though their rows may be gone.
+# Tables whose row numbers must not be reused, even after the rows were deleted.
 _SEQUENCES = ("report",)
 
 
 class BadExport(Exception):
-    """The file is not one of ours, is cut off, or is of another version; in words for the person at the keyboard."""
+    """The file is not an export, is truncated, or has another version; the text tells the operator why."""
 
 
 def write(engine, file, whole: bool = False, progress=lambda rows: None) -> dict:
     """
-    Write all rows to a binary file; return {table: how many}.
+    Write all rows to a binary file; return {table: count}.
 
-    whole     also what is secret: such a file can be read() again, and must be kept as carefully as the database
-    progress  called with how many rows are written so far
+    whole     include secrets: only such a file can be read() again; protect it like the database
+    progress  called with the number of rows written so far
     """
     counts, done = {}, 0
     with engine.connect() as connection:
@@ -77,7 +78,7 @@ def write(engine, file, whole: bool = False, progress=lambda rows: None) -> dict
 
 def read(engine, file, progress=lambda rows: None) -> dict:
     """
-    Put the rows of a whole export into an empty database of the same form; return {table: how many}.
+    Insert the rows of a whole export into an empty database with the same schema version; return {table: count}.
 
     All or nothing: one transaction. Raises BadExport.
     """
@@ -93,7 +94,7 @@ def read(engine, file, progress=lambda rows: None) -> dict:
         )
     tables, counts, done, ended = Base.metadata.tables, {}, 0, None
     with engine.begin() as connection:
-        # The migrations put this one row there.
+        # The migrations insert this one row.
         connection.execute(tables["log_tip"].delete())
         for name, rows in _batches(lines):
             if name is None:
@@ -119,7 +120,7 @@ def _insert(connection, table, rows):
 
 
 def is_empty(engine) -> bool:
-    """True if an installation's database has nothing of anybody's in it."""
+    """True if the database has no rows except those that the migrations insert."""
     with engine.connect() as connection:
         return not any(
             connection.scalar(select(func.count()).select_from(table))
@@ -140,7 +141,7 @@ def _header(connection, whole):
 
 
 def _highest(connection, name):
-    """The highest row number that was ever given in a table."""
+    """Return the highest row number that a table has ever used."""
     if connection.dialect.name == "sqlite":
         asked = text("SELECT seq FROM sqlite_sequence WHERE name = :name")
         return connection.scalar(asked, {"name": name}) or 0
@@ -150,7 +151,7 @@ def _highest(connection, name):
 
 
 def _number_on(connection, sequences):
-    """Make the database give row numbers behind those that are there."""
+    """Make the database continue behind the row numbers in use."""
     if connection.dialect.name == "sqlite":
         for name, highest in sequences.items():
             connection.execute(text("DELETE FROM sqlite_sequence WHERE name = :name"), {"name": name})
@@ -229,7 +230,7 @@ def _lines(file):
 
 
 def _batches(lines):
-    """(table, rows) of what belongs together, then (None, counts) at the end."""
+    """Yield (table, rows) in batches, then (None, counts) at the end."""
     name, rows = None, []
     for line in lines:
         if line.get("end"):

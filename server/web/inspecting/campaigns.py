@@ -176,7 +176,7 @@ _CHANGES = {
 @bp.route("/campaigns/<campaign>/stops/<facility>", methods=["GET", "POST"])
 @security.needs(accounts.INSPECT)
 def stop(campaign, facility):
-    """One stop of a campaign: its restrooms, handing it over, and what was put right there."""
+    """One stop of a campaign: its restrooms, hand-overs and actions."""
     problem = None
     if request.method == "POST":
         try:
