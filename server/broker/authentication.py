@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
-from ansim import envelope
+from ansim import envelope, topics
 from server.broker import topic_rules
 from server.models.sensors import Sensor
 from server.services.intake import counters
@@ -37,7 +37,7 @@ class Authenticator:
     def add_counts(self, counts: Mapping[tuple[str, str], int]) -> None:
         """Add {(user, outcome): count} to the database's counters. Names that are not enrolled count as ""."""
         with self._sessions.begin() as session:
-            names = {name for name, _ in counts}
+            names = {name for name, _ in counts if topics.is_device(name)}
             enrolled = set(session.scalars(select(Sensor.name).where(Sensor.name.in_(names))))
             sums: dict[tuple[str, str], int] = {}
             for (name, outcome), count in counts.items():
@@ -46,6 +46,8 @@ class Authenticator:
             counters.add(session, sums)
 
     def _sensor_password(self, name):
+        if not topics.is_device(name):
+            return None  # PostgreSQL raises on texts with U+0000
         with self._sessions() as session:
             query = select(Sensor.key_sealed).where(Sensor.name == name, Sensor.revoked_s.is_(None))
             sealed = session.scalar(query)

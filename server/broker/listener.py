@@ -18,6 +18,7 @@ from amqtt.broker import Broker
 from amqtt.errors import AMQTTError, CodecError, MQTTError, NoDataError
 from amqtt.mqtt.connect import ConnectPacket
 
+from ansim import topics
 from ansim.envelope import MAX_MESSAGE_BYTES
 from server import clock
 from server.broker import topic_rules
@@ -141,7 +142,9 @@ class Listener:
         finally:
             self._unauthenticated -= 1
         if problem:
-            self.reject(packet.username or "", counters.REFUSED_LOGIN, problem)
+            user = packet.username or ""
+            is_name = topics.is_device(user) or user == topic_rules.SERVICE
+            self.reject(user if is_name else "", counters.REFUSED_LOGIN, problem)
             writer.write(_NOT_AUTHORISED)
             await writer.drain()
             return None

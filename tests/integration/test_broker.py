@@ -258,9 +258,11 @@ def test_a_message_that_is_too_large_ends_the_connection_and_is_counted(broker, 
         b"\x10\x05\x00\x04MQTT",
         b"\x30\x05\x00\x01xab",
         b"\x10\x10\x00\x04MQTT\x04\xc2\x00\x0a\x00\x01h\xff\xff\xff",
+        b"\x10\x17\x00\x04MQTT\x04\xc2\x00\x0a\x00\x03a\0b\x00\x03a\0b\x00\x01p",
+        b"\x10\x15\x00\x04MQTT\x04\xc2\x00\x0a\x00\x02\xed\xa0\x00\x02\xed\xa0\x00\x01p",
         bytes(300),
     ],
-    ids=range(8),
+    ids=range(10),
 )
 def test_whoever_speaks_no_mqtt_is_sent_away_and_the_broker_goes_on(broker, connect, said):
     with socket.create_connection(("127.0.0.1", broker.port), 5) as stranger:

@@ -1,6 +1,8 @@
 import pytest
+from sqlalchemy import event
 
-from server.broker import amqtt_plugin, listener, topic_rules
+from server.broker import amqtt_plugin, authentication, listener, topic_rules
+from server.services.intake import counters
 
 
 @pytest.mark.parametrize(
@@ -38,6 +40,20 @@ def test_a_client_id_belongs_to_its_user(user, client_id, fits):
 )
 def test_users_write_and_read_only_their_topics(user, topic, writes, reads):
     assert (topic_rules.may_write(user, topic), topic_rules.may_read(user, topic)) == (writes, reads)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "hall\0", "Hall", "b'\\xff'", "x" * 4000, "\ud800", ""])
+def test_the_database_is_not_asked_for_what_is_no_sensors_name(vault, sessions, name):
+    asked = []
+    event.listen(sessions.engine, "before_cursor_execute", lambda *args: asked.append(args[3]))
+    authenticator = authentication.Authenticator(sessions, vault)
+
+    assert authenticator.is_password_of(name, "p") is False and not asked
+
+    authenticator.add_counts({(name, counters.REFUSED_LOGIN): 2, ("hall", counters.REFUSED_LOGIN): 1})
+    assert not [values for values in asked if name and name in str(values)]
+    with sessions() as session:
+        assert counters.list_today(session) == [("", counters.REFUSED_LOGIN, 3)]
 
 
 def test_a_snapshot_dictionary_may_change_while_it_is_iterated_over():
