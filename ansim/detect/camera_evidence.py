@@ -2,7 +2,7 @@
 Evidence from the counts of one transmitter: measured values in named units, and their points.
 
     measure(stations.table, number, stations.out, values)    # values[UPLINK_KBPS] ...
-    score = sum_points(packed, values)                           # packed = pack(weights.FIRST_STAGE)
+    points = sum_points(packed, values)                      # packed = pack(weights.SHAPE)
 
 The server shows these values as the reasons of a finding, so each is a whole number in the
 unit that its rule id ends with; UNKNOWN means that it could not be measured.

@@ -1,8 +1,8 @@
 """
 Formats of measured values: unit, rounding, and names where the value is a row of a signature table.
 
-    written("kbps", 412)       "412 kbit/s"
-    form_of("noise_dbm")       "dbm": an unknown rule still gets its unit
+    format_value("kbps", 412)      # "412 kbit/s"
+    form_of_rule("noise_dbm")      # "dbm": an unknown rule still gets its unit
 """
 
 from flask_babel import format_decimal, gettext
