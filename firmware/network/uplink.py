@@ -13,11 +13,13 @@ import asyncio
 
 POLL_S = 0.05
 TRY_S = 8  # for one access point: association, handshake and DHCP take 1 to 5 s
+STALE_S = 4  # connect() scans and associates in less; see Wifi._try()
 MAX_TRIES = 6  # access points in one join()
 
 # WLAN.status() while a connection is still possible; any other value is the reason of a failure.
 # Source: MicroPython's ports/esp32/modnetwork.h and ESP-IDF's wifi_err_reason_t.
 _CONNECTING = (1000, 1001, 1010)
+_LEFT = 8  # the sensor itself has left the network before
 
 
 class NoUplink(Exception):
@@ -30,13 +32,15 @@ class Wifi:
     networks  [{"ssid": text, "password": text}, ...], as in the settings
 
     The strongest access points of a scan are tried first, then the names that the scan did not find (hidden networks
-    answer only to their name). The access point that worked last is tried before all others, without a scan.
+    answer only to their name). The access point that worked last is tried before all others, without a scan. What one
+    join() had no time for comes first in the next.
     """
 
     def __init__(self, wlan, networks):
         self._wlan = wlan
         self._networks = networks
         self._last = None
+        self._failed_tries = 0  # since the last connection
         self._failure = ""
 
     async def join(self, timeout_ms: int) -> None:
@@ -61,6 +65,7 @@ class Wifi:
     def leave(self) -> None:
         """Disconnect and switch the radio off."""
         try:
+            self._save_power(True)  # the chip needs it while Bluetooth is on
             self._wlan.disconnect()
         except OSError:  # it was not started
             pass
@@ -76,16 +81,32 @@ class Wifi:
     async def _join(self):
         self._wlan.active(True)
         self._wlan.config(reconnects=0)  # a driver that retries by itself never says why it failed
+        self._save_power(False)
         if self._last:
             last, self._last = self._last, None
             if await self._try(last):
                 return
-        for candidate in self._candidates()[:MAX_TRIES]:
-            if await self._try(candidate):
+        candidates = self._candidates()
+        for _ in range(min(MAX_TRIES, len(candidates))):
+            if await self._try(candidates[self._failed_tries % len(candidates)]):
+                self._failed_tries = 0
                 return
+            self._failed_tries += 1
+        if len(candidates) <= MAX_TRIES:
+            self._failed_tries = 0
+
+    def _save_power(self, on):
+        """Switch modem sleep on or off: with it each answer takes up to a beacon interval (100 ms) or more."""
+        wlan = self._wlan
+        if hasattr(wlan, "PM_NONE"):
+            wlan.config(pm=wlan.PM_PERFORMANCE if on else wlan.PM_NONE)
 
     def _candidates(self):
-        """Return (ssid, password, bssid or None), best first."""
+        """
+        Return (ssid, password, bssid or None), best first.
+
+        A scan that fails returns an empty list: the configured networks are then tried by name.
+        """
         passwords = {}
         for known in self._networks:
             passwords[known["ssid"].encode()] = known["password"]
@@ -103,19 +124,29 @@ class Wifi:
         return candidates
 
     async def _try(self, candidate):
+        """
+        Connect to one access point; False if that fails.
+
+        The ESP32's status() returns the reason of an earlier failure until there is an address. So a reason counts
+        only if it differs from the one before connect(), or if there is no association after STALE_S.
+        """
         ssid, password, bssid = candidate
+        before = self._wlan.status()
         self._wlan.connect(ssid, password, bssid=bssid)
         status = _CONNECTING[0]
-        for _ in range(int(TRY_S / POLL_S)):
+        for polls in range(int(TRY_S / POLL_S)):
             await asyncio.sleep(POLL_S)
             if self._wlan.isconnected():
                 self._last = candidate
                 return True
             status = self._wlan.status()
-            if status not in _CONNECTING:
+            if status in _CONNECTING:
+                continue
+            if status not in (before, _LEFT) or (polls * POLL_S >= STALE_S and self.rssi_dbm() is None):
                 break
         name = ssid.decode()
-        reason = "no address in %d s" % TRY_S if status in _CONNECTING else _reason(status)
+        has_reason = status not in _CONNECTING and self.rssi_dbm() is None
+        reason = _reason(status) if has_reason else "no address in %d s" % TRY_S
         if bssid or not self._failure:  # rather that of a network the scan has found than of a hidden one
             self._failure = "Wi-Fi %s: %s" % (name, reason)
         self._wlan.disconnect()
@@ -131,6 +162,10 @@ def _reason(status):
         202: "wrong password",
         203: "it refused the association",
         204: "wrong password",
+        205: "it does not answer",
+        210: "not in reach with this security",
+        211: "not in reach with this security",
+        212: "too weak",
     }
     return reasons.get(status, "reason %d" % status)
 

@@ -53,8 +53,9 @@ NEAR_DECISION = 70  # urgency from which a dwell is extended
 SCAN_MS, SCAN_EVERY_MS = 2_000, 15_000
 BLE_MS, BLE_EVERY_MS = 3_000, 20_000
 SPECTRUM_MS, SPECTRUM_EVERY_MS = 2_000, 30_000
-UPLOAD_MS = 8_000  # Wi-Fi, TLS and a few reports take 3 to 8 s
-LONG_UPLOAD_MS = 20_000  # after a failure, for a slow network; failed uploads are rare enough for this
+# Scan, association, DHCP, TLS and a few reports take 6 to 10 s, and 2.5 s are reserved for an orderly end.
+UPLOAD_MS = 14_000
+LONG_UPLOAD_MS = 25_000  # after a failure, for a slow network; failed uploads are rare enough for this
 UPLOAD_GAP_MS = 10_000  # an urgent report waits at most this long after the last upload
 MAX_BACKOFF = 4  # failed uploads multiply the interval by at most this
 REST_MS = 6_000  # a channel's rest after a dwell without a decision: longer than a cycle

@@ -18,7 +18,7 @@ def scan(wlan, now_ms: int) -> list:
 
     wlan  network.WLAN of the station interface; it is switched on if it was off
 
-    Raises OSError if the radio is not free.
+    Raises OSError if the radio is switched off. A scan that fails, as while connecting, returns an empty list.
     """
     if not wlan.active():
         wlan.active(True)

@@ -166,25 +166,100 @@ def test_a_scan_takes_two_seconds_lists_the_access_points_and_leaves_the_sniffer
     assert heard < 5
 
 
-def test_joining_fails_without_the_network_or_with_a_wrong_password(board):
-    (board.world / "wifi_password").write_text("right")
-
-    answers = board.run(
-        """
+JOIN = """
     import network, time, _simulation
     wlan = network.WLAN(network.WLAN.IF_STA)
     wlan.active(True)
-    for name, password in (("nowhere", "right"), ("hall", "wrong"), ("hall", "right")):
+    wlan.config(reconnects=0)
+
+    def join(name, password, ms=4000):
         wlan.connect(name, password)
-        while wlan.status() == network.STAT_CONNECTING:
-            time.sleep_ms(50)
-        print(wlan.status(), wlan.isconnected())
+        time.sleep_ms(50)
+        at_once = wlan.status()
+        time.sleep_ms(ms)
+        print(at_once, wlan.status(), wlan.isconnected())
+"""
+
+
+def test_the_status_keeps_the_reason_of_a_failure_until_there_is_an_address(board):
+    (board.world / "wifi_password").write_text("right")
+
+    answers = board.run(
+        JOIN
+        + """
+    for name, password in (("nowhere", "right"), ("hall", "wrong"), ("hall", "right")):
+        join(name, password)
+        wlan.disconnect()
+    join("hall", "right")
     _simulation.save("no_wifi", "")
     print(wlan.isconnected(), wlan.status())
     """
     )
 
-    assert answers == ["201 False", "202 False", "1010 True", "False 200"]
+    assert answers == ["1001 201 False", "201 202 False", "202 1010 True", "8 1010 True", "False 200"]
+
+
+def test_joining_takes_seconds_and_the_radio_refuses_other_things_meanwhile(board):
+    answers = board.run(
+        JOIN
+        + """
+    join("hall", "any", 1000)
+    print(wlan.scan())
+    try:
+        wlan.connect("hall", "any")
+    except OSError as error:
+        print(error)
+    time.sleep_ms(500)
+    print(wlan.status("rssi") < 0, wlan.isconnected())
+    time.sleep_ms(2000)
+    print(wlan.isconnected())
+    """
+    )
+
+    assert answers == ["1001 1001 False", [], "Wifi Internal State Error", "True False", "True"]
+
+
+UPLINK = """
+    import asyncio, network, time, _simulation
+    from firmware.network.uplink import NoUplink, Wifi
+    wifi = Wifi(network.WLAN(0), [{"ssid": name, "password": "x"} for name in ("away", "hall")])
+
+    def join():
+        began = time.ticks_ms()
+        try:
+            asyncio.run(wifi.join(15000))
+            print(wifi.is_up(), time.ticks_ms() - began)
+        except NoUplink as error:
+            print(error)
+        wifi.leave()
+"""
+
+
+@pytest.mark.parametrize("event", ["", "disconnect_event"])
+def test_the_firmware_joins_again_after_each_kind_of_failure(board, event):
+    if event:
+        (board.world / event).touch()
+    answers = board.run(
+        UPLINK
+        + """
+    import os
+    _simulation.save("no_wifi", "")
+    join()
+    os.remove("/.world/no_wifi")
+    join()
+    wifi._last = None
+    _simulation.save("no_scan", "")  # "away" is tried in vain first
+    join()
+    _simulation.save("wifi_password", "y")
+    join()
+    os.remove("/.world/wifi_password")
+    join()
+    """
+    )
+
+    assert [line[:4] if isinstance(line, str) else line for line in answers] == ["Wi-F", "True", "True", "Wi-F", "True"]
+    assert answers[3] == "Wi-Fi hall: wrong password"
+    assert max(int(line.split()[1]) for line in answers if line.startswith("True")) < 12000
 
 
 def test_bluetooth_reuses_its_buffers_and_announces_the_end_of_the_scan(board):

@@ -20,6 +20,7 @@ Files in /.world:
     rtc, nvs.json     RTC memory, NVS
     listening         scene time in ms when the sniffer first ran
     no_wifi, no_lan   while they exist, no network can be joined
+    no_scan, disconnect_event, dhcp_ms, wifi_password   see network.py
     pin<n>            level of an input, "0" or "1"; "0 7000": for 7000 ms of scene time, then idle, and the file says
                       so
     battery_mv        voltage of the cell

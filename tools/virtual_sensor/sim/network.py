@@ -3,6 +3,10 @@
 
 Connecting takes some time, needs an access point of that name in the scene (tools/virtual_sensor/air_file.py
 adds the sensor's own network) and fails while /.world/no_wifi exists. Sockets are the computer's own.
+
+As in ports/esp32/network_wlan.c, status() keeps the reason of the last failure until there is an address, and
+scan() returns [] if it fails (always while /.world/no_scan exists). Whether disconnect() during an attempt posts an
+event is not known; it does while /.world/disconnect_event exists.
 """
 
 import random
@@ -18,10 +22,16 @@ STAT_GOT_IP = 1010
 STAT_NO_AP_FOUND = 201
 STAT_WRONG_PASSWORD = 202
 STAT_BEACON_TIMEOUT = 200
+_ASSOC_LEAVE = 8  # WIFI_REASON_ASSOC_LEAVE: disconnect() was called
+_KEPT = (201, 202, 205, 210, 211, 212)  # reasons that status() tests before it tests for "connecting"
 PHY_LAN8720 = 1
 
 _SCAN_MS = 1700  # 13 channels, 120 ms each, and the return to the first one
-_CONNECT_MS = 900  # association, handshake and DHCP with an existing lease
+_CHANNEL_MS = 130  # connect() scans up to the channel of the access point
+_ASSOCIATE_MS = 500  # association and handshake
+_REFUSE_MS = 1000  # until a handshake with a wrong password has failed
+_ADDRESS_MS = 1500  # DHCP with its ARP check; /.world/dhcp_ms holds another value
+_EVENT_MS = 20  # from disconnect() to its event
 _ADDRESS = ("192.0.2.10", "255.255.255.0", "192.0.2.1", "192.0.2.1")
 
 
@@ -40,9 +50,15 @@ class WLAN:
         if wlan is None:
             wlan = cls._stations[_interface_id] = object.__new__(cls)
             wlan._active = False
-            wlan._joined = None  # (ssid, bssid, rssi_dbm) of the connected network
-            wlan._ready_us = 0  # when connecting ends
-            wlan._status = STAT_IDLE
+            wlan._joined = None  # (ssid, bssid, rssi_dbm) of the associated network
+            wlan._next = None  # what the attempt comes to: None, or (ssid, bssid, rssi_dbm), or a reason
+            wlan._next_us = 0  # and when
+            wlan._has_address = False
+            wlan._address_us = 0
+            wlan._left_us = 0  # when the event of disconnect() comes
+            wlan._reason = 0  # wifi_sta_disconn_reason
+            wlan._is_requested = False  # wifi_sta_connect_requested
+            wlan._failures = 0  # wifi_sta_reconnects
             wlan._settings = {"pm": WLAN.PM_PERFORMANCE, "reconnects": -1, "txpower": 20, "channel": 1}
         return wlan
 
@@ -50,39 +66,54 @@ class WLAN:
         if _is_active is None:
             return self._active
         if not _is_active:
-            self._leave(STAT_IDLE)
+            self._leave()
         self._active = bool(_is_active)
         _simulation.wifi_started = any(wlan._active for wlan in WLAN._stations.values())
         return None
 
     def connect(self, _ssid=None, _password=None, *, bssid=None):
         self._require_active("Wifi Internal Error")
-        self._leave(STAT_CONNECTING)
+        self._update()
+        if self._next is not None:
+            raise OSError("Wifi Internal State Error")  # "sta is connecting, cannot set config"
+        self._leave()
         _simulation.wifi_busy = True
-        self._ready_us = _simulation.now_us() + _CONNECT_MS * 1000
-        self._target = _ssid if isinstance(_ssid, bytes) else (_ssid or "").encode(), _password or "", bssid
+        self._is_requested, self._failures = True, 0
+        ssid = _ssid if isinstance(_ssid, bytes) else (_ssid or "").encode()
+        self._next, duration_ms = self._find(ssid, _password or "", bssid)
+        self._next_us = _simulation.now_us() + duration_ms * 1000
 
     def disconnect(self):
-        self._leave(STAT_IDLE)
+        self._require_active("Wifi Not Started")
+        self._update()
+        self._is_requested = False
+        self._leave()
 
     def isconnected(self):
         self._update()
-        return self._status == STAT_GOT_IP
+        return self._has_address
 
     def status(self, _param=None):
         self._update()
         if _param is None:
-            return self._status
+            if self._has_address:
+                return STAT_GOT_IP
+            if self._reason in _KEPT:
+                return STAT_WRONG_PASSWORD if self._reason == 205 else self._reason
+            if self._is_requested and (self._settings["reconnects"] < 0 or not self._failures):
+                return STAT_CONNECTING
+            return self._reason or STAT_IDLE
         if _param != "rssi":
             raise ValueError("unknown status param")
-        if self._status != STAT_GOT_IP:
+        if not self._joined:
             raise OSError("Wifi Not Connected")
         return self._joined[2] + random.randrange(5) - 2
 
     def scan(self):
         self._require_active("STA must be active")
-        if _simulation.wifi_busy and self._status != STAT_GOT_IP:
-            raise OSError("Wifi Busy")
+        self._update()
+        if self._next is not None or _simulation.exists("no_scan"):
+            return []
         time.sleep_ms(_SCAN_MS)
         _simulation.wifi_freed_us = _simulation.now_us()
         rows = []
@@ -120,35 +151,56 @@ class WLAN:
         if not self._active:
             raise OSError(message)
 
-    def _leave(self, status):
-        if _simulation.wifi_busy:
-            _simulation.wifi_busy = False
-            _simulation.wifi_freed_us = _simulation.now_us()
-        self._joined = None
-        self._status = status
-
-    def _update(self):
-        """Finish connecting, or lose the connection, if that is due."""
-        if self._status == STAT_GOT_IP and _simulation.exists("no_wifi"):
-            self._leave(STAT_BEACON_TIMEOUT)
-        if self._status != STAT_CONNECTING or _simulation.now_us() < self._ready_us:
-            return
-        ssid, password, bssid = self._target
-        for name, length, address, _channel, rssi_dbm, security in _simulation.air().rows("access_points"):
+    def _find(self, ssid, password, bssid):
+        """Return what an attempt to connect comes to, and after how many ms."""
+        for name, length, address, channel, rssi_dbm, security in _simulation.air().rows("access_points"):
             if (
                 name[:length] == ssid
                 and (bssid is None or bytes(bssid) == address)
                 and not _simulation.exists("no_wifi")
             ):
-                wrong = security and password != _simulation.load("wifi_password", password)
-                if wrong:
-                    break
-                self._joined = (ssid, address, rssi_dbm)
-                self._status = STAT_GOT_IP
-                return
-        else:
-            wrong = False
-        self._leave(STAT_WRONG_PASSWORD if wrong else STAT_NO_AP_FOUND)
+                if security and password != _simulation.load("wifi_password", password):
+                    return STAT_WRONG_PASSWORD, channel * _CHANNEL_MS + _REFUSE_MS
+                return (ssid, address, rssi_dbm), channel * _CHANNEL_MS + _ASSOCIATE_MS
+        return STAT_NO_AP_FOUND, _SCAN_MS
+
+    def _leave(self):
+        """End the connection or the attempt."""
+        if self._joined or (self._next is not None and _simulation.exists("disconnect_event")):
+            self._left_us = _simulation.now_us() + _EVENT_MS * 1000
+        self._free()
+
+    def _fail(self, reason):
+        self._free()
+        self._reason = reason
+        self._failures += 1
+
+    def _free(self):
+        if _simulation.wifi_busy:
+            _simulation.wifi_busy = False
+            _simulation.wifi_freed_us = _simulation.now_us()
+        self._joined = self._next = None
+        self._has_address = False
+
+    def _update(self):
+        """Go on with connecting, or lose the connection, if that is due."""
+        now_us = _simulation.now_us()
+        if self._left_us and now_us >= self._left_us:
+            self._left_us = 0
+            self._reason = _ASSOC_LEAVE
+            self._failures += 1
+        if self._joined and _simulation.exists("no_wifi"):
+            self._fail(STAT_BEACON_TIMEOUT)
+        if self._next is not None and now_us >= self._next_us:
+            outcome, self._next = self._next, None
+            if isinstance(outcome, int):
+                self._fail(outcome)
+            else:
+                self._joined = outcome
+                self._address_us = self._next_us + int(_simulation.load("dhcp_ms", _ADDRESS_MS)) * 1000
+        if self._joined and not self._has_address and now_us >= self._address_us:
+            self._has_address = True
+            self._reason = 0
 
 
 class LAN:

@@ -17,7 +17,7 @@ class Air:
 
     def __init__(self, points):
         self.points = points
-        self.scans, self.tried, self.switched = 0, [], []
+        self.scans, self.tried, self.switched, self.settings = 0, [], [], {}
         self._status = 1000
         self._joined = None
 
@@ -28,7 +28,7 @@ class Air:
         return None
 
     def config(self, **settings):
-        assert settings == {"reconnects": 0}
+        self.settings.update(settings)
 
     def scan(self):
         self.scans += 1
@@ -45,7 +45,10 @@ class Air:
         self._status = 201
 
     def disconnect(self):
-        self._joined, self._status = None, 1000
+        self._joined = None  # status() keeps its reason
+        if self._status < 1000:
+            return
+        self._status = 1000
 
     def isconnected(self):
         return self._joined in self.points
@@ -62,6 +65,7 @@ class Air:
 def quick(monkeypatch):
     monkeypatch.setattr(uplink, "POLL_S", 0.001)
     monkeypatch.setattr(uplink, "TRY_S", 0.05)
+    monkeypatch.setattr(uplink, "STALE_S", 0.02)
 
 
 def join(way, timeout_ms=1000):
@@ -152,6 +156,88 @@ def test_a_radio_that_refuses_is_no_uplink():
 
     with pytest.raises(NoUplink, match="the radio refuses: Wifi Internal Error"):
         join(Wifi(Broken({}), [HOME]))
+
+
+class SlowAir(Air):
+    """
+    As an ESP32: the outcome comes `polls` calls of status() after connect(), and the old reason stays until then.
+    """
+
+    polls = 4
+
+    def connect(self, ssid, password=None, *, bssid=None):
+        before = self._status if self._status < 1000 else 1001
+        super().connect(ssid, password, bssid=bssid)
+        self._outcome = self._joined, self._status
+        self._joined, self._status, self._left = None, before, self.polls
+
+    def status(self, what=None):
+        if what is None and self._left:
+            self._left -= 1
+            if not self._left:
+                self._joined, self._status = self._outcome
+        return super().status(what)
+
+    _left = 0
+
+
+def test_an_old_reason_is_not_taken_for_the_new_outcome():
+    air = SlowAir({b"1": ("home", -80, "secret-1")})
+    air._status = 201
+
+    wifi = Wifi(air, [HOME])
+    join(wifi)
+
+    assert wifi.is_up() and air.tried == [("home", b"1")]
+
+
+def test_the_network_after_one_that_fails_gets_its_try():
+    air = SlowAir({b"1": ("home", -80, "secret-1"), b"3": ("hall", -50, "changed")})
+    air._status = 202
+
+    wifi = Wifi(air, [HALL, HOME])
+    join(wifi)
+
+    assert wifi.is_up() and air.tried == [("hall", b"3"), ("home", b"1")]
+
+
+def test_the_networks_are_tried_in_order_after_a_scan_that_failed():
+    class Deaf(SlowAir):
+        def scan(self):
+            self.scans += 1
+            return []
+
+    air = Deaf({b"1": ("home", -80, "secret-1")})
+
+    join(Wifi(air, [HALL, HOME]))
+
+    assert air.tried == [("hall", None), ("home", None)]
+
+
+def test_a_join_goes_on_where_the_last_one_ended(monkeypatch):
+    monkeypatch.setattr(uplink, "MAX_TRIES", 2)
+    air = SlowAir({b"1": ("n4", None, "")})
+    wifi = Wifi(air, [{"ssid": f"n{number}", "password": ""} for number in range(5)])
+
+    for _ in range(2):
+        with pytest.raises(NoUplink):
+            join(wifi)
+    join(wifi)
+
+    assert [name for name, _ in air.tried] == ["n0", "n1", "n2", "n3", "n4"]
+
+
+def test_modem_sleep_is_off_while_it_is_connected():
+    class Sleepy(Air):
+        PM_NONE, PM_PERFORMANCE = 0, 1
+
+    air = Sleepy({b"1": ("home", -80, "secret-1")})
+    wifi = Wifi(air, [HOME])
+    join(wifi)
+    connected = dict(air.settings)
+    wifi.leave()
+
+    assert connected == {"reconnects": 0, "pm": 0} and air.settings["pm"] == 1
 
 
 class Lan:
