@@ -63,7 +63,7 @@ def site(tmp_path):
 
 
 class Watch:
-    """What a page must not do: complain in the console, or ask another host for anything."""
+    """Records what a page must not do: errors in the console, and requests to other hosts."""
 
     def __init__(self, page, address):
         self.complaints = []
@@ -75,7 +75,7 @@ class Watch:
 
 @pytest.fixture
 def visit(chromium):
-    """A function that opens a browser window on a site; every window is checked for complaints at the end."""
+    """A function that opens a browser window on a site; every window is checked for errors at the end."""
     windows = []
 
     def open_window(site, language="en", size=DESK, dark=False, may_complain=False):
@@ -99,7 +99,7 @@ def visit(chromium):
 
 
 def sign_in(page, login="manager", password=PASSWORD):
-    """Sign in and come to the restroom list."""
+    """Sign in; ends on the list of restrooms."""
     page.goto("/login")
     page.fill("#login", login)
     page.fill("#password", password)

@@ -1,4 +1,4 @@
-"""A person with a browser and a sensor, from signing in to the log, on the real parts all the way."""
+"""A user with a browser and a sensor, from sign-in to the log, with all parts real."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Inspecting in a basement: the network goes, the work goes on, and nothing of it is lost."""
+"""Inspecting in a basement: the network fails, the inspector continues, and nothing is lost."""
 
 import pytest
 from playwright.sync_api import expect
@@ -31,7 +31,7 @@ WRITERS = "async () => (await OfflineStore.visits()).map((one) => one.user)"
 
 @pytest.fixture
 def room(site):
-    """The public id of a restroom with one stall; and somebody who inspects."""
+    """The public id of a restroom with one stall; also adds an inspector."""
     with site.server.sessions.begin() as session:
         accounts.add_user(session, "inspector", "Park Jihun", accounts.INSPECTOR, PASSWORD)
         return session.scalar(select(Restroom.public_id).where(Restroom.name == "가족화장실"))

@@ -1,4 +1,4 @@
-"""Every page on a phone and at a desk, in both languages, light and dark: what can be measured of good looks."""
+"""Layout checks of every page: on a phone and at a desk, in both languages, light and dark."""
 
 import pytest
 from playwright.sync_api import expect
@@ -156,7 +156,7 @@ def pages(site):
 
 
 def _uploaded(site, header):
-    """The id of a file of restrooms with these columns that waits to be taken over."""
+    """The id of an uploaded file of restrooms with these columns that is not applied yet."""
     name = ids.new()
     folder = site.server.settings.data / "imports"
     folder.mkdir(exist_ok=True)

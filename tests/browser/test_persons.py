@@ -1,7 +1,7 @@
 """
 Each person of the product does their part, one after the other, from the file of restrooms to the signed certificate.
 
-    ANSIM_SCREENSHOTS=docs/images python -m pytest tests/browser/test_persons.py     # also keeps what they see
+    ANSIM_SCREENSHOTS=docs/images python -m pytest tests/browser/test_persons.py     # also saves pictures
 """
 
 import csv
@@ -131,7 +131,7 @@ def _certificate(page, inspection, language, album):
 
 
 def _report(page, say, album):
-    """The district's auditor reads the half year and takes it home as a table."""
+    """The district's auditor reads the half-year report and downloads it as a table."""
     sign_in(page)
     page.goto("/reports")
     expect(page.get_by_role("heading", level=1)).to_contain_text(say["report"])
@@ -145,7 +145,7 @@ def _report(page, say, album):
 
 
 def _everything_is_kept(site, inspection):
-    """What was done is in the database, and the log's chain holds."""
+    """The results are in the database, and the log verifies."""
     with site.server.sessions() as session:
         one = session.scalar(select(Inspection).where(Inspection.public_id == inspection))
         assert sorted(person.name for person in one.people) == sorted([persons.INSPECTOR, persons.PARTNER])

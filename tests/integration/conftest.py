@@ -10,7 +10,7 @@ from tests.support.server_kit import Server
 
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory):
-    """A database file of the newest form, without a row."""
+    """An empty database file with the newest schema."""
     settings = Settings(data=tmp_path_factory.mktemp("empty"))
     migrations.upgrade(settings)
     return settings.data / "ansim.db"

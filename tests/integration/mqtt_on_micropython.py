@@ -1,5 +1,5 @@
 """
-Runs on MicroPython (see test_mqtt.py): one thing at a time with one connection.
+Runs on MicroPython (see test_mqtt.py): one action with one connection.
 
     micropython mqtt_on_micropython.py FILE      {"port": 1883, "what": "echo", ...}
 

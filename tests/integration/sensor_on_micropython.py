@@ -1,5 +1,5 @@
 """
-Runs on MicroPython: the delivery side of a sensor without radios, steered by lines of JSON on stdin.
+Runs on MicroPython: the delivery side of a sensor without radios, controlled by lines of JSON on stdin.
 
     micropython sensor_on_micropython.py FILE       {"device": ..., "folder": ..., ...settings}
 

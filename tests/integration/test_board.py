@@ -1,4 +1,4 @@
-"""The emulated board, as the real mpremote sees it: what holds here must hold on a desk too."""
+"""The emulated board with the real mpremote: it must behave like a real board."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The embedded broker: who gets in, and what they can reach."""
+"""The embedded broker: authentication and access to topics."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ from tests.support.waiting import wait_for
 
 
 class Client:
-    """A plain MQTT client that writes down what it gets."""
+    """A plain MQTT client that records what it receives."""
 
     def __init__(self, port, client_id, user=None, password=None, clean=True, keepalive=30, will=None):
         self.reason: ReasonCode | None = None

@@ -1,7 +1,7 @@
 """
-A crowd of phones before the whole system: real firmware, broker, ingest, database. Nobody's address may stay.
+A crowd of phones and the whole system: real firmware, broker, ingest, database. No phone's address may be stored.
 
-The air is made up and plays faster than it is; what a sensor concludes, sends and what the server keeps of it is real.
+The traffic is simulated and runs faster than real time; findings, messages and the server's rows are real.
 """
 
 import pytest

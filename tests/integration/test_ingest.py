@@ -114,7 +114,7 @@ def test_an_inspection_collects_what_its_sensor_reports(running, hall, sensors):
 
 
 def bad_messages(hall):
-    """[(reason, topic, payload)] of every kind of rubbish."""
+    """[(reason, topic, payload)] of every kind of invalid message."""
     topic = topics.topic("hall", topics.REPORT)
     good = messages.report(9, 1, "", 5, None, "", messages.RESTART, {})
 

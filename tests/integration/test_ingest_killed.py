@@ -1,4 +1,4 @@
-"""Nothing is lost and nothing is stored twice, whatever is killed."""
+"""Nothing is lost or stored twice when processes are killed."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""The MQTT client on the real MicroPython: against mosquitto and amqtt, over TLS, and against brokers gone wrong."""
+"""The MQTT client on the real MicroPython: against mosquitto and amqtt, over TLS, and against faulty brokers."""
 
 import json
 import random
@@ -71,7 +71,7 @@ def start():
 
 @pytest.fixture(params=[pytest.param("mosquitto", marks=pytest.mark.mosquitto), "amqtt"])
 def port(request, start, tmp_path):
-    """The port of a running broker that lets everybody in."""
+    """The port of a running broker that accepts every client."""
     return start(getattr(brokers, request.param)(tmp_path, free_port())).port
 
 

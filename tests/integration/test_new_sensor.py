@@ -53,7 +53,7 @@ def command(tmp_path, server, board):
 
 
 def sensors_page(server):
-    """What a person sees."""
+    """Return the text of the sensors page."""
     app = create_app(server.settings)
     app.test_client_class = FlaskLoginClient
     with server.sessions.begin() as session:

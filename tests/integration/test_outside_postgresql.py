@@ -1,4 +1,4 @@
-"""Reports, notices, keys and backups on PostgreSQL: mostly the unit tests' own, on the other database."""
+"""Reports, notifications, idempotency keys and backups on PostgreSQL: mostly the unit tests, run on this database."""
 
 import pytest
 from sqlalchemy import func, select

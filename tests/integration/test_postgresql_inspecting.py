@@ -1,4 +1,4 @@
-"""The questions of inspecting that are more than plain ones, on PostgreSQL."""
+"""The complex queries of inspecting on PostgreSQL."""
 
 import pytest
 from pydantic import SecretStr

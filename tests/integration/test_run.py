@@ -1,4 +1,4 @@
-"""tools/run.py as a person uses it: it starts, refuses what cannot be, and ends cleanly."""
+"""tools/run.py from the command line: it starts, refuses invalid options, and ends cleanly."""
 
 import contextlib
 import os

@@ -39,7 +39,7 @@ def server(broker):
 
 
 class RecordingSensor(VirtualSensor):
-    """A virtual sensor that keeps its output: said, a list of lines."""
+    """A virtual sensor that records its output in `said`, a list of lines."""
 
     def __init__(self, *arguments, **options):
         self.said: list[str] = []

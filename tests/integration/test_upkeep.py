@@ -124,7 +124,7 @@ def test_a_wiped_sensor_keeps_its_program_and_nothing_else(sensor, server):
 
 @pytest.fixture
 def in_safe_mode(sensor, server, tmp_path):
-    """A sensor that has crashed too often, and what it said of itself then."""
+    """A sensor that has crashed too often, and its info message in safe mode."""
     world = tmp_path / "sensor" / "world"
     world.mkdir(parents=True)
     (world / "broken.py").write_text(

@@ -108,7 +108,7 @@ def mosquitto(folder: Path, port: int, users: dict | None = None, tls: str = "",
 
 
 def amqtt(folder: Path, port: int) -> Broker:
-    """Return an amqtt that is not started yet and lets everybody in."""
+    """Return an amqtt that is not started yet and accepts every client."""
     config = folder / f"amqtt-{port}.yaml"
     config.write_text(
         f"listeners:\n  default:\n    type: tcp\n    bind: 127.0.0.1:{port}\n"

@@ -11,7 +11,7 @@ from cryptography.x509.oid import NameOID
 
 
 def make(folder: Path) -> tuple[Path, Path, Path]:
-    """Return the PEM files (authority, certificate, key) of a broker on this machine, good for a day."""
+    """Return the PEM files (authority, certificate, key) of a broker on this machine, valid for a day."""
     authority_key, broker_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority_name, broker_name = _name("Test authority"), _name("localhost")
     authority = (

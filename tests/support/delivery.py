@@ -1,4 +1,4 @@
-"""What the delivery tests share: the sensor's process, and a server that keeps to the protocol in memory."""
+"""Helpers of the delivery tests: the sensor's process, and a server that follows the protocol in memory."""
 
 import base64
 import json
@@ -32,7 +32,7 @@ def settings(base: Path, port: int, **more) -> dict:
 
 
 def compiled(folder: Path) -> str:
-    """Put the firmware into `folder` as it is put onto a board; return the MICROPYPATH for it."""
+    """Copy the firmware to `folder` as it is installed on a board; return the MICROPYPATH for it."""
     for name, content in payload.collect("x64").items():
         file = folder / name.lstrip("/")
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def compiled(folder: Path) -> str:
 
 
 class SensorProcess:
-    """The delivery side on the real MicroPython; calling it sends one order and returns the answer."""
+    """The delivery side on the real MicroPython; calling it sends one instruction and returns the answer."""
 
     def __init__(self, micropython: str, micropython_path: str, given: dict, heap: str = "160k"):
         # Not as an argument: MicroPython takes none of more than 255 bytes.
@@ -78,7 +78,7 @@ class SensorProcess:
         return answer
 
     def count_lines(self, start: str) -> int:
-        """How many lines of its output begin so."""
+        """Return how many lines of its output begin with this text."""
         return sum(line.startswith(start) for line in self.said)
 
     def kill(self):
@@ -97,14 +97,14 @@ class SensorProcess:
 
 class TinyServer:
     """
-    Keeps every report once, confirms what it holds without a gap, answers with its time.
+    Stores every report once, confirms the reports before the first gap, answers with its time.
 
-    reports    {(boot, seq): message}; order has them as they came for the first time
+    reports    {(boot, seq): message}; order has them in the order of their first arrival
     states, infos, acks, lives   messages in the order they came
-    silent     True: it takes and keeps everything but confirms nothing
-    deaf       True: it does not even take reports
-    away       True: silent, and it does not tell the time either
-    files      {SHA-256: bytes} that sensors may ask for
+    silent     True: it stores everything but confirms nothing
+    deaf       True: it does not store reports either
+    away       True: silent, and it does not send the time either
+    files      {SHA-256: bytes} that sensors may request
     """
 
     def __init__(self, port: int, time_s: int = 1767225600, key: bytes = KEY, ca: Path | None = None):

@@ -1,10 +1,10 @@
 """
-A small model of the sensor's side of the protocol, on paho: what ingest and broker are tested with.
+A small model of the sensor's side of the protocol, on paho, for tests of ingest and the broker.
 
-It keeps what it reports until the server's `stored` covers it. Like the real thing (firmware/network/link.py
-and firmware/network/session.py) it sends one report and waits until the server shows itself, has a window, and
-begins anew, ever more rarely, when nothing is confirmed for a while: many sensors must not fill a broker
-whose server is away.
+It keeps its reports until the server's `stored` covers them. Like the firmware (firmware/network/link.py and
+firmware/network/session.py) it sends one report and waits for a sign of the server, has a window, and sends
+again at growing intervals when nothing is confirmed, so that many sensors do not fill a broker whose server is
+away.
 """
 
 import contextlib
@@ -116,7 +116,7 @@ class PahoSensor:
         return self
 
     def close(self):
-        """Say good-bye and disconnect."""
+        """Publish DISCONNECTED and disconnect."""
         self._ending.set()
         if self._thread:
             self._thread.join(10 * PATIENCE)

@@ -1,5 +1,5 @@
 """
-What each person of the product does, as functions over a page: they press what the person presses.
+The actions of each kind of user, as functions that operate a page.
 
 Nothing here depends on the language: controls are found by their names, texts are checked by the test.
 """
@@ -38,7 +38,7 @@ class Album:
         self._ending = f"-{'phone' if width < 600 else 'desk'}-{language}.png"
 
     def keep(self, page, name):
-        """Keep what is on the screen now."""
+        """Save a picture of the page."""
         if not PICTURES:
             return
         from PIL import Image
@@ -61,7 +61,7 @@ def officer_begins(page, first_password):
 
 
 def officer_imports(page, folder, bad, album):
-    """Restrooms from the national file: first what would happen, then done; the second time nothing is left to do."""
+    """Import the national file: preview, apply; importing it again changes nothing."""
     file = folder / "restrooms.csv"
     file.write_bytes("\r\n".join([HEADER, *ROWS]).encode("cp949"))
     page.goto("/imports")
@@ -79,7 +79,7 @@ def officer_imports(page, folder, bad, album):
 
 
 def officer_invites(page, role, name):
-    """An invitation for somebody who works in the imported organisation only; returns its link."""
+    """Invite a user for the imported organisation only; return the link."""
     page.goto("/people/invite?place=" + ORGANISATION)
     page.fill("#name", name)
     page.locator(f'input[name="role"][value="{role}"]').check()
@@ -89,7 +89,7 @@ def officer_invites(page, role, name):
 
 
 def joins(page, link, name, login):
-    """Whoever was invited makes their account and is signed in, or signs in."""
+    """Accept the invitation and create the account, or sign in."""
     page.goto(link[link.index("/invitation") :])
     for field, value in (("name", name), ("login", login), ("new", PASSWORD), ("again", PASSWORD)):
         page.fill(f"#{field}", value)
@@ -101,7 +101,7 @@ def joins(page, link, name, login):
 
 
 def installer_adds_a_sensor(page, site, album):
-    """A claim code from the page, the installer's own tool at the server's address, and the sensor is connected."""
+    """Get a claim code from the page, run the installer's tool with it, and wait for the sensor to connect."""
     page.goto("/sensors")
     page.locator(".page-head form .button-main").click()
     code = page.locator(".claim-code").text_content().strip()
@@ -124,7 +124,7 @@ def manager_plans(page, album):
 
 
 def inspector_begins(page, room):
-    """The code on the door leads to the room; with a sensor and a partner the inspection starts. Returns its id."""
+    """Follow the code on the door and start an inspection with a sensor and a partner; return its id."""
     page.goto(f"/r/{room}")
     page.locator("a.button-main").click()
     page.locator('input[name="sensors"][value="garam-1"]').check()
@@ -162,7 +162,7 @@ def inspector_looks(page, album):
 
 
 def inspector_listens(page, sensor, inspection, album):
-    """Half of the channels are not enough for "none found"; all of them are. Then the lens finder."""
+    """The RF step: half of the channels do not suffice for "none found", all of them do. Then the lens step."""
     page.goto(f"/inspections/{inspection}")
     sensor.inspection = inspection
     sensor.append(body=_sweep(range(1, 8)))

@@ -1,10 +1,10 @@
-"""Photos for tests, small, with what cameras write into them."""
+"""Small photos for tests, with the EXIF data of a camera."""
 
 import io
 
 
 def jpeg(width=64, height=48, colour="teal", turned=1) -> bytes:
-    """A JPEG with a maker, a position and an orientation (EXIF 1..8) in its notes."""
+    """A JPEG with a maker, a position and an orientation (1..8) in its EXIF data."""
     from PIL import Image
 
     image = Image.new("RGB", (width, height), colour)

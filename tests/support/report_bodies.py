@@ -1,4 +1,4 @@
-"""Bodies of reports, as tests of the journal and of the delivery write them down; plain enough for MicroPython."""
+"""Bodies of reports for the tests of journal and delivery; also runs on MicroPython."""
 
 from ansim import messages
 

@@ -1,4 +1,4 @@
-"""The national file of restrooms as tests write it: its columns, and twelve invented rows."""
+"""The national file of restrooms for tests: its columns, and twelve invented rows."""
 
 NATIONAL = [
     "개방자치단체코드",

@@ -1,8 +1,8 @@
 """
-An address for every route there is, pointing at things that exist, all of them at the city hall.
+A sample URL for every route, with objects that exist, all of them at the city hall.
 
-A test over all routes takes its addresses from here. A route with an argument that nobody has told about makes
-`addresses()` fail and say what to add: a new kind of thing gets an entry in `_things()`.
+The tests over all routes take their URLs from here. For a route with an unknown argument `addresses()` fails and
+names the missing entry: add the new kind of object to `_things()`.
 """
 
 import pytest
@@ -113,7 +113,7 @@ def _campaign(session, admin, hall):
 
 
 def _upload(session, app):
-    """A file of restrooms that waits to be taken over."""
+    """An uploaded file of restrooms that is not applied yet."""
     folder = app.extensions["settings"].data / "imports"
     folder.mkdir()
     (folder / "aaaa").write_text("화장실명,소재지도로명주소,남성용-대변기수,여성용-대변기수\nA,B 1,1,1\n")

@@ -1,4 +1,4 @@
-"""Reports as a sensor makes them, for tests of what the server does with them."""
+"""Reports as a sensor makes them, for tests of the server."""
 
 from ansim import envelope, messages
 from server.services.intake import store

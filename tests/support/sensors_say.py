@@ -1,5 +1,5 @@
 """
-What sensors report, for tests of the pages: messages as ansim/messages.py checks them, stored as ingest stores them.
+Messages of sensors for tests of the pages: checked by the schemas and stored as ingest stores them.
 
     say = SensorsSay(app)
     say.state("demo-1", "ready");  say.info("demo-1", battery_percent=80)
@@ -55,7 +55,7 @@ INFO = {
 
 
 class SensorsSay:
-    """Speaks for enrolled sensors; every report gets the next number of its sensor."""
+    """Stores messages of enrolled sensors; every report gets the next number of its sensor."""
 
     def __init__(self, app):
         self._sessions = app.extensions["sessions"]
@@ -63,25 +63,25 @@ class SensorsSay:
         self._seqs = {}
 
     def state(self, name, word):
-        """The sensor is there, or gone."""
+        """Store a state message."""
         with self._sessions.begin() as session:
             sensor = _sensor(session, name)
             health.take_state(session, sensor.id, messages.state(3, word, "0011223344556677"), clock.now_s(), False)
             health.heard(session, [sensor.id], clock.now_s())
 
     def info(self, name, **changed):
-        """What it is and how it is."""
+        """Store an info message."""
         message = messages.info({**INFO, **changed})
         decode_message(topics.INFO, messages.encode(message))
         with self._sessions.begin() as session:
             health.take_info(session, _sensor(session, name).id, message)
 
     def session(self, name, inspection, what):
-        """It begins or ends listening for an inspection."""
+        """Store a SESSION report: the sensor starts or stops listening for an inspection."""
         self._report(name, inspection, messages.SESSION, {"what": what, "by": "cmd"})
 
     def sweep(self, name, inspection, listened_ms=4000, channels=range(1, 14), **changed):
-        """It has listened so long on each of these channels."""
+        """Store a SWEEP report with this listening time on each of the channels."""
         body = {
             "from_ms": 1000,
             "to_ms": 61000,
@@ -96,7 +96,7 @@ class SensorsSay:
         self._report(name, inspection, messages.SWEEP, {**body, **changed})
 
     def finding(self, name, inspection, score=84, event="raised", subject=CAMERA, **changed):
-        """It has concluded something."""
+        """Store a FINDING report."""
         body = {
             "event": event,
             "detector": "camera_stream",
@@ -113,7 +113,7 @@ class SensorsSay:
         self._report(name, inspection, messages.FINDING, {**body, **changed})
 
     def selftest(self, name, passed=True):
-        """It has tested itself."""
+        """Store a SELFTEST report."""
         checks = [["emitter", passed, 12500], ["clock", True, 1], ["flash", True, 1820], ["battery", True, 64]]
         checks += [["channel_1", True, 12], ["channel_6", passed, 5 * passed], ["channel_13", True, 0]]
         self._report(name, "", messages.SELFTEST, {"passed": passed, "checks": checks, "took_ms": 21000})

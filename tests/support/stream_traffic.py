@@ -8,7 +8,7 @@ A flow is [from_ms, to_ms, every_us, direction, lengths, {options}]: one frame e
 lengths of `lengths` in turn, over and over. Directions:
 
     up, down    between a station and its access point
-    own, back   between an access point that sends on its own account and its client
+    own, back   between an access point that sends for itself and its client
     relay       from an access point that forwards frames from the network behind it
     ack, cts    control frames to the station; with the option "acked": a Block Ack of so many frames
     lost        uses up a sequence number of the station, but is not received

@@ -1,5 +1,5 @@
 """
-Generated walks near an emitter: what a carried sensor would hear, and what is true.
+Generated walks near an emitter: the levels a carried sensor would hear, and the true distances.
 
 Path loss exponent 2.5, shadowing of 3 dB that changes over 1.5 m, Rician fading (K = 3) that
 changes over 3 cm of movement or half a second, the wearer's body (5-10 dB for 2-5 s, each 12 s on
