@@ -18,9 +18,12 @@ documents and not pages, it ignores cookies (and needs no CSRF token), and it is
 """
 
 import threading
+from typing import cast
 
-from flask import Blueprint, Flask, Response, current_app, request
+from flask import Blueprint, Flask, current_app, request
+from werkzeug.local import LocalProxy
 from werkzeug.routing import BaseConverter
+from werkzeug.wrappers import Response
 
 from server import security
 
@@ -48,9 +51,10 @@ def register(app: Flask) -> None:
 @bp.route(f"{PREFIX}/<anything:rest>", methods=METHODS)
 @security.csrf.exempt  # the API ignores cookies
 @security.public  # every operation but the OpenAPI document needs a token
-def enter(rest):
+def enter(rest: str) -> Response:
     """Pass the request to the API's application."""
-    return Response.from_app(application(current_app._get_current_object()).wsgi_app, request.environ)
+    pages = cast("LocalProxy[Flask]", current_app)._get_current_object()
+    return Response.from_app(application(pages).wsgi_app, request.environ)
 
 
 def application(app: Flask) -> Flask:

@@ -75,13 +75,13 @@ def _finding_out(session, finding):
         evidence=[list(row) for row in detail.evidence],
         considered=[list(row) for row in detail.considered],
         dispositions=[
-            {
-                "kind": row.kind,
-                "reason": row.reason,
-                "police": row.police,
-                "at_s": row.at_s,
-                "by": row.by.name if row.by else None,
-            }
+            schemas.DispositionOut(
+                kind=row.kind,
+                reason=row.reason,
+                police=row.police,
+                at_s=row.at_s,
+                by=row.by.name if row.by else None,
+            )
             for row in detail.dispositions
         ],
     )

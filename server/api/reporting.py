@@ -29,8 +29,13 @@ def report(query_data):
         "made_s": report.made_s,
         "by": report.by,
         "total": _counts(report.total),
-        "rows": [{"id": row.place.public_id, "name": row.place.name, **_counts(row)} for row in report.rows],
+        "rows": [_row_out(row) for row in report.rows],
     }
+
+
+def _row_out(row: half_years.Counts) -> dict:
+    assert row.place, "only the total has none"
+    return {"id": row.place.public_id, "name": row.place.name, **_counts(row)}
 
 
 def _counts(row: half_years.Counts) -> dict:

@@ -120,8 +120,9 @@ def _answer(body, status, location, again=False):
     return answer
 
 
-def complete_document(document: dict) -> dict:
+def complete_document(document: dict | str) -> dict:
     """Add to the OpenAPI document what all operations share: the token, the problems, the idempotency key."""
+    assert isinstance(document, dict), "APIFlask makes a text only if the format is YAML"
     problem = {
         "description": "A problem document",
         "content": {problem_documents.MEDIA_TYPE: {"schema": _ref("Problem")}},

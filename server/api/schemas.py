@@ -1,8 +1,10 @@
 """Pydantic models of requests and responses. Times are whole seconds UTC; an `id` is a public id and never changes."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterable
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 from server.api.responses import MAX_LIMIT
 from server.models.checklists import ANSWERS
@@ -15,6 +17,16 @@ def _storable(text: str) -> str:
     if "\0" in text:
         raise ValueError("holds a character that cannot be stored")
     return text
+
+
+class OneOf:
+    """Annotation of a str that is one of these; a Literal cannot be made from a tuple of another module."""
+
+    def __init__(self, values: Iterable[str]):
+        self._values = list(values)
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.literal_schema(self._values)
 
 
 Time = Annotated[int, Field(ge=0, le=1 << 40)]
@@ -42,7 +54,7 @@ class FacilityQuery(Page):
 class RestroomQuery(Page):
     search: Short = ""
     facility: Short = ""
-    block: Literal[BLOCKS] | None = None
+    block: Annotated[str, OneOf(BLOCKS)] | None = None
     due_before_s: Time | None = None
     retired: bool = False
 
@@ -50,13 +62,13 @@ class RestroomQuery(Page):
 class InspectionQuery(Page):
     restroom: Short = ""
     facility: Short = ""
-    result: Literal[*RESULTS, "running"] | None = None
+    result: Annotated[str, OneOf((*RESULTS, "running"))] | None = None
     since_s: Time | None = None
     until_s: Time | None = None
 
 
 class FindingQuery(Page):
-    status: Literal[STATUSES] | None = None
+    status: Annotated[str, OneOf(STATUSES)] | None = None
     restroom: Short = ""
     facility: Short = ""
     since_s: Time | None = None
@@ -85,7 +97,7 @@ class Start(_In):
 
 
 class AnswerIn(_In):
-    answer: Literal[ANSWERS]
+    answer: Annotated[str, OneOf(ANSWERS)]
     note: Long = ""  # needed for "suspicious" and "na"
 
 
@@ -95,13 +107,13 @@ class AnswersIn(_In):
 
 
 class StepIn(_In):
-    method: Literal[METHODS]
-    outcome: Literal[OUTCOMES]
+    method: Annotated[str, OneOf(METHODS)]
+    outcome: Annotated[str, OneOf(OUTCOMES)]
     note: Long = ""
 
 
 class ResultIn(_In):
-    result: Literal[RESULTS]
+    result: Annotated[str, OneOf(RESULTS)]
     reason: Long = ""
     note: Long = ""
 
@@ -114,7 +126,7 @@ class Police(_In):
 
 
 class DispositionIn(_In):
-    kind: Literal[DISPOSITIONS]
+    kind: Annotated[str, OneOf(DISPOSITIONS)]
     reason: Long
     police: Police | None = None
 
@@ -317,7 +329,7 @@ class MeOut(BaseModel):
     expires_s: int
 
 
-def _page(name, item):
+def _page(name: str, item: type[BaseModel]) -> type[BaseModel]:
     return type(name, (BaseModel,), {"__annotations__": {"items": list[item], "next": str | None}})
 
 

@@ -1,14 +1,17 @@
 """Helpers that all pages share: template filters and globals, flash messages, addresses."""
 
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import flask_login
-from flask import current_app, flash, request, url_for
+from flask import Flask, current_app, flash, request, url_for
 from flask_babel import format_datetime, get_locale, gettext
+from markupsafe import Markup
+from wtforms import Field
 
 from server import clock, i18n, wording
+from server.db import Sessions
 from server.models.people import User
 from server.services import errors
 from server.services.findings import findings
@@ -46,7 +49,7 @@ _SECTIONS = {
 _LANGUAGE_NAMES = {"ko": "한국어", "en": "English"}
 
 
-def init(app) -> None:
+def init(app: Flask) -> None:
     """Add the filters and globals of templates."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
@@ -77,7 +80,7 @@ class _Words:
 WORDS = _Words()
 
 
-def sessions():
+def sessions() -> Sessions:
     """Return the session factory of this application."""
     return current_app.extensions["sessions"]
 
@@ -102,7 +105,7 @@ def flash_success(message: str) -> None:
     flash(message, "good")
 
 
-def public_address(endpoint: str, **values) -> str:
+def public_address(endpoint: str, **values: Any) -> str:
     """Return the absolute URL of a page, as visitors reach it."""
     base = current_app.extensions["settings"].public_url.rstrip("/")
     return base + url_for(endpoint, **values) if base else url_for(endpoint, _external=True, **values)
@@ -115,7 +118,7 @@ def flash_warning(message: str) -> None:
 
 def record_access(kind: str, subject: str) -> None:
     """Record that the signed-in user saw or exported a record; see services.people.access_log."""
-    access_log.record(sessions(), flask_login.current_user, kind, subject)
+    access_log.record(sessions(), user(), kind, subject)
 
 
 def flash_error(message: str) -> None:
@@ -126,13 +129,14 @@ def flash_error(message: str) -> None:
 def local_address(target: str | None) -> str | None:
     """Return `target` if it is a path of this server, else None: protects against open redirects."""
     parts = urlsplit(target or "")
-    plain = target and not parts.scheme and not parts.netloc and target.startswith("/")
-    if not plain or target.startswith(("//", "/\\")) or any(ord(c) < 32 for c in target):
+    if not target or parts.scheme or parts.netloc or not target.startswith("/"):
+        return None
+    if target.startswith(("//", "/\\")) or any(ord(c) < 32 for c in target):
         return None
     return target
 
 
-def control(field, hint: str, kind: str, attributes: dict):
+def control(field: Field, hint: str, kind: str, attributes: dict) -> Markup:
     """Return a form field's input, linked to its hint and its problem. kind: "short" for a few characters, or ""."""
     attributes = {"class": "input input-short" if kind == "short" else "input", **attributes}
     about = [f"{field.id}-hint"] * bool(hint) + [f"{field.id}-problem"] * bool(field.errors)
@@ -153,12 +157,12 @@ def row_number(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 15 else None
 
 
-def iso(at_s) -> str:
+def iso(at_s: int) -> str:
     """Return a time in ISO 8601: 2026-11-22T05:30:00Z."""
     return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def hour_minute(at_s) -> str:
+def hour_minute(at_s: int) -> str:
     """Return the time of day, 24 hours, in the site's time zone."""
     return format_datetime(datetime.fromtimestamp(at_s, UTC), "HH:mm")
 
@@ -169,21 +173,21 @@ def floor(text: str) -> str:
     return gettext("floor %(number)s", number=text.upper()) if numbered else text
 
 
-def step5(percent) -> int:
+def step5(percent: float) -> int:
     """Return a percentage rounded down to a step of css/levels.css; what is above 0 is at least 5."""
     if percent <= 0:
         return 0
     return max(5, min(100, int(percent) // 5 * 5))
 
 
-def _context():
+def _context() -> dict:
     language = i18n.language()
     other = next((code for code in current_app.extensions["languages"] if code != language), None)
     signed_in = flask_login.current_user.is_authenticated
     context = {
         "other_language": {"code": other, "name": _LANGUAGE_NAMES[other]} if other else None,
         "here": request.full_path.rstrip("?") if request.method == "GET" else request.path,
-        "current_section": _SECTIONS.get(request.blueprint),
+        "current_section": _SECTIONS.get(request.blueprint or ""),
         "open_findings": 0,
     }
     if signed_in and not request.headers.get("HX-Request"):

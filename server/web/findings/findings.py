@@ -148,7 +148,7 @@ def _timeline(detail):
     entries = [
         TimelineEntry(
             event.at_s or event.received_s,
-            wording.vocabulary.EVENTS.get(event.event, event.event),
+            str(wording.vocabulary.EVENTS.get(event.event, event.event)),
             event.event,
             event.score,
             event.rssi_dbm,
@@ -159,7 +159,7 @@ def _timeline(detail):
         for event in detail.events
     ]
     for disposition in detail.dispositions:
-        text = wording.vocabulary.DISPOSITIONS[disposition.kind].short
+        text = str(wording.vocabulary.DISPOSITIONS[disposition.kind].short)
         by = disposition.by.name if disposition.by else gettext("automatic")
         reason = disposition.reason
         if reason == ON_THE_LIST:

@@ -2,29 +2,29 @@
 
 from datetime import UTC, datetime
 
-from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
-from wtforms import DateField, RadioField, StringField, TextAreaField, TimeField
-from wtforms.fields.choices import SelectChoice
+from wtforms import DateField, Field, RadioField, StringField, TextAreaField, TimeField
 from wtforms.validators import InputRequired, StopValidation
 from wtforms.widgets import TextInput
 
 from server import clock
 from server.models.findings import DISPOSITIONS, REFERRED
 from server.web import forms
+from server.web.forms import SelectChoice
+from server.web.forms import lazy_text as _
 from server.wording import vocabulary
 
 CALL_CLOCK_SLACK_S = 300  # a phone's clock may run ahead of the server's
 
 
-def _required_for_police(form, field):
+def _required_for_police(form: FlaskForm, field: Field) -> None:
     """Require the field if the case was referred to the police; otherwise ignore it."""
-    if form.kind.data != REFERRED:
+    if form["kind"].data != REFERRED:
         field.errors = []
         raise StopValidation
     if not any(field.raw_data or ()):
         field.errors = []
-        raise StopValidation(forms.REQUIRED.message)
+        raise StopValidation(_("Please fill this in."))
 
 
 class DispositionForm(FlaskForm):
@@ -43,7 +43,7 @@ class DispositionForm(FlaskForm):
     receipt = StringField(_("Receipt number"), [forms.at_most(100)])
     custody = StringField(_("Who holds the evidence now"), [forms.at_most(200)])
 
-    def validate_called_time(self, field):
+    def validate_called_time(self, field: Field) -> None:
         """Require a call that has been made already."""
         if self.kind.data == REFERRED and self.called_s and self.called_s > clock.now_s() + CALL_CLOCK_SLACK_S:
             raise StopValidation(_("This time has not come yet."))

@@ -1,12 +1,12 @@
 """Forms of sign-in, passwords, codes and invitations."""
 
-from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from wtforms import PasswordField, StringField
 from wtforms.validators import EqualTo, Length
 
 from server.services.people.accounts import MAX_PASSWORD, MIN_PASSWORD
 from server.web.forms import REQUIRED, at_most
+from server.web.forms import lazy_text as _
 
 
 def _password_rules() -> list:

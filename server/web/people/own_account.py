@@ -25,7 +25,7 @@ def login():
         return redirect(next_page)
     form, problem = forms.LoginForm(), None
     if form.validate_on_submit():
-        person = _authenticate(form.login.data, form.password.data)
+        person = _authenticate(form.login.data or "", form.password.data or "")
         if person and person.totp_sealed:
             security.sign_in_halfway(person)
             return redirect(url_for("account.code", next=page.local_address(request.args.get("next"))))
@@ -63,7 +63,7 @@ def code():
         return redirect(url_for("account.login", next=page.local_address(request.args.get("next"))))
     if form.validate_on_submit():
         with page.sessions().begin() as store:
-            passed = second_factor.verify(store, current_app.extensions["vault"], person, form.code.data)
+            passed = second_factor.verify(store, current_app.extensions["vault"], person, form.code.data or "")
             kind = access_log.SIGNED_IN if passed else access_log.SIGN_IN_FAILED
             access_log.add(store, person.id, kind, "second_factor")
         if passed:
@@ -89,7 +89,7 @@ def password():
     if form.validate_on_submit():
         try:
             with page.sessions().begin() as store:
-                accounts.change_password(store, person, form.old.data, form.new.data)
+                accounts.change_password(store, person, form.old.data or "", form.new.data or "")
         except errors.Refused as error:
             problem = page.refusal_text(error)
         else:
@@ -129,7 +129,7 @@ def set_up_second_factor():
             if person.totp_sealed:
                 accounts.check_current_password(person, request.form.get("old", ""))
             with page.sessions().begin() as store:
-                codes = second_factor.set_up(store, vault, person, secret, form.code.data)
+                codes = second_factor.set_up(store, vault, person, secret, form.code.data or "")
         except errors.Refused as error:
             problem = page.refusal_text(error)
         else:

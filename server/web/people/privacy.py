@@ -1,6 +1,6 @@
 """Privacy: retention times, the privacy sign of a site, and the access log."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask_babel import gettext, ngettext
@@ -78,7 +78,7 @@ def accesses():
     with page.sessions()() as session:
         person = accounts.load_user(session, person_id) if person_id else None
         events = access_log.list_events(session, page.user(), person, subject, before, page.PER_PAGE)
-    filters = {"person": person_id or None, "subject": subject or None}
+    filters: dict[str, Any] = {"person": person_id or None, "subject": subject or None}
     older = url_for("privacy.accesses", before=events.rows[-1][0].id, **filters) if events.next else None
     return render_template(
         "people/privacy/accesses.html", rows=events.rows, person=person, subject=subject, older=older

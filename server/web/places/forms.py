@@ -1,14 +1,17 @@
 """Forms about places and their import."""
 
-from flask_babel import lazy_gettext as _
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
-from wtforms import DecimalField, IntegerField, SelectField, StringField, TextAreaField
-from wtforms.fields.choices import SelectChoice
+from wtforms import DecimalField, Field, IntegerField, SelectField, StringField, TextAreaField
 from wtforms.validators import Optional, StopValidation
 
 from server.models.places import BLOCKS
 from server.web import forms
+from server.web.forms import SelectChoice
+from server.web.forms import lazy_text as _
 from server.wording import vocabulary
 
 NEW_FACILITY = "new"  # choice of NewRestroomForm.facility
@@ -25,7 +28,7 @@ class NewRestroomForm(FlaskForm):
     floor = StringField(_("Floor"), [forms.at_most(20)])
     stalls = IntegerField(_("Stalls"), [Optional(), forms.between(0, 500)], default=0)
 
-    def validate_facility_name(self, field):
+    def validate_facility_name(self, field: Field) -> None:
         """Require a name for a new facility."""
         if self.facility.data == NEW_FACILITY and not (field.data or "").strip():
             raise StopValidation(_("Please fill this in."))
@@ -62,7 +65,7 @@ class RestroomForm(FlaskForm):
     owner = StringField(_("Who runs it"), [forms.at_most(200)])
     external_ids = TextAreaField(_("Numbers elsewhere"))
 
-    def validate(self, extra_validators=None):
+    def validate(self, extra_validators: Mapping[str, Sequence[Any]] | None = None) -> bool:
         """Require both coordinates or none. (Here, because the validators of an empty field are not called.)"""
         valid = super().validate(extra_validators)
         if valid and (self.latitude.data is None) != (self.longitude.data is None):
@@ -71,7 +74,7 @@ class RestroomForm(FlaskForm):
             return False
         return valid
 
-    def validate_external_ids(self, field):
+    def validate_external_ids(self, field: Field) -> None:
         """Require lines of the form "source: number"."""
         lines = [line for line in (field.data or "").splitlines() if line.strip()]
         if len(lines) > MOST_IDS or any(not all(part.strip() for part in line.partition(":")) for line in lines):
@@ -84,8 +87,8 @@ class RestroomForm(FlaskForm):
 
     def fields(self) -> dict:
         """Return the values for restrooms.change()."""
-        texts = ("name", "name_en", "floor", "address", "opening_hours", "access_notes", "owner")
-        values = {name: " ".join((self[name].data or "").split()) for name in texts if name != "access_notes"}
+        texts = ("name", "name_en", "floor", "address", "opening_hours", "owner")
+        values: dict[str, Any] = {name: " ".join((self[name].data or "").split()) for name in texts}
         values["access_notes"] = (self.access_notes.data or "").strip()
         values["block"], values["stalls"] = self.block.data, self.stalls.data or 0
         for name in ("latitude", "longitude"):

@@ -1,6 +1,6 @@
 """The plan: what is overdue or due soon, the work of the coming weeks, the next route, and the intervals."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext
@@ -139,12 +139,16 @@ def _set_policies(settings):
         days[setting.method] = int(text) if text else None
     with page.sessions().begin() as session:
         scope = _load_scope(session)
-        narrowest = {"restroom": scope.room} if scope.room else {"facility": scope.facility} if scope.facility else {}
-        if not narrowest and scope.organisation:
-            narrowest = {"organisation": scope.organisation}
+        place: dict[str, Any] = {}
+        if scope.room:
+            place = {"restroom": scope.room}
+        elif scope.facility:
+            place = {"facility": scope.facility}
+        elif scope.organisation:
+            place = {"organisation": scope.organisation}
         for setting in settings:
             if days[setting.method] != setting.days:
-                plans.set_policy(session, page.user(), setting.method, days[setting.method], **narrowest)
+                plans.set_policy(session, page.user(), setting.method, days[setting.method], **place)
 
 
 def _load_scope(session) -> Scope:

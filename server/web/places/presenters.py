@@ -28,6 +28,7 @@ def due(room: Restroom, now_s: int) -> Due:
         return Due(None, False, gettext("Nothing planned"))
     if room.due_s > now_s:
         return Due(room.due_s, False, gettext("By %(day)s", day=i18n.short_day(room.due_s)))
+    assert room.due_method, "set together with due_s"
     done_s = {method: getattr(room, column) for method, column in plans.DONE_COLUMNS.items()}
     if done_s[room.due_method] is not None:
         return Due(room.due_s, True, gettext("Overdue: %(method)s", method=vocabulary.PLANNED[room.due_method]))

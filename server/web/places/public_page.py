@@ -40,7 +40,10 @@ def restroom(public_id):
         visits = [
             Visit(row.inspection.finished_s, row.result.methods)
             for row in history.list_history(session, room, limit=HISTORY_ROWS).rows
-            if row.result and row.result.result in (NONE_FOUND, REFERRED) and row.result.methods
+            if row.inspection.finished_s is not None
+            and row.result
+            and row.result.result in (NONE_FOUND, REFERRED)
+            and row.result.methods
         ]
         return render_template(
             "places/public/restroom.html",

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask_babel import gettext
-from wtforms.fields.choices import SelectChoice
 
 from server import clock, i18n, security
 from server.models.findings import OPEN
@@ -14,6 +13,7 @@ from server.services.findings import findings
 from server.services.people import accounts
 from server.services.places import facilities, history, plans, restrooms, visitor_requests
 from server.web import page
+from server.web.forms import SelectChoice
 from server.web.places import forms, presenters
 
 bp = Blueprint("places", __name__)

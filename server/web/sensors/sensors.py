@@ -1,6 +1,7 @@
 """Sensors: the list, and one sensor with its state, self-test, place and key."""
 
 import re
+from typing import Any
 
 from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
 from flask_babel import gettext
@@ -44,7 +45,7 @@ def news():
 
 def _list(session):
     state, search = request.args.get("state"), request.args.get("search", "").strip()[:100]
-    filters = {"state": state if state in fleet.STATES else None, "search": search or None}
+    filters: dict[str, Any] = {"state": state if state in fleet.STATES else None, "search": search or None}
     after, silent_after_s = request.args.get("after"), _silent_after_s()
     found = fleet.list_sensors(
         session,
