@@ -211,7 +211,8 @@ def add_sensor(
 def selftests_of(session: Session, inspection: Inspection) -> list[tuple[InspectionSensor, Selftest | None]]:
     """Return each sensor of an inspection with its last self-test at the moment it was chosen."""
     selftest_ids = [used.selftest_id for used in inspection.sensors if used.selftest_id]
-    rows = {row.id: row for row in session.scalars(select(Selftest).where(Selftest.id.in_(selftest_ids)))}
+    query = select(Selftest).where(Selftest.id.in_(selftest_ids))
+    rows = {row.id: row for row in session.scalars(query)} if selftest_ids else {}
     return [(used, rows.get(used.selftest_id or 0)) for used in inspection.sensors]
 
 

@@ -59,14 +59,15 @@ def show(public_id):
         page.record_access(access_log.SAW_INSPECTION, inspection.public_id)
         result = inspection.results[-1]
         coverage = presenters.coverage(result.coverage)
+        inspection_findings = inspections.list_findings(session, inspection)
         signed = {row.person_id: row for row in signatures.list_signatures(session, result)}
         return render_template(
             "inspecting/inspections/show.html",
             inspection=inspection,
             sentence=presenters.result_sentence(result),
-            steps=presenters.list_steps(session, inspection, coverage),
+            steps=presenters.list_steps(session, inspection, coverage, inspection_findings),
             coverage=coverage,
-            findings=inspections.list_findings(session, inspection),
+            findings=inspection_findings,
             progress=checklists.load_progress(session, inspection),
             visits=offline_visits.list_visits(session, inspection),
             photos=photos.list_photos(session, inspection_id=inspection.id),
@@ -95,16 +96,16 @@ def live(public_id):
 def _live_parts(session: Session, inspection: Inspection) -> dict:
     # The mark comes first: what changes after it is seen by the next request.
     mark = freshness.inspection_mark(session, inspection)
-    found = inspections.list_findings(session, inspection)
+    inspection_findings = inspections.list_findings(session, inspection)
     coverage = presenters.current_coverage(session, inspection)
     return {
         "inspection": inspection,
         "since": mark,
-        "alarms": [finding for finding in found if findings.is_alarm(finding)],
-        "others": [finding for finding in found if not findings.is_alarm(finding)],
+        "alarms": [finding for finding in inspection_findings if findings.is_alarm(finding)],
+        "others": [finding for finding in inspection_findings if not findings.is_alarm(finding)],
         "earlier": earlier_findings(session, inspection),
         "coverage": coverage,
-        "steps": presenters.list_steps(session, inspection, coverage),
+        "steps": presenters.list_steps(session, inspection, coverage, inspection_findings),
         "sensors": [_listening(session, inspection, used) for used in inspection.sensors],
         "progress": checklists.load_progress(session, inspection),
         "visits": offline_visits.list_visits(session, inspection),
@@ -114,10 +115,10 @@ def _live_parts(session: Session, inspection: Inspection) -> dict:
 
 def earlier_findings(session: Session, inspection: Inspection) -> list[Finding]:
     """Return the open findings of the restroom that are not of this inspection."""
-    found = findings.list_findings(
+    open_findings = findings.list_findings(
         session, page.user(), status=OPEN, restroom=inspection.restroom.public_id, newest_first=True
     )
-    return [finding for finding in found.rows if finding.inspection_id != inspection.id]
+    return [finding for finding in open_findings.rows if finding.inspection_id != inspection.id]
 
 
 def _listening(session: Session, inspection: Inspection, used: InspectionSensor) -> ListeningSensor:

@@ -179,9 +179,11 @@ def step_statement(step: InspectionStep | None, coverage: Coverage | None, findi
     )
 
 
-def list_steps(session: Session, inspection: Inspection, coverage: Coverage | None) -> list[Step]:
-    """Return the three steps of an inspection."""
-    rows, findings = [], inspections.list_findings(session, inspection)
+def list_steps(
+    session: Session, inspection: Inspection, coverage: Coverage | None, findings: list[Finding]
+) -> list[Step]:
+    """Return the three steps of an inspection whose findings are `findings`."""
+    rows = []
     for method, step in inspections.current_steps(inspection).items():
         hindrance = step_hindrance(session, inspection, method) if inspection.result is None else ""
         outcome, note = (step.outcome, step.note) if step else (None, "")

@@ -44,7 +44,8 @@ def _result_page(public_id, correcting):
         if (inspection.result is None) == correcting:
             return redirect(url_for("inspections.show", public_id=inspection.public_id))
         coverage = presenters.current_coverage(session, inspection)
-        steps = presenters.list_steps(session, inspection, coverage)
+        findings = inspections.list_findings(session, inspection)
+        steps = presenters.list_steps(session, inspection, coverage, findings)
         methods = [step.method for step in steps if step.outcome == STEP_NONE_FOUND]
         title = gettext("None found")
         if methods:
