@@ -14,7 +14,7 @@ from server.services.outside import notifications, subscriptions
 from server.services.sensors import enrolment
 from server.services.upkeep import backup
 from tests.support import postgresql
-from tests.unit.server.conftest import empty_database, hall, hashed, kim  # noqa: F401
+from tests.unit.server.conftest import empty_database, hall, hashed, kim, real_hasher  # noqa: F401
 from tests.unit.server.outside import test_notifications
 from tests.unit.server.reporting import test_half_years
 from tests.unit.server.upkeep import test_backup
