@@ -117,14 +117,13 @@ def _run(options, supervisor, began_s):
         return supervisor.start(Service(name, [sys.executable, *command], environ, output_file))
 
     broker = start("broker", "-m", "server.broker")
-    ingest = start("ingest", "-m", "server.ingest")
+    start("ingest", "-m", "server.ingest")
     web = start("web", *_web_server(options))
     if is_prepared and _is_unclaimed(options, environ):
         admin = _prepare(options, environ)
     wait_until_listening(_reachable(_mqtt_bind()), options.mqtt_port, broker)
     wait_until_listening(_reachable(options.host), options.port, web)
-    if ingest.exit_code is not None:
-        raise ServiceFailed(ingest)
+    supervisor.check_all_run()
     _print_welcome(options, admin, time.monotonic() - began_s)
     # After the others listen: it has nothing to do in the first seconds, and all share the processor.
     start("notify", "-m", "server.notify")

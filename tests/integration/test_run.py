@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import urllib.request
 
 import pytest
 
@@ -22,13 +23,13 @@ PROGRAM = "from tools import run; from tools.lib import bootstrap; bootstrap.ent
 class Run:
     """One run of it on a data folder, its output in a file."""
 
-    def __init__(self, data, log, *more):
+    def __init__(self, data, log, *more, program=PROGRAM):
         self.port, self.mqtt_port = free_port(), free_port()
         self._log = log
         options = ["--data", data, "--port", self.port, "--mqtt-port", self.mqtt_port, *more]
         with log.open("wb") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, *[str(one) for one in options]],
+                [sys.executable, "-c", program, *[str(one) for one in options]],
                 cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
                 stdout=file,
@@ -57,8 +58,8 @@ class Run:
 def run(tmp_path):
     runs = []
 
-    def start(*more):
-        runs.append(Run(tmp_path / "data", tmp_path / f"{len(runs)}.log", *more))
+    def start(*more, **options):
+        runs.append(Run(tmp_path / "data", tmp_path / f"{len(runs)}.log", *more, **options))
         return runs[-1]
 
     yield start
@@ -93,6 +94,38 @@ def test_ctrl_c_while_it_starts_leaves_nothing_running(run):
 
     assert starting.output.endswith("Stopped.\n") and "Traceback" not in starting.output
     assert not is_open(starting.port) and not is_open(starting.mqtt_port)
+
+
+def test_an_ingest_that_ends_at_every_start_never_stops_the_web(run, tmp_path):
+    running = run(program="from tools.lib import processes; processes.LONGEST_PAUSE_S = 0.1; " + PROGRAM).ready()
+    health = f"http://127.0.0.1:{running.port}/healthz"
+    with urllib.request.urlopen(health, timeout=30 * PATIENCE):
+        pass  # the web has its secret in memory
+    secret, output = tmp_path / "data" / "secret", tmp_path / "data" / "logs" / "ingest.log"
+
+    def count_bad_starts():
+        return output.read_text().count("should hold 64 hex digits") if output.exists() else 0
+
+    secret.write_text("not a secret")
+    os.kill(ingest_pid(running.process.pid), signal.SIGKILL)
+
+    wait_for(lambda: count_bad_starts() >= 9 or running.process.poll() is not None, 60)
+    assert running.process.poll() is None and is_open(running.mqtt_port)
+    with urllib.request.urlopen(health, timeout=30 * PATIENCE) as answer:
+        assert answer.status == 200
+    assert running.output.count("ingest ended (-9); starting it again.") == 1
+    assert running.output.count("ingest keeps ending (1);") == 1
+    assert running.interrupt() == 0
+
+
+def ingest_pid(parent_pid):
+    """Return the process id of the ingest process that a run has started."""
+    output = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    for line in output.splitlines():
+        pid, parent, command = line.split(maxsplit=2)
+        if int(parent) == parent_pid and command.endswith("-m server.ingest"):
+            return int(pid)
+    raise AssertionError(f"no ingest process among\n{output}")
 
 
 @pytest.mark.long

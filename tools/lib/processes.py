@@ -1,14 +1,15 @@
 """
 A supervisor for the services that tools/run.py starts: broker, ingest, web server and notifier.
 
-It starts them in order, restarts those that exit, and stops them in reverse order. The pause before
-a restart doubles up to LONGEST_PAUSE_S; after GIVE_UP_AFTER exits in a row the supervisor gives up
-and reports the last lines of the service's output.
+It starts them in order, restarts those that exit, and stops them in reverse order. A service that exits
+again and again is restarted for ever, after pauses that double up to LONGEST_PAUSE_S; the others keep
+running. What a service prints is read as long as it runs, also when its file cannot be written.
 """
 
 from __future__ import annotations  # tools/run.py must get as far as its check of the Python version
 
 import collections
+import contextlib
 import ctypes
 import errno
 import os
@@ -22,14 +23,60 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 15
-STABLE_AFTER_S = 20  # a service that ran this long has its failures forgotten
-GIVE_UP_AFTER = 8  # exits in a row
+FIRST_PAUSE_S = 1
+LONGEST_PAUSE_S = 60
+STABLE_AFTER_S = 60  # a service that ran this long has its failures forgotten
 STOP_WITHIN_S = 10
 TAIL_LINES = 12
+LONGEST_LINE = 100_000  # characters; a longer line is handled as several
+SAY_EVERY_S = 3600  # how often the console hears that an output file cannot be written
 LOCK = ".running"  # lock file in a data folder; holds the number of the process
 PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+class OutputFile:
+    """
+    The file with the output of a service. Lines that cannot be written, as on a full disk, are dropped and counted.
+
+    The console hears of it at once, then at most every SAY_EVERY_S; the file gets the number of dropped lines as
+    soon as it can be written again.
+    """
+
+    def __init__(self, name: str, path: Path):
+        self.dropped = 0  # lines since the last one that was written
+        self._name = name
+        self._path = path
+        self._file: IO[bytes] | None = None
+        self._say_at_s = 0.0  # time.monotonic()
+        self._lock = threading.Lock()  # the reader of an earlier process may still be at work
+
+    def write(self, line: str) -> None:
+        """Append a line. Raises nothing: a reader that ends would leave its service blocked in a full pipe."""
+        with self._lock:
+            try:
+                self._append(line)
+                self.dropped = 0
+            except OSError as error:
+                self._drop(error)
+
+    def _append(self, line):
+        if self._file is None:
+            self._file = self._path.open("ab", buffering=0)  # unbuffered, so that close() has nothing to write
+        if self.dropped:
+            line = f"\n({self.dropped} lines were dropped, because this file could not be written)\n{line}"
+        data = line.encode("utf-8", "replace")
+        if self._file.write(data) != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _drop(self, error):
+        self.dropped += 1
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self._file = None
+        if time.monotonic() >= self._say_at_s:
+            self._say_at_s = time.monotonic() + SAY_EVERY_S
+            say(f"{self._name}: cannot write {self._path} ({error.strerror}); its output is dropped until it can be.")
 
 
 class Service:
@@ -48,17 +95,17 @@ class Service:
     ):
         self.name = name
         self.command = command
-        self.failures = 0
+        self.failures = 0  # in a row
         self.tail = collections.deque(maxlen=TAIL_LINES)
+        self.output = OutputFile(name, log_file)
         self.process: subprocess.Popen[str] | None = None
         self.restart_at_s: float | None = None  # time.monotonic(); None: running, or not started yet
         self._environ = environ
-        self._log_file = log_file
         self._quiet = quiet
         self._started_s = 0.0
 
     def start(self) -> None:
-        self.restart_at_s = None
+        """Start the process. Raises OSError if the system cannot, as without memory."""
         self._started_s = time.monotonic()
         # A session of its own: Ctrl-C in the terminal reaches only run.py, which then stops all in order.
         self.process = subprocess.Popen(
@@ -72,16 +119,19 @@ class Service:
             text=True,
             errors="replace",
         )
-        threading.Thread(target=self._copy_output, args=(self.process.stdout,), daemon=True).start()
+        try:
+            threading.Thread(target=self._copy_output, args=(self.process.stdout,), daemon=True).start()
+        except RuntimeError as error:  # no thread to be had: nobody would read, and the service would block
+            self.stop()
+            raise OSError(errno.EAGAIN, str(error)) from error
+        self.restart_at_s = None
 
     def _copy_output(self, stream):
-        with open(self._log_file, "a", encoding="utf-8") as log_file:
-            for line in stream:
-                self.tail.append(line.rstrip())
-                log_file.write(line)
-                log_file.flush()
-                if not self._quiet:
-                    print(f"{self.name}: {line}", end="", flush=True)
+        for line in iter(lambda: stream.readline(LONGEST_LINE), ""):
+            self.tail.append(line.rstrip())
+            self.output.write(line)
+            if not self._quiet:
+                say(f"{self.name}: {line.rstrip()}", sys.stdout)
 
     @property
     def exit_code(self) -> int | None:
@@ -92,10 +142,26 @@ class Service:
         """Return True once for each exit of the process, and schedule the restart."""
         if self.exit_code is None or self.restart_at_s is not None:
             return False
-        now_s = time.monotonic()
-        self.failures = 1 if now_s - self._started_s > STABLE_AFTER_S else self.failures + 1
-        self.restart_at_s = now_s + min(FIRST_PAUSE_S * 2 ** (self.failures - 1), LONGEST_PAUSE_S)
+        if self._is_stable():
+            self.failures = 0
+        self.postpone()
         return True
+
+    def postpone(self) -> None:
+        """Count a failure and schedule the next start."""
+        self.failures += 1
+        pause_s = FIRST_PAUSE_S * 2 ** min(self.failures - 1, 30)
+        self.restart_at_s = time.monotonic() + min(pause_s, LONGEST_PAUSE_S)
+
+    def detect_recovery(self) -> bool:
+        """Return True once when the process has run for STABLE_AFTER_S after failures, which are then forgotten."""
+        if not self.failures or self.restart_at_s is not None or not self._is_stable():
+            return False
+        self.failures = 0
+        return True
+
+    def _is_stable(self):
+        return time.monotonic() - self._started_s >= STABLE_AFTER_S
 
     def stop(self) -> None:
         """Terminate the process and wait for it; kill its process group after STOP_WITHIN_S."""
@@ -120,28 +186,57 @@ class Supervisor:
         self._services.append(service)
         return service
 
+    def check_all_run(self) -> None:
+        """Raise ServiceFailed if a service has exited."""
+        for service in self._services:
+            if service.exit_code is not None:
+                time.sleep(0.1)  # its last lines are still being read
+                raise ServiceFailed(service)
+
     def watch(self) -> None:
-        """Restart services for ever. Raises ServiceFailed if one cannot be kept running."""
+        """Restart services for ever, however often one of them exits."""
         while True:
             time.sleep(0.2)
-            for service in self._services:
-                self._restart_if_due(service)
+            self.restart_due()
+
+    def restart_due(self) -> None:
+        """Notice services that have exited, start those whose pause is over, and say what has changed."""
+        for service in self._services:
+            self._restart_if_due(service)
 
     def _restart_if_due(self, service):
+        failures = service.failures
         if service.detect_exit():
-            if service.failures >= GIVE_UP_AFTER:
-                raise ServiceFailed(service)
-            print(f"{service.name} ended ({service.exit_code}); starting it again.", file=sys.stderr, flush=True)
+            if service.failures == 1:
+                say(f"{service.name} ended ({service.exit_code}); starting it again.")
+            elif service.failures == 2:
+                say(
+                    f"{service.name} keeps ending ({service.exit_code}); it is started again after growing pauses of "
+                    f"up to {LONGEST_PAUSE_S:g} s, the others go on. Its last line: {next(reversed(service.tail), '')}"
+                )
         elif service.restart_at_s is not None and time.monotonic() >= service.restart_at_s:
-            service.start()
+            try:
+                service.start()
+            except OSError as error:
+                service.postpone()
+                if service.failures <= 2:
+                    say(f"{service.name} cannot be started ({error.strerror}); trying again.")
+        elif service.detect_recovery() and failures > 1:
+            say(f"{service.name} is well again: it has run for {STABLE_AFTER_S:g} s.")
 
     def stop(self) -> None:
         for service in reversed(self._services):
             service.stop()
 
 
+def say(line: str, stream: IO[str] | None = None) -> None:
+    """Print a line on the console (stderr unless given). A console that cannot be written must stop nothing."""
+    with contextlib.suppress(OSError, ValueError):
+        print(line, file=stream or sys.stderr, flush=True)
+
+
 class ServiceFailed(Exception):
-    """A service exited again and again."""
+    """A service exited, or did not listen, while all were being started."""
 
     def __init__(self, service: Service):
         super().__init__(f"{service.name} does not keep running; its last lines:\n  " + "\n  ".join(service.tail))

@@ -1,10 +1,12 @@
 """The supervisor of tools/run.py, the lock of a data folder, and ports."""
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -70,24 +72,151 @@ def is_gone(pid):
         )  # a zombie: it has ended, and its parent has not read its exit code
 
 
-def test_a_killed_service_is_restarted_and_one_that_keeps_exiting_fails(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(processes, "LONGEST_PAUSE_S", 0.1)
+@pytest.fixture
+def supervisor(monkeypatch):
+    """A supervisor with short pauses; its services are stopped at the end."""
+    monkeypatch.setattr(processes, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(processes, "LONGEST_PAUSE_S", 0.05)
     supervisor = processes.Supervisor()
+    yield supervisor
+    supervisor.stop()
+
+
+def supervise_until(supervisor, condition):
+    def is_true():
+        supervisor.restart_due()
+        return condition()
+
+    wait_for(is_true, 20)
+
+
+def test_a_killed_service_is_restarted_with_one_line(tmp_path, capsys, supervisor):
     good = supervisor.start(service("good", "import time; time.sleep(600)", tmp_path))
     assert good.process
     first = good.process.pid
     good.process.kill()
-    bad = service("bad", "print('no such thing', flush=True); raise SystemExit(3)", tmp_path)
-    supervisor.start(bad)
 
-    with pytest.raises(processes.ServiceFailed, match="no such thing"):
-        supervisor.watch()
+    supervise_until(supervisor, lambda: good.process and good.process.pid != first)
+
+    assert capsys.readouterr().err == f"good ended ({-signal.SIGKILL}); starting it again.\n"
     supervisor.stop()
+    assert good.exit_code is not None
 
-    output = capsys.readouterr().err
-    assert f"good ended ({-signal.SIGKILL}); starting it again." in output
-    assert "bad ended (3); starting it again." in output
-    assert good.process.pid != first and good.exit_code is not None
+
+def test_a_service_that_keeps_ending_stops_no_other_and_is_well_again_when_its_cause_is_gone(
+    tmp_path, capsys, monkeypatch, supervisor
+):
+    cure, starts = tmp_path / "cure", tmp_path / "starts"
+    code = (
+        f"import pathlib, time; open({str(starts)!r}, 'a').write('x'); print('no such thing', flush=True)\n"
+        f"if pathlib.Path({str(cure)!r}).exists(): time.sleep(600)\n"
+        "raise SystemExit(3)"
+    )
+    good = supervisor.start(service("good", "import time; time.sleep(600)", tmp_path))
+    bad = supervisor.start(service("bad", code, tmp_path))
+
+    supervise_until(supervisor, lambda: bad.failures >= 12 and "no such thing" in bad.tail)
+    assert good.exit_code is None and good.failures == 0
+    entered = capsys.readouterr().err.splitlines()
+    cure.touch()
+    started = starts.stat().st_size
+    supervise_until(supervisor, lambda: starts.stat().st_size > started and bad.exit_code is None)
+    monkeypatch.setattr(processes, "STABLE_AFTER_S", 0.2)
+    supervise_until(supervisor, lambda: bad.failures == 0)
+    supervise_until(supervisor, lambda: True)
+
+    assert [line.partition(";")[0] for line in entered] == ["bad ended (3)", "bad keeps ending (3)"]
+    assert capsys.readouterr().err == "bad is well again: it has run for 0.2 s.\n"
+
+
+def test_pauses_double_up_to_a_minute_and_begin_again_after_a_minute_of_running(tmp_path, monkeypatch):
+    now_s = [1000.0]
+    monkeypatch.setattr(processes.time, "monotonic", lambda: now_s[0])
+    ending = service("ending", "", tmp_path)
+    ending.start()
+    assert ending.process
+    ending.process.wait()
+
+    pauses_s = []
+    for ran_s in [0] * 8 + [59, 60]:
+        ending.restart_at_s, ending._started_s = None, now_s[0]
+        now_s[0] += ran_s
+        assert ending.detect_exit() and not ending.detect_exit()
+        assert ending.restart_at_s is not None
+        pauses_s.append(round(ending.restart_at_s - now_s[0]))
+
+    assert pauses_s == [1, 2, 4, 8, 16, 32, 60, 60, 60, 1]
+
+
+def test_a_service_that_cannot_be_started_is_tried_again(tmp_path, capsys, supervisor):
+    good = supervisor.start(service("good", "", tmp_path))
+    command, good.command = good.command, [str(tmp_path / "none")]
+
+    supervise_until(supervisor, lambda: good.failures >= 4)
+    good.command = [*command[:-1], "import time; time.sleep(600)"]
+    supervise_until(supervisor, lambda: good.exit_code is None)
+
+    assert "good cannot be started (No such file or directory); trying again." in capsys.readouterr().err
+
+
+def test_a_service_that_ends_while_all_are_started_is_an_error_with_its_last_lines(tmp_path, supervisor):
+    supervisor.start(service("good", "import time; time.sleep(600)", tmp_path))
+    bad = supervisor.start(service("bad", "print('no such thing'); raise SystemExit(3)", tmp_path))
+    assert bad.process
+    bad.process.wait(10 * PATIENCE)
+
+    with pytest.raises(processes.ServiceFailed, match=r"bad does not keep running; its last lines:\n  no such thing"):
+        supervisor.check_all_run()
+
+
+MORE_THAN_A_PIPE_HOLDS = "print(('x' * 99 + chr(10)) * 5000 + 'last', flush=True)"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a file that is always full")
+def test_a_service_does_not_block_when_the_disk_of_its_output_is_full(tmp_path, capsys):
+    printing = processes.Service("printing", [sys.executable, "-c", MORE_THAN_A_PIPE_HOLDS], None, Path("/dev/full"))
+    printing.start()
+    assert printing.process
+
+    assert printing.process.wait(20 * PATIENCE) == 0
+    wait_for(lambda: printing.output.dropped == 5001)
+
+    assert printing.tail[-1] == "last"
+    assert capsys.readouterr().err == (
+        "printing: cannot write /dev/full (No space left on device); its output is dropped until it can be.\n"
+    )
+
+
+def test_dropped_lines_are_counted_in_the_file_once_it_can_be_written(tmp_path, capsys):
+    path = tmp_path / "missing" / "log"
+    output = processes.OutputFile("web", path)
+    output.write("a\n")
+    output.write("b\n")
+    path.parent.mkdir()
+    output.write("c\n")
+    output.write("d\n")
+
+    assert path.read_text() == "\n(2 lines were dropped, because this file could not be written)\nc\nd\n"
+    assert output.dropped == 0
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_line_without_an_end_does_not_fill_the_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(processes, "LONGEST_LINE", 1000)
+    printing = service("printing", "print('x' * 100_000, flush=True)", tmp_path)
+    printing.start()
+
+    wait_for(lambda: (tmp_path / "printing.log").exists() and (tmp_path / "printing.log").stat().st_size == 100_001)
+    assert max(len(line) for line in printing.tail) == 1000
+
+
+def test_a_console_that_cannot_be_written_stops_nothing(monkeypatch):
+    with open("/dev/full" if os.path.exists("/dev/full") else os.devnull, "w") as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        processes.say("web ended (1); starting it again.")
+        monkeypatch.undo()
+        with contextlib.suppress(OSError):
+            full.close()
 
 
 def service(name, code, folder):
