@@ -11,6 +11,7 @@ from server.services.audit import verification
 from server.services.errors import Refused
 from server.services.findings.pseudonyms import Pseudonyms
 from server.services.outside import notifications, subscriptions
+from server.services.people import accounts
 from server.services.sensors import enrolment
 from server.services.upkeep import backup
 from tests.support import postgresql
@@ -22,7 +23,7 @@ from tests.unit.server.upkeep import test_backup
 pytestmark = pytest.mark.postgresql
 
 mens, depot, subscribe = test_half_years.mens, test_half_years.depot, test_notifications.subscribe
-stopped, lived_in = test_notifications.stopped_clock, test_backup.lived_in
+stopped_clock, lived_in = test_notifications.stopped_clock, test_backup.lived_in
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,14 @@ def test_two_notifying_processes_take_different_notices(sessions, vault, hashed)
     with sessions.begin() as session:
         for name in ("one", "two"):
             subscriptions.subscribe(
-                session, vault, None, name, ["finding_new"], "webhook", "https://192.0.2.1/", private_targets=True
+                session,
+                vault,
+                accounts.SYSTEM,
+                name,
+                ["finding_new"],
+                "webhook",
+                "https://192.0.2.1/",
+                private_targets=True,
             )
         notifications.enqueue(session, "finding_new", None, "f1")
         notifications.spread(session, test_notifications.SEOUL)
