@@ -32,6 +32,7 @@ SETTLE_US = 10_000  # dropped at the start of a dwell on a channel, as in the fi
 STREAM_CHANNEL = 6  # of a header stream
 SWEEPS = 100  # measurements of the nRF24 in one SPECTRUM step
 UPLOAD_EVERY_MS = 60_000
+UPLOAD_TAKES_MS = 8_000  # of 6 to 10 s; the plan's duration is the longest
 OTHER_RADIOS_MS = 5000  # interval of scans by the other radios when all channels are received
 MOST_ADVERTISEMENTS = 10  # of one sender in one scan, passed to the engine
 
@@ -223,7 +224,8 @@ class _Sensor:
                 return
 
     def _run_other_phase(self, step):
-        self._now_ms += step.duration_ms
+        is_upload = step.phase == planning.UPLOAD
+        self._now_ms += min(step.duration_ms, UPLOAD_TAKES_MS) if is_upload else step.duration_ms
         self._receive(0, 0)
         engine, traffic, now_ms = self._engine, self._traffic, self._sensor_ms()
         if step.phase == planning.SCAN:
