@@ -14,23 +14,22 @@ from server.models.places import Restroom
 from server.models.sensors import Command, Sensor
 
 
-def inspection_mark(session: Session, one: Inspection) -> str:
+def inspection_mark(session: Session, inspection: Inspection) -> str:
     """Changes with the inspection's findings, sweeps, steps, results, and its sensors' states."""
-    events = select(func.max(FindingEvent.id)).join(Finding).where(Finding.inspection_id == one.id)
-    here = (Finding.inspection_id == one.id) | (
-        Finding.restroom_id == one.restroom_id
-    )  # it shows what is open from before
-    judged = select(func.max(Disposition.id)).join(Finding).where(here)
+    events = select(func.max(FindingEvent.id)).join(Finding).where(Finding.inspection_id == inspection.id)
+    # The page also shows the restroom's earlier findings that are open.
+    is_shown = (Finding.inspection_id == inspection.id) | (Finding.restroom_id == inspection.restroom_id)
+    dispositions = select(func.max(Disposition.id)).join(Finding).where(is_shown)
     parts = [
         events.scalar_subquery(),
-        judged.scalar_subquery(),
-        _newest(Sweep, one, Sweep.report_id),
-        _newest(InspectionStep, one),
-        _newest(InspectionResult, one),
+        dispositions.scalar_subquery(),
+        _newest(Sweep, inspection, Sweep.report_id),
+        _newest(InspectionStep, inspection),
+        _newest(InspectionResult, inspection),
     ]
     mark = _mark(session, parts)
     sensors = select(Sensor.id, Sensor.state, Sensor.silent_s, InspectionSensor.started_s, InspectionSensor.stopped_s)
-    sensors = sensors.join(InspectionSensor).where(InspectionSensor.inspection_id == one.id).order_by(Sensor.id)
+    sensors = sensors.join(InspectionSensor).where(InspectionSensor.inspection_id == inspection.id).order_by(Sensor.id)
     for row in session.execute(sensors):
         mark += "." + "-".join(str(part or 0) for part in row)
     return mark
@@ -44,10 +43,10 @@ def findings_mark(session: Session) -> str:
 def restroom_mark(session: Session, room: Restroom) -> str:
     """Changes when an inspection of the room starts or ends, or a finding there changes."""
     events = select(func.max(FindingEvent.id)).join(Finding).where(Finding.restroom_id == room.id)
-    judged = select(func.max(Disposition.id)).join(Finding).where(Finding.restroom_id == room.id)
+    dispositions = select(func.max(Disposition.id)).join(Finding).where(Finding.restroom_id == room.id)
     results = select(func.max(InspectionResult.id)).join(Inspection).where(Inspection.restroom_id == room.id)
-    started = select(func.max(Inspection.id)).where(Inspection.restroom_id == room.id)
-    return _mark(session, [part.scalar_subquery() for part in (events, judged, results, started)])
+    inspections = select(func.max(Inspection.id)).where(Inspection.restroom_id == room.id)
+    return _mark(session, [part.scalar_subquery() for part in (events, dispositions, results, inspections)])
 
 
 def sensors_mark(session: Session) -> str:
@@ -60,10 +59,9 @@ def sensors_mark(session: Session) -> str:
     return _mark(session, [seen, states, silent, sent, ended])
 
 
-def _newest(table, one, number=None):
-    return (
-        select(func.max(table.id if number is None else number)).where(table.inspection_id == one.id).scalar_subquery()
-    )
+def _newest(table, inspection, column=None):
+    newest = select(func.max(table.id if column is None else column))
+    return newest.where(table.inspection_id == inspection.id).scalar_subquery()
 
 
 def _mark(session, parts):

@@ -18,13 +18,13 @@ Row = TypeVar("Row")
 
 
 class BadCursor(NotFound):
-    """A text that is not a cursor, or a cursor of a row that this list does not have. The API answers it with 400."""
+    """The text is not a cursor, or is the cursor of a row that the list does not have. The API answers with 400."""
 
 
 @dataclass(frozen=True)
 class Page(Generic[Row]):
     """
-    rows  as many as were asked for, or fewer at the end
+    rows  at most `limit` rows
     next  cursor of the next page, None on the last
     """
 
@@ -34,12 +34,12 @@ class Page(Generic[Row]):
 
 def cut(rows: Sequence[Row], limit: int, key: Callable[[Row], int] = lambda row: row.id) -> Page[Row]:  # type: ignore[attr-defined]
     """
-    Return a Page of `rows`, which has limit + 1 of them if there are more.
+    Return the first `limit` of `rows` as a Page; a further row means that there is a next page.
 
-    key(row) is what the list is sorted by.
+    key(row) is the number that the list is sorted by.
     """
-    shown = list(rows[:limit])
-    return Page(shown, encode(key(shown[-1])) if len(rows) > limit else None)
+    page_rows = list(rows[:limit])
+    return Page(page_rows, encode(key(page_rows[-1])) if len(rows) > limit else None)
 
 
 def encode(number: int) -> str:

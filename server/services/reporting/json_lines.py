@@ -66,7 +66,7 @@ def write(engine, file, whole: bool = False, progress=lambda rows: None) -> dict
                 counts[table.name] = 0
                 rows = select(*columns).order_by(*table.primary_key.columns)
                 for row in connection.execution_options(yield_per=BATCH).execute(rows).mappings():
-                    _line(file, {"table": table.name, "row": _told(table, row)})
+                    _line(file, {"table": table.name, "row": _row_to_json(table, row)})
                     counts[table.name] += 1
                     done += 1
                     if done % BATCH == 0:
@@ -108,13 +108,13 @@ def read(engine, file, progress=lambda rows: None) -> dict:
             progress(done)
         if ended is None or {name: number for name, number in ended.items() if number} != counts:
             raise BadExport("it is cut off: not all rows are there; nothing was written")
-        _number_on(connection, header.get("sequences", {}))
+        _set_sequences(connection, header.get("sequences", {}))
     return counts
 
 
 def _insert(connection, table, rows):
     try:
-        connection.execute(insert(table), [_meant(table, row) for row in rows])
+        connection.execute(insert(table), [_row_from_json(table, row) for row in rows])
     except (DBAPIError, StatementError):
         raise BadExport(f"the rows of its table {table.name} do not fit into the database") from None
 
@@ -143,14 +143,14 @@ def _header(connection, whole):
 def _highest(connection, name):
     """Return the highest row number that a table has ever used."""
     if connection.dialect.name == "sqlite":
-        asked = text("SELECT seq FROM sqlite_sequence WHERE name = :name")
-        return connection.scalar(asked, {"name": name}) or 0
+        query = text("SELECT seq FROM sqlite_sequence WHERE name = :name")
+        return connection.scalar(query, {"name": name}) or 0
     sequence = connection.scalar(text("SELECT pg_get_serial_sequence(:name, 'id')"), {"name": name})
-    given, called = connection.execute(text(f"SELECT last_value, is_called FROM {sequence}")).one()
-    return given if called else 0
+    last_value, is_called = connection.execute(text(f"SELECT last_value, is_called FROM {sequence}")).one()
+    return last_value if is_called else 0
 
 
-def _number_on(connection, sequences):
+def _set_sequences(connection, sequences):
     """Make the database continue behind the row numbers in use."""
     if connection.dialect.name == "sqlite":
         for name, highest in sequences.items():
@@ -162,14 +162,14 @@ def _number_on(connection, sequences):
     for table in Base.metadata.sorted_tables:
         if "id" not in table.columns:
             continue
-        named = {"name": f'"{table.name}"'}
-        if connection.scalar(text("SELECT pg_get_serial_sequence(:name, 'id')"), named) is None:
+        parameters = {"name": f'"{table.name}"'}
+        if connection.scalar(text("SELECT pg_get_serial_sequence(:name, 'id')"), parameters) is None:
             continue
         highest = connection.scalar(select(func.max(table.c.id))) or 0
         highest = max(highest, sequences.get(table.name, 0))
         if highest:
             connection.execute(
-                text("SELECT setval(pg_get_serial_sequence(:name, 'id'), :highest)"), {**named, "highest": highest}
+                text("SELECT setval(pg_get_serial_sequence(:name, 'id'), :highest)"), {**parameters, "highest": highest}
             )
 
 
@@ -185,33 +185,33 @@ def _columns(table, whole):
     ]
 
 
-def _told(table, row):
-    told = {}
+def _row_to_json(table, row):
+    fields = {}
     for name, value in row.items():
         if isinstance(table.columns[name].type, JSON):
             if value is not None:
-                told[name] = json.loads(value)
+                fields[name] = json.loads(value)
         else:
-            told[name] = base64.b64encode(value).decode() if isinstance(value, bytes | memoryview) else value
-    return told
+            fields[name] = base64.b64encode(value).decode() if isinstance(value, bytes | memoryview) else value
+    return fields
 
 
-def _meant(table, row):
+def _row_from_json(table, row):
     unknown = set(row) - set(table.columns.keys())
     if unknown:
         raise BadExport(f"its table {table.name} has a column {sorted(unknown)[0]!r} that this program does not know")
-    meant = dict(row)
+    values = dict(row)
     for column in table.columns:
         if isinstance(column.type, JSON):
-            meant.setdefault(column.name, null())
+            values.setdefault(column.name, null())
         elif column.name not in row:
             raise BadExport(f"a row of its table {table.name} has no {column.name!r}")
         elif isinstance(column.type, LargeBinary) and row[column.name] is not None:
             try:
-                meant[column.name] = base64.b64decode(row[column.name], validate=True)
+                values[column.name] = base64.b64decode(row[column.name], validate=True)
             except (TypeError, ValueError):
                 raise BadExport(f"a row of its table {table.name} is damaged") from None
-    return meant
+    return values
 
 
 def _line(file, value):
@@ -221,12 +221,12 @@ def _line(file, value):
 def _lines(file):
     for number, line in enumerate(file, 1):
         try:
-            found = json.loads(line)
+            record = json.loads(line)
         except ValueError:
             raise BadExport(f"line {number} is damaged") from None
-        if not isinstance(found, dict):
+        if not isinstance(record, dict):
             raise BadExport(f"line {number} is damaged")
-        yield found
+        yield record
 
 
 def _batches(lines):
