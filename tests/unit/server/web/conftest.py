@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 from jinja2 import FileSystemBytecodeCache
+from pypdf import PdfReader
 from sqlalchemy import select
 
 from server import create_app, db, demo
@@ -14,9 +15,12 @@ from server.config import Settings
 from server.models import Restroom, User
 from server.services.inspecting import checklists, inspections
 from server.services.people import accounts
+from server.services.reporting import pdf
 from tests.support.sensors_say import SensorsSay
 
 PASSWORD = "correct horse battery"
+# Claims that no page or PDF may make.
+FORBIDDEN = ("safe", "안전", "camera-free", "no camera ", "카메라 없음")
 
 
 @pytest.fixture(scope="session")
@@ -174,3 +178,32 @@ def upload():
         return client.post(address, data=form, content_type="multipart/form-data", follow_redirects=True)
 
     return send
+
+
+@pytest.fixture
+def lens_inspection(app, begin, post):
+    """The public id of a finished inspection by lens, in the women's room."""
+    _client, running = begin(partner="박지훈", agency="=cmd|' /C calc'!A0")
+    with app.extensions["sessions"].begin() as session:
+        inspection = inspections.load(session, accounts.SYSTEM, running)
+        inspections.record_step(
+            session, inspection, "lens", "none_found", inspection.started_by, note="<b>all</b> stalls"
+        )
+        inspections.finish(session, inspection, inspection.started_by, "none_found")
+    return running
+
+
+@pytest.fixture(scope="session")
+def has_fonts():
+    """Skips the test if the fonts or libraries of the PDFs are not installed."""
+    try:
+        pdf.find_font()
+    except pdf.NotPossible as error:
+        pytest.skip(str(error))
+
+
+def text_of(answer):
+    """Return the text of a PDF answer and the names of its fonts."""
+    reader = PdfReader(io.BytesIO(answer.data))
+    fonts = {font.get_object()["/BaseFont"] for font in reader.pages[0]["/Resources"]["/Font"].values()}
+    return "\n".join(page.extract_text() for page in reader.pages), fonts
