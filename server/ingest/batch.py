@@ -1,19 +1,29 @@
 """Store many messages in one transaction."""
 
+import traceback
 from collections import Counter
+from pathlib import Path
 from typing import NamedTuple
 
+import structlog
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from ansim import messages, topics
+from server.ingest import decode
 from server.ingest.decode import Message
 from server.ingest.keyring import SensorKey
 from server.models.sensors import Command
 from server.services.findings.pseudonyms import Pseudonyms
-from server.services.intake import completeness, counters
+from server.services.intake import completeness, counters, dead_letters
 from server.services.intake import store as reports
 from server.services.intake.store import ReceivedReport
 from server.services.sensors import commands, health, rollout
+
+_SERVER = Path(__file__).parents[1]
+
+log = structlog.get_logger()
 
 
 class BatchResult(NamedTuple):
@@ -38,41 +48,122 @@ class BatchStore:
 
     def store(self, batch: list[tuple[Message, bool]], rejected: Counter[tuple[str, str]], now_s: int) -> BatchResult:
         """
-        Store messages; all of them or, with an exception, none.
+        Store messages; a message that makes its transaction fail becomes a dead letter.
 
         batch     [(Message, retained)], in the order they came
         rejected  Counter of (sensor name, reason) of the messages that were dropped
+
+        If the database or the disk fails, the exception passes: acknowledge nothing then.
         """
+        try:
+            return self._store(batch, rejected, now_s)
+        except Exception as error:
+            self._pseudonyms.forget_keys()
+            if not batch or is_outage(error):
+                raise
+            if len(batch) == 1:
+                return self._store_dead_letter(batch[0][0], rejected, error, now_s)
+        middle = len(batch) // 2
+        result = self.store(batch[:middle], rejected, now_s)
+        _merge(result, self.store(batch[middle:], Counter(), now_s))
+        return result
+
+    def _store(self, batch, rejected, now_s):
+        """Store messages; all of them or, with an exception, none."""
         result = BatchResult({}, [], [], [], Counter(rejected))
+        seen = self._newly_seen(batch, now_s)
+        write_counts = bool(rejected) or now_s != self._counts_written_s
         with self._sessions.begin() as session:
             received = [message for message, _ in batch if message.leaf == topics.REPORT]
             _store_reports(session, self._pseudonyms, received, now_s, result)
             for message, retained in batch:
                 if message.leaf != topics.REPORT:
                     _handle(session, message, retained, now_s, result)
-            health.heard(session, self._newly_seen(batch, now_s), now_s)
+            health.heard(session, seen, now_s)
+            if write_counts:
+                counters.add(session, self._counts + result.counts, now_s)
+        self._seen_s.update(dict.fromkeys(seen, now_s))
+        if write_counts:
+            self._counts = Counter()
+            self._counts_written_s = now_s
+        else:
             self._counts.update(result.counts)
-            if rejected or now_s != self._counts_written_s:
-                self._write_counts(session, now_s)
         return result
+
+    def _store_dead_letter(self, message, rejected, error, now_s):
+        sensor = message.sensor
+        topic, reason = topics.topic(sensor.name, message.leaf), reason_of(error)
+        result = BatchResult({}, [], [], [], Counter(rejected))
+        result.counts[sensor.name, counters.POISON] += 1
+        with self._sessions.begin() as session:
+            dead_letters.add(session, sensor.name, topic, reason, message.body, now_s)
+        log.error(
+            "a message could not be stored; it is kept as a dead letter", sensor=sensor.name, topic=topic, why=reason
+        )
+        if message.leaf == topics.REPORT:
+            self._store_number(message, now_s, result)
+        self._counts.update(result.counts)
+        return result
+
+    def _store_number(self, message, now_s, result):
+        """Store a report without its content: later reports are confirmed only together with it."""
+        number_only = message._replace(fields=decode.unreadable(message.fields["boot"], message.fields["seq"]))
+        number_result = BatchResult({}, [], [], [], Counter())
+        try:
+            with self._sessions.begin() as session:
+                _store_reports(session, self._pseudonyms, [number_only], now_s, number_result)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            log.error(
+                "the number of the dead letter could not be stored either",
+                sensor=message.sensor.name,
+                why=reason_of(error),
+            )
+            return
+        result.confirmations.update(number_result.confirmations)
 
     def write_counts(self, now_s: int, at_exit: bool = False) -> None:
         """Write the counts to the database if they are a second old, or at exit."""
         if self._counts and (at_exit or now_s != self._counts_written_s):
             with self._sessions.begin() as session:
-                self._write_counts(session, now_s)
-
-    def _write_counts(self, session, now_s):
-        counters.add(session, self._counts, now_s)
-        self._counts = Counter()
-        self._counts_written_s = now_s
+                counters.add(session, self._counts, now_s)
+            self._counts = Counter()
+            self._counts_written_s = now_s
 
     def _newly_seen(self, batch, now_s):
         """Return the row numbers of the sensors whose `last_seen_s` should be written again."""
         seen = {message.sensor.id for message, retained in batch if not retained}
-        seen = {sensor_id for sensor_id in seen if now_s - self._seen_s.get(sensor_id, 0) >= health.SEEN_EVERY_S}
-        self._seen_s.update(dict.fromkeys(seen, now_s))
-        return seen
+        return {sensor_id for sensor_id in seen if now_s - self._seen_s.get(sensor_id, 0) >= health.SEEN_EVERY_S}
+
+
+def is_outage(error: Exception) -> bool:
+    """Return True if an exception says that the database or the disk fails, whatever the messages are."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    # sqlite3 raises plain DatabaseError for a damaged file.
+    outages = (OperationalError, InterfaceError, InternalError, PoolTimeout, OSError, MemoryError)
+    return isinstance(error, outages) or type(error) is DatabaseError
+
+
+def reason_of(error: Exception) -> str:
+    """Return the exception's name and the function of ours that it came from, without any value of the message."""
+    name = type(error.orig if isinstance(error, DBAPIError) else error).__name__
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(_SERVER)
+    ]
+    return f"{name} in {Path(frames[-1].filename).stem}.{frames[-1].name}" if frames else name
+
+
+def _merge(result, later):
+    """Add the result of later messages to that of earlier ones."""
+    for name, (sensor, upto) in later.confirmations.items():
+        earlier = result.confirmations.get(name, (sensor, {}))[1]
+        result.confirmations[name] = (sensor, {**earlier, **upto})
+    result.connected.extend(later.connected)
+    result.commands.extend(later.commands)
+    result.parts.extend(later.parts)
+    result.counts.update(later.counts)
 
 
 def _store_reports(session, pseudonyms, received, now_s, result):

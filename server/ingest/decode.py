@@ -127,4 +127,9 @@ def _unreadable(body):
         return None
     if not all(type(number) is int and 1 <= number <= MAX_COUNT for number in (boot, seq)):
         return None
+    return unreadable(boot, seq)
+
+
+def unreadable(boot: int, seq: int) -> dict:
+    """Return the placeholder for a report of which only the number is kept."""
     return messages.report(boot, seq, "", 0, None, "", store.UNREADABLE, {})

@@ -2,8 +2,9 @@
 The loop of the ingest process.
 
 A message is acknowledged to the broker only after its transaction has committed; then a `stored`
-message confirms it to the sensor. A bad message is counted and dropped. Any unexpected error
-ends the process with nothing acknowledged, so that the broker or the sensor sends again.
+message confirms it to the sensor. A bad message is counted and dropped; one that cannot be stored becomes a
+dead letter. A failing database or disk ends the process with nothing acknowledged, so that the broker or the
+sensor sends again.
 """
 
 import contextlib
@@ -196,6 +197,10 @@ class Ingest:
                 self._batch.append((decode.decode(self._keyring, topic, payload, now_s), retained))
             except decode.RejectedMessage as rejected:
                 self._rejections.add(rejected.reason, rejected.sensor, rejected.detail, now_s)
+            except Exception as error:
+                if batch.is_outage(error):
+                    raise
+                self._rejections.add(counters.POISON, "", batch.reason_of(error), now_s)
 
     def _store_batch(self):
         """Store the batch; then acknowledge, confirm and reply."""

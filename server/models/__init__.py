@@ -28,7 +28,7 @@ from server.models.inspections import (
     Signature,
     SweepAssignment,
 )
-from server.models.intake import DroppedRange, Proximity, Report, Selftest, SensorBoot, Sweep, Tally
+from server.models.intake import DeadLetter, DroppedRange, Proximity, Report, Selftest, SensorBoot, Sweep, Tally
 from server.models.outside import Delivery, KeptAnswer, Notification, Subscription
 from server.models.people import AccessEvent, Invitation, RecoveryCode, Token, User, UserPlace
 from server.models.photos import Hole, HoleEvent, Photo
@@ -59,6 +59,7 @@ __all__ = [
     "ChecklistAnswer",
     "Claim",
     "Command",
+    "DeadLetter",
     "Delivery",
     "Disposition",
     "DroppedRange",

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Boolean, Index, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from server.models.base import Base, Count, Id, Json, TimeS, Word, key_of
+from server.models.base import Base, Count, Id, Json, Name, TimeS, Word, key_of
 
 
 class Report(Base):
@@ -138,6 +138,25 @@ class Proximity(Base):
     smoothed_dbm: Mapped[int]
     sigma_db: Mapped[int]
     trend: Mapped[Word]  # warmer, colder, same, lost
+
+
+class DeadLetter(Base):
+    """
+    A message whose storing failed.
+
+    sensor  its name
+    reason  the exception and the function that it came from
+    body    the exact JSON bytes
+    """
+
+    __tablename__ = "dead_letter"
+
+    id: Mapped[Id]
+    sensor: Mapped[Word]
+    topic: Mapped[str] = mapped_column(String(64))
+    reason: Mapped[Name]
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    received_s: Mapped[TimeS]
 
 
 class Tally(Base):

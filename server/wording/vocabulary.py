@@ -280,6 +280,7 @@ TALLIES = {
     "unknown_sensor": _("From an unknown sensor"),
     "revoked": _("After it was withdrawn"),
     "too_large": _("Too large"),
+    "poison": _("Could not be stored"),
     "chain_broken": _("Gaps in the chain of reports"),
     "dropped": _("Reports given up by the sensor"),
     "refused_login": _("Sign-ins refused"),

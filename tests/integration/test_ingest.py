@@ -115,7 +115,7 @@ def test_an_inspection_collects_what_its_sensor_reports(running, hall, sensors):
 
 def bad_messages(hall):
     """[(reason, topic, payload)] of every kind of invalid message."""
-    topic = topics.topic("hall", topics.REPORT)
+    topic, info = topics.topic("hall", topics.REPORT), topics.topic("hall", topics.INFO)
     good = messages.report(9, 1, "", 5, None, "", messages.RESTART, {})
 
     def signed(body, on=topic):
@@ -129,6 +129,7 @@ def bad_messages(hall):
         (counters.BAD_SIGNATURE, "ansim/1/other/report", signed(messages.encode(good), "ansim/1/other/report")),
         (counters.MALFORMED, topic, signed(b'{"v":1,"boot":')),
         (counters.MALFORMED, topic, signed(b'{"v":1,"x":' + b"[" * 5000 + b"]" * 5000 + b"}")),
+        (counters.MALFORMED, info, signed(b'{"v":1,"boot":1,"version":"\xed\xa0\x80"}', info)),
         (counters.UNKNOWN_VERSION, topic, signed(other_version)),
         (counters.TOO_LARGE, topic, b"\x00rubbish" * 125_000),
         (counters.BAD_TOPIC, "ansim/1/Hall!/report", b"x"),

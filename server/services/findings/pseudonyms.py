@@ -34,6 +34,10 @@ class Pseudonyms:
         """Return an address's pseudonym on a day (days since 1970-01-01 UTC)."""
         return hmac.digest(self._key(session, day), address.encode(), "sha256").hex()[:CHARS]
 
+    def forget_keys(self) -> None:
+        """Empty the cache, after a transaction that may have made a key was rolled back."""
+        self._keys.clear()
+
     def _key(self, session, day):
         key = self._keys.get(day)
         if key is None:

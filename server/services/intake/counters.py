@@ -24,7 +24,8 @@ UNKNOWN_VERSION = "unknown_version"
 UNKNOWN_SENSOR = "unknown_sensor"
 REVOKED = "revoked"
 TOO_LARGE = "too_large"
-REJECTED = (CONFLICT, BAD_TOPIC, BAD_SIGNATURE, MALFORMED, UNKNOWN_VERSION, UNKNOWN_SENSOR, REVOKED, TOO_LARGE)
+POISON = "poison"  # of a valid form, but storing it failed: see dead_letters.py
+REJECTED = (CONFLICT, BAD_TOPIC, BAD_SIGNATURE, MALFORMED, UNKNOWN_VERSION, UNKNOWN_SENSOR, REVOKED, TOO_LARGE, POISON)
 
 # Counted besides the outcomes.
 CHAIN_BROKEN = "chain_broken"  # a report's `prev` is not the digest of the one before it

@@ -28,6 +28,7 @@ SECRET_TABLES = ("kept_answer", "pseudonym_key", "recovery_code")
 SECRET_COLUMNS = {
     "claim": ("code_hash",),
     "command": ("args",),  # lists of known addresses
+    "dead_letter": ("body",),  # may be a report that names addresses
     "finding": ("address", "bssid", "label"),
     "finding_event": ("exact",),
     "invitation": ("code_hash",),

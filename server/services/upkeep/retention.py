@@ -39,7 +39,7 @@ from server.models.inspections import (
     Signature,
     SweepAssignment,
 )
-from server.models.intake import Proximity, Report, Selftest, Sweep, Tally
+from server.models.intake import DeadLetter, Proximity, Report, Selftest, Sweep, Tally
 from server.models.outside import Delivery, KeptAnswer, Notification
 from server.models.people import AccessEvent, Invitation
 from server.models.photos import HoleEvent, Photo
@@ -165,10 +165,11 @@ def _selftests(run: _Run) -> int:
 
 
 def _counts(run: _Run) -> int:
-    """Commands to sensors, and message counters."""
+    """Commands to sensors, message counters, and messages that could not be stored."""
     old = run.before_s(run.days.features)
     ended = [Command.ended_s.is_not(None), Command.ended_s < old]
     count = _delete(run, Command, Command.id, ended)
+    count += _delete(run, DeadLetter, DeadLetter.id, [DeadLetter.received_s < old])
     return count + _delete(run, Tally, Tally.id, [Tally.day < clock.day(old)])
 
 
