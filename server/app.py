@@ -46,7 +46,7 @@ def create(settings: Settings) -> Flask:
 
 
 @security.public
-def health():
+def health() -> tuple[str, int, dict[str, str]]:
     """Return 200 and "ok" while the database answers: for load balancers and tools/run.py."""
     from flask import current_app
 

@@ -11,12 +11,15 @@ A session is short: one page, one batch of messages, one command.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pydantic_core import from_json, to_json
 from sqlalchemy import CursorResult, Delete, Engine, Update, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session, sessionmaker
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 # pydantic's JSON takes a quarter of the time of the standard library's; ingest writes two columns of it a report.
 _JSON = {"json_serializer": lambda value: to_json(value).decode(), "json_deserializer": from_json}
@@ -59,7 +62,7 @@ def lock_row(session: Session, row: Row) -> Row:
     return session.get_one(type(row), row.id, with_for_update=True, populate_existing=True)  # type: ignore[attr-defined]
 
 
-def insert(session: Session, table):
+def insert(session: Session, table: Any) -> "postgresql.Insert | sqlite.Insert":
     """Return an INSERT in the database's own dialect, for on_conflict_do_nothing() and on_conflict_do_update()."""
     if session.get_bind().dialect.name == "postgresql":
         from sqlalchemy.dialects import postgresql as dialect

@@ -56,17 +56,17 @@ FACILITIES = (
 )
 
 
-def fill(session: Session, vault: Vault, sensors_wanted: int = 3) -> list[tuple[str, bytes]]:
+def fill(session: Session, vault: Vault, sensors: int = 3) -> list[tuple[str, bytes]]:
     """Add what is missing; return (name, key of 32 bytes) of every demo sensor."""
     rooms = _add_places(session)
     return [
-        _sensor(session, vault, number, rooms[(number - 1) % len(rooms)]) for number in range(1, sensors_wanted + 1)
+        _load_or_enrol(session, vault, number, rooms[(number - 1) % len(rooms)]) for number in range(1, sensors + 1)
     ]
 
 
-def _add_places(session):
+def _add_places(session: Session) -> list[Restroom]:
     """Add the places that are missing; return all sample restrooms."""
-    found = []
+    sample_rooms = []
     name, name_en = ORGANISATION
     city = session.scalar(select(Organisation).where(Organisation.name == name))
     city = city or organisations.add(session, name, name_en)
@@ -76,9 +76,9 @@ def _add_places(session):
         ) or facilities.add(session, city, site, site_en, address)
         for row, (room, room_en, block, stalls, floor) in enumerate(rooms, 1):
             key = f"demo-{number}-{row}"
-            there = select(Restroom).join(ExternalId).where(ExternalId.source == SOURCE, ExternalId.value == key)
-            found.append(
-                session.scalar(there)
+            query = select(Restroom).join(ExternalId).where(ExternalId.source == SOURCE, ExternalId.value == key)
+            sample_rooms.append(
+                session.scalar(query)
                 or restrooms.add(
                     session,
                     facility,
@@ -93,13 +93,13 @@ def _add_places(session):
                     opening_hours="00:00-24:00",
                 )
             )
-    return found
+    return sample_rooms
 
 
-def _sensor(session, vault, number, room):
+def _load_or_enrol(session: Session, vault: Vault, number: int, room: Restroom) -> tuple[str, bytes]:
     name = f"demo-{number}"
-    found = session.scalar(select(Sensor).where(Sensor.name == name))
-    if found:
-        return name, vault.unseal(found.key_sealed)
+    sensor = session.scalar(select(Sensor).where(Sensor.name == name))
+    if sensor:
+        return name, vault.unseal(sensor.key_sealed)
     _, key = enrolment.enrol(session, vault, name, f"Demo sensor {number} (virtual)", restroom_id=room.id)
     return name, key

@@ -1,5 +1,5 @@
 """
-Language and time as people read them: English and Korean, 24-hour times in the site's time zone.
+Language and display of times: English and Korean, 24-hour times in the site's time zone.
 
 The filters `when`, `clock`, `day` and `duration` take the database's whole seconds; None gives a dash.
 """
@@ -7,10 +7,16 @@ The filters `when`, `clock`, `day` and `duration` take the database's whole seco
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import flask_login
-from flask import current_app, request, session
+from flask import Flask, current_app, request, session
 from flask_babel import Babel, format_date, format_datetime, format_time, get_locale, gettext
+
+from server.models.places import Facility, Organisation, Restroom
+
+if TYPE_CHECKING:
+    from babel.messages import Catalog
 
 DASH = "–"
 # Babel's own Korean formats say "오전 9:00"; every place in the project shows 24 hours.
@@ -19,7 +25,7 @@ _DAY = {"ko": "yyyy. M. d. (EEE)", "en": "EEE d MMM yyyy"}
 _CLOCK = "HH:mm:ss"
 
 
-def init(app) -> None:
+def init(app: Flask) -> None:
     """Set up Flask-Babel and the filters."""
     settings = app.extensions["settings"]
     languages = settings.languages.split(",")
@@ -40,17 +46,17 @@ def init(app) -> None:
 
 
 def choose_language() -> str:
-    """The session's language, else the person's, else the best that the browser asks for."""
+    """Return the session's language, else the user's, else the best match of the browser's languages."""
     languages = current_app.extensions["languages"]
     user = flask_login.current_user
-    for chosen in (session.get("language"), getattr(user, "locale", None)):
-        if chosen is not None and chosen in languages:
-            return chosen
+    for code in (session.get("language"), getattr(user, "locale", None)):
+        if code is not None and code in languages:
+            return code
     return request.accept_languages.best_match(languages) or languages[0]
 
 
 def remember(chosen: str) -> bool:
-    """Use this language for the rest of the session; False if there is no such language."""
+    """Use this language for the rest of the session. Return False if the site does not offer it."""
     if chosen not in current_app.extensions["languages"]:
         return False
     session["language"] = chosen
@@ -58,34 +64,34 @@ def remember(chosen: str) -> bool:
 
 
 def language() -> str:
-    """The language of this request, "ko" or "en"."""
+    """Return the language of this request, "ko" or "en"."""
     locale = get_locale()
     assert locale, "outside a request"
     return locale.language
 
 
-def when(at_s) -> str:
-    """Date and time, 24 hours."""
+def when(at_s: int | None) -> str:
+    """Return date and time, 24 hours."""
     return DASH if at_s is None else format_datetime(_aware(at_s), _WHEN.get(language(), _WHEN["en"]))
 
 
-def clock(at_s) -> str:
-    """Time of day with seconds, 24 hours."""
+def clock(at_s: int | None) -> str:
+    """Return the time of day with seconds, 24 hours."""
     return DASH if at_s is None else format_time(_aware(at_s), _CLOCK)
 
 
-def day(at_s) -> str:
-    """The date."""
+def day(at_s: int | None) -> str:
+    """Return the date."""
     return DASH if at_s is None else format_date(_aware(at_s), _DAY.get(language(), _DAY["en"]))
 
 
-def short_day(at_s) -> str:
-    """The date without its weekday."""
+def short_day(at_s: int) -> str:
+    """Return the date without its weekday."""
     return format_date(_aware(at_s), {"ko": "yyyy. M. d."}.get(language(), "d MMM yyyy"))
 
 
-def duration(seconds) -> str:
-    """Whole seconds as "45 s", "3 min 5 s" or "2 h 10 min"."""
+def duration(seconds: float | None) -> str:
+    """Return seconds as "45 s", "3 min 5 s" or "2 h 10 min"."""
     if seconds is None:
         return DASH
     minutes, s = divmod(int(seconds), 60)
@@ -97,8 +103,8 @@ def duration(seconds) -> str:
     return gettext("%(s)d s", s=s)
 
 
-def local_name(place) -> str:
-    """The name of an organisation, facility or restroom in this language, if it has one."""
+def local_name(place: Organisation | Facility | Restroom | None) -> str:
+    """Return the name of an organisation, facility or restroom in this language, if it has one."""
     if place is None:
         return DASH
     return (place.name_en or place.name) if language() == "en" else place.name
@@ -106,36 +112,36 @@ def local_name(place) -> str:
 
 def compile_translations(folder: Path) -> None:
     """
-    Join each language's .po files, one an area of the pages, into its messages.mo if that is older than one of them.
+    Compile each language's .po files into one messages.mo, unless it is newer than all of them.
     """
-    for place in folder.glob("*/LC_MESSAGES"):
-        sources, target = sorted(place.glob("*.po")), place / "messages.mo"
+    for messages in folder.glob("*/LC_MESSAGES"):
+        sources, target = sorted(messages.glob("*.po")), messages / "messages.mo"
         newest = max((source.stat().st_mtime for source in sources), default=0)
         if target.exists() and target.stat().st_mtime >= newest:
             continue
         from babel.messages import mofile
 
-        # Written beside and moved, because other processes start at the same moment.
+        # Written to another file and renamed, because several processes may start at once.
         draft = target.with_suffix(f".{os.getpid()}.tmp")
         with draft.open("wb") as file:
-            mofile.write_mo(file, read_translations(place))
+            mofile.write_mo(file, read_translations(messages))
         draft.replace(target)
 
 
-def read_translations(place: Path):
-    """Return a language's whole catalogue (babel.messages.Catalog) from its folder of .po files."""
+def read_translations(folder: Path) -> "Catalog":
+    """Return a language's whole catalogue from its folder of .po files."""
     from babel.messages import Catalog, pofile
 
-    whole = Catalog(locale=place.parent.name)
-    for source in sorted(place.glob("*.po")):
+    catalog = Catalog(locale=folder.parent.name)
+    for source in sorted(folder.glob("*.po")):
         with source.open("rb") as file:
-            part = pofile.read_po(file, locale=place.parent.name)
-        whole.mime_headers = part.mime_headers
+            part = pofile.read_po(file, locale=folder.parent.name)
+        catalog.mime_headers = part.mime_headers
         for message in part:
             if message.id:
-                whole[message.id] = message
-    return whole
+                catalog[message.id] = message
+    return catalog
 
 
-def _aware(at_s):
+def _aware(at_s: int) -> datetime:
     return datetime.fromtimestamp(at_s, UTC)

@@ -31,11 +31,11 @@ def _registry():
     return metrics
 
 
-def _start():
+def _start() -> None:
     g.started = time.perf_counter()
 
 
-def _count(response):
+def _count(response: Response) -> Response:
     _, requests, seconds = _registry()
     endpoint = request.endpoint or "none"
     requests.labels(endpoint, request.method, response.status_code).inc()
@@ -45,7 +45,7 @@ def _count(response):
 
 
 @security.public
-def page():
+def page() -> Response:
     """The metrics of this web process and today's counters of the database; 403 without access."""
     from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 

@@ -1,6 +1,6 @@
 """Security headers of every response."""
 
-from flask import Flask, current_app, request
+from flask import Flask, Response, current_app, request
 
 
 def content_security_policy(images: str = "") -> str:
@@ -29,7 +29,7 @@ def init(app: Flask) -> None:
     app.after_request(_add)
 
 
-def _add(response):
+def _add(response: Response) -> Response:
     headers = response.headers
     headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
     headers.setdefault("X-Content-Type-Options", "nosniff")

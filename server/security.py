@@ -9,12 +9,19 @@ A view needs a signed-in user unless it is marked:
     @security.public                         no sign-in
 """
 
+from collections.abc import Callable
+from typing import TypeVar, cast
+
 import flask_login
-from flask import abort, current_app, redirect, request, session, url_for
+from flask import Flask, abort, current_app, redirect, request, session, url_for
 from flask_wtf.csrf import CSRFProtect
+from sqlalchemy.orm import Session
 
 from server import clock, throttling
+from server.models.people import User
 from server.services.people import accounts
+
+View = TypeVar("View", bound=Callable)
 
 LOGIN_VIEW = "account.login"
 PASSWORD_VIEW = "account.password"
@@ -27,7 +34,7 @@ HALFWAY_S = 300  # how long after the password the code is accepted
 csrf = CSRFProtect()
 
 
-def init(app) -> None:
+def init(app: Flask) -> None:
     """Set up sessions, CSRF protection, throttling and the rule that every view needs a signed-in user."""
     manager = flask_login.LoginManager()
     manager.login_view = LOGIN_VIEW  # pyright: ignore[reportAttributeAccessIssue]  (Flask-Login types it None)
@@ -41,35 +48,34 @@ def init(app) -> None:
     app.before_request(_check_access)
 
 
-def public(view):
+def public(view: View) -> View:
     """Mark a view as one that needs no sign-in."""
-    view.public = True
+    vars(view)["public"] = True
     return view
 
 
-def needs(right: str, everywhere: bool = False):
+def needs(right: str, everywhere: bool = False) -> Callable[[View], View]:
     """Mark a view with the right that it needs (accounts.RIGHTS). everywhere: the role has to hold everywhere."""
 
-    def mark(view):
-        view.right = right
-        view.everywhere = everywhere
+    def mark(view: View) -> View:
+        vars(view).update(right=right, everywhere=everywhere)
         return view
 
     return mark
 
 
-def sign_in_halfway(user) -> None:
+def sign_in_halfway(user: User) -> None:
     """Remember in the session that the password was right; the second factor's code is still needed."""
     session["halfway"] = [user.get_id(), clock.now_s()]
 
 
-def halfway(store):
+def halfway(store: Session) -> User | None:
     """Return the user who has entered the password in the last HALFWAY_S, or None. store: a database session."""
     session_id, at_s = session.get("halfway", ("", 0))
     return accounts.load_by_session_id(store, session_id) if clock.now_s() - at_s <= HALFWAY_S else None
 
 
-def sign_in(user) -> None:
+def sign_in(user: User) -> None:
     """Start a session; clears the old one against session fixation."""
     language = session.get("language")
     session.clear()
@@ -104,7 +110,7 @@ def _check_access():
     view = current_app.view_functions.get(request.endpoint or "")
     if view is None or request.endpoint == "static" or _mark(view, "public"):
         return None
-    user = flask_login.current_user
+    user = cast(User, flask_login.current_user)
     if not user.is_authenticated:
         if request.headers.get("HX-Request"):
             # A fragment must not be replaced by the login page: tell htmx to load the whole page.
@@ -120,7 +126,7 @@ def _check_access():
     return None
 
 
-def lacks_second_factor(user) -> bool:
+def lacks_second_factor(user: User) -> bool:
     """True if the settings require a second factor for the user's role and the user has none yet."""
     asked = current_app.extensions["settings"].second_factor_for.split(",")
     return user.role in asked and user.totp_sealed is None

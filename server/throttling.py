@@ -5,7 +5,9 @@ Limits for requests that guess or flood: sign-in, second-factor codes, and forms
     def login(): ...
 """
 
-from flask import request, session
+from collections.abc import Callable
+
+from flask import Response, request, session
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
@@ -17,10 +19,10 @@ from server.services.people import accounts
 limiter = Limiter(get_remote_address, storage_uri="memory://", default_limits=[])
 
 
-def limit_login(view):
+def limit_login(view: Callable) -> Callable:
     """Throttle a login view: per address, and per login against guessing from many addresses."""
 
-    def name():
+    def name() -> str:
         return "login:" + accounts.normalize_login(request.form.get("login", ""))[:100]
 
     tries = {"methods": ["POST"], "deduct_when": _has_failed}
@@ -28,10 +30,10 @@ def limit_login(view):
     return limiter.limit("5 per minute; 50 per hour", key_func=name, **tries)(view)
 
 
-def limit_code(view):
+def limit_code(view: Callable) -> Callable:
     """Throttle a view that takes a code: per address, and per user who has entered the password."""
 
-    def name():
+    def name() -> str:
         return "code:" + str(session.get("halfway", [get_remote_address()])[0])[:100]
 
     tries = {"methods": ["POST"], "deduct_when": _has_failed}
@@ -39,7 +41,7 @@ def limit_code(view):
     return limiter.limit("5 per minute; 30 per hour", key_func=name, **tries)(view)
 
 
-def _has_failed(response):
+def _has_failed(response: Response) -> bool:
     # Success is a redirect. Only failures count, because a whole shift signs in from one address of an office.
     return response.status_code != 302
 
@@ -50,6 +52,6 @@ def retry_after_s() -> int:
     return max(1, int(limit.reset_at) - clock.now_s()) if limit else 60
 
 
-def limit_strangers(view):
+def limit_strangers(view: Callable) -> Callable:
     """Throttle, per address, a form that needs no account."""
     return limiter.limit("5 per hour; 20 per day", methods=["POST"])(view)

@@ -16,7 +16,7 @@ bp = APIBlueprint("log", __name__, url_prefix=PREFIX)
 @bp.input(schemas.LogQuery, location="query")
 @bp.output(schemas.LogPage)
 @authentication.needs(accounts.ADMINISTER)
-def log(query_data):
+def log(query_data: schemas.LogQuery) -> dict:
     """The whole log, oldest first, without personal fields: for administrators whose role holds everywhere."""
     if not authentication.user().everywhere:
         raise responses.Problem(403, "right_missing", "The person's role does not hold everywhere.")

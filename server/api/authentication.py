@@ -6,41 +6,49 @@ Authentication by bearer token. The token's scopes, its user's role and the user
     def view(): ... authentication.user() ...
 """
 
+from collections.abc import Callable
+from typing import TypeVar
+
+from apiflask import APIFlask
 from flask import current_app, g, request
 
 from server.api.responses import Problem
+from server.db import Sessions
+from server.models.people import Token, User
 from server.services.people import accounts, tokens
+
+View = TypeVar("View", bound=Callable)
 
 SCHEME = "bearer "
 OPEN = {"openapi.spec"}  # needs no token
 
 
-def init(api) -> None:
+def init(api: APIFlask) -> None:
     """Check the token before every operation."""
     api.before_request(_check)
 
 
-def needs(right: str):
+def needs(right: str) -> Callable[[View], View]:
     """Mark an operation with the scope that its token needs, which is also the right that its user needs."""
 
-    def mark(view):
-        view.right = right
+    def mark(view: View) -> View:
+        vars(view)["right"] = right
         return view
 
     return mark
 
 
-def user():
+def user() -> User:
     """Return the user of the token."""
     return g.token.user
 
 
-def sessions():
+def sessions() -> Sessions:
     """Return the session factory."""
     return current_app.extensions["sessions"]
 
 
-def _check():
+def _check() -> None:
     if request.endpoint is None or request.endpoint in OPEN:
         return
     presented = request.headers.get("Authorization", "")
@@ -60,7 +68,7 @@ def _check():
     g.token = token
 
 
-def _token(presented):
+def _token(presented: str) -> Token | None:
     with sessions()() as session:
         token = tokens.authenticate(session, presented)
         used = bool(session.dirty)

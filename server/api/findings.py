@@ -1,6 +1,8 @@
 """Findings and their dispositions."""
 
 from apiflask import APIBlueprint
+from flask import Response
+from sqlalchemy.orm import Session
 
 from server.api import PREFIX, authentication, responses, schemas
 from server.models.findings import Finding
@@ -19,7 +21,7 @@ _COLUMNS = (
 @bp.input(schemas.FindingQuery, location="query")
 @bp.output(schemas.FindingPage)
 @authentication.needs(accounts.SEE)
-def index(query_data):
+def index(query_data: schemas.FindingQuery) -> dict:
     """Findings, oldest first. The API never returns hardware addresses."""
     filters = query_data.model_dump()
     filters["status"] = filters["status"] or ""
@@ -31,7 +33,7 @@ def index(query_data):
 @bp.get("/findings/<public_id>")
 @bp.output(schemas.FindingOut)
 @authentication.needs(accounts.SEE)
-def show(public_id):
+def show(public_id: str) -> schemas.FindingOut:
     """One finding with its evidence and dispositions. The access is recorded."""
     with authentication.sessions()() as session:
         answer = _finding_out(session, findings.load(session, authentication.user(), public_id))
@@ -43,10 +45,10 @@ def show(public_id):
 @bp.input(schemas.DispositionIn)
 @bp.output(schemas.FindingOut, status_code=201)
 @authentication.needs(accounts.DISPOSE)
-def dispose(public_id, json_data):
+def dispose(public_id: str, json_data: schemas.DispositionIn) -> Response:
     """Record a disposition of a finding."""
 
-    def work(session):
+    def work(session: Session) -> responses.Work:
         user = authentication.user()
         finding = findings.load(session, user, public_id, accounts.DISPOSE)
         police = json_data.police.model_dump() if json_data.police else None
@@ -68,7 +70,7 @@ def row_out(finding: Finding) -> dict:
     }
 
 
-def _finding_out(session, finding):
+def _finding_out(session: Session, finding: Finding) -> schemas.FindingOut:
     detail = findings.load_detail(session, authentication.user(), finding)
     return schemas.FindingOut(
         **row_out(finding),

@@ -1,9 +1,14 @@
 """API of inspections, from their start to their correction."""
 
+from collections.abc import Callable
+
 from apiflask import APIBlueprint
+from flask import Response
+from sqlalchemy.orm import Session
 
 from server.api import PREFIX, audit, authentication, responses, schemas
 from server.models.inspections import Inspection
+from server.models.people import User
 from server.services.audit import log, proofs
 from server.services.inspecting import checklists, inspections
 from server.services.people import access_log, accounts
@@ -17,7 +22,7 @@ bp = APIBlueprint("inspections", __name__, url_prefix=PREFIX)
 @bp.input(schemas.InspectionQuery, location="query")
 @bp.output(schemas.InspectionPage)
 @authentication.needs(accounts.SEE)
-def index(query_data):
+def index(query_data: schemas.InspectionQuery) -> dict:
     """Inspections, oldest first."""
     filters = query_data.model_dump()
     filters["result"] = filters["result"] or ""
@@ -30,10 +35,10 @@ def index(query_data):
 @bp.input(schemas.Start)
 @bp.output(schemas.InspectionOut, status_code=201)
 @authentication.needs(accounts.INSPECT)
-def start(json_data):
+def start(json_data: schemas.Start) -> Response:
     """Start an inspection; its sensors are commanded to start."""
 
-    def work(session):
+    def work(session: Session) -> responses.Work:
         room = restrooms.load(session, authentication.user(), json_data.restroom, accounts.INSPECT)
         names = dict.fromkeys(json_data.sensors)
         sensors = [fleet.load(session, authentication.user(), name, accounts.INSPECT) for name in names]
@@ -47,7 +52,7 @@ def start(json_data):
 @bp.get("/inspections/<public_id>")
 @bp.output(schemas.InspectionOut)
 @authentication.needs(accounts.SEE)
-def show(public_id):
+def show(public_id: str) -> schemas.InspectionOut:
     """One inspection with its steps, results and findings. The access is recorded."""
     with authentication.sessions()() as session:
         answer = _inspection_out(session, public_id)
@@ -58,7 +63,7 @@ def show(public_id):
 @bp.get("/inspections/<public_id>/checklist")
 @bp.output(schemas.ChecklistOut)
 @authentication.needs(accounts.SEE)
-def checklist(public_id):
+def checklist(public_id: str) -> schemas.ChecklistOut:
     """The checklist of the eye step by place, with the answers so far."""
     with authentication.sessions()() as session:
         return _checklist_out(session, inspections.load(session, authentication.user(), public_id))
@@ -68,10 +73,10 @@ def checklist(public_id):
 @bp.input(schemas.AnswersIn)
 @bp.output(schemas.ChecklistOut, status_code=201)
 @authentication.needs(accounts.INSPECT)
-def answer(public_id, json_data):
+def answer(public_id: str, json_data: schemas.AnswersIn) -> Response:
     """Answer points of the checklist at one place."""
 
-    def work(session):
+    def work(session: Session) -> responses.Work:
         inspection = inspections.load(session, authentication.user(), public_id, accounts.INSPECT)
         answers = {key: (row.answer, row.note) for key, row in json_data.answers.items()}
         checklists.answer(session, inspection, authentication.user(), json_data.stall, answers)
@@ -84,10 +89,10 @@ def answer(public_id, json_data):
 @bp.input(schemas.StepIn)
 @bp.output(schemas.InspectionOut, status_code=201)
 @authentication.needs(accounts.INSPECT)
-def step(public_id, json_data):
+def step(public_id: str, json_data: schemas.StepIn) -> Response:
     """Record the outcome of one method."""
 
-    def work(session):
+    def work(session: Session) -> responses.Work:
         inspection = inspections.load(session, authentication.user(), public_id, accounts.INSPECT)
         inspections.record_step(
             session, inspection, json_data.method, json_data.outcome, authentication.user(), note=json_data.note
@@ -101,7 +106,7 @@ def step(public_id, json_data):
 @bp.input(schemas.ResultIn)
 @bp.output(schemas.InspectionOut, status_code=201)
 @authentication.needs(accounts.INSPECT)
-def finish(public_id, json_data):
+def finish(public_id: str, json_data: schemas.ResultIn) -> Response:
     """Record the result; it ends the inspection."""
     return _record_result(public_id, json_data, inspections.finish)
 
@@ -110,7 +115,7 @@ def finish(public_id, json_data):
 @bp.input(schemas.ResultIn)
 @bp.output(schemas.InspectionOut, status_code=201)
 @authentication.needs(accounts.INSPECT)
-def correct(public_id, json_data):
+def correct(public_id: str, json_data: schemas.ResultIn) -> Response:
     """Add a result that replaces the one before."""
     return _record_result(public_id, json_data, inspections.correct)
 
@@ -118,7 +123,7 @@ def correct(public_id, json_data):
 @bp.get("/inspections/<public_id>/log")
 @bp.output(schemas.LogPage)
 @authentication.needs(accounts.SEE)
-def entries(public_id):
+def entries(public_id: str) -> dict:
     """The log's entries about an inspection and its findings, oldest first; not paged."""
     with authentication.sessions()() as session:
         inspection = inspections.load(session, authentication.user(), public_id)
@@ -143,8 +148,8 @@ def row_out(inspection: Inspection) -> dict:
     }
 
 
-def _record_result(public_id, result, record):
-    def work(session):
+def _record_result(public_id: str, result: schemas.ResultIn, record: Callable) -> Response:
+    def work(session: Session) -> responses.Work:
         inspection = inspections.load(session, authentication.user(), public_id, accounts.INSPECT)
         record(session, inspection, authentication.user(), result.result, reason=result.reason, note=result.note)
         return _inspection_out(session, public_id), 201, ""
@@ -152,7 +157,7 @@ def _record_result(public_id, result, record):
     return responses.once(authentication.user(), work)
 
 
-def _inspection_out(session, public_id):
+def _inspection_out(session: Session, public_id: str) -> schemas.InspectionOut:
     session.expire_all()  # so that what was just added is read with the rest
     inspection = inspections.load(session, authentication.user(), public_id)
     return schemas.InspectionOut(
@@ -179,7 +184,7 @@ def _inspection_out(session, public_id):
     )
 
 
-def _checklist_out(session, inspection):
+def _checklist_out(session: Session, inspection: Inspection) -> schemas.ChecklistOut:
     progress = checklists.load_progress(session, inspection)
     parts = [
         schemas.PartOut(
@@ -194,5 +199,5 @@ def _checklist_out(session, inspection):
     return schemas.ChecklistOut(version=progress.checklist.version if progress.checklist else None, parts=parts)
 
 
-def _name(user):
+def _name(user: User | None) -> str | None:
     return user.name if user else None

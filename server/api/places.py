@@ -15,7 +15,7 @@ bp = APIBlueprint("places", __name__, url_prefix=PREFIX)
 @bp.get("/me")
 @bp.output(schemas.MeOut)
 @authentication.needs(accounts.SEE)
-def me():
+def me() -> dict:
     """The user and the scopes of this token."""
     token = g.token
     return {
@@ -31,7 +31,7 @@ def me():
 @bp.input(schemas.FacilityQuery, location="query")
 @bp.output(schemas.FacilityPage)
 @authentication.needs(accounts.SEE)
-def facilities(query_data):
+def facilities(query_data: schemas.FacilityQuery) -> dict:
     """Facilities."""
     with authentication.sessions()() as session:
         page = facilities_service.list_facilities(session, authentication.user(), **query_data.model_dump())
@@ -41,7 +41,7 @@ def facilities(query_data):
 @bp.get("/facilities/<public_id>")
 @bp.output(schemas.FacilityOut)
 @authentication.needs(accounts.SEE)
-def facility(public_id):
+def facility(public_id: str) -> dict:
     """One facility."""
     with authentication.sessions()() as session:
         return facility_out(facilities_service.load(session, authentication.user(), public_id))
@@ -51,7 +51,7 @@ def facility(public_id):
 @bp.input(schemas.RestroomQuery, location="query")
 @bp.output(schemas.RestroomPage)
 @authentication.needs(accounts.SEE)
-def restrooms(query_data):
+def restrooms(query_data: schemas.RestroomQuery) -> dict:
     """Restrooms; `due_before_s` = now gives the overdue ones."""
     filters = query_data.model_dump()
     filters["block"] = filters["block"] or ""
@@ -63,7 +63,7 @@ def restrooms(query_data):
 @bp.get("/restrooms/<public_id>")
 @bp.output(schemas.RestroomOut)
 @authentication.needs(accounts.SEE)
-def restroom(public_id):
+def restroom(public_id: str) -> dict:
     """One restroom."""
     with authentication.sessions()() as session:
         return restroom_out(restrooms_service.load(session, authentication.user(), public_id))

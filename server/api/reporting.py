@@ -16,7 +16,7 @@ bp = APIBlueprint("reports", __name__, url_prefix=PREFIX)
 @bp.input(schemas.ReportQuery, location="query")
 @bp.output(schemas.ReportOut)
 @authentication.needs(accounts.SEE)
-def report(query_data):
+def report(query_data: schemas.ReportQuery) -> dict:
     """The counts of half a year, or of a year: by organisation, facility or restroom."""
     zone = ZoneInfo(current_app.extensions["settings"].time_zone)
     span = half_years.half_year(query_data.year, query_data.half, zone)

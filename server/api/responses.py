@@ -4,15 +4,21 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from flask import current_app, make_response, request
+from apiflask import APIFlask
+from flask import Response, current_app, make_response, request
 from flask_babel import force_locale
+from pydantic import BaseModel
+from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
 
 from server import problem_documents, wording
+from server.models.people import User
 from server.services import errors, idempotency, paging
 
 KEY_HEADER = "Idempotency-Key"
 MAX_LIMIT = 200
+
+Work = tuple[BaseModel, int, str]  # the answer, its status, and the address of what was made or ""
 
 
 class Problem(Exception):
@@ -23,7 +29,7 @@ class Problem(Exception):
         self.status, self.code, self.detail, self.values = status, code, detail, values or {}
 
 
-def init(api) -> None:
+def init(api: APIFlask) -> None:
     """Make every error of the application a problem document."""
     api.before_request(_check_address)
     api.error_processor(_invalid)  # first: it claims all HTTP errors
@@ -87,11 +93,11 @@ def page_out(rows: paging.Page, row_out: Callable[[Any], dict]) -> dict:
     return {"items": [row_out(row) for row in rows.rows], "next": rows.next}
 
 
-def once(user, work):
+def once(user: User, work: Callable[[Session], Work]) -> Response:
     """
     Do a POST's work, or return the first answer again if it is repeated with the same idempotency key.
 
-    work  takes a session that writes and returns (model, status, location or "")
+    work  takes a session that writes
     """
     key = request.headers.get(KEY_HEADER)
     if key is not None and not (1 <= len(key) <= idempotency.MAX_KEY and key.isascii() and key.isprintable()):
@@ -110,7 +116,7 @@ def once(user, work):
     return _answer(body, status, location)
 
 
-def _answer(body, status, location, again=False):
+def _answer(body: bytes, status: int, location: str, again: bool = False) -> Response:
     answer = make_response(body, status)
     answer.content_type = "application/json"
     if location:

@@ -16,7 +16,7 @@ bp = APIBlueprint("sensors", __name__, url_prefix=PREFIX)
 @bp.input(schemas.Page, location="query")
 @bp.output(schemas.SensorPage)
 @authentication.needs(accounts.SEE)
-def index(query_data):
+def index(query_data: schemas.Page) -> dict:
     """Sensors: those fixed in the person's places, and carried ones."""
     with authentication.sessions()() as session:
         page = fleet.list_sensors(session, authentication.user(), cursor=query_data.cursor, limit=query_data.limit)
@@ -26,7 +26,7 @@ def index(query_data):
 @bp.get("/sensors/<name>")
 @bp.output(schemas.SensorOut)
 @authentication.needs(accounts.SEE)
-def show(name):
+def show(name: str) -> dict:
     """One sensor."""
     with authentication.sessions()() as session:
         return sensor_out(fleet.load(session, authentication.user(), name))

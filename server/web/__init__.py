@@ -26,6 +26,8 @@ The pages, by blueprint. A view reads the request, calls a service, and renders 
     public       the page of the QR code on a door; no account needed
 """
 
+from flask import Flask
+
 from server.web import assets, errors, page
 from server.web.audit import log
 from server.web.findings import findings, known_emitters
@@ -52,7 +54,7 @@ from server.web.reporting import half_years
 from server.web.sensors import claims, rollout, sensors
 
 
-def register(app) -> None:
+def register(app: Flask) -> None:
     """Add the pages to the application. Called by server.create_app()."""
     assets.init(app)
     page.init(app)

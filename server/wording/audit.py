@@ -1,4 +1,4 @@
-"""Titles of log entries, by kind; an unknown kind is shown itself."""
+"""Titles of log entries, by kind; an unknown kind is its own title."""
 
 from flask_babel import lazy_gettext as _
 
@@ -69,7 +69,7 @@ KINDS = {
     "token.revoked": _("Token ended"),
 }
 
-# Filters of the log's page: {beginning of a kind: text}.
+# Filters of the log's page: {prefix of a kind: text}.
 GROUPS = {
     "": _("Everything"),
     "inspection.": _("Inspections"),

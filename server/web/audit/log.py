@@ -4,6 +4,7 @@ import json
 from typing import NamedTuple
 
 from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from server import security
@@ -36,7 +37,7 @@ class Line(NamedTuple):
 
 @bp.get("/log")
 @security.needs(accounts.ADMINISTER, everywhere=True)
-def index():
+def index() -> ResponseReturnValue:
     """The whole log, newest first; ?kind= beginning of a kind, ?subject= a public id, ?before= an entry's number."""
     kind, subject = request.args.get("kind", "")[:64], request.args.get("subject", "").strip()[:64]
     before = page.row_number(request.args.get("before"))
@@ -54,7 +55,7 @@ def index():
 
 
 @bp.get("/inspections/<public_id>/log")
-def inspection(public_id):
+def inspection(public_id: str) -> ResponseReturnValue:
     """The log's entries about an inspection and its findings, oldest first."""
     with page.sessions()() as session:
         inspection = inspections.load(session, page.user(), public_id)
@@ -66,7 +67,7 @@ def inspection(public_id):
 
 @bp.post("/inspections/<public_id>/proof")
 @security.needs(accounts.INSPECT)
-def proof(public_id):
+def proof(public_id: str) -> ResponseReturnValue:
     """The proof of an inspection as a file; signs the log if the newest entry is not signed yet."""
     with_names = request.form.get("names") == "yes"
     settings = current_app.extensions["settings"]
@@ -87,7 +88,7 @@ def proof(public_id):
 
 @bp.get("/log/heads")
 @security.public
-def heads():
+def heads() -> ResponseReturnValue:
     """The signed heads and their public key, for everybody, so that many people keep copies."""
     newest, public_key = _heads()
     return render_template("audit/heads.html", heads=newest, key=public_key, plain_page=True)
@@ -95,7 +96,7 @@ def heads():
 
 @bp.get("/log/heads.json")
 @security.public
-def heads_json():
+def heads_json() -> ResponseReturnValue:
     """The signed heads as JSON, with the time stamps."""
     newest, public_key = _heads()
     rows = [

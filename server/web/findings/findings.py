@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from flask import Blueprint, Response, abort, current_app, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import format_decimal, gettext
 
 from ansim.detect.stimulus import verdict
@@ -49,7 +50,7 @@ class TimelineEntry(NamedTuple):
 
 
 @bp.get("/findings")
-def index():
+def index() -> ResponseReturnValue:
     """Findings, newest first; ?status= open, case, noted, closed or all, ?before= a cursor for older ones."""
     status, before = _status(), request.args.get("before")
     with page.sessions()() as session:
@@ -66,7 +67,7 @@ def index():
 
 
 @bp.get("/live/findings")
-def news():
+def news() -> ResponseReturnValue:
     """The first page's list alone, or 204 if nothing has changed since the mark ?since=."""
     status = _status()
     with page.sessions()() as session:
@@ -91,7 +92,7 @@ def _status():
 
 
 @bp.route("/findings/<public_id>", methods=["GET", "POST"])
-def show(public_id):
+def show(public_id: str) -> ResponseReturnValue:
     """One finding. POST records a disposition."""
     form, problem = forms.DispositionForm(), None
     if request.method == "POST":
@@ -133,7 +134,7 @@ def show(public_id):
 
 
 @bp.get("/findings/alarms")
-def alarms():
+def alarms() -> ResponseReturnValue:
     """False-alarm rates by sensor model, program version and building; ?days= how far back."""
     days = request.args.get("days", type=int)
     days = days if days in SPANS_DAYS else SPANS_DAYS[1]

@@ -1,6 +1,7 @@
 """Known emitters: the list per building, approving one, and withdrawing it."""
 
 from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from server import clock, security
@@ -18,7 +19,7 @@ FACILITIES_SHOWN = 200
 
 
 @bp.get("/emitters")
-def index():
+def index() -> ResponseReturnValue:
     """The list; ?state= one of known_emitters.STATES, ?facility= one building, ?before= a cursor for older ones."""
     return _render_list(None)
 
@@ -59,7 +60,7 @@ def _render_list(problem):
 
 @bp.post("/emitters")
 @security.needs(accounts.MANAGE)
-def add():
+def add() -> ResponseReturnValue:
     """Approve a transmitter for a building."""
     form = request.form
     kind, days = form.get("kind"), form.get("days", known_emitters.USUAL_DAYS, type=int)
@@ -78,14 +79,14 @@ def add():
 
 @bp.post("/emitters/<emitter>/renew")
 @security.needs(accounts.MANAGE)
-def renew(emitter):
+def renew(emitter: str) -> ResponseReturnValue:
     """Approve an emitter for another year."""
     return _change(emitter, lambda session, row: known_emitters.renew(session, row, page.user()))
 
 
 @bp.post("/emitters/<emitter>/withdraw")
 @security.needs(accounts.MANAGE)
-def withdraw(emitter):
+def withdraw(emitter: str) -> ResponseReturnValue:
     """End an emitter's approval."""
     reason = request.form.get("why", "")
     return _change(emitter, lambda session, row: known_emitters.withdraw(session, row, page.user(), reason))

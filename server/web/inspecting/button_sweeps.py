@@ -1,6 +1,7 @@
 """Assign a sweep that a sensor's button started to the restroom where it was made."""
 
 from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from server import security
@@ -17,7 +18,7 @@ bp = Blueprint("sweeps", __name__)
 
 @bp.route("/sweeps/<name>/<ref>", methods=["GET", "POST"])
 @security.needs(accounts.INSPECT)
-def assign(name, ref):
+def assign(name: str, ref: str) -> ResponseReturnValue:
     """Choose the restroom of a sweep by button; ?search= words for a restroom that is not suggested."""
     problem, search = None, request.args.get("search", "").strip()[:100]
     if request.method == "POST":

@@ -3,6 +3,7 @@
 from datetime import datetime, time
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from server import clock, security
@@ -21,7 +22,7 @@ SITES_SHOWN = 200
 
 
 @bp.get("/campaigns")
-def index():
+def index() -> ResponseReturnValue:
     """All campaigns, those that are not closed first."""
     with page.sessions()() as session:
         return render_template("inspecting/campaigns/index.html", rows=campaigns.list_campaigns(session, page.user()))
@@ -29,7 +30,7 @@ def index():
 
 @bp.route("/campaigns/new", methods=["GET", "POST"])
 @security.needs(accounts.MANAGE)
-def new():
+def new() -> ResponseReturnValue:
     """Plan a campaign."""
     problem = None
     if request.method == "POST":
@@ -51,7 +52,7 @@ def new():
 
 
 @bp.get("/campaigns/<campaign>")
-def show(campaign):
+def show(campaign: str) -> ResponseReturnValue:
     """The board of a campaign, or its closing report once it is closed."""
     with page.sessions()() as session:
         row = campaigns.load(session, page.user(), campaign)
@@ -62,7 +63,7 @@ def show(campaign):
 
 
 @bp.get("/campaigns/<campaign>/live")
-def live(campaign):
+def live(campaign: str) -> ResponseReturnValue:
     """The board alone, or 204 if nothing has changed since the mark ?since=."""
     with page.sessions()() as session:
         row = campaigns.load(session, page.user(), campaign)
@@ -86,7 +87,7 @@ def _board_values(session, row):
 
 @bp.get("/campaigns/<campaign>/plan")
 @security.needs(accounts.MANAGE)
-def plan(campaign):
+def plan(campaign: str) -> ResponseReturnValue:
     """Teams, people and buildings; ?search= words for a building."""
     search = request.args.get("search", "").strip()[:100]
     with page.sessions()() as session:
@@ -108,7 +109,7 @@ def plan(campaign):
 
 @bp.post("/campaigns/<campaign>/plan")
 @security.needs(accounts.MANAGE)
-def change(campaign):
+def change(campaign: str) -> ResponseReturnValue:
     """Make one change of the plan: `do` names it."""
     name = request.form.get("do", "")
     back = url_for("campaigns.plan", campaign=campaign, _anchor=name)
@@ -175,7 +176,7 @@ _CHANGES = {
 
 @bp.route("/campaigns/<campaign>/stops/<facility>", methods=["GET", "POST"])
 @security.needs(accounts.INSPECT)
-def stop(campaign, facility):
+def stop(campaign: str, facility: str) -> ResponseReturnValue:
     """One stop of a campaign: its restrooms, hand-overs and actions."""
     problem = None
     if request.method == "POST":

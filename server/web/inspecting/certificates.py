@@ -1,6 +1,7 @@
 """The certificate of an inspection as print view and PDF."""
 
 from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from server import clock
@@ -19,7 +20,7 @@ TEMPLATE = "inspecting/certificates/_certificate.html"
 
 
 @bp.get("/inspections/<public_id>/certificate")
-def show(public_id):
+def show(public_id: str) -> ResponseReturnValue:
     """The certificate of a finished inspection; ?as=pdf, else the print view."""
     with page.sessions()() as session:
         inspection = inspections.load(session, page.user(), public_id)

@@ -1,6 +1,7 @@
 """Check-in: find the restroom by the number on its door, and start its inspection."""
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from server import security
@@ -23,7 +24,7 @@ FOUND_SHOWN = 20
 
 @bp.get("/inspect")
 @security.needs(accounts.INSPECT)
-def index():
+def index() -> ResponseReturnValue:
     """Check in: ?number= the number on a door leads to its inspection; other words search the restrooms."""
     typed = request.args.get("number", "").strip()[:100]
     found = []
@@ -46,7 +47,7 @@ def index():
 
 @bp.get("/inspect/<public_id>")
 @security.needs(accounts.INSPECT)
-def door(public_id):
+def door(public_id: str) -> ResponseReturnValue:
     """The target of the code on a door: the inspection that runs there, or the start of one."""
     with page.sessions()() as session:
         room = restrooms.load(session, page.user(), public_id, accounts.INSPECT)
@@ -58,7 +59,7 @@ def door(public_id):
 
 @bp.route("/restrooms/<public_id>/inspect", methods=["GET", "POST"])
 @security.needs(accounts.INSPECT)
-def start(public_id):
+def start(public_id: str) -> ResponseReturnValue:
     """Choose sensors and people, and start."""
     problem = None
     if request.method == "POST":

@@ -1,6 +1,7 @@
 """Checklists of the eye step: those a user may change, their versions, and a new version."""
 
 from flask import Blueprint, redirect, render_template, request
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from server import security
@@ -17,7 +18,7 @@ EMPTY_LINES = 3  # for new points
 
 @bp.get("/checklists")
 @security.needs(accounts.MANAGE)
-def index():
+def index() -> ResponseReturnValue:
     """The organisations whose checklist the user may change, and the buildings with a checklist of their own."""
     with page.sessions()() as session:
         scopes = checklists.list_scopes(session, page.user())
@@ -30,14 +31,14 @@ def index():
 
 @bp.route("/checklists/organisation/<organisation>", methods=["GET", "POST"])
 @security.needs(accounts.MANAGE)
-def of_organisation(organisation):
+def of_organisation(organisation: str) -> ResponseReturnValue:
     """The checklist of an organisation."""
     return _edit(checklists.ORGANISATION, organisation)
 
 
 @bp.route("/checklists/facility/<facility>", methods=["GET", "POST"])
 @security.needs(accounts.MANAGE)
-def of_facility(facility):
+def of_facility(facility: str) -> ResponseReturnValue:
     """The checklist of one building."""
     return _edit(checklists.FACILITY, facility)
 

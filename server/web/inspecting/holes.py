@@ -1,6 +1,7 @@
 """Holes: the list of open repairs, and one hole with its events."""
 
 from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from server import security
@@ -18,7 +19,7 @@ EVENTS = (STICKER, TICKET, CLOSED, REMARK)
 
 
 @bp.get("/holes")
-def index():
+def index() -> ResponseReturnValue:
     """Holes, newest first; ?state= open, closed or all, ?before= a hole for older ones."""
     state = request.args.get("state")
     state = state if state in STATES else holes.OPEN_HOLES
@@ -30,14 +31,14 @@ def index():
 
 
 @bp.get("/holes/<hole>")
-def show(hole):
+def show(hole: str) -> ResponseReturnValue:
     """One hole: where it is, its photos and events."""
     return _show(hole, None)
 
 
 @bp.post("/holes/<hole>")
 @security.needs(accounts.INSPECT)
-def note(hole):
+def note(hole: str) -> ResponseReturnValue:
     """Record what was done about a hole."""
     kind, text = request.form.get("kind"), request.form.get("text", "")
     if kind not in EVENTS:
@@ -67,7 +68,7 @@ def _show(hole, problem):
 
 @bp.post("/inspections/<inspection>/holes")
 @security.needs(accounts.INSPECT)
-def add(inspection):
+def add(inspection: str) -> ResponseReturnValue:
     """Record a hole found during an inspection, with its photo if the form has one."""
     stall, place = request.form.get("stall", 0, type=int), request.form.get("place", "")
     try:

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from flask import Blueprint, Response, current_app, render_template, request
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from sqlalchemy.orm import Session
 
@@ -44,7 +45,7 @@ class ListeningSensor(NamedTuple):
 
 
 @bp.get("/inspections/<public_id>")
-def show(public_id):
+def show(public_id: str) -> ResponseReturnValue:
     """The live page of a running inspection, or the record of a finished one."""
     with page.sessions()() as session:
         inspection = inspections.load(session, page.user(), public_id)
@@ -82,7 +83,7 @@ def show(public_id):
 
 
 @bp.get("/inspections/<public_id>/live")
-def live(public_id):
+def live(public_id: str) -> ResponseReturnValue:
     """The parts of the live page, or 204 if nothing has changed since the mark ?since=."""
     with page.sessions()() as session:
         inspection = inspections.load(session, page.user(), public_id)

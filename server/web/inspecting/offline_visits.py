@@ -9,6 +9,7 @@ checklists; visits stay on the phone until they are handed over, and are then wi
 import hashlib
 
 from flask import Blueprint, current_app, jsonify, make_response, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -28,14 +29,14 @@ MOST_STALLS = 200
 
 @bp.get("/offline")
 @security.public
-def shell():
+def shell() -> ResponseReturnValue:
     """The offline page. It holds no personal data, and is in the language of the person who fetched it."""
     return render_template("inspecting/offline/shell.html", scripts=SCRIPTS)
 
 
 @bp.get("/worker.js")
 @security.public
-def worker():
+def worker() -> ResponseReturnValue:
     """The service worker. Its text changes when a file it caches does, so that browsers fetch the files again."""
     env = current_app.jinja_env
     asset = env.globals["asset"]
@@ -50,7 +51,7 @@ def worker():
 
 @bp.get("/offline/kit")
 @security.needs(accounts.INSPECT)
-def kit():
+def kit() -> ResponseReturnValue:
     """
     The kit of a phone, as JSON; ?also= public ids of restrooms, separated by commas, of the page it shows.
 
@@ -110,7 +111,7 @@ class VisitForm(BaseModel):
 
 @bp.post("/offline/visits")
 @security.needs(accounts.INSPECT)
-def hand_over():
+def hand_over() -> ResponseReturnValue:
     """Store a visit: 200 {"href"} of its inspection, or 4xx {"why"}; the phone then keeps the visit and shows why."""
     body = request.get_data(cache=False)
     try:

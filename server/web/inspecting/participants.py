@@ -1,6 +1,7 @@
 """People who take part in an inspection."""
 
 from flask import Blueprint, redirect, request, url_for
+from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from server import security
@@ -14,7 +15,7 @@ bp = Blueprint("participants", __name__)
 
 @bp.post("/inspections/<public_id>/people")
 @security.needs(accounts.INSPECT)
-def join(public_id):
+def join(public_id: str) -> ResponseReturnValue:
     """Add people to a running inspection."""
     try:
         with page.sessions().begin() as session:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flask import Blueprint, abort, current_app, redirect, request, send_file, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from sqlalchemy.orm import Session
 
@@ -33,7 +34,7 @@ def read_photo(name: str = "photo") -> bytes:
 
 @bp.post("/inspections/<inspection>/photos")
 @security.needs(accounts.INSPECT)
-def of_inspection(inspection):
+def of_inspection(inspection: str) -> ResponseReturnValue:
     """Add a photo to a running inspection."""
 
     def add(session):
@@ -46,7 +47,7 @@ def of_inspection(inspection):
 
 @bp.post("/holes/<hole>/photos")
 @security.needs(accounts.INSPECT)
-def of_hole(hole):
+def of_hole(hole: str) -> ResponseReturnValue:
     """Add a photo to a hole."""
 
     def add(session):
@@ -58,7 +59,7 @@ def of_hole(hole):
 
 @bp.post("/findings/<finding>/photos")
 @security.needs(accounts.DISPOSE)
-def of_finding(finding):
+def of_finding(finding: str) -> ResponseReturnValue:
     """Add a photo to a finding."""
 
     def add(session):
@@ -87,7 +88,7 @@ def _add(add: Callable[[Session], None], back: str):
 
 
 @bp.get("/photos/<photo>.jpg")
-def served(photo):
+def served(photo: str) -> ResponseReturnValue:
     """A photo as pages show it, without EXIF; ?small=1 for a small one."""
     with page.sessions()() as session:
         row = photos.load(session, page.user(), photo)
@@ -97,7 +98,7 @@ def served(photo):
 
 @bp.get("/photos/<photo>/original")
 @security.needs(accounts.MANAGE)
-def original(photo):
+def original(photo: str) -> ResponseReturnValue:
     """The file as received, EXIF included: evidence, so for managers only."""
     with page.sessions()() as session:
         row = photos.load(session, page.user(), photo, accounts.MANAGE)

@@ -1,6 +1,7 @@
 """What pages show of an inspection beyond its columns: coverage, results and steps in words."""
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from flask_babel import gettext, ngettext
@@ -127,7 +128,7 @@ def _coverage_notes(summary):
     return notes
 
 
-def methods_text(methods) -> str:
+def methods_text(methods: Collection[str]) -> str:
     """Return methods as they stand in a sentence: "eye, RF and lens"."""
     names = [str(vocabulary.METHODS_BY[method]) for method in METHODS if method in methods]
     if len(names) < 2:

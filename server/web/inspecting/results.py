@@ -1,6 +1,7 @@
 """The result of an inspection: finish it, or correct its record."""
 
 from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from server import security
@@ -19,14 +20,14 @@ NOTE_LENGTH = 1000
 
 @bp.route("/inspections/<public_id>/finish", methods=["GET", "POST"])
 @security.needs(accounts.INSPECT)
-def finish(public_id):
+def finish(public_id: str) -> ResponseReturnValue:
     """Record the result."""
     return _result_page(public_id, correcting=False)
 
 
 @bp.route("/inspections/<public_id>/correct", methods=["GET", "POST"])
 @security.needs(accounts.INSPECT)
-def correct(public_id):
+def correct(public_id: str) -> ResponseReturnValue:
     """Add a result that replaces the one before."""
     return _result_page(public_id, correcting=True)
 

@@ -3,6 +3,7 @@
 import json
 
 from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from server import security, throttling
@@ -22,7 +23,7 @@ def _limit_key():
 @bp.route("/inspections/<public_id>/sign", methods=["GET", "POST"])
 @security.needs(accounts.INSPECT)
 @throttling.limiter.limit("30 per hour", methods=["POST"], key_func=_limit_key)
-def sign(public_id):
+def sign(public_id: str) -> ResponseReturnValue:
     """The people who took part sign the result, one after the other, on this device."""
     problem, person_id = None, page.row_number(request.form.get("person"))
     if request.method == "POST":

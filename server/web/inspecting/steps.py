@@ -1,6 +1,7 @@
 """The steps of an inspection: the outcome of each method, and the checklist of the eye step, stall by stall."""
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from server import security
@@ -20,7 +21,7 @@ NOTE_LENGTH = 1000
 
 @bp.route("/inspections/<public_id>/steps/<method>", methods=["GET", "POST"])
 @security.needs(accounts.INSPECT)
-def record(public_id, method):
+def record(public_id: str, method: str) -> ResponseReturnValue:
     """Record the outcome of one step."""
     if method not in METHODS:
         abort(404)
@@ -59,7 +60,7 @@ def _record(public_id, method, outcome, note):
 
 @bp.route("/inspections/<public_id>/eye", methods=["GET", "POST"])
 @security.needs(accounts.INSPECT)
-def eye(public_id):
+def eye(public_id: str) -> ResponseReturnValue:
     """The checklist of one place, ?stall= its number, 0 for the room itself. POST records answers and goes on."""
     problem, stall = None, request.values.get("stall", type=int)
     if request.method == "POST":

@@ -3,6 +3,7 @@
 import re
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from sqlalchemy.orm import Session
 
@@ -22,7 +23,7 @@ _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 
 @bp.get("/notices")
 @security.needs(accounts.MANAGE)
-def index():
+def index() -> ResponseReturnValue:
     """The user's subscriptions and the deliveries that failed."""
     with page.sessions()() as session:
         return render_template(
@@ -35,7 +36,7 @@ def index():
 
 @bp.route("/notices/new", methods=["GET", "POST"])
 @security.needs(accounts.MANAGE)
-def new():
+def new() -> ResponseReturnValue:
     """Add a subscription. A webhook's signing key is shown once, in the answer."""
     problem = None
     if request.method == "POST":
@@ -96,7 +97,7 @@ def _quiet_hours(start: str, end: str) -> tuple[int, int] | None:
 
 @bp.post("/notices/<public_id>/end")
 @security.needs(accounts.MANAGE)
-def end(public_id):
+def end(public_id: str) -> ResponseReturnValue:
     """End a subscription."""
     with page.sessions().begin() as session:
         subscriptions.end(session, page.user(), public_id)
@@ -106,7 +107,7 @@ def end(public_id):
 
 @bp.post("/notices/deliveries/<int(max=9223372036854775807):number>/again")
 @security.needs(accounts.MANAGE)
-def retry(number):
+def retry(number: int) -> ResponseReturnValue:
     """Start a delivery that was given up again."""
     with page.sessions().begin() as session:
         notifications.retry(session, page.user(), number)

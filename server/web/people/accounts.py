@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from sqlalchemy.orm import Session
 
@@ -34,7 +35,7 @@ class PlaceChoice(NamedTuple):
 
 @bp.get("/people")
 @security.needs(accounts.ADMINISTER)
-def index():
+def index() -> ResponseReturnValue:
     """The users that this administrator may manage, and the open invitations."""
     with page.sessions()() as session:
         users = scopes.list_users(session, page.user())
@@ -44,7 +45,7 @@ def index():
 
 @bp.get("/people/<public_id>")
 @security.needs(accounts.ADMINISTER)
-def show(public_id):
+def show(public_id: str) -> ResponseReturnValue:
     """One user; ?place= searches for places by name."""
     with page.sessions()() as session:
         person = scopes.load_user(session, page.user(), public_id)
@@ -64,7 +65,7 @@ def _offer_places(session: Session, chosen: list[scopes.Place], selected: Iterab
 
 @bp.post("/people/<public_id>/scope")
 @security.needs(accounts.ADMINISTER)
-def scope(public_id):
+def scope(public_id: str) -> ResponseReturnValue:
     """Change a user's role and where it holds."""
 
     def change(session: Session, person: User) -> None:
@@ -78,7 +79,7 @@ def scope(public_id):
 
 @bp.post("/people/<public_id>/disable")
 @security.needs(accounts.ADMINISTER)
-def disable(public_id):
+def disable(public_id: str) -> ResponseReturnValue:
     """Disable an account and end its sessions."""
     success = gettext("The account is closed and its sessions have ended.")
     return _change(public_id, lambda session, person: accounts.disable(session, person, page.user()), success)
@@ -86,7 +87,7 @@ def disable(public_id):
 
 @bp.post("/people/<public_id>/enable")
 @security.needs(accounts.ADMINISTER)
-def enable(public_id):
+def enable(public_id: str) -> ResponseReturnValue:
     """Enable a disabled account."""
     success = gettext("The account is open again.")
     return _change(public_id, lambda session, person: accounts.enable(session, person, page.user()), success)
@@ -94,7 +95,7 @@ def enable(public_id):
 
 @bp.post("/people/<public_id>/second-factor")
 @security.needs(accounts.ADMINISTER)
-def reset_second_factor(public_id):
+def reset_second_factor(public_id: str) -> ResponseReturnValue:
     """Remove a lost second factor."""
     success = gettext("The second factor is off. They can set up another one after they sign in.")
     return _change(
@@ -104,7 +105,7 @@ def reset_second_factor(public_id):
 
 @bp.post("/people/<public_id>/password")
 @security.needs(accounts.ADMINISTER)
-def reset_password(public_id):
+def reset_password(public_id: str) -> ResponseReturnValue:
     """Set a one-time password; it is shown once."""
     with page.sessions().begin() as session:
         person = scopes.load_user(session, page.user(), public_id)
@@ -114,7 +115,7 @@ def reset_password(public_id):
 
 @bp.post("/people/<public_id>/erase")
 @security.needs(accounts.ADMINISTER)
-def erase(public_id):
+def erase(public_id: str) -> ResponseReturnValue:
     """Erase a user's personal data."""
     if request.form.get("really") != "yes":
         page.flash_warning(gettext("Nothing was done: tick the box to erase the person's data."))
@@ -143,7 +144,7 @@ def _change(public_id: str, change: Callable[[Session, User], object], success: 
 
 @bp.route("/people/invite", methods=["GET", "POST"])
 @security.needs(accounts.ADMINISTER)
-def invite():
+def invite() -> ResponseReturnValue:
     """Invite a person. POST shows the link, once."""
     name, role = request.form.get("name", "").strip()[:200], request.form.get("role", "inspector")
     everywhere, place_ids = request.form.get("everywhere") == "yes", request.form.getlist("places")
@@ -173,7 +174,7 @@ def invite():
 
 @bp.post("/people/invitations/<public_id>/withdraw")
 @security.needs(accounts.ADMINISTER)
-def withdraw(public_id):
+def withdraw(public_id: str) -> ResponseReturnValue:
     """End an open invitation."""
     with page.sessions().begin() as session:
         invitations.withdraw(session, public_id, page.user())
@@ -184,7 +185,7 @@ def withdraw(public_id):
 @bp.route("/invitation", methods=["GET", "POST"])
 @security.public
 @throttling.limit_code
-def accept():
+def accept() -> ResponseReturnValue:
     """Make an account with an invitation's code."""
     form, problem = forms.InvitationForm(), None
     if form.validate_on_submit():

@@ -1,6 +1,7 @@
 """Sign-in and sign-out, the password, the second factor, API tokens, and the language."""
 
 from flask import Blueprint, current_app, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from server import i18n, security, throttling
@@ -18,7 +19,7 @@ TOKEN_DAYS = (30, 90, 365)
 @bp.route("/login", methods=["GET", "POST"])
 @security.public
 @throttling.limit_login
-def login():
+def login() -> ResponseReturnValue:
     """Sign in; ?next= is the page to go on to."""
     next_page = page.local_address(request.args.get("next")) or url_for("places.index")
     if page.user().is_authenticated and request.method == "GET":
@@ -53,7 +54,7 @@ def _authenticate(login: str, password: str) -> User | None:
 @bp.route("/login/code", methods=["GET", "POST"])
 @security.public
 @throttling.limit_code
-def code():
+def code() -> ResponseReturnValue:
     """Second step of sign-in: the code from the app, or a recovery code."""
     next_page = page.local_address(request.args.get("next")) or url_for("places.index")
     form, problem = forms.CodeForm(), None
@@ -74,14 +75,14 @@ def code():
 
 
 @bp.post("/logout")
-def logout():
+def logout() -> ResponseReturnValue:
     """End the session. The page that follows also deletes the offline data on the phone."""
     security.sign_out()
     return redirect(url_for("account.login", left=1))
 
 
 @bp.route("/password", methods=["GET", "POST"])
-def password():
+def password() -> ResponseReturnValue:
     """Change the password; required after sign-in with a one-time password."""
     form, problem = forms.PasswordForm(), None
     person = page.user()
@@ -113,7 +114,7 @@ def _sign_in_again(person: User) -> None:
 
 @bp.route("/me/second-factor", methods=["GET", "POST"], endpoint="second_factor")
 @throttling.limit_code
-def set_up_second_factor():
+def set_up_second_factor() -> ResponseReturnValue:
     """
     Set up the second factor, or replace it: scan, confirm with a code, keep the recovery codes.
 
@@ -151,7 +152,7 @@ def set_up_second_factor():
 
 
 @bp.get("/me")
-def me():
+def me() -> ResponseReturnValue:
     """The user's own account and tokens."""
     person = page.user()
     with page.sessions()() as store:
@@ -167,7 +168,7 @@ def me():
 
 
 @bp.post("/me/tokens")
-def make_token():
+def make_token() -> ResponseReturnValue:
     """Create an API token; it is shown once."""
     name, days = request.form.get("name", "")[:200], request.form.get("days", 0, type=int)
     try:
@@ -180,7 +181,7 @@ def make_token():
 
 
 @bp.post("/me/tokens/<public_id>/revoke")
-def revoke_token(public_id):
+def revoke_token(public_id: str) -> ResponseReturnValue:
     """Revoke one of the user's own tokens."""
     with page.sessions().begin() as store:
         tokens.revoke(store, page.user(), public_id)
@@ -190,7 +191,7 @@ def revoke_token(public_id):
 
 @bp.post("/language")
 @security.public
-def language():
+def language() -> ResponseReturnValue:
     """Change the language for this session and go back."""
     i18n.remember(request.form.get("language", ""))
     return redirect(page.local_address(request.form.get("next")) or url_for("places.index"))

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext, ngettext
 
 from server import security
@@ -28,7 +29,7 @@ class RetentionTimes(NamedTuple):
 
 @bp.get("/privacy")
 @security.public
-def index():
+def index() -> ResponseReturnValue:
     """What sensors record, what is stored and how long, and whom to contact."""
     return render_template("people/privacy/index.html", kept=_retention_times(), plain_page=True)
 
@@ -49,7 +50,7 @@ def _duration(days: int) -> str:
 
 
 @bp.get("/facilities/<public_id>/privacy-sign")
-def sign(public_id):
+def sign(public_id: str) -> ResponseReturnValue:
     """The privacy sign of a site, to be printed and put up where sensors listen."""
     with page.sessions()() as session:
         site = facilities.load(session, page.user(), public_id)
@@ -59,7 +60,7 @@ def sign(public_id):
 
 @bp.post("/facilities/<public_id>/privacy-sign")
 @security.needs(accounts.MANAGE)
-def change_sign(public_id):
+def change_sign(public_id: str) -> ResponseReturnValue:
     """Change the text that a site adds to its sign: the responsible person and their contact."""
     text, text_en = (request.form.get(name, "").strip()[:TEXT_LENGTH] for name in ("text", "text_en"))
     with page.sessions().begin() as session:
@@ -71,7 +72,7 @@ def change_sign(public_id):
 
 @bp.get("/privacy/accesses")
 @security.needs(accounts.ADMINISTER, everywhere=True)
-def accesses():
+def accesses() -> ResponseReturnValue:
     """The access log; ?person= and ?subject= public ids, ?before= for older events."""
     person_id, subject = request.args.get("person", ""), request.args.get("subject", "").strip()[:64]
     before = page.row_number(request.args.get("before"))

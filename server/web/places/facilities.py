@@ -1,6 +1,7 @@
 """Buildings (facilities): one with its restrooms, and editing it."""
 
 from flask import Blueprint, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from server import security
@@ -13,7 +14,7 @@ bp = Blueprint("facilities", __name__)
 
 
 @bp.get("/buildings/<public_id>")
-def show(public_id):
+def show(public_id: str) -> ResponseReturnValue:
     """One building with its restrooms."""
     with page.sessions()() as session:
         facility = facilities.load(session, page.user(), public_id)
@@ -27,7 +28,7 @@ def show(public_id):
 
 @bp.route("/buildings/<public_id>/edit", methods=["GET", "POST"])
 @security.needs(accounts.MANAGE)
-def edit(public_id):
+def edit(public_id: str) -> ResponseReturnValue:
     """Change a building's names and address."""
     with page.sessions()() as session:
         facility = facilities.load(session, page.user(), public_id, accounts.MANAGE)

@@ -5,6 +5,7 @@ import hashlib
 from pathlib import Path
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from sqlalchemy import select
 
@@ -34,7 +35,7 @@ def _larger_uploads(_endpoint, _values):
 
 @bp.route("/imports", methods=["GET", "POST"])
 @security.needs(accounts.MANAGE, everywhere=True)  # a file may name any municipality
-def index():
+def index() -> ResponseReturnValue:
     """Upload a file; the list of imports."""
     form = forms.ImportForm()
     if form.validate_on_submit():
@@ -47,7 +48,7 @@ def index():
 
 @bp.route("/imports/<upload>", methods=["GET", "POST"])
 @security.needs(accounts.MANAGE, everywhere=True)  # a file may name any municipality
-def show(upload):
+def show(upload: str) -> ResponseReturnValue:
     """The preview of an upload. POST: map its columns, or (field `apply`) apply it."""
     record, path = _load_upload(upload)
     options = imports.Options(**record.options)

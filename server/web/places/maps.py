@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, current_app, jsonify, make_response, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext, ngettext
 
 from server import clock, i18n, response_headers
@@ -18,7 +19,7 @@ FINDINGS, OVERDUE, FINE = "findings", "overdue", "fine"  # states of a mark on t
 
 
 @bp.get("/map")
-def index():
+def index() -> ResponseReturnValue:
     """The map, at first showing all restrooms."""
     settings = current_app.extensions["settings"]
     with page.sessions()() as session:
@@ -34,7 +35,7 @@ def index():
 
 
 @bp.get("/map/places")
-def places():
+def places() -> ResponseReturnValue:
     """
     The restrooms in view, as JSON: ?box=south,west,north,east in degrees; without it all of them.
 

@@ -1,6 +1,7 @@
 """Organisations: the list, one with its buildings, and editing it."""
 
 from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from server import security
@@ -13,7 +14,7 @@ bp = Blueprint("organisations", __name__)
 
 
 @bp.get("/organisations")
-def index():
+def index() -> ResponseReturnValue:
     """Organisations with the number of their buildings and restrooms."""
     with page.sessions()() as session:
         rows = organisations.list_organisations(session, page.user())
@@ -21,7 +22,7 @@ def index():
 
 
 @bp.get("/organisations/<public_id>")
-def show(public_id):
+def show(public_id: str) -> ResponseReturnValue:
     """An organisation's buildings by name; ?search= words, ?after= a cursor for the next page."""
     search = request.args.get("search", "").strip()[:100]
     with page.sessions()() as session:
@@ -48,7 +49,7 @@ def show(public_id):
 
 @bp.route("/organisations/<public_id>/edit", methods=["GET", "POST"])
 @security.needs(accounts.ADMINISTER)
-def edit(public_id):
+def edit(public_id: str) -> ResponseReturnValue:
     """Change an organisation's names."""
     with page.sessions()() as session:
         organisation = organisations.load(session, page.user(), public_id, accounts.ADMINISTER)

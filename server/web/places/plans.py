@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from server import clock, security
@@ -47,7 +48,7 @@ class Scope(NamedTuple):
 
 
 @bp.get("/plan")
-def index():
+def index() -> ResponseReturnValue:
     """
     Overdue restrooms, longest first; ?show=soon adds four weeks; ?show=asked lists visitors' requests.
 
@@ -87,7 +88,7 @@ def index():
 
 
 @bp.get("/plan/route")
-def route():
+def route() -> ResponseReturnValue:
     """
     The next buildings for an inspector.
 
@@ -111,7 +112,7 @@ def _position(text):
 
 @bp.route("/plan/intervals", methods=["GET", "POST"])
 @security.needs(accounts.MANAGE)
-def intervals():
+def intervals() -> ResponseReturnValue:
     """The intervals of everything, or of ?organisation=, ?facility= or ?restroom=."""
     with page.sessions()() as session:
         scope = _load_scope(session)

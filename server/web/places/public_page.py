@@ -8,6 +8,7 @@ results nor findings nor anything a sensor heard. Visitors can request an inspec
 from typing import NamedTuple
 
 from flask import Blueprint, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from server import security, throttling
@@ -32,7 +33,7 @@ class Visit(NamedTuple):
 
 @bp.get("/r/<public_id>")
 @security.public
-def restroom(public_id):
+def restroom(public_id: str) -> ResponseReturnValue:
     """The public page of a restroom."""
     with page.sessions()() as session:
         room = restrooms.load(session, SYSTEM, public_id)  # open to everybody
@@ -57,7 +58,7 @@ def restroom(public_id):
 @bp.post("/r/<public_id>/ask")
 @security.public
 @throttling.limit_strangers
-def ask(public_id):
+def ask(public_id: str) -> ResponseReturnValue:
     """Record a visitor's request for an inspection. Nothing about the visitor is stored."""
     try:
         with page.sessions().begin() as session:

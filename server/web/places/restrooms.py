@@ -4,6 +4,7 @@ from io import BytesIO
 from typing import NamedTuple
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from server import clock, i18n, security
@@ -35,7 +36,7 @@ class Row(NamedTuple):
 
 
 @bp.get("/")
-def index():
+def index() -> ResponseReturnValue:
     """
     Restrooms by building and name.
 
@@ -84,7 +85,7 @@ def index():
 
 
 @bp.get("/restrooms/<public_id>")
-def show(public_id):
+def show(public_id: str) -> ResponseReturnValue:
     """One restroom: its inspections, newest first, and its open findings; ?before= a cursor for older inspections."""
     with page.sessions()() as session:
         room = restrooms.load(session, page.user(), public_id)
@@ -117,7 +118,7 @@ def show(public_id):
 
 @bp.route("/restrooms/new", methods=["GET", "POST"])
 @security.needs(accounts.MANAGE)
-def new():
+def new() -> ResponseReturnValue:
     """Add a restroom to a building, old or new; ?building= words to search it by."""
     form = forms.NewRestroomForm()
     search = request.args.get("building", "").strip()[:100]
@@ -146,7 +147,7 @@ def new():
 
 @bp.route("/restrooms/<public_id>/edit", methods=["GET", "POST"])
 @security.needs(accounts.MANAGE)
-def edit(public_id):
+def edit(public_id: str) -> ResponseReturnValue:
     """Change a restroom's properties."""
     problem = None
     with page.sessions()() as session:
@@ -169,7 +170,7 @@ def edit(public_id):
 
 @bp.post("/restrooms/<public_id>/retire")
 @security.needs(accounts.MANAGE)
-def retire(public_id):
+def retire(public_id: str) -> ResponseReturnValue:
     """Take a restroom out of use, with a reason; or (form field `back`) put it back into use."""
     try:
         with page.sessions().begin() as session:
@@ -187,7 +188,7 @@ def retire(public_id):
 
 
 @bp.get("/restrooms/<public_id>/sign")
-def sign(public_id):
+def sign(public_id: str) -> ResponseReturnValue:
     """The sign for the door, to be printed."""
     with page.sessions()() as session:
         room = restrooms.load(session, page.user(), public_id)
@@ -195,7 +196,7 @@ def sign(public_id):
 
 
 @bp.get("/restrooms/<public_id>/code.svg")
-def code(public_id):
+def code(public_id: str) -> ResponseReturnValue:
     """The QR code with the address of a restroom's public page. It holds a public id and nothing else."""
     import segno
 

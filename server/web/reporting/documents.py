@@ -1,8 +1,10 @@
 """Answers that are files: CSV, XLSX and PDF."""
 
 from pathlib import Path
+from typing import Any
 
 from flask import Response, current_app, redirect, render_template
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from server import clock
@@ -24,7 +26,7 @@ def download(data: bytes, kind: str, name: str) -> Response:
     return Response(data, content_type=TYPES[kind], headers=headers)
 
 
-def pdf_answer(template: str, back: str, name: str, **values):
+def pdf_answer(template: str, back: str, name: str, **values: Any) -> ResponseReturnValue:
     """Return a template as PDF, or a redirect to `back` that says what the server lacks to make one."""
     html = render_template("reporting/sheet.html", body=template, **values)
     try:
@@ -36,12 +38,12 @@ def pdf_answer(template: str, back: str, name: str, **values):
     return download(data, PDF, name)
 
 
-def _style():
+def _style() -> str:
     """Return the text of the stylesheet for paper: the PDF renderer fetches nothing."""
     return (Path(current_app.root_path) / "static" / "css" / "paper.css").read_text()
 
 
-def _missing_text(error):
+def _missing_text(error: pdf.NotPossible) -> str:
     what = gettext("the Pango library") if error.missing == pdf.PANGO else gettext("a Korean font (fonts-nanum)")
     return gettext(
         "This server cannot make PDF files: %(what)s is missing. Use the print view, and print it to a PDF file.",

@@ -3,6 +3,7 @@
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, current_app, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 
 from server.services.people import access_log
 from server.services.reporting import half_years, spreadsheets
@@ -19,7 +20,7 @@ YEARS = 6
 
 
 @bp.get("/reports")
-def index():
+def index() -> ResponseReturnValue:
     """A report; ?of= an organisation, facility or restroom, ?year=, ?half= 0, 1 or 2, ?as= csv, xlsx, pdf or print."""
     zone = ZoneInfo(current_app.extensions["settings"].time_zone)
     this_year, this_half = half_years.current_half(zone)

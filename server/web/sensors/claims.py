@@ -3,6 +3,7 @@
 from typing import Any
 
 from flask import Blueprint, current_app, jsonify, request
+from flask.typing import ResponseReturnValue
 
 from server import problem_documents, security, throttling
 from server.config import Settings
@@ -21,7 +22,7 @@ _FIELDS = ("code", "device", "label")
 @security.csrf.exempt  # authenticated by the claim code alone, without a session
 @security.public
 @throttling.limiter.limit("10 per minute; 60 per hour")
-def redeem():
+def redeem() -> ResponseReturnValue:
     """{"code", "device", "label"} → 201 {"key", ...}; else a problem document (RFC 9457)."""
     body = request.get_json(silent=True) if (request.content_length or 0) <= MOST_BODY_BYTES else None
     values = [body.get(name, "") for name in _FIELDS] if isinstance(body, dict) else []

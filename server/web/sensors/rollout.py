@@ -1,6 +1,7 @@
 """Firmware releases and their roll-outs."""
 
 from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from server import security
@@ -16,7 +17,7 @@ MOST_CANARIES = 1000
 
 @bp.get("/updates")
 @security.needs(accounts.MANAGE)
-def index():
+def index() -> ResponseReturnValue:
     """Versions, and their roll-outs."""
     with page.sessions()() as session:
         rollouts = rollout.list_rollouts(session)
@@ -33,7 +34,7 @@ def index():
 
 @bp.post("/updates/<public_id>/begin")
 @security.needs(accounts.ADMINISTER, everywhere=True)
-def begin(public_id):
+def begin(public_id: str) -> ResponseReturnValue:
     """Roll a version out to all sensors."""
     canaries = max(1, min(request.form.get("canaries", 1, type=int), MOST_CANARIES))
     failures = max(0, min(request.form.get("failures", 1, type=int), MOST_CANARIES))
@@ -50,7 +51,7 @@ def begin(public_id):
 
 @bp.post("/updates/<public_id>/stop")
 @security.needs(accounts.ADMINISTER, everywhere=True)
-def stop(public_id):
+def stop(public_id: str) -> ResponseReturnValue:
     """Stop a roll-out."""
     with page.sessions().begin() as session:
         rollout.stop(session, rollout.load(session, public_id), user=page.user())

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from ansim import messages
@@ -27,7 +28,7 @@ ADDRESS = re.compile("[0-9a-f]{12}")
 
 
 @bp.get("/sensors")
-def index():
+def index() -> ResponseReturnValue:
     """Sensors by name; ?state= one of fleet.STATES, ?search= words, ?after= a cursor for the next page."""
     with page.sessions()() as session:
         counts = fleet.count_states(session, page.user(), clock.now_s(), _silent_after_s())
@@ -35,7 +36,7 @@ def index():
 
 
 @bp.get("/live/sensors")
-def news():
+def news() -> ResponseReturnValue:
     """The list alone, or 204 if nothing has changed since the mark ?since=."""
     with page.sessions()() as session:
         if request.args.get("since") == _mark(session):
@@ -73,7 +74,7 @@ def _mark(session):
 
 
 @bp.get("/sensors/<name>")
-def show(name):
+def show(name: str) -> ResponseReturnValue:
     """One sensor: health, newest self-test, counters, commands, place and key."""
     now_s = clock.now_s()
     with page.sessions()() as session:
@@ -96,7 +97,7 @@ def show(name):
 
 @bp.post("/sensors/<name>/selftest")
 @security.needs(accounts.INSPECT)
-def selftest(name):
+def selftest(name: str) -> ResponseReturnValue:
     """Start a self-test; with an address it also checks that the sensor detects another sensor's test signal."""
     given = request.form.get("emitter", "").strip().lower().replace("-", "").replace(":", "")
     if given and not ADDRESS.fullmatch(given):
@@ -112,7 +113,7 @@ def selftest(name):
 
 @bp.post("/sensors/<name>/restart")
 @security.needs(accounts.MANAGE)
-def restart(name):
+def restart(name: str) -> ResponseReturnValue:
     """Send a sensor the command to restart."""
     with page.sessions().begin() as session:
         sensor = fleet.load(session, page.user(), name, accounts.MANAGE)
@@ -123,7 +124,7 @@ def restart(name):
 
 @bp.post("/sensors/<name>/place")
 @security.needs(accounts.MANAGE)
-def place(name):
+def place(name: str) -> ResponseReturnValue:
     """Fix a sensor in a restroom, named by the code on its door; no code: it is carried."""
     code = ids.clean(request.form.get("restroom", "").rpartition("/")[2])
     with page.sessions()() as session:
@@ -144,7 +145,7 @@ def place(name):
 
 @bp.post("/sensors/<name>/revoke")
 @security.needs(accounts.MANAGE)
-def revoke(name):
+def revoke(name: str) -> ResponseReturnValue:
     """Revoke a sensor permanently."""
     if request.form.get("really") != "yes":
         page.flash_warning(gettext("Nothing was done: tick the box to withdraw the sensor."))
@@ -157,7 +158,7 @@ def revoke(name):
 
 @bp.post("/sensors/<name>/claim")
 @security.needs(accounts.MANAGE)
-def rekey(name):
+def rekey(name: str) -> ResponseReturnValue:
     """Show a claim code that gives this sensor another key."""
     try:
         with page.sessions().begin() as session:
@@ -170,7 +171,7 @@ def rekey(name):
 
 @bp.post("/sensors/claims")
 @security.needs(accounts.MANAGE)
-def claim():
+def claim() -> ResponseReturnValue:
     """Show a claim code for a new sensor."""
     with page.sessions().begin() as session:
         return _show_code(claims.make(session, page.user()), None)
