@@ -192,7 +192,9 @@ def _rows(session: Session) -> Iterator[tuple]:
 
 def _driver_errors(session: Session) -> tuple[type[Exception], ...]:
     """Return the errors of the database's driver, which _rows() does not wrap."""
-    return (session.get_bind().dialect.dbapi.DatabaseError, UnicodeError)
+    driver = session.get_bind().dialect.dbapi
+    assert driver, "the session is bound to a database"
+    return (driver.DatabaseError, UnicodeError)
 
 
 def _unreadable(session: Session, start: int) -> int:

@@ -34,9 +34,9 @@ def new_secret() -> str:
 
 def provisioning_uri(user: User, secret: str) -> str:
     """Return the otpauth:// URI for the app's QR code."""
-    import pyotp
+    from pyotp.totp import TOTP
 
-    return pyotp.TOTP(secret).provisioning_uri(name=user.login, issuer_name=ISSUER)
+    return TOTP(secret).provisioning_uri(name=user.login, issuer_name=ISSUER)
 
 
 def set_up(session: Session, vault: Vault, user: User, secret: str, code: str) -> list[str]:
@@ -90,9 +90,9 @@ def _step(secret: str, code: str, after: int) -> int | None:
 
     None unless later than `after`.
     """
-    import pyotp
+    from pyotp.totp import TOTP
 
-    totp, now = pyotp.TOTP(secret), clock.now_s() // STEP_S
+    totp, now = TOTP(secret), clock.now_s() // STEP_S
     digits = "".join(code.split())
     for step in (now, now - 1, now + 1):
         if step > after and secrets.compare_digest(totp.generate_otp(step), digits.encode("ascii", "replace").decode()):

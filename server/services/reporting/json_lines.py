@@ -13,6 +13,8 @@ transaction, so the file is a consistent snapshot.
 
 import base64
 import json
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from sqlalchemy import JSON, LargeBinary, Text, cast, func, insert, null, select, text
 from sqlalchemy.exc import DBAPIError, StatementError
@@ -230,7 +232,7 @@ def _lines(file):
         yield record
 
 
-def _batches(lines):
+def _batches(lines: Iterable[dict]) -> Iterator[tuple[str | None, Any]]:
     """Yield (table, rows) in batches, then (None, counts) at the end."""
     name, rows = None, []
     for line in lines:

@@ -89,4 +89,6 @@ def make(html: str, css: str, folders: Iterable[Path] | None = None) -> bytes:
         string=f'{faces}{css}\nhtml {{ font-family: "{FAMILY}"; }}', font_config=fonts, url_fetcher=fetcher
     )
     page = weasyprint.HTML(string=html, url_fetcher=fetcher)
-    return page.write_pdf(stylesheets=[style], font_config=fonts)
+    content = page.write_pdf(stylesheets=[style], font_config=fonts)
+    assert content is not None, "None only if it writes to a target"
+    return content

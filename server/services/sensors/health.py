@@ -27,7 +27,7 @@ def heard(session: Session, sensor_ids, now_s: int) -> None:
 
 def take_state(session: Session, sensor_id: int, message: dict, now_s: int, retained: bool) -> None:
     """Store a state message. A retained one is old: it does not say when the sensor was connected."""
-    sensor = session.get(Sensor, sensor_id)
+    sensor = session.get_one(Sensor, sensor_id)
     if retained and sensor.state == message["state"]:
         return
     sensor.state = message["state"]
@@ -38,7 +38,7 @@ def take_state(session: Session, sensor_id: int, message: dict, now_s: int, reta
 
 def take_info(session: Session, sensor_id: int, message: dict, now_s: int | None = None) -> None:
     """Store a whole info message. now_s None: an old one that the broker had retained."""
-    sensor = session.get(Sensor, sensor_id)
+    sensor = session.get_one(Sensor, sensor_id)
     if now_s is not None or sensor.info is None:
         sensor.info_s = now_s
     sensor.info = message

@@ -214,6 +214,7 @@ def _unpack(path, folder):
                 target = folder / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 source, digest = archive.extractfile(member), hashlib.sha256()
+                assert source, "a regular file has content"
                 with target.open("xb") as file:
                     while data := source.read(_READ_BYTES):
                         digest.update(data)
@@ -248,6 +249,7 @@ def _is_allowed(name: str) -> bool:
 def _make_room(settings, replace):
     url = make_url(settings.url())
     if url.get_backend_name() == "sqlite":
+        assert url.database, "an SQLite installation has a file"
         database = Path(url.database)
         if database.exists() and not replace and not _is_empty(settings):
             raise CannotBackUp("there is an installation with data here; --replace moves it aside")
