@@ -1,11 +1,15 @@
 """Makes the Flask application; see server.create_app()."""
 
-from flask import Flask
+import structlog
+from flask import Flask, current_app
 from sqlalchemy import text
 
 from server import api, cli, db, i18n, metrics, response_headers, security, vault, web
 from server.config import Settings
+from server.services.upkeep import readiness
 from server.web.assets import WebApp
+
+log = structlog.get_logger()
 
 
 def create(settings: Settings) -> Flask:
@@ -40,6 +44,7 @@ def create(settings: Settings) -> Flask:
     metrics.init(app)
     cli.init(app)
     app.add_url_rule("/healthz", view_func=health)
+    app.add_url_rule("/readyz", view_func=readiness_page)
     web.register(app)
     api.register(app)
     return app
@@ -48,8 +53,20 @@ def create(settings: Settings) -> Flask:
 @security.public
 def health() -> tuple[str, int, dict[str, str]]:
     """Return 200 and "ok" while the database answers: for load balancers and tools/run.py."""
-    from flask import current_app
-
     with current_app.extensions["sessions"]() as session:
         session.execute(text("SELECT 1"))
     return "ok\n", 200, {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store"}
+
+
+@security.public
+def readiness_page():
+    """Return 200 if the installation can do its work, else 503; the codes of readiness.py for operators only."""
+    extensions = current_app.extensions
+    problems = readiness.list_problems(extensions["sessions"], extensions["settings"], extensions["vault"])
+    if problems != extensions.get("readiness"):
+        extensions["readiness"] = problems
+        log.warning("readiness has changed", ready=not problems, problems=problems)
+    answer: dict[str, bool | list[str]] = {"ready": not problems}
+    if metrics.is_operator():
+        answer["problems"] = problems
+    return answer, 503 if problems else 200, {"Cache-Control": "no-store"}

@@ -44,6 +44,14 @@ def _count(response: Response) -> Response:
     return response
 
 
+def is_operator() -> bool:
+    """Return True if the request carries the metrics token or, without one in the settings, is of this machine."""
+    token = current_app.extensions["settings"].metrics_token.get_secret_value()
+    if token:
+        return hmac.compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode())
+    return request.remote_addr in ("127.0.0.1", "::1")
+
+
 @security.public
 def page() -> Response:
     """The metrics of this web process and today's counters of the database; 403 without access."""
@@ -51,11 +59,7 @@ def page() -> Response:
 
     from server.services.intake import counters
 
-    token = current_app.extensions["settings"].metrics_token.get_secret_value()
-    if token:
-        if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()):
-            abort(403)
-    elif request.remote_addr not in ("127.0.0.1", "::1"):
+    if not is_operator():
         abort(403)
     lines = generate_latest(_registry()[0])
     with current_app.extensions["sessions"]() as session:

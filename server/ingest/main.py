@@ -28,7 +28,7 @@ from server.ingest.decode import Message
 from server.ingest.keyring import Keyring
 from server.ingest.rejections import Rejections
 from server.services.findings.pseudonyms import Pseudonyms
-from server.services.intake import completeness, counters
+from server.services.intake import completeness, counters, heartbeat
 from server.services.sensors import commands, health, rollout
 
 LEADER = "1"  # the worker that also receives all messages but reports, and sends commands
@@ -66,7 +66,7 @@ class Ingest:
         self._batch: list[tuple[Message, bool]] = []  # (message, retained) in the order they came
         self._packet_ids: list[int] = []  # to acknowledge once the batch is stored
         self._batch_began = 0.0  # on the monotonic clock
-        self._next = dict.fromkeys(("commands", "maintenance"), 0.0)
+        self._next = dict.fromkeys(("commands", "maintenance", "heartbeat"), 0.0)
         self._is_leader = settings.worker == LEADER
         self._stopping = False
         self._client: mqtt_client.Client = None  # pyright: ignore[reportAttributeAccessIssue]  # made by run()
@@ -269,6 +269,9 @@ class Ingest:
         if now >= self._next["maintenance"]:
             self._next["maintenance"] = now + MAINTENANCE_EVERY_S
             self._run_maintenance()
+        if self.ready and now >= self._next["heartbeat"]:
+            self._next["heartbeat"] = now + heartbeat.EVERY_S
+            heartbeat.beat(self._settings.data)
 
     def _send_commands(self):
         now_s = clock.now_s()

@@ -3,7 +3,7 @@
 from io import BytesIO
 from typing import NamedTuple
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
@@ -11,6 +11,7 @@ from server import clock, i18n, security
 from server.models.findings import OPEN
 from server.services import errors, paging
 from server.services.findings import findings
+from server.services.intake import heartbeat
 from server.services.people import accounts
 from server.services.places import facilities, history, plans, restrooms, visitor_requests
 from server.web import page
@@ -79,6 +80,8 @@ def index() -> ResponseReturnValue:
             most=restrooms.MOST_FOUND,
             search=search,
             state=state or None,
+            ingest_is_missing=accounts.may(page.user(), accounts.MANAGE)
+            and not heartbeat.is_beating(current_app.extensions["settings"].data),
             newer=address(before=paging.encode(rows[0].restroom.id)) if rows and more_before else None,
             older=address(after=paging.encode(rows[-1].restroom.id)) if rows and more_after else None,
         )

@@ -10,6 +10,7 @@ from sqlalchemy import event, select
 from server import clock
 from server.models import Facility, Restroom
 from server.services.inspecting import checklists, inspections
+from server.services.intake import heartbeat
 from server.services.people import accounts
 from server.services.people.accounts import SYSTEM
 from server.services.places import plans, restrooms
@@ -245,3 +246,23 @@ def _queries(app, work):
     finally:
         event.remove(engine, "before_cursor_execute", count)
     return len(counted)
+
+
+@pytest.mark.parametrize(
+    ("role", "language", "sentence"),
+    [
+        ("admin", "en", "the ingest process is not running"),
+        ("manager", "ko", "센서의 보고가 저장되지 않고 있습니다."),
+        ("inspector", "en", ""),
+    ],
+)
+def test_the_start_page_says_to_those_who_manage_that_ingest_is_not_running(
+    sign_in, settings, role, language, sentence
+):
+    client = sign_in(role, language)
+    missing = client.get("/").text
+    heartbeat.beat(settings.data)
+    beating = client.get("/").text
+
+    assert sentence in missing and ("ingest" in missing) == bool(sentence)
+    assert "ingest" not in beating
