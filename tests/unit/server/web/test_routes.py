@@ -10,6 +10,7 @@ from server import response_headers
 from server.models import Facility, LogEntry, Restroom, Sensor, User
 from server.models.people import ROLES
 from server.services import paging
+from server.services.intake import heartbeat
 from server.services.people import accounts, scopes
 from server.services.places import facilities, organisations
 from tests.conftest import ROOT
@@ -24,6 +25,7 @@ PUBLIC = {
     "api.enter",
     "claims.redeem",
     "health",
+    "readiness_page",
     "log.heads",
     "log.heads_json",
     "offline.shell",
@@ -226,6 +228,7 @@ def test_nobody_gets_in_without_signing_in_but_where_everybody_may(app, addresse
 
 
 def test_what_everybody_may_see_is_shown_to_everybody(app, addresses):
+    heartbeat.beat(app.extensions["settings"].data)  # else /readyz answers 503
     client = app.test_client()
 
     for (endpoint, method), address in addresses.items():
