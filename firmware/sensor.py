@@ -18,6 +18,7 @@ from firmware.network.link import Link
 
 JOURNAL_FOLDER = "/journal"
 COMMANDS_FILE = "/commands.json"
+TIME_FILE = "/time"
 
 
 class FlashFailed(Exception):
@@ -39,7 +40,7 @@ class Sensor:
         self._is_wired = settings["uplink"] == "ethernet"
         self._wlan = network.WLAN(network.WLAN.IF_STA)
         self._uplink = uplink.Ethernet(board.lan()) if self._is_wired else uplink.Wifi(self._wlan, settings["wifi"])
-        self._clock = Clock()
+        self._clock = Clock(path=TIME_FILE)
         self._journal = Journal(JOURNAL_FOLDER, settings["journal_bytes"], self._clock)
         self._commands = Commands(settings["device"], key_bytes(settings), self._clock, COMMANDS_FILE)
         self._upkeep = Upkeep(settings, on_trial, self._clock, self._restart, health.feed_watchdog)
@@ -109,6 +110,7 @@ class Sensor:
         """End this run on purpose; last() is called just before the reset."""
         await self._link.stop(messages.DISCONNECTED)
         self._journal.close()
+        self._clock.keep(at_once=True)
         if last:
             last()
         self._health.intend_reset()

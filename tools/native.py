@@ -55,7 +55,7 @@ TLS = ("MICROPY_PY_SSL=1", "MICROPY_SSL_MBEDTLS=1", "MICROPY_SSL_AXTLS=0")
 # (folder, import path) of what is frozen. The simulation's boot.py becomes SIM_BOOT, a name that no file of a board
 # has.
 PROGRAM = (("ansim", "ansim"), ("firmware", "firmware"))
-SIMULATED = (("tools/virtual_sensor/sim", ""), ("firmware/native/host", ""))
+SIMULATED = (("tools/virtual_sensor/sim", ""),)
 NOT_FROZEN = ("native", "source", "__pycache__")
 IMAGE_MODULE = "ansim_image.py"  # holds program_hash(), which tools/flash.py reads from the board
 SIM_BOOT = "sim_boot"
@@ -108,6 +108,7 @@ def _stage(tree: Path, folders) -> Path:
                 target = tree / import_path / (f"{SIM_BOOT}.py" if is_sim_boot else name)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, target)
+    (tree / payload.BUILD_DATE).write_bytes(payload.build_date())
     sources = {file.relative_to(tree).as_posix(): file.read_text() for file in tree.rglob("*.py")}
     for path, text in inline_constants.inline_constants(sources, KEPT_NAMES).items():
         (tree / path).write_text(text)

@@ -23,6 +23,7 @@ PATHS = (
     "/inspection.json",
     "/commands.json",
     "/commands.json.new",
+    "/time",
     "/crash.txt",
     "/update.json",
     "/update.json.new",

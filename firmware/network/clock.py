@@ -1,7 +1,7 @@
 """
 Milliseconds since the start, and the time of day once NTP or the server has told it.
 
-    clock = Clock()
+    clock = Clock(path="/time")
     clock.now_ms()                      # 81000; never goes back, never wraps
     clock.time_s()                      # None until NTP or the server has answered
     clock.set(1767225600, NTP)
@@ -11,8 +11,9 @@ Milliseconds since the start, and the time of day once NTP or the server has tol
 A report made before the time is known carries only its tick_ms; the server dates it by the CLOCK report that follows
 in the same boot.
 
-time.time() is not used: the ESP32 counts from 2000, the unix port from 1970, and neither has a battery for its clock.
-The RTC is not set either.
+time.time() is not used for reports: the ESP32 counts from 2000, the unix port from 1970, and neither has a battery for
+its clock. But mbedTLS checks certificates by the chip's own clock, which says 2000-01-01 after power-on, so
+set_chip_clock() sets it before a handshake. It may be late by the time without power; reports are not dated by it.
 """
 
 import asyncio
@@ -35,20 +36,25 @@ _NTP_TO_UNIX_S = 2208988800  # 1900 to 1970; RFC 5905, figure 4
 _NTP_ERA_S = 1 << 32
 _EARLIEST_S = 1735689600  # 2025-01-01: an earlier NTP time belongs to the era that begins in 2036
 _POLL_S = 0.02
+KEEP_EVERY_S = 3600  # between two writes of the time to flash
+_FROM_1970_TO_2000_S = 946684800
 
 
 class Clock:
     """
     ticks_ms  function() -> milliseconds that wrap at 2**30; time.ticks_ms on the board
+    path      file that keeps the server's time, "" for none
 
     source    UNKNOWN, NTP or SERVER
     nonce     of the newest state message, which the server repeats in its time; see firmware/network/session.py
     """
 
-    def __init__(self, ticks_ms=None):
+    def __init__(self, ticks_ms=None, path=""):
         self.source = UNKNOWN
         self.nonce = ""
         self._ticks_ms = ticks_ms or time.ticks_ms
+        self._path = path
+        self._kept_s = None  # the time in the file, once it is read
         self._last_ticks = None
         self._now_ms = 0
         self._base_s = None  # the time of day when now_ms() was 0
@@ -107,6 +113,51 @@ class Clock:
         if time_s is None:
             return None
         return {"at_tick_ms": self._now_ms, "time_s": time_s, "source": self.source}
+
+    def keep(self, at_once: bool = False) -> None:
+        """
+        Write the time to flash if it is the server's and the last one is KEEP_EVERY_S old, or `at_once`.
+
+        NTP's is not kept, because it is not signed: a wrong one would outlast a power cut.
+        """
+        if self.source != SERVER or not self._path:
+            return
+        time_s = self.time_s()
+        if time_s - self._read_kept() < (1 if at_once else KEEP_EVERY_S):
+            return
+        try:
+            with open(self._path, "w") as file:
+                file.write(str(time_s))
+        except OSError:  # the flash is full or broken, which the journal reports
+            return
+        self._kept_s = time_s
+
+    def set_chip_clock(self) -> None:
+        """
+        Set the clock by which TLS checks certificates: the known time or what the chip says, but at least the date of
+        the program and the kept time. Does nothing on a computer, whose clock is right.
+        """
+        import machine
+
+        from firmware.network.build_date import BUILT_S
+
+        if not hasattr(machine, "RTC"):
+            return
+        epoch_s = _FROM_1970_TO_2000_S if time.gmtime(0)[0] == 2000 else 0
+        chip_s = int(time.time()) + epoch_s
+        time_s = max(self.time_s() or chip_s, BUILT_S, self._read_kept())
+        if abs(time_s - chip_s) >= STEP_S:
+            year, month, day, hour, minute, second, weekday = time.gmtime(time_s - epoch_s)[:7]
+            machine.RTC().datetime((year, month, day, weekday, hour, minute, second, 0))
+
+    def _read_kept(self):
+        if self._kept_s is None:
+            try:
+                with open(self._path) as file:
+                    self._kept_s = int(file.read())
+            except (OSError, ValueError):
+                self._kept_s = 0
+        return self._kept_s
 
     async def ask_ntp(self, host: str, timeout_ms: int = 2000, port: int = NTP_PORT) -> bool:
         """

@@ -186,6 +186,7 @@ class Link:
             oldest = self._oldest()
         await session.wait_until(lambda: self._stop_state or session.is_quiet, TIME_MS / 1000)
         await self._ask_ntp()
+        self._clock.keep()
         await session.wait_until(lambda: self._stop_state, LINGER_MS / 1000)
         if self._is_transfer_pending():
             await self._transfer.run(session, until_ms - TRANSFER_SPARE_MS)  # pyright: ignore[reportOptionalMemberAccess]
@@ -205,6 +206,7 @@ class Link:
             began_ms = session.ready_ms
             await session.wait_until(lambda: self._stop_state or session.is_quiet, TIME_MS / 1000)
             await self._ask_ntp()
+            self._clock.keep()
             while not self._stop_state and self._uplink.is_up():
                 await session.wait_until(
                     lambda: self._stop_state or not self._uplink.is_up() or self._is_transfer_pending()
@@ -247,6 +249,9 @@ class Link:
                 self._tls = self._tls_context()
         except ValueError as error:
             raise BrokerError("settings: " + str(error))
+        if self._tls:
+            await self._ask_ntp()
+            self._clock.set_chip_clock()
         await self._session.open(self._tls)
         self.connects += 1
         self.problem = ""
@@ -266,7 +271,11 @@ class Link:
         self._live.clear()
 
     async def _ask_ntp(self):
-        """Ask NTP for the time if it is unknown; the server's time is preferred, and comes first."""
+        """
+        Ask NTP for the time if it is unknown.
+
+        The server's time is preferred and comes first, but a TLS handshake needs the date before.
+        """
         if self._clock.time_s() is None and self._settings["ntp"] and self._uplink.is_up():
             await self._clock.ask_ntp(self._settings["ntp"], NTP_MS)
             if self._clock.take_change():

@@ -352,8 +352,8 @@ def tls_context(ca_pem: str, client_cert_pem: str = "", client_key_pem: str = ""
     ca_pem                          one or more certificates
     client_cert_pem, client_key_pem  both or neither
 
-    Raises ValueError if one of them cannot be read. The ESP32's mbedTLS is built without dates, so
-    an expired certificate passes there: replace the authority to shut a broker out.
+    Raises ValueError if one of them cannot be read. mbedTLS checks the dates of certificates by the
+    chip's clock; see Clock.set_chip_clock().
     """
     import ssl  # 5 kB of heap that a sensor without TLS saves
 
@@ -389,4 +389,5 @@ def reason(error) -> str:
     number = error.args[0] if error.args else 0
     if isinstance(number, int) and number in errno.errorcode:
         return errno.errorcode[number]
-    return str(error.args[-1]) if error.args else type(error).__name__
+    # mbedTLS puts what is wrong with a certificate into lines, such as "The certificate validity has expired".
+    return " ".join(str(error.args[-1]).split()) if error.args else type(error).__name__

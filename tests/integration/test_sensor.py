@@ -78,6 +78,28 @@ def test_the_first_report_says_why_it_started_and_the_second_dates_it(sensor, se
     assert server.infos[0]["capabilities"] == ["scan", "sniff", "ble"]
 
 
+def test_over_tls_it_comes_online_from_power_on_with_its_clock_at_2000_and_keeps_the_servers_time(tmp_path):
+    brokers.certificate(tmp_path, "broker", brokers.certificate(tmp_path, "ca"), host="localhost")
+    broker = brokers.mosquitto(tmp_path, free_port(), tls="broker").start()
+    server = TinyServer(broker.port, ca=tmp_path / "ca.pem").start()
+    authority = (tmp_path / "ca.pem").read_text()
+    settings = settings_for(DEVICE, KEY, "localhost", broker.port, authority, "wifi")
+    sensor = RecordingSensor(settings, Scene(SILENCE), tmp_path / "sensor", 20, "1M")
+    sensor.start()
+    try:
+        wait_for(lambda: len(server.order) >= 2, 20)
+        kept = wait_for((sensor.flash / "time").exists)
+    finally:
+        sensor.stop()
+        server.stop()
+        broker.kill()
+
+    first, second = (server.reports[place] for place in server.order[:2])
+    assert (first["kind"], second["kind"]) == (messages.RESET, messages.CLOCK)
+    assert (second["body"]["source"], second["body"]["time_s"]) == ("server", server.time_s)
+    assert kept and not [line for line in sensor.said if "future" in line]
+
+
 def test_a_camera_is_reported_within_30_s_of_its_start_by_a_sensor_that_hops(sensor, server):
     sensor(CAMERA_LATER)
 

@@ -1,7 +1,10 @@
 """The simulated hardware behaves as the real hardware, as far as the firmware depends on it."""
 
+import socket
+
 import pytest
 
+from tests.support import brokers
 from tests.support.simulated_board import SMALL_SCENE, Board
 
 SNIFF = """
@@ -398,6 +401,65 @@ def test_the_clock_counts_from_2000_as_on_the_chip(silent_board):
     (now,) = silent_board.run("import time\nprint(time.gmtime()[:3] + time.localtime(0)[:3])")
 
     assert now == "(2000, 1, 1, 2000, 1, 1)"
+
+
+CHIP_CLOCK = """
+    import time
+    from firmware.network import build_date
+    from firmware.network.clock import NTP, SERVER, Clock
+    clock = Clock(path="/time")
+
+    def show():
+        clock.set_chip_clock()
+        print(time.time() + 946684800 - build_date.BUILT_S, clock.time_s() is None)
+"""
+
+
+def test_before_tls_the_chips_clock_is_at_least_the_programs_date_and_the_kept_time(silent_board):
+    first = silent_board.run(
+        CHIP_CLOCK
+        + """
+    show()
+    clock.set(build_date.BUILT_S - 5000, NTP)
+    show()
+    clock.set(build_date.BUILT_S + 5000, SERVER)
+    show()
+    clock.keep()
+    """
+    )
+    later = silent_board.run(CHIP_CLOCK + "\n    show()\n    print(time.gmtime()[0] >= 2026)")
+    (silent_board.flash / "time").write_text("nonsense")
+
+    assert [line.split()[1] for line in first] == ["True", "False", "False"]
+    assert [int(line.split()[0]) // 10 for line in first] == [0, 0, 500]
+    assert (int(later[0].split()[0]) // 10, later[0].split()[1], later[1]) == (500, "True", "True")
+    assert silent_board.run(CHIP_CLOCK + "\n    show()")[0].split()[0] in ("0", "1")
+
+
+def test_a_certificate_from_the_future_or_the_past_is_refused_by_the_chips_clock(silent_board, tmp_path):
+    brokers.certificate(tmp_path, "ca")
+    (silent_board.flash / "ca.pem").write_bytes((tmp_path / "ca.pem").read_bytes())
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        answers = silent_board.run(
+            """
+    import asyncio, machine
+    from firmware.network import mqtt
+
+    def connect():
+        try:
+            client = mqtt.Client("a", "b", "c")
+            asyncio.run(client.connect("127.0.0.1", PORT, mqtt.tls_context(open("/ca.pem").read())))
+        except mqtt.BrokerError as error:
+            print(str(error).split(": ", 1)[1])
+
+    connect()
+    machine.RTC().datetime((2049, 1, 1, 0, 0, 0, 0, 0))
+    connect()
+    """.replace("PORT", str(server.getsockname()[1]))
+        )
+
+    assert answers == ["The certificate validity starts in the future", "The certificate validity has expired"]
 
 
 def test_a_file_in_a_folder_can_be_renamed(board):

@@ -32,13 +32,15 @@ def certificate(folder: Path, name: str, issuer=None, host: str | None = None):
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host or name)])
     now = datetime.datetime.now(datetime.UTC)
+    # Long before: a simulated board without NTP knows only the date of its program.
+    begins = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer[0].subject if issuer else subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_before(begins)
         .not_valid_after(now + datetime.timedelta(days=2))
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
     )

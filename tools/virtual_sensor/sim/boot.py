@@ -104,7 +104,7 @@ def _mount_all():
     else:
         vfs.mount(vfs.VfsPosix(modules), sim)
     os.chdir("/")
-    sys.path[:] = ["", ".frozen", code, sim] if sim else ["", ".frozen"]
+    sys.path[:] = ["", sim, ".frozen", code] if sim else ["", ".frozen"]  # sim has an ssl, and so may .frozen
     del sys.argv[:]
     return code + "/firmware/main.py" if rom or project else ""
 

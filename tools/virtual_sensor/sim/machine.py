@@ -102,6 +102,16 @@ class RTC:
         _simulation.save("rtc", bytes(_data))
         return None
 
+    def datetime(self, datetimetuple=None):
+        import time  # the chip's
+
+        if datetimetuple is None:
+            year, month, day, hour, minute, second, weekday = time.gmtime()[:7]
+            return year, month, day, weekday, hour, minute, second, 0
+        year, month, day, _, hour, minute, second, _ = datetimetuple
+        _simulation.clock_ahead_s += time.mktime((year, month, day, hour, minute, second, 0, 0)) - time.time()
+        return None
+
 
 class Pin:
     IN = 1

@@ -1,4 +1,4 @@
-"""`time` of an ESP32, in scene time: the clock starts at 2000-01-01 and nothing sets it."""
+"""`time` of an ESP32, in scene time: the clock starts at 2000-01-01, and machine.RTC sets it."""
 
 import _simulation
 import utime
@@ -32,11 +32,11 @@ def sleep_us(_us):
 
 
 def time():
-    return _simulation.now_us() // 1000000
+    return _simulation.now_us() // 1000000 + _simulation.clock_ahead_s
 
 
 def time_ns():
-    return _simulation.now_us() * 1000
+    return _simulation.now_us() * 1000 + _simulation.clock_ahead_s * 1000000000
 
 
 def gmtime(_secs=None):

@@ -157,3 +157,26 @@ def test_an_ntp_server_that_is_silent_or_not_there_is_given_up(clock):
         port = silent.getsockname()[1]
     assert asyncio.run(clock.ask_ntp("127.0.0.1", 60, port)) is False
     assert clock.source == UNKNOWN
+
+
+def test_the_servers_time_is_kept_at_most_once_an_hour_and_ntps_is_not(ticks, tmp_path):
+    file = tmp_path / "time"
+    clock = Clock(ticks, str(file))
+    clock.set(NOW_S, NTP)
+    clock.keep(at_once=True)
+    assert not file.exists()
+
+    clock.set(NOW_S, SERVER)
+    clock.keep()
+    assert file.read_text() == str(NOW_S)
+    clock.set(NOW_S + 3599, SERVER)
+    clock.keep()
+    assert file.read_text() == str(NOW_S)
+    clock.keep(at_once=True)
+    assert file.read_text() == str(NOW_S + 3599)
+
+
+def test_a_kept_time_is_not_a_known_time(ticks, tmp_path):
+    (tmp_path / "time").write_text(str(NOW_S))
+
+    assert Clock(ticks, str(tmp_path / "time")).report_body() is None

@@ -1,5 +1,7 @@
 """The files to install on a board, and that they compile for every board."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -96,3 +98,20 @@ def test_every_file_for_the_device_compiles_for_every_board(arch, tmp_path):
     assert set(ON_DEVICE) - compiled - at_root <= set(payload.EXCLUDED)
     for name in sorted(at_root):  # they travel as source, and are compiled on the board
         payload._compile(ROOT, Path(name), arch, tmp_path)
+
+
+def test_the_programs_date_is_that_of_its_newest_commit_and_at_least_the_one_in_the_source(checkout):
+    file = checkout / payload.BUILD_DATE
+    file.parent.mkdir(parents=True)
+    file.write_text("BUILT_S = 1000  # seconds\n")
+    assert payload.build_date(checkout) == b"BUILT_S = 1000  # seconds\n"
+
+    environ = {**os.environ, "GIT_COMMITTER_DATE": "2000000000 +0000"}
+    person = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    for command in (("init", "-q"), ("add", "."), (*person, "commit", "-q", "-m", "x")):
+        subprocess.run(["git", "-C", checkout, *command], check=True, env=environ)
+
+    files = payload.collect("", source=True, root=checkout)
+    assert files["/lib/firmware/network/build_date.py"] == b"BUILT_S = 2000000000  # seconds\n"
+    file.write_text("BUILT_S = 3000000000\n")
+    assert payload.build_date(checkout) == b"BUILT_S = 3000000000\n"
