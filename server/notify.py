@@ -18,7 +18,7 @@ from server import clock
 from server.db import Sessions
 from server.models.outside import CHAIN_BROKEN, WEBHOOK, Delivery
 from server.services.audit import verification
-from server.services.outside import channels, notifications
+from server.services.outside import channels, deliveries, notifications
 from server.services.places import reminders
 from server.vault import BadSeal
 from server.wording import notifications as wording
@@ -64,14 +64,14 @@ def tick(app: Flask) -> int:
     with sessions.begin() as session:
         notifications.spread(session, ZoneInfo(settings.time_zone))
     with sessions.begin() as session:
-        claimed = notifications.claim(session)
+        claimed = deliveries.claim(session)
     if not claimed:
         return 0
     error = _send(app, claimed)
     if error:
         logger.warning("notification not sent", subscription=claimed[0].subscription.public_id, why=error)
     with sessions.begin() as session:
-        notifications.settle(session, claimed, error, ZoneInfo(settings.time_zone))
+        deliveries.settle(session, claimed, error, ZoneInfo(settings.time_zone))
     return len(claimed)
 
 

@@ -10,7 +10,7 @@ from server.services import idempotency
 from server.services.audit import verification
 from server.services.errors import Refused
 from server.services.findings.pseudonyms import Pseudonyms
-from server.services.outside import notifications, subscriptions
+from server.services.outside import deliveries, notifications, subscriptions
 from server.services.people import accounts
 from server.services.sensors import enrolment
 from server.services.upkeep import backup
@@ -93,10 +93,10 @@ def test_two_notifying_processes_take_different_notices(sessions, vault, hashed)
         notifications.spread(session, test_notifications.SEOUL)
 
     with sessions.begin() as first, sessions.begin() as second:
-        taken = [one.subscription_id for one in notifications.claim(first)]
-        assert notifications.claim(second) == []  # what is left to it is locked; the next look gets it
+        taken = [one.subscription_id for one in deliveries.claim(first)]
+        assert deliveries.claim(second) == []  # what is left to it is locked; the next look gets it
     with sessions.begin() as session:
-        then = [one.subscription_id for one in notifications.claim(session)]
+        then = [one.subscription_id for one in deliveries.claim(session)]
         assert len(taken) == len(then) == 1 and taken != then
         assert session.scalar(select(func.count(Delivery.id))) == 2
 

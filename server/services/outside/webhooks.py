@@ -21,7 +21,7 @@ from server.services.outside import private_networks
 
 CONNECT_S = 10
 ANSWER_S = 20
-WHOLE_S = 45  # limits an answer that comes byte by byte; less than notifications.LEASE_S
+WHOLE_S = 45  # limits an answer that comes byte by byte; less than deliveries.LEASE_S
 SIGNATURE_HEADER = "X-Ansim-Signature"
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from server import clock
 from server.models import Delivery, LogEntry, Notification, Subscription, UserPlace
 from server.services.errors import NotFound, Refused
-from server.services.outside import notifications, subscriptions
+from server.services.outside import deliveries, notifications, subscriptions
 from server.services.people import accounts
 from server.services.places import facilities, organisations
 from server.services.sensors import health
@@ -134,28 +134,28 @@ def test_a_failed_delivery_is_retried_with_pauses_and_then_given_up(session, sub
     notifications.enqueue(session, "finding_new", None, "f1")
     notifications.spread(session, SEOUL)
     waits = []
-    while claimed := notifications.claim(session):
-        notifications.settle(session, claimed, "answered 503")
+    while claimed := deliveries.claim(session):
+        deliveries.settle(session, claimed, "answered 503")
         session.flush()
         if claimed[0].ended_s is None:
             waits.append(claimed[0].due_s - clock.now_s())
-            assert notifications.claim(session) == []
+            assert deliveries.claim(session) == []
             stopped_clock(waits[-1])
 
     delivery = session.scalar(select(Delivery))
-    assert waits == list(notifications.PAUSES_S)
-    assert (delivery.sent, delivery.error, delivery.tries) == (0, "answered 503", len(notifications.PAUSES_S) + 1)
-    assert notifications.count_deliveries(session) == {"waiting": 0, "dead": 1}
+    assert waits == list(deliveries.PAUSES_S)
+    assert (delivery.sent, delivery.error, delivery.tries) == (0, "answered 503", len(deliveries.PAUSES_S) + 1)
+    assert deliveries.count_deliveries(session) == {"waiting": 0, "dead": 1}
 
 
 def test_no_retry_falls_into_quiet_hours(session, subscribe, stopped_clock):
     subscription = subscribe()
     notifications.enqueue(session, "finding_new", None, "f1")
     notifications.spread(session, SEOUL)
-    claimed = notifications.claim(session)
+    claimed = deliveries.claim(session)
     minute = (clock.now_s() + 9 * 3600) % 86400 // 60
     subscription.quiet_from, subscription.quiet_to = minute, (minute + 60) % 1440
-    notifications.settle(session, claimed, "answered 503", SEOUL)
+    deliveries.settle(session, claimed, "answered 503", SEOUL)
 
     assert claimed[0].due_s > clock.now_s() + 58 * 60
 
@@ -167,9 +167,9 @@ def test_a_delivery_that_was_given_up_can_be_retried(session, subscribe, stopped
     delivery = session.scalar(select(Delivery))
     delivery.ended_s = clock.now_s()
 
-    notifications.retry(session, kim, delivery.id)
+    deliveries.retry(session, kim, delivery.id)
 
-    assert notifications.claim(session) == [delivery]
+    assert deliveries.claim(session) == [delivery]
 
 
 def test_an_expired_lease_is_claimed_again(session, subscribe, stopped_clock):
@@ -177,11 +177,11 @@ def test_an_expired_lease_is_claimed_again(session, subscribe, stopped_clock):
     notifications.enqueue(session, "finding_new", None, "f1")
     notifications.spread(session, SEOUL)
 
-    first = notifications.claim(session)
-    assert notifications.claim(session) == []
-    stopped_clock(notifications.LEASE_S)
+    first = deliveries.claim(session)
+    assert deliveries.claim(session) == []
+    stopped_clock(deliveries.LEASE_S)
 
-    assert notifications.claim(session) == first
+    assert deliveries.claim(session) == first
 
 
 def test_a_claim_is_a_batch_of_one_subscription(session, subscribe, stopped_clock):
@@ -191,7 +191,7 @@ def test_a_claim_is_a_batch_of_one_subscription(session, subscribe, stopped_cloc
         notifications.enqueue(session, "finding_new", None, f"f{n}")
     notifications.spread(session, SEOUL)
 
-    assert [len(notifications.claim(session)) for _ in range(3)] == [3, 3, 0]
+    assert [len(deliveries.claim(session)) for _ in range(3)] == [3, 3, 0]
 
 
 def test_the_address_is_sealed_and_only_its_host_is_shown(session, vault, kim):
@@ -275,7 +275,7 @@ def test_ending_a_subscription_cancels_its_deliveries(session, subscribe, kim):
     subscriptions.end(session, kim, subscription.public_id)
     session.flush()
 
-    assert notifications.claim(session) == []
+    assert deliveries.claim(session) == []
 
 
 def test_old_notifications_are_deleted(session, subscribe, stopped_clock):
