@@ -35,7 +35,8 @@ def decode_message(leaf: str, data: bytes) -> dict:
     is_from_sensor = leaf not in topics.TO_SENSOR
     try:
         # Of bytes, CPython's json also accepts UTF-16, UTF-32 and halves of surrogate pairs.
-        message = json.loads(data.decode() if is_from_sensor else data)
+        text = data.decode() if is_from_sensor else data
+        message = json.loads(text)  # pyright: ignore[reportArgumentType]  (the stubs of MicroPython want one type)
     except (ValueError, UnicodeError, RuntimeError) as error:
         raise BadMessage("not JSON: %s" % type(error).__name__)
     if type(message) is not dict:
