@@ -38,12 +38,14 @@ def board(tmp_path, server):
 
 
 def release(server, folder, version, **changed):
-    """Add this checkout as another version, with some files replaced."""
+    """Add this checkout as another version, with some files replaced: {"firmware/network/link": source}."""
     for part in ("ansim", "firmware"):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "ansim" / "__init__.py").write_text(f'VERSION = "{version}"\n')
     for path, content in changed.items():
-        (folder / path.replace("_", "/", 1)).with_suffix(".py").write_text(content)
+        target = (folder / path).with_suffix(".py")
+        assert target.exists()
+        target.write_text(content)
     files = releasing.collect_files(root=folder)
     with server.sessions.begin() as session:
         return rollout.add_release(session, version, files).public_id
@@ -79,7 +81,9 @@ def test_old_new_broken_and_rolled_back(server, board, tmp_path):
     stopped, _, info = end_of(server, began)
     assert not stopped and (info["version"], info["slot"]) == ("9.0.0", "a")
 
-    broken = release(server, tmp_path / "broken", "9.1.0", firmware_link="raise ValueError('not good')\n")
+    broken = release(
+        server, tmp_path / "broken", "9.1.0", **{"firmware/network/link": "raise ValueError('not good')\n"}
+    )
     began = roll_out(server, broken)
     stopped, why, info = end_of(server, began)
 

@@ -17,6 +17,9 @@ from server.services.sensors import enrolment
 from tests.support import restroom_files
 
 
+REAL_HASHER = accounts._hasher  # kept from before any test replaces it
+
+
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory):
     """A database file of the newest form, without a row."""
@@ -67,7 +70,7 @@ def real_hasher():
     """
     Hash passwords with the least work, because argon2's real cost would fill most of the time; return the real one.
     """
-    real = accounts._hasher()
+    real = REAL_HASHER()
     with pytest.MonkeyPatch.context() as patch:
         cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
         patch.setattr(accounts, "_hasher", lambda: cheap)

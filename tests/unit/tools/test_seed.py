@@ -99,7 +99,8 @@ def test_no_page_runs_a_query_per_row(filled):
     for address in [rule.rule for rule in rules] + [*LISTS, *detail_pages]:
         counted.clear()
         answer = client.get(address)
-        assert answer.status_code in (200, 204, 302, 403), address
+        # No ingest runs here, so the installation is not ready.
+        assert answer.status_code in ((503,) if address == "/readyz" else (200, 204, 302, 403)), address
         assert len(counted) <= MOST_QUERIES, (address, len(counted))
     assert len(rules) > 25
     app.extensions["sessions"].engine.dispose()
