@@ -16,7 +16,6 @@ from server.services.places import facilities, imports, organisations, restrooms
 from server.services.sensors import enrolment
 from tests.support import restroom_files
 
-
 REAL_HASHER = accounts._hasher  # kept from before any test replaces it
 
 
