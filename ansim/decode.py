@@ -11,7 +11,7 @@ for the schemas of the messages that it sends itself.
 import json
 
 from ansim import topics
-from ansim.messages import FORMAT_VERSION
+from ansim.messages import FORMAT_VERSION, REPORT_VERSIONS
 from ansim.schema import check
 
 _MOST_PROBLEMS = 8  # in the text of a BadMessage
@@ -41,8 +41,9 @@ def decode_message(leaf: str, data: bytes) -> dict:
         raise BadMessage("not JSON: %s" % type(error).__name__)
     if type(message) is not dict:
         raise BadMessage("not a JSON object")
-    if message.get("v") != FORMAT_VERSION:
-        raise UnknownVersion("format version is not %d" % FORMAT_VERSION)
+    versions = REPORT_VERSIONS if leaf == topics.REPORT else (FORMAT_VERSION,)
+    if message.get("v") not in versions:
+        raise UnknownVersion("format version is not %s" % " or ".join([str(version) for version in versions]))
     if not is_from_sensor:
         from ansim import downlink_rules
 

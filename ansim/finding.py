@@ -7,10 +7,20 @@ person confirms a camera.
 
 from collections import namedtuple
 
-RAISED = "raised"  # the score has reached the alarm threshold
-UPDATED = "updated"  # still raised, and the evidence has changed enough for another report
-CLEARED = "cleared"  # the score has fallen below the threshold, or the emitter is silent
+RAISED = "raised"  # the evidence has reached a level
+UPDATED = "updated"  # still raised, and the level or the evidence has changed enough for another report
+CLEARED = "cleared"  # the evidence does not reach a level any more, or the emitter is silent
 EVENTS = (RAISED, UPDATED, CLEARED)
+
+NOTICE = "notice"  # a one-way sender, worth a look
+ALARM = "alarm"  # camera-like: persistence, a signature or a movement test says so, and no innocent cause fits better
+LEVELS = (NOTICE, ALARM)
+
+# The event that changes the level has a row of weight 0 in its evidence that says why:
+#   alarm_listened_s    up: seconds of listening in which it met the conditions, and the seconds that are needed
+#   alarm_signature     up: it bears a sign of a camera maker
+#   alarm_movement_ppm  up: p-value of a movement test in parts per million, and the highest that counts
+#   alarm_innocent      down: an innocent cause fits better
 
 # rule       id of the rule, such as "uplink_kbps"; the server has its wording
 # value      int, the measured value, in the unit that the id ends with
@@ -23,7 +33,7 @@ Evidence = namedtuple("Evidence", ("rule", "value", "threshold", "weight"))
 # subject     address text of the emitter: "c0:ff:ee:00:00:01"
 # at_ms       when the detector concluded it
 # first_ms    when the emitter was first heard
-# score       0..100; ALARM_SCORE and more is a finding
+# score       0..100, the sum of the evidence's weights
 # channel     1..13, 0 where there is none
 # rssi_dbm    the strongest of the last visits
 # bssid       address text of the access point it talks to, or "" if unknown
@@ -31,6 +41,8 @@ Evidence = namedtuple("Evidence", ("rule", "value", "threshold", "weight"))
 # considered  list of (cause id, verdict) of the innocent explanations;
 #             verdict is "for" (the evidence fits it), "against" or "open" (cannot tell)
 # label       the SSID or Bluetooth name that a name rule fired on, else ""; made by printable()
+# level       NOTICE or ALARM; in a CLEARED event the level that the finding had
+# likely      in a CLEARED event the id of the innocent cause that it most likely was, else ""
 Finding = namedtuple(
     "Finding",
     (
@@ -46,6 +58,8 @@ Finding = namedtuple(
         "evidence",
         "considered",
         "label",
+        "level",
+        "likely",
     ),
 )
 

@@ -19,6 +19,8 @@ import json
 from ansim.finding import MAX_LABEL_CHARS, Finding
 
 FORMAT_VERSION = 1
+REPORT_VERSION = 2  # of report messages: a finding has a level
+REPORT_VERSIONS = (1, REPORT_VERSION)  # which the server accepts: a journal may hold reports of an older program
 
 # States of a sensor: the words of Homie 5. LOST is the last will.
 INIT, READY, SLEEPING, DISCONNECTED, LOST = "init", "ready", "sleeping", "disconnected", "lost"
@@ -76,7 +78,7 @@ def report(
 ) -> dict:
     """Return a report message; the module's docstring gives the units."""
     return {
-        "v": FORMAT_VERSION,
+        "v": REPORT_VERSION,
         "boot": boot,
         "seq": seq,
         "prev": prev,
@@ -102,9 +104,12 @@ def finding_body(finding: Finding) -> dict:
         "rssi_dbm": finding.rssi_dbm,
         "evidence": [list(row) for row in finding.evidence],
         "considered": [list(row) for row in finding.considered],
+        "level": finding.level,
     }
     if finding.label:
         body["label"] = finding.label[:MAX_LABEL_CHARS]
+    if finding.likely:
+        body["likely"] = finding.likely
     return body
 
 

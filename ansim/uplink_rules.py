@@ -5,7 +5,7 @@ Loaded by decode.py on the server and in the tools, never on a sensor.
 """
 
 from ansim import topics
-from ansim.finding import EVENTS, MAX_LABEL_CHARS
+from ansim.finding import ALARM, ALARM_SCORE, EVENTS, LEVELS, MAX_LABEL_CHARS, NOTICE
 from ansim.messages import (
     CAPABILITIES,
     CLOCK,
@@ -13,6 +13,7 @@ from ansim.messages import (
     FINDING,
     FORMAT_VERSION,
     KINDS,
+    REPORT_VERSIONS,
     RESET,
     SELFTEST,
     SESSION,
@@ -69,6 +70,8 @@ BODIES = {
         # one row per cause: cause id, verdict
         "considered": ("list", ("row", (_code, ("one_of", ("for", "against", "open")))), 0, 16),
         "label?": ("text", 0, MAX_LABEL_CHARS),  # the SSID or BLE name that a name rule fired on
+        "level?": ("one_of", LEVELS),  # always there from report version 2 on; without it see level_of()
+        "likely?": ("text", 0, 32),  # the id of the innocent cause that a cleared finding most likely was
     },
     SELFTEST: {
         "passed": BOOL,
@@ -90,7 +93,7 @@ BODIES = {
 }
 
 _report = {
-    "v": _version,
+    "v": ("one_of", REPORT_VERSIONS),
     "boot": _boot,
     "seq": _boot,
     "prev": ("either", ("hex", 16), ("one_of", ("",))),
@@ -161,3 +164,12 @@ def message(leaf: str) -> dict:
 def body(kind: str) -> dict:
     """Return the schema of the body of a kind of report."""
     return BODIES[kind]
+
+
+def level_of(finding: dict) -> str:
+    """
+    Return the level of the body of a FINDING report.
+
+    A sensor of report version 1 sends none: what it reports with ALARM_SCORE or more is an alarm.
+    """
+    return finding.get("level") or (ALARM if finding["score"] >= ALARM_SCORE else NOTICE)

@@ -64,6 +64,7 @@ def as_json(at_ms: int, finding: Finding) -> dict[str, Any]:
     return {
         "t_s": round(at_ms / 1000, 3),
         "event": finding.event,
+        "level": finding.level,
         "kind": finding.kind,
         "subject": finding.subject,
         "score": finding.score,

@@ -25,7 +25,7 @@ RPD and Wi-Fi's bursts; Wikipedia "Video sender" (channels, 6.0/6.5 MHz audio su
 from array import array
 
 from ansim.detect.alarm import Alarm, silent, strongest_first, total
-from ansim.finding import ALARM_SCORE, Evidence, Finding
+from ansim.finding import ALARM, ALARM_SCORE, Evidence, Finding
 from ansim.frame_header import RATE, RECORD_BYTES, RSSI_DBM
 from ansim.observation import Spectrum
 
@@ -258,6 +258,8 @@ class _Sender:
             "",
             strongest_first(evidence),
             considered,
+            "",
+            ALARM,
             "",
         )
 

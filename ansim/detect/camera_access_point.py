@@ -19,7 +19,7 @@ client and video from the BSSID itself: reverse engineering of A9, X5 and HDWiFi
 """
 
 from ansim.detect.alarm import Alarm, distance_verdict, fingerprint, make_room, silent, strongest_first, total
-from ansim.finding import ALARM_SCORE, Evidence, Finding, printable
+from ansim.finding import ALARM, ALARM_SCORE, Evidence, Finding, printable
 from ansim.frame_header import address_text, is_local
 from ansim.signatures import CAMERA, Tables
 
@@ -154,6 +154,8 @@ class CameraAccessPoint:
             strongest_first(evidence),
             row.considered(is_local(bssid)),
             printable(row.ssid),
+            ALARM,
+            "",
         )
 
 

@@ -37,7 +37,7 @@ from ansim.detect.stations.layout import (
 from ansim.detect.stations.table import StationTable
 from ansim.detect.suspect import Suspect
 from ansim.detect.undecodable import Undecodable
-from ansim.finding import ALARM_SCORE, CLEARED, RAISED, UPDATED, Evidence, Finding
+from ansim.finding import ALARM, ALARM_SCORE, CLEARED, RAISED, UPDATED, Evidence, Finding
 from ansim.frame_header import address_text
 
 CLEAR_SCORE = 55  # below ALARM_SCORE, so that a score near it does not flicker
@@ -306,6 +306,8 @@ class CameraStream:
             address_text(suspect.bssid),
             rows,
             suspect.considered,
+            "",
+            ALARM,
             "",
         )
 

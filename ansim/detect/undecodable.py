@@ -20,14 +20,14 @@ from ansim.detect.alarm import fingerprint, strongest_first
 from ansim.detect.camera_evidence import ACKED_FRAMES, DECODED
 from ansim.detect.stations.layout import F_BSSID, F_HOME, F_LAST_S, F_SUM_ACKED_DOWN, F_SUM_DOWN
 from ansim.detect.stations.table import StationTable
-from ansim.finding import CLEARED, RAISED, Evidence, Finding
+from ansim.finding import CLEARED, NOTICE, RAISED, Evidence, Finding
 from ansim.frame_header import address_text
 
 KIND = "undecodable_source"
 MIN_ACKED = 50  # in the last 10 to 20 rows; the weakest camera sends 8 frames a second
 MIN_JUDGEMENTS = 5  # seconds of a dwell, or visits: a short exchange is not worth a report
 MAX_DECODED = 125  # permille
-SCORE = 30  # always below the alarm
+SCORE = 30  # what cannot be judged is never an alarm
 RECENT_S = 5
 SILENT_MS = 60_000
 URGENCY = 20
@@ -100,4 +100,4 @@ class Undecodable:
     def _finding(self, event, address, source, now_ms, score, rows):
         considered = [("video_call", "open"), ("bulk_upload", "open"), ("live_stream_phone", "open")]
         text = address_text(address)
-        return Finding(event, KIND, text, now_ms, source[2], score, source[1], 0, "", rows, considered, "")
+        return Finding(event, KIND, text, now_ms, source[2], score, source[1], 0, "", rows, considered, "", NOTICE, "")

@@ -379,4 +379,33 @@ ANALOGUE = {
     ),
 }
 
-RULES = {**STREAM, **SILENT, **UNREADABLE, **NAMES, **BEACONS, **ANALOGUE}
+# Why the level changed (ansim/finding.py).
+LEVELS = {
+    "alarm_listened_s": Rule(
+        _("From notice to alarm"),
+        _("The sensor has listened to it for %(value)s, and it met a camera's conditions (%(limit)s are needed)."),
+        None,
+        "s",
+    ),
+    "alarm_signature": Rule(
+        _("From notice to alarm"),
+        _("It bears the sign of a camera maker."),
+        None,
+        "none",
+    ),
+    "alarm_movement_ppm": Rule(
+        _("From notice to alarm"),
+        _("It follows movement in this room: by chance that happens in %(value)s of tests (%(limit)s or less counts)."),
+        None,
+        "ppm",
+        UP_TO,
+    ),
+    "alarm_innocent": Rule(
+        _("From alarm to notice"),
+        _("An innocent cause fits better than a camera."),
+        None,
+        "none",
+    ),
+}
+
+RULES = {**STREAM, **LEVELS, **SILENT, **UNREADABLE, **NAMES, **BEACONS, **ANALOGUE}

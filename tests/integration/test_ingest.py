@@ -121,7 +121,7 @@ def bad_messages(hall):
     def signed(body, on=topic):
         return envelope_signer.seal(hall.key, on, body)
 
-    other_version = messages.encode({**good, "v": 2})
+    other_version = messages.encode({**good, "v": 3})
     return [
         (counters.BAD_SIGNATURE, topic, messages.encode(good) + b"\n" + b"0" * 64),
         (counters.BAD_SIGNATURE, topic, messages.encode(good)),

@@ -20,7 +20,7 @@ for line in sys.stdin:
         result["opened"] = envelope.unseal(key, topic, sealed) == body
         result["round_trip"] = decode_message(case["leaf"], messages.encode(message)) == message
         result["version_2"] = "accepted"
-        decode_message(case["leaf"], b'{"v":2}')
+        decode_message(case["leaf"], b'{"v":3}')
     except UnknownVersion:
         result["version_2"] = "refused"
     print(json.dumps(result))

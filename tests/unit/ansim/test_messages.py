@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from ansim import messages, topics
 from ansim.decode import BadMessage, UnknownVersion, argument_problems, decode_message
+from ansim.finding import ALARM, ALARM_SCORE, CLEARED, NOTICE, Finding
+from ansim.uplink_rules import level_of
 from tests.support.message_examples import EXAMPLES
 
 REPORTS = {message["kind"]: message for leaf, message in EXAMPLES if leaf == topics.REPORT}
@@ -70,7 +72,7 @@ def test_anything_but_a_json_object_is_refused(data):
 
 def test_a_newer_format_is_distinguished_from_rubbish():
     with pytest.raises(UnknownVersion):
-        decode_message(topics.REPORT, b'{"v":2,"brand":"new"}')
+        decode_message(topics.REPORT, b'{"v":3,"brand":"new"}')
 
 
 @given(st.sampled_from(topics.FROM_SENSOR + topics.TO_SENSOR), ANY_JSON)
@@ -92,3 +94,28 @@ def test_a_mutated_example_is_good_or_refused_never_more(example, data):
         decode_message(leaf, messages.encode(message))
     except BadMessage:
         pass
+
+
+def _finding_report(version=messages.REPORT_VERSION, **fields):
+    finding = Finding(
+        CLEARED, "camera_stream", "c0:ff:ee:00:00:01", 9, 1, 0, 6, -50, "", [], [], "", NOTICE, "video_call"
+    )
+    body = {**messages.finding_body(finding), **fields}
+    body = {name: value for name, value in body.items() if value is not None}
+    report = messages.report(1, 1, "", 9, None, "", messages.FINDING, body)
+    return {**report, "v": version}
+
+
+def test_a_finding_s_level_and_likely_cause_are_in_its_report():
+    body = decode_message(topics.REPORT, messages.encode(_finding_report()))["body"]
+
+    assert (level_of(body), body["likely"]) == (NOTICE, "video_call")
+
+
+@pytest.mark.parametrize(("score", "level"), [(0, NOTICE), (ALARM_SCORE - 1, NOTICE), (ALARM_SCORE, ALARM)])
+def test_a_report_of_version_1_has_no_level_and_is_an_alarm_from_the_alarm_score_on(score, level):
+    report = _finding_report(version=1, level=None, likely=None, score=score)
+
+    body = decode_message(topics.REPORT, messages.encode(report))["body"]
+
+    assert level_of(body) == level

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from ansim.detect import engine as detection
-from ansim.finding import CLEARED, RAISED, UPDATED, Evidence, Finding
+from ansim.finding import ALARM, CLEARED, RAISED, UPDATED, Evidence, Finding
 from firmware.radio import plan as planning
 from tests.conftest import ROOT
 from tests.support import made_captures as captures
@@ -18,7 +18,7 @@ from tools.lib.errors import ToolError
 from tools.traffic import patterns, playback, streams
 from tools.traffic.scene import Scene
 
-KEYS = {"t_s", "event", "kind", "subject", "score", "channel", "rssi_dbm", "evidence"}
+KEYS = {"t_s", "event", "level", "kind", "subject", "score", "channel", "rssi_dbm", "evidence"}
 CAMERA = {
     "pattern": {"kind": "camera", "kbps": 700, "acks": "tcp"},
     "channel": 9,
@@ -154,7 +154,22 @@ class _Talkative:
     def judge(self, now_ms):
         event = (RAISED, UPDATED, CLEARED)[now_ms // 1000 % 3]
         return [
-            Finding(event, self.name, "ac:de:48:00:00:00", now_ms, 0, 70, 6, -50, "", [Evidence("a", 1, 2, 3)], [], "")
+            Finding(
+                event,
+                self.name,
+                "ac:de:48:00:00:00",
+                now_ms,
+                0,
+                70,
+                6,
+                -50,
+                "",
+                [Evidence("a", 1, 2, 3)],
+                [],
+                "",
+                ALARM,
+                "",
+            )
         ]
 
 

@@ -1,7 +1,7 @@
 """The engine passes every observation to the detectors, and accounts for the coverage."""
 
 from ansim.detect.engine import MAX_CANDIDATES, Engine, standard
-from ansim.finding import RAISED, Finding
+from ansim.finding import ALARM, RAISED, Finding
 from ansim.observation import AccessPoint, Advertisement, Spectrum
 from tests.support import stream_traffic
 from tests.support.stream_traffic import CHANNEL, access_point, station
@@ -62,7 +62,7 @@ class Nothing:
 
 
 def finding(subject):
-    return Finding(RAISED, "everything", subject, 0, 0, 70, 6, -50, "", [], [], "")
+    return Finding(RAISED, "everything", subject, 0, 0, 70, 6, -50, "", [], [], "", ALARM, "")
 
 
 def test_each_observation_reaches_the_detectors_that_want_it():

@@ -98,7 +98,7 @@ def deep(levels):
         (TOPIC, sealed(deep(7000)), counters.MALFORMED),
         (TOPIC, sealed(deep(20)), counters.MALFORMED),
         (TOPIC, sealed(b'{"v":1,"boot":' + b"9" * 9000 + b"}"), counters.MALFORMED),
-        (TOPIC, sealed(sweep(v=2)), counters.UNKNOWN_VERSION),
+        (TOPIC, sealed(sweep(v=3)), counters.UNKNOWN_VERSION),
         (TOPIC, sealed(sweep(seq=0)), counters.MALFORMED),
     ],
     ids=lambda value: value if isinstance(value, str) else len(value),

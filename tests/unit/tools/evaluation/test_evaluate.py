@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ansim.detect import engine as detection
-from ansim.finding import CLEARED, RAISED, Evidence, Finding
+from ansim.finding import ALARM, CLEARED, RAISED, Evidence, Finding
 from ansim.frame_header import LENGTH, RECORD_BYTES, address_text
 from tools import evaluate
 from tools.evaluation import crowded, dataset, lookalikes, report, run, tables
@@ -72,7 +72,9 @@ class _Loud:
     def _finding(self, event, address, now_ms, score):
         considered = [("upload", "for"), ("video_call", "against")]
         rows = [Evidence("bytes", score, 60, score)]
-        return Finding(event, self.name, address_text(address), now_ms, 0, score, 6, -50, "", rows, considered, "")
+        return Finding(
+            event, self.name, address_text(address), now_ms, 0, score, 6, -50, "", rows, considered, "", ALARM, ""
+        )
 
 
 @pytest.fixture
