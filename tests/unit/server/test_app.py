@@ -2,6 +2,7 @@ import time
 
 import pytest
 from flask import current_app, render_template_string, request
+from pydantic import SecretStr
 
 from server import clock, create_app, i18n, security, throttling
 from server.config import Settings
@@ -183,7 +184,9 @@ def test_with_https_cookies_are_secure(settings):
 def test_health_is_the_databases(app, settings):
     assert app.test_client().get("/healthz").text == "ok\n"
 
-    elsewhere = create_app(Settings(data=settings.data, database_url=f"sqlite:////{settings.data}/none/x.db", port=1))
+    elsewhere = create_app(
+        Settings(data=settings.data, database_url=SecretStr(f"sqlite:////{settings.data}/none/x.db"), port=1)
+    )
     (settings.data / "none").rmdir()
     elsewhere.config["PROPAGATE_EXCEPTIONS"] = False
     assert elsewhere.test_client().get("/healthz").status_code == 500
@@ -201,7 +204,7 @@ def test_metrics_are_for_this_machine(app):
 
 
 def test_metrics_can_have_a_token_instead(settings):
-    made = create_app(Settings(data=settings.data, metrics_token="s3cret"))
+    made = create_app(Settings(data=settings.data, metrics_token=SecretStr("s3cret")))
 
     def status(**headers):
         return made.test_client().get("/metrics", headers=headers).status_code

@@ -1,6 +1,7 @@
 import stat
 
 import pytest
+from pydantic import SecretStr
 
 from server import envelope_signer, ids, vault
 from server.config import BadSettings, Settings, from_environment
@@ -66,7 +67,9 @@ def test_other_programs_variables_are_none_of_our_business():
 
 
 def test_secrets_do_not_show_when_settings_are_printed():
-    settings = Settings(database_url="postgresql+psycopg://user:hunter2@host/x", mqtt_password="hunter2")
+    settings = Settings(
+        database_url=SecretStr("postgresql+psycopg://user:hunter2@host/x"), mqtt_password=SecretStr("hunter2")
+    )
 
     assert "hunter2" not in repr(settings) and "hunter2" not in str(settings)
 
@@ -82,7 +85,7 @@ def test_the_secret_is_made_once_and_only_its_owner_reads_it(tmp_path):
 
 
 def test_a_given_secret_needs_no_file(tmp_path):
-    vault.open_vault(Settings(data=tmp_path, secret="ab" * 32))
+    vault.open_vault(Settings(data=tmp_path, secret=SecretStr("ab" * 32)))
 
     assert list(tmp_path.iterdir()) == []
 

@@ -17,6 +17,7 @@ from server.config import Settings
 from server.models import Base, Restroom, Sensor, User
 from server.services.people import accounts
 from tests.conftest import ROOT
+from tests.support.values import present
 from tests.support.waiting import PATIENCE
 
 
@@ -82,7 +83,7 @@ def test_several_processes_may_upgrade_at_once(tmp_path):
 def test_setting_up_twice_changes_nothing(tmp_path):
     settings = Settings(data=tmp_path / "new")
 
-    login, password = setup.prepare(settings, demo=True)
+    login, password = present(setup.prepare(settings, demo=True))
     first = (tmp_path / "new" / "sensors.json").read_text()
     with db.open_sessions(settings.url()).begin() as session:
         accounts.authenticate(session, login, password)
@@ -98,9 +99,9 @@ def test_setting_up_twice_changes_nothing(tmp_path):
 
 def test_a_one_time_password_that_nobody_has_used_is_replaced(tmp_path):
     settings = Settings(data=tmp_path)
-    login, lost = setup.prepare(settings)
+    login, lost = present(setup.prepare(settings))
 
-    same, password = setup.prepare(settings)
+    same, password = present(setup.prepare(settings))
 
     assert same == login
     with db.open_sessions(settings.url()).begin() as session:

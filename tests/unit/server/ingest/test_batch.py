@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from ansim import envelope, messages, topics
 from server import envelope_signer
 from server.ingest import batch, decode
-from server.ingest.keyring import SensorKey
+from server.ingest.keyring import Keyring, SensorKey
 from server.models import DeadLetter, Finding, Report, Sensor
 from server.services.intake import counters, dead_letters, store
 from server.services.sensors import health
@@ -18,6 +18,16 @@ from tests.support.paho_sensor import finding_body, sweep_body
 from tests.support.sensor_messages import NOW_S
 
 KEY = bytes(range(32))
+
+
+class OneSensor(Keyring):
+    """A keyring without a database, with the key of one sensor."""
+
+    def __init__(self, key: SensorKey):
+        self._key = key
+
+    def find(self, name: str, now_s: int) -> SensorKey:
+        return self._key
 
 
 class Poison(Exception):
@@ -51,11 +61,7 @@ def report(hall, seq, kind=messages.SWEEP):
 def received(hall, leaf, fields):
     topic = topics.topic(hall.name, leaf)
 
-    class Keyring:
-        def find(self, name, now_s):
-            return hall
-
-    return decode.decode(Keyring(), topic, envelope.seal(KEY, topic, messages.encode(fields)), NOW_S), False
+    return decode.decode(OneSensor(hall), topic, envelope.seal(KEY, topic, messages.encode(fields)), NOW_S), False
 
 
 def test_a_finding_with_a_control_character_in_its_label_is_stored(batches, sessions, hall):

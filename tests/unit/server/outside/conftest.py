@@ -6,8 +6,21 @@ import threading
 import pytest
 
 
-class _Receiver(http.server.BaseHTTPRequestHandler):
-    """Keeps the requests; answers with the next of `answers`, else 204."""
+class Receiver(http.server.ThreadingHTTPServer):
+    """
+    An HTTP server that keeps its requests and answers with the next of `answers`, else 204.
+
+    requests  [(path, headers, body), ...]
+    """
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.requests: list[tuple[str, dict[str, str], bytes]] = []
+        self.answers: list[int] = []
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    server: Receiver
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -23,9 +36,7 @@ class _Receiver(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def receiver():
-    """An HTTP server that keeps its requests, [(path, headers, body), ...], in `requests`."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Receiver)
-    server.requests, server.answers = [], []
+    server = Receiver()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()

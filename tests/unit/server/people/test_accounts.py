@@ -2,6 +2,7 @@ import pytest
 
 from server.services.errors import NotFound, Refused
 from server.services.people import accounts
+from tests.support.values import present
 
 GOOD = "correct horse battery"
 
@@ -32,7 +33,7 @@ def test_a_hash_costs_what_rfc_9106_recommends_for_little_memory(real_hasher):
 
 
 def test_the_first_administrator_is_made_once_and_has_to_choose_a_password(session):
-    login, once = accounts.create_first_admin(session)
+    login, once = present(accounts.create_first_admin(session))
     admin = accounts.authenticate(session, login, once)
 
     assert admin.role == "admin" and admin.must_change_password

@@ -65,7 +65,7 @@ def day(sessions, vault, pseudonyms, hashed, monkeypatch):
         ends = {CAMERA: "false", PASSER: "false", NEIGHBOUR: "neighbour", POLICE: "referred"}
         for found in findings.list_findings(session, SYSTEM).rows:
             police = {"called_s": NOW_S, "station": "Station", "receipt": "1", "custody": ""}
-            dispositions.dispose(session, found, kim, ends[found.address], "looked at it", police)
+            dispositions.dispose(session, found, kim, ends[found.address or ""], "looked at it", police)
         inspections.record_step(session, one, "eye", "suspicious", kim, "a hole, says Kim")
         inspections.finish(session, one, kim, "referred", "112 was called")
         access_log.add(session, kim.id, access_log.SAW_FINDING, "f1")

@@ -7,6 +7,7 @@ from server.models import Finding, Restroom
 from server.services.people.accounts import SYSTEM
 from server.services.places import facilities, maps, organisations, restrooms
 from server.services.sensors import enrolment
+from tests.support.values import present
 
 NOW_S = 1_800_000_000
 HERE = maps.Box(30, 120, 40, 130)
@@ -58,10 +59,10 @@ def test_rooms_at_one_position_are_one_spot(session, hall):
     add(session, hall, 50.0, 127.5)
     restrooms.add(session, hall, "Nowhere")
 
-    found = maps.list_spots(session, SYSTEM, HERE)
+    spots = present(maps.list_spots(session, SYSTEM, HERE))
 
-    assert [len(spot.rooms) for spot in found] == [2, 1]
-    assert {room.id for room, _ in found[0].rooms} == {women.id, men.id}
+    assert [len(spot.rooms) for spot in spots] == [2, 1]
+    assert {room.id for room, _ in spots[0].rooms} == {women.id, men.id}
 
 
 def test_a_retired_room_is_on_no_map(session, hall):

@@ -192,9 +192,11 @@ def town(session, hall):
     hall.latitude, hall.longitude, hall.opening_hours = 37.50, 127.0, "24시간"
     for number, hours in ((1, "09:00~18:30"), (2, "18:00~20:00"), (3, "")):
         facility = facilities.add(session, hall.facility.organisation, f"B{number}")
-        at = {} if number == 3 else {"latitude": 37.5 + number * 0.009, "longitude": 127.0}
+        latitude, longitude = (None, None) if number == 3 else (37.5 + number * 0.009, 127.0)
         for block in ("women", "men"):
-            restrooms.add(session, facility, block, block=block, opening_hours=hours, **at)
+            restrooms.add(
+                session, facility, block, block=block, opening_hours=hours, latitude=latitude, longitude=longitude
+            )
     session.flush()
 
 

@@ -27,7 +27,9 @@ def test_a_code_may_be_typed_as_people_type(session, vault, kim):
 
     typed = code.upper().replace("-", " ").replace("0", "o").replace("1", "I")
 
-    assert claims.redeem(session, vault, typed, "hall-1")
+    redeemed, _key = claims.redeem(session, vault, typed, "hall-1")
+
+    assert redeemed.name == "hall-1"
 
 
 def test_a_code_ends_after_half_an_hour(session, vault, kim, monkeypatch):
@@ -46,7 +48,9 @@ def test_a_refusal_does_not_use_the_code_up(session, vault, kim, sensor):
     with pytest.raises(errors.Refused), session.begin_nested():
         claims.redeem(session, vault, code, "Hall 1")
 
-    assert claims.redeem(session, vault, code, "hall-9")
+    redeemed, _key = claims.redeem(session, vault, code, "hall-9")
+
+    assert redeemed.name == "hall-9"
 
 
 def test_a_code_for_a_sensor_gives_that_sensor_another_key_and_no_other(session, vault, kim, sensor):

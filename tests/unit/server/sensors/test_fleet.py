@@ -13,6 +13,7 @@ from server.services.people.accounts import SYSTEM
 from server.services.places import facilities, organisations, restrooms
 from server.services.sensors import claims, enrolment, fleet, rollout
 from tests.support.sensor_messages import NOW_S
+from tests.support.values import present
 
 SILENT_AFTER_S = 300
 RIGHTS = accounts.RIGHTS["manager"]
@@ -149,7 +150,7 @@ def test_health_is_told_in_the_same_few_questions_however_many_there_are(session
 
     assert len(statements) == 4
     first = health[found[0].id]
-    assert (first.gaps, first.selftest.passed, first.clock_error_s) == (1, True, 2)
+    assert (first.gaps, present(first.selftest).passed, first.clock_error_s) == (1, True, 2)
     assert first.clock_error_s == fleet.load_clock_error_s(session, found[0])
 
 
@@ -161,5 +162,7 @@ def test_a_roll_out_and_a_moved_sensor_stand_in_the_log(session, two_cities):
     made = rollout.begin(session, release, [two_cities["fixed-a"]], user=two_cities["boss"])
     rollout.stop(session, made, user=two_cities["boss"])
 
-    told = [(entry.kind, personal["by"]["name"]) for entry, personal in log.list_entries(session, limit=3).rows]
+    told = [
+        (entry.kind, present(personal)["by"]["name"]) for entry, personal in log.list_entries(session, limit=3).rows
+    ]
     assert told == [("rollout.stopped", "Boss"), ("rollout.begun", "Boss"), ("sensor.placed", "kim")]

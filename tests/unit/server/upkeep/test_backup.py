@@ -22,6 +22,7 @@ from server.services.reporting import json_lines
 from server.services.sensors import fleet
 from server.services.upkeep import backup
 from tests.support.sensor_messages import Voice, heard
+from tests.support.values import present
 
 ADDRESS = "c0:ff:ee"
 
@@ -146,7 +147,7 @@ def test_rows_come_back_from_json_lines_too_and_numbers_go_on(lived_in, tmp_path
     assert rows_of(other) == before
     with sessions.begin() as session:
         assert verification.verify(session).problem is None
-        highest = session.scalar(select(func.max(Restroom.id)))
+        highest = present(session.scalar(select(func.max(Restroom.id))))
         added = Restroom(facility_id=session.scalar(select(Restroom.facility_id)), name="New", created_s=1)
         session.add(added)
         session.flush()
@@ -213,7 +214,7 @@ def test_a_changed_byte_in_a_backup_is_noticed(lived_in, tmp_path):
     backup.make(lived_in, path)
     with tarfile.open(path) as old, tarfile.open(spoilt, "w:gz") as new:
         for one in old:
-            data = old.extractfile(one).read()
+            data = present(old.extractfile(one)).read()
             if one.name.startswith("photos/"):
                 data = b"Picture"
             new.addfile(one, io.BytesIO(data))

@@ -7,6 +7,7 @@ import shutil
 import pytest
 from jinja2 import FileSystemBytecodeCache
 from pypdf import PdfReader
+from pypdf.generic import DictionaryObject
 from sqlalchemy import select
 
 from server import create_app, db, demo
@@ -17,6 +18,7 @@ from server.services.inspecting import checklists, inspections
 from server.services.people import accounts
 from server.services.reporting import pdf
 from tests.support.sensors_say import SensorsSay
+from tests.support.values import present
 
 PASSWORD = "correct horse battery"
 # Claims that no page or PDF may make.
@@ -186,10 +188,9 @@ def lens_inspection(app, begin, post):
     _client, running = begin(partner="박지훈", agency="=cmd|' /C calc'!A0")
     with app.extensions["sessions"].begin() as session:
         inspection = inspections.load(session, accounts.SYSTEM, running)
-        inspections.record_step(
-            session, inspection, "lens", "none_found", inspection.started_by, note="<b>all</b> stalls"
-        )
-        inspections.finish(session, inspection, inspection.started_by, "none_found")
+        inspector = present(inspection.started_by)
+        inspections.record_step(session, inspection, "lens", "none_found", inspector, note="<b>all</b> stalls")
+        inspections.finish(session, inspection, inspector, "none_found")
     return running
 
 
@@ -205,5 +206,13 @@ def has_fonts():
 def text_of(answer):
     """Return the text of a PDF answer and the names of its fonts."""
     reader = PdfReader(io.BytesIO(answer.data))
-    fonts = {font.get_object()["/BaseFont"] for font in reader.pages[0]["/Resources"]["/Font"].values()}
+    fonts = {font.get_object()["/BaseFont"] for font in _font_resources(reader.pages[0])}
     return "\n".join(page.extract_text() for page in reader.pages), fonts
+
+
+def _font_resources(page):
+    resources = page["/Resources"]
+    assert isinstance(resources, DictionaryObject)
+    fonts = resources["/Font"]
+    assert isinstance(fonts, DictionaryObject)
+    return fonts.values()

@@ -50,11 +50,12 @@ def causes_in_detect():
     found = {cause for cause in signatures.CAUSES if cause}
     for tree in sources("ansim/detect"):
         for node in ast.walk(tree):
-            if isinstance(node, ast.Tuple) and len(node.elts) == 2 and isinstance(node.elts[0], ast.Constant):
-                first, second = node.elts
-                verdict = not isinstance(second, ast.Constant) or second.value in VERDICTS
-                if isinstance(first.value, str) and "_" in first.value and verdict:
-                    found.add(first.value)
+            if not (isinstance(node, ast.Tuple) and len(node.elts) == 2):
+                continue
+            first, second = node.elts
+            verdict = not isinstance(second, ast.Constant) or second.value in VERDICTS
+            if isinstance(first, ast.Constant) and isinstance(first.value, str) and "_" in first.value and verdict:
+                found.add(first.value)
     return found
 
 

@@ -3,14 +3,15 @@
 import json
 import re
 
-import pyotp
 import pytest
+from pyotp.totp import TOTP
 from sqlalchemy import select
 
 from server import clock
 from server.models import AccessEvent, Facility, InspectionPerson, LogPersonal, Restroom, User
 from server.services.audit import verification
 from server.services.people import second_factor, tokens
+from tests.support.values import match, present
 from tests.unit.server.web.conftest import PASSWORD
 from tools import verify_proof
 
@@ -28,7 +29,7 @@ def person(stored, login):
 
 
 def invitation_link(page):
-    return re.search(r"http://[^<\s]+/invitation#([0-9a-z]+)", page.text)
+    return match(r"http://[^<\s]+/invitation#([0-9a-z]+)", page.text)
 
 
 def test_an_invitation_leads_to_an_account_with_the_places_that_were_ticked(sign_in, stranger, post, stored):
@@ -59,7 +60,7 @@ def test_a_withdrawn_invitation_lets_nobody_in(sign_in, stranger, post):
     client = sign_in("admin")
     page = post(client, "/people/invite", {"name": "Lee", "role": "viewer", "everywhere": "yes"})
     code = invitation_link(page).group(1)
-    address = re.search(r"/people/invitations/\w+/withdraw", client.get("/people").text).group()
+    address = match(r"/people/invitations/\w+/withdraw", client.get("/people").text).group()
 
     post(client, address, page="/people")
 
@@ -103,7 +104,7 @@ def test_a_one_time_password_is_shown_once_and_has_to_be_changed(sign_in, strang
     address = f"/people/{person(stored, 'viewer').public_id}"
 
     page = post(sign_in("admin"), f"{address}/password", page=address)
-    once = re.search(r'mono big">([^<]+)<', page.text).group(1)
+    once = match(r'mono big">([^<]+)<', page.text).group(1)
 
     assert post(stranger(), "/login", {"login": "viewer", "password": once}).request.path == "/password"
 
@@ -111,9 +112,9 @@ def test_a_one_time_password_is_shown_once_and_has_to_be_changed(sign_in, strang
 def set_up(client, post, **more):
     """Set the second factor up as a person does; return (secret, recovery codes)."""
     page = client.get("/me/second-factor").text
-    secret = re.search(r'mono wrap-anywhere">([A-Z2-7 ]+)<', page).group(1).replace(" ", "")
-    token = re.search(r'name="csrf_token" value="([^"]+)"', page).group(1)
-    answer = client.post("/me/second-factor", data={"code": pyotp.TOTP(secret).now(), "csrf_token": token, **more})
+    secret = match(r'mono wrap-anywhere">([A-Z2-7 ]+)<', page).group(1).replace(" ", "")
+    token = match(r'name="csrf_token" value="([^"]+)"', page).group(1)
+    answer = client.post("/me/second-factor", data={"code": TOTP(secret).now(), "csrf_token": token, **more})
     return secret, re.findall(r"<li>(\w{4} \w{4} \w{4})</li>", answer.text)
 
 
@@ -128,7 +129,7 @@ def test_with_a_second_factor_the_password_alone_opens_nothing(sign_in, stranger
     assert post(other, "/login/code?next=/sensors", {"code": "000000"}).status_code == 403
     later = clock.now_s() + second_factor.STEP_S
     monkeypatch.setattr(clock, "now_s", lambda: later)
-    page = post(other, "/login/code?next=/sensors", {"code": pyotp.TOTP(secret).at(later)})
+    page = post(other, "/login/code?next=/sensors", {"code": TOTP(secret).at(later)})
 
     assert page.request.path == "/sensors"
 
@@ -188,11 +189,11 @@ def test_a_role_that_needs_a_second_factor_gets_nowhere_without(app, sign_in, po
 def test_a_token_is_shown_once_and_ends_when_it_is_ended(sign_in, post, stored):
     client = sign_in("manager")
     page = post(client, "/me/tokens", {"name": "Report", "scopes": ["see"], "days": "30"}, page="/me")
-    shown = re.search(r"ansim_\w+", page.text).group()
-    assert tokens.authenticate(stored, shown).name == "Report"
+    shown = match(r"ansim_\w+", page.text).group()
+    assert present(tokens.authenticate(stored, shown)).name == "Report"
     assert shown not in client.get("/me").text
 
-    address = re.search(r"/me/tokens/\w+/revoke", client.get("/me").text).group()
+    address = match(r"/me/tokens/\w+/revoke", client.get("/me").text).group()
     post(client, address, page="/me")
 
     stored.rollback()
@@ -242,7 +243,7 @@ def test_everybody_sees_the_signed_heads_and_no_entry(stranger, post, begin):
 def test_looking_at_a_finding_is_written_down(begin, say, stored, sign_in):
     client, running = begin("demo-1")
     say.finding("demo-1", running)
-    address = re.search(r"/findings/\w{12}", client.get("/findings").text).group()
+    address = match(r"/findings/\w{12}", client.get("/findings").text).group()
     client.get(address)
 
     page = sign_in("admin").get(f"/privacy/accesses?subject={address.rpartition('/')[2]}")

@@ -1,6 +1,5 @@
 """The plan, the editing of places, and the import of a file on a page."""
 
-import re
 from io import BytesIO
 
 import pytest
@@ -9,6 +8,7 @@ from sqlalchemy import event, select
 from server.models import Facility, Restroom, RestroomImport
 from server.services.people.accounts import SYSTEM
 from server.services.places import facilities, restrooms
+from tests.support.values import match
 from tests.unit.server.web.conftest import csrf_token
 
 FILE = "화장실명,소재지도로명주소,남성용-대변기수,여성용-대변기수\n도서관,예시시 길 1,2,3\n,예시시 길 2,1,1\n".encode(
@@ -123,7 +123,7 @@ def test_a_building_and_its_organisation_are_shown_and_renamed(app, sign_in, pos
 
     page = post(client, f"/buildings/{hall.public_id}/edit", {"name": "New Hall", "name_en": "", "address": "Road 9"})
     organisations = client.get("/organisations").text
-    address = re.search(r'href="(/organisations/[^"]+)"', organisations)[1]
+    address = match(r'href="(/organisations/[^"]+)"', organisations)[1]
     renamed = post(client, f"{address}/edit", {"name": "Other City", "name_en": ""})
 
     assert "New Hall" in page.text and "Road 9" in page.text
@@ -186,7 +186,7 @@ def test_only_managers_import(sign_in, role):
 def test_no_list_runs_a_query_per_row(app, sign_in, say, begin, address):
     client, hall = sign_in("manager"), facility(app)
     if address == "organisation":
-        address = re.search(r'href="(/organisations/[^"]+)"', client.get("/organisations").text)[1]
+        address = match(r'href="(/organisations/[^"]+)"', client.get("/organisations").text)[1]
     _add_rooms(app, hall, 3)
     few = _queries(app, lambda: client.get(address))
     _add_rooms(app, hall, 40)

@@ -1,6 +1,5 @@
 """Restrooms: the list, one restroom with its log, a new one, the sign on its door and what its code leads to."""
 
-import re
 from io import BytesIO
 
 import pytest
@@ -14,6 +13,7 @@ from server.services.intake import heartbeat
 from server.services.people import accounts
 from server.services.people.accounts import SYSTEM
 from server.services.places import plans, restrooms
+from tests.support.values import match, present
 
 DAY_S = 86400
 
@@ -25,17 +25,18 @@ def visited(app, begin, room, say):
     def visit(days_ago=0, methods=("eye", "lens"), result="none_found", reason=""):
         _client, running = begin()
         with app.extensions["sessions"].begin() as session:
-            one = inspections.load(session, accounts.SYSTEM, running)
-            one.started_s -= days_ago * DAY_S
+            inspection = inspections.load(session, accounts.SYSTEM, running)
+            inspection.started_s -= days_ago * DAY_S
             for method in methods:
-                checklists.answer_rest(session, one, accounts.SYSTEM)
-                inspections.record_step(session, one, method, "none_found", accounts.SYSTEM)
-            added = inspections.finish(session, one, accounts.SYSTEM, result, reason)
-            added.at_s -= days_ago * DAY_S
-            one.finished_s -= days_ago * DAY_S
-            session.get(Restroom, one.restroom_id).last_inspected_s -= days_ago * DAY_S
+                checklists.answer_rest(session, inspection, accounts.SYSTEM)
+                inspections.record_step(session, inspection, method, "none_found", accounts.SYSTEM)
+            outcome = inspections.finish(session, inspection, accounts.SYSTEM, result, reason)
+            outcome.at_s -= days_ago * DAY_S
+            inspection.finished_s = present(inspection.finished_s) - days_ago * DAY_S
+            inspected = present(session.get(Restroom, inspection.restroom_id))
+            inspected.last_inspected_s = present(inspected.last_inspected_s) - days_ago * DAY_S
             session.flush()
-            plans.refresh(session, [one.restroom_id])
+            plans.refresh(session, [inspection.restroom_id])
         return running
 
     return visit
@@ -129,7 +130,7 @@ def test_sixty_restrooms_are_two_pages(app, sign_in):
     client = sign_in()
 
     first = client.get("/")
-    onward = re.search(r'href="(/\?after=[^"]+)"', first.text)[1]
+    onward = match(r'href="(/\?after=[^"]+)"', first.text)[1]
     second = client.get(onward)
 
     assert first.text.count('<li class="place">') == 50
@@ -215,10 +216,10 @@ def test_the_public_page_tells_nothing_of_findings_results_people_or_signals(app
     say.sweep("demo-1", running)
     say.finding("demo-1", running)
     with app.extensions["sessions"].begin() as session:
-        one = inspections.load(session, accounts.SYSTEM, running)
-        checklists.answer_rest(session, one, accounts.SYSTEM)
-        inspections.record_step(session, one, "eye", "none_found", accounts.SYSTEM)
-        inspections.finish(session, one, accounts.SYSTEM, "referred", "112 called")
+        inspection = inspections.load(session, accounts.SYSTEM, running)
+        checklists.answer_rest(session, inspection, accounts.SYSTEM)
+        inspections.record_step(session, inspection, "eye", "none_found", accounts.SYSTEM)
+        inspections.finish(session, inspection, accounts.SYSTEM, "referred", "112 called")
 
     page = stranger().get(f"/r/{room}").text
 
