@@ -8,7 +8,8 @@ Build MicroPython with the sniffer module firmware/native/rfsniff.
 `esp32` builds the interpreter image for tools/flash.py; it needs ESP-IDF's `idf.py` on the PATH and
 a checkout of MicroPython. `host` builds a MicroPython for this computer from Debian's source package,
 with a radio that is driven by Python calls; the tests use it. --frozen includes the whole program in
-the image, where code takes no heap (for this computer: with the simulated hardware and TLS). All
+the image, where code takes no heap (for this computer: a 32-bit interpreter, whose objects have the size
+that they have on a board, with the simulated hardware and TLS). All
 builds go to build/native, and only changes are rebuilt.
 """
 
@@ -16,21 +17,20 @@ import fcntl
 import hashlib
 import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ansim import signatures
-from tools.hardware import inline_constants, payload
+from tools.hardware import debian_sources, inline_constants, payload
 from tools.lib import arguments, errors
 from tools.lib.errors import ToolError
 from tools.lib.paths import ROOT
-from tools.virtual_sensor import code_image
 
 MODULES = ROOT / "firmware" / "native"
 BUILD = ROOT / "build" / "native"
@@ -43,14 +43,12 @@ BOARDS = {
     "esp32_ethernet": "OLIMEX_ESP32_POE",
 }
 
-# The first Debian release with the packages; searched besides the machine's own release.
-SOURCE_SUITE = "trixie"
-
-SOURCE_PACKAGES = {"micropython": "py", "mbedtls": "library"}  # package -> a folder in its source
-
 # Without the parts that need submodules, which the Debian source package lacks; the module does not need them.
 HOST_OPTIONS = ("VARIANT=standard", "MICROPY_PY_BTREE=0", "MICROPY_PY_FFI=0")
+FORCE_32_BIT = ("MICROPY_FORCE_32BIT=1",)
 NO_TLS = ("MICROPY_PY_SSL=0",)
+TLS_FLAGS = "CFLAGS=-O1 -m32"
+TLS_LIBRARIES = ("libmbedcrypto.a", "libmbedx509.a", "libmbedtls.a")
 TLS = ("MICROPY_PY_SSL=1", "MICROPY_SSL_MBEDTLS=1", "MICROPY_SSL_AXTLS=0")
 # (folder, import path) of what is frozen. The simulation's boot.py becomes SIM_BOOT, a name that no file of a board
 # has.
@@ -69,9 +67,9 @@ def build_host(sanitize: bool = False, frozen: bool = False) -> Path:
     Build a MicroPython for this computer; return its path.
 
     sanitize   build with ThreadSanitizer
-    frozen     include ansim/, firmware/ and the simulated hardware (without the module) in the image, to be
-               started with `-m sim_boot`, see tools/virtual_sensor/sim/boot.py; and TLS, by the source package of
-               mbedTLS
+    frozen     a 32-bit interpreter, whose objects have the size they have on a board, with ansim/, firmware/ and the
+               simulated hardware (without the module) in the image, to be started with `-m sim_boot`, see
+               tools/virtual_sensor/sim/boot.py; and TLS, by the source package of mbedTLS
 
     Without `frozen` the interpreter has the module and its host backend. The first build takes about a minute;
     without changes the existing program is returned. Raises ToolError if a tool or source package is missing.
@@ -79,22 +77,36 @@ def build_host(sanitize: bool = False, frozen: bool = False) -> Path:
     for tool in ("make", "gcc"):
         if shutil.which(tool) is None:
             raise ToolError(f"{tool} is not installed; on Debian run `apt install build-essential`")
+    if frozen:
+        _require_32_bit_compiler()
     BUILD.mkdir(parents=True, exist_ok=True)
     with open(BUILD / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two test processes must not build in one folder
-        source = source_folder()
+        source = debian_sources.source_folder("micropython", BUILD)
         out = BUILD / ("host-frozen" if frozen else "host-sanitize" if sanitize else "host")
         program, stamp = out / "micropython", out / "built-from"
         tree = _stage(BUILD / "frozen", PROGRAM + SIMULATED) if frozen else MODULES
         fingerprint = f"{source.name} {_fingerprint(tree)}"
         if not (program.exists() and stamp.exists() and stamp.read_text() == fingerprint):
             module = ["FROZEN_MANIFEST=", f"USER_C_MODULES={MODULES}", *NO_TLS]
-            options = [*_frozen_options(source, tree), *_tls_options()] if frozen else module
+            options = [*FORCE_32_BIT, *_frozen_options(source, tree), *_tls_options()] if frozen else module
             options += SANITIZE_OPTIONS if sanitize else ()
             command = ["make", "-C", str(source / "ports/unix"), f"-j{os.cpu_count()}", *HOST_OPTIONS, *options]
-            _run([*command, f"BUILD={out}"], BUILD / f"{out.name}.log")
+            debian_sources.run_logged([*command, f"BUILD={out}"], BUILD / f"{out.name}.log")
             stamp.write_text(fingerprint)
     return program
+
+
+def _require_32_bit_compiler():
+    """Raise ToolError if gcc cannot link a 32-bit program."""
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        raise ToolError("a 32-bit interpreter can be built on an x86-64 computer only")
+    with tempfile.TemporaryDirectory() as scratch:
+        program = Path(scratch) / "empty.c"
+        program.write_text('#include <stdio.h>\nint main(void) { return puts("") < 0; }\n')
+        command = ["gcc", "-m32", str(program), "-o", str(program.with_suffix(""))]
+        if subprocess.run(command, capture_output=True).returncode:
+            raise ToolError("gcc cannot build 32-bit programs; on Debian run `apt install gcc-multilib`")
 
 
 def _stage(tree: Path, folders) -> Path:
@@ -121,95 +133,36 @@ def _stage(tree: Path, folders) -> Path:
 
 
 def _frozen_options(source, tree):
-    cross, manifest = BUILD / "mpy-cross", BUILD / "manifest.py"
-    command = ["make", "-C", str(source / "mpy-cross"), f"-j{os.cpu_count()}", f"BUILD={cross}"]
-    _run(command, BUILD / "mpy-cross.log")
+    compiler, manifest = build_compiler(source), BUILD / "manifest.py"
     manifest.write_text(MANIFEST.format(base="$(MPY_DIR)/extmod/asyncio", tree=tree))
-    compiler = cross / "mpy-cross"
     options = [f"FROZEN_MANIFEST={manifest}", f"MICROPY_MPYCROSS={compiler}", f"MICROPY_MPYCROSS_DEPENDENCY={compiler}"]
-    architecture = code_image.ARCHITECTURES.get(platform.machine().lower())
-    return options + ([f"MPY_CROSS_FLAGS=-march={architecture}"] if architecture else [])
+    return [*options, "MPY_CROSS_FLAGS=-march=x86"]
+
+
+def build_compiler(source: Path) -> Path:
+    """Build mpy-cross of a MicroPython's source; return its path. Raises ToolError."""
+    out = BUILD / "mpy-cross"
+    command = ["make", "-C", str(source / "mpy-cross"), f"-j{os.cpu_count()}", f"BUILD={out}"]
+    debian_sources.run_logged(command, BUILD / "mpy-cross.log")
+    return out / "mpy-cross"
+
+
+def asyncio_folder() -> Path:
+    """Return the folder with the sources of MicroPython's asyncio. Raises ToolError."""
+    return debian_sources.source_folder("micropython", BUILD) / "extmod"
 
 
 def _tls_options():
-    """Build mbedTLS; return make's options for an interpreter with it. It allocates outside the interpreter's heap."""
-    source = source_folder("mbedtls")
+    """Build mbedTLS, which allocates outside the interpreter's heap; return make's options to link it."""
+    source = debian_sources.source_folder("mbedtls", BUILD)
     # GEN_FILES: the package has the generated files, and generating them needs more than a compiler.
-    command = ["make", "-C", str(source / "library"), f"-j{os.cpu_count()}", "static", "GEN_FILES=", "CFLAGS=-O1"]
-    _run(command, BUILD / "mbedtls.log")
+    build = ["make", "-C", str(source / "library"), f"-j{os.cpu_count()}", "GEN_FILES=", TLS_FLAGS]
+    flags = source / "library" / "built-with"
+    if not flags.exists() or flags.read_text() != TLS_FLAGS:
+        debian_sources.run_logged([*build, "clean"], BUILD / "mbedtls.log")
+    debian_sources.run_logged([*build, *TLS_LIBRARIES], BUILD / "mbedtls.log")
+    flags.write_text(TLS_FLAGS)
     return [*TLS, f"CFLAGS_EXTRA=-I{source / 'include'}", f"LDFLAGS_EXTRA=-L{source / 'library'}"]
-
-
-def source_folder(package: str = "micropython") -> Path:
-    """Return the folder of an unpacked source package, fetched with apt the first time. Raises ToolError."""
-    downloads, pattern = BUILD / "source", f"{package}-*/{SOURCE_PACKAGES[package]}"
-    folders = sorted(path.parent for path in downloads.glob(pattern))
-    if folders:
-        return folders[-1]
-    if shutil.which("apt-get") is None or shutil.which("dpkg-source") is None:
-        raise ToolError(
-            f"cannot fetch the source of {package}: it needs apt-get and dpkg-source (`apt install dpkg-dev`)"
-        )
-    downloads.mkdir(parents=True, exist_ok=True)
-    options = _private_apt(downloads / "apt")
-    log = BUILD / "source.log"
-    _run(["apt-get", *options, "update"], log)
-    _run(["apt-get", *options, "source", package], log, cwd=downloads)
-    folders = sorted(path.parent for path in downloads.glob(pattern))
-    if not folders:
-        raise ToolError(f"apt-get fetched no source of {package}; see {log}")
-    return folders[-1]
-
-
-def _private_apt(folder: Path) -> list[str]:
-    """
-    Return apt options for a private state folder, so that root is not needed and the machine's state is unchanged.
-    """
-    for name in ("lists/partial", "cache/archives/partial", "sources"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    release = dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', Path("/etc/os-release").read_text(), re.MULTILINE))
-    codename = release.get("VERSION_CODENAME", "")
-    suites = codename if release.get("ID") != "debian" or codename == "sid" else f"{codename} {SOURCE_SUITE}"
-    has_entries = False
-    for path in [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]:
-        if path.suffix in (".list", ".sources") and path.exists():
-            text = source_entries(path.read_text(), codename, suites, stanzas=path.suffix == ".sources")
-            has_entries |= bool(text)
-            (folder / "sources" / path.name).write_text(text)
-    if not has_entries:
-        raise ToolError(
-            f"apt's sources have no archive of {codename or 'this system'}; building needs Debian or Ubuntu"
-        )
-    return [
-        f"-oDir::Etc::SourceList={folder / 'none'}",
-        f"-oDir::Etc::SourceParts={folder / 'sources'}",
-        f"-oDir::State::Lists={folder / 'lists'}",
-        f"-oDir::Cache={folder / 'cache'}",
-    ]
-
-
-def source_entries(text: str, codename: str, new_suites: str, stanzas: bool) -> str:
-    """
-    Convert apt's entries for binary packages into entries for source packages.
-
-    text        a .list file, or a .sources file if `stanzas`
-    codename    only entries of exactly this suite are converted, so third-party archives are left out
-    new_suites  the suites of the new entries, separated by spaces
-    """
-    entries = []
-    if stanzas:
-        for stanza in re.split(r"\n\s*\n", text):
-            suites = re.search(r"^Suites:(.*)$", stanza, re.MULTILINE)
-            enabled = not re.search(r"^Enabled:\s*(no|false)", stanza, re.MULTILINE | re.IGNORECASE)
-            if suites and codename in suites[1].split() and enabled:
-                stanza = re.sub(r"^Types:.*$", "Types: deb-src", stanza, flags=re.MULTILINE)
-                entries.append(re.sub(r"^Suites:.*$", f"Suites: {new_suites}", stanza, flags=re.MULTILINE) + "\n")
-    else:
-        for line in text.splitlines():
-            entry = re.match(r"deb\s+(\[[^\]]*\]\s+)?(\S+)\s+(\S+)\s+(.*)$", line.strip())
-            if entry and entry[3] == codename:
-                entries += [f"deb-src {entry[1] or ''}{entry[2]} {suite} {entry[4]}\n" for suite in new_suites.split()]
-    return "\n".join(entries)
 
 
 def esp32_commands(micropython: Path, board: str, frozen: bool = False) -> list[list[str]]:
@@ -256,12 +209,6 @@ def build_esp32(micropython: Path, board: str, frozen: bool = False) -> Path:
     return image
 
 
-def _run(command, log: Path, cwd: Path | None = None) -> None:
-    with open(log, "ab") as file:
-        if subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, cwd=cwd).returncode:
-            raise ToolError(f"`{command[0]} ... {command[-1]}` failed; see {log}")
-
-
 def _fingerprint(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*.[chmp]*") if path.is_file() and path.suffix != ".pyc"):
@@ -279,7 +226,7 @@ def main() -> int:
     computer = targets.add_parser("host", help="build a MicroPython for this computer, for the tests")
     variant = computer.add_mutually_exclusive_group()
     variant.add_argument("--sanitize", action="store_true", help="build with ThreadSanitizer")
-    variant.add_argument("--frozen", action="store_true", help="include the whole program in the image")
+    variant.add_argument("--frozen", action="store_true", help="32 bits, with the whole program in the image")
     options = parser.parse_args()
     if options.target == "host":
         print(build_host(options.sanitize, options.frozen))

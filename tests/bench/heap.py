@@ -46,7 +46,7 @@ MEASURE_S = 60
 PANEL = ("led", "button", "buzzer", "oled", "battery")
 FLAT_BYTES = 2048
 STEP_K = 8
-BLOCK_BYTES = 32
+BLOCK_BYTES = {IN_IMAGE: 16, IN_ROM: 32, IN_FILES: 32}  # of the interpreter's heap, by its size of a pointer
 MEM_INFO = ("stack: ", "GC: total", "No. of 1-blocks")  # beginnings of the lines of micropython.mem_info()
 MINIMUM_HOURS = 0.2
 
@@ -144,7 +144,7 @@ def measure(
         findings = [report["body"] for report in server.reports.values() if report["kind"] == messages.FINDING]
         return Measurement(
             rows=rows,
-            largest_block=largest_block(memory_lines),
+            largest_block=largest_block(memory_lines, BLOCK_BYTES[code]),
             restarts=sensor.starts - 1,
             reports=len(server.order),
             findings=sorted({(finding["detector"], finding["event"]) for finding in findings}),
@@ -247,10 +247,10 @@ def _rows(file):
     return [tuple(int(part) for part in line.split(",")) for line in lines if line.count(",") == 3]
 
 
-def largest_block(output: list[str]) -> int:
+def largest_block(output: list[str], block_bytes: int) -> int:
     """Return the minimum of the largest free block in the output of mem_info(), in bytes."""
     matches = [re.search(r"max free sz: (\d+)", line) for line in output]
-    return min((int(match[1]) * BLOCK_BYTES for match in matches if match), default=0)
+    return min((int(match[1]) * block_bytes for match in matches if match), default=0)
 
 
 def list_problems(measurement: Measurement, hours: float, reports_an_hour: int = 30) -> list[str]:

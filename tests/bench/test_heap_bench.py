@@ -23,8 +23,8 @@ def test_the_largest_free_block_is_the_minimum_of_the_interpreter_s_output():
         "max free sz: 26",
     ]
 
-    assert heap.largest_block(output) == 26 * 32
-    assert heap.largest_block([]) == 0
+    assert heap.largest_block(output, 16) == 26 * 16
+    assert heap.largest_block([], 16) == 0
 
 
 def test_a_sinking_free_heap_is_a_problem():

@@ -1,8 +1,21 @@
-"""Simulated boards for the tests of this folder."""
+"""Interpreters and simulated boards for the tests of this folder."""
 
 import pytest
 
 from tests.support.simulated_board import SILENCE, Board
+from tools import native
+from tools.lib.errors import ToolError
+
+
+@pytest.fixture(scope="session", params=["64-bit", pytest.param("32-bit", marks=pytest.mark.build)])
+def micropython(request, micropython) -> str:
+    """Path of an interpreter: the one from PyPI, and one of 32 bits, whose objects and integers are as on a board."""
+    if request.param == "64 bits":
+        return micropython
+    try:
+        return str(native.build_host(frozen=True))
+    except ToolError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from tests.conftest import ROOT
-from tests.support.micropython import ENVIRONMENT, run_json
+from tests.support.micropython import environment, run_json
 
 SCRIPT = "tests/interpreter/power_cut_on_micropython.py"
 
@@ -25,7 +25,7 @@ def kill_from_outside(micropython, image, seed, kills):
     appended, boots = {}, 0
     for _ in range(kills + 1):
         process = subprocess.Popen(
-            [micropython, SCRIPT, "--endless", image], env=ENVIRONMENT, cwd=ROOT, stdout=subprocess.PIPE, text=True
+            [micropython, SCRIPT, "--endless", image], env=environment(micropython), cwd=ROOT, stdout=subprocess.PIPE, text=True
         )
         assert process.stdout is not None
         lines = iter(process.stdout.readline, "")

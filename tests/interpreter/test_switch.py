@@ -5,7 +5,7 @@ from tests.support.micropython import run
 
 
 def test_after_any_power_cut_a_board_has_one_whole_version(micropython):
-    output = run(micropython, "tests/interpreter/switch_on_micropython.py", ROOT / "firmware/boot.py")
+    output = run(micropython, "tests/interpreter/switch_on_micropython.py", ROOT / "firmware/boot.py", heap="2m")
 
     writes, old, new = map(int, output.split())
     assert old + new == writes + 1

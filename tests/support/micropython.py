@@ -4,8 +4,18 @@ import json
 import subprocess
 
 from tests.conftest import ROOT
+from tools import native
 
-ENVIRONMENT = {"MICROPYPATH": f"{ROOT}:.frozen"}
+
+def environment(micropython: str) -> dict[str, str]:
+    """
+    Return the environment in which an interpreter imports the project's sources and its own asyncio.
+
+    The image of tools/native.py has the simulated hardware as well, which would replace modules such as `time`.
+    """
+    has_program = micropython.startswith(str(native.BUILD / "host-frozen"))
+    own = native.asyncio_folder() if has_program else ".frozen"
+    return {"MICROPYPATH": f"{ROOT}:{own}"}
 
 
 def run(micropython: str, *arguments: object, heap: str = "", stdin: str = "") -> str:
@@ -23,7 +33,7 @@ def run(micropython: str, *arguments: object, heap: str = "", stdin: str = "") -
         capture_output=True,
         text=True,
         cwd=ROOT,
-        env=ENVIRONMENT,
+        env=environment(micropython),
     )
     assert process.returncode == 0, process.stdout + process.stderr
     return process.stdout

@@ -7,6 +7,7 @@ import pytest
 
 from firmware import boards
 from tools import native
+from tools.hardware import debian_sources
 from tools.lib.errors import ToolError
 
 MODULE = native.MODULES / "rfsniff"
@@ -21,7 +22,7 @@ def test_entries_of_a_list_become_entries_for_sources():
         "deb mirror://other/tool bookworm-tool main\n"
     )
 
-    made = native.source_entries(text, "bookworm", "bookworm trixie", stanzas=False)
+    made = debian_sources.source_entries(text, "bookworm", "bookworm trixie", stanzas=False)
 
     assert made.split("\n") == [
         "deb-src [arch=amd64 signed-by=/k.gpg] mirror://host/debian bookworm main contrib",
@@ -38,7 +39,7 @@ def test_stanzas_become_stanzas_for_sources():
         "Enabled: no\nTypes: deb\nURIs: mirror://host/off\nSuites: bookworm\nComponents: main\n"
     )
 
-    made = native.source_entries(text, "bookworm", "bookworm trixie", stanzas=True)
+    made = debian_sources.source_entries(text, "bookworm", "bookworm trixie", stanzas=True)
 
     assert made == "Types: deb-src\nURIs: mirror://host/debian\nSuites: bookworm trixie\nComponents: main\n"
 

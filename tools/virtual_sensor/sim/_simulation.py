@@ -55,6 +55,8 @@ wifi_started = False  # WLAN.active(True)
 wifi_busy = False  # connected or connecting: the station holds the channel
 wifi_freed_us = 0  # when the station last released the channel
 
+_last_ticks_us = utime.ticks_us()
+_processor_us = utime.ticks_ms() * 1000 + 999  # not behind the milliseconds of asyncio's C part
 _ahead_us = 0  # lead of scene time over processor time since the process began
 _busy_until_us = 0  # processor time
 
@@ -65,12 +67,25 @@ def ticks_us() -> int:
 
     Never behind the processor's own ticks, because asyncio's C part schedules immediate tasks with those.
     """
-    return utime.ticks_us() + _ahead_us
+    return processor_us() + _ahead_us
+
+
+def processor_us() -> int:
+    """
+    The processor's ticks in microseconds, which do not wrap; call it at least every eight minutes.
+
+    utime.ticks_us() wraps after 18 minutes where a small integer has 31 bits.
+    """
+    global _processor_us, _last_ticks_us
+    ticks = utime.ticks_us()
+    _processor_us += utime.ticks_diff(ticks, _last_ticks_us)
+    _last_ticks_us = ticks
+    return _processor_us
 
 
 def now_us() -> int:
     """Scene time since the sensor was first switched on, in microseconds."""
-    return utime.ticks_us() + _ahead_us - _zero_us
+    return processor_us() + _ahead_us - _zero_us
 
 
 def wait_us(duration_us: int) -> None:
@@ -95,7 +110,7 @@ def wait_for_events(duration_ms: int, poll, any_socket: bool):
     """
     global _ahead_us
     poll_hardware()
-    began_us = utime.ticks_us()
+    began_us = processor_us()
     if duration_ms == 0:
         poll(0)
         return
@@ -114,7 +129,7 @@ def wait_for_events(duration_ms: int, poll, any_socket: bool):
             if real_us >= 20:  # a shorter sleep takes longer than that
                 utime.sleep_us(real_us)
             poll(0)
-        spent_us = utime.ticks_us() - began_us
+        spent_us = processor_us() - began_us
         _ahead_us += max(spent_us, min(duration_us, int(spent_us * pace))) - spent_us
     poll_hardware()
 
@@ -122,7 +137,7 @@ def wait_for_events(duration_ms: int, poll, any_socket: bool):
 def mark_socket_busy() -> None:
     """Note that a task waits for a socket, or that a socket had an event."""
     global _busy_until_us
-    _busy_until_us = utime.ticks_us() + _GRACE_US
+    _busy_until_us = processor_us() + _GRACE_US
 
 
 def poll_hardware() -> None:
@@ -185,15 +200,15 @@ def exists(name: str) -> bool:
 
 def _pass_us(duration_us, sleep_us):
     global _ahead_us
-    began_us = utime.ticks_us()
+    began_us = processor_us()
     sleep_us(int(duration_us / speed))
-    spent_us = utime.ticks_us() - began_us
+    spent_us = processor_us() - began_us
     _ahead_us += max(duration_us, spent_us) - spent_us
     if pollers:
         poll_hardware()
 
 
-_zero_us = utime.ticks_us() - int(load("elapsed", "0")) * 1000
+_zero_us = processor_us() - int(load("elapsed", "0")) * 1000
 
 
 class Air:

@@ -4,15 +4,16 @@ import _simulation
 import utime
 from utime import ticks_add, ticks_diff  # noqa: F401
 
+_TICKS_MAX = utime.ticks_add(0, -1)
 _EPOCH_2000_S = 946684800  # in the Unix epoch, which utime uses
 
 
 def ticks_ms():
-    return _simulation.ticks_us() // 1000
+    return _simulation.ticks_us() // 1000 & _TICKS_MAX
 
 
 def ticks_us():
-    return _simulation.ticks_us()
+    return _simulation.ticks_us() & _TICKS_MAX
 
 
 def ticks_cpu():
