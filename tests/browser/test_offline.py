@@ -8,8 +8,8 @@ from server.models import Inspection, OfflineVisit, Restroom
 from server.services.inspecting import checklists
 from server.services.people import accounts
 from tests.browser.conftest import PASSWORD, PHONE, sign_in
-from tests.browser.test_pages import LOOK
 from tests.support import persons
+from tests.support.page_checks import CHECK_PAGE
 
 pytestmark = pytest.mark.chromium
 
@@ -52,7 +52,7 @@ def test_a_visit_without_a_network_is_handed_over_when_it_is_back(site, visit, r
 
     page.goto(f"/r/{room}")  # what the code on the door says
     expect(page.locator("#parts > details")).to_have_count(2)
-    look = page.evaluate(LOOK)
+    look = page.evaluate(CHECK_PAGE)
     for part in page.locator("#parts > details").all():
         if part.get_attribute("open") is None:
             part.locator("summary").click()

@@ -10,9 +10,9 @@ from sqlalchemy import select
 from server.models import Finding, Sweep
 from server.services.findings import dispositions, findings
 from server.services.people.accounts import SYSTEM
+from tests.support.database_values import ANY_ADDRESS, list_values
 from tests.support.server_kit import Server
 from tests.support.waiting import wait_for
-from tests.unit.server.people.test_privacy import ANY_ADDRESS, everything
 from tools.simulate import SCENES, settings_for
 from tools.traffic import scene
 from tools.virtual_sensor.sensor import VirtualSensor
@@ -58,7 +58,7 @@ def spellings(address):
 
 def columns_with(session, addresses):
     wanted = {spelled for address in addresses for spelled in spellings(address)}
-    return {name for name, value in everything(session) if any(one in value for one in wanted)}
+    return {name for name, value in list_values(session) if any(one in value for one in wanted)}
 
 
 def test_a_crowd_passes_and_none_of_its_addresses_stays(server, air, listening):
@@ -84,12 +84,12 @@ def test_a_crowd_passes_and_none_of_its_addresses_stays(server, air, listening):
         raised = {address for row in still_open for address in row if address}
         assert sum(session.scalars(select(Sweep.stations))) > 20 and len(crowd) > 15 and raised
         assert columns_with(session, crowd - raised) == set()
-        told = {name for name, value in everything(session) if ANY_ADDRESS.search(value)}
+        told = {name for name, value in list_values(session) if ANY_ADDRESS.search(value)}
         assert told <= OPEN_FINDING, told
 
     with server.sessions.begin() as session:
         for one in findings.list_findings(session, SYSTEM, status="open", limit=99).rows:
             dispositions.dispose(session, one, SYSTEM, "false", "looked at it")
     with server.sessions() as session:
-        assert {name for name, value in everything(session) if ANY_ADDRESS.search(value)} == set()
+        assert {name for name, value in list_values(session) if ANY_ADDRESS.search(value)} == set()
         assert columns_with(session, crowd | raised) == set()

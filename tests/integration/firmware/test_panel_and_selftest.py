@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from ansim import messages
-from tests.integration.test_sensor import LONG, broker, reports, sensor, server  # noqa: F401
+from tests.support.recording_sensor import LONG, reports
 from tests.support.simulated_board import CAMERA, SILENCE, SMALL_SCENE, Board
 from tests.support.waiting import wait_for
 
@@ -109,7 +109,7 @@ def test_the_test_signal_has_the_shape_of_a_small_camera(recorded_signal):
     assert max(per_frame.values()) > 3 * sorted(per_frame.values())[len(per_frame) // 2]  # key frames
 
 
-def test_a_self_test_finds_the_emitter_within_30_s_and_reports_no_finding(sensor, server, recorded_signal):  # noqa: F811
+def test_a_self_test_finds_the_emitter_within_30_s_and_reports_no_finding(sensor, server, recorded_signal):
     sensor(scene_with(recorded_signal), speed=8)
     wait_for(lambda: len(server.order) >= 2)
 
@@ -131,7 +131,7 @@ def test_a_self_test_finds_the_emitter_within_30_s_and_reports_no_finding(sensor
     ], "the test signal raises no alarm"
 
 
-def test_a_deaf_sniffer_fails_and_the_check_names_the_channel(sensor, server):  # noqa: F811
+def test_a_deaf_sniffer_fails_and_the_check_names_the_channel(sensor, server):
     silent = [{**access_point, "beacons": False} for access_point in QUIET_ROOM["access_points"]]
     sensor({**QUIET_ROOM, "access_points": silent, "ble": []}, speed=8)
     wait_for(lambda: len(server.order) >= 2)
@@ -145,7 +145,7 @@ def test_a_deaf_sniffer_fails_and_the_check_names_the_channel(sensor, server):  
     assert "flash" not in failed
 
 
-def test_a_sensor_tests_itself_at_boot_if_the_settings_say_so(sensor, server):  # noqa: F811
+def test_a_sensor_tests_itself_at_boot_if_the_settings_say_so(sensor, server):
     sensor(QUIET_ROOM, speed=8, selftest_at_start=True)
 
     test = wait_for(lambda: reports(server, messages.SELFTEST), 30)[0]["body"]
@@ -153,7 +153,7 @@ def test_a_sensor_tests_itself_at_boot_if_the_settings_say_so(sensor, server):  
     assert [name for name, passed, _ in test["checks"] if not passed] == ["clock"], "the time is not known yet"
 
 
-def test_a_press_starts_a_sweep_without_a_network_and_another_ends_it(sensor, server):  # noqa: F811
+def test_a_press_starts_a_sweep_without_a_network_and_another_ends_it(sensor, server):
     offline = sensor(SILENCE, speed=SPEED)
     (offline.world / "no_wifi").touch()
     wait_until_listening(offline)
@@ -171,7 +171,7 @@ def test_a_press_starts_a_sweep_without_a_network_and_another_ends_it(sensor, se
     assert sweeps, "the coverage belongs to the sweep"
 
 
-def test_a_long_press_follows_a_finding_and_a_wifi_sensor_uploads_readings_meanwhile(sensor, server):  # noqa: F811
+def test_a_long_press_follows_a_finding_and_a_wifi_sensor_uploads_readings_meanwhile(sensor, server):
     button_sensor = sensor(SMALL_SCENE, speed=SPEED, upload_every_s=600)
     wait_for(lambda: reports(server, messages.FINDING), 40)
     wait_until_listening(button_sensor)
@@ -186,7 +186,7 @@ def test_a_long_press_follows_a_finding_and_a_wifi_sensor_uploads_readings_meanw
     assert min(gaps) >= 2000
 
 
-def test_holding_the_button_for_five_seconds_starts_a_self_test(sensor, server):  # noqa: F811
+def test_holding_the_button_for_five_seconds_starts_a_self_test(sensor, server):
     button_sensor = sensor(QUIET_ROOM, speed=SPEED)
     wait_for(lambda: len(server.order) >= 2)
     wait_until_listening(button_sensor)
@@ -196,7 +196,7 @@ def test_holding_the_button_for_five_seconds_starts_a_self_test(sensor, server):
     assert wait_for(lambda: reports(server, messages.SELFTEST), 40)[0]["body"]["passed"]
 
 
-def test_holding_it_for_ten_seconds_sends_the_test_signal_and_a_press_ends_it(sensor, server):  # noqa: F811
+def test_holding_it_for_ten_seconds_sends_the_test_signal_and_a_press_ends_it(sensor, server):
     button_sensor = sensor(QUIET_ROOM, speed=SPEED)
     wait_for(lambda: len(server.order) >= 2)
     wait_until_listening(button_sensor)
@@ -210,7 +210,7 @@ def test_holding_it_for_ten_seconds_sends_the_test_signal_and_a_press_ends_it(se
     assert button_sensor.starts == 1, "\n".join(button_sensor.said)
 
 
-def test_the_display_shows_what_the_sensor_does(sensor, server, tmp_path):  # noqa: F811
+def test_the_display_shows_what_the_sensor_does(sensor, server, tmp_path):
     world = tmp_path / "sensor" / "world"
     world.mkdir(parents=True)
     (world / "oled").touch()
@@ -223,7 +223,7 @@ def test_the_display_shows_what_the_sensor_does(sensor, server, tmp_path):  # no
     assert 65 <= server.infos[0]["battery_percent"] <= 75
 
 
-def test_an_analogue_sender_is_found_by_the_nrf24_where_no_wifi_explains_it(sensor, server, tmp_path):  # noqa: F811
+def test_an_analogue_sender_is_found_by_the_nrf24_where_no_wifi_explains_it(sensor, server, tmp_path):
     world = tmp_path / "sensor" / "world"
     world.mkdir(parents=True)
     wiring = {"pins": [18, 23, 19, 5, 4], "senders": [[2450, 18, 1000, 0, 1 << 40]]}
@@ -239,7 +239,7 @@ def test_an_analogue_sender_is_found_by_the_nrf24_where_no_wifi_explains_it(sens
     )
 
 
-def test_an_nrf24_that_does_not_answer_is_printed_and_left_out(sensor, server):  # noqa: F811
+def test_an_nrf24_that_does_not_answer_is_printed_and_left_out(sensor, server):
     button_sensor = sensor(SILENCE, "ethernet", fitted=["led", "nrf24"])
 
     wait_for(lambda: server.infos)

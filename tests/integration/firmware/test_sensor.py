@@ -8,11 +8,11 @@ from ansim import messages
 from tests.support import brokers
 from tests.support.delivery import DEVICE, KEY, TinyServer
 from tests.support.ports import free_port
+from tests.support.recording_sensor import LONG, RecordingSensor, reports
 from tests.support.simulated_board import CAMERA, ROUTER, SILENCE, SMALL_SCENE
 from tests.support.waiting import wait_for
 from tools.simulate import settings_for
 from tools.traffic.scene import Scene
-from tools.virtual_sensor.sensor import VirtualSensor
 
 pytestmark = pytest.mark.mosquitto
 
@@ -21,50 +21,6 @@ CAMERA_LATER = {
     "duration_s": 120,
     "emitters": [{**SMALL_SCENE["emitters"][0], "start_s": 10}],
 }
-LONG = 1_000_000  # commands live by the sensor's clock, which runs fast here
-
-
-@pytest.fixture
-def broker(tmp_path):
-    made = brokers.mosquitto(tmp_path, free_port()).start()
-    yield made
-    made.kill()
-
-
-@pytest.fixture
-def server(broker):
-    made = TinyServer(broker.port).start()
-    yield made
-    made.stop()
-
-
-class RecordingSensor(VirtualSensor):
-    """A virtual sensor that records its output in `said`, a list of lines."""
-
-    def __init__(self, *arguments, **options):
-        self.said: list[str] = []
-        super().__init__(*arguments, on_output=self.said.append, **options)
-
-
-@pytest.fixture
-def sensor(tmp_path, broker):
-    """A function that starts a virtual sensor on the broker; it is stopped at the end."""
-    started = []
-
-    def start(scene=SILENCE, uplink="wifi", environ=None, speed=20, provision=True, **more):
-        given = settings_for(DEVICE, KEY, port=broker.port, uplink=uplink, **more) if provision else None
-        one = RecordingSensor(given, Scene(scene), tmp_path / "sensor", speed, "1M", environ=environ)
-        one.start()
-        started.append(one)
-        return one
-
-    yield start
-    for one in started:
-        one.stop()
-
-
-def reports(server, kind):
-    return [one for one in list(server.reports.values()) if one["kind"] == kind]
 
 
 def test_the_first_report_says_why_it_started_and_the_second_dates_it(sensor, server):

@@ -6,15 +6,13 @@ from hashlib import sha256
 import pytest
 
 from ansim import envelope, messages
-from tests.integration import test_sensor
-from tests.integration.test_sensor import LONG, SILENCE, reports
+from tests.support import signature_parts
 from tests.support.delivery import DEVICE, KEY
-from tests.support.simulated_board import CAMERA, SMALL_SCENE
+from tests.support.recording_sensor import LONG, reports
+from tests.support.simulated_board import CAMERA, SILENCE, SMALL_SCENE
 from tests.support.waiting import wait_for
-from tests.unit.firmware.maintenance import test_signature_update
 
 pytestmark = pytest.mark.mosquitto
-broker, server, sensor = test_sensor.broker, test_sensor.server, test_sensor.sensor
 
 
 def settings(one):
@@ -89,7 +87,7 @@ def test_a_newer_table_is_taken_in_parts_and_used_after_the_restart(sensor, serv
     one = sensor(SILENCE, "ethernet")
     wait_for(lambda: server.infos)
 
-    for args in test_signature_update.parts(test_signature_update.table(test_signature_update.NEWER, KEY), 2000):
+    for args in signature_parts.parts(signature_parts.table(signature_parts.NEWER, KEY), 2000):
         command_id = server.command(messages.SIGNATURES, args, LONG)
         wait_for(lambda asked=command_id: server.ack_of(asked))
         assert server.ack_of(command_id)["ok"]

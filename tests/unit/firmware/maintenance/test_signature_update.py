@@ -1,37 +1,14 @@
 """A newer signature table by commands: in parts, checked, switched to by one rename."""
 
-import base64
-import hashlib
-import struct
-
 import pytest
 
 from ansim import messages, refusals, signatures
 from ansim.decode import argument_problems
 from firmware.maintenance import signature_update
+from tests.support.signature_parts import KEY, NEWER, parts, table
 
-KEY = bytes(range(32))
 OTHER_KEY = bytes(32)
 BUILT_IN = signatures.Tables()
-
-
-def table(revision, key=KEY):
-    """The built-in SSID table with another revision, signed for a device."""
-    with open(signatures.__file__.replace("__init__.py", "ssids.bin"), "rb") as file:
-        data = bytearray(file.read())
-    data[8:12] = struct.pack("<I", revision)
-    data[16:48] = hashlib.sha256(bytes(data[:16]) + bytes(data[48:])).digest()
-    return signatures.signed(bytes(data), key)
-
-
-def parts(data, size=1000, name="ssids"):
-    digest = hashlib.sha256(data).hexdigest()
-    for offset in range(0, len(data), size):
-        text = base64.b64encode(data[offset : offset + size]).decode()
-        yield {"table": name, "bytes": len(data), "sha256": digest, "offset": offset, "data": text}
-
-
-NEWER = BUILT_IN.revision(signatures.SSIDS) + 1
 
 
 def take_all(folder, data, **more):

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from sqlalchemy import LargeBinary, func, select
+from sqlalchemy import func, select
 
 from server import clock
 from server.config import Settings
@@ -34,6 +34,7 @@ from server.services.places import facilities, organisations, restrooms
 from server.services.sensors import enrolment
 from server.services.upkeep import retention
 from tests.conftest import ROOT
+from tests.support.database_values import ANY_ADDRESS, list_values
 from tests.support.sensor_messages import NOW_S, Voice, heard
 
 DAY_S = 86400
@@ -44,7 +45,6 @@ CAMERA, PASSER, NEIGHBOUR, POLICE = (
     "00:bc:99:00:00:0b",
 )
 KEPT_FOR_GOOD = {"known_emitter.address"}  # approved installations; sensors have to recognise them
-ANY_ADDRESS = re.compile(rb"(?i)\b[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}\b")
 
 
 @pytest.fixture
@@ -81,23 +81,12 @@ def day(sessions, vault, pseudonyms, hashed, monkeypatch):
     return sessions
 
 
-def everything(session):
-    """("table.column", bytes) of every value in the database."""
-    for table in Base.metadata.sorted_tables:
-        for row in session.execute(select(table)):
-            for column, value in zip(table.columns, row, strict=True):
-                if isinstance(value, bytes | memoryview):
-                    yield f"{table.name}.{column.name}", bytes(value)
-                elif value is not None and not isinstance(column.type, LargeBinary):
-                    yield f"{table.name}.{column.name}", str(value).encode()
-
-
 def where(session, address):
     """The columns an address stands in, in any spelling."""
     digits = address.replace(":", "")
     spelled = {address.encode(), address.upper().encode(), digits.encode(), bytes.fromhex(digits)}
     spelled |= {address.replace(":", "-").encode(), digits.upper().encode()}
-    return {name for name, value in everything(session) if any(one in value for one in spelled)}
+    return {name for name, value in list_values(session) if any(one in value for one in spelled)}
 
 
 def test_after_a_day_no_bystanders_address_is_anywhere_in_the_database(day):
@@ -114,7 +103,7 @@ def test_no_address_of_any_kind_is_where_nobody_expects_one(day):
     allowed = KEPT_FOR_GOOD | {"finding.address", "finding.bssid", "finding_event.exact", "command.args"}
 
     with day() as session:
-        found = {name for name, value in everything(session) if ANY_ADDRESS.search(value)}
+        found = {name for name, value in list_values(session) if ANY_ADDRESS.search(value)}
 
     assert found <= allowed, found - allowed
 
@@ -178,7 +167,7 @@ def test_names_and_notes_of_inspections_go_after_three_years_and_the_inspection_
         kept = session.scalars(select(Disposition.reason).where(Disposition.reason != "")).all()
         assert kept == ["looked at it"]
         assert session.scalar(select(func.count(LogPersonal.n))) == 1
-        assert not [value for name, value in everything(session) if b"Park" in value]
+        assert not [value for name, value in list_values(session) if b"Park" in value]
         assert verification.verify(session).problem is None
 
 
@@ -248,7 +237,7 @@ def test_a_name_without_an_account_is_erased_where_it_stands(day):
 
         assert data_subjects.forget_name(session, "Park Ji-su") == (1, 1)
 
-        assert not [value for _, value in everything(session) if b"Park" in value]
+        assert not [value for _, value in list_values(session) if b"Park" in value]
         assert verification.verify(session).problem is None
 
 
@@ -261,7 +250,7 @@ def test_erasing_a_person_leaves_nothing_of_them(day):
 
         data_subjects.erase(session, kim)
 
-        named = {name for name, value in everything(session) if re.search(rb"(?i)\bkim\b", value)}
+        named = {name for name, value in list_values(session) if re.search(rb"(?i)\bkim\b", value)}
         assert named <= {"inspection_step.note"}  # free words of others; they go with the inspection's
         assert verification.verify(session).problem is None
 
