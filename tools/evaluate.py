@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.repeats < 1 or options.number < 1:
         raise errors.ToolError("--repeats and --number are counts; give 1 or more")
     cases, problems = dataset.split_readable(dataset.read(options.folder))
-    for problem in problems:
+    for problem in problems + [f"{name} is no recording" for name in dataset.other_files(options.folder)]:
         print(f"left out: {problem}", file=sys.stderr)
     all_conditions = conditions(options)
     outcomes = run_jobs(

@@ -7,23 +7,32 @@ Run the sensor's detectors on a capture, a header stream or a scene.
 
 Without --plan every channel with traffic is received all the time. With --plan one sensor hops and
 dwells as the firmware does, and receives nothing while it scans, listens to Bluetooth and uploads. A
-header stream has no addresses; it is played as a station on channel 6 with generated ones.
+header stream has no addresses; it is played as a station on channel 6 with generated ones, at -60 dBm where it
+has no signal.
 
 --json prints one object per line: findings that are raised or cleared, and at the end
 {"summary": {"frames": passed to the detectors, "stations": transmitters received,
-"seconds": of the recording, "frames_per_s": speed of the replay itself}}.
+"seconds": of the recording, "frames_per_s": speed of the replay itself}}. A capture may come through a pipe:
+
+    tcpdump -i wlan0 -w - | python -m tools.replay - --json
+
+What a capture does not tell is null (channel, rssi_dbm), and a note on stderr counts such frames; so do the
+frames of other interfaces, and those that two adapters received. If the file is cut off, what came before is
+replayed, and the command ends with an error.
 """
 
 import argparse
 import json
 import os
+import sys
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from ansim.finding import CLEARED, RAISED, Finding
+from ansim.frame_header import UNKNOWN_DBM
 from tools.lib import arguments, errors, progress
-from tools.traffic import playback, scene, streams
+from tools.traffic import opened, pcap, playback, scene, streams
 
 LABELS = {RAISED: "camera-like", CLEARED: "no longer"}
 
@@ -34,8 +43,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     print_finding = _print_json if options.json else _print_text
     started_s = time.perf_counter()
     totals = playback.Totals()
-    with progress.bar(f"replaying {os.path.basename(options.file)}", *_total(options.file)) as advance:
-        traffic = playback.open_traffic(options.file, options.seed, options.loss, advance)
+    tally = pcap.Tally()
+    recording = opened.open_recording(options.file)
+    damage: list[errors.ToolError] = []
+    with progress.bar(f"replaying {os.path.basename(recording.name)}", *_total(recording)) as advance:
+        traffic = playback.open_traffic(recording, options.seed, options.loss, advance, tally)
+        traffic = traffic._replace(records=_until_damage(traffic.records, damage))
         if options.plan:
             findings = playback.play_hopping(traffic, playback.make_engine(), playback.firmware_plan(traffic), totals)
         else:
@@ -44,6 +57,10 @@ def main(argv: Sequence[str] | None = None) -> None:
             if finding.event in LABELS:
                 print_finding(at_ms, finding)
     took_s = time.perf_counter() - started_s
+    if damage and not totals.frames:
+        raise damage[0]
+    for sentence in tally.sentences():
+        print(f"note: {recording.name}: {sentence}", file=sys.stderr)
     summary = {
         "frames": totals.frames,
         "stations": totals.stations,
@@ -57,6 +74,16 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"{summary['frames']} frames of {summary['stations']} stations in {summary['seconds']:.0f} s, "
             f"replayed at {summary['frames_per_s']} frames/s. RF hears only what transmits on 2.4 GHz."
         )
+    if damage:
+        raise damage[0]
+
+
+def _until_damage(records, damage):
+    """Yield records until their file turns out to be damaged; then append the error to `damage` and end."""
+    try:
+        yield from records
+    except errors.ToolError as error:
+        damage.append(error)
 
 
 def as_json(at_ms: int, finding: Finding) -> dict[str, Any]:
@@ -68,8 +95,8 @@ def as_json(at_ms: int, finding: Finding) -> dict[str, Any]:
         "kind": finding.kind,
         "subject": finding.subject,
         "score": finding.score,
-        "channel": finding.channel,
-        "rssi_dbm": finding.rssi_dbm,
+        "channel": finding.channel or None,
+        "rssi_dbm": None if finding.rssi_dbm == UNKNOWN_DBM else finding.rssi_dbm,
         "evidence": [
             {"rule": item.rule, "value": item.value, "threshold": item.threshold, "weight": item.weight}
             for item in finding.evidence
@@ -79,7 +106,9 @@ def as_json(at_ms: int, finding: Finding) -> dict[str, Any]:
 
 def _parser():
     parser = argparse.ArgumentParser(prog="python -m tools.replay", description=arguments.summary_line(__doc__))
-    parser.add_argument("file", help="a radiotap pcap or pcapng, a .hdr.csv.gz stream, or a scene .json")
+    parser.add_argument(
+        "file", help="a radiotap pcap or pcapng, a .hdr.csv.gz stream, a scene .json, - for standard input"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object per line")
     parser.add_argument("--plan", action="store_true", help="hop and dwell as the firmware does")
     parser.add_argument(
@@ -95,7 +124,9 @@ def _print_json(at_ms, finding):
 
 def _print_text(at_ms, finding):
     evidence = ", ".join(f"{item.rule} {item.value} ({item.weight:+d})" for item in finding.evidence)
-    reception = f"channel {finding.channel}, {finding.rssi_dbm} dBm" if finding.channel else f"{finding.rssi_dbm} dBm"
+    reception = "unknown signal" if finding.rssi_dbm == UNKNOWN_DBM else f"{finding.rssi_dbm} dBm"
+    if finding.channel:
+        reception = f"channel {finding.channel}, {reception}"
     print(
         f"{at_ms / 1000:9.1f} s  {LABELS[finding.event]}: {finding.subject} ({finding.kind}), "
         f"score {finding.score}, {reception}; {evidence}",
@@ -103,12 +134,12 @@ def _print_text(at_ms, finding):
     )
 
 
-def _total(path):
-    """Return (total, unit) for the progress bar: bytes of a capture, seconds of a scene, None for a header stream."""
-    kind = streams.kind(path)
+def _total(recording):
+    """Return (total, unit) for the progress bar: bytes of a capture, seconds of a scene, None if it is not known."""
+    kind = streams.kind(recording)
     if kind == streams.RECORDS:
-        return os.path.getsize(path), "bytes"
-    return (scene.load(path).duration_s if kind == streams.SCENE else None), "seconds"
+        return None if recording.is_compressed else recording.size_bytes, "bytes"
+    return (scene.load(recording.name).duration_s if kind == streams.SCENE else None), "seconds"
 
 
 if __name__ == "__main__":

@@ -232,13 +232,14 @@ class CameraStream:
         values, table, now_ms = self.values, self.table, self._now_ms
         own = table.field(number, F_FLAGS) & FLAG_OWN
         suspect.heard_ms = now_ms
-        rssi = table.field(number, F_RSSI)
-        suspect.rssi_top = max(suspect.rssi_top, rssi)
-        suspect.rssi_low = min(suspect.rssi_low, rssi)
+        rssi = table.field(number, F_RSSI)  # 0: unknown
+        if rssi:
+            suspect.rssi_top = max(suspect.rssi_top, rssi)
+            suspect.rssi_low = min(suspect.rssi_low, rssi)
         persistence_s = max(0, now_ms - suspect.since_ms) // 1000
         values[evidence.PERSISTENCE_S] = persistence_s
-        values[evidence.RSSI_PEAK] = suspect.rssi_top
-        values[evidence.RSSI_SPAN] = suspect.rssi_top - suspect.rssi_low
+        values[evidence.RSSI_PEAK] = suspect.rssi_top or UNKNOWN
+        values[evidence.RSSI_SPAN] = suspect.rssi_top - suspect.rssi_low if suspect.rssi_top else UNKNOWN
         if suspect.series and now_ms - suspect.gop_ms >= GOP_EVERY_MS:
             self._measure_rhythm(suspect, number)
         values[evidence.GOP] = suspect.gop

@@ -45,13 +45,19 @@ def radiotap(
     if ampdu:
         present |= 1 << 20
         add(struct.pack("<IHBB", 7, 0, 0, 0), 4)
-    chain = [present | (1 << 31 if chained else 0)]
+    next_word = 1 << 29 | 1 << 31  # of the radiotap namespace again
+    chain = [present | (next_word if chained else 0)]
     for number in range(chained):
-        has_next = 1 << 31 if number + 1 < chained else 0
-        chain.append(1 << 29 | 1 << 5 | 1 << 11 | has_next)
+        chain.append(1 << 5 | 1 << 11 | (next_word if number + 1 < chained else 0))
         body += struct.pack("bB", -90, number)
     head = struct.pack(f"<BBH{words}I", 0, 0, start + len(body), *chain)
     return head + body
+
+
+def raw_radiotap(words: Iterable[int], fields: bytes) -> bytes:
+    """Return a radiotap header of the given present words and fields, which are aligned by the caller."""
+    present = b"".join(struct.pack("<I", word) for word in words)
+    return struct.pack("<BBH", 0, 0, 4 + len(present) + len(fields)) + present + fields
 
 
 def data(
@@ -106,12 +112,22 @@ def section(order: str = "<") -> bytes:
     return block(0x0A0D0D0A, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1), order)
 
 
-def interface(order: str = "<", linktype: int = 127, resolution: int | None = None) -> bytes:
+def interface(
+    order: str = "<",
+    linktype: int = 127,
+    resolution: int | None = None,
+    offset_s: int | None = None,
+    snap_bytes: int = 0,
+) -> bytes:
     """Return an interface description block."""
     options = b""
     if resolution is not None:
-        options = struct.pack(order + "HHB3x", 9, 1, resolution) + struct.pack(order + "HH", 0, 0)
-    return block(1, struct.pack(order + "HHI", linktype, 0, 0) + options, order)
+        options += struct.pack(order + "HHB3x", 9, 1, resolution)
+    if offset_s is not None:
+        options += struct.pack(order + "HHq", 14, 8, offset_s)
+    if options:
+        options += struct.pack(order + "HH", 0, 0)
+    return block(1, struct.pack(order + "HHI", linktype, 0, snap_bytes) + options, order)
 
 
 def enhanced(ticks: int, frame: bytes, order: str = "<", index: int = 0) -> bytes:

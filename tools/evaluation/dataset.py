@@ -20,6 +20,7 @@ CAMERA, IDLE, NEGATIVE, CAPTURE = "camera", "idle camera", "negative", "capture"
 
 SUFFIX = ".hdr.csv.gz"
 CAPTURE_SUFFIXES = (".pcap", ".pcapng", ".cap")
+OTHER_SUFFIXES = (".json", ".csv", ".md", ".txt", ".py", ".png", ".svg", ".html", ".pdf")
 TRUE_WORDS = ("1", "yes", "true", "y")
 AP_WORDS = ("ap", "softap", "access_point", "access point", "accesspoint")
 AP_IN_TEXT = re.compile(r"\b(ap|access[- ]point)[- ]?mode\b|\bsoft[- ]?ap\b|\(ap\)|\bown access point\b", re.IGNORECASE)
@@ -56,13 +57,15 @@ def read(folder: Path | str) -> list[Case]:
     cases = []
     for path in sorted(folder.rglob("*")):
         name = path.name
-        is_capture = path.suffix in CAPTURE_SUFFIXES
-        if not path.is_file() or not (name.endswith(SUFFIX) or is_capture):
+        if not path.is_file():
+            continue
+        is_capture = _is_capture(path)
+        if not (name.endswith(SUFFIX) or is_capture):
             continue
         relative = path.relative_to(folder).as_posix()
         row = rows.get(relative) or rows.get(name.removesuffix(SUFFIX)) or {}
         label = row.get("label") or (path.parent.name if path.parent != folder else "unlabelled")
-        own_id = path.stem if is_capture else name.removesuffix(SUFFIX)
+        own_id = _capture_id(name) if is_capture else name.removesuffix(SUFFIX)
         device = row.get("device") or own_id
         if device == "host":  # the manifest's word for many different phones and laptops
             device = own_id
@@ -95,6 +98,36 @@ def split_readable(cases: Sequence[Case]) -> tuple[list[Case], list[str]]:
 def scene_files(folder: Path | str) -> list[Path]:
     """Return the scene files in a folder and its sub-folders."""
     return [path for path in sorted(Path(folder).rglob("*.json")) if path.is_file()]
+
+
+def other_files(folder: Path | str) -> list[str]:
+    """Return the files of a folder that are neither recordings nor scenes nor documents, by their relative paths."""
+    return [
+        path.relative_to(folder).as_posix()
+        for path in sorted(Path(folder).rglob("*"))
+        if path.is_file()
+        and not path.name.endswith(SUFFIX)
+        and path.suffix.lower() not in OTHER_SUFFIXES
+        and not _is_capture(path)
+    ]
+
+
+def _is_capture(path):
+    """Return True for a pcap or pcapng, compressed or not: by its name, otherwise by its first bytes."""
+    name = path.name.lower()
+    if name.endswith(SUFFIX) or path.suffix.lower() in OTHER_SUFFIXES:
+        return False
+    if name.removesuffix(".gz").endswith(CAPTURE_SUFFIXES):
+        return True
+    try:
+        return streams.kind(path) == streams.RECORDS
+    except ToolError:
+        return False
+
+
+def _capture_id(name):
+    stem = name[:-3] if name.lower().endswith(".gz") else name
+    return Path(stem).stem
 
 
 def _manifest(path):

@@ -22,6 +22,9 @@ from ansim.observation import AccessPoint, Advertisement, Spectrum
 from firmware.radio import plan as planning
 from tools.traffic import air, scene, streams
 from tools.traffic.advertisers import Analogue, Beacon, busy_channels
+from tools.traffic.opened import Recording, open_recording
+from tools.traffic.pcap import Tally
+from tools.traffic.radiotap import UNKNOWN_CHANNEL
 
 BATCH = 256  # records passed to the engine at once
 JUDGE_MS = 1000
@@ -30,6 +33,7 @@ SILENCE_MS = 120_000  # after this much silence, time is skipped ...
 BEFORE_MS = 20_000  # ... until this long before the next frame
 SETTLE_US = 10_000  # dropped at the start of a dwell on a channel, as in the firmware
 STREAM_CHANNEL = 6  # of a header stream
+STAND_IN_CHANNEL = 1  # told to the engine that judges frames without a channel; its findings have channel 0
 SWEEPS = 100  # measurements of the nRF24 in one SPECTRUM step
 UPLOAD_EVERY_MS = 60_000
 UPLOAD_TAKES_MS = 8_000  # of 6 to 10 s; the plan's duration is the longest
@@ -61,27 +65,34 @@ class Totals:
 
 
 def open_traffic(
-    path: Path | str, seed: int = 0, loss: float = 0.0, advance: Callable[[int], object] | None = None
+    path: Path | str | Recording,
+    seed: int = 0,
+    loss: float = 0.0,
+    advance: Callable[[int], object] | None = None,
+    tally: Tally | None = None,
 ) -> Traffic:
     """
     Return the Traffic of a capture, a header stream or a scene.
 
     loss     0..1, share of frames that are left out at random
     advance  called occasionally with the progress: bytes of a capture, seconds of anything else
+    tally    of a capture, filled in
 
     A header stream is played as a station on STREAM_CHANNEL with generated addresses. Raises ToolError,
     also while the records are read.
     """
-    kind = streams.kind(path)
+    recording = open_recording(path)
+    kind = streams.kind(recording)
     if kind == streams.SCENE:
-        traffic = from_scene(scene.load(path), seed)
+        recording.close()
+        traffic = from_scene(scene.load(recording.name), seed)
     elif kind == streams.RECORDS:
-        traffic = Traffic(streams.records(path, advance))
+        traffic = Traffic(streams.records(recording, advance, tally))
     else:
         mac, bssid = (
             address_bytes(scene.generated_address(prefix, 0)) for prefix in (scene.DEVICE_PREFIX, scene.BSSID_PREFIX)
         )
-        traffic = Traffic(air.Emitter(mac, bssid, STREAM_CHANNEL).records(streams.frames(path), seed))
+        traffic = Traffic(air.Emitter(mac, bssid, STREAM_CHANNEL).records(streams.frames(recording), seed))
     if advance and kind != streams.RECORDS:
         traffic = traffic._replace(records=_report_seconds(traffic.records, advance))
     return with_loss(traffic, loss, seed) if loss else traffic
@@ -117,7 +128,8 @@ def play_on_channel(
 
     def receiver_on(channel, now_ms):
         if channel not in receivers:
-            receivers[channel] = _Receiver(make_engine(), channel, now_ms)
+            receivers[channel] = receiver = _Receiver(make_engine(), channel)
+            receiver.engine.tune(channel or STAND_IN_CHANNEL, now_ms)
         return receivers[channel]
 
     for access_point in traffic.access_points:
@@ -138,7 +150,7 @@ def play_on_channel(
                     found = [access_point._replace(at_ms=judge_ms) for access_point in receiver.access_points]
                     receiver.engine.access_points(found, judge_ms)
                 for finding in receiver.judge(judge_ms, totals):
-                    yield judge_ms, finding
+                    yield judge_ms, finding if receiver.channel else finding._replace(channel=UNKNOWN_CHANNEL)
                 if watch:
                     watch(receiver.engine, judge_ms)
             judge_ms += JUDGE_MS
@@ -177,7 +189,7 @@ class _Sensor:
     def __init__(self, traffic, engine, plan, totals, start_ms):
         self._traffic, self._engine, self._plan, self._totals = traffic, engine, plan, totals
         self._start_ms = start_ms
-        self._receiver = _Receiver(engine, 0, 0)
+        self._receiver = _Receiver(engine)
         self._random = random.Random(0)
         self._source = _with_end(traffic)
         self._next = next(self._source)  # the next (time_us, record); a record of None is the end
@@ -313,14 +325,13 @@ def _scan_spectrum(engine, analogue, traffic_ms, random_, now_ms):
 class _Receiver:
     """An engine and a buffer of records that it has not got yet."""
 
-    def __init__(self, engine, channel, now_ms):
+    def __init__(self, engine, channel=0):
         self.engine = engine
+        self.channel = channel
         self.access_points = []
         self._buffer = bytearray(BATCH * RECORD_BYTES)
         self._filled = 0
         self._undecodable = 0
-        if channel:
-            engine.tune(channel, now_ms)
 
     def add(self, record, totals):
         start = self._filled

@@ -8,7 +8,7 @@ Files are read incrementally, so they may be larger than the memory. Every probl
 raised as a ToolError of one line.
 """
 
-import gzip
+import io
 import json
 import zlib
 from collections.abc import Callable, Iterator
@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from tools.lib.errors import ToolError
-from tools.traffic import pcap
+from tools.traffic import opened, pcap
+from tools.traffic.opened import Recording
 
 STREAM_COLUMNS = "t_s,up,mpdu_len,rssi"
 LONGEST_LINE = 200  # characters; a file with a longer line is no header stream
@@ -25,35 +26,35 @@ LONGEST_JSON = 16 << 20  # characters of a scene
 LONGEST_FRAME = 65535  # bytes, the limit of a header record
 
 FRAMES, RECORDS, SCENE = "frames", "records", "scene"
-GZIP_MAGIC = b"\x1f\x8b"
 
 
-def kind(path: Path | str) -> str:
+def kind(path: Path | str | Recording) -> str:
     """
-    Return the type of a file by its first bytes: FRAMES, RECORDS or SCENE.
+    Return the type of a recording by its first bytes: FRAMES, RECORDS or SCENE.
 
     Raises ToolError if it is none of these, empty or unreadable.
     """
-    try:
-        with open(path, "rb") as file:
-            head = file.read(64)
-    except OSError as error:
-        raise ToolError(f"cannot read {path}: {error.strerror}; give a capture, a header stream or a scene") from None
-    if not head:
-        raise ToolError(f"{path} is empty; copy it again or make a new capture")
-    if head[:2] == GZIP_MAGIC:
-        return FRAMES
-    if pcap.is_capture(head):
+    if not isinstance(path, Recording):
+        with Recording(path) as recording:
+            return kind(recording)
+    recording = path
+    if pcap.is_capture(recording.head):
         return RECORDS
-    if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
+    if recording.is_compressed:
+        return FRAMES
+    if not recording.head:
+        raise ToolError(f"{recording.name} is empty; copy it again or make a new capture")
+    if recording.head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
         return SCENE
+    if compression := recording.other_compression():
+        raise ToolError(f"{recording.name} is not a capture: it is compressed by {compression}; decompress it first")
     raise ToolError(
-        f"{path} is not a capture, a header stream or a scene (it starts with {head[:4].hex()}); "
+        f"{recording.name} is not a capture, a header stream or a scene (it starts with {recording.head[:4].hex()}); "
         "supported are pcap and pcapng files with radiotap headers, .hdr.csv.gz streams and scene .json files"
     )
 
 
-def frames(path: Path | str) -> Iterator[tuple[float, int, int, int | None]]:
+def frames(path: Path | str | Recording) -> Iterator[tuple[float, int, int, int | None]]:
     """
     Yield (t_s, up, mpdu_len, rssi_dbm) of each frame in a .hdr.csv.gz file.
 
@@ -64,44 +65,49 @@ def frames(path: Path | str) -> Iterator[tuple[float, int, int, int | None]]:
 
     Raises ToolError that names the first line of another form.
     """
-    try:
-        with gzip.open(path, "rt", encoding="ascii", newline="\n") as file:
-            heading = file.readline(LONGEST_LINE).rstrip("\r\n")
-            if heading != STREAM_COLUMNS:
-                raise ToolError(
-                    f"{path} is not a header stream: its first line should be {STREAM_COLUMNS}; decompress a capture "
-                    "before replaying it"
-                )
-            number = 1
-            while line := file.readline(LONGEST_LINE):
-                number += 1
-                try:
-                    time_text, up_text, length_text, rssi_text = line.split(",")
-                    t_s, length = float(time_text), int(length_text)
-                    rssi_text = rssi_text.strip()
-                    rssi_dbm = int(rssi_text) if rssi_text else None
-                except ValueError:
-                    raise _bad_line(path, number) from None
-                if not 0 <= t_s < LONGEST_S or not 1 <= length <= LONGEST_FRAME or up_text not in ("0", "1"):
-                    raise _bad_line(path, number)
-                if rssi_dbm is not None and not -128 <= rssi_dbm <= 127:
-                    raise _bad_line(path, number)
-                yield t_s, int(up_text), length, rssi_dbm
-    except OSError as error:
-        reason = error.strerror or "it is not a gzip file"
-        raise ToolError(f"cannot read {path}: {reason}; copy it again") from None
-    except (EOFError, zlib.error, UnicodeDecodeError):
-        raise ToolError(f"{path} is cut off or damaged; copy it again") from None
+    with opened.open_recording(path) as recording:
+        if not recording.is_compressed:
+            raise ToolError(f"cannot read {recording.name}: it is not a gzip file; copy it again")
+        name = recording.name
+        try:
+            yield from _stream_lines(io.TextIOWrapper(recording.content, encoding="ascii", newline="\n"), name)
+        except OSError as error:
+            raise ToolError(f"cannot read {name}: {error.strerror or 'it is damaged'}; copy it again") from None
+        except (EOFError, zlib.error, UnicodeDecodeError):
+            raise ToolError(f"{name} is cut off or damaged; copy it again") from None
 
 
-def records(path: Path | str, advance: Callable[[int], object] | None = None) -> Iterator[tuple[int, bytes]]:
+def _stream_lines(file, name):
+    heading = file.readline(LONGEST_LINE).rstrip("\r\n")
+    if heading != STREAM_COLUMNS:
+        raise ToolError(f"{name} is not a header stream: its first line should be {STREAM_COLUMNS}")
+    number = 1
+    while line := file.readline(LONGEST_LINE):
+        number += 1
+        try:
+            time_text, up_text, length_text, rssi_text = line.split(",")
+            t_s, length = float(time_text), int(length_text)
+            rssi_text = rssi_text.strip()
+            rssi_dbm = int(rssi_text) if rssi_text else None
+        except ValueError:
+            raise _bad_line(name, number) from None
+        if not 0 <= t_s < LONGEST_S or not 1 <= length <= LONGEST_FRAME or up_text not in ("0", "1"):
+            raise _bad_line(name, number)
+        if rssi_dbm is not None and not -128 <= rssi_dbm <= 127:
+            raise _bad_line(name, number)
+        yield t_s, int(up_text), length, rssi_dbm
+
+
+def records(
+    path: Path | str | Recording, advance: Callable[[int], object] | None = None, tally: pcap.Tally | None = None
+) -> Iterator[tuple[int, bytes]]:
     """
     Yield (time_us, record) of a radiotap pcap or pcapng file, see pcap.records().
 
     time_us  int, microseconds since the file's first frame, never decreasing
     record   bytes, one header record (ansim/frame_header.py)
     """
-    return pcap.records(path, advance)
+    return pcap.records(path, advance, tally)
 
 
 def duration_s(path: Path | str) -> float:

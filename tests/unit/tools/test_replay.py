@@ -3,8 +3,10 @@
 import gzip
 import itertools
 import json
+import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -138,6 +140,96 @@ def test_a_truncated_file_ends_in_one_line_and_status_1(tmp_path):
     assert ended.returncode == 1
     assert ended.stderr.startswith("error: ")
     assert ended.stderr.count("\n") == 1
+
+
+def camera_capture(tmp_path, header):
+    """A capture of a camera; `header` are the bytes before each frame."""
+    frames = []
+    for number, (t_s, up, length) in enumerate(patterns.frames({"kind": "camera", "kbps": 700, "duration_s": 30}, 1)):
+        frame = captures.data(flags=0x01 if up else 0x02, sequence=number % 4096, body=b"x" * max(0, length - 28))
+        if not up:
+            frame = frame[:4] + captures.STATION + captures.ACCESS_POINT + captures.ROUTER + frame[22:]
+        frames.append((int(t_s * 1e6), header + frame))
+    path = tmp_path / "camera.pcap"
+    path.write_bytes(captures.pcap(frames))
+    return path
+
+
+def test_what_a_capture_does_not_tell_is_null_and_said(tmp_path, capsys):
+    path = camera_capture(tmp_path, captures.raw_radiotap([0], b""))
+
+    replay.main([str(path), "--json"])
+    output = capsys.readouterr()
+    finding = json.loads(output.out.splitlines()[0])
+
+    assert finding["event"] == "raised"
+    assert (finding["channel"], finding["rssi_dbm"]) == (None, None)
+    assert not [row for row in finding["evidence"] if row["rule"].startswith("rssi")]
+    assert "have no channel" in output.err and "have no signal strength" in output.err
+
+    replay.main([str(path)])
+    assert "unknown signal" in capsys.readouterr().out
+
+
+def test_a_capture_that_tells_both_has_no_note(tmp_path, capsys):
+    path = camera_capture(tmp_path, captures.radiotap(frequency_mhz=2412, signal_dbm=-66))
+
+    replay.main([str(path), "--json"])
+    output = capsys.readouterr()
+
+    assert json.loads(output.out.splitlines()[0])["channel"] == 1
+    assert output.err == ""
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_a_capture_may_come_through_a_pipe(tmp_path, compress):
+    frames = [(number * 100_000, captures.radiotap() + captures.data(sequence=number)) for number in range(50)]
+    content = captures.pcap(frames)
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "tools.replay", "-", "--json"],
+        cwd=ROOT,
+        input=gzip.compress(content) if compress else content,
+        capture_output=True,
+        timeout=60,
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["summary"]["frames"] == 50
+
+
+def test_a_named_pipe_is_read_once(tmp_path, capsys):
+    content = captures.pcap([(number * 1000, captures.radiotap() + captures.data()) for number in range(50)])
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(content,))
+    writer.start()
+
+    _, summary = printed(capsys, pipe)
+
+    writer.join(10)
+    assert summary["frames"] == 50
+
+
+def test_what_lies_before_the_damage_is_replayed(tmp_path, capsys):
+    path = camera_capture(tmp_path, captures.radiotap())
+    path.write_bytes(path.read_bytes()[:-7])
+
+    with pytest.raises(ToolError, match="cut off"):
+        replay.main([str(path), "--json"])
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines[0]["event"] == "raised"
+    assert lines[-1]["summary"]["frames"] > 100
+
+
+@pytest.mark.parametrize(("magic", "name"), [(b"\x28\xb5\x2f\xfd", "zstd"), (b"\xfd7zXZ\0", "xz"), (b"BZh9", "bzip2")])
+def test_another_compression_is_named(tmp_path, magic, name):
+    path = tmp_path / "night.pcap.packed"
+    path.write_bytes(magic + bytes(100))
+
+    with pytest.raises(ToolError, match=f"compressed by {name}"):
+        replay.main([str(path)])
 
 
 def test_updates_of_a_finding_are_not_printed(camera_stream, capsys, monkeypatch):

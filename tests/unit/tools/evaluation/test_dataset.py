@@ -4,6 +4,7 @@ import gzip
 
 import pytest
 
+from tests.support import made_captures as captures
 from tools.evaluation import dataset
 from tools.lib.errors import ToolError
 from tools.traffic import air
@@ -40,6 +41,20 @@ def test_labels_are_folders_and_the_manifest_adds_device_and_model(tmp_path):
     }
     assert (cases["a"].device, cases["a"].model) == ("dev1", "Model One")
     assert (cases["b"].device, cases["b"].model) == ("b", "b")
+
+
+def test_captures_are_recognised_by_name_or_content_compressed_or_not(tmp_path):
+    content = captures.pcap([(0, captures.radiotap() + captures.data())])
+    for name in ("a.pcap.gz", "b.PCAP", "c.pcap03", "d", "e.pcapng.gz"):
+        (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") or name == "d" else content)
+    (tmp_path / "notes.doc").write_bytes(b"something else")
+    (tmp_path / "README.md").write_text("about it")
+
+    cases = read(tmp_path)
+
+    assert {case.id: case.kind for case in cases.values()} == dict.fromkeys("abcde", dataset.CAPTURE)
+    assert dataset.split_readable(list(cases.values()))[1] == []
+    assert dataset.other_files(tmp_path) == ["notes.doc"]
 
 
 def test_a_folder_without_a_manifest_is_read_too(tmp_path):

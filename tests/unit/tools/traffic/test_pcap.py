@@ -183,6 +183,215 @@ def test_time_never_goes_back():
     assert records == [0, 100_000, 100_000, 100_000, 300_000]
 
 
+def test_interfaces_of_other_link_types_are_left_out_and_counted():
+    frame = captures.radiotap() + captures.data()
+    data = captures.section() + captures.interface(linktype=1) + captures.interface() + captures.interface(linktype=228)
+    for number in range(5):
+        data += captures.enhanced(number * 1000, b"ethernet", index=0)
+        data += captures.enhanced(number * 1000, frame, index=1)
+    tally = pcap.Tally()
+
+    records = list(pcap.read(io.BytesIO(data), "a.pcapng", tally=tally))
+
+    assert (len(records), tally.other_links, tally.total) == (5, 5, 10)
+    assert any("5 frames of other interfaces" in sentence for sentence in tally.sentences())
+
+
+def test_the_time_offset_of_an_interface_is_added():
+    frame = captures.radiotap() + captures.data()
+    data = captures.section() + captures.interface(offset_s=1_700_000_000) + captures.interface()
+    data += captures.enhanced(0, frame) + captures.enhanced(1_700_000_000_500_000, frame, index=1)
+    data += captures.enhanced(700_000, frame)
+
+    assert [time_us for time_us, _ in read(data)] == [0, 500_000, 700_000]
+
+
+@pytest.mark.parametrize(("resolution", "ticks"), [(0x80 | 20, 1 << 20), (0x80 | 10, 1 << 10), (0, 1), (3, 1000)])
+def test_the_time_resolution_may_be_a_power_of_two_or_of_ten(resolution, ticks):
+    frame = captures.radiotap() + captures.data()
+    data = captures.section() + captures.interface(resolution=resolution)
+    data += captures.enhanced(ticks * 5, frame) + captures.enhanced(ticks * 7, frame)
+
+    assert [time_us for time_us, _ in read(data)] == [0, 2_000_000]
+
+
+def test_interfaces_whose_clocks_differ_by_years_do_not_add_their_difference_with_each_frame():
+    frame = captures.radiotap() + captures.data()
+    data = captures.section() + captures.interface() + captures.interface()
+    year_us = 365 * 86_400_000_000
+    for number in range(10):
+        data += captures.enhanced(number * 100_000, frame, index=0)
+        data += captures.enhanced(number * 100_000 + year_us + 50_000, frame, index=1)
+
+    assert read(data)[-1][0] < year_us + 2_000_000
+
+
+@pytest.mark.parametrize("whole", [0, 1, 50])
+def test_a_frame_is_at_least_as_long_as_what_was_captured_of_it(whole):
+    frame = captures.radiotap() + captures.data()
+    data = captures.pcap([]) + struct.pack("<IIII", 0, 0, len(frame), whole) + frame
+
+    assert fields(read(data)[0][1])["length"] == 24 + 60 + 4
+
+
+def test_empty_frames_and_unknown_blocks_are_skipped():
+    frame = captures.radiotap() + captures.data()
+    data = captures.section() + captures.interface() + captures.block(0x0BAD, b"custom") + captures.block(10, b"keys")
+    data += captures.enhanced(1, b"") + captures.block(4, b"names") + captures.enhanced(2, frame)
+
+    assert len(read(data)) == 1
+
+
+def test_a_simple_packet_is_cut_at_the_snap_length_of_its_interface():
+    frame = captures.radiotap() + captures.data(body=b"")
+    simple = captures.block(3, struct.pack("<I", len(frame) + 900) + frame + b"pad")
+
+    (record,) = read(captures.section() + captures.interface(snap_bytes=len(frame)) + simple)
+
+    assert fields(record[1])["length"] == 24 + 900 + 4
+
+
+def test_a_frame_that_two_adapters_received_is_read_once():
+    data = captures.section() + captures.interface() + captures.interface()
+    for number in range(10):
+        frame = captures.data(sequence=number)
+        data += captures.enhanced(number * 1000, captures.radiotap(signal_dbm=-50) + frame, index=0)
+        data += captures.enhanced(number * 1000 + 300, captures.radiotap(signal_dbm=-57) + frame, index=1)
+    tally = pcap.Tally()
+
+    records = list(pcap.read(io.BytesIO(data), "a.pcapng", tally=tally))
+
+    assert (len(records), tally.copies) == (10, 10)
+    assert {fields(record)["rssi"] for _, record in records} == {-50}
+
+
+def test_a_frame_that_only_the_second_adapter_received_is_kept():
+    data = captures.section() + captures.interface() + captures.interface()
+    for number in range(10):
+        frame = captures.radiotap() + captures.data(sequence=number)
+        if number % 2:
+            data += captures.enhanced(number * 1000, frame, index=0)
+        data += captures.enhanced(number * 1000 + 300, frame, index=1)
+
+    assert len(read(data)) == 10
+
+
+def test_acknowledgements_are_paired_one_by_one():
+    ack = captures.radiotap() + bytes([0xD4, 0, 0, 0]) + captures.STATION
+    data = captures.section() + captures.interface() + captures.interface()
+    for number in range(10):
+        data += captures.enhanced(number * 400, ack, index=0) + captures.enhanced(number * 400 + 100, ack, index=1)
+
+    assert len(read(data)) == 10
+
+
+def test_repetitions_are_no_copies():
+    data = captures.section() + captures.interface() + captures.interface()
+    for number in range(6):
+        frame = captures.radiotap() + captures.data(flags=0x01 if number == 0 else 0x09)
+        data += captures.enhanced(number * 1000, frame, index=0) + captures.enhanced(number * 1000 + 90, frame, index=1)
+
+    assert len(read(data)) == 6
+
+
+def test_the_same_frame_on_two_channels_is_kept_for_both():
+    data = captures.section() + captures.interface() + captures.interface()
+    data += captures.enhanced(0, captures.radiotap(frequency_mhz=2437) + captures.data(), index=0)
+    data += captures.enhanced(9, captures.radiotap(frequency_mhz=2442) + captures.data(), index=1)
+
+    assert len(read(data)) == 2
+
+
+def test_copies_are_recognised_in_a_file_that_names_no_adapters():
+    copies = [(5, captures.radiotap(signal_dbm=-50)), (40, captures.radiotap(signal_dbm=-61))]
+    frames = [(at_us, heading + captures.data()) for at_us, heading in copies]
+
+    assert len(read(captures.pcap(frames))) == 1
+
+
+def test_a_signal_in_the_antennas_only_is_the_best_of_them():
+    words = (1 << 1 | 1 << 3 | 1 << 29 | 1 << 31, 1 << 5 | 1 << 11 | 1 << 29 | 1 << 31, 1 << 5 | 1 << 11)
+    header = captures.raw_radiotap(
+        words, b"\0\0" + struct.pack("<HH", 2412, 0x0480) + struct.pack("bBbB", -83, 0, -71, 1)
+    )
+
+    assert (decode(header + captures.data())["rssi"], decode(header + captures.data())["channel"]) == (-71, 1)
+
+
+def test_a_signal_of_127_is_unknown_and_the_antennas_are_asked():
+    assert decode(captures.radiotap(signal_dbm=127) + captures.data())["rssi"] == header.UNKNOWN_DBM
+    assert decode(captures.radiotap(signal_dbm=127, chained=1) + captures.data())["rssi"] == -90
+
+
+def test_a_frame_without_a_signal_takes_the_last_one_of_its_transmitter():
+    without = captures.raw_radiotap([1 << 3], struct.pack("<HH", 2437, 0))
+    frames = [
+        (0, without + captures.data(sequence=1)),
+        (1000, captures.radiotap(signal_dbm=-44) + captures.data(sequence=2)),
+        (2000, without + captures.data(sequence=3)),
+        (5_000_000, without + captures.data(sequence=4)),
+    ]
+    tally = pcap.Tally()
+
+    records = list(pcap.read(io.BytesIO(captures.pcap(frames)), "a.pcap", tally=tally))
+
+    unknown = header.UNKNOWN_DBM
+    assert [fields(record)["rssi"] for _, record in records] == [unknown, -44, -44, unknown]
+    assert tally.without_signal == 2
+
+
+def test_a_frame_without_a_channel_is_on_channel_0_and_counted():
+    frames = [(0, captures.raw_radiotap([1 << 5], b"\xc4") + captures.data())]
+    tally = pcap.Tally()
+
+    ((_, record),) = pcap.read(io.BytesIO(captures.pcap(frames)), "a.pcap", tally=tally)
+
+    assert (fields(record)["channel"], fields(record)["rssi"], tally.without_channel) == (0, -60, 1)
+
+
+@pytest.mark.parametrize(("mhz", "channel"), [(2462, 11), (2484, 14), (5180, None), (0, 0)])
+def test_the_channel_may_stand_in_the_xchannel_field(mhz, channel):
+    xchannel = captures.raw_radiotap([1 << 5 | 1 << 18], b"\xc4\0\0\0" + struct.pack("<IHBB", 0x140, mhz, 11, 20))
+
+    decoded = decode_or_none(xchannel + captures.data())
+
+    assert (decoded["channel"] if decoded else None) == channel
+
+
+@pytest.mark.parametrize(("rx_flags", "kept"), [(0, True), (2, False), (1, True)])
+def test_a_frame_with_a_bad_plcp_is_left_out(rx_flags, kept):
+    tap = captures.raw_radiotap(
+        [1 << 1 | 1 << 3 | 1 << 5 | 1 << 14], b"\0\0" + struct.pack("<HHbxH", 2437, 0, -50, rx_flags)
+    )
+
+    assert (decode_or_none(tap + captures.data()) is not None) == kept
+
+
+def test_fields_of_a_vendor_are_skipped_by_the_length_that_they_say():
+    for skipped in (b"", b"abc", b"\x01" * 40):
+        vendor = b"\x00\x11\x22\x01" + struct.pack("<H", len(skipped)) + skipped
+        words = (1 << 1 | 1 << 3 | 1 << 30 | 1 << 31, 0xFFF | 1 << 29 | 1 << 31, 1 << 5)
+        tap = captures.raw_radiotap(words, b"\0\0" + struct.pack("<HH", 2437, 0) + vendor + struct.pack("b", -63))
+
+        assert decode(tap + captures.data())["rssi"] == -63
+
+
+def test_type_length_values_are_read():
+    tlvs = struct.pack("<HHb3x", 5, 1, -58) + struct.pack("<HH4x", 34, 4) + struct.pack("<HHHH", 3, 4, 2462, 0)
+    tap = captures.raw_radiotap([1 << 1 | 1 << 28], b"\0\0\0\0" + tlvs)
+
+    decoded = decode(tap + captures.data())
+
+    assert (decoded["rssi"], decoded["channel"]) == (-58, 11)
+    assert decoded["kind"] == header.KIND_DATA | header.PHY_HT
+
+
+@pytest.mark.parametrize("words", [[1 << 31], [1 << 30 | 1 << 31, 0], [1 << 28], [0xFFFFFFFF] * 3, [1 << 31, 7]])
+@pytest.mark.parametrize("body", [b"", b"\xff" * 7, b"\0" * 60])
+def test_odd_present_words_raise_nothing(words, body):
+    decode_or_none(captures.raw_radiotap(words, body) + captures.data())
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
