@@ -81,7 +81,13 @@ BODIES = {
     },
     CLOCK: {"at_tick_ms": _tick_ms, "time_s": _time_s, "source": ("one_of", ("ntp", "server"))},
     DROPPED: {"first": _boot, "last": _boot, "reports": _count},
-    RESET: {"cause": ("text", 0, 32), "crashes": _count, "version": ("text", 0, 32), "slot": ("text", 0, 8)},
+    RESET: {
+        "cause": ("text", 0, 32),
+        "crashes": _count,
+        "brown_outs?": _count,  # starts after the supply voltage fell too low, since the power came
+        "version": ("text", 0, 32),
+        "slot": ("text", 0, 8),
+    },
     SESSION: {"what": ("one_of", ("started", "stopped")), "by": ("one_of", ("cmd", "button", "limit"))},
     STIMULUS: {
         "subject": ADDRESS,
@@ -119,7 +125,8 @@ _info = {
     "battery_percent": ("nullable", ("int", 0, 100)),
     "free_heap_bytes": _count,
     "crashes": _count,
-    "reset_cause": ("text", 0, 32),
+    "brown_outs?": _count,  # as in a RESET report
+    "reset_cause": ("text", 0, 32),  # of firmware/maintenance/health.py
     "journal_bytes": _count,
     "journal_reports": _count,  # waiting for confirmation
     "journal_dropped": _count,

@@ -36,7 +36,11 @@ def silence():
 
 
 def watch():
-    """Start and return the watchdog if there are slots or an incomplete installation; None otherwise."""
+    """
+    Start and return the watchdog if there are slots or an incomplete installation; None otherwise.
+
+    firmware/maintenance/health.py takes it over: it is in `watchdog` of this file, whose names main.py shares.
+    """
     if not (_exists(SLOTS) or _exists(READY)):
         return None  # no watchdog at the prompt of a new board
     try:
@@ -127,3 +131,6 @@ prefer_files()
 folder = choose()
 if folder and folder not in sys.path:
     sys.path.insert(0, folder)
+# These names are those of main.py and the prompt as well, and the functions would stay in the heap.
+for name in ("silence", "watch", "finish", "_move", "_remove", "_exists", "choose", "prefer_files"):
+    del globals()[name]

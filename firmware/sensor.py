@@ -66,6 +66,7 @@ class Sensor:
             "slot": self._upkeep.info_fields()["slot"],
             "cause": self._health.cause,
             "crashes": self._health.crashes,
+            "brown_outs": self._health.brown_outs,
         }
         self._report(messages.RESET, body)
 
@@ -99,6 +100,7 @@ class Sensor:
             "fitted": list(self._board.FITTED),
             "battery_percent": None,
             "crashes": self._health.crashes,
+            "brown_outs": self._health.brown_outs,
             "reset_cause": self._health.cause,
             "ring_dropped": 0,
             "inspection": self._journal.inspection,

@@ -14,7 +14,7 @@ import time
 import machine
 
 from ansim import VERSION
-from firmware.maintenance.health import Health
+from firmware.maintenance.health import BROWN_OUT, Health
 from firmware.panel import signal
 from firmware.radio import sniffer
 
@@ -23,6 +23,7 @@ SAFE_MODE_AFTER = 5
 RETRY_MS = 5000
 FIRST_PAUSE_S = 2  # after an unexpected error; doubles with each, so that a broken sensor stays reachable
 MAX_PAUSE_S = 300
+LOW_POWER_PAUSE_S = 5  # after a brown-out, before the radio draws its current; doubles with each, up to MAX_PAUSE_S
 WIPING = "/wiping"
 
 
@@ -35,8 +36,12 @@ def main() -> None:
     health = Health()
     health.begin()
     _resume_wipe()
-    settings, on_trial = wait_for_settings()
     try:
+        if health.cause == BROWN_OUT:
+            seconds = min(LOW_POWER_PAUSE_S << min(health.brown_outs_in_a_row - 1, 6), MAX_PAUSE_S)
+            print("The supply voltage fell too low; the sensor starts in %d s" % seconds)
+            pause(seconds, health)
+        settings, on_trial = wait_for_settings(health)
         if health.crashes_in_a_row >= SAFE_MODE_AFTER:
             print("Safe mode after %d crashes in a row" % health.crashes_in_a_row)
             from firmware.safe_mode import SafeMode
@@ -58,8 +63,8 @@ def main() -> None:
     machine.reset()
 
 
-def wait_for_settings():
-    """Wait for usable settings; return (the checked settings, True if they are on trial)."""
+def wait_for_settings(health):
+    """Wait for usable settings, and feed the watchdog; return (the checked settings, True if they are on trial)."""
     from ansim.settings import BadSettings  # here, so that it can be unloaded
     from firmware import boards
     from firmware.maintenance import settings_trial
@@ -71,6 +76,7 @@ def wait_for_settings():
             return settings, on_trial
         except (BadSettings, boards.UnknownBoard) as error:
             print("settings.json is not usable:\n%s" % error)
+        health.feed_watchdog()
         # The board is unknown without settings: most have their light on this pin.
         signal.Signal(boards.load(boards.NAMES[0]).LED, 1).blink_for(signal.FAULT, RETRY_MS)
 

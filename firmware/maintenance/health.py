@@ -10,7 +10,10 @@ Count crashes over resets, and run the watchdog.
 
 The chip tells a power-on from a watchdog, but not a crash from machine.reset(): both are HARD_RESET. So a mark in RTC
 memory records what the program was doing, and is cleared before every intended reset. RTC memory survives resets and is
-empty after a power-on, so counting starts anew with the power.
+empty after a power-on, so counting starts anew with the power. Two more causes follow from the mark:
+- A supply voltage that fell too low ("brown-out") is PWRON_RESET too, but the mark is intact. It is counted apart from
+  crashes. A press of the board's reset button can look the same.
+- A reset by USB or JTAG, such as that of a serial monitor that is opened, is 0, which has no name. It is a restart.
 
 Sniffing has crashed some chips after minutes (a fault in the Wi-Fi driver, far rarer with management frames only).
 After FALL_BACK_AFTER crashes while sniffing the sensor listens to management frames only, after as many again it only
@@ -24,8 +27,9 @@ import sys
 
 import machine
 
-POWER_ON, RESTART, CRASH, WATCHDOG, EXCEPTION, SOFT, DEEP_SLEEP = (
+POWER_ON, BROWN_OUT, RESTART, CRASH, WATCHDOG, EXCEPTION, SOFT, DEEP_SLEEP = (
     "power_on",
+    "brown_out",
     "restart",
     "crash",
     "watchdog",
@@ -40,8 +44,11 @@ WATCHDOG_MS = 90_000  # longer than a name look-up and a TLS handshake together,
 CRASH_FILE = "/crash.txt"
 CRASH_FILE_BYTES = 2000
 
-_MAGIC = b"AN1"
-_FORMAT = "<3sBHBB"  # magic, activity, crashes, crashes while sniffing, crashes in a row
+_MAGIC = b"AN2"
+# magic, activity, crashes, crashes while sniffing, crashes in a row, brown-outs, brown-outs in a row, sum of all before
+# (memory that has been without power for a moment may have kept a part only)
+_FORMAT = "<3sBHBBHBB"
+_NO_CAUSE = 0
 _INTENDED, _RUNNING, _SNIFFING, _RAISED = 0, 1, 2, 3  # activities; _INTENDED: a reset on purpose
 
 
@@ -50,14 +57,16 @@ class Health:
     Call begin() before everything else.
 
     cause             why the last run ended: POWER_ON ... DEEP_SLEEP
-    crashes           since the power came
-    crashes_in_a_row  without an hour of running well between them
+    crashes, brown_outs                    since the power came
+    crashes_in_a_row, brown_outs_in_a_row  without an hour of running well between them
     """
 
     def __init__(self):
         self.cause = POWER_ON
         self.crashes = 0
         self.crashes_in_a_row = 0
+        self.brown_outs = 0
+        self.brown_outs_in_a_row = 0
         self._sniff_crashes = 0
         self._activity = _INTENDED
         self._forgiven_ms = 0
@@ -65,16 +74,24 @@ class Health:
         self._timer = None
 
     def begin(self) -> None:
-        """Determine how the last run ended, and count it."""
+        """Determine how the last run ended, count it, and take over a watchdog that runs already."""
+        import __main__
+
+        self._watchdog = getattr(__main__, "watchdog", None)  # boot.py's
         activity = self._load()
         self.cause = self._determine_cause(machine.reset_cause(), activity)
+        if self.cause == SOFT:
+            self.start_watchdog()  # that of the last run still runs
         if self.cause in (CRASH, WATCHDOG, EXCEPTION):
             self.crashes = min(self.crashes + 1, 65535)
             self.crashes_in_a_row = min(self.crashes_in_a_row + 1, 255)
             if activity == _SNIFFING:
                 self._sniff_crashes = min(self._sniff_crashes + 1, 2 * FALL_BACK_AFTER)
+        elif self.cause == BROWN_OUT:
+            self.brown_outs = min(self.brown_outs + 1, 65535)
+            self.brown_outs_in_a_row = min(self.brown_outs_in_a_row + 1, 255)
         else:
-            self.crashes_in_a_row = 0
+            self.crashes_in_a_row = self.brown_outs_in_a_row = 0
         self._store(_RUNNING)
 
     def sniff_level(self) -> int:
@@ -91,7 +108,7 @@ class Health:
         """Forgive one crash per hour of running well; call it now and then with the clock's time."""
         if now_ms - self._forgiven_ms >= FORGIVE_MS:
             self._forgiven_ms = now_ms
-            self.crashes_in_a_row = 0
+            self.crashes_in_a_row = self.brown_outs_in_a_row = 0
             self._sniff_crashes = max(0, self._sniff_crashes - 1)
             self._store(self._activity)
 
@@ -132,8 +149,10 @@ class Health:
             self._timer.init(period=WATCHDOG_MS // 9, callback=lambda timer: self.feed_watchdog())
 
     def _determine_cause(self, reset_cause, activity):
-        if reset_cause == machine.PWRON_RESET or activity is None:
+        if activity is None:
             return POWER_ON
+        if reset_cause == machine.PWRON_RESET:
+            return BROWN_OUT
         if activity == _RAISED:
             return EXCEPTION
         if reset_cause == machine.WDT_RESET:
@@ -142,17 +161,23 @@ class Health:
             return DEEP_SLEEP
         if reset_cause == machine.SOFT_RESET:
             return SOFT
+        if reset_cause == _NO_CAUSE:
+            return RESTART
         return RESTART if activity == _INTENDED else CRASH
 
     def _load(self):
         """Return the activity when the last run ended, None if the power was off."""
         memory = machine.RTC().memory()
-        if len(memory) < struct.calcsize(_FORMAT) or memory[:3] != _MAGIC:
+        if len(memory) != struct.calcsize(_FORMAT) or memory[:3] != _MAGIC or sum(memory[:-1]) & 255 != memory[-1]:
             return None
-        _, activity, self.crashes, self._sniff_crashes, self.crashes_in_a_row = struct.unpack(_FORMAT, memory)
+        _, activity, self.crashes, self._sniff_crashes, in_a_row, self.brown_outs, low, _ = struct.unpack(
+            _FORMAT, memory
+        )
+        self.crashes_in_a_row, self.brown_outs_in_a_row = in_a_row, low
         return activity
 
     def _store(self, activity):
         self._activity = activity
-        memory = struct.pack(_FORMAT, _MAGIC, activity, self.crashes, self._sniff_crashes, self.crashes_in_a_row)
-        machine.RTC().memory(memory)
+        counts = (self.crashes, self._sniff_crashes, self.crashes_in_a_row, self.brown_outs, self.brown_outs_in_a_row)
+        memory = struct.pack(_FORMAT, _MAGIC, activity, *(counts + (0,)))
+        machine.RTC().memory(memory[:-1] + bytes([sum(memory) & 255]))

@@ -245,6 +245,17 @@ COMMANDS = {
 }
 
 UPLINKS = {"wifi": "Wi-Fi", "ethernet": lazy_pgettext("uplink", "Cable")}
+# Causes of a sensor's last start: firmware/maintenance/health.py
+RESET_CAUSES = {
+    "power_on": _("switched on"),
+    "brown_out": _("supply voltage too low, or reset button"),
+    "restart": _("restarted"),
+    "crash": _("crash"),
+    "watchdog": _("did not respond"),
+    "exception": _("error in its program"),
+    "soft": _("restarted from its console"),
+    "deep_sleep": _("woke up"),
+}
 CLOCKS = {
     "unknown": _("not known yet"),
     "ntp": _("from the internet"),

@@ -39,7 +39,13 @@ SIM = TOOLS / "virtual_sensor" / "sim"
 FLASH_BYTES = 2 << 20  # the file partition of MicroPython's 4 MiB boards
 RAW_PROMPT, FRIENDLY_PROMPT = b"raw REPL; CTRL-B to exit\r\n", b'Type "help()"'
 ROM_BANNER = b"\r\nets Jul 29 2019 12:21:46\r\n\r\nrst:0x%x (%s),boot:0x13 (SPI_FAST_FLASH_BOOT)\r\n"
-RESETS = {"PWRON": (1, b"POWERON_RESET"), "WDT": (8, b"TG1WDT_SYS_RESET"), "DEEPSLEEP": (5, b"DEEPSLEEP_RESET")}
+RESETS = {
+    "PWRON": (1, b"POWERON_RESET"),
+    "BROWNOUT": (15, b"RTCWDT_BROWN_OUT_RESET"),
+    "USB": (21, b"USB_UART_CHIP_RESET"),
+    "WDT": (8, b"TG1WDT_SYS_RESET"),
+    "DEEPSLEEP": (5, b"DEEPSLEEP_RESET"),
+}
 OTHER_RESET = (12, b"SW_CPU_RESET")
 POLL_S = 0.005  # how often to check whether MicroPython can take pending input
 PROMPT_S = 1.0  # the prompt appears within this time after a start or Ctrl-C, or not at all
@@ -77,6 +83,7 @@ class Board:
         self._thread: threading.Thread | None = None
         self._stopping = False
         self._cause = "PWRON"
+        self._outside_cause = ""  # of a reset from outside that is under way
         self._pending = b""  # input from the serial line that MicroPython has not got yet
         self._hold_until_s = 0.0  # until then input waits for the prompt, which is about to appear
 
@@ -126,6 +133,11 @@ class Board:
         """Cut the power for a moment; the serial line stays, as on a board with a USB chip of its own."""
         self._send_signal(signal.SIGKILL)
 
+    def usb_reset(self) -> None:
+        """Reset it by USB, as some computers do when a serial monitor is opened."""
+        self._outside_cause = "USB"
+        self._send_signal(signal.SIGKILL)
+
     def crash(self) -> None:
         """Make the chip panic and restart, as a bug in the Wi-Fi driver does."""
         self._send_signal(signal.SIGABRT)
@@ -155,7 +167,7 @@ class Board:
 
     def _take_cause(self):
         """Return why the process ended, as it recorded itself. Reset it: an end without a record is a power cut."""
-        cause = (self.world / "cause").read_text()
+        cause, self._outside_cause = self._outside_cause or (self.world / "cause").read_text(), ""
         self._write_cause("PWRON")
         return cause
 

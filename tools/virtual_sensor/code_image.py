@@ -24,7 +24,7 @@ from tools.lib.errors import ToolError
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("ansim", "firmware", "tools/virtual_sensor/sim")
 IMAGE = "code.romfs"
-AS_SOURCE = ("firmware/main.py", "tools/virtual_sensor/sim/boot.py")  # run, not imported
+AS_SOURCE = ("firmware/boot.py", "firmware/main.py", "tools/virtual_sensor/sim/boot.py")  # run, not imported
 NOT_ON_BOARD = ("source", "native", "__pycache__")
 ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "i686": "x86", "armv7l": "armv7emsp"}
 KEEP_S = 24 * 3600

@@ -79,6 +79,7 @@ class VirtualSensor:
         self._on_output = on_output
         self._code = code
         self._environ = environ or {}
+        self._cause = ""  # of the reset from outside that is under way, a key of RESET_CAUSES in sim/machine.py
         self._stopping = threading.Event()
         self._process: subprocess.Popen | None = None
         self._thread: threading.Thread | None = None
@@ -115,6 +116,16 @@ class VirtualSensor:
 
     def power_cut(self) -> None:
         """Kill the process; it starts again as after a power cut."""
+        self._kill()
+
+    def brown_out(self) -> None:
+        """Let the supply voltage fall: the chip starts again as after a power cut, but its RTC memory is intact."""
+        self._cause = "BROWNOUT"
+        self._kill()
+
+    def usb_reset(self) -> None:
+        """Reset by USB, as some computers do when a serial monitor is opened."""
+        self._cause = "USB"
         self._kill()
 
     def crash(self) -> None:
@@ -234,6 +245,9 @@ class VirtualSensor:
             for line in process.stdout or ():
                 self._on_output(line.rstrip("\n"))
             code = process.wait()
+        if self._cause:
+            self._write("cause", self._cause)
+            self._cause = ""
         if code < 0 and code != -signal.SIGKILL:
             self._on_output(f"Guru Meditation Error: signal {-code}")
             self._write("cause", "PANIC")

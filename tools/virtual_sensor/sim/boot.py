@@ -1,5 +1,5 @@
 """
-Start script of a virtual sensor's process: sets up file systems and time as on a board, then runs main.py.
+Start script of a virtual sensor's process: sets up file systems and time as on a board, then runs boot.py and main.py.
 
 tools/virtual_sensor/sensor.py sets these environment variables: SIM_FLASH (a folder, or a file with a LittleFS image),
 SIM_WORLD, SIM_SPEED, SIM_CAUSE, SIM_ID and SIM_HEAP_S, see _simulation.py, and for the code one of
@@ -82,7 +82,7 @@ def _flash(path):
 
 
 def _mount_all():
-    """Mount all file systems; return the path of main.py, "" if _run_from_flash() finds it."""
+    """Mount all file systems; return the folder of boot.py and main.py, "" if _run_from_flash() finds them."""
     flash = _flash(os.getenv("SIM_FLASH"))
     world = vfs.VfsPosix(os.getenv("SIM_WORLD"))
     rom, project, modules = os.getenv("SIM_ROM"), os.getenv("SIM_PROJECT"), os.getenv("SIM_MODULES")
@@ -106,7 +106,7 @@ def _mount_all():
     os.chdir("/")
     sys.path[:] = ["", sim, ".frozen", code] if sim else ["", ".frozen"]  # sim has an ssl, and so may .frozen
     del sys.argv[:]
-    return code + "/firmware/main.py" if rom or project else ""
+    return code + "/firmware" if rom or project else ""
 
 
 def _provision():
@@ -144,9 +144,10 @@ def _scale_time():
 
 
 def _run(path):
+    """Run a file in the names of `__main__`, which boot.py, main.py and the prompt of a board share."""
     with open(path) as file:
         code = compile(file.read(), path, "exec")
-    exec(code, {"__name__": "__main__"})
+    exec(code, globals())
 
 
 def _run_from_flash():
@@ -166,15 +167,18 @@ def _run_from_flash():
             return
 
 
-_main = _mount_all()
+_programs = _mount_all()
 _scale_time()
 if os.getenv("SIM_FROZEN"):
     _provision()
     # A board has none of these, so they must not stay in the heap.
     del _Image, _mount_all, _flash, _provision, _run, _scale_time, _run_from_flash
+    watchdog = __import__("firmware.boot", None, None, ("watchdog",)).watchdog
+    del sys.modules["firmware.boot"]
     __import__("firmware.main")
-elif _main:
+elif _programs:
     _provision()
-    _run(os.getenv("SIM_MAIN") or _main)
+    _run(_programs + "/boot.py")
+    _run(os.getenv("SIM_MAIN") or _programs + "/main.py")
 else:
     _run_from_flash()

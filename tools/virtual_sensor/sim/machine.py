@@ -1,7 +1,8 @@
 """
 `machine` of an ESP32, as far as a sensor uses it.
 
-A reset ends the process; tools/virtual_sensor/sensor.py starts it again with that cause. An output keeps its
+A reset ends the process; tools/virtual_sensor/sensor.py or tools/hardware/emulated_board.py starts it again with one of
+RESET_CAUSES in the environment variable SIM_CAUSE. An output keeps its
 level and passes it to the chip that is connected to it. An input reads /.world/pin<number> if that file exists;
 its interrupt fires only while a call blocks all tasks, because otherwise a task can poll the pin. The file is
 read at most once in a millisecond of processor time, because a fast scene polls far more often.
@@ -22,15 +23,20 @@ WDT_RESET = 3
 DEEPSLEEP_RESET = 4
 SOFT_RESET = 5
 
-# A crash of the chip and machine.reset() have the same cause, as on the real port.
-_cause = {
+# What reset_cause() answers after each reset, as in ports/esp32/modmachine.c: a crash of the chip and machine.reset()
+# look alike, and so do a power-on and a supply voltage that fell too low ("brown-out"); a reset by USB or JTAG has no
+# name. Only PWRON clears the RTC memory.
+RESET_CAUSES = {
     "PWRON": PWRON_RESET,
+    "BROWNOUT": PWRON_RESET,
+    "USB": 0,
     "HARD": HARD_RESET,
     "PANIC": HARD_RESET,
     "WDT": WDT_RESET,
     "DEEPSLEEP": DEEPSLEEP_RESET,
     "SOFT": SOFT_RESET,
-}[os.getenv("SIM_CAUSE") or "PWRON"]
+}
+_cause = RESET_CAUSES[os.getenv("SIM_CAUSE") or "PWRON"]
 _clock_hz = 160000000
 
 

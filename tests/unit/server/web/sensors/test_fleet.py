@@ -30,13 +30,14 @@ def test_a_board_that_cannot_listen_to_traffic_says_so(sign_in, say):
 def test_one_sensor_shows_its_health_its_self_test_and_its_commands(sign_in, say, begin):
     begin("demo-1")
     say.state("demo-1", "ready")
-    say.info("demo-1", crashes=2, reset_cause="watchdog", free_heap_bytes=40960)
+    say.info("demo-1", crashes=2, reset_cause="watchdog", brown_outs=3, free_heap_bytes=40960)
     say.selftest("demo-1", passed=False)
 
     page = sign_in("viewer").get("/sensors/demo-1").text
 
     for text in (
-        "watchdog",
+        "did not respond",
+        "Starts after too low a voltage",
         "40 kB",
         "Failed",
         "Recognises the test signal",
