@@ -69,6 +69,7 @@ def _fields():
         "uplink": (("one_of", ("wifi", "ethernet")), "wifi"),
         "wifi": (("list", {"ssid": ("text", 1, 32), "password": ("text", 0, 63)}, 0, 8), []),
         "board": (("text", 1, 32), "esp32_devkit"),
+        "country": (("text", 2, 2), "KR"),  # ISO 3166; which channels of 2.4 GHz scans and the uplink use
         "channels": (("list", ("int", 1, 13), 1, 13), list(range(1, 14))),
         "upload_every_s": (("int", 10, 3600), 60),
         "journal_bytes": (("int", 8192, 16 << 20), 512 << 10),
@@ -88,6 +89,8 @@ def _contradictions(settings):
     problems = []
     if not topics.is_device(settings["device"]):
         problems.append("device should be 1..32 characters of a-z, 0-9 and -")
+    if not ("AA" <= settings["country"] <= "ZZ" and "A" <= settings["country"][1] <= "Z"):
+        problems.append("country should be two capital letters")
     if settings["uplink"] == "wifi" and not settings["wifi"]:
         problems.append("wifi should list at least one network, or uplink be ethernet")
     if bool(settings["client_cert"]) != bool(settings["client_key"]):

@@ -15,6 +15,7 @@ from firmware.network import uplink
 from firmware.network.clock import Clock
 from firmware.network.commands import Commands
 from firmware.network.link import Link
+from firmware.radio import sniffer
 
 JOURNAL_FOLDER = "/journal"
 COMMANDS_FILE = "/commands.json"
@@ -55,8 +56,9 @@ class Sensor:
         )
 
     def _begin(self):
-        """Start the watchdog and read the state from flash."""
+        """Start the watchdog, set the radio's country and read the state from flash."""
         self._health.start_watchdog()
+        sniffer.set_country(self._settings["country"])
         self._journal.open()
         self._upkeep.begin()
 

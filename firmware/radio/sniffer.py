@@ -23,6 +23,7 @@ except ImportError:  # an interpreter without the module: the sensor scans only,
 BATCH_RECORDS = 32
 SETTLE_MS = 10  # after tuning, the radio still delivers frames of the previous channel
 
+ELEVEN_CHANNELS = ("CA", "TW", "US")
 MANAGEMENT_ONLY = 1  # on chips that crash while sniffing, this crashes far less often
 ALL_KINDS = 15
 
@@ -36,6 +37,19 @@ def silence() -> None:
     """Stop a sniffer that a soft reset left running; the module is not notified of one."""
     if rfsniff is not None:
         rfsniff.stop()
+
+
+def set_country(code: str) -> None:
+    """
+    Allow the 2.4 GHz channels of a country to scans, uplink and sniffer: by default the chip uses 1 to 11 only.
+
+    code  as in ISO 3166: "KR"
+
+    The interface must have been made (network.WLAN). Without the module nothing changes, because MicroPython itself has
+    no function for it on this chip.
+    """
+    if rfsniff is not None:
+        rfsniff.country(code, 11 if code in ELEVEN_CHANNELS else 13)
 
 
 @micropython.viper

@@ -25,7 +25,11 @@ def kill_from_outside(micropython, image, seed, kills):
     appended, boots = {}, 0
     for _ in range(kills + 1):
         process = subprocess.Popen(
-            [micropython, SCRIPT, "--endless", image], env=environment(micropython), cwd=ROOT, stdout=subprocess.PIPE, text=True
+            [micropython, SCRIPT, "--endless", image],
+            env=environment(micropython),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert process.stdout is not None
         lines = iter(process.stdout.readline, "")

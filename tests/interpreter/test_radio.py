@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.simulated_board import SILENCE, SMALL_SCENE, Board
+from tests.support.simulated_board import ROUTER, SILENCE, SMALL_SCENE, Board
 
 START = """
     import asyncio, json, network
@@ -126,6 +126,38 @@ def test_a_scan_lists_access_points_strongest_first_with_their_names(board):
     )
 
     assert rows == [["hall", 6, 3, 6], ["cafe", 1, 0, 6]]
+
+
+CHANNEL_13 = {
+    "duration_s": 60,
+    "access_points": [{"ssid": "hall", "bssid": ROUTER, "channel": 13, "rssi_dbm": -55, "auth": "wpa2-psk"}],
+}
+
+
+@pytest.mark.parametrize(("country", "heard"), [("KR", True), ("US", False), ("", False)])
+def test_scan_and_uplink_use_channel_13_only_where_the_country_has_it(tmp_path, country, heard):
+    """Without a country the chip uses channels 1 to 11; networks on 13 are common in Korea."""
+    (scanned, joined) = Board(tmp_path, CHANNEL_13).run(
+        f"""
+        import asyncio, json, network
+        from firmware.network.uplink import NoUplink, Wifi
+        from firmware.radio import sniffer, wifi_scan
+        wlan = network.WLAN(network.WLAN.IF_STA)
+        country = {country!r}
+        if country:
+            sniffer.set_country(country)
+        scanned = any([wifi_scan.scan(wlan, 0) for _ in range(3)])
+        uplink = Wifi(wlan, [dict(ssid="hall", password="12345678")])
+        try:
+            asyncio.run(uplink.join(15000))
+        except NoUplink:
+            pass
+        print(json.dumps(scanned))
+        print(json.dumps(uplink.is_up()))
+        """
+    )
+
+    assert (scanned, joined) == (heard, heard)
 
 
 def test_a_name_that_is_not_utf8_is_shown_byte_by_byte():

@@ -52,7 +52,8 @@ esp_err_t esp_wifi_set_promiscuous(bool on) {
 
 esp_err_t esp_wifi_set_channel(uint8_t primary, wifi_second_chan_t second) {
     (void)second;
-    if (driver.refuse_channel || primary > driver.country.schan + driver.country.nchan - 1) {
+    bool is_out_of_country = primary <= 14 && primary > driver.country.schan + driver.country.nchan - 1;
+    if (driver.refuse_channel || is_out_of_country) {
         return driver.refuse_channel ? driver.refuse_channel : 0x102;
     }
     driver.channel = primary;
@@ -116,6 +117,29 @@ static void check_start(void) {
     CHECK(driver.channel == 13 && driver.on);
 }
 
+#if CONFIG_SOC_WIFI_SUPPORT_5G
+static void check_5_ghz(void) {
+    CHECK(rfsniff_radio_last_channel() == 177);
+    CHECK(rfsniff_radio_tune(149) == 0);
+    new_frame(qos_data, sizeof(qos_data) - 1);
+    CHECK(receive(WIFI_PKT_DATA).channel == 149);
+    CHECK(rfsniff_radio_tune(13) == 0);
+}
+#else
+static void check_5_ghz(void) {
+    CHECK(rfsniff_radio_last_channel() == 14);
+}
+#endif
+
+// The country counts for scans and connections too, so it stays when the sniffer stops.
+static void check_country(void) {
+    CHECK(rfsniff_radio_country("KR", 13) == 0);
+    CHECK(memcmp(driver.country.cc, "KR ", 3) == 0 && driver.country.policy == WIFI_COUNTRY_POLICY_MANUAL);
+    CHECK(rfsniff_radio_start(13, RFSNIFF_FILTER_ALL) == 0);
+    rfsniff_radio_stop();
+    CHECK(driver.country.schan == 1 && driver.country.nchan == 13);
+}
+
 static void check_data(void) {
     new_frame(qos_data, sizeof(qos_data) - 1);
     rfsniff_record_t record = receive(WIFI_PKT_DATA);
@@ -138,10 +162,8 @@ static void check_undecodable(void) {
 static void check_errors(void) {
     wifi_pkt_rx_ctrl_t *rx = new_frame(qos_data, sizeof(qos_data) - 1);
     rx->rx_state = 1;
-    driver.callback(&air, WIFI_PKT_DATA);
-    rfsniff_record_t record;
-    CHECK(rfsniff_ring_read(&record, 1) == 0);
-    CHECK(rfsniff_intake_errors() == 1);
+    rfsniff_record_t record = receive(WIFI_PKT_DATA);
+    CHECK((record.kind & 0x0F) == RFSNIFF_KIND_UNDECODABLE && is_zero(record.addr1, 22));
 }
 
 static void check_modulation(void) {
@@ -154,9 +176,19 @@ static void check_modulation(void) {
     CHECK(ht.rate == 128 + 7 && ht.kind == (RFSNIFF_KIND_DATA | 0x70));
     rx->cur_bb_format = 4;
     rx->he_siga1 = 9 << 3;
+#if CONFIG_SOC_WIFI_MAC_VERSION_NUM == 3
+    rfsniff_record_t he = receive(WIFI_PKT_DATA);
+    CHECK(he.rate == 128 + 9 && he.kind == (RFSNIFF_KIND_DATA | RFSNIFF_PHY_HT | RFSNIFF_PHY_AGGREGATE));
+    rx->cur_bb_format = 3;
+    rx->he_siga1 = 1;
+    rx->he_siga2 = 8 << 4;
+    rfsniff_record_t vht = receive(WIFI_PKT_DATA);
+    CHECK(vht.rate == 128 + 8 && vht.kind == (RFSNIFF_KIND_DATA | 0x70));
+#else
     rx->cur_single_mpdu = 1;
     rfsniff_record_t he = receive(WIFI_PKT_DATA);
     CHECK(he.rate == 128 + 9 && he.kind == (RFSNIFF_KIND_DATA | RFSNIFF_PHY_HT));
+#endif
 #else
     rx->sig_mode = 1;
     rx->mcs = 7;
@@ -192,11 +224,14 @@ static void check_stop(void) {
 int main(void) {
     check_start();
     check_data();
+    check_5_ghz();
     check_undecodable();
     check_errors();
     check_modulation();
     check_short();
     check_stop();
+    driver.refuse_channel = 0;
+    check_country();
     printf("ok\n");
     return 0;
 }

@@ -6,8 +6,6 @@
 #include "ring.h"
 
 static atomic_uint_least32_t filter_bits; // RFSNIFF_FILTER bits
-static atomic_uint_least32_t failed;      // only grows, as the ring's counters
-static uint32_t failed_before;            // used by the reader only
 
 void rfsniff_heard(const rfsniff_reception_t *reception, const uint8_t *frame, size_t bytes) {
     rfsniff_record_t record;
@@ -20,17 +18,7 @@ void rfsniff_heard(const rfsniff_reception_t *reception, const uint8_t *frame, s
     }
 }
 
-void rfsniff_failed(void) {
-    uint32_t count = atomic_load_explicit(&failed, memory_order_relaxed);
-    atomic_store_explicit(&failed, count + 1, memory_order_relaxed);
-}
-
 void rfsniff_intake_restart(uint32_t filter) {
     atomic_store_explicit(&filter_bits, filter, memory_order_relaxed);
-    failed_before = atomic_load_explicit(&failed, memory_order_relaxed);
     rfsniff_ring_restart();
-}
-
-uint32_t rfsniff_intake_errors(void) {
-    return atomic_load_explicit(&failed, memory_order_relaxed) - failed_before;
 }

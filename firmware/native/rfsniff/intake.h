@@ -5,5 +5,3 @@
 
 // Restart: discard waiting records, count from zero, pass only the kinds of the filter.
 void rfsniff_intake_restart(uint32_t filter);
-// Receptions with errors since the restart.
-uint32_t rfsniff_intake_errors(void);

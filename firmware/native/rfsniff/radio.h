@@ -8,7 +8,9 @@
 int rfsniff_radio_start(int channel, uint32_t filter);
 int rfsniff_radio_tune(int channel);
 void rfsniff_radio_stop(void); // never fails; stopping a stopped radio does nothing
+// Allow channels 1..channels of the 2.4 GHz band to the sniffer, to scans and to connections.
+int rfsniff_radio_country(const char *code, int channels);
+int rfsniff_radio_last_channel(void); // 14, or 177 with a 5 GHz radio
 
-// Called by a backend, always from the same task. Both copy their arguments and return at once.
+// Called by a backend, always from the same task. Copies its arguments and returns at once.
 void rfsniff_heard(const rfsniff_reception_t *reception, const uint8_t *frame, size_t bytes);
-void rfsniff_failed(void); // a reception with errors: counted, never read

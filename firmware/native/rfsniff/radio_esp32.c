@@ -1,14 +1,15 @@
-// The Wi-Fi radio of ESP32, S2, S3, C3 and C6 in promiscuous mode.
+// The Wi-Fi radio of ESP32, S2, S3, C3, C5, C6 and C61 in promiscuous mode. C5 and C61 have not been tried.
 //
 // on_frame() runs in the Wi-Fi driver's task and must not call MicroPython. Builds that created objects
 // or called Python there crashed.
 //
 // The layout of rx_ctrl differs between chips, so it is read by member name only, with the chip's own
-// header. The chips with 802.11ax (C5, C6, C61) have the raw HT-SIG or HE-SIG-A words in place of decoded
-// fields.
+// header. The chips with 802.11ax have the raw HT-SIG, VHT-SIG-A or HE-SIG-A words in place of decoded fields.
+// Those with version 3 of the MAC (C5, C61) lack cur_single_mpdu, and `channel` has four bits, too few for a 5 GHz
+// channel.
 //
 // Source: ESP-IDF 5.5 esp_wifi.h, esp_wifi_types_native.h, esp_wifi_he_types.h; the SIG words:
-// IEEE 802.11-2020 19.3.9.4.3, IEEE 802.11ax-2021 27.3.11.7.2.
+// IEEE 802.11-2020 19.3.9.4.3 and 21.3.8.3.3, IEEE 802.11ax-2021 27.3.11.7.2.
 #include <stdbool.h>
 
 #include "esp_wifi.h"
@@ -16,31 +17,49 @@
 #include "radio.h"
 
 // The chips' default country table ends at channel 11; a Korean camera may use 12 or 13.
-#define LAST_CHANNEL 13
+#define LAST_SNIFFED_CHANNEL 13
 #define FCS_BYTES 4
 
 static wifi_country_t own_country; // the table that stop restores
 static bool widened;
+static volatile uint8_t tuned; // written by Python's task, read by the driver's
 
 #if CONFIG_SOC_WIFI_HE_SUPPORT
 
-enum { FORMAT_11B = 0, FORMAT_11G = 1, FORMAT_HT = 2 }; // cur_bb_format; higher is VHT and HE
+enum { FORMAT_11B = 0, FORMAT_11G = 1, FORMAT_HT = 2, FORMAT_VHT = 3 }; // cur_bb_format; higher is HE
+
+#if CONFIG_SOC_WIFI_MAC_VERSION_NUM == 3
+#define IS_SINGLE_MPDU(rx) false // not told: a data frame of 802.11ac and ax is a part of an A-MPDU
+#else
+#define IS_SINGLE_MPDU(rx) ((rx)->cur_single_mpdu)
+#endif
 
 static void read_modulation(const wifi_pkt_rx_ctrl_t *rx, rfsniff_reception_t *reception) {
     if (rx->cur_bb_format <= FORMAT_11G) {
         reception->rate = rx->rate;
         return;
     }
-    uint32_t sig_1 = rx->he_siga1;
-    bool ht = rx->cur_bb_format == FORMAT_HT;
-    reception->phy = RFSNIFF_PHY_HT;
-    reception->rate = RFSNIFF_RATE_MCS | (ht ? sig_1 & 0x7F : sig_1 >> 3 & 0x0F);
-    if (ht ? rx->he_siga2 & 0x08 : !rx->cur_single_mpdu) {
-        reception->phy |= RFSNIFF_PHY_AGGREGATE;
+    uint32_t sig_1 = rx->he_siga1, sig_2 = rx->he_siga2;
+    uint32_t mcs;
+    bool aggregate, wide;
+    switch (rx->cur_bb_format) {
+        case FORMAT_HT:
+            mcs = sig_1 & 0x7F;
+            aggregate = sig_2 & 0x08;
+            wide = sig_1 & 0x80;
+            break;
+        case FORMAT_VHT:
+            mcs = sig_2 >> 4 & 0x0F;
+            aggregate = !IS_SINGLE_MPDU(rx);
+            wide = (sig_1 & 3) == 1;
+            break;
+        default:
+            mcs = sig_1 >> 3 & 0x0F;
+            aggregate = !IS_SINGLE_MPDU(rx);
+            wide = (sig_1 >> 19 & 3) == 1;
     }
-    if (ht ? sig_1 & 0x80 : (sig_1 >> 19 & 3) == 1) {
-        reception->phy |= RFSNIFF_PHY_40MHZ;
-    }
+    reception->rate = RFSNIFF_RATE_MCS | mcs;
+    reception->phy = RFSNIFF_PHY_HT | (aggregate ? RFSNIFF_PHY_AGGREGATE : 0) | (wide ? RFSNIFF_PHY_40MHZ : 0);
 }
 
 static size_t readable_bytes(const wifi_pkt_rx_ctrl_t *rx) {
@@ -64,20 +83,26 @@ static size_t readable_bytes(const wifi_pkt_rx_ctrl_t *rx) {
 
 #endif
 
+static uint8_t channel_of(const wifi_pkt_rx_ctrl_t *rx) {
+#if CONFIG_SOC_WIFI_SUPPORT_5G
+    (void)rx;
+    return tuned;
+#else
+    return rx->channel;
+#endif
+}
+
 static void on_frame(void *buffer, wifi_promiscuous_pkt_type_t type) {
     const wifi_promiscuous_pkt_t *packet = buffer;
     const wifi_pkt_rx_ctrl_t *rx = &packet->rx_ctrl;
-    bool undecodable = type == WIFI_PKT_MISC;
-    // An undecodable frame may have a state too (espressif/esp-idf issue 8823), but counts as undecodable.
-    if (rx->rx_state != 0 && !undecodable) {
-        rfsniff_failed();
-        return;
-    }
+    // A frame that was received with errors has a state. The driver's filter excludes these frames, except undecodable
+    // ones (espressif/esp-idf issue 8823).
+    bool undecodable = type == WIFI_PKT_MISC || rx->rx_state != 0;
     rfsniff_reception_t reception = {
         .time_us = rx->timestamp,
         .length = rx->sig_len,
         .rssi_dbm = rx->rssi,
-        .channel = rx->channel,
+        .channel = channel_of(rx),
     };
     read_modulation(rx, &reception);
     // No bytes follow the metadata of an undecodable frame.
@@ -104,12 +129,12 @@ static uint32_t driver_filter(uint32_t filter) {
 // Receiving is allowed on every channel; the table is restored before anything is sent again.
 static esp_err_t widen_country(void) {
     esp_err_t error = esp_wifi_get_country(&own_country);
-    if (error != ESP_OK || own_country.schan + own_country.nchan > LAST_CHANNEL) {
+    if (error != ESP_OK || own_country.schan + own_country.nchan > LAST_SNIFFED_CHANNEL) {
         return error;
     }
     wifi_country_t wide = own_country;
     wide.schan = 1;
-    wide.nchan = LAST_CHANNEL;
+    wide.nchan = LAST_SNIFFED_CHANNEL;
     wide.policy = WIFI_COUNTRY_POLICY_MANUAL;
     error = esp_wifi_set_country(&wide);
     widened = error == ESP_OK;
@@ -141,7 +166,31 @@ int rfsniff_radio_start(int channel, uint32_t filter) {
 
 // Fails while the station is connected, connecting or scanning (espressif/esp-idf issues 877, 4706).
 int rfsniff_radio_tune(int channel) {
-    return esp_wifi_set_channel((uint8_t)channel, WIFI_SECOND_CHAN_NONE);
+    esp_err_t error = esp_wifi_set_channel((uint8_t)channel, WIFI_SECOND_CHAN_NONE);
+    if (error == ESP_OK) {
+        tuned = (uint8_t)channel;
+    }
+    return error;
+}
+
+// The driver keeps the table in RAM until the next reset. On a 5 GHz radio wifi_5g_channel_mask of 0 means: the
+// channels of that country.
+int rfsniff_radio_country(const char *code, int channels) {
+    const wifi_country_t country = {
+        .cc = {code[0], code[1], ' '},
+        .schan = 1,
+        .nchan = (uint8_t)channels,
+        .policy = WIFI_COUNTRY_POLICY_MANUAL,
+    };
+    return esp_wifi_set_country(&country);
+}
+
+int rfsniff_radio_last_channel(void) {
+#if CONFIG_SOC_WIFI_SUPPORT_5G
+    return 177;
+#else
+    return 14;
+#endif
 }
 
 // An error means that Wi-Fi is already off, so there is nothing to stop. The callback stays registered,

@@ -1,6 +1,6 @@
 // A radio controlled by Python calls, for tests on a computer:
 //
-//   rfsniff.inject(frame, rssi=-50, length=0, time_us=0, rate=0, phy=0, undecodable=False, error=False)
+//   rfsniff.inject(frame, rssi=-50, length=0, time_us=0, rate=0, phy=0, undecodable=False)
 //   rfsniff.flood(count, gap_ns)    a separate thread receives `count` frames
 //   rfsniff.flooding()              True while that thread runs
 //
@@ -38,6 +38,16 @@ void rfsniff_radio_stop(void) {
     atomic_store(&listening, false);
 }
 
+int rfsniff_radio_country(const char *code, int channels) {
+    (void)code;
+    (void)channels;
+    return 0;
+}
+
+int rfsniff_radio_last_channel(void) {
+    return 177;
+}
+
 // The ring allows one writer, so a flood excludes inject() and another flood.
 static struct {
     atomic_bool running;
@@ -52,7 +62,7 @@ static void check_no_flood(void) {
 }
 
 static mp_obj_t rfsniff_inject(size_t n_args, const mp_obj_t *args, mp_map_t *keywords) {
-    enum { FRAME, RSSI, LENGTH, TIME_US, RATE, PHY, UNDECODABLE, ERROR };
+    enum { FRAME, RSSI, LENGTH, TIME_US, RATE, PHY, UNDECODABLE };
     static const mp_arg_t allowed[] = {
         {MP_QSTR_frame, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_obj = MP_OBJ_NULL}},
         {MP_QSTR_rssi, MP_ARG_INT, {.u_int = -50}},
@@ -61,17 +71,12 @@ static mp_obj_t rfsniff_inject(size_t n_args, const mp_obj_t *args, mp_map_t *ke
         {MP_QSTR_rate, MP_ARG_INT, {.u_int = 0}},
         {MP_QSTR_phy, MP_ARG_INT, {.u_int = 0}},
         {MP_QSTR_undecodable, MP_ARG_BOOL, {.u_bool = false}},
-        {MP_QSTR_error, MP_ARG_BOOL, {.u_bool = false}},
     };
     mp_arg_val_t values[MP_ARRAY_SIZE(allowed)];
     mp_arg_parse_all(n_args, args, keywords, MP_ARRAY_SIZE(allowed), allowed, values);
     check_no_flood();
     if (!atomic_load(&listening)) {
         return mp_const_false;
-    }
-    if (values[ERROR].u_bool) {
-        rfsniff_failed();
-        return mp_const_true;
     }
     mp_buffer_info_t frame;
     mp_get_buffer_raise(values[FRAME].u_obj, &frame, MP_BUFFER_READ);

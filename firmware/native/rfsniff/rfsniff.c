@@ -1,11 +1,11 @@
 // The Python module:
 //
 //   import rfsniff
+//   rfsniff.country("KR", 13)                             # once, before a scan or a connection
 //   rfsniff.start(6, rfsniff.MANAGEMENT | rfsniff.DATA)   # Wi-Fi must be active
 //   count = rfsniff.readinto(buffer)                      # whole records; repeat until the buffer is not full
 //   rfsniff.channel(11)
 //   waiting, pushed, dropped = rfsniff.stats()            # since start()
-//   rfsniff.errors()                                      # receptions with errors since start()
 //   rfsniff.stop()
 //
 // The state is static, because a user module is not notified of a soft reset: the radio continues to
@@ -24,8 +24,8 @@ static bool running;
 
 static int get_channel(mp_obj_t value) {
     mp_int_t channel = mp_obj_get_int(value);
-    if (channel < 1 || channel > 14) {
-        mp_raise_ValueError(MP_ERROR_TEXT("channel should be 1..14"));
+    if (channel < 1 || channel > rfsniff_radio_last_channel()) {
+        mp_raise_ValueError(MP_ERROR_TEXT("this radio does not have that channel"));
     }
     return (int)channel;
 }
@@ -67,6 +67,18 @@ static mp_obj_t rfsniff_channel(mp_obj_t channel_in) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(rfsniff_channel_obj, rfsniff_channel);
 
+static mp_obj_t rfsniff_country(mp_obj_t code_in, mp_obj_t channels_in) {
+    size_t length;
+    const char *code = mp_obj_str_get_data(code_in, &length);
+    mp_int_t channels = mp_obj_get_int(channels_in);
+    if (length != 2 || channels < 11 || channels > 14) {
+        mp_raise_ValueError(MP_ERROR_TEXT("country should be 2 letters, channels 11..14"));
+    }
+    raise_if_error(rfsniff_radio_country(code, (int)channels));
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_2(rfsniff_country_obj, rfsniff_country);
+
 static mp_obj_t rfsniff_readinto(mp_obj_t buffer_in) {
     mp_buffer_info_t buffer;
     mp_get_buffer_raise(buffer_in, &buffer, MP_BUFFER_WRITE);
@@ -86,18 +98,13 @@ static mp_obj_t rfsniff_stats(void) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_0(rfsniff_stats_obj, rfsniff_stats);
 
-static mp_obj_t rfsniff_errors(void) {
-    return mp_obj_new_int_from_uint(rfsniff_intake_errors());
-}
-static MP_DEFINE_CONST_FUN_OBJ_0(rfsniff_errors_obj, rfsniff_errors);
-
 static const mp_rom_map_elem_t rfsniff_names[] = {
     {MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_rfsniff)},
     {MP_ROM_QSTR(MP_QSTR_start), MP_ROM_PTR(&rfsniff_start_obj)},
     {MP_ROM_QSTR(MP_QSTR_channel), MP_ROM_PTR(&rfsniff_channel_obj)},
     {MP_ROM_QSTR(MP_QSTR_readinto), MP_ROM_PTR(&rfsniff_readinto_obj)},
     {MP_ROM_QSTR(MP_QSTR_stats), MP_ROM_PTR(&rfsniff_stats_obj)},
-    {MP_ROM_QSTR(MP_QSTR_errors), MP_ROM_PTR(&rfsniff_errors_obj)},
+    {MP_ROM_QSTR(MP_QSTR_country), MP_ROM_PTR(&rfsniff_country_obj)},
     {MP_ROM_QSTR(MP_QSTR_stop), MP_ROM_PTR(&rfsniff_stop_obj)},
     {MP_ROM_QSTR(MP_QSTR_RECORD_BYTES), MP_ROM_INT(RFSNIFF_RECORD_BYTES)},
     {MP_ROM_QSTR(MP_QSTR_MANAGEMENT), MP_ROM_INT(RFSNIFF_FILTER(RFSNIFF_KIND_MANAGEMENT))},

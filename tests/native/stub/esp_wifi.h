@@ -11,7 +11,23 @@
 typedef int esp_err_t;
 #define ESP_OK 0
 
-#if CONFIG_IDF_TARGET_ESP32C6
+#if CONFIG_SOC_WIFI_MAC_VERSION_NUM == 3
+typedef struct {
+    unsigned noise_floor : 8;
+    unsigned sigb_len : 10;
+    uint32_t he_siga1;
+    unsigned timestamp;
+    unsigned rate : 5;
+    signed rssi : 8;
+    unsigned second : 4;
+    unsigned channel : 4; // too few bits for a 5 GHz channel
+    uint16_t he_siga2;
+    unsigned cur_bb_format : 4;
+    unsigned dump_len : 14;
+    unsigned sig_len : 14;
+    unsigned rx_state : 8;
+} wifi_pkt_rx_ctrl_t;
+#elif CONFIG_IDF_TARGET_ESP32C6
 typedef struct {
     uint16_t he_siga2;
     uint32_t he_siga1;
@@ -82,6 +98,9 @@ typedef struct {
     uint8_t nchan;
     int8_t max_tx_power;
     wifi_country_policy_t policy;
+#if CONFIG_SOC_WIFI_SUPPORT_5G
+    uint32_t wifi_5g_channel_mask;
+#endif
 } wifi_country_t;
 
 typedef void (*wifi_promiscuous_cb_t)(void *buffer, wifi_promiscuous_pkt_type_t type);

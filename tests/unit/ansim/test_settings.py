@@ -45,6 +45,7 @@ def test_all_problems_are_listed_at_once():
         ({"device": "Hall 1"}, "device should be"),
         ({"wifi": []}, "wifi should list"),
         ({"client_cert": "-----BEGIN"}, "go together"),
+        ({"country": "kr"}, "country should be two capital letters"),
         ({"ca": ""}, "ca should hold the authority"),
     ],
 )

@@ -51,7 +51,9 @@ output_listeners = {}  # GPIO number -> function(level) of the chip at that pin
 watchdog_us = 0  # scene time at which the watchdog resets the chip, 0: off
 _measure_us = 0 if os.getenv("SIM_HEAP_S") else None  # when the heap is measured next
 clock_ahead_s = 0  # what machine.RTC has added to the clock, which starts at 2000-01-01; lost at each reset
+wifi_ready = False  # network.WLAN() was called
 wifi_started = False  # WLAN.active(True)
+wifi_channels = 11  # scans and connections use 1 to this one; the chip's default until rfsniff.country()
 wifi_busy = False  # connected or connecting: the station holds the channel
 wifi_freed_us = 0  # when the station last released the channel
 

@@ -6,7 +6,8 @@ adds the sensor's own network) and fails while /.world/no_wifi exists. Sockets a
 
 As in ports/esp32/network_wlan.c, status() keeps the reason of the last failure until there is an address, and
 scan() returns [] if it fails (always while /.world/no_scan exists). Whether disconnect() during an attempt posts an
-event is not known; it does while /.world/disconnect_event exists.
+event is not known; it does while /.world/disconnect_event exists. Scans and connections use channels 1 to 11 until
+rfsniff.country() allows others.
 """
 
 import random
@@ -49,6 +50,7 @@ class WLAN:
         wlan = cls._stations.get(_interface_id)
         if wlan is None:
             wlan = cls._stations[_interface_id] = object.__new__(cls)
+            _simulation.wifi_ready = True
             wlan._active = False
             wlan._joined = None  # (ssid, bssid, rssi_dbm) of the associated network
             wlan._next = None  # what the attempt comes to: None, or (ssid, bssid, rssi_dbm), or a reason
@@ -118,7 +120,7 @@ class WLAN:
         _simulation.wifi_freed_us = _simulation.now_us()
         rows = []
         for ssid, length, bssid, channel, rssi_dbm, security in _simulation.air().rows("access_points"):
-            if random.randrange(20):  # a scan misses some
+            if channel <= _simulation.wifi_channels and random.randrange(20):  # a scan misses some
                 rows.append((ssid[:length], bssid, channel, rssi_dbm + random.randrange(7) - 3, security, False))
         return sorted(rows, key=lambda row: -row[3])
 
@@ -156,6 +158,7 @@ class WLAN:
         for name, length, address, channel, rssi_dbm, security in _simulation.air().rows("access_points"):
             if (
                 name[:length] == ssid
+                and channel <= _simulation.wifi_channels
                 and (bssid is None or bytes(bssid) == address)
                 and not _simulation.exists("no_wifi")
             ):

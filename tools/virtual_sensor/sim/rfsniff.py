@@ -52,6 +52,12 @@ def start(_channel, _filter):
         _simulation.save("listening", str(_simulation.now_us() // 1000))
 
 
+def country(_code, _channels):
+    if not _simulation.wifi_ready:
+        raise OSError(_ESP_ERR_WIFI_NOT_INIT)
+    _simulation.wifi_channels = _channels
+
+
 def channel(_number):
     _check(_number)
     if not _running:
@@ -83,10 +89,6 @@ def readinto(_buffer):
 def stats():
     _fill()
     return _waiting, _pushed, _dropped
-
-
-def errors():
-    return 0
 
 
 def stop():
