@@ -20,8 +20,14 @@ SHOWN = 20  # rows of each kind to print
     "--organisation", default="", help="Who answers for all places; default: the municipality in the address."
 )
 @click.option("--despite", is_flag=True, help="Go on although much would vanish or change.")
+@click.option(
+    "--doubles",
+    type=click.Choice(["leave_out", "keep"]),
+    default="leave_out",
+    help="Rows that look identical: leave out all but the first, or keep each as a place of its own.",
+)
 @with_appcontext
-def import_restrooms(file, write, pairs, source, organisation, despite):
+def import_restrooms(file, write, pairs, source, organisation, despite, doubles):
     """Take over restrooms from open data or any table; shows what would happen, writes only with --apply."""
     from server.services.errors import Refused
     from server.services.places import imports
@@ -31,7 +37,7 @@ def import_restrooms(file, write, pairs, source, organisation, despite):
     sessions = current_app.extensions["sessions"]
     with _in_english():
         try:
-            options = imports.Options(source, _mapping(file, pairs), organisation, despite)
+            options = imports.Options(source, _mapping(file, pairs), organisation, despite, doubles)
             with _progress(file, "reading") as progress, sessions() as session:
                 preview = imports.make_preview(session, file, options, progress)
             _print(preview, words)
@@ -114,6 +120,8 @@ def _print(preview, words):
         click.echo(f"{preview.counts['elsewhere']:8} known places of other municipalities stay as they are")
     for doubt, count in preview.doubts.items():
         click.echo(f"{count:8} × {words.PROBLEMS[doubt]}".replace("%(km)s", "many"))
+    for name, cells in preview.unused.items():
+        click.echo(f"not taken over: column {name} ({cells} cells)" if cells else f"not taken over: sheet {name}")
     for problem in preview.stops:
         click.echo(f"STOP: {words.problem_text(problem)}")
 

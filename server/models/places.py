@@ -13,7 +13,8 @@ from server.models.base import Base, Count, Id, Name, PublicId, Text, TimeS, Wor
 _IN_USE: dict[str, Any] = {name: text("retired_s IS NULL") for name in ("sqlite_where", "postgresql_where")}
 
 WOMEN, MEN, ACCESSIBLE, FAMILY, UNISEX = "women", "men", "accessible", "family", "unisex"
-BLOCKS = (WOMEN, MEN, ACCESSIBLE, FAMILY, UNISEX)
+UNKNOWN = "unknown"  # an imported file does not tell the users
+BLOCKS = (WOMEN, MEN, ACCESSIBLE, FAMILY, UNISEX, UNKNOWN)
 
 # The methods of an inspection, and what a plan can ask for: these and the self-test of a restroom's fixed sensors
 # (the law wants their malfunctions inspected too).

@@ -41,6 +41,8 @@ PROBLEMS = {
     "many_stalls": _("more than 60 stalls in one room"),
     "far_from_district": _("%(km)s km from the middle of its district"),
     "same_name_and_address": _("another row has the same name and address"),
+    "text_cut": _("a text is longer than what is kept of it"),
+    "accessible_unclear": _("its words about accessible rooms are not understood and are left out"),
     # a file with unknown columns
     "unknown_layout": _("The columns are of no layout that is known."),
     "lacking": _("This looks like the layout %(layout)s, but columns are missing: %(columns)s."),
@@ -101,6 +103,19 @@ FIELDS = {
     "state": _("D or N: no longer there"),
 }
 
+# services.places.imports.fixtures.KINDS
+ROOMS = {
+    **vocabulary.BLOCKS,
+    "accessible_women": _("Accessible, women's"),
+    "accessible_men": _("Accessible, men's"),
+}
+
+# services.places.imports.DOUBLES
+DOUBLES = {
+    "leave_out": _("leave out all but the first"),
+    "keep": _("take over each as a place of its own"),
+}
+
 LAYOUTS = {
     "national": _("national open data, today's layout"),
     "national_old": _("national open data, an older layout"),
@@ -124,7 +139,7 @@ def problem_text(problem: tuple[str, dict]) -> str:
 def _value(value):
     """Return a value in short: rooms as their blocks with the number of stalls, if it is known."""
     if isinstance(value, list):
-        value = ", ".join(f"{vocabulary.BLOCKS[block]} {stalls or ''}".strip() for block, stalls in value)
+        value = ", ".join(f"{ROOMS[kind]} {stalls or ''}".strip() for kind, stalls in value)
     text = "–" if value in (None, "") else str(value)
     return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 1] + "…"
 

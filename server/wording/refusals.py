@@ -68,6 +68,10 @@ REFUSALS = {
     # importing and planning
     "import_empty": _("The file is empty."),
     "import_no_table": _("The first line is not a row of column names."),
+    "import_workbook": _(
+        "The file is a workbook or a document that cannot be read. Open it, choose Save as, and the format "
+        "CSV UTF-8 or XLSX."
+    ),
     "import_no_features": _("The file is JSON, but it has no features. Please export it as GeoJSON."),
     "import_stopped": _("The file has not been taken over, because something stands against it."),
     "import_file_changed": _("The file is no longer the one that was looked at. Please look at it again."),

@@ -65,6 +65,7 @@ BLOCKS = {
     "accessible": _("Accessible"),
     "family": _("Family"),
     "unisex": _("All genders"),
+    "unknown": _("Users not known"),
 }
 
 OUTCOMES = {

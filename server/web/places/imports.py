@@ -53,8 +53,12 @@ def show(upload: str) -> ResponseReturnValue:
     record, path = _load_upload(upload)
     options = imports.Options(**record.options)
     if request.method == "POST" and not request.form.get("apply"):
-        mapping = {field: request.form.get(f"map-{field}", "") for field in imports.FIELDS}
-        options = dataclasses.replace(options, mapping={field: column for field, column in mapping.items() if column})
+        if request.form.get("doubles") in imports.DOUBLES:
+            options = dataclasses.replace(options, doubles=request.form["doubles"])
+        else:
+            mapping = {field: request.form.get(f"map-{field}", "") for field in imports.FIELDS}
+            mapping = {field: column for field, column in mapping.items() if column}
+            options = dataclasses.replace(options, mapping=mapping)
         with page.sessions().begin() as session:
             session.merge(record).options = vars(options)
         return redirect(url_for("imports.show", upload=upload))

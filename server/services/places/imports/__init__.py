@@ -6,6 +6,7 @@ Import of restrooms from files: national open data, Seoul's, OpenStreetMap, or a
     imports.apply(sessions, path, preview, user)                        # writes it
 
     reading    bytes -> rows with their line numbers
+    workbooks  the same for XLSX
     layouts    the layout of a file; a row -> Place
     fixtures   fixture counts and texts -> restrooms
     mapping    columns of an unknown layout, guessed or given by a person
@@ -17,12 +18,13 @@ differently from last time is changed, so that corrections made by hand stay.
 """
 
 from server.services.places.imports.apply import apply
-from server.services.places.imports.layouts import Options, Place
+from server.services.places.imports.layouts import DOUBLES, Options, Place
 from server.services.places.imports.mapping import FIELDS, MAIN_FIELDS, UnknownLayout, explain_mapping, parse_pairs
 from server.services.places.imports.preview import KINDS, Preview, make_preview, recognise_layout
 from server.services.places.imports.reading import sample_columns
 
 __all__ = [
+    "DOUBLES",
     "FIELDS",
     "KINDS",
     "MAIN_FIELDS",

@@ -12,6 +12,7 @@ from server.models.places import (
     FAMILY,
     MEN,
     UNISEX,
+    UNKNOWN,
     WOMEN,
     Facility,
     FacilitySource,
@@ -23,6 +24,7 @@ from server.services.audit import log
 from server.services.errors import Refused
 from server.services.places import organisations, plans, restrooms
 from server.services.places.imports import layouts
+from server.services.places.imports.fixtures import ACCESSIBLE_MEN, ACCESSIBLE_WOMEN
 from server.services.places.imports.preview import NEW, Preview, file_sha256, read_places
 
 BATCH = 1000  # rows per transaction, so that ingest is not blocked while a country is imported
@@ -32,6 +34,9 @@ ROOM_NAMES = {
     ACCESSIBLE: ("장애인화장실", "Accessible"),
     FAMILY: ("가족화장실", "Family"),
     UNISEX: ("화장실", "Restroom"),
+    UNKNOWN: ("화장실", "Restroom"),
+    ACCESSIBLE_WOMEN: ("장애인화장실(여)", "Accessible, women's"),
+    ACCESSIBLE_MEN: ("장애인화장실(남)", "Accessible, men's"),
 }
 
 
@@ -127,27 +132,37 @@ def _add(session, preview, new, owners, intervals):
     rooms = []
     for facility, facility_id, source_id, (key, place) in zip(facilities, facility_ids, source_ids, new, strict=True):
         due_s, method = intervals.first_due(facility["organisation_id"], now_s)
-        for block, stalls in _rooms(place.rooms):
-            room = _room(place, key, block, stalls)
+        for kind, stalls in _rooms(place.rooms):
+            room = _room(place, key, kind, stalls)
             room.update(facility_id=facility_id, source_id=source_id, created_s=now_s, due_s=due_s, due_method=method)
             rooms.append(room)
     session.execute(insert(Restroom), rooms)
 
 
 def _rooms(rooms):
-    """Return the rooms of a place; one room for all if the file does not say."""
-    return [tuple(room) for room in rooms] or [(UNISEX, 0)]
+    """Return the rooms of a place; one whose users are unknown if the file does not say."""
+    return [tuple(room) for room in rooms] or [(UNKNOWN, 0)]
 
 
-def _room(place, key, block, stalls):
-    name, name_en = ROOM_NAMES[block]
+def _block(kind):
+    return ACCESSIBLE if kind in (ACCESSIBLE_WOMEN, ACCESSIBLE_MEN) else kind
+
+
+def _kind(room):
+    """Return the kind of a room in a file, by its block and, for accessible rooms, by the name that it was given."""
+    named = (kind for kind in (ACCESSIBLE_WOMEN, ACCESSIBLE_MEN) if ROOM_NAMES[kind][0] == room.name)
+    return next(named, ACCESSIBLE) if room.block == ACCESSIBLE else room.block
+
+
+def _room(place, key, kind, stalls):
+    name, name_en = ROOM_NAMES[kind]
     public_id = ids.new()
     parts = (name, name_en, place.name, place.address, place.lot_address, public_id, key)
     return {
         "public_id": public_id,
         "name": name,
         "name_en": name_en,
-        "block": block,
+        "block": _block(kind),
         "stalls": stalls,
         "latitude": place.latitude,
         "longitude": place.longitude,
@@ -200,18 +215,18 @@ def _change_rooms(session, source, rooms, place, key, now_s, back):
     """Retire the rooms that the file does not contain any more, add the new ones; return those."""
     before = {} if back else dict(_rooms(source.said.get("rooms", ())))
     after = dict(_rooms(place.rooms))
-    by_block = {room.block: room for room in rooms}
+    by_kind = {_kind(room): room for room in rooms}
     added = []
-    for block in before.keys() - after.keys():
-        if block in by_block:
-            by_block[block].retired_s = now_s
-    for block, stalls in after.items():
-        if before.get(block) == stalls:
+    for kind in before.keys() - after.keys():
+        if kind in by_kind:
+            by_kind[kind].retired_s = now_s
+    for kind, stalls in after.items():
+        if before.get(kind) == stalls:
             continue
-        if block in by_block:
-            by_block[block].stalls, by_block[block].retired_s = stalls, None
+        if kind in by_kind:
+            by_kind[kind].stalls, by_kind[kind].retired_s = stalls, None
         else:
-            fields = _room(place, key, block, stalls)
+            fields = _room(place, key, kind, stalls)
             room = Restroom(facility_id=source.facility_id, source_id=source.id, created_s=now_s, **fields)
             session.add(room)
             added.append(room)

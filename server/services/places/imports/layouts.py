@@ -20,7 +20,7 @@ class Place(NamedTuple):
 
     organisation         its owner by the file or the address, "" if neither says
     latitude, longitude  degrees, or None
-    rooms                ((block, stalls), ...)
+    rooms                ((one of fixtures.KINDS, stalls), ...)
     gone                 the file itself marks it as closed
     doubts               some of DOUBTS, to be checked by a person
     """
@@ -53,15 +53,17 @@ COMPARED = (
     "rooms",
 )
 
-NO_ROOMS, NO_ADDRESS, OUTSIDE, MANY, FAR, SAME_NAME = (
+NO_ROOMS, NO_ADDRESS, OUTSIDE, MANY, FAR, SAME_NAME, CUT, UNCLEAR = DOUBTS = (
     "no_rooms",
     "no_address",
     "outside_korea",
     "many_stalls",
     "far_from_district",
     "same_name_and_address",
+    "text_cut",
+    "accessible_unclear",
 )
-DOUBTS = (NO_ROOMS, NO_ADDRESS, OUTSIDE, MANY, FAR, SAME_NAME)
+LIMITS = {"key": 100, "name": 180, "address": 200, "owner": 200, "opening_hours": 200, "access_notes": 2000}
 SEOUL = "서울특별시"
 KOREA = (33.0, 38.7, 124.5, 132.0)  # minimum and maximum latitude, minimum and maximum longitude
 MANY_STALLS = 60
@@ -92,6 +94,9 @@ EXPECTED = {
 }
 
 
+DOUBLES = LEAVE_OUT, KEEP = "leave_out", "keep"
+
+
 @dataclasses.dataclass(frozen=True)
 class Options:
     """
@@ -101,12 +106,14 @@ class Options:
     mapping       {field: column} given by a person, over the known or guessed ones
     organisation  owner of all places; "": from the addresses
     despite       continue although many places would vanish or change
+    doubles       rows that look identical: LEAVE_OUT all but the first, or KEEP each as a place of its own
     """
 
     source: str = ""
     mapping: dict = dataclasses.field(default_factory=dict)
     organisation: str = ""
     despite: bool = False
+    doubles: str = LEAVE_OUT
 
 
 def find_layout(columns: Collection[str]) -> str | None:
@@ -155,7 +162,9 @@ def parse_row(layout: str, row: reading.Row, columns: dict, where: dict) -> Plac
         number("men") + number("men_children"),
         number("urinals") + number("urinals_children"),
         number("women") + number("women_children"),
-        number("accessible") + number("accessible_men") + number("accessible_women"),
+        number("accessible"),
+        number("accessible_men"),
+        number("accessible_women"),
         number("accessible_urinals"),
         fixtures.is_yes(text("unisex")) if "unisex" in columns else None,
         number("family"),
@@ -184,6 +193,7 @@ def parse_row(layout: str, row: reading.Row, columns: dict, where: dict) -> Plac
         longitude=_degrees(text("longitude"), columns.get("longitude")),
         rooms=rooms,
         gone=text("state") in ("D", "N"),
+        doubts=() if fixtures.is_understood(text("accessible_text")) else (UNCLEAR,),
     )
 
 
@@ -257,17 +267,18 @@ def _hash(*parts):
     return blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()
 
 
-def _place(**fields):
-    doubts = []
-    limits = {"key": 100, "name": 180, "address": 200, "owner": 200, "opening_hours": 200, "access_notes": 2000}
-    fields.update({name: fields[name][:most] for name, most in limits.items()})
+def _place(doubts=(), **fields):
+    doubts = list(doubts)
+    if any(len(fields[name]) > most for name, most in LIMITS.items()):
+        doubts.append(CUT)
+    fields.update({name: fields[name][:most] for name, most in LIMITS.items()})
     latitude, longitude = fields["latitude"], fields["longitude"]
     if latitude is None or longitude is None:
         fields["latitude"] = fields["longitude"] = None
     elif not (KOREA[0] <= latitude <= KOREA[1] and KOREA[2] <= longitude <= KOREA[3]):
         doubts.append(OUTSIDE)
         fields["latitude"] = fields["longitude"] = None  # a wrong position is worse than none
-    if not any(block not in (ACCESSIBLE, FAMILY) and (stalls or block == MEN) for block, stalls in fields["rooms"]):
+    if not any(kind in (WOMEN, MEN, UNISEX) and (stalls or kind == MEN) for kind, stalls in fields["rooms"]):
         doubts.append(NO_ROOMS)
     if not fields["address"] and not fields["lot_address"] and fields["latitude"] is None:
         doubts.append(NO_ADDRESS)

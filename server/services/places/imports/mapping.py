@@ -138,7 +138,8 @@ def parse_pairs(pairs: Iterable[str]) -> dict[str, str]:
 
 def explain_mapping(columns: list[str], guessed: dict[str, str]) -> str:
     """Return an explanation of how to map the columns, for a terminal."""
-    lines = ["The file's columns: " + ", ".join(columns[:60])]
+    named = [column for column in columns if not column.startswith("#")]
+    lines = ["The file's columns: " + ", ".join(named[:60])]
     if guessed:
         lines.append("By their names: " + ", ".join(f"{field}={column}" for field, column in guessed.items()))
     fields = ["name", "address"] + [field for field in ("women", "men") if field not in guessed]

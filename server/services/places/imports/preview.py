@@ -13,9 +13,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server.models.places import Facility, FacilitySource, Organisation, RestroomImport
-from server.services.places.imports import layouts, mapping, reading
+from server.services.places.imports import layouts, mapping, reading, workbooks
 from server.services.places.imports.fixtures import BadRow
-from server.services.places.imports.layouts import FAR, NO_ROOMS, OSM, SAME_NAME, SOURCES, Options
+from server.services.places.imports.layouts import FAR, KEEP, NO_ROOMS, OSM, SAME_NAME, SOURCES, Options
 
 NEW, CHANGED, REKEYED, SAME, VANISHED, WITHDRAWN, DUPLICATE, SUSPICIOUS, BAD = KINDS = (
     "new",
@@ -57,6 +57,7 @@ class Preview:
     actions    {line: (kind, key, FacilitySource.id or None)} of the rows to write
     vanished   [FacilitySource.id] of places that the file does not contain any more
     restrooms  number of restrooms in the file
+    unused     {column, or sheet, that is not taken over: its cells that are not empty}; of a sheet None
     """
 
     options: Options
@@ -70,6 +71,7 @@ class Preview:
     actions: dict = dataclasses.field(default_factory=dict)
     vanished: list = dataclasses.field(default_factory=list)
     restrooms: int = 0
+    unused: dict[str, int | None] = dataclasses.field(default_factory=dict)
     rows_by_kind: dict = dataclasses.field(default_factory=lambda: defaultdict(list))
 
     def add_row(
@@ -128,11 +130,16 @@ def make_preview(
     source = options.source or SOURCES.get(layout, "other")
     preview = Preview(options, layout, columns, source, file_sha256(path))
     known = _known(session, source)
-    by_match = {row.match: key for key, row in known.items() if row.gone_s is None}
+    # Of rows that look identical the first has the shortest key.
+    present = sorted((key for key, row in known.items() if row.gone_s is None), key=len, reverse=True)
+    by_match = {known[key].match: key for key in present}
     lines, matches, spots, unmatched, owners = {}, {}, defaultdict(list), {}, set()
     differing = {}  # {FacilitySource.id: Place} of the changed rows to list
+    filled: Counter[int] = Counter()
     for row, place, problem in read_places(path, layout, columns, progress):
         preview.counts["rows"] += 1
+        if layout != OSM:
+            filled.update(at for at, cell in enumerate(row.cells) if cell)
         if place is None:
             preview.counts[BAD] += 1
             preview.add_row(BAD, row.line, "", "", "", [problem])
@@ -141,13 +148,14 @@ def make_preview(
         # In a file without keys a place keeps its key.
         key = place.key or by_match.get(match) or "~" + match[:20]
         first = lines.get(key)
-        if first is not None and (place.key or first[1] == content):
+        leave_out = options.doubles != KEEP
+        if leave_out and first is not None and (place.key or first[1] == content):
             _duplicate(preview, place, key, first[0])
             continue
         while key in lines:  # the same name and address with other rooms: two toilets of one building
             key += "+"
         twin = matches.setdefault(match, (place.line, content))
-        if twin[0] != place.line and twin[1] == content:
+        if leave_out and twin[0] != place.line and twin[1] == content:
             _duplicate(preview, place, key, twin[0])
             continue
         owners.add(preview.owner(place))
@@ -175,6 +183,7 @@ def make_preview(
     _find_new_and_vanished(preview, known, lines, unmatched, owners)
     _show_vanished(session, preview)
     _find_far(preview, spots)
+    _find_unused(path, preview, filled)
     _check_columns(session, preview)
     _check_shares(preview, sum(row.gone_s is None for row in known.values()) - preview.counts["elsewhere"])
     return preview
@@ -267,6 +276,18 @@ def _find_far(preview, spots):
                 preview.counts[SUSPICIOUS] += 1
                 preview.doubts[FAR] += 1
                 preview.add_row(SUSPICIOUS, line, key, name, "", [(FAR, {"km": round(distance)})])
+
+
+def _find_unused(path, preview, filled):
+    """List what the file holds besides the mapped columns."""
+    if preview.layout == OSM:
+        return
+    used = set(preview.columns.values())
+    for at, name in enumerate(next(reading.read_rows(path)).cells):
+        if name not in used and filled[at]:
+            preview.unused[name] = filled[at]
+    for sheet in workbooks.sheet_names(path)[1:]:
+        preview.unused[sheet] = None
 
 
 def _check_columns(session, preview):

@@ -2,33 +2,26 @@
 
 import codecs
 import csv
+import io
 import itertools
 import json
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from server.services.errors import Refused
+from server.services.places.imports import workbooks
+from server.services.places.imports.row import Row
 
 CHUNK_BYTES = 1 << 18
 ENCODINGS = ("utf-8", "cp949")
 MOST_COLUMNS = 500
 SAMPLED, SAMPLE_LENGTH = 20, 80  # rows read and characters returned for samples
 MOST_ABOVE = 10  # title lines above a header
-
-
-class Row(NamedTuple):
-    """
-    line   line on which the row begins, from 1; for GeoJSON the number of the feature
-    cells  list of texts without surrounding blanks; for GeoJSON the feature as a dict
-    bad    problem (code, values) of wording.imports.PROBLEMS, or None
-    read   bytes of the file read so far
-    """
-
-    line: int
-    cells: Any
-    bad: tuple[str, dict] | None
-    read: int
+MOST_LINES = 40  # in one row; a row of more has a quotation mark that was never closed
+LONGEST_HEADER = 20_000
+HEAD_BYTES = 4096
+ZIP_MAGIC, OLE_MAGIC = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"  # XLSX and other documents; XLS
 
 
 def is_geojson(path: Path) -> bool:
@@ -38,10 +31,14 @@ def is_geojson(path: Path) -> bool:
 
 
 def detect_encoding(path: Path) -> str:
-    """Return the encoding: the first of ENCODINGS without errors, else the one with the fewest."""
+    """Return the encoding: UTF-16 by its mark or its zeros, else the one of ENCODINGS with the fewest errors."""
     with path.open("rb") as file:
-        if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-            return "utf-16"
+        head = file.read(HEAD_BYTES)
+    if head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return "utf-16"
+    zeros = head[0::2].count(0), head[1::2].count(0)  # digits, commas and line ends have one in UTF-16
+    if max(zeros) > len(head) // 20 and min(zeros) * 10 < max(zeros):
+        return "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
     failures = {name: _failures(path, name) for name in ENCODINGS}
     best = min(ENCODINGS, key=lambda name: failures[name])
     return "utf-8-sig" if best == "utf-8" else best
@@ -51,32 +48,129 @@ def read_rows(path: Path) -> Iterator[Row]:
     """
     Yield the rows of a table, the header first; title lines above it are skipped. An unreadable row has `bad` set.
 
-    The delimiter (comma, tab, semicolon, bar) is detected from the header.
-    Raises Refused: import_empty, import_no_table.
+    The table is a text, whose delimiter (comma, tab, semicolon, bar) is detected from the header, or the first sheet
+    of an XLSX workbook that has one. The header's cells are names: each once, also where the file has none.
+    Raises Refused: import_empty, import_no_table, import_workbook.
     """
+    with path.open("rb") as file:
+        head = file.read(8)
+    if head.startswith(ZIP_MAGIC):
+        rows = workbooks.read_rows(path)
+    elif head.startswith(OLE_MAGIC):
+        raise Refused("import_workbook")
+    else:
+        rows = _text_rows(path)
+    header = next(rows, None)
+    if header is None:
+        raise Refused("import_empty")
+    if header.bad or len(header.cells) > MOST_COLUMNS:
+        raise Refused("import_no_table")
+    names = column_names(header.cells)
+    yield header._replace(cells=names)
+    for row in rows:
+        cells = row.cells
+        while len(cells) > len(names) and not cells[-1]:  # a comma at the end of the line
+            cells = cells[:-1]
+        yield row._replace(cells=cells)
+
+
+def column_names(cells: list[str]) -> list[str]:
+    """
+    Return a name for every column, each once: "#5" for the fifth without a name, "이름 #7" for the second 이름.
+
+    Columns without a name at the end are left in, so that what stands below them is not lost.
+    """
+    names: list[str] = []
+    for number, cell in enumerate(cells, 1):
+        name = " ".join(cell.split())
+        names.append(name if name and name not in names else f"{name} #{number}".strip())
+    return names
+
+
+def _text_rows(path):
+    """Yield the rows of a text, the header first."""
     with path.open("rb") as raw:
-        text = codecs.getreader(detect_encoding(path))(raw, "replace")
-        lines = _lines(text)
-        above, first, rest = _header(lines)
+        # Only LF, CR and CR LF end a line; str.splitlines() would split cells at VT, FS, NEL or U+2028.
+        text = io.TextIOWrapper(raw, detect_encoding(path), "replace", newline="")
+        above, first, rest = _header(iter(text.readline, ""))
         if not first.strip():
             raise Refused("import_empty")
-        reader = csv.reader(itertools.chain([first], rest), delimiter=_delimiter(first))
-        begins = header = above + 1
-        while True:
-            bad, cells = None, []
-            try:
-                cells = [cell.replace("\x00", "").strip() for cell in next(reader)]
-            except StopIteration:
-                return
-            except csv.Error:
-                bad = ("quotation", {})
-            if any("\ufffd" in cell for cell in cells):
+        delimiter = _delimiter(first)
+        columns = 0
+        for line, cells, bad in records(itertools.chain([first], rest), delimiter):
+            cells = [cell.replace("\x00", "").strip() for cell in cells]
+            if not bad and any("\ufffd" in cell for cell in cells):
                 bad = ("encoding", {})
-            if begins == header and (bad or len(cells) > MOST_COLUMNS):
-                raise Refused("import_no_table")
+            if not columns:
+                columns = len(cells)
             if bad or any(cells):  # empty lines are skipped
-                yield Row(begins, cells, bad, raw.tell())
-            begins = above + reader.line_num + 1
+                yield Row(above + line, cells, bad, raw.tell())
+
+
+def records(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str], tuple | None]]:
+    """
+    Yield (line, cells, problem) of the records of a CSV text; lines count from 1.
+
+    lines  with their ends
+
+    A quoted cell may hold line ends. A quotation mark that is never closed, or closes in another row, makes its own
+    line a bad record and no other: reading goes on with the next line.
+    """
+    source = iter(lines)
+    waiting: deque[str] = deque()  # read ahead
+    columns = 0  # of the first record
+    number = 0
+    while True:
+        if not waiting and (line := next(source, None)) is not None:
+            waiting.append(line)
+        if not waiting:
+            return
+        taken, cells = _whole_record(waiting, source, delimiter, columns)
+        bad = None
+        if cells is None:
+            taken, cells = 1, _loose_record(waiting[0], delimiter, columns)
+            if cells is None:
+                cells, bad = [], ("quotation", {})
+        for _ in range(taken):
+            waiting.popleft()
+        yield number + 1, cells, bad
+        columns = columns or len(cells)
+        number += taken
+
+
+def _whole_record(waiting, source, delimiter, columns):
+    """
+    Return (number of lines, cells) of the record that begins with waiting[0]; cells None if it breaks the rules.
+
+    Lines are added to `waiting` as needed. A record of several lines must have as many cells as the first one.
+    """
+    for taken in range(1, MOST_LINES + 1):
+        if taken > len(waiting):
+            line = next(source, None)
+            if line is None:
+                return 0, None
+            waiting.append(line)
+        reader = csv.reader(itertools.islice(waiting, taken), delimiter=delimiter, strict=True)
+        try:
+            cells = next(reader)
+        except csv.Error as error:
+            if "unexpected end of data" in str(error):
+                continue
+            return 0, None
+        if taken > 1 and columns and len(cells) < columns:
+            return 0, None
+        return taken, cells
+    return 0, None
+
+
+def _loose_record(line, delimiter, columns):
+    """Return the cells of a line with stray quotation marks, if it has as many as the first record; else None."""
+    try:
+        cells = next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return None
+    ends_open = any("\n" in cell or "\r" in cell for cell in cells[-1:])
+    return cells if len(cells) == columns and not ends_open else None
 
 
 def read_features(path: Path) -> Iterator[Row]:
@@ -133,11 +227,6 @@ def _failures(path, encoding):
     return failures + decoder.decode(b"", final=True).count("\ufffd")
 
 
-def _lines(text):
-    while line := text.readline():
-        yield line
-
-
 def _header(lines):
     """
     Return (number of lines above the header, the header, the lines below it).
@@ -147,7 +236,7 @@ def _header(lines):
     top = [line.strip("\ufeff") for line in itertools.islice(lines, MOST_ABOVE + 1)]
     for above, line in enumerate(top):
         names = [name for name in line.split(_delimiter(line)) if name.strip(' "\r\n')]
-        if len(names) > 1 or line.count('"') % 2:
+        if len(names) > 1 or (line.count('"') % 2 and len(line) < LONGEST_HEADER):
             return above, line, itertools.chain(top[above + 1 :], lines)
     return 0, next((line for line in top if line.strip()), ""), itertools.chain(top[1:], lines)
 

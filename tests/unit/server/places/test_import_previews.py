@@ -41,8 +41,8 @@ def test_what_changed_and_what_vanished_is_shown_in_words(sessions, table, take)
 
     (row,) = preview.rows("changed")
     assert (
-        words.problems_text(row.detail)
-        == "opening hours: 09:00~18:00 → 24시간; rooms: Women 5, Men 2, Accessible 1 → Women 10, Men 2, Accessible 1"
+        words.problems_text(row.detail) == "opening hours: 09:00~18:00 → 24시간; "
+        "rooms: Women 5, Men 2, Accessible, women's 1 → Women 10, Men 2, Accessible, women's 1"
     )
     (gone,) = preview.rows("vanished")
     assert (gone.name, gone.address) == ("화장실 12", "서울특별시 종로구 가상로 12")

@@ -1,8 +1,10 @@
 """Files of restrooms: which rooms they become, what a second file changes, and what is refused."""
 
+import datetime
 import json
 from collections import Counter
 
+import openpyxl
 import pytest
 from sqlalchemy import func, select
 
@@ -11,6 +13,7 @@ from server.services.errors import Refused
 from server.services.people.accounts import SYSTEM
 from server.services.places import imports, restrooms
 from server.services.places.imports import fixtures
+from server.wording import refusal
 from tests.conftest import SHARED
 from tests.support.restroom_files import NATIONAL, ROWS, changed
 
@@ -149,7 +152,7 @@ def test_bad_rows_are_told_with_their_line_and_stop_nothing(sessions, table, tak
     assert [(row.line, row.detail[0][0]) for row in preview.rows("bad")] == [
         (3, "not_a_number"),
         (14, "no_name"),
-        (15, "no_name"),
+        (15, "quotation"),
     ]
     assert preview.counts["new"] == 11
 
@@ -290,27 +293,274 @@ def test_a_file_that_changed_since_it_was_looked_at_is_not_applied(sessions, tab
     [
         ("남자: 대변기3 소변기4 / 여자: 대변기3 ", "", (("women", 3), ("men", 3))),
         ("남자 : 소변기4개, 대변기2개\n여자 : 대변기3개", "", (("women", 3), ("men", 2))),
+        ("남자 : 소변기4개, 대변기2개 여자 : 대변기3개", "", (("women", 3), ("men", 2))),
+        ("남자: 대변기1 소변기1 / 여자; 대변기2(재래식1 서양식1)", "", (("women", 2), ("men", 1))),
         ("남녀공용: 대변기1 소변기1", "", (("unisex", 1),)),
-        ("", "남1, 여1", (("unisex", 0), ("accessible", 2))),
-        ("", "남녀 각1개", (("unisex", 0), ("accessible", 2))),
+        ("남녀공용: 대변기2(재래식1, 서양식1), 소변기1", "", (("unisex", 2),)),
+        ("1층 남자화장실: 대변기1 소변기2 / 2층 여자화장실: 대변기3", "", (("women", 3), ("men", 1))),
         ("", "없음", ()),
+        ("", "", ()),
+        ("남자: 대변기1", "남1,여1", (("men", 1), ("accessible_women", 1), ("accessible_men", 1))),
     ],
 )
 def test_rooms_from_words(words, accessible, expected):
     assert fixtures.rooms_from_text(words, accessible) == expected
 
 
+MEN, WOMEN, SHARED_ROOM = "accessible_men", "accessible_women", "accessible"
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        ("남1,여1", {WOMEN: 1, MEN: 1}),
+        ("남2, 여3", {WOMEN: 3, MEN: 2}),
+        ("남자1(별도)", {MEN: 1}),
+        ("여자2(별도)", {WOMEN: 2}),
+        ("공용1", {SHARED_ROOM: 1}),
+        ("공용 1", {SHARED_ROOM: 1}),
+        ("공용1(별도)", {SHARED_ROOM: 1}),
+        ("공용시설 2", {SHARED_ROOM: 2}),
+        ("장애인공용1", {SHARED_ROOM: 1}),
+        ("남녀공용", {SHARED_ROOM: 0}),
+        ("남여공용", {SHARED_ROOM: 0}),
+        ("공동", {SHARED_ROOM: 0}),
+        ("가능", {SHARED_ROOM: 0}),
+        ("있음", {SHARED_ROOM: 0}),
+        ("장애인사용가능", {SHARED_ROOM: 0}),
+        ("장애인 전용", {SHARED_ROOM: 0}),
+        ("1", {SHARED_ROOM: 1}),
+        ("장애인1", {SHARED_ROOM: 1}),
+        ("장애인화장실1", {SHARED_ROOM: 1}),
+        ("남", {MEN: 0}),
+        ("남1, 공용1", {SHARED_ROOM: 1, MEN: 1}),
+        ("남1,여1,공용1", {SHARED_ROOM: 1, WOMEN: 1, MEN: 1}),
+        ("남녀구분", {WOMEN: 0, MEN: 0}),
+        ("남녀 각1개", {WOMEN: 1, MEN: 1}),
+        ("남녀각2개", {WOMEN: 2, MEN: 2}),
+        # brackets describe what was counted before them
+        ("남1, 여1,(별도장애인실 남,여)", {WOMEN: 1, MEN: 1}),
+        ("남1, 여1,(별도장애인실 남,여))", {WOMEN: 1, MEN: 1}),
+        ("남1,여1,공용1, 별도 장애인실(남1,여1)", {SHARED_ROOM: 1, WOMEN: 1, MEN: 1}),
+        ("별도장애인실(남1,여1)", {WOMEN: 1, MEN: 1}),
+        ("별도 장애인실(남,여)", {WOMEN: 0, MEN: 0}),
+        ("별도장애인실 남1,여1", {WOMEN: 1, MEN: 1}),
+        # children's fixtures are none of them
+        ("남1,여1, 어린이(남1,여1)", {WOMEN: 1, MEN: 1}),
+        ("남1, 여1(유아 대변기1)", {WOMEN: 1, MEN: 1}),
+        ("사용가능(남성 1, 여1)어린이(남1, 여1)", {WOMEN: 1, MEN: 1}),
+        # neither are floors
+        ("남1(2층), 여1(3층)", {WOMEN: 1, MEN: 1}),
+        ("1층 남1, 지하1층 여1", {WOMEN: 1, MEN: 1}),
+        ("장애인화장실(1층)", {SHARED_ROOM: 0}),
+        # and other things are no room at all
+        ("손건조기", {}),
+        ("비상벨", {}),
+        ("불가", {}),
+        ("0", {}),
+    ],
+)
+def test_accessible_rooms_from_real_words(words, expected):
+    rooms = dict(fixtures.rooms_from_text("", words))
+
+    assert rooms.pop("unknown", None) == (0 if expected else None)  # who the other room is for is not told
+    assert rooms == expected
+
+
+def test_a_list_of_rooms_by_floor_is_a_list_of_rooms():
+    rooms = fixtures.rooms_from_text("", "장애인 화장실(1층),여자화장실(1층),남자화장실(1층)")
+
+    assert rooms == (("women", 0), ("men", 0), ("accessible", 0))
+
+
+@pytest.mark.parametrize("words, understood", [("손건조기", False), ("남1", True), ("없음", True), ("", True)])
+def test_words_that_are_not_understood_are_told(words, understood):
+    assert fixtures.is_understood(words) is understood
+
+
+OWN = {"name": "건물", "address": "주소", "women": "여", "men": "남"}
+
+
+def own_file(tmp_path, change=lambda number, line: line, header="건물,주소,여,남", encoding="utf-8", end="\r\n"):
+    """A table of 30 places; `change` gets each of its lines, the header not among them."""
+    lines = [header] + [
+        change(number, f"공원 {number} 화장실,서울특별시 종로구 종로 {number},3,2") for number in range(1, 31)
+    ]
+    path = tmp_path / "own.csv"
+    path.write_bytes("".join(line + end for line in lines).encode(encoding))
+    return path
+
+
+@pytest.mark.parametrize("odd", ["\v", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\f"])
+def test_only_line_ends_end_a_line(sessions, tmp_path, take, odd):
+    path = own_file(tmp_path, lambda number, line: line.replace("공원 9 ", f"공원{odd}9 "))
+
+    preview = take(path, mapping=OWN)
+
+    assert (preview.counts["new"], preview.counts["bad"], preview.restrooms) == (30, 0, 60)
+    assert rooms(sessions, name="공원 9 화장실") == {"women": 3, "men": 2}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp949", "utf-16", "utf-16-le", "utf-16-be"])
+def test_line_ends_and_encodings(tmp_path, take, end, encoding):
+    assert take(own_file(tmp_path, end=end, encoding=encoding), mapping=OWN).counts["new"] == 30
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda number, line: '"' + line if number == 10 else line,
+        lambda number, line: line[:-1] + '"2' if number == 10 else line,
+        # a quoted cell further down must not close it
+        lambda number, line: '"' + line if number == 10 else line.replace("종로 20", '"종로, 20"'),
+        lambda number, line: '"' + line if number == 10 else line + ('"' if number == 20 else ""),
+        lambda number, line: '"' + line if number == 10 else '"' + line.replace(",", '","') + '"',
+    ],
+)
+def test_a_quotation_mark_that_is_never_closed_costs_its_own_row_only(tmp_path, take, damage):
+    preview = take(own_file(tmp_path, damage), mapping=OWN)
+
+    assert [(row.line, row.detail[0][0]) for row in preview.rows("bad")][:1] == [(11, "quotation")]
+    assert preview.counts["new"] >= 28
+    assert preview.counts["new"] + preview.counts["bad"] == 30
+
+
+def test_cells_of_several_lines_and_stray_marks_are_read(sessions, tmp_path, take):
+    def change(number, line):
+        return {
+            3: line.replace("공원 3 화장실", '"공원 3\n\n화장실"'),
+            4: line.replace("공원 4", '공원 "넷"'),
+            5: line.replace("공원 5 화장실", '"공원 ""다섯"" 화장실"'),
+        }.get(number, line)
+
+    preview = take(own_file(tmp_path, change), mapping=OWN)
+
+    assert (preview.counts["new"], preview.counts["bad"]) == (30, 0)
+    for name in ("공원 3 화장실", '공원 "넷" 화장실', '공원 "다섯" 화장실'):
+        assert rooms(sessions, name=name)
+
+
+def test_columns_without_a_name_and_commas_at_the_end_are_no_reason_to_refuse(tmp_path, take):
+    ghosts = take(own_file(tmp_path, lambda _, line: line + ",,,", "건물,주소,여,남,,,"), mapping=OWN)
+    trailing = take(own_file(tmp_path, lambda _, line: line + ","), mapping=OWN)
+
+    assert (ghosts.counts["new"], ghosts.counts["bad"], ghosts.unused) == (30, 0, {})
+    assert (trailing.counts["same"], trailing.counts["bad"]) == (30, 0)
+
+
+def test_what_is_not_taken_over_is_listed_by_column(tmp_path, take):
+    path = own_file(
+        tmp_path,
+        lambda number, line: line + (",02-123,9,메모" if number < 4 else ",,,"),
+        "건물,주소,여,남,전화번호,여,",
+    )
+
+    preview = take(path, mapping=OWN)
+
+    assert preview.unused == {"전화번호": 3, "여 #6": 3, "#7": 3}
+    assert preview.counts["new"] == 30
+
+
+def test_every_row_is_counted_under_one_kind(table, take):
+    rows = [*ROWS, ROWS[0], {**ROWS[1], "관리번호": "K2b"}, {"관리번호": "K99"}, {**ROWS[2], "데이터갱신구분": "D"}]
+    take(table(ROWS[:5]))
+
+    counts = take(table(rows)).counts
+
+    kinds = ("new", "changed", "rekeyed", "same", "withdrawn", "duplicate", "bad")
+    assert sum(counts[kind] for kind in kinds) == counts["rows"] == len(rows)
+
+
+def test_rows_that_look_identical_are_left_out_or_kept_as_a_person_decides(sessions, tmp_path, take):
+    first = "공원 1 화장실,서울특별시 종로구 종로 1,3,2"
+    path = own_file(tmp_path, lambda number, line: first if number < 4 else line)
+
+    left_out = take(path, mapping=OWN)
+    kept = take(path, mapping=OWN, doubles="keep")
+    again = take(path, mapping=OWN, doubles="keep")
+
+    assert (left_out.counts["duplicate"], left_out.counts["new"]) == (2, 28)
+    assert [row.line for row in left_out.rows("duplicate")] == [3, 4]
+    assert (kept.counts["duplicate"], kept.counts["new"], kept.counts["same"]) == (0, 2, 28)
+    assert again.changes_nothing
+
+
+def test_who_a_room_is_for_is_unknown_if_the_file_does_not_say(sessions, tmp_path, take):
+    path = tmp_path / "bare.csv"
+    path.write_text("건물,주소\n공원,서울특별시 종로구 1\n", encoding="utf-8")
+
+    take(path, mapping={"name": "건물", "address": "주소"})
+
+    assert rooms(sessions, name="공원") == {"unknown": 0}
+
+
+def test_accessible_rooms_for_women_and_for_men_are_two(sessions, table, take):
+    take(table(changed(0, **{"남성용-장애인용대변기수": "2"})))
+    take(table(changed(0, **{"남성용-장애인용대변기수": "3"})))
+
+    with sessions() as session:
+        query = select(Restroom.name, Restroom.stalls).join(Facility).where(Facility.name == "화장실 1")
+        accessible = dict(session.execute(query.where(Restroom.block == "accessible")).all())
+    assert accessible == {"장애인화장실(여)": 1, "장애인화장실(남)": 3}
+
+
+def test_a_text_longer_than_what_is_kept_is_told(tmp_path, take):
+    preview = take(
+        own_file(tmp_path, lambda n, line: line.replace("화장실", "화" * 300) if n == 2 else line), mapping=OWN
+    )
+
+    assert preview.doubts["text_cut"] == 1
+
+
+def workbook(tmp_path, rows, more_sheets=()):
+    book = openpyxl.Workbook()
+    book.active.title = "현황"
+    for row in rows:
+        book.active.append(row)
+    for name in more_sheets:
+        book.create_sheet(name)
+    path = tmp_path / "own.xlsx"
+    book.save(path)
+    return path
+
+
+def test_a_workbook_is_read_from_its_header_on(sessions, tmp_path, take):
+    rows = [["2026년 화장실 현황"], [], ["건물", "주소", "여", "남", "점검일"]]
+    rows += [[f"공원 {n}", f"서울특별시 종로구 종로 {n}", 3.0, "2칸", datetime.date(2026, 1, n)] for n in range(1, 11)]
+    rows += [["", "서울특별시 종로구", 1, 1]]
+
+    preview = take(workbook(tmp_path, rows, ["비고"]), mapping=OWN)
+
+    assert (preview.counts["new"], preview.counts["bad"]) == (10, 1)
+    assert preview.rows("bad")[0].line == 14
+    assert preview.unused == {"점검일": 10, "비고": None}
+    assert rooms(sessions, name="공원 3") == {"women": 3, "men": 2}
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xd0\xcf\x11\xe0" + bytes(600), b"PK\x03\x04" + bytes(60), b"PK\x03\x04mimetype"]
+)
+def test_another_workbook_is_refused_with_the_way_to_save_it(tmp_path, take, content):
+    path = tmp_path / "old.xls"
+    path.write_bytes(content)
+
+    with pytest.raises(Refused, match="import_workbook"):
+        take(path)
+    assert "CSV UTF-8" in refusal("import_workbook", {})
+
+
 @pytest.mark.restrooms
 @pytest.mark.parametrize(
     "name, layout, counts, restrooms",
     [
-        ("localdata_2026_sample_utf8.csv", "national", {"rows": 3, "new": 3}, 8),
-        ("standard_2024_sample_utf8.csv", "national_old", {"rows": 6, "new": 6}, 15),
+        ("localdata_2026_sample_utf8.csv", "national", {"rows": 3, "new": 3}, 10),
+        ("standard_2024_sample_utf8.csv", "national_old", {"rows": 6, "new": 6}, 18),
         (
             "seoul_toilet_2021_cp949.csv",
             "seoul_2021",
             {"rows": 4586, "new": 4386, "withdrawn": 177, "duplicate": 23, "suspicious": 19},
-            6191,
+            7186,
         ),
     ],
 )
