@@ -29,6 +29,7 @@ VERIFY_LOG_S = 86400
 # The page that a notification links to, by its kind; {} is its subject.
 _PAGES = {
     "finding_new": "/findings/{}",
+    "finding_notice": "/findings/{}",
     "inspection_overdue": "/plan",
     "inspection_asked": "/restrooms/{}",
     "sensor_silent": "/sensors/{}",

@@ -328,6 +328,7 @@ class RowGenerator:
                 ),
                 *("camera_stream", f"{number % 70_000:032x}", 1, "00:11:22", False),
                 *(address if status in ("open", "case") else None, "", "", at_s + 300, status, "raised"),
+                *(("notice", None) if status == "noted" else ("alarm", at_s + 300)),
                 *(at_s + 200, at_s + 300, 80, 85, -55, -50, 6, 1, at_s + 600, disposition),
             )
 
@@ -375,7 +376,8 @@ INSPECTION_COLUMNS = ("id", "public_id", "restroom_id", "started_s", "started_by
 RESULT_COLUMNS = ("id", "inspection_id", "result", "methods", "reason", "note", "coverage", "at_s", "by_id")
 FINDING_COLUMNS = (
     *("id", "public_id", "sensor_id", "inspection_ref", "inspection_id", "restroom_id", "detector", "pseudonym"),
-    *("episode", "oui", "local", "address", "bssid", "label", "created_s", "status", "event", "first_at_s"),
+    *("episode", "oui", "local", "address", "bssid", "label", "created_s", "status", "event", "level"),
+    *("alarmed_s", "first_at_s"),
     *("last_at_s", "score", "score_max", "rssi_dbm", "rssi_max_dbm", "channel", "events_count", "changed_s"),
     "disposition",
 )

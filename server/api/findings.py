@@ -12,7 +12,20 @@ from server.services.people import access_log, accounts
 bp = APIBlueprint("findings", __name__, url_prefix=PREFIX)
 
 _COLUMNS = (
-    *("status", "detector", "created_s", "changed_s", "first_at_s", "last_at_s", "score", "score_max"),
+    *(
+        "status",
+        "level",
+        "alarmed_s",
+        "likely",
+        "lasted_s",
+        "detector",
+        "created_s",
+        "changed_s",
+        "first_at_s",
+        "last_at_s",
+        "score",
+        "score_max",
+    ),
     *("rssi_dbm", "channel", "disposition"),
 )
 
@@ -25,6 +38,7 @@ def index(query_data: schemas.FindingQuery) -> dict:
     """Findings, oldest first. The API never returns hardware addresses."""
     filters = query_data.model_dump()
     filters["status"] = filters["status"] or ""
+    filters["level"] = filters["level"] or ""
     with authentication.sessions()() as session:
         page = findings.list_findings(session, authentication.user(), **filters)
         return responses.page_out(page, row_out)

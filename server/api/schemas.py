@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from ansim.finding import LEVELS
 from server.api.responses import MAX_LIMIT
 from server.models.checklists import ANSWERS
 from server.models.findings import DISPOSITIONS, STATUSES
@@ -69,6 +70,7 @@ class InspectionQuery(Page):
 
 class FindingQuery(Page):
     status: Annotated[str, OneOf(STATUSES)] | None = None
+    level: Annotated[str, OneOf(LEVELS)] | None = None  # the highest that it has reached
     restroom: Short = ""
     facility: Short = ""
     since_s: Time | None = None
@@ -226,6 +228,10 @@ class ChecklistOut(BaseModel):
 class FindingRow(BaseModel):
     id: str
     status: str
+    level: Annotated[str, OneOf(LEVELS)]  # at present
+    alarmed_s: int | None  # when it became an alarm for the first time; null: never
+    likely: str  # the innocent cause that a notice which is over most likely was
+    lasted_s: int | None  # how long a notice that is over lasted
     detector: str
     sensor: str
     restroom: str | None
@@ -304,6 +310,7 @@ class CountsOut(BaseModel):
     as_false: int
     as_unresolved: int
     as_referred: int
+    notices: int
     false_permille: int | None
 
 

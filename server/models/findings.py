@@ -3,6 +3,7 @@
 from sqlalchemy import JSON, Boolean, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from ansim.finding import ALARM
 from server import ids
 from server.models.base import Base, Count, Id, Json, Name, PublicId, Text, TimeS, Word, key_of
 from server.models.inspections import Inspection
@@ -14,13 +15,16 @@ from server.models.sensors import Sensor
 KNOWN, NEIGHBOUR, FALSE, UNRESOLVED, REFERRED = "known_emitter", "neighbour", "false", "unresolved", "referred"
 DISPOSITIONS = (KNOWN, NEIGHBOUR, FALSE, UNRESOLVED, REFERRED)
 
-# NOTED   below the alarm score, such as a source that cannot be judged: shown, but needs no disposition
-# OPEN    reached the alarm score; has no disposition yet
+# NOTED   a notice (never an alarm) that goes on: shown, but needs no disposition, though a person may judge it
+# OPEN    an alarm without a disposition, also if its level has fallen to a notice since
 # CASE    referred to the police, kept with its address
-# CLOSED  judged, or on the facility's list; address erased
+# CLOSED  judged, or on the facility's list, or a notice that is over (then without a disposition); address erased
 NOTED, OPEN, CASE, CLOSED = "noted", "open", "case", "closed"
 STATUSES = (NOTED, OPEN, CASE, CLOSED)
 WITH_ADDRESS = (OPEN, CASE)
+
+# Detectors whose findings say that something could not be judged. They are notices, but no one-way senders.
+GAPS = ("undecodable_source",)
 
 
 class Finding(Base):
@@ -59,6 +63,10 @@ class Finding(Base):
     # Current: what the newest event and disposition say.
     status: Mapped[str] = mapped_column(String(8))
     event: Mapped[Word]  # raised, updated or cleared
+    level: Mapped[str] = mapped_column(String(8), default=ALARM, server_default=ALARM)  # ansim.finding.LEVELS
+    alarmed_s: Mapped[int | None]  # when it became an alarm for the first time; null: never
+    likely: Mapped[str] = mapped_column(String(32), default="", server_default="")  # cause of a notice that is over
+    lasted_s: Mapped[int | None]  # how long a notice that is over lasted
     first_at_s: Mapped[int | None]
     last_at_s: Mapped[int | None]
     score: Mapped[Count]  # of the newest event
@@ -88,6 +96,7 @@ class FindingEvent(Base):
     finding_id: Mapped[int] = key_of("finding.id")
     report_id: Mapped[int] = mapped_column(unique=True)
     event: Mapped[Word]
+    level: Mapped[str] = mapped_column(String(8), default=ALARM, server_default=ALARM)
     at_s: Mapped[int | None]
     received_s: Mapped[TimeS]
     first_ms: Mapped[TimeS]

@@ -8,14 +8,15 @@ from server.models.base import Base, Count, Id, Json, Name, PublicId, TimeS, Wor
 from server.models.places import Facility, Organisation
 
 # Events that a subscription can cover.
-FINDING_NEW, INSPECTION_OVERDUE, INSPECTION_ASKED, SENSOR_SILENT, CHAIN_BROKEN = (
+FINDING_NEW, FINDING_NOTICE, INSPECTION_OVERDUE, INSPECTION_ASKED, SENSOR_SILENT, CHAIN_BROKEN = (
     "finding_new",
+    "finding_notice",
     "inspection_overdue",
     "inspection_asked",
     "sensor_silent",
     "chain_broken",
 )
-KINDS = (FINDING_NEW, INSPECTION_OVERDUE, INSPECTION_ASKED, SENSOR_SILENT, CHAIN_BROKEN)
+KINDS = (FINDING_NEW, FINDING_NOTICE, INSPECTION_OVERDUE, INSPECTION_ASKED, SENSOR_SILENT, CHAIN_BROKEN)
 
 WEBHOOK, APPRISE = "webhook", "apprise"
 WAYS = (WEBHOOK, APPRISE)

@@ -10,6 +10,7 @@ from flask_babel import format_datetime, get_locale, gettext
 from markupsafe import Markup
 from wtforms import Field
 
+from ansim.finding import NOTICE
 from server import clock, i18n, wording
 from server.db import Sessions
 from server.models.people import User
@@ -59,11 +60,19 @@ def init(app: Flask) -> None:
         floor=floor,
         step5=step5,
         strength=wording.strength,
-        finding_title=lambda finding: wording.finding_title(finding.detector),
+        finding_title=lambda finding: wording.finding_title(finding.detector, finding.level == NOTICE),
+        notice_end=presenters.notice_end,
+        cause_name=wording.cause_name,
         result_sentence=presenters.result_sentence,
     )
     app.jinja_env.globals.update(
-        words=WORDS, is_alarm=findings.is_alarm, now_s=clock.now_s, may=may, control=control, get_locale=get_locale
+        words=WORDS,
+        is_alarm=findings.is_alarm,
+        is_notice=findings.is_notice,
+        now_s=clock.now_s,
+        may=may,
+        control=control,
+        get_locale=get_locale,
     )
     app.context_processor(_context)
 

@@ -14,9 +14,9 @@ from typing import NamedTuple
 from flask_babel import gettext
 
 from server.wording import numbers, vocabulary
-from server.wording.causes import CAUSES, VERDICTS
+from server.wording.causes import CAUSES, SHORT, VERDICTS
 from server.wording.refusals import refusal
-from server.wording.rules import CLEAR, RULES, SET, UP_TO
+from server.wording.rules import CLEAR, LEVELS, RULES, SET, UP_TO
 
 
 class EvidenceLine(NamedTuple):
@@ -91,10 +91,39 @@ def considered(rows: Iterable) -> list[CauseLine]:
     return lines
 
 
-def finding_title(detector: str) -> str:
+def finding_title(detector: str, is_notice: bool = False) -> str:
     """Return the title of a detector's findings. Never "a camera": only a person confirms one."""
     known = vocabulary.DETECTORS.get(detector)
-    return str(known.title) if known else gettext("Camera-like transmission (%(detector)s)", detector=detector)
+    if known:
+        return str(known.notice_title if is_notice else known.title)
+    if is_notice:
+        return gettext("Transmission, worth a look (%(detector)s)", detector=detector)
+    return gettext("Camera-like transmission (%(detector)s)", detector=detector)
+
+
+def cause_name(cause: str) -> str:
+    """Return a cause as it stands in a sentence: "an upload"."""
+    known = CAUSES.get(cause)
+    return str(SHORT.get(cause) or (known.title if known else gettext('cause "%(cause)s"', cause=cause)))
+
+
+def notice_end(likely: str, lasted: str) -> str:
+    """
+    Return how a notice ended, in a few words.
+
+    likely  id of the cause that it most likely was, or ""
+    lasted  its length in words, or ""
+    """
+    if likely and lasted:
+        return gettext("Over after %(time)s; most likely %(cause)s", time=lasted, cause=cause_name(likely))
+    if likely:
+        return gettext("Over; most likely %(cause)s", cause=cause_name(likely))
+    return gettext("Over after %(time)s", time=lasted) if lasted else gettext("Over")
+
+
+def level_reasons(rows: Iterable) -> list[str]:
+    """Return why an event changed the level, from its evidence rows, a sentence each."""
+    return [line.text for line in evidence(row for row in rows if row[0] in LEVELS)]
 
 
 def strength(rssi_dbm: int) -> str:
@@ -112,4 +141,15 @@ def strength(rssi_dbm: int) -> str:
     return gettext("weak (%(dbm)s dBm)", dbm=rssi_dbm)
 
 
-__all__ = ["CauseLine", "EvidenceLine", "considered", "evidence", "finding_title", "refusal", "strength"]
+__all__ = [
+    "CauseLine",
+    "EvidenceLine",
+    "cause_name",
+    "considered",
+    "evidence",
+    "finding_title",
+    "level_reasons",
+    "notice_end",
+    "refusal",
+    "strength",
+]

@@ -132,6 +132,22 @@ THINGS = {
 
 CAUSES = {**PLACES, **PEOPLE, **THINGS}
 
+# Causes within the sentence "most likely ...": those that a sensor names at the end of a notice.
+SHORT = {
+    "neighbour_camera": _("a camera in another place"),
+    "neighbour_device": _("a device next door"),
+    "phone_hotspot": _("a phone's hotspot"),
+    "video_call": _("a video call"),
+    "voice_call": _("a voice call"),
+    "live_stream_phone": _("a live broadcast from a phone"),
+    "screen_share": _("a shared screen"),
+    "bulk_upload": _("an upload"),
+    "router_download": _("a download through a router"),
+    "iot_burst": _("a short burst of an appliance"),
+    "wifi_traffic": _("busy Wi-Fi"),
+    "microwave_oven": _("a microwave oven"),
+}
+
 # {verdict: (word, status tone)}, in the order in which they are shown.
 VERDICTS = {
     "for": (_("fits"), "info"),

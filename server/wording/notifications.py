@@ -9,7 +9,8 @@ from server.wording import finding_title
 
 # models.outside.KINDS
 KINDS = {
-    "finding_new": _("A sensor reports a camera-like transmission"),
+    "finding_new": _("A sensor reports a camera-like transmission (alarm)"),
+    "finding_notice": _("A sensor notices a one-way sender (notice)"),
     "inspection_overdue": _("Inspections are overdue"),
     "inspection_asked": _("A visitor asks for an inspection"),
     "sensor_silent": _("A sensor has fallen silent"),
@@ -42,6 +43,9 @@ def sentence(kind: str, subject: str, facts: dict, place: str) -> str:
     if kind == "finding_new":
         what = finding_title(facts.get("detector", ""))
         return gettext("%(where)s: %(what)s. Only a person can tell what it is.", where=where, what=what)
+    if kind == "finding_notice":
+        what = finding_title(facts.get("detector", ""), is_notice=True)
+        return gettext("%(where)s: %(what)s. This is a notice, not an alarm.", where=where, what=what)
     if kind == "inspection_overdue":
         count = int(facts.get("count", 1))
         return ngettext(
@@ -64,7 +68,7 @@ def title(count: int, kind: str) -> str:
     """Return the subject line of a message about one notification, or several."""
     if count == 1:
         return gettext("Ansim: %(what)s", what=KINDS.get(kind, kind))
-    return ngettext("Ansim: %(num)s notice", "Ansim: %(num)s notices", count)
+    return ngettext("Ansim: %(num)s notification", "Ansim: %(num)s notifications", count)
 
 
 def advice(kinds: Collection[str]) -> str:

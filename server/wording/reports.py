@@ -32,10 +32,11 @@ COLUMNS = {
     "as_unresolved": _("Judged: unresolved"),
     "as_referred": _("Judged: to the police"),
     "false_percent": _("False alarms of judged, %"),
+    "notices": _("Notices, never alarms"),
 }
 # The columns on pages and on paper; files have all.
 SHORT = ("restrooms", "inspected", "enough_times", "overdue", "inspections", "eye", "rf", "lens", "coverage_percent")
-SHORT = (*SHORT, "alarms", "as_false", "false_percent")
+SHORT = (*SHORT, "alarms", "as_false", "false_percent", "notices")
 
 KINDS = {"organisation": _("Organisation"), "facility": _("Building or site"), "restroom": _("Restroom")}
 
@@ -97,6 +98,10 @@ def limits() -> list[str]:
             "The false-alarm rate is the share of false alarms among the RF alarms that a person has judged. RF "
             "coverage"
             " is the share of the least listening time that was reached on all channels."
+        ),
+        gettext(
+            "A notice is a one-way sender that was worth a look and never became an alarm, such as an upload or a call."
+            " It needs no judgement, and is in none of the other figures."
         ),
     ]
 

@@ -32,10 +32,12 @@ class Disposition(NamedTuple):
 
 
 class Detector(NamedTuple):
-    """title of the detector's findings, and an explanation. Lazy translations."""
+    """title and explanation of the detector's alarms, and of its notices. Lazy translations."""
 
     title: object
     hint: object
+    notice_title: object
+    notice_hint: object
 
 
 METHODS = {"eye": _("Eye"), "rf": _("RF sensor"), "lens": _("Lens finder")}
@@ -141,11 +143,22 @@ DISPOSITIONS = {
     ),
 }
 
-# ansim.finding.EVENTS
+# ansim.finding.EVENTS of an alarm, and of a notice
 EVENTS = {
-    "raised": _("Reported by the sensor"),
+    "raised": _("Alarm by the sensor"),
     "updated": _("Still heard; the evidence has changed"),
     "cleared": _("Cleared by the sensor: the evidence fell below the line or it fell silent"),
+}
+NOTICE_EVENTS = {
+    "raised": _("Noticed by the sensor"),
+    "updated": _("Still heard; the evidence has changed"),
+    "cleared": _("Over: the evidence fell below the line or it fell silent"),
+}
+
+# ansim.finding.LEVELS
+LEVELS = {
+    "alarm": Status(_("Alarm"), "danger", "finding"),
+    "notice": Status(_("Notice"), "warn", "question"),
 }
 
 # services.sensors.fleet.STATES
@@ -171,16 +184,30 @@ DETECTORS = {
     "camera_stream": Detector(
         _("Camera-like video stream over Wi-Fi"),
         _("A device nearby sends a steady stream of data as cameras do when somebody watches."),
+        _("One-way sender, worth a look"),
+        _(
+            "A device nearby sends much more than it receives. Cameras do that, and so do uploads, calls and shared "
+            "screens."
+        ),
     ),
     "camera_access_point": Detector(
         _("Wi-Fi network like a hidden camera's"),
         _("Small cameras often open a Wi-Fi network of their own. This one looks like that."),
+        _("Wi-Fi network, worth a look"),
+        _("Its name or its maker is one that small cameras have, and harmless things too. That alone says little."),
     ),
     "camera_beacon": Detector(
         _("Bluetooth signal like a camera in set-up mode"),
         _("Cameras announce themselves by Bluetooth while they wait to be set up."),
+        _("Bluetooth signal, worth a look"),
+        _("It announces what cameras announce while they are set up, and harmless things too. That alone says little."),
     ),
     "undecodable_source": Detector(
+        _("Transmission that this sensor cannot read"),
+        _(
+            "Something transmits here in a way this sensor's radio cannot read, so it could not be judged. Look with "
+            "eye and lens."
+        ),
         _("Transmission that this sensor cannot read"),
         _(
             "Something transmits here in a way this sensor's radio cannot read, so it could not be judged. Look with "
@@ -190,11 +217,10 @@ DETECTORS = {
     "analogue_video": Detector(
         _("Signal like an analogue video sender's"),
         _("Analogue senders transmit a picture without Wi-Fi, all the time, on a few known channels."),
+        _("Steady signal, worth a look"),
+        _("Something transmits without a pause where analogue video senders do. It may be another kind of sender."),
     ),
 }
-
-# Detectors whose findings are gaps in what could be checked.
-GAPS = ("undecodable_source",)
 
 ROLES = {
     "admin": _("Administrator"),

@@ -193,7 +193,7 @@ def test_the_list_of_findings_and_the_list_of_sensors_keep_themselves_up_to_date
     page, other = visit(running_site), visit(running_site)
     sensor.inspection = start_inspection(page)
     page.goto("/findings")
-    expect(page.get_by_text("No open findings.")).to_be_visible()
+    expect(page.get_by_text("No open alarms.")).to_be_visible()
     sign_in(other)
     other.goto("/sensors")
     expect(other.locator("#fleet").get_by_text("Connected", exact=True)).to_be_visible()

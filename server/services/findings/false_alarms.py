@@ -4,17 +4,17 @@ False-alarm rates: by sensor model, firmware version and facility.
     rates = false_alarms.load_rates(session, user, since_s, until_s)
     rates.total.false_permille          # of the alarms that a person has judged
 
-An alarm is a finding that reached the alarm score. Findings that the list of known emitters closed are counted, but
-they are no judgement of a person.
+An alarm is a finding that was one at some time. Findings that the list of known emitters closed are counted, but
+they are no judgement of a person. Notices, which never became alarms, are counted apart.
 """
 
+from collections import Counter
 from typing import NamedTuple
 
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
-from ansim.finding import ALARM_SCORE
-from server.models.findings import FALSE, KNOWN, NEIGHBOUR, REFERRED, UNRESOLVED, Disposition, Finding
+from server.models.findings import CLOSED, FALSE, GAPS, KNOWN, NEIGHBOUR, REFERRED, UNRESOLVED, Disposition, Finding
 from server.models.inspections import Inspection, InspectionSensor
 from server.models.places import Facility, Restroom
 from server.models.sensors import Sensor
@@ -24,11 +24,12 @@ from server.services.people import access
 class Rate(NamedTuple):
     """
     subject      the sensor model, the version or the Facility; None for the total
-    alarms       findings that reached the alarm score in the time
+    alarms       findings of the time that were alarms
     open         without a disposition
     false, neighbour, known, unresolved, referred   judged so by a person
     listed       closed by the facility's list of known emitters
     inspections  finished inspections with a sensor, to compare the alarms with
+    notices      one-way senders that never were alarms
     """
 
     subject: str | Facility | None
@@ -41,6 +42,7 @@ class Rate(NamedTuple):
     unresolved: int = 0
     referred: int = 0
     inspections: int = 0
+    notices: int = 0
 
     @property
     def judged(self) -> int:
@@ -61,7 +63,34 @@ class Rate(NamedTuple):
     @property
     def per_100(self) -> int | None:
         """Alarms per 100 inspections, rounded; None without inspections."""
-        return (self.alarms * 100 + self.inspections // 2) // self.inspections if self.inspections else None
+        return self._per_100(self.alarms)
+
+    @property
+    def notices_per_100(self) -> int | None:
+        """Notices per 100 inspections, rounded; None without inspections."""
+        return self._per_100(self.notices)
+
+    def _per_100(self, number):
+        return (number * 100 + self.inspections // 2) // self.inspections if self.inspections else None
+
+
+class Notices(NamedTuple):
+    """
+    What became of the notices of a time.
+
+    total     number of notices that never were alarms
+    ended     of them, over without a person's judgement
+    judged    of them, judged by a person; false: as a false alarm
+    likely    [(cause id, number), ...]: what they most likely were, as their sensors say; most frequent first
+    lasted_s  median length of those that are over; None if there is none
+    """
+
+    total: int
+    ended: int
+    judged: int
+    false: int
+    likely: list[tuple[str, int]]
+    lasted_s: int | None
 
 
 MOST_FACILITIES = 200
@@ -71,6 +100,7 @@ class Rates(NamedTuple):
     """The lists have the most alarms first; by_facility holds the first MOST_FACILITIES."""
 
     total: Rate
+    notices: Notices
     by_model: list[Rate]
     by_version: list[Rate]
     by_facility: list[Rate]
@@ -89,6 +119,8 @@ def load_rates(session: Session, user, since_s: int, until_s: int) -> Rates:
                 _add(table.setdefault(key, dict.fromkeys(_COUNTS, 0)), numbers)
         _add(total, numbers)
 
+    for board, version, facility_id, number in session.execute(_notices(user, since_s, until_s)):
+        count(board, version, facility_id, notices=number)
     for board, version, facility_id, disposition, listed, status_open, number in session.execute(
         _alarms(user, since_s, until_s)
     ):
@@ -110,12 +142,14 @@ def load_rates(session: Session, user, since_s: int, until_s: int) -> Rates:
         facilities = {facility.id: facility for facility in session.scalars(query)}
     return Rates(
         Rate(None, **total),
+        _load_notices(session, user, since_s, until_s),
         _sorted(by_model),
         _sorted(by_version),
         _sorted({facilities[key]: numbers for key, numbers in by_facility.items() if key in facilities}),
     )
 
 
+_IS_NOTICE = (Finding.alarmed_s.is_(None), Finding.detector.not_in(GAPS))
 _KINDS = {FALSE: "false", NEIGHBOUR: "neighbour", KNOWN: "known", UNRESOLVED: "unresolved", REFERRED: "referred"}
 
 
@@ -125,8 +159,46 @@ def _alarms(user, since_s, until_s):
     still_open = case((Finding.disposition.is_(None), 1), else_=0)
     columns = (Finding.board, Finding.version, Restroom.facility_id, Finding.disposition, listed, still_open)
     query = select(*columns, func.count(Finding.id)).outerjoin(Restroom, Restroom.id == Finding.restroom_id)
-    query = query.where(Finding.created_s >= since_s, Finding.created_s < until_s, Finding.score_max >= ALARM_SCORE)
-    return access.within(query, user, Restroom.facility_id).group_by(*columns)
+    query = query.where(Finding.alarmed_s.is_not(None))
+    return _created(query, user, since_s, until_s).group_by(*columns)
+
+
+def _notices(user, since_s, until_s):
+    columns = (Finding.board, Finding.version, Restroom.facility_id)
+    query = select(*columns, func.count(Finding.id)).outerjoin(Restroom, Restroom.id == Finding.restroom_id)
+    return _created(query.where(*_IS_NOTICE), user, since_s, until_s).group_by(*columns)
+
+
+def _load_notices(session, user, since_s, until_s):
+    columns = (Finding.status, Finding.disposition, Finding.likely)
+    query = select(*columns, func.count(Finding.id)).outerjoin(Restroom, Restroom.id == Finding.restroom_id)
+    query = _created(query.where(*_IS_NOTICE), user, since_s, until_s).group_by(*columns)
+    total, ended, judged, false = 0, 0, 0, 0
+    likely = Counter()
+    for status, disposition, cause, number in session.execute(query):
+        total += number
+        judged += number if disposition else 0
+        false += number if disposition == FALSE else 0
+        ended += number if status == CLOSED and not disposition else 0
+        if cause:
+            likely[cause] += number
+    return Notices(total, ended, judged, false, likely.most_common(), _median_length(session, user, since_s, until_s))
+
+
+def _median_length(session, user, since_s, until_s):
+    """Return the median of lasted_s, the lower one of two; None without any."""
+    query = select(Finding.lasted_s).outerjoin(Restroom, Restroom.id == Finding.restroom_id)
+    query = query.where(*_IS_NOTICE, Finding.lasted_s.is_not(None))
+    query = _created(query, user, since_s, until_s)
+    number = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    if not number:
+        return None
+    return session.scalar(query.order_by(Finding.lasted_s).offset((number - 1) // 2).limit(1))
+
+
+def _created(query, user, since_s, until_s):
+    query = query.where(Finding.created_s >= since_s, Finding.created_s < until_s)
+    return access.within(query, user, Restroom.facility_id)
 
 
 def _finished(query, user, since_s, until_s):

@@ -13,11 +13,12 @@ from typing import NamedTuple
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from ansim.finding import ALARM_SCORE
+from ansim.finding import ALARM
 from server import clock, ids
 from server.models.findings import (
     CASE,
     CLOSED,
+    GAPS,
     NOTED,
     OPEN,
     Disposition,
@@ -40,7 +41,7 @@ class Visit(NamedTuple):
     """
     An inspection of a finding's restroom.
 
-    alarms   number of its findings, those that are only NOTED left out
+    alarms   number of its findings that were alarms
     finding  its finding of the same emitter, or None
     """
 
@@ -72,8 +73,18 @@ class FindingDetail(NamedTuple):
 
 
 def is_alarm(finding: Finding) -> bool:
-    """Return whether a finding is strong enough to act on and has no innocent cause recorded."""
-    return finding.status != CLOSED and finding.score_max >= ALARM_SCORE
+    """Return whether a finding is an alarm now and has no innocent cause recorded: act on it before anything else."""
+    return finding.status == CASE or (finding.status == OPEN and finding.level == ALARM)
+
+
+def is_notice(finding: Finding) -> bool:
+    """Return whether a finding is a one-way sender that was never an alarm."""
+    return finding.alarmed_s is None and finding.detector not in GAPS
+
+
+def is_judgeable(finding: Finding) -> bool:
+    """Return whether a person may judge a finding: an alarm has to be judged, a notice may be, also when it is over."""
+    return finding.status in (NOTED, OPEN, CASE) or (finding.status == CLOSED and finding.disposition is None)
 
 
 def may(session: Session, user, right: str, finding: Finding) -> bool:
@@ -106,6 +117,7 @@ def list_findings(
     user,
     *,
     status: str = "",
+    level: str = "",
     restroom: str = "",
     facility: str = "",
     since_s: int | None = None,
@@ -117,6 +129,7 @@ def list_findings(
     Return findings with sensor, restroom, inspection and known emitter.
 
     status              one of models.findings.STATUSES, "" for all
+    level               the highest that it has reached: ALARM, NOTICE, "" for all
     restroom, facility  public ids
     since_s             only those created at or after this time
 
@@ -130,6 +143,8 @@ def list_findings(
     )
     if status:
         query = query.where(Finding.status == status)
+    if level:
+        query = query.where(Finding.alarmed_s.is_not(None) if level == ALARM else Finding.alarmed_s.is_(None))
     if restroom:
         chosen = select(Restroom.id).where(Restroom.public_id == ids.clean(restroom))
         query = query.where(Finding.restroom_id.in_(chosen))
@@ -209,7 +224,7 @@ def list_visits(session: Session, finding: Finding, same_emitter: Sequence[Findi
         return []
     inspection_ids = [inspection.id for inspection in inspections]
     query = select(Finding.inspection_id, func.count(Finding.id)).where(Finding.inspection_id.in_(inspection_ids))
-    query = query.where(Finding.status != NOTED).group_by(Finding.inspection_id)
+    query = query.where(Finding.alarmed_s.is_not(None)).group_by(Finding.inspection_id)
     alarms = dict(session.execute(query).all())
     findings = {row.inspection_id: row for row in [*same_emitter, finding]}
     return [Visit(inspection, alarms.get(inspection.id, 0), findings.get(inspection.id)) for inspection in inspections]

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session, joinedload
 
-from ansim.finding import ALARM_SCORE
 from server.models.campaigns import Campaign, CampaignAction, CampaignHandover, CampaignStop, CampaignTeam
 from server.models.findings import Finding
 from server.models.inspections import NONE_FOUND, NOT_COMPLETED, REFERRED, Inspection
@@ -24,7 +23,7 @@ class Counts(NamedTuple):
     rooms    restrooms to inspect
     done     of those, inspected to the end at least once
     running, not_completed, referred   restrooms whose newest inspection is so
-    alarms   findings that reached the alarm score
+    alarms   findings that were alarms
     """
 
     rooms: int
@@ -91,7 +90,7 @@ def load(session: Session, campaign: Campaign) -> Board:
     alarms_query = select(Restroom.facility_id, func.count(Finding.id))
     alarms_query = alarms_query.join(Inspection, Inspection.id == Finding.inspection_id)
     alarms_query = alarms_query.join(Restroom, Restroom.id == Inspection.restroom_id).where(is_own)
-    alarms_query = alarms_query.where(Finding.score_max >= ALARM_SCORE).group_by(Restroom.facility_id)
+    alarms_query = alarms_query.where(Finding.alarmed_s.is_not(None)).group_by(Restroom.facility_id)
     alarms = dict(session.execute(alarms_query).all())
     lines = []
     for stop in campaign.stops:
@@ -180,7 +179,7 @@ def mark(session: Session, campaign: Campaign) -> str:
     shown_photos = select(func.max(Photo.id)).join(CampaignAction, CampaignAction.id == Photo.action_id)
     parts = [
         *inspections.one(),
-        session.scalar(alarms.where(is_own, Finding.score_max >= ALARM_SCORE)),
+        session.scalar(alarms.where(is_own, Finding.alarmed_s.is_not(None))),
         session.scalar(handovers),
         session.scalar(actions),
         session.scalar(shown_photos.where(CampaignAction.campaign_id == campaign.id)),

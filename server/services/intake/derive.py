@@ -39,7 +39,7 @@ def record(session: Session, pseudonyms: Pseudonyms, new: list[NewReport], now_s
         elif kind == messages.SESSION:
             _record_session(session, report, inspection_id, now_s)
         elif kind == messages.STIMULUS:
-            _record_stimulus(session, report, now_s)
+            _record_stimulus(session, pseudonyms, report, now_s)
     statements.insert_sweeps(session, sweeps)
 
 
@@ -134,9 +134,11 @@ def _record_session(session, report, inspection_id, now_s):
         inspection_sensor.stopped_s = report.at_s or now_s
 
 
-def _record_stimulus(session, report, now_s):
+def _record_stimulus(session, pseudonyms, report, now_s):
     body = report.message["body"]
-    query = select(Finding.id).where(Finding.sensor_id == report.sensor_id, Finding.address == body["subject"])
+    pseudonym = pseudonyms.of(session, body["subject"], clock.day(report.at_s or now_s))
+    same = (Finding.address == body["subject"]) | (Finding.pseudonym == pseudonym)  # a notice has no address
+    query = select(Finding.id).where(Finding.sensor_id == report.sensor_id, same)
     session.add(
         StimulusResult(
             report_id=report.report_id,

@@ -4,12 +4,15 @@ Record FINDING reports: as a new finding, or as a further event of a stored one.
 One finding is one emitter, as one detector of one sensor saw it during one inspection.
 """
 
+from typing import NamedTuple
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ansim import finding as wire
+from ansim.uplink_rules import level_of
 from server import clock
-from server.models.findings import CLOSED, NOTED, OPEN, WITH_ADDRESS, Disposition, Finding, FindingEvent
+from server.models.findings import CASE, CLOSED, GAPS, NOTED, OPEN, WITH_ADDRESS, Disposition, Finding, FindingEvent
 from server.models.places import Restroom
 from server.models.sensors import Sensor
 from server.services.audit import log
@@ -19,6 +22,15 @@ from server.services.intake.received import NewReport
 from server.services.outside import notifications
 
 ON_THE_LIST = "on the facility's list of known emitters"
+LEVEL_RULE = "alarm_"  # how the ids of the rules begin that say why a level has changed
+
+
+class _Before(NamedTuple):
+    """A finding's level and status before an event; level "" before the first."""
+
+    level: str
+    status: str
+    was_alarm: bool
 
 
 def record(
@@ -34,20 +46,23 @@ def record(
     at_s = report.at_s or now_s
     pseudonym = pseudonyms.of(session, body["subject"], clock.day(at_s))
     finding = _load_finding(session, pseudonyms, report, pseudonym, at_s)
-    is_new = finding is None or _is_new_episode(finding, report, body)
-    if finding is None or is_new:
+    if finding is None or _is_new_episode(finding, report, body):
         finding = _add_finding(session, report, inspection_id, restroom_id, pseudonym, finding, now_s)
-    status_before = finding.status
+        before = _Before("", NOTED, False)
+    else:
+        before = _Before(finding.level, finding.status, finding.alarmed_s is not None)
     _update(finding, report, body, now_s)
-    alarmed = finding.status == OPEN and (is_new or status_before != OPEN)
-    if finding.status == OPEN:
+    if finding.status in (NOTED, OPEN):
         _close_if_known(session, finding, body["subject"], now_s)
     session.flush()
+    if _is_over(finding):
+        _end_notice(session, finding, body)
     session.add(
         FindingEvent(
             finding_id=finding.id,
             report_id=report.report_id,
             event=body["event"],
+            level=finding.level,
             at_s=report.at_s,
             received_s=now_s,
             first_ms=body["first_ms"],
@@ -61,27 +76,56 @@ def record(
         )
     )
     session.flush()
-    if alarmed:
-        _log_alarm(session, finding)
+    _log_change(session, finding, before, body)
     return finding
 
 
-def _log_alarm(session, finding):
-    """Log an alarm, and notify people of it unless the emitter is known."""
-    facts = {"detector": finding.detector, "score": finding.score, "inspection": finding.inspection_ref}
-    log.add(session, "finding.raised", finding.public_id, {**facts, "known": finding.status != OPEN})
-    if finding.status == OPEN:
-        restroom = session.get(Restroom, finding.restroom_id) if finding.restroom_id else None
-        where = {"restroom": restroom.name, "restroom_id": restroom.public_id} if restroom else {}
-        notifications.enqueue(
-            session,
-            "finding_new",
-            restroom.facility_id if restroom else None,
-            finding.public_id,
-            detector=finding.detector,
-            score=finding.score,
-            **where,
-        )
+def _log_change(session, finding, before, body):
+    """
+    Log an alarm, a change of level and the start and end of a notice, and notify people.
+
+    A notice is logged only in an inspection, whose result names it. A known emitter's alarm is logged; nobody is
+    notified of it.
+    """
+    facts = {"detector": finding.detector, "level": finding.level, "inspection": finding.inspection_ref}
+    if finding.alarmed_s is not None:
+        reason = next((row[:2] for row in body["evidence"] if row[0].startswith(LEVEL_RULE)), None)
+        if not before.was_alarm:
+            facts.update(score=finding.score, known=finding.status != OPEN)
+            if before.level:
+                log.add(session, "finding.escalated", finding.public_id, {**facts, "reason": reason})
+            else:
+                log.add(session, "finding.raised", finding.public_id, facts)
+            if finding.status == OPEN:
+                _notify(session, "finding_new", finding)
+        elif finding.level != before.level:
+            kind = "finding.escalated" if finding.level == wire.ALARM else "finding.lowered"
+            log.add(session, kind, finding.public_id, {**facts, "score": finding.score, "reason": reason})
+        return
+    is_logged = finding.inspection_id is not None and finding.detector not in GAPS
+    if not before.level and finding.status == NOTED:
+        if is_logged:
+            log.add(session, "finding.raised", finding.public_id, {**facts, "score": finding.score})
+        if finding.detector not in GAPS:
+            _notify(session, "finding_notice", finding)
+    elif is_logged and finding.disposition is None and (before.status, finding.status) == (NOTED, CLOSED):
+        ended = {"likely": finding.likely, "lasted_s": finding.lasted_s}
+        log.add(session, "finding.ended", finding.public_id, {**facts, **ended})
+
+
+def _notify(session, kind, finding):
+    restroom = session.get(Restroom, finding.restroom_id) if finding.restroom_id else None
+    where = {"restroom": restroom.name, "restroom_id": restroom.public_id} if restroom else {}
+    notifications.enqueue(
+        session,
+        kind,
+        restroom.facility_id if restroom else None,
+        finding.public_id,
+        detector=finding.detector,
+        level=finding.level,
+        score=finding.score,
+        **where,
+    )
 
 
 def _load_finding(session, pseudonyms, report, pseudonym, at_s):
@@ -103,7 +147,7 @@ def _load_finding(session, pseudonyms, report, pseudonym, at_s):
 
 def _is_new_episode(finding, report, body):
     """True if a finding outside inspections is raised again after a person has closed it."""
-    judged = finding.status == CLOSED and finding.known_emitter_id is None
+    judged = finding.status == CLOSED and finding.disposition is not None and finding.known_emitter_id is None
     return judged and not report.message["inspection"] and body["event"] == wire.RAISED
 
 
@@ -132,6 +176,8 @@ def _add_finding(session, report, inspection_id, restroom_id, pseudonym, previou
         version=str(info.get("version", ""))[:32],
         created_s=now_s,
         status=NOTED,
+        level=wire.NOTICE,
+        likely="",
         score_max=0,
         rssi_max_dbm=body["rssi_dbm"],
         events_count=0,
@@ -153,12 +199,46 @@ def _update(finding, report, body, now_s):
     if report.at_s is not None:
         finding.first_at_s = report.at_s if finding.first_at_s is None else min(finding.first_at_s, report.at_s)
         finding.last_at_s = report.at_s if finding.last_at_s is None else max(finding.last_at_s, report.at_s)
-    if finding.status == NOTED and body["score"] >= wire.ALARM_SCORE:
-        finding.status = OPEN
+    finding.level = _level(finding, body)
+    if finding.level == wire.ALARM and finding.alarmed_s is None:
+        finding.alarmed_s = report.at_s or now_s
+        if finding.known_emitter_id is None and finding.status != CASE:
+            # A person's judgement of the notice does not settle the alarm.
+            finding.status, finding.disposition = OPEN, None
+    elif finding.status == CLOSED and finding.disposition is None and body["event"] != wire.CLEARED:
+        finding.status, finding.likely, finding.lasted_s = NOTED, "", None  # a notice that was over goes on
     if finding.status in WITH_ADDRESS:
         finding.address = body["subject"]
         finding.bssid = body["bssid"] or finding.bssid or ""
         finding.label = body.get("label", "") or finding.label
+
+
+def _level(finding, body):
+    """Return the level after an event. A sensor of report version 1 does not lower it."""
+    if "level" not in body and finding.level == wire.ALARM:
+        return wire.ALARM
+    return level_of(body)
+
+
+def _is_over(finding):
+    return finding.status == NOTED and finding.event == wire.CLEARED
+
+
+def _end_notice(session, finding, body):
+    """Close a notice that its sensor has cleared: it needs no disposition."""
+    query = select(FindingEvent.last_ms).where(FindingEvent.finding_id == finding.id)
+    query = query.where(FindingEvent.event == wire.RAISED).order_by(FindingEvent.id.desc()).limit(1)
+    raised_ms = session.scalar(query)
+    if raised_ms is not None and raised_ms <= body["last_ms"]:  # else the sensor has restarted
+        finding.lasted_s = max(0, body["last_ms"] - raised_ms - _silence_ms(body)) // 1000
+    finding.likely = body.get("likely", "")
+    dispositions.close(session, finding)
+
+
+def _silence_ms(body):
+    """Return for how long the emitter had been silent when the finding was cleared."""
+    silence = {row[0]: row[1] for row in body["evidence"]}
+    return silence.get("silent_ms", silence.get("silent_s", 0) * 1000)
 
 
 def _close_if_known(session, finding, address, now_s):

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from server.models.findings import Finding
+from server.models.findings import GAPS, Finding
 from server.models.inspections import Inspection, InspectionResult, InspectionSensor
 from server.models.places import Restroom
 from server.services import paging
@@ -15,7 +15,7 @@ class HistoryRow(NamedTuple):
     """
     people    names of those who took part
     sensors   names of the sensors used
-    findings  how many findings it has
+    alarms    how many of its findings were alarms; notices: how many other one-way senders were noticed
     result    the result that counts, None while it runs
     coverage  RF coverage at the result, or None
     """
@@ -23,7 +23,8 @@ class HistoryRow(NamedTuple):
     inspection: Inspection
     people: list[str]
     sensors: list[str]
-    findings: int
+    alarms: int
+    notices: int
     result: InspectionResult | None
     coverage: dict | None
 
@@ -44,14 +45,17 @@ def list_history(
         joinedload(Inspection.started_by),
     )
     page = paging.cut(session.scalars(query).all(), limit)
-    counts = select(Finding.inspection_id, func.count(Finding.id)).group_by(Finding.inspection_id)
+    was_alarm = case((Finding.alarmed_s.is_not(None), 1), else_=0)
+    counts = select(Finding.inspection_id, was_alarm, func.count(Finding.id)).group_by(Finding.inspection_id, was_alarm)
     counts = counts.where(Finding.inspection_id.in_([inspection.id for inspection in page.rows]))
-    findings = dict(session.execute(counts).all())
-    return paging.Page([_row(inspection, findings.get(inspection.id, 0)) for inspection in page.rows], page.next)
+    counts = counts.where(Finding.alarmed_s.is_not(None) | Finding.detector.not_in(GAPS))
+    found = {(inspection_id, is_alarm): number for inspection_id, is_alarm, number in session.execute(counts)}
+    rows = [_row(row, found.get((row.id, 1), 0), found.get((row.id, 0), 0)) for row in page.rows]
+    return paging.Page(rows, page.next)
 
 
-def _row(inspection, findings):
+def _row(inspection, alarms, notices):
     result = inspection.results[-1] if inspection.results else None
     people = [person.name for person in inspection.people]
     sensors = [chosen.sensor.name for chosen in inspection.sensors]
-    return HistoryRow(inspection, people, sensors, findings, result, result.coverage if result else None)
+    return HistoryRow(inspection, people, sensors, alarms, notices, result, result.coverage if result else None)

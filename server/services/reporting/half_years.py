@@ -15,9 +15,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Select, String, case, cast, func, select
 from sqlalchemy.orm import Session
 
-from ansim.finding import ALARM_SCORE
 from server import clock
-from server.models.findings import DISPOSITIONS, Disposition, Finding
+from server.models.findings import DISPOSITIONS, GAPS, Disposition, Finding
 from server.models.inspections import NOT_COMPLETED, Inspection, InspectionResult
 from server.models.places import METHODS, Facility, Organisation, Restroom
 from server.services.errors import NotFound
@@ -57,8 +56,9 @@ class Counts(NamedTuple):
     eye, rf, lens inspections in which this method was done
     corrected     inspections whose result was corrected
     covered       inspections with an RF coverage; coverage_sum: their percentages added up
-    alarms        findings that reached the alarm score; open: without disposition; listed: closed as known emitters
+    alarms        findings that were alarms; open: without disposition; listed: closed as known emitters
     as_...        by their disposition: as_false, as_neighbour, as_known_emitter, as_unresolved, as_referred
+    notices       one-way senders that never were alarms
     """
 
     place: Organisation | Facility | Restroom | None
@@ -84,6 +84,7 @@ class Counts(NamedTuple):
     as_false: int = 0
     as_unresolved: int = 0
     as_referred: int = 0
+    notices: int = 0
 
     @property
     def judged(self) -> int:
@@ -279,12 +280,16 @@ def _finished(session: Session, user, scope: Scope, key, span: Span) -> _Numbers
 def _findings(session: Session, user, scope: Scope, key, span: Span) -> _Numbers:
     judged = select(Disposition.id).where(Disposition.finding_id == Finding.id, Disposition.by_id.is_not(None))
     listed = case((Finding.known_emitter_id.is_not(None) & ~judged.exists(), 1), else_=0)
-    columns = (key, Finding.disposition, listed)
+    was_alarm = case((Finding.alarmed_s.is_not(None), 1), else_=0)
+    columns = (key, Finding.disposition, listed, was_alarm)
     query = select(*columns, func.count(Finding.id)).join(Restroom, Restroom.id == Finding.restroom_id)
     query = query.join(Facility, Facility.id == Restroom.facility_id)
     query = query.where(Finding.created_s >= span.since_s, Finding.created_s < span.until_s)
-    query = _within(query.where(Finding.score_max >= ALARM_SCORE), user, scope)
-    for group, disposition, by_list, number in session.execute(query.group_by(*columns)):
+    query = _within(query.where(Finding.alarmed_s.is_not(None) | Finding.detector.not_in(GAPS)), user, scope)
+    for group, disposition, by_list, is_alarm, number in session.execute(query.group_by(*columns)):
+        if not is_alarm:
+            yield group, "notices", number
+            continue
         yield group, "alarms", number
         kind = "listed" if by_list else f"as_{disposition}" if disposition in DISPOSITIONS else "open"
         yield group, kind, number

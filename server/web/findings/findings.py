@@ -7,9 +7,9 @@ from flask.typing import ResponseReturnValue
 from flask_babel import format_decimal, gettext
 
 from ansim.detect.stimulus import verdict
-from ansim.finding import ALARM_SCORE
+from ansim.finding import ALARM, CLEARED, NOTICE
 from server import clock, wording
-from server.models.findings import OPEN, STATUSES
+from server.models.findings import CLOSED, GAPS, NOTED, OPEN, STATUSES
 from server.services import errors, freshness
 from server.services.findings import dispositions, false_alarms, findings
 from server.services.findings.pseudonyms import Pseudonyms
@@ -26,6 +26,9 @@ bp = Blueprint("findings", __name__)
 ALL = "all"
 SPANS_DAYS = (30, 183, 365)
 
+# ?status= -> (status, level) of list_findings(), where they differ.
+_VIEWS = {ALL: ("", ""), NOTED: ("", NOTICE), CLOSED: (CLOSED, ALARM)}
+
 
 class StimulusAnswer(NamedTuple):
     """The result of a movement test, in words."""
@@ -37,11 +40,17 @@ class StimulusAnswer(NamedTuple):
 
 
 class TimelineEntry(NamedTuple):
-    """A line of a finding's history: an event of the sensor (event, score, rssi_dbm) or a disposition (by, reason)."""
+    """
+    A line of a finding's history: an event of the sensor (score, rssi_dbm) or a disposition (by, reason).
+
+    why       sentences: why the level changed
+    is_alarm  this event made it an alarm
+    """
 
     at_s: int
     text: str
-    event: str | None
+    why: list[str]
+    is_alarm: bool
     score: int | None
     rssi_dbm: int | None
     by: str | None
@@ -51,7 +60,11 @@ class TimelineEntry(NamedTuple):
 
 @bp.get("/findings")
 def index() -> ResponseReturnValue:
-    """Findings, newest first; ?status= open, case, noted, closed or all, ?before= a cursor for older ones."""
+    """
+    Findings, newest first; ?before= a cursor for older ones.
+
+    ?status=  open or case; closed: settled alarms; noted: all notices and gaps; all
+    """
     status, before = _status(), request.args.get("before")
     with page.sessions()() as session:
         found = _list(session, status, before)
@@ -80,9 +93,9 @@ def news() -> ResponseReturnValue:
 
 
 def _list(session, status, cursor=None):
-    status = "" if status == ALL else status
+    status, level = _VIEWS.get(status, (status, ""))
     return findings.list_findings(
-        session, page.user(), status=status, cursor=cursor, limit=page.PER_PAGE, newest_first=True
+        session, page.user(), status=status, level=level, cursor=cursor, limit=page.PER_PAGE, newest_first=True
     )
 
 
@@ -110,6 +123,7 @@ def show(public_id: str) -> ResponseReturnValue:
         pseudonyms = Pseudonyms(current_app.extensions["vault"])
         detail = findings.load_detail(session, page.user(), finding, pseudonyms)
         page.record_access(access_log.SAW_FINDING, finding.public_id)
+        may_judge = findings.may(session, page.user(), accounts.DISPOSE, finding)
         covered = None
         if finding.inspection:
             covered = presenters.current_coverage(session, finding.inspection)
@@ -117,9 +131,10 @@ def show(public_id: str) -> ResponseReturnValue:
             "findings/show.html",
             detail=detail,
             finding=finding,
-            kind=wording.vocabulary.DETECTORS.get(finding.detector),
+            hint=_hint(finding),
             alarm=findings.is_alarm(finding),
-            alarm_score=ALARM_SCORE,
+            notice=findings.is_notice(finding),
+            gap=finding.detector in GAPS,
             evidence=wording.evidence(detail.evidence),
             considered=wording.considered(detail.considered),
             timeline=_timeline(detail),
@@ -129,7 +144,8 @@ def show(public_id: str) -> ResponseReturnValue:
             form=form,
             problem=problem,
             photos=photos.list_photos(session, finding_id=finding.id),
-            may_judge=findings.may(session, page.user(), accounts.DISPOSE, finding),
+            may_judge=may_judge,
+            judgeable=may_judge and finding.detector not in GAPS and findings.is_judgeable(finding),
         )
 
 
@@ -144,29 +160,43 @@ def alarms() -> ResponseReturnValue:
         return render_template("findings/alarms.html", rates=rates, days=days, spans=SPANS_DAYS)
 
 
+def _hint(finding):
+    kind = wording.vocabulary.DETECTORS.get(finding.detector)
+    if kind is None:
+        return ""
+    return kind.notice_hint if finding.level == NOTICE else kind.hint
+
+
 def _timeline(detail):
     """Return the events and dispositions of a finding, newest first."""
-    entries = [
-        TimelineEntry(
-            event.at_s or event.received_s,
-            str(wording.vocabulary.EVENTS.get(event.event, event.event)),
-            event.event,
-            event.score,
-            event.rssi_dbm,
-            None,
-            "",
-            None,
-        )
-        for event in detail.events
-    ]
+    entries, level = [], None
+    for event in reversed(detail.events):
+        entries.append(_event_entry(detail.finding, event, level))
+        level = event.level
     for disposition in detail.dispositions:
         text = str(wording.vocabulary.DISPOSITIONS[disposition.kind].short)
         by = disposition.by.name if disposition.by else gettext("automatic")
         reason = disposition.reason
         if reason == ON_THE_LIST:
             reason = gettext("It is on the building's list of known devices.")
-        entries.append(TimelineEntry(disposition.at_s, text, None, None, None, by, reason, disposition.police))
+        police = disposition.police
+        entries.append(TimelineEntry(disposition.at_s, text, [], False, None, None, by, reason, police))
+    entries.reverse()  # of two at the same time the later one comes first, because the sort is stable
     return sorted(entries, key=lambda entry: entry.at_s, reverse=True)
+
+
+def _event_entry(finding, event, level_before):
+    is_change = level_before is not None and event.level != level_before
+    texts = wording.vocabulary.NOTICE_EVENTS if event.level == NOTICE else wording.vocabulary.EVENTS
+    text = str(texts.get(event.event, event.event))
+    if is_change:
+        text = gettext("From notice to alarm") if event.level == ALARM else gettext("From alarm to notice")
+    elif event.event == CLEARED and event.id == finding.events[-1].id and finding.likely:
+        text = presenters.notice_end(finding)
+    is_alarm = event.level == ALARM and (is_change or level_before is None)
+    why = wording.level_reasons(event.evidence)
+    at_s = event.at_s or event.received_s
+    return TimelineEntry(at_s, text, why, is_alarm, event.score, event.rssi_dbm, None, "", None)
 
 
 def _stimulus_answer(test):

@@ -13,6 +13,7 @@ from server.models.findings import CLOSED, DISPOSITIONS, Finding
 from server.models.inspections import NONE_FOUND, NOT_COMPLETED, REFERRED, STEP_NONE_FOUND, Inspection, InspectionStep
 from server.models.places import METHODS, RF
 from server.services.errors import Refused
+from server.services.findings.findings import is_notice
 from server.services.inspecting import coverage as coverage_service
 from server.services.inspecting import inspections
 from server.wording import vocabulary
@@ -152,7 +153,7 @@ def step_statement(step: InspectionStep | None, coverage: Coverage | None, findi
     """
     Return the RF step as a sentence that claims no more than was done; "" for the other steps.
 
-    findings  of the inspection: those that were settled are named
+    findings  of the inspection: those that were settled, and the one-way senders that were noticed, are named
     """
     if step is None or step.method != RF or step.outcome != STEP_NONE_FOUND or coverage is None:
         return ""
@@ -162,22 +163,58 @@ def step_statement(step: InspectionStep | None, coverage: Coverage | None, findi
         "all": len(coverage.channels),
         "listened": i18n.duration(coverage.listened_s),
     }
-    settled = Counter(row.disposition for row in findings if row.status == CLOSED and row.disposition)
+    settled = Counter(
+        row.disposition for row in findings if row.status == CLOSED and row.disposition and not is_notice(row)
+    )
+    noticed = notices_statement(findings)
     if not settled:
-        return gettext(
+        sentence = gettext(
             "No camera-like transmission found by RF at %(time)s, with %(reached)s of %(all)s channels of 2.4 GHz"
             " listened to long enough (%(listened)s in all).",
             **values,
         )
+        return f"{sentence} {noticed}".rstrip()
     kinds = ", ".join(
         f"{vocabulary.DISPOSITIONS[kind].short}: {settled[kind]}" for kind in DISPOSITIONS if settled[kind]
     )
-    return gettext(
+    sentence = gettext(
         "Apart from what was heard and settled (%(settled)s), no camera-like transmission found by RF at %(time)s,"
         " with %(reached)s of %(all)s channels of 2.4 GHz listened to long enough (%(listened)s in all).",
         settled=kinds,
         **values,
     )
+    return f"{sentence} {noticed}".rstrip()
+
+
+def notices_statement(findings: list[Finding]) -> str:
+    """Return the one-way senders that were noticed and never became alarms, in a sentence; "" if there is none."""
+    noticed = [row for row in findings if is_notice(row)]
+    if not noticed:
+        return ""
+    return ngettext(
+        "%(num)s one-way sender was noticed that never became an alarm: %(list)s.",
+        "%(num)s one-way senders were noticed that never became alarms: %(list)s.",
+        len(noticed),
+        list="; ".join(_notice(row) for row in noticed),
+    )
+
+
+def notice_end(finding: Finding) -> str:
+    """Return how a notice ended: "Over after 40 s; most likely an upload"."""
+    lasted = i18n.duration(finding.lasted_s) if finding.lasted_s else ""
+    return wording.notice_end(finding.likely, lasted)
+
+
+def _notice(finding):
+    if finding.disposition:
+        outcome = str(vocabulary.DISPOSITIONS[finding.disposition].short)
+    elif finding.status == CLOSED:
+        outcome = notice_end(finding)
+    else:
+        outcome = gettext("still heard at the end")
+    if not finding.channel:
+        return outcome
+    return gettext("channel %(number)s (%(outcome)s)", number=finding.channel, outcome=outcome)
 
 
 def list_steps(

@@ -62,6 +62,7 @@ def _result_page(public_id, correcting):
             steps=steps,
             coverage=coverage,
             earlier=earlier_findings(session, inspection),
+            noticed=presenters.notices_statement(findings),
             result=result,
             reason=reason,
             note_text=note,

@@ -154,7 +154,7 @@ def test_finishing_frees_the_restroom_and_the_sensor_and_fills_the_log(session, 
     assert fleet.list_available(session, SYSTEM) == [sensor]
     row = history.list_history(session, hall).rows[0]
     assert row.result
-    assert (row.people, row.sensors, row.findings, row.result.result) == (
+    assert (row.people, row.sensors, row.alarms, row.result.result) == (
         ["Kim", "Officer Park"],
         ["hall-1"],
         0,

@@ -58,6 +58,8 @@ def found(session, room, sensor, at_s, kind=None, by=None, score=80, listed=Fals
         created_s=at_s,
         status="closed" if kind else "open",
         event="raised",
+        level="alarm" if score >= 60 else "notice",
+        alarmed_s=at_s if score >= 60 else None,
         score=score,
         score_max=score,
         rssi_dbm=-50,
@@ -137,7 +139,7 @@ def test_alarms_are_counted_by_what_people_made_of_them(session, hall, sensor, k
     one = half_years.make_report(session, SYSTEM, H2, Scope()).total
 
     assert (one.alarms, one.open, one.listed, one.as_false, one.as_neighbour, one.as_referred) == (6, 1, 1, 2, 1, 1)
-    assert (one.judged, one.false_permille) == (4, 500)
+    assert (one.judged, one.false_permille, one.notices) == (4, 500, 1)
 
 
 def test_the_rows_go_one_step_deeper_each_time(session, hall, mens, depot):

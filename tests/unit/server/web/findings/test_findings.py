@@ -176,7 +176,7 @@ def test_the_list_separates_what_is_open_from_what_is_settled(found, sign_in, po
     assert address not in client.get("/findings").text
     assert address in client.get("/findings?status=closed").text
     assert address in client.get("/findings?status=all").text
-    assert "No open findings." in client.get("/findings").text
+    assert "No open alarms." in client.get("/findings").text
 
 
 def test_the_navigation_counts_what_waits_for_a_person(found, sign_in):

@@ -211,7 +211,7 @@ def test_an_inspections_log_is_shown_and_its_proof_holds_for_an_outsider(app, be
     say.finding("demo-1", running)
 
     page = client.get(f"/inspections/{running}/log")
-    assert "Inspection started" in page.text and "Camera-like transmission noted" in page.text
+    assert "Inspection started" in page.text and "Transmission reported" in page.text
     answer = post(client, f"/inspections/{running}/proof", page=f"/inspections/{running}/log")
     named = post(client, f"/inspections/{running}/proof", {"names": "yes"}, page=f"/inspections/{running}/log")
 
