@@ -68,6 +68,6 @@ def arguments(name: str) -> dict | None:
         return {"version": ("text", 1, 32), "bytes": ("int", 1, 65536), "sha256": digest, "hmac": digest}
     if name == messages.WIPE:
         return {"device": ("text", 1, 32)}
-    if name == messages.RESTART:
+    if name in (messages.RESTART, messages.TEST_SIGNAL):
         return {}
     return None

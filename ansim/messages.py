@@ -50,7 +50,7 @@ INSPECTION_START, INSPECTION_STOP, TIME, DWELL, LOCATE = (
     "locate",
 )
 SLOTS, RUN_SELFTEST, SETTINGS, SIGNATURES = "stimulus", "selftest", "settings", "signatures"
-UPDATE, WIPE, RESTART = "update", "wipe", "restart"
+UPDATE, WIPE, RESTART, TEST_SIGNAL = "update", "wipe", "restart", "test_signal"
 
 COMMANDS = (
     INSPECTION_START,
@@ -65,6 +65,7 @@ COMMANDS = (
     UPDATE,
     WIPE,
     RESTART,
+    TEST_SIGNAL,
 )
 
 

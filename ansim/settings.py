@@ -24,9 +24,9 @@ def checked(values: dict) -> dict:
         raise BadSettings("settings should be a JSON object")
     schema = {}
     settings = {}
-    fields = _fields()
-    for name in fields:
-        field_schema, default = fields[name]
+    known = fields()
+    for name in known:
+        field_schema, default = known[name]
         schema[name if default is None else name + "?"] = field_schema
         if default is not None:
             settings[name] = default
@@ -51,7 +51,7 @@ def load(path: str) -> dict:
     return checked(values)
 
 
-def _fields():
+def fields() -> dict:
     """
     Return {name: (schema, default)}; default None: required.
 

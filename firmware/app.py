@@ -104,7 +104,7 @@ class App(Sensor):
             clock=self._clock,
             on_reading=self._show_reading,
             report=self._report,
-            request_selftest=self._jobs.request,
+            request_job=self._jobs.request,
         )
         self._button = self._make_button_actions() if BUTTON in self._panel.fitted else None
 

@@ -47,7 +47,8 @@ class ButtonActions:
         elif stage == LONG:
             self._follow_next()
         elif stage in (LONGER, LONGEST) and not self._inspection.id:
-            self._jobs.request({} if stage == LONGER else TEST_SIGNAL)
+            if self._jobs.request({} if stage == LONGER else TEST_SIGNAL):
+                self._panel.play(signal.REFUSED)
         else:
             self._panel.play(signal.REFUSED)
 

@@ -10,7 +10,7 @@ Jobs that interrupt sniffing: self-test and test signal.
 The code of both jobs is imported when one runs, to save heap.
 """
 
-from ansim import messages
+from ansim import messages, refusals
 from firmware.panel import signal
 
 TEST_SIGNAL = "test_signal"
@@ -51,13 +51,16 @@ class RadioJobs:
         """True if a job waits for the radio."""
         return self._pending is not None
 
-    def request(self, job) -> None:
+    def request(self, job):
         """
-        Run a job as soon as the radio is free; it replaces a pending one.
+        Run a job as soon as the radio is free; it replaces a pending one. Return the reason of a refusal, else None.
 
         job  TEST_SIGNAL, or the arguments of a self-test command
         """
+        if job == TEST_SIGNAL and self._settings["uplink"] != "wifi":
+            return refusals.NO_WIFI
         self._pending = job
+        return None
 
     def handles(self, finding) -> bool:
         """Pass a Finding to the self-test; True if it is about the test signal and must not be reported."""
@@ -112,9 +115,6 @@ class RadioJobs:
         from firmware.inspecting.test_signal import TestSignal
         from firmware.network.uplink import NoUplink
 
-        if self._settings["uplink"] != "wifi":
-            self._panel.play(signal.REFUSED)
-            return
         self._signal = test_signal = TestSignal(self._wlan, self._uplink, self._clock)
         self.status_text, self.address = "Test signal", test_signal.address
         print("test signal from", self.address)

@@ -2,7 +2,7 @@
 Handlers of the server's commands.
 
     for name, handler in ServerCommands(inspection, plan, listener, clock, on_reading, report,
-    request_selftest).handlers():
+    request_job).handlers():
         commands.on(name, handler)
 
 A handler gets the checked arguments (ansim/downlink_rules.py) and the command's id. It
@@ -14,6 +14,7 @@ maintenance in maintenance/upkeep.py.
 from ansim import messages, refusals
 from ansim.frame_header import address_bytes
 from firmware.inspecting.inspection import CMD
+from firmware.inspecting.radio_jobs import TEST_SIGNAL
 
 FOLLOW_UPLOAD_MS = 10_000  # how often a Wi-Fi sensor uploads readings while it follows a signal
 
@@ -23,17 +24,17 @@ class ServerCommands:
     inspection, plan, listener, clock   an Inspection, a Plan, a Listener and a Clock
     on_reading                          function(subject, rssi_dbm, smoothed_dbm, sigma_db, trend) for a followed signal
     report                              function(kind, body) that appends a report to the journal
-    request_selftest                    function(args)
+    request_job                         function(job): RadioJobs.request
     """
 
-    def __init__(self, inspection, plan, listener, clock, on_reading, report, request_selftest):
+    def __init__(self, inspection, plan, listener, clock, on_reading, report, request_job):
         self._inspection = inspection
         self._plan = plan
         self._listener = listener
         self._clock = clock
         self._on_reading = on_reading
         self._report = report
-        self._request_selftest = request_selftest
+        self._request_job = request_job
         self._channel = 0
 
     def handlers(self) -> list:
@@ -45,6 +46,7 @@ class ServerCommands:
             (messages.LOCATE, self._locate),
             (messages.SLOTS, self._stimulus),
             (messages.RUN_SELFTEST, self._selftest),
+            (messages.TEST_SIGNAL, self._test_signal),
         ]
 
     def _inspection_start(self, args, command_id):
@@ -88,8 +90,12 @@ class ServerCommands:
     def _selftest(self, args, command_id):
         if self._inspection.id:
             return refusals.INSPECTION_RUNNING
-        self._request_selftest(args)
-        return None
+        return self._request_job(args)
+
+    def _test_signal(self, args, command_id):
+        if self._inspection.id:
+            return refusals.INSPECTION_RUNNING
+        return self._request_job(TEST_SIGNAL)
 
     def _stimulus(self, args, command_id):
         from ansim.detect.stimulus import BadSlots, Stimulus

@@ -11,6 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from ansim import messages, topics
+from server import clock
 from server.ingest import decode
 from server.ingest.decode import Message
 from server.ingest.keyring import SensorKey
@@ -201,7 +202,7 @@ def _handle(session, message, retained, now_s, result):
     elif message.leaf == topics.WANT:
         result.parts.append((sensor, rollout.part(session, fields["sha256"], fields["offset"])))
     elif message.leaf == topics.LIVE:
-        health.take_live(session, sensor.id, fields, health.now_ms())
+        health.take_live(session, sensor.id, fields, clock.now_ms())
     elif message.leaf == topics.ACK:
         commands.acknowledge(session, sensor.id, fields["id"], fields["ok"], fields["error"], now_s)
 

@@ -236,7 +236,7 @@ class Ingest:
 
     def _publish(self, packet_ids, messages):
         """Acknowledge and publish with one system call. Messages that are lost with the connection are sent again."""
-        confirmations = self._confirmations.due(health.now_ms())
+        confirmations = self._confirmations.due(clock.now_ms())
         messages = messages + [(sensor, topics.STORED, fields) for sensor, fields in confirmations]
         if not (packet_ids or messages) or not (self._client and self._client.is_connected()):
             return
@@ -288,7 +288,7 @@ class Ingest:
         with self._sessions.begin() as session:
             silent = health.detect_silent(session, now_s, self._settings.silent_after_s)
             commands.expire(session, now_s)
-            health.forget_proximity(session, health.now_ms())
+            health.forget_proximity(session, clock.now_ms())
             stopped = [stopped.why for stopped in rollout.tick(session, self._vault, now_s)]
         for name in silent:
             log.warning("sensor has fallen silent", sensor=name)

@@ -58,6 +58,7 @@ class Command(Base):
     expires_s: Mapped[TimeS]
     sent_s: Mapped[int | None]  # newest publication
     sends: Mapped[Count]
+    acknowledged_ms: Mapped[int | None]  # for what is timed from the acknowledgement, such as a movement test
     ended_s: Mapped[int | None]  # acknowledged, or expired without an acknowledgement
     ok: Mapped[bool | None] = mapped_column(Boolean)
     error: Mapped[Name]  # "expired" if no acknowledgement came in time

@@ -12,6 +12,7 @@ The pages, by blueprint. A view reads the request, calls a service, and renders 
     inspections  live page and record; steps, results (finish, correct), participants, signatures, certificates, photos,
                  holes; checklists: their versions
     findings     list, one finding with its evidence, disposition; false-alarm rates
+    signal       a finding's transmitter, live: following it, the movement test
     emitters     the devices known at a building
     campaigns    a sweep day: plan, live board, closing report
     sensors      list, one sensor: self-test, place, key; claim codes; rollouts
@@ -30,7 +31,7 @@ from flask import Flask
 
 from server.web import assets, errors, page
 from server.web.audit import log
-from server.web.findings import findings, known_emitters
+from server.web.findings import findings, known_emitters, signal
 from server.web.inspecting import (
     button_sweeps,
     campaigns,
@@ -80,6 +81,7 @@ def register(app: Flask) -> None:
         holes,
         checklists,
         findings,
+        signal,
         known_emitters,
         campaigns,
         sensors,

@@ -33,6 +33,7 @@ _SECTIONS = {
     "inspections": "places",
     "checkin": "places",
     "emitters": "findings",
+    "signal": "findings",
     "campaigns": "campaigns",
     "steps": "places",
     "results": "places",

@@ -61,6 +61,8 @@ KINDS = {
     "rollout.begun": _("Roll-out begun"),
     "rollout.done": _("Roll-out ended"),
     "rollout.stopped": _("Roll-out stopped"),
+    "sensor.settings": _("Settings of a sensor changed"),
+    "sensor.wiped": _("Sensor erased"),
     "sensor.enrolled": _("Sensor added"),
     "sensor.keyed": _("Sensor got a new key"),
     "sensor.placed": _("Sensor's place changed"),

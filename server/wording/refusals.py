@@ -79,7 +79,15 @@ REFUSALS = {
     "interval_bad": _("An interval has 0 to %(most)s days."),
     # findings
     "police_needed": _("Please say when 112 was called and which station answered."),
+    "finding_without_address": _("The address of this transmitter is not kept any more, so no sensor can look for it."),
+    "finding_without_channel": _("This transmitter has no Wi-Fi channel, so it cannot be followed."),
     # sensors
+    "sensor_no_sniffer": _("The sensor %(sensor)s cannot listen to traffic. Take another one."),
+    "dwell_bad": _("Please give a channel from 1 to 13 and 1 to %(most)s seconds."),
+    "erase_unconfirmed": _("Nothing was done: tick the box to erase the sensor."),
+    "settings_none": _("Nothing was changed: fill in at least one setting."),
+    "settings_fixed": _("These settings can only be changed at the sensor: %(names)s."),
+    "settings_bad": _("These values cannot be used: %(names)s."),
     "sensor_name_bad": _("A sensor's name has 1 to 32 characters of a-z, 0-9 and the hyphen."),
     "sensor_exists": _("There is a sensor named %(sensor)s already."),
     "claim_bad": _("This claim code is wrong, used up or too old. Make a new one on the sensors page."),

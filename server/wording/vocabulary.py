@@ -269,6 +269,7 @@ COMMANDS = {
     "update": _("New firmware"),
     "wipe": _("Erase"),
     "restart": _("Restart"),
+    "test_signal": _("Send a test signal"),
 }
 
 UPLINKS = {"wifi": "Wi-Fi", "ethernet": lazy_pgettext("uplink", "Cable")}

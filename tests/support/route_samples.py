@@ -88,6 +88,7 @@ def _things(session, app, running, room):
         "upload": _upload(session, app),
         **{f"{name}:public_id": running for name in INSPECTION_PAGES},
         "findings:public_id": finding,
+        "signal:public_id": finding,
         "facilities:public_id": hall.public_id,
         "organisations:public_id": hall.organisation.public_id,
         "log:public_id": running,

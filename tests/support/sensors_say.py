@@ -118,6 +118,11 @@ class SensorsSay:
         checks += [["channel_1", True, 12], ["channel_6", passed, 5 * passed], ["channel_13", True, 0]]
         self._report(name, "", messages.SELFTEST, {"passed": passed, "checks": checks, "took_ms": 21000})
 
+    def stimulus(self, name, inspection="", p_ppm=8000, subject=CAMERA):
+        """Store a STIMULUS report: the result of a movement test."""
+        body = {"subject": subject, "slots": 20, "p_ppm": p_ppm, "effect_permille": 400, "heard_permille": 990}
+        self._report(name, inspection, messages.STIMULUS, body)
+
     def _report(self, name, inspection, kind, body):
         seq = self._seqs[name] = self._seqs.get(name, 0) + 1
         now_s = clock.now_s()

@@ -84,6 +84,7 @@ def acknowledge(session: Session, sensor_id: int, public_id: str, ok: bool, erro
     error = refusal_code(error)
     if error == refusals.NO_TIME:
         return True  # it has just connected and receives the time; due() returns the command again
+    command.acknowledged_ms = clock.now_ms()
     _end(command, now_s, ok, error)
     return True
 

@@ -47,12 +47,13 @@ class Health(NamedTuple):
 def load(session: Session, user, name: str, right: str = accounts.SEE) -> Sensor:
     """Return a sensor with its restroom. Raises NotFound, also where the user lacks the right."""
     sensor = session.scalar(select(Sensor).where(Sensor.name == name).options(joinedload(Sensor.restroom)))
-    if sensor is None or not _may(session, user, right, sensor):
+    if sensor is None or not may(session, user, right, sensor):
         raise NotFound("sensor")
     return sensor
 
 
-def _may(session, user, right, sensor):
+def may(session: Session, user, right: str, sensor: Sensor) -> bool:
+    """Return whether a user has a right on a sensor."""
     if sensor.restroom is not None:
         return access.may(session, user, right, sensor.restroom.facility_id)
     if not accounts.may(user, right) or user.everywhere:

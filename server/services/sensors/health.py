@@ -1,7 +1,5 @@
 """State, info and proximity messages of sensors, and detection of silent ones."""
 
-import time
-
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
@@ -90,11 +88,6 @@ def proximity(session: Session, sensor: Sensor, since_ms: int = 0, limit: int = 
 def is_connected(state: str) -> bool:
     """Return whether a sensor receives commands in this state."""
     return state in (messages.INIT, messages.READY)
-
-
-def now_ms() -> int:
-    """Return the time in milliseconds since 1970-01-01 UTC."""
-    return time.time_ns() // 1_000_000
 
 
 def detect_silent(session: Session, now_s: int, silent_after_s: int) -> list[str]:

@@ -4,9 +4,8 @@ from typing import NamedTuple
 
 from flask import Blueprint, Response, abort, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import format_decimal, gettext
+from flask_babel import gettext
 
-from ansim.detect.stimulus import verdict
 from ansim.finding import ALARM, CLEARED, NOTICE
 from server import clock, wording
 from server.models.findings import CLOSED, GAPS, NOTED, OPEN, STATUSES
@@ -16,10 +15,12 @@ from server.services.findings.pseudonyms import Pseudonyms
 from server.services.inspecting import photos
 from server.services.intake.finding_events import ON_THE_LIST
 from server.services.people import access_log, accounts
+from server.services.sensors import operations
 from server.web import page
 from server.web.findings import forms
 from server.web.inspecting import presenters
 from server.web.sensors import presenters as sensor_presenters
+from server.wording import movement_test
 
 bp = Blueprint("findings", __name__)
 
@@ -143,6 +144,7 @@ def show(public_id: str) -> ResponseReturnValue:
             listener=sensor_presenters.summary(finding.sensor, current_app.extensions["settings"].silent_after_s),
             form=form,
             problem=problem,
+            can_follow=page.may(accounts.INSPECT) and operations.why_not_follow(finding) is None,
             photos=photos.list_photos(session, finding_id=finding.id),
             may_judge=may_judge,
             judgeable=may_judge and finding.detector not in GAPS and findings.is_judgeable(finding),
@@ -201,16 +203,7 @@ def _event_entry(finding, event, level_before):
 
 def _stimulus_answer(test):
     """Return the result of a movement test in words."""
-    chance = format_decimal(round(test.p_ppm / 1000, 1))
-    sentence = {
-        "responds": gettext(
-            "The stream reacted to what was done in this room; by chance that happens in %(chance)s of 1,000 tests.",
-            chance=chance,
-        ),
-        "no_response": gettext(
-            "No reaction to what was done in this room. That does not prove that it looks elsewhere."
-        ),
-    }.get(verdict(test.p_ppm, test.heard_permille), gettext("The test was not clear. Do it again."))
+    sentence = movement_test.sentence(test.p_ppm, test.heard_permille)
     return StimulusAnswer(test.at_s or test.received_s, sentence, test.slots, test.heard_permille // 10)
 
 

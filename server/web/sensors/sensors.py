@@ -13,9 +13,9 @@ from server.services import errors, freshness
 from server.services.intake import completeness
 from server.services.people import accounts
 from server.services.places import restrooms
-from server.services.sensors import claims, commands, enrolment, fleet
+from server.services.sensors import claims, commands, enrolment, fleet, operations
 from server.web import page
-from server.web.sensors import presenters
+from server.web.sensors import presenters, setting_fields
 from server.wording import selftest as selftest_words
 
 bp = Blueprint("sensors", __name__)
@@ -119,6 +119,82 @@ def restart(name: str) -> ResponseReturnValue:
         sensor = fleet.load(session, page.user(), name, accounts.MANAGE)
         commands.send(session, sensor, messages.RESTART, {}, page.user(), SELFTEST_LIFETIME_S)
     page.flash_success(gettext("The sensor will restart when it hears this."))
+    return redirect(url_for("sensors.show", name=name))
+
+
+@bp.post("/sensors/<name>/dwell")
+@security.needs(accounts.INSPECT)
+def dwell(name: str) -> ResponseReturnValue:
+    """Let a sensor stay on one channel for some seconds."""
+    channel, seconds = request.form.get("channel", 0, type=int), request.form.get("seconds", 0, type=int)
+    return _operate(
+        name,
+        accounts.INSPECT,
+        lambda session, sensor: operations.dwell(session, page.user(), sensor, channel, seconds),
+        gettext("The sensor will stay on channel %(channel)s when it hears this.", channel=channel),
+    )
+
+
+@bp.post("/sensors/<name>/test-signal")
+@security.needs(accounts.INSPECT)
+def test_signal(name: str) -> ResponseReturnValue:
+    """Let a sensor send its test signal."""
+    return _operate(
+        name,
+        accounts.INSPECT,
+        lambda session, sensor: operations.send_test_signal(session, page.user(), sensor),
+        gettext("The sensor will send its test signal for ten minutes when it hears this."),
+    )
+
+
+@bp.post("/sensors/<name>/settings")
+@security.needs(accounts.MANAGE)
+def settings(name: str) -> ResponseReturnValue:
+    """Change settings of a sensor; a field that is left empty stays as it is."""
+    changes = setting_fields.read(request.form)
+    return _operate(
+        name,
+        accounts.MANAGE,
+        lambda session, sensor: operations.change_settings(session, page.user(), sensor, changes),
+        gettext("The sensor will try these settings. If it cannot connect with them, it takes them back."),
+    )
+
+
+@bp.post("/sensors/<name>/tables")
+@security.needs(accounts.MANAGE)
+def tables(name: str) -> ResponseReturnValue:
+    """Send this server's signature tables to a sensor."""
+    vault = current_app.extensions["vault"]
+    return _operate(
+        name,
+        accounts.MANAGE,
+        lambda session, sensor: operations.send_tables(session, vault, page.user(), sensor),
+        gettext("The signature tables are on their way. The sensor uses those that are newer than its own."),
+    )
+
+
+@bp.post("/sensors/<name>/wipe")
+@security.needs(accounts.MANAGE)
+def wipe(name: str) -> ResponseReturnValue:
+    """Let a sensor erase its key, settings and reports."""
+
+    def erase(session, sensor):
+        if request.form.get("really") != "yes":
+            raise errors.Refused("erase_unconfirmed")
+        operations.wipe(session, page.user(), sensor)
+
+    return _operate(name, accounts.MANAGE, erase, gettext("The sensor will erase itself when it hears this."))
+
+
+def _operate(name, right, operation, success):
+    """Run an operation on a sensor, say how it went, and return to the sensor's page."""
+    try:
+        with page.sessions().begin() as session:
+            operation(session, fleet.load(session, page.user(), name, right))
+    except errors.Refused as error:
+        page.flash_warning(page.refusal_text(error))
+    else:
+        page.flash_success(success)
     return redirect(url_for("sensors.show", name=name))
 
 

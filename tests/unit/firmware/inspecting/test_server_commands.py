@@ -4,6 +4,7 @@ from ansim import messages, refusals, uplink_rules
 from ansim.decode import argument_problems
 from ansim.frame_header import address_bytes
 from ansim.schema import check
+from firmware.inspecting.radio_jobs import TEST_SIGNAL, RadioJobs
 from firmware.inspecting.server_commands import ServerCommands
 
 CAMERA = "c0:ff:ee:00:00:01"
@@ -127,6 +128,24 @@ def test_a_self_test_is_requested_unless_an_inspection_runs():
     busy, *_, busy_calls = make_handlers(Inspection("K7Q2"))
     assert busy[messages.RUN_SELFTEST]({}, "c2") == refusals.INSPECTION_RUNNING
     assert not busy_calls
+
+
+def test_a_test_signal_is_requested_unless_an_inspection_runs_or_the_job_is_refused():
+    handlers, _, _, calls = make_handlers()
+    assert handlers[messages.TEST_SIGNAL]({}, "c1") is None
+    assert calls == [TEST_SIGNAL]
+
+    busy, *_, busy_calls = make_handlers(Inspection("K7Q2"))
+    assert busy[messages.TEST_SIGNAL]({}, "c2") == refusals.INSPECTION_RUNNING
+    assert not busy_calls
+
+
+def test_a_sensor_on_a_cable_refuses_to_send_a_test_signal():
+    jobs = RadioJobs({"uplink": "ethernet", "selftest_at_start": False}, *[None] * 9)
+
+    assert jobs.request(TEST_SIGNAL) == refusals.NO_WIFI
+    assert not jobs.is_pending
+    assert jobs.request({}) is None and jobs.is_pending
 
 
 def test_a_stimulus_test_dwells_watches_and_reports():
