@@ -53,6 +53,7 @@ BODIES = {
         "access_points": _count,
         "ble": _count,  # different BLE advertisers heard
         "full": BOOL,  # a table was full, so not every station could be followed
+        "ble_dropped?": _count,  # advertisements that came faster than the sensor took them
         "spectrum_sweeps?": _count,  # sweeps of the nRF24 over the whole band
     },
     FINDING: {
@@ -131,6 +132,9 @@ _info = {
     "journal_reports": _count,  # waiting for confirmation
     "journal_dropped": _count,
     "ring_dropped": _count,
+    "radio_errors?": _count,  # refusals of a radio since this start; a few are normal
+    "chip_free_bytes?": _count,  # of the chip's internal memory, which Wi-Fi, Bluetooth and TLS use
+    "chip_largest_bytes?": _count,  # the largest block of it
     "live_dropped": _count,
     "connects": _count,
     "rssi_dbm": ("nullable", _dbm),  # of its own uplink

@@ -19,7 +19,7 @@ from ansim.finding import CLEARED, RAISED
 from firmware.inspecting.inspection import Inspection
 from firmware.inspecting.radio_jobs import RadioJobs
 from firmware.inspecting.server_commands import ServerCommands
-from firmware.maintenance import unload_modules
+from firmware.maintenance import chip_memory, unload_modules
 from firmware.maintenance.upkeep import TABLES, UPDATE_WINDOW_MS
 from firmware.panel import signal
 from firmware.panel.panel import BUTTON, NRF24, DisplayStatus, Panel
@@ -138,7 +138,10 @@ class App(Sensor):
             self._jobs.tick()
             if self._settings["always_listen"] or self._inspection.id or self._listener.is_following:
                 await self._listen_step(now_ms)
-                self._sweep_if_due(INSPECTION_SWEEP_MS if self._inspection.id else SWEEP_MS)
+                is_over = self._sweep_if_due(INSPECTION_SWEEP_MS if self._inspection.id else SWEEP_MS)
+                if is_over and not self._inspection.id and chip_memory.is_used_up(now_ms):
+                    print("The chip's memory is used up; the sensor restarts")
+                    await self._restart()
                 continue
             self._panel.show(signal.IDLE)
             self._listener.stop()
@@ -186,8 +189,11 @@ class App(Sensor):
         self._link.send_live(*reading)
 
     def _sweep_if_due(self, every_ms):
-        if self._clock.now_ms() - self._swept_ms >= every_ms:
-            self._sweep()
+        """Report the sweep if it is `every_ms` old; True if it was."""
+        if self._clock.now_ms() - self._swept_ms < every_ms:
+            return False
+        self._sweep()
+        return True
 
     def _sweep(self):
         """Report what was listened to since the last sweep report."""
@@ -198,6 +204,9 @@ class App(Sensor):
         body["to_ms"] = now_ms
         body["deaf_ms"] = max(0, now_ms - self._swept_ms - heard_ms)
         body["capabilities"] = self._capabilities
+        if not self._listener.has_ble_memory:
+            body["capabilities"] = [name for name in self._capabilities if name != messages.BLE]
+        body["ble_dropped"] = self._listener.take_ble_dropped()
         if self._spectrum:
             body["spectrum_sweeps"] = self._spectrum.sweeps - self._spectrum_swept
             self._spectrum_swept = self._spectrum.sweeps
@@ -212,6 +221,7 @@ class App(Sensor):
         fields["fitted"] = self._panel.fitted
         fields["battery_percent"] = self._panel.battery_percent
         fields["ring_dropped"] = self._listener.ring_dropped
+        fields["radio_errors"] = self._listener.radio_errors
         return fields
 
     def _status(self):

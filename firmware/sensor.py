@@ -10,12 +10,13 @@ import network
 from ansim import VERSION, messages
 from ansim.envelope import key_bytes
 from firmware.journal.journal import Journal
+from firmware.maintenance import chip_memory
 from firmware.maintenance.upkeep import Upkeep
 from firmware.network import uplink
 from firmware.network.clock import Clock
 from firmware.network.commands import Commands
 from firmware.network.link import Link
-from firmware.radio import sniffer
+from firmware.radio import ble, sniffer
 
 JOURNAL_FOLDER = "/journal"
 COMMANDS_FILE = "/commands.json"
@@ -40,7 +41,9 @@ class Sensor:
         self._board = board
         self._is_wired = settings["uplink"] == "ethernet"
         self._wlan = network.WLAN(network.WLAN.IF_STA)
-        self._uplink = uplink.Ethernet(board.lan()) if self._is_wired else uplink.Wifi(self._wlan, settings["wifi"])
+        self._uplink = (
+            uplink.Ethernet(board.lan()) if self._is_wired else uplink.Wifi(self._wlan, settings["wifi"], ble.is_on)
+        )
         self._clock = Clock(path=TIME_FILE)
         self._journal = Journal(JOURNAL_FOLDER, settings["journal_bytes"], self._clock)
         self._commands = Commands(settings["device"], key_bytes(settings), self._clock, COMMANDS_FILE)
@@ -105,8 +108,12 @@ class Sensor:
             "brown_outs": self._health.brown_outs,
             "reset_cause": self._health.cause,
             "ring_dropped": 0,
+            "radio_errors": 0,
             "inspection": self._journal.inspection,
         }
+        free_bytes, largest_bytes = chip_memory.measure()
+        if free_bytes is not None:
+            fields["chip_free_bytes"], fields["chip_largest_bytes"] = free_bytes, largest_bytes
         fields.update(self._upkeep.info_fields())
         return fields
 

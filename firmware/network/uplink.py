@@ -30,14 +30,16 @@ class Wifi:
     """
     wlan      network.WLAN of the station interface
     networks  [{"ssid": text, "password": text}, ...], as in the settings
+    must_sleep  function(): True while Bluetooth is on, and Wi-Fi must leave it the antenna between beacons
 
     The strongest access points of a scan are tried first, then the names that the scan did not find (hidden networks
     answer only to their name). The access point that worked last is tried before all others, without a scan. What one
     join() had no time for comes first in the next.
     """
 
-    def __init__(self, wlan, networks):
+    def __init__(self, wlan, networks, must_sleep=lambda: False):
         self._wlan = wlan
+        self._must_sleep = must_sleep
         self._networks = networks
         self._last = None
         self._failed_tries = 0  # since the last connection
@@ -99,7 +101,7 @@ class Wifi:
         """Switch modem sleep on or off: with it each answer takes up to a beacon interval (100 ms) or more."""
         wlan = self._wlan
         if hasattr(wlan, "PM_NONE"):
-            wlan.config(pm=wlan.PM_PERFORMANCE if on else wlan.PM_NONE)
+            wlan.config(pm=wlan.PM_PERFORMANCE if on or self._must_sleep() else wlan.PM_NONE)
 
     def _candidates(self):
         """

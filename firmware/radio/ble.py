@@ -1,16 +1,18 @@
 """
 Passive scan for Bluetooth LE advertisements; the sensor itself sends nothing.
 
-    await listen(3000, clock.now_ms, engine.advertisement)
+    dropped = await listen(3000, clock.now_ms, engine.advertisement)
 
-Bluetooth is on only during the scan: together with the sniffer it makes the chip unstable, and during a
-connection it takes memory that TLS needs.
+A scan and the sniffer together make the chip unstable, so they take turns. Where the chip has memory for Bluetooth
+beside TLS (a board with PSRAM), Bluetooth stays switched on between scans: switching it on takes time, and switching it
+off leaks memory (firmware/maintenance/chip_memory.py). Elsewhere it is on only during the scan.
 """
 
 import asyncio
 from collections import deque
 
 from ansim.observation import Advertisement
+from firmware.maintenance import chip_memory
 
 try:
     import bluetooth
@@ -21,6 +23,7 @@ INTERVAL_US = 60_000
 WINDOW_US = 55_000  # nearly all of the interval: nothing else needs the antenna now
 QUEUE = 48  # advertisements
 DRAIN_MS = 30
+KEEP_BYTES = 96 << 10  # of the chip's memory, free while Bluetooth is on: TLS, and as much again
 
 _IRQ_SCAN_RESULT = 5
 _IRQ_SCAN_DONE = 6
@@ -29,6 +32,17 @@ _IRQ_SCAN_DONE = 6
 def is_available() -> bool:
     """True if this board has Bluetooth LE."""
     return bluetooth is not None
+
+
+def has_memory() -> bool:
+    """True if Bluetooth is on or may be switched on."""
+    largest_bytes = chip_memory.measure()[1]
+    return largest_bytes is None or largest_bytes >= chip_memory.BLE_BYTES or is_on()
+
+
+def is_on() -> bool:
+    """True while Bluetooth is switched on; the chip's Wi-Fi must then sleep between beacons."""
+    return bluetooth is not None and bluetooth.BLE().active()
 
 
 async def listen(duration_ms: int, now_ms, on_advertisement) -> int:
@@ -52,7 +66,8 @@ async def listen(duration_ms: int, now_ms, on_advertisement) -> int:
         queue.drain(now_ms(), on_advertisement)
     finally:
         ble.irq(None)  # pyright: ignore[reportArgumentType]
-        ble.active(False)
+        if not queue.is_done or (chip_memory.measure()[0] or 0) < KEEP_BYTES:
+            ble.active(False)  # also if the end was not announced: the scan may still run
     return queue.dropped
 
 

@@ -51,6 +51,9 @@ class Listener:
         self._follower = None
         self._stimulus_test = None
         self.spectrum = spectrum
+        self.radio_errors = 0  # refusals of a radio
+        self.has_ble_memory = True  # the last BLE step was not skipped for lack of memory
+        self._ble_dropped = 0
 
     @property
     def has_sniffer(self) -> bool:
@@ -66,6 +69,11 @@ class Listener:
     def ring_dropped(self) -> int:
         """Number of frames lost because the sniffer's ring was full."""
         return self._sniffer.dropped if self._sniffer else 0
+
+    def take_ble_dropped(self) -> int:
+        """Return how many advertisements were dropped since the last call because they came too fast."""
+        dropped, self._ble_dropped = self._ble_dropped, 0
+        return dropped
 
     def follow(self, follower) -> None:
         """Feed a follow.Follower until its time is over; None ends following at once."""
@@ -88,6 +96,7 @@ class Listener:
             self._failures = 0
         except OSError as error:
             self._failures += 1
+            self.radio_errors += 1
             if self._failures >= MAX_FAILURES:
                 raise RadioFailed("%s: %s" % (step.phase, error))
             self.stop()
@@ -142,7 +151,9 @@ class Listener:
             access_points = wifi_scan.scan(self._wlan, self._clock.now_ms())
             self._engine.access_points(access_points, self._clock.now_ms())
         elif step.phase == phases.BLE:
-            await ble.listen(step.duration_ms, self._clock.now_ms, self._engine.advertisement)
+            self.has_ble_memory = ble.has_memory()
+            if self.has_ble_memory:
+                self._ble_dropped += await ble.listen(step.duration_ms, self._clock.now_ms, self._engine.advertisement)
         elif step.phase == phases.SPECTRUM:
             self._engine.spectrum(await self.spectrum.listen(step.duration_ms, self._clock.now_ms))
         elif step.phase == phases.UPLOAD:

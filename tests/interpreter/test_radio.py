@@ -167,7 +167,9 @@ def test_a_name_that_is_not_utf8_is_shown_byte_by_byte():
     assert ssid_text(b"caf\xe9\x00") == "caf?"
 
 
-def test_advertisements_are_copied_and_bluetooth_is_off_afterwards(board):
+@pytest.mark.parametrize(("idf_bytes", "stays_on"), [(200000, True), (110000, False)])
+def test_advertisements_are_copied_and_bluetooth_stays_on_where_memory_allows(board, idf_bytes, stays_on):
+    (board.world / "idf_bytes").write_text(str(idf_bytes))
     (heard, active, dropped) = board.run(
         START
         + """
@@ -175,7 +177,9 @@ def test_advertisements_are_copied_and_bluetooth_is_off_afterwards(board):
     heard = []
 
     async def main():
-        dropped = await ble.listen(3000, clock.now_ms, heard.append)
+        for _ in range(5):
+            heard.clear()
+            dropped = await ble.listen(3000, clock.now_ms, heard.append)
         print(json.dumps([(seen.address.hex(), seen.address_type, seen.payload[2:].decode()) for seen in heard]))
         print(bluetooth.BLE().active())
         print(dropped)
@@ -186,7 +190,36 @@ def test_advertisements_are_copied_and_bluetooth_is_off_afterwards(board):
 
     assert 3 <= len(heard) <= 7
     assert {tuple(row) for row in heard} == {("c2de48050001", 1, "watch")}
-    assert (active, dropped) == ("False", 0)
+    assert (active in ("True", True), dropped) == (stays_on, 0)
+
+
+def test_a_chip_whose_memory_leaks_is_used_up_once_an_hour_has_passed(board):
+    (board.world / "idf_bytes").write_text("80000")
+    lines = board.run(
+        START
+        + """
+    from firmware.maintenance import chip_memory
+
+    async def main():
+        print(json.dumps([chip_memory.measure()[0], chip_memory.is_used_up(3600000)]))
+        while ble.has_memory():
+            await ble.listen(100, clock.now_ms, lambda seen: None)
+        print(json.dumps([chip_memory.measure()[0], chip_memory.is_used_up(0), chip_memory.is_used_up(3600000)]))
+
+    asyncio.run(main())
+    """
+    )
+
+    (before, _), (after, early, late) = lines
+    assert lines[0][1] is False and (early, late) == (False, True)
+    assert before - after > 12 * 1024
+
+
+def test_bluetooth_without_memory_crashes_the_chip(board):
+    (board.world / "idf_bytes").write_text("50000")
+
+    assert board.run(START + "    import bluetooth\n    bluetooth.BLE().active(True)\n    print('on')\n") == []
+    assert board.reset_cause() == "PANIC"
 
 
 def test_a_flood_of_advertisements_is_bounded_and_counted(tmp_path):

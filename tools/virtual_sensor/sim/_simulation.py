@@ -19,6 +19,7 @@ Files in /.world:
     cause             why the next start comes: a key of RESET_CAUSES in machine.py
     rtc, nvs.json     RTC memory, NVS
     listening         scene time in ms when the sniffer first ran
+    idf_bytes         size of the chip's internal memory, 200 kB without the file
     no_wifi, no_lan   while they exist, no network can be joined
     no_scan, disconnect_event, dhcp_ms, wifi_password   see network.py
     pin<n>            level of an input, "0" or "1"; "0 7000": for 7000 ms of scene time, then idle, and the file says
@@ -56,6 +57,8 @@ wifi_started = False  # WLAN.active(True)
 wifi_channels = 11  # scans and connections use 1 to this one; the chip's default until rfsniff.country()
 wifi_busy = False  # connected or connecting: the station holds the channel
 wifi_freed_us = 0  # when the station last released the channel
+
+idf_taken = {}  # the chip's internal memory: user -> bytes; see take_idf()
 
 _last_ticks_us = utime.ticks_us()
 _processor_us = utime.ticks_ms() * 1000 + 999  # not behind the milliseconds of asyncio's C part
@@ -134,6 +137,24 @@ def wait_for_events(duration_ms: int, poll, any_socket: bool):
         spent_us = processor_us() - began_us
         _ahead_us += max(spent_us, min(duration_us, int(spent_us * pace))) - spent_us
     poll_hardware()
+
+
+def take_idf(user: str, size: int) -> bool:
+    """Give `size` bytes of the chip's internal memory to a user, beside what it has; False if so much is not free."""
+    if size > idf_free():
+        return False
+    idf_taken[user] = idf_taken.get(user, 0) + size
+    return True
+
+
+def give_idf(user: str, size: int) -> None:
+    """Take bytes back from a user of the chip's internal memory."""
+    idf_taken[user] -= size
+
+
+def idf_free() -> int:
+    """Return the free bytes of the chip's internal memory, which radios and TLS use, not MicroPython's heap."""
+    return int(load("idf_bytes", "200000")) - sum(idf_taken.values())
 
 
 def mark_socket_busy() -> None:
