@@ -10,7 +10,7 @@ dwells as the firmware does, and receives nothing while it scans, listens to Blu
 header stream has no addresses; it is played as a station on channel 6 with generated ones, at -60 dBm where it
 has no signal.
 
---json prints one object per line: findings that are raised or cleared, and at the end
+--json prints one object per line: findings that are raised, change their level or are cleared, and at the end
 {"summary": {"frames": passed to the detectors, "stations": transmitters received,
 "seconds": of the recording, "frames_per_s": speed of the replay itself}}. A capture may come through a pipe:
 
@@ -29,12 +29,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from ansim.finding import CLEARED, RAISED, Finding
+from ansim.finding import CLEARED, RAISED, UPDATED, Finding
 from ansim.frame_header import UNKNOWN_DBM
 from tools.lib import arguments, errors, progress
 from tools.traffic import opened, pcap, playback, scene, streams
 
-LABELS = {RAISED: "camera-like", CLEARED: "no longer"}
+LABELS = {RAISED: "camera-like", UPDATED: "camera-like", CLEARED: "no longer"}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -53,9 +53,12 @@ def main(argv: Sequence[str] | None = None) -> None:
             findings = playback.play_hopping(traffic, playback.make_engine(), playback.firmware_plan(traffic), totals)
         else:
             findings = playback.play_on_channel(traffic, playback.make_engine, totals)
+        levels: dict[tuple[str, str], str] = {}
         for at_ms, finding in findings:
-            if finding.event in LABELS:
+            subject = finding.kind, finding.subject
+            if finding.event != UPDATED or finding.level != levels.get(subject, finding.level):
                 print_finding(at_ms, finding)
+            levels[subject] = finding.level
     took_s = time.perf_counter() - started_s
     if damage and not totals.frames:
         raise damage[0]
@@ -101,6 +104,8 @@ def as_json(at_ms: int, finding: Finding) -> dict[str, Any]:
             {"rule": item.rule, "value": item.value, "threshold": item.threshold, "weight": item.weight}
             for item in finding.evidence
         ],
+        "considered": dict(finding.considered),
+        "likely": finding.likely,
     }
 
 
@@ -128,7 +133,7 @@ def _print_text(at_ms, finding):
     if finding.channel:
         reception = f"channel {finding.channel}, {reception}"
     print(
-        f"{at_ms / 1000:9.1f} s  {LABELS[finding.event]}: {finding.subject} ({finding.kind}), "
+        f"{at_ms / 1000:9.1f} s  {LABELS[finding.event]}: {finding.subject} ({finding.kind}, {finding.level}), "
         f"score {finding.score}, {reception}; {evidence}",
         flush=True,
     )

@@ -47,6 +47,9 @@ RULES = (
     "rssi_span_db",
     "local_address",
     "full_frames_permille",
+    "late_kbps",
+    "late_share_permille",
+    "late_up_bytes",
 )
 (UPLINK_KBPS, UPLINK_SHARE, MEAN_UP, MEAN_DOWN, DUTY, FINE_DUTY, MAX_LENGTH, MAX_LENGTH_SHARE, SMALL_UP) = range(9)
 (HEARD_MS, ACTIVE_ROWS, OWN_SOURCE, SINGLE_CLIENT, LOSS, RETRY, DECODED, ACKED_FRAMES, LOCAL_ADDRESS) = range(9, 18)
@@ -54,6 +57,8 @@ MEASURED = 18  # values that measure() fills in; camera_stream.py adds the other
 (GOP, GOP_PERIOD, VARIATION, PERSISTENCE_S, OPEN_NETWORK, RSSI_PEAK, RSSI_SPAN) = range(18, 25)
 # A randomised address and full-size frames; set only late, when they count.
 LATE_LOCAL, LATE_FULL = 25, 26
+# Rate, share and mean length of its newest rows alone (stations.layout.LATE_MS); measure() fills them in, too.
+LATE_KBPS, LATE_SHARE, LATE_MEAN_UP = 27, 28, 29
 INFORMATION = (
     LOSS,
     GOP,
@@ -106,11 +111,11 @@ def measure(table, number: int, out, values):
         if loss > _MAX_LOSS:
             loss = _MAX_LOSS
     v[13] = loss
-    # 64 bytes in 16 ms are 32 kbit/s; the loss is compensated
-    v[0] = up * 32 // time * 1000 // (1000 - loss)
+    # 128 bytes in 16 ms are 64 kbit/s; the loss is compensated
+    v[0] = up * 64 // time * 1000 // (1000 - loss)
     v[1] = up * 1000 // (up + down) if up + down else 0
-    v[2] = up * 64 // o[2] if o[2] else 0
-    v[3] = down * 64 // o[4] if o[4] else _UNKNOWN
+    v[2] = up * 128 // o[2] if o[2] else 0
+    v[3] = down * 128 // o[4] if o[4] else _UNKNOWN
     v[4] = o[6] * 1000 // o[5] if o[5] else 0
     fine = o[7] * 6250 // time  # bins of 100 ms, steps of 16 ms
     v[5] = fine if fine < 1000 else 1000
@@ -142,23 +147,47 @@ def measure(table, number: int, out, values):
         v[15] = sent * 1000 // acked if sent < acked else 1000
     v[16] = acked
     v[17] = 1 if t[b] & 2 else 0
+    time = o[9] if o[9] else 1
+    up = o[10]
+    v[27] = up * 64 // time * 1000 // (1000 - loss)
+    v[28] = up * 1000 // (up + o[12]) if up else 0
+    v[29] = up * 128 // o[11] if o[11] else 0
 
 
-# What every known camera does in the worst 10 s of its video. A transmitter that does not is no camera, whatever else
-# speaks for one. (place in values, least value); behind each the worst of 138 recorded camera sessions, and the reason.
+# What every known camera does, also in the worst 10 s of its video. A transmitter that does not is no camera, whatever
+# else speaks for one. (place in values, least value, highest value); behind each the worst of 72 recorded sessions.
 NECESSARY = (
-    (UPLINK_KBPS, 60),  # 156 kbit/s, 78 with half of the frames lost and not scaled: the least that shows a picture
-    (UPLINK_SHARE, 690),  # 740 permille during two-way talk, else 810: video goes one way
-    (MEAN_UP, 380),  # 476 bytes: a picture fills several packets
-    (MAX_LENGTH, 1000),  # 1,114 bytes (PPPP), else 1,500: packets of a picture are as long as the protocol allows
+    # 156 kbit/s, 78 with half of the frames lost and not scaled: the least that shows a picture. And 2.9 Mbit/s: an
+    # encoder in a device that fits into a hole makes no more than that, a transfer fills the channel.
+    (UPLINK_KBPS, 60, 10_000),
+    (UPLINK_SHARE, 690, 1000),  # 740 permille during two-way talk, else 810: video goes one way
+    (MEAN_UP, 380, 9999),  # 476 bytes: a picture fills several packets
+    (MAX_LENGTH, 1000, 9999),  # 1,114 bytes (PPPP), else 1,500: a picture's packets are as long as the protocol allows
+    # In the newest 3 s alone: video goes on, while what remains of an upload or a page is small talk.
+    (LATE_KBPS, 45, 30_000),  # 82 kbit/s
+    (LATE_SHARE, 600, 1000),  # 650 permille
+    (LATE_MEAN_UP, 320, 9999),  # 420 bytes
 )
+# Short frames sent and long frames received are requests and answers, as of an application. With as many, two-way talk
+# of a camera still has the share.
+TALK_SMALL_UP, TALK_MEAN_DOWN, TALK_SHARE = 400, 190, 790
+# What comes in bursts with pauses is whole pictures, of packets that are full but for the last one of each. A burst of
+# unequal packets is messages, as a hub sends them. Cameras that send in bursts: 880 permille or more.
+BURST_DUTY, BURST_FULL = 400, 400
 
 
-def unmet_condition(values):
-    """Return the first of NECESSARY that `values` do not meet, as (place, least value); None if they meet all."""
-    for condition in NECESSARY:
-        if values[condition[0]] < condition[1]:
-            return condition
+def unmet_condition(values: array) -> tuple | None:
+    """Return (place, limit) of the first condition that `values` do not meet; None if they meet all."""
+    for place, least, most in NECESSARY:
+        if values[place] < least:
+            return place, least
+        if values[place] > most:
+            return place, most
+    talks = UNKNOWN > values[SMALL_UP] >= TALK_SMALL_UP and UNKNOWN > values[MEAN_DOWN] >= TALK_MEAN_DOWN
+    if talks and values[UPLINK_SHARE] < TALK_SHARE:
+        return UPLINK_SHARE, TALK_SHARE
+    if values[FINE_DUTY] < BURST_DUTY and values[MAX_LENGTH_SHARE] < BURST_FULL:
+        return MAX_LENGTH_SHARE, BURST_FULL
     return None
 
 

@@ -37,17 +37,22 @@ from ansim.detect.stations.layout import (
 from ansim.detect.stations.table import StationTable
 from ansim.detect.suspect import Suspect
 from ansim.detect.undecodable import Undecodable
-from ansim.finding import ALARM, ALARM_SCORE, CLEARED, RAISED, UPDATED, Evidence, Finding
+from ansim.finding import ALARM, CLEARED, NOTICE, RAISED, UPDATED, Evidence, Finding
 from ansim.frame_header import address_text
 
-CLEAR_SCORE = 55  # below ALARM_SCORE, so that a score near it does not flicker
+NOTICE_SCORE = 54  # the weakest known camera reaches 56 in 10 s
+CLEAR_SCORE = 49  # below NOTICE_SCORE, so that a score near it does not flicker
 CANDIDATE_SCORE = 45  # from what it sends alone, however briefly it was heard
 DECIDED_MS = 8000  # after so long a score below the alarm is final ...
 NEAR_POINTS = 10  # ... unless it is this close to the alarm: a disturbance may pass
 NEAR_URGENCY = 70
 SILENT_MS = 2000  # of listening after the three rows without activity that end a period of sending: it has stopped
-UNMET_SCORE = 50  # at most, while a necessary condition is not met; below CLEAR_SCORE, so that it clears a finding
-HIGH_JUDGEMENTS = 3  # judgements at ALARM_SCORE in a row before a finding is raised
+UNMET_SCORE = 45  # at most, while a necessary condition is not met; below CLEAR_SCORE, so that it clears a finding
+HIGH_JUDGEMENTS = 5  # judgements at NOTICE_SCORE in a row before a notice is raised
+# An alarm is earned: by so much listening in which the conditions were met, so long after they were met first. Uploads,
+# pages and most one-way calls are over by then; while hopping, half of the time goes to other channels.
+ALARM_MS, ALARM_LISTENED_MS = 52_000, 22_000
+ALARM_MOVEMENT_PPM = 10_000  # p-value of a movement test
 LOW_JUDGEMENTS = 3  # judgements below CLEAR_SCORE in a row: a single visit during a pause clears nothing
 CANDIDATE_MS = 60_000  # a suspect's channel is worth a dwell for so long after it was last heard
 LOST_MS = 180_000  # after so long without being heard a suspect is dropped
@@ -63,6 +68,8 @@ REMEMBERED_MS, MAX_PAUSED = (
 UPDATE_EVERY_MS = 15_000  # least time between two updates of a finding
 UPDATE_POINTS = 8  # points
 RAISED_URGENCY = 40  # of a dwell for the second stage
+ALARM_URGENCY = 55  # of a dwell for the listening that an alarm needs
+UNMET_JUDGEMENTS = 2
 HINT_URGENCY = 50
 HINT_MS = 20_000  # the hint is a candidate for so long: an upload and a hop may come before its dwell
 HINT_DWELL_MS = 5000  # after so long a dwell the hint is settled
@@ -202,8 +209,10 @@ class CameraStream:
             self._follow(suspect, number)
             score = shape + self._points(self._amount) + self._points(self._second)
             score = max(0, min(100, score))
-            suspect.score = min(score, UNMET_SCORE) if evidence.unmet_condition(values) else score
-            suspect.high_judgements = suspect.high_judgements + 1 if suspect.score >= ALARM_SCORE else 0
+            unmet = not suspect.has_maker and evidence.unmet_condition(values)
+            suspect.score = min(score, UNMET_SCORE) if unmet else score
+            self._count_listening(suspect, unmet)
+            suspect.high_judgements = suspect.high_judgements + 1 if suspect.score >= NOTICE_SCORE else 0
             if suspect.silent_ms:
                 suspect.silent_ms = 0
             if suspect.score < CLEAR_SCORE or suspect.low_judgements:
@@ -213,11 +222,25 @@ class CameraStream:
             suspect.silent_ms += table.spent_ms
         self._report(suspect, address, findings)
         suspect.urgency = 0 if address in self._known else self._urgency(suspect, shape)
-        if suspect.raised or shape >= CANDIDATE_SCORE:
+        if suspect.level or shape >= CANDIDATE_SCORE:
             # Raised suspects rank above all others, so that they stay in the table.
-            table.set_field(number, F_RANK, max(1, suspect.score) + (100 if suspect.raised else 0))
+            table.set_field(number, F_RANK, max(1, suspect.score) + (100 if suspect.level else 0))
         else:
             self._drop(address)
+
+    def _count_listening(self, suspect, unmet):
+        """Add the time since the last judgement to that in which the conditions were met, or subtract it."""
+        spent_ms = self.table.spent_ms
+        if unmet:
+            suspect.met_ms = max(0, suspect.met_ms - spent_ms)
+            if self.values[evidence.HEARD_MS] >= DECIDED_MS:
+                suspect.unmet_judgements += 1
+            if not suspect.met_ms:
+                suspect.met_since_ms = 0
+        else:
+            suspect.met_ms = min(LOST_MS, suspect.met_ms + spent_ms)
+            suspect.unmet_judgements = 0
+            suspect.met_since_ms = suspect.met_since_ms or max(1, self._now_ms - spent_ms)
 
     def _hint(self, channel):
         """Note answers to an unheard transmitter: worth a dwell, but not repeatedly."""
@@ -269,17 +292,19 @@ class CameraStream:
         """Append a Finding if the suspect is to be raised, updated or cleared."""
         now_ms, score = self._now_ms, suspect.score
         silent = suspect.silent_ms >= SILENT_MS
-        event = None
-        if not suspect.raised:
+        event, level, reason, likely = None, suspect.level, None, ""
+        if not level:
             if suspect.high_judgements >= HIGH_JUDGEMENTS and suspect.heard_ms == now_ms:
-                event = RAISED
+                event, level = RAISED, NOTICE
         elif suspect.low_judgements >= LOW_JUDGEMENTS or silent:
             event = CLEARED
         elif now_ms - suspect.reported_ms >= UPDATE_EVERY_MS and abs(score - suspect.reported_score) >= UPDATE_POINTS:
             event = UPDATED
+        if suspect.level and event != CLEARED and suspect.heard_ms == now_ms:
+            level, reason = self._level(suspect)
+            event = UPDATED if reason else event
         if event is None:
             return
-        suspect.raised = event != CLEARED
         if event == CLEARED and silent:
             # Repeat the last evidence: the counts of its silence say nothing about it.
             suspect.score = suspect.reported_score
@@ -289,12 +314,38 @@ class CameraStream:
             rows = self._evidence()
             suspect.evidence = evidence.pack_evidence(rows)
             suspect.considered = innocent_causes.weigh(self.values)
+            if reason:
+                rows = [reason] + rows[: MAX_EVIDENCE - 1]
             own = self.table.field(suspect.number, F_FLAGS) & FLAG_OWN
             suspect.bssid = address if own else self.table.address(suspect.number, F_BSSID)
+        if event == CLEARED:
+            sent_s = (suspect.heard_ms - suspect.made_ms) // 1000
+            likely = innocent_causes.likely(suspect.considered, rows, sent_s) if level == NOTICE else ""
+        suspect.level = level
         suspect.reported_score, suspect.reported_ms = suspect.score, now_ms
-        findings.append(self._finding(event, suspect, address, rows))
+        findings.append(self._finding(event, suspect, address, rows, likely))
+        if event == CLEARED:
+            suspect.level, suspect.met_ms, suspect.met_since_ms = "", 0, 0
 
-    def _finding(self, event, suspect, address, rows):
+    def _level(self, suspect):
+        """Return (level that the finding of a suspect has now, Evidence of the reason if it changes)."""
+        values = self.values
+        innocent = innocent_causes.best(innocent_causes.weigh(values))
+        if suspect.movement_ppm <= ALARM_MOVEMENT_PPM:
+            reason = Evidence("alarm_movement_ppm", suspect.movement_ppm, ALARM_MOVEMENT_PPM, 0)
+        elif innocent:
+            if suspect.level == ALARM:
+                return NOTICE, Evidence("alarm_innocent", innocent, 0, 0)
+            return suspect.level, None
+        elif suspect.has_maker:
+            reason = Evidence("alarm_signature", 1, 1, 0)
+        elif suspect.met_ms >= ALARM_LISTENED_MS and self._now_ms - suspect.met_since_ms >= ALARM_MS:
+            reason = Evidence("alarm_listened_s", suspect.met_ms // 1000, ALARM_LISTENED_MS // 1000, 0)
+        else:
+            return suspect.level, None
+        return ALARM, reason if suspect.level == NOTICE else None
+
+    def _finding(self, event, suspect, address, rows, likely=""):
         return Finding(
             event,
             self.name,
@@ -308,8 +359,8 @@ class CameraStream:
             rows,
             suspect.considered,
             "",
-            ALARM,
-            "",
+            suspect.level,
+            likely,
         )
 
     def _evidence(self):
@@ -333,10 +384,14 @@ class CameraStream:
         return rows
 
     def _urgency(self, suspect, shape):
-        if suspect.raised:
+        if suspect.level:
+            if suspect.level == NOTICE and suspect.met_ms < ALARM_LISTENED_MS:
+                return ALARM_URGENCY
             return RAISED_URGENCY if suspect.gop == UNKNOWN else 0
+        if suspect.unmet_judgements >= UNMET_JUDGEMENTS:
+            return 0  # let go, until it meets the conditions
         if self.values[evidence.HEARD_MS] >= DECIDED_MS:
-            return NEAR_URGENCY if suspect.score >= ALARM_SCORE - NEAR_POINTS else 0
+            return NEAR_URGENCY if suspect.score >= NOTICE_SCORE - NEAR_POINTS else 0
         return max(50, min(100, shape))
 
     def _drop_lost(self, findings):
@@ -345,7 +400,7 @@ class CameraStream:
             suspect = self._suspects[address]
             if self._now_ms - suspect.heard_ms < LOST_MS:
                 continue
-            if suspect.raised:
+            if suspect.level:
                 suspect.score = 0
                 rows = [Evidence("silent_ms", self._now_ms - suspect.heard_ms, LOST_MS, 0)]
                 findings.append(self._finding(CLEARED, suspect, address, rows))

@@ -11,6 +11,7 @@ from array import array
 
 from ansim.detect.camera_evidence import (
     DUTY,
+    FINE_DUTY,
     GOP,
     LOCAL_ADDRESS,
     MAX_LENGTH_SHARE,
@@ -25,11 +26,14 @@ from ansim.detect.camera_evidence import (
     SINGLE_CLIENT,
     SMALL_UP,
     UNKNOWN,
+    UPLINK_KBPS,
     UPLINK_SHARE,
     VARIATION,
 )
 
 FOR, AGAINST, OPEN = "for", "against", "open"
+# Causes that keep a sender from being an alarm while they fit. A neighbour's camera does not: it is a camera.
+PEOPLE = ("video_call", "live_stream_phone", "bulk_upload", "screen_share", "router_download")
 
 # Two-way calls of the recordings share 0.43 to 0.67 of the bytes and receive frames of 500 bytes; cameras 0.81, 94 to
 # 192.
@@ -43,6 +47,11 @@ EVEN = 200  # permille of variation: uploads and calls can be as even as that, c
 FULL_FRAMES = 950  # permille: file transfers; few cameras have as many
 VARIED_FRAMES = 800
 LONG_S = 60
+BRIEF_S = 15  # pages, photos and logs are sent in less
+TALK_DOWN_BYTES, TALK_SHARE = 240, 790
+UPLOAD_KBPS = 1500  # a transfer takes what the network gives; most cameras send less
+TRANSFER_KBPS = 5000  # more than an encoder in a small camera makes
+NO_PAUSES, PAUSES = 900, 700  # permille of the tenths of seconds: a transfer has no pauses, pictures have
 HOURS_S = 1800  # longer than any call in a restroom
 FAR_DBM = -78  # at the nearest point: a wall, or more than 10 m
 NEAR_DBM = -55  # some metres at most
@@ -61,6 +70,38 @@ def weigh(values: list | array) -> list:
         causes.append(("screen_share", _screen(values)))
         causes.append(("voice_call", AGAINST if values[MEAN_UP] >= 350 or _below(values, SMALL_UP, 500) else OPEN))
     return causes
+
+
+def best(considered: list) -> int:
+    """Return 1 + the index in PEOPLE of the first cause of a person's device that is FOR; 0 if none is."""
+    for cause, verdict in considered:
+        if verdict == FOR and cause in PEOPLE:
+            return PEOPLE.index(cause) + 1
+    return 0
+
+
+def likely(considered: list, rows: list, sent_s: int) -> str:
+    """
+    Return the id of the cause that a sender most likely was that has stopped, "" if that cannot be told.
+
+    considered  what weigh() returned when it was last reported
+    rows        its evidence then
+    sent_s      how long it has sent
+    """
+    number = best(considered)
+    if number:
+        return PEOPLE[number - 1]
+    measured = {row.rule: row.value for row in rows}
+    if sent_s >= LONG_S:
+        return ""
+    if (
+        measured.get("mean_down_bytes", 0) >= TALK_DOWN_BYTES
+        or measured.get("uplink_share_permille", 1000) < TALK_SHARE
+    ):
+        return "video_call" if sent_s >= BRIEF_S else "iot_burst"
+    if measured.get("uplink_kbps", 0) >= UPLOAD_KBPS:
+        return "bulk_upload"
+    return "iot_burst" if sent_s < BRIEF_S else ""
 
 
 def _at_least(values, place, least):
@@ -107,11 +148,14 @@ def _live_stream(values):
 
 
 def _upload(values):
+    if values[UPLINK_KBPS] >= TRANSFER_KBPS:
+        return FOR
     if _below(values, MAX_LENGTH_SHARE, VARIED_FRAMES) or _at_least(values, GOP, RHYTHM):
         return AGAINST
-    if _at_least(values, MAX_LENGTH_SHARE, FULL_FRAMES) and (
-        _below(values, GOP, NO_RHYTHM) or _below(values, VARIATION, EVEN)
-    ):
+    if values[FINE_DUTY] < PAUSES:
+        return AGAINST if _at_least(values, PERSISTENCE_S, 20) else OPEN
+    even = _below(values, GOP, NO_RHYTHM) or _below(values, VARIATION, EVEN)
+    if even and values[FINE_DUTY] >= NO_PAUSES and _at_least(values, MAX_LENGTH_SHARE, FULL_FRAMES):
         return FOR
     return OPEN
 

@@ -15,7 +15,12 @@ class Suspect:
     listened_ms = 0  # listening time while it sent
     high_judgements = 0  # in a row at ALARM_SCORE or above
     low_judgements = 0  # judgements in a row below CLEAR_SCORE
-    raised = False
+    unmet_judgements = 0  # in a row, while it sent and was listened to for DECIDED_MS
+    met_ms = 0  # listening time in which it met the necessary conditions, less that in which it did not
+    met_since_ms = 0  # it has met them since then; 0 if it does not
+    level = ""  # of the finding that stands, "" if none does
+    movement_ppm = UNKNOWN  # the p-value of a movement test
+    has_maker = False  # its address is a camera maker's
     score = reported_score = reported_ms = 0
     series = gop_ms = 0  # gop_ms: when gop, gop_period_ms and variation were last measured
     gop = gop_period_ms = variation = UNKNOWN

@@ -37,9 +37,9 @@ SECOND = (
     # variation_permille
     (20, ((0, -10), (120, -10), (250, -5), (400, 2))),
     # local_address
-    (25, ((0, 0), (1, -20))),
+    (25, ((0, 0), (1, -26))),
     # full_frames_permille
-    (26, ((0, 0), (975, -6), (985, -18))),
+    (26, ((0, 0), (975, -6), (985, -24))),
     # persistence_s
     (21, ((0, 0), (600, 4), (1800, 10))),
     # rssi_peak_dbm
@@ -51,11 +51,11 @@ SECOND = (
 # An access point that sends traffic of its own, which mostly is a download.
 ACCESS_POINT = (
     # own_source_permille
-    (11, ((0, -50), (700, -34), (950, -22))),
+    (11, ((0, -56), (700, -40), (950, -28))),
     # single_client_permille
     (12, ((0, -30), (700, -12), (900, 0))),
     # max_length_bytes
-    (6, ((0, 12), (1150, 0))),
+    (6, ((0, 12), (1250, 0))),
     # max_length_share_permille
     (7, ((0, 3), (850, 0), (930, -6), (970, -14))),
     # fine_duty_permille

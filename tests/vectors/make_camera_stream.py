@@ -52,7 +52,7 @@ def vectors() -> list:
         _vector("too much comes back", False, False, 40, two_way),
         _vector("frames too small for a picture", False, False, 40, tiny),
         _vector("no packet as long as a picture's", False, False, 40, short),
-        _vector("a camera that sends to its access point", True, True, 30, camera),
+        _vector("a camera that sends to its access point", True, True, 60, camera),
         _vector("a PPPP camera, no frame longer than 1,114 bytes", True, True, 30, pppp),
         _vector("a camera of which every second frame is lost", True, True, 20, lossy),
         _vector("a camera that is its own open access point", True, True, 20, own, open=[1]),

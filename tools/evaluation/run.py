@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ansim.finding import CLEARED, RAISED, UPDATED
+from ansim.finding import ALARM, CLEARED, RAISED, UPDATED
 from ansim.frame_header import address_bytes
 from tools.evaluation import counting, dataset
 from tools.evaluation.anchors import Windows
@@ -36,9 +36,11 @@ class Outcome:
     The findings on one recording under one condition.
 
     summary   of the frames sent, see counting.StreamSummary; its sessions are marked
-    events    [(t_s, event, kind, subject, score), ...]
+    events    [(t_s, event, kind, subject, score, level), ...]
     spans     [(from_s, to_s), ...] while a finding stood for the device
+    alarms    the same while one of the level alarm stood
     false     starts of the active windows during which a finding stood; of a capture, starts of the spans
+    false_alarms  the same of alarms
     scores    {window start: highest score of the device in it}, empty if the detectors provide none
     verdicts  [(t_s, event, score, causes that fit), ...] when a finding was raised, updated or cleared
     anchors   {name of a published rule: starts of the windows it flags}
@@ -56,6 +58,8 @@ class Outcome:
     verdicts: list[tuple] = field(default_factory=list)
     anchors: dict[str, list[int]] = field(default_factory=dict)
     seconds: float = 0.0
+    alarms: list[tuple[float, float]] = field(default_factory=list)
+    false_alarms: Sequence[float] = ()
 
 
 def play(case: Case, condition: Condition, seed: int = 0) -> Outcome:
@@ -97,6 +101,7 @@ def play_frames(
     outcome.summary = counter.summary()
     counting.mark_sessions(outcome.summary.sessions, outcome.spans)
     outcome.false = counting.windows_during(outcome.summary.active, outcome.spans)
+    outcome.false_alarms = counting.windows_during(outcome.summary.active, outcome.alarms)
     if windows:
         outcome.anchors = windows.flagged()
     return outcome
@@ -110,6 +115,7 @@ def _play_capture(case, condition, seed):
         traffic = playback.with_loss(traffic, condition.loss, seed, condition.burst_ms)
     outcome = _listen(case, condition, traffic, seed, random_, None)
     outcome.false = [from_s for from_s, _ in outcome.spans]
+    outcome.false_alarms = [from_s for from_s, _ in outcome.alarms]
     return outcome
 
 
@@ -125,29 +131,45 @@ def _listen(case, condition, traffic, seed, random_, addresses):
     else:
         findings = playback.play_on_channel(traffic, playback.make_engine, totals, scores.watch)
     events, verdicts = [], []
-    standing = set()
-    changes = []
+    standing = Standing(), Standing()  # all findings, alarms alone
     for at_ms, finding in findings:
         if finding.kind not in CAMERA_KINDS:
             continue
         t_s = at_ms / 1000
-        events.append((t_s, finding.event, finding.kind, finding.subject, finding.score))
+        events.append((t_s, finding.event, finding.kind, finding.subject, finding.score, finding.level))
         if finding.event in (RAISED, UPDATED, CLEARED):
             fits = [cause for cause, verdict in finding.considered if verdict == "for"]
             verdicts.append((t_s, finding.event, finding.score, fits))
         # A finding about a camera must name that device; for other devices any finding is false.
         if addresses is not None and case.kind == dataset.CAMERA and finding.subject not in addresses:
             continue
-        before = bool(standing)
-        if finding.event == RAISED:
-            standing.add((finding.kind, finding.subject))
-        elif finding.event == CLEARED:
-            standing.discard((finding.kind, finding.subject))
-        if bool(standing) != before:
-            changes.append((t_s, bool(standing)))
-    spans = counting.finding_spans(changes, totals.now_ms / 1000)
+        subject = finding.kind, finding.subject
+        standing[0].change(t_s, subject, finding.event != CLEARED)
+        standing[1].change(t_s, subject, finding.event != CLEARED and finding.level == ALARM)
+    end_s = totals.now_ms / 1000
     summary = counting.StreamSummary([], [], totals.frames, 0, 0, 0)
-    return Outcome(case, condition, seed, summary, events, spans, [], scores.best, verdicts, {}, totals.now_ms / 1000)
+    outcome = Outcome(case, condition, seed, summary, events, standing[0].spans(end_s), [], scores.best, verdicts)
+    outcome.seconds, outcome.alarms = end_s, standing[1].spans(end_s)
+    return outcome
+
+
+class Standing:
+    """When something stood for any of the subjects."""
+
+    def __init__(self):
+        self._subjects: set = set()
+        self._changes: list[tuple[float, bool]] = []
+
+    def change(self, t_s: float, subject: tuple, stands: bool) -> None:
+        """Note that it stands for a subject from now on, or does not."""
+        before = bool(self._subjects)
+        (self._subjects.add if stands else self._subjects.discard)(subject)
+        if bool(self._subjects) != before:
+            self._changes.append((t_s, not before))
+
+    def spans(self, end_s: float) -> list[tuple[float, float]]:
+        """Return [(from_s, to_s), ...] until the end of the recording."""
+        return counting.finding_spans(self._changes, end_s)
 
 
 class _Scores:

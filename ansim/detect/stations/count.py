@@ -99,6 +99,14 @@ def count_records(table, records, count: int):
                 elif ds == 0:
                     first = p + 10
                     second = p + 7
+            elif control & 0x0300 == 0x0100:
+                # A null frame: it is acknowledged, as data is, and shows that the station can be decoded.
+                first = p + 10
+                first_role = _RELAY
+        elif kind == 0:
+            if not r[p + 7] & 1:
+                first = p + 10
+                first_role = _RELAY
         elif kind == 1:
             subtype = control & 0xFC
             first = p + 7
@@ -148,11 +156,14 @@ def count_records(table, records, count: int):
                     parts = 4 if length >= 3200 else 2
                     t[b + _F_AMSDU] = (t[b + _F_AMSDU] + 1) & 0xFFFF
                 is_new = 1 if t[b + _F_VISIT] != visit else 0
+                # One counter for each TID, and one for frames without; an access point has them for each receiver.
                 sequence = r[p + 16] >> 4
-                if control & 0x80:
-                    sequence |= (r[p + 17] & 15) << 12
+                sequence |= (r[p + 17] & 15) << 12 if control & 0x80 else 0xF000
                 last = t[b + _F_LAST_SEQUENCE]
-                if is_new or (last ^ sequence) & 0xF000:
+                k = b + _F_BSSID
+                if ds == 2 and (t[k] != r[p + 7] or t[k + 1] != r[p + 8] or t[k + 2] != r[p + 9]):
+                    pass
+                elif is_new or (last ^ sequence) & 0xF000:
                     t[b + _F_LAST_SEQUENCE] = sequence
                 else:
                     gap = (sequence - last) & 0xFFF
@@ -180,13 +191,14 @@ def count_records(table, records, count: int):
                 if not aggregated:
                     k = length >> 8
                     k = b + _F_LENGTHS + (k if k < 7 else 7)
-                    t[k] = (t[k] + 1) & 0xFFFF
+                    if t[k] < 0xFFFF:
+                        t[k] = t[k] + 1
                     k = t[b + _F_MAX_LENGTH]
                     if length > k + 8:
                         t[b + _F_MAX_LENGTH] = length
                         t[b + _F_MAX_COUNT] = 1
-                    elif length + 8 >= k:
-                        t[b + _F_MAX_COUNT] = (t[b + _F_MAX_COUNT] + 1) & 0xFFFF
+                    elif length + 8 >= k and t[b + _F_MAX_COUNT] < 0xFFFF:
+                        t[b + _F_MAX_COUNT] = t[b + _F_MAX_COUNT] + 1
                 # Bins of 100 ms: the time in steps of 1.024 ms, times 21 / 2048.
                 now = (((r[p + 1] << 6) | (r[p] >> 10)) * 21) >> 11
                 before = t[b + _F_LAST_BIN]
@@ -222,6 +234,7 @@ def count_records(table, records, count: int):
                         t[b + _F_OTHERS] = (t[b + _F_OTHERS] + 1) & 0xFFFF
                         if t[b + _F_UP_RECORDS] > t[b + _F_OTHERS] << 1:
                             continue
+                        t[b + _F_LAST_SEQUENCE] = sequence
                 t[b + _F_BSSID] = r[k]
                 t[b + _F_BSSID + 1] = r[k + 1]
                 t[b + _F_BSSID + 2] = r[k + 2]
@@ -233,6 +246,21 @@ def count_records(table, records, count: int):
                 t[b + _F_DOWN_FRAMES] = (t[b + _F_DOWN_FRAMES] + parts) & 0xFFFF
             elif role == _RELAY:
                 t[b + _F_RELAYED] = (t[b + _F_RELAYED] + 1) & 0xFFFF
+                # What an access point forwards to its client is numbered by the same counter as its own.
+                if ds != 2 or t[b + _F_VISIT] != visit:
+                    continue
+                k = b + _F_BSSID
+                if t[k] == r[p + 7] and t[k + 1] == r[p + 8] and t[k + 2] == r[p + 9]:
+                    sequence = r[p + 16] >> 4
+                    sequence |= (r[p + 17] & 15) << 12 if control & 0x80 else 0xF000
+                    last = t[b + _F_LAST_SEQUENCE]
+                    gap = (sequence - last) & 0xFFF
+                    if (last ^ sequence) & 0xF000:
+                        t[b + _F_LAST_SEQUENCE] = sequence
+                    elif gap and gap < 2048:
+                        t[b + _F_PAIRS] = (t[b + _F_PAIRS] + 1) & 0xFFFF
+                        t[b + _F_LOST] = (t[b + _F_LOST] + gap - 1) & 0xFFFF
+                        t[b + _F_LAST_SEQUENCE] = sequence
             elif role == _ASKED:
                 t[b + _F_ASKED] = (t[b + _F_ASKED] + 1) & 0xFFFF
             else:

@@ -71,6 +71,8 @@ class RecordCounter:
             kind &= 15
             if kind == 2:
                 if control & 0x4C != 0x08:
+                    if control & 0x0300 == 0x0100:
+                        self._count_read(addr2)
                     continue
                 ds = (control >> 8) & 3
                 if ds == 3:
@@ -79,12 +81,12 @@ class RecordCounter:
                 if ds != 2 or addr2 == addr3:
                     if not addr2[0] & 1 and addr2 != _NO_ADDRESS:
                         counts = find(addr2) or station(addr2)
-                        number = sequence >> 4
-                        if control & 0x80:
-                            number |= (extra & 15) << 12
+                        number = sequence >> 4 | ((extra & 15) << 12 if control & 0x80 else 0xF000)
                         is_new = counts[VISIT] != visit
                         again = False
-                        if is_new or (counts[LAST_SEQUENCE] ^ number) & 0xF000:
+                        if ds == 2 and counts[BSSID] != addr1:
+                            pass
+                        elif is_new or (counts[LAST_SEQUENCE] ^ number) & 0xF000:
                             counts[LAST_SEQUENCE] = number
                         else:
                             gap = (number - counts[LAST_SEQUENCE]) & 0xFFF
@@ -139,8 +141,19 @@ class RecordCounter:
                                     counts[OTHERS] += 1
                                     if counts[UP_RECORDS] & 0xFFFF <= (counts[OTHERS] & 0xFFFF) << 1:
                                         counts[BSSID] = addr1
+                                        counts[LAST_SEQUENCE] = number
                 elif addr2 in self._places and not addr2[0] & 1:
-                    (find(addr2) or station(addr2))[RELAYED] += 1
+                    counts = find(addr2) or station(addr2)
+                    counts[RELAYED] += 1
+                    if counts[VISIT] == visit and counts[BSSID] == addr1:
+                        number = sequence >> 4 | ((extra & 15) << 12 if control & 0x80 else 0xF000)
+                        gap = (number - counts[LAST_SEQUENCE]) & 0xFFF
+                        if (counts[LAST_SEQUENCE] ^ number) & 0xF000:
+                            counts[LAST_SEQUENCE] = number
+                        elif 0 < gap < 2048:
+                            counts[PAIRS] += 1
+                            counts[LOST] += gap - 1
+                            counts[LAST_SEQUENCE] = number
                 if (ds != 1 or addr1 == addr3) and not addr1[0] & 1 and addr1 != _NO_ADDRESS:
                     counts = find(addr1) or station(addr1)
                     counts[DOWN_BYTES] += length
@@ -148,6 +161,9 @@ class RecordCounter:
                         counts[DOWN_FRAMES] += (length >> 7) + 1 if length < 1600 else 4 if length >= 3200 else 2
                     else:
                         counts[DOWN_FRAMES] += 1
+            elif kind == 0:
+                if not addr1[0] & 1:
+                    self._count_read(addr2)
             elif kind == 1:
                 subtype = control & 0xFC
                 if subtype == 0xD4:
@@ -187,6 +203,11 @@ class RecordCounter:
         self._lists[address] = counts
         return counts
 
+    def _count_read(self, address):
+        """Count a null or management frame of a station in the table: it is acknowledged as its data is."""
+        if address in self._places and not address[0] & 1:
+            (self._lists.get(address) or self._station(address))[RELAYED] += 1
+
     def _count_answer(self, address, index, count):
         if address[0] & 1 or address == _NO_ADDRESS:
             return
@@ -200,9 +221,9 @@ class RecordCounter:
     def _write(self, counts):
         for at in range(UP_FRAMES, LAST_BIN):
             counts[at] &= 0xFFFF
-        counts[MAX_COUNT] &= 0xFFFF
+        counts[MAX_COUNT] = min(counts[MAX_COUNT], 0xFFFF)
         for at in range(LENGTHS, LENGTHS + 8):
-            counts[at] &= 0xFFFF
+            counts[at] = min(counts[at], 0xFFFF)
         for at in (UP_BYTES, DOWN_BYTES, RSSI_SUM):
             counts[at] &= 0x3FFFFFFF
         place = counts.pop()

@@ -27,7 +27,7 @@ TABLE_BYTES = 2 * (SERIES_AT + SERIES_COUNT * SERIES_BINS)
 NONE = 255
 UNHEARD = 0xFFFF
 MS_STEP = 16  # a row's time is kept in steps of so many ms
-BYTES_STEP = 64  # its bytes in steps of so many
+BYTES_STEP = 128  # its bytes in steps of so many: a row of a second holds 67 Mbit/s, more than one antenna decodes
 BIN_MS = 100
 
 # State.
@@ -62,12 +62,12 @@ F_FINE = 21  # 100 ms bins in which it sent
 F_OTHERS = 22  # access point: own frames to another client than F_BSSID
 F_RSSI_MAX = 23  # dBm + 128
 F_AMSDU = 24
-F_RELAYED = 25  # access point: frames whose source is another station
+F_RELAYED = 25  # access point: frames whose source is another station; station: null and management frames
 COUNTS_FROM = F_UP_BYTES
 COUNTS_TO = 26
 
 F_LAST_BIN = 26
-F_LAST_SEQUENCE = 27  # number, and the counter (TID) << 12
+F_LAST_SEQUENCE = 27  # number, and the counter (TID, 15 without one) << 12; of an access point: to the client F_BSSID
 F_VISIT = 28
 F_MAX_LENGTH = 29
 F_MAX_COUNT = 30  # frames of that length (within 8 bytes); halved as the sums are
@@ -108,4 +108,9 @@ O_ROWS = 5  # rows that are long enough to show whether it was active
 O_ACTIVE = 6  # those in which it was
 O_FINE = 7  # 100 ms bins in which it sent
 O_ANSWERED = 8  # short frames to it in the newest row, if it was not heard there
-OUT_WORDS = 9
+O_LATE_TIME = 9  # the same of its newest rows alone, LATE_MS together or all there are
+O_LATE_UP = 10
+O_LATE_UP_FRAMES = 11
+O_LATE_DOWN = 12
+OUT_WORDS = 13
+LATE_MS = 2880

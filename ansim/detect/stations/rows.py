@@ -62,6 +62,11 @@ _O_ROWS = const(5)
 _O_ACTIVE = const(6)
 _O_FINE = const(7)
 _O_ANSWERED = const(8)
+_O_LATE_TIME = const(9)
+_O_LATE_UP = const(10)
+_O_LATE_UP_FRAMES = const(11)
+_O_LATE_DOWN = const(12)
+_LATE = const(180)  # LATE_MS
 
 _FORGET_S = const(60)  # rows are dropped if the radio has not listened to the channel for so long
 _PAUSE_HALVES = const(6)  # so many half rows of silence end a period of sending
@@ -145,15 +150,15 @@ def fold(table):
             row = b + _F_ROW + t[b + _F_HEAD] * _ROW_HALVES
             # Bytes are kept in steps; the remainder stays for the next fold.
             k = (b + _F_UP_BYTES) >> 1
-            total = t[row] + (w[k] >> 6)
+            total = t[row] + (w[k] >> 7)
             t[row] = total if total < 0xFFFF else 0xFFFF
-            w[k] = w[k] & 63
+            w[k] = w[k] & 127
             total = t[row + 1] + t[b + _F_UP_FRAMES]
             t[row + 1] = total if total < 0xFFFF else 0xFFFF
             k = (b + _F_DOWN_BYTES) >> 1
-            total = t[row + 2] + (w[k] >> 6)
+            total = t[row + 2] + (w[k] >> 7)
             t[row + 2] = total if total < 0xFFFF else 0xFFFF
-            w[k] = w[k] & 63
+            w[k] = w[k] & 127
             total = t[row + 3] + t[b + _F_DOWN_FRAMES]
             t[row + 3] = total if total < 0xFFFF else 0xFFFF
             total = (t[row + 4] >> 8) + t[b + _F_FINE]
@@ -232,14 +237,14 @@ def scan(table, start: int, out) -> int:
                 down += t[row + 2]
                 time += t[row + 4] & 255
                 row += _ROW_HALVES
-            # 64 bytes * 8 bits in 16 ms are 32 kbit/s
+            # 128 bytes * 8 bits in 16 ms are 64 kbit/s
             unread = t[b + _F_SUM_ACKED_UP] >= _MIN_ACKED and t[b + _F_SUM_ACKED_UP] > t[b + _F_SUM_UP] << 3
             # Nothing from it in the newest row, but short frames to it: acknowledgements of missed frames.
             row = b + _F_ROW + t[b + _F_HEAD] * _ROW_HALVES
             answered = 0
-            if t[row + 1] == 0 and t[row + 3] >= _MIN_ANSWERS and t[row + 2] * 64 <= t[row + 3] * _ANSWER_BYTES:
+            if t[row + 1] == 0 and t[row + 3] >= _MIN_ANSWERS and t[row + 2] * 128 <= t[row + 3] * _ANSWER_BYTES:
                 answered = t[row + 3]
-            if t[b + _F_RANK] or unread or answered or (up * 32 >= _MIN_KBPS * time and up * 2 >= down):
+            if t[b + _F_RANK] or unread or answered or (up * 64 >= _MIN_KBPS * time and up * 2 >= down):
                 up_frames = 0
                 down_frames = 0
                 fine = 0
@@ -260,8 +265,8 @@ def scan(table, start: int, out) -> int:
                     row = b + _F_ROW + row * _ROW_HALVES
                     spent = t[row + 4] & 255
                     sent = t[row]
-                    # 1500 bytes a second: 64-byte steps * 64 * 1000 >= 1500 * 16 * steps of time
-                    if sent * 8 >= spent * 3 and sent:
+                    # 1500 bytes a second: steps * 128 * 1000 >= 1500 * 16 * steps of time
+                    if sent * 16 >= spent * 3 and sent:
                         if spent >= _SHORT:
                             active += 1
                         length = k + 1
@@ -289,6 +294,11 @@ def scan(table, start: int, out) -> int:
                     if spent >= _SHORT:
                         full_rows += 1
                     k += 1
+                    if time - spent < _LATE:
+                        o[_O_LATE_TIME] = time
+                        o[_O_LATE_UP] = up
+                        o[_O_LATE_UP_FRAMES] = up_frames
+                        o[_O_LATE_DOWN] = down
                 o[_O_TIME] = time
                 o[_O_UP] = up
                 o[_O_UP_FRAMES] = up_frames

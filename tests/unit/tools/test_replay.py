@@ -20,7 +20,7 @@ from tools.lib.errors import ToolError
 from tools.traffic import patterns, playback, streams
 from tools.traffic.scene import Scene
 
-KEYS = {"t_s", "event", "level", "kind", "subject", "score", "channel", "rssi_dbm", "evidence"}
+KEYS = {"t_s", "event", "level", "kind", "subject", "score", "channel", "rssi_dbm", "evidence", "considered", "likely"}
 CAMERA = {
     "pattern": {"kind": "camera", "kbps": 700, "acks": "tcp"},
     "channel": 9,
@@ -119,7 +119,7 @@ def test_without_json_a_line_says_camera_like_and_never_more(camera_stream, caps
     replay.main([str(camera_stream)])
 
     text = capsys.readouterr().out
-    assert "camera-like: ac:de:48:00:00:00 (camera_stream), score" in text
+    assert "camera-like: ac:de:48:00:00:00 (camera_stream, notice), score" in text
     assert "replayed at" in text.splitlines()[-1]
 
 
@@ -232,7 +232,7 @@ def test_another_compression_is_named(tmp_path, magic, name):
         replay.main([str(path)])
 
 
-def test_updates_of_a_finding_are_not_printed(camera_stream, capsys, monkeypatch):
+def test_updates_that_leave_the_level_are_not_printed(camera_stream, capsys, monkeypatch):
     monkeypatch.setattr(playback, "make_engine", lambda: detection.Engine([_Talkative()]))
 
     findings, _ = printed(capsys, camera_stream)

@@ -122,7 +122,7 @@ def test_a_clock_that_wraps_or_starts_anywhere_changes_no_verdict(start_us):
     def events(start):
         detector = CameraStream()
         detector.tune(CHANNEL, 0)
-        return [(finding.event, finding.subject) for finding in stream_traffic.play(detector, scene(1)[:2], 6, start)]
+        return [(finding.event, finding.subject) for finding in stream_traffic.play(detector, scene(1)[:2], 9, start)]
 
     assert events(start_us) == events(0)
 
@@ -133,7 +133,7 @@ def test_records_in_which_time_runs_backwards_change_no_verdict(seed):
     chance = random.Random(seed)
     sequences = {}
     seconds = [
-        stream_traffic.records(scene(1)[:2], 1000 * second, 1000 * second + 1000, sequences) for second in range(6)
+        stream_traffic.records(scene(1)[:2], 1000 * second, 1000 * second + 1000, sequences) for second in range(9)
     ]
     for records in seconds:
         for record in records:

@@ -59,12 +59,12 @@ def is_in(table, address):
 
 
 def row(table, address):
-    """[up bytes, up frames, down bytes, down frames] of a station's newest row; bytes to the next lower 64."""
+    """[up bytes, up frames, down bytes, down frames] of a station's newest row; bytes to the next lower BYTES_STEP."""
     number = number_of(table, address)
     assert number != layout.NONE
     at = layout.F_ROW + table.field(number, layout.F_HEAD) * layout.ROW_HALVES
     up, up_frames, down, down_frames = (table.field(number, at + step) for step in range(4))
-    return [up * 64, up_frames, down * 64, down_frames]
+    return [up * layout.BYTES_STEP, up_frames, down * layout.BYTES_STEP, down_frames]
 
 
 class Plain(StationTable):
@@ -111,7 +111,7 @@ def test_what_a_router_hands_on_is_not_its_own():
 
     assert not is_in(table, ROUTER)
     assert not is_in(table, ACCESS_POINT)
-    assert row(table, STATION) == [0, 0, 1472, 1]
+    assert row(table, STATION) == [0, 0, 1408, 1]
 
 
 def test_an_access_point_that_sends_on_its_own_account_is_a_transmitter():
