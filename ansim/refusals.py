@@ -15,6 +15,7 @@ UNKNOWN_COMMAND = "unknown_command"
 BAD_ARGUMENTS = "bad_arguments"  # details: the fields
 NO_TIME = "no_time"  # the sensor does not know the time; the server leaves the command open and sends it again
 STALE_TIME = "stale_time"  # the nonce is not the one of this connection
+NO_MEMORY = "no_memory"  # too little was free to carry out the command; the sensor continues
 FLASH_FAILED = "flash_failed"  # the id of the command could not be written down
 
 # Inspections and listening

@@ -235,16 +235,18 @@ class Journal:
         if self.segments[-1].size >= self._file_bytes:
             self._roll_over()
         self._write_confirmed()
+        prev = digest(data)  # before the report is written: a MemoryError afterwards would give its seq to two reports
         self._write(_VALUES.get(kind, HIGH), self.boot, self.seq + 1, self.seq + 1, data)
         self.seq += 1
-        self.prev = digest(data)
+        self.prev = prev
         self.appended.set()
 
     def _write(self, kind, boot, first, seq, body, flush=True):
         if self._file is None:
             self._file = open(self.path(self.segments[-1].number), "ab")  # noqa: SIM115 - stays open
+        summary = segments.grown(self.segments[-1], segments.Record(kind, boot, first, seq, body, 0))
         try:
-            record = segments.write(self._file, kind, boot, first, seq, body)
+            segments.write(self._file, kind, boot, first, seq, body)
             if flush:
                 self._file.flush()
         except OSError:
@@ -252,7 +254,7 @@ class Journal:
             self._file = None
             self.segments.append(segments.empty(self.segments[-1].number + 1))
             raise
-        self.segments[-1] = segments.grown(self.segments[-1], record)
+        self.segments[-1] = summary
 
     def _write_confirmed(self):
         """Write confirmations without a flush: that of the next report serves both, or that of close()."""
@@ -308,7 +310,9 @@ class Journal:
         return waiting
 
     def _remove(self, index):
-        _delete(self.path(self.segments.pop(index).number))
+        path = self.path(self.segments[index].number)
+        self.segments.pop(index)
+        _delete(path)
         self.generation += 1
 
     def _make_room(self, need):

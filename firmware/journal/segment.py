@@ -77,12 +77,14 @@ def grown(segment: Segment, record: Record) -> Segment:
 
 
 def write(file, kind: int, boot: int, first: int, seq: int, body: bytes) -> Record:
-    """Write one record; the caller flushes. Raises OSError."""
+    """Write one record; the caller flushes. Raises OSError; MemoryError only before anything is written."""
+    record = Record(kind, boot, first, seq, body, 0)
     header = struct.pack(_HEADER, _MAGIC, kind, len(body), boot, first, seq)
+    crc = struct.pack(_CRC, crc32(body, crc32(header)))
     file.write(header)
-    file.write(struct.pack(_CRC, crc32(body, crc32(header))))
+    file.write(crc)
     file.write(body)
-    return Record(kind, boot, first, seq, body, 0)
+    return record
 
 
 def records(file, start: int = 0, bodies: bool = True):

@@ -13,6 +13,7 @@ even if the power goes in between; the acknowledgement is INTERRUPTED then. An i
 expired, because it is refused from then on anyway.
 """
 
+import gc
 from collections import namedtuple
 
 from ansim import envelope, messages, refusals, topics
@@ -51,7 +52,8 @@ class Commands:
         """
         Carry out one message of the device's cmd topic; return its Answer.
 
-        Returns None if the message is not signed by our key or is not a command. Does not catch a handler's exceptions.
+        Returns None if the message is not signed by our key or is not a command. A handler's MemoryError is a refusal;
+        its other exceptions are not caught.
         """
         try:
             command = decode_message(topics.CMD, envelope.unseal(self._key, self._topic, payload))
@@ -72,9 +74,13 @@ class Commands:
         except OSError:
             del self._results[command_id]
             return Answer(command_id, refusals.FLASH_FAILED, None)
-        result = self._handlers[name](args, command_id)
-        if hasattr(result, "send"):  # an async handler
-            result = await result
+        try:
+            result = self._handlers[name](args, command_id)
+            if hasattr(result, "send"):  # an async handler
+                result = await result
+        except MemoryError:
+            gc.collect()
+            result = refusals.NO_MEMORY
         after = result if callable(result) else None
         error = "" if after else (result or "")[:200]  # pyright: ignore[reportIndexIssue]
         try:

@@ -5,7 +5,8 @@ The sensor's connection to the server: joins the network, connects, delivers, an
     await link.upload(20000)                # a Wi-Fi sensor, between two rounds of listening
     await link.stay_connected()             # a wired one; ends only by stop()
 
-A network failure is never an exception here: `problem` has its reason in one line. The next attempt waits 1 s at first
+A network failure is never an exception here: `problem` has its reason in one line. Neither is a connection for which
+there is no memory, unless MAX_MEMORY_FAILURES of them come in a row. The next attempt waits 1 s at first
 and up to a minute, half of that at random, so that a hundred sensors do not reconnect at the same moment.
 
 Wi-Fi: before upload() or stay_connected() the sniffer and Bluetooth must be off.
@@ -32,6 +33,8 @@ STORED_MS = 5000  # upload() waits this long after the last progress for `stored
 TIME_MS = 2000  # and this long for the server's time
 LINGER_MS = 300  # and this long at the end for a command that is on its way
 REJOIN_EVERY = 4  # failures in a row after which the uplink is joined anew
+MAX_MEMORY_FAILURES = 5  # in a row; then only a restart may help, which begins with an empty heap
+RESERVE_BYTES = 1024  # of the heap, to close a connection that ends with a MemoryError
 MAX_WAITING_LIVE = 6
 LIVE_EVERY_MS = 2000  # of a Wi-Fi sensor, which keeps one in this time for its next upload
 NTP_MS = 1500
@@ -69,6 +72,9 @@ class Link:
         self._session = None
         self._tls = None
         self._failures = 0
+        self._memory_failures = 0  # in a row
+        self._memory_error = None  # of the connection that ends
+        self._reserve = bytearray(RESERVE_BYTES)
         self._not_before_ms = 0
         self._stop_state = None  # to publish at the end, once stop() was called
         self._stopping = asyncio.Event()
@@ -142,10 +148,13 @@ class Link:
             self._failed("not done within %d s" % (deadline_ms // 1000))
         except (BrokerError, NoUplink) as error:
             self._failed(str(error))
+        except MemoryError as error:
+            self._note_no_memory(error)
         finally:
-            await self._close(self._stop_state or messages.SLEEPING)
+            await self._close(None if self._memory_error else self._stop_state or messages.SLEEPING)
             self._uplink.leave()
             self._ended.set()
+        self._raise_if_hopeless()
         return False
 
     async def stay_connected(self) -> None:
@@ -154,6 +163,7 @@ class Link:
         try:
             while not self._stop_state:
                 await self._connect_once()
+                self._raise_if_hopeless()
                 if not self._stop_state:
                     wait_ms = max(0, self._not_before_ms - self._clock.now_ms())
                     await _wait_at_most(self._stopping.wait(), wait_ms / 1000)
@@ -170,6 +180,10 @@ class Link:
         await self._ended.wait()
 
     def _begin(self):
+        try:
+            self._reserve = self._reserve or bytearray(RESERVE_BYTES)
+        except MemoryError:
+            pass  # the connection will hardly succeed
         self._stop_state = None
         self._stopping.clear()
         self._ended.clear()
@@ -222,8 +236,11 @@ class Link:
                 self._succeeded()
             self._failed(str(error))
             await self._ask_ntp()
+        except MemoryError as error:
+            self._note_no_memory(error)
         finally:
-            await self._close(self._stop_state)  # with None the broker publishes the will
+            # With None the broker publishes the will.
+            await self._close(None if self._memory_error else self._stop_state)
             if self._failures % REJOIN_EVERY == REJOIN_EVERY - 1:
                 self._uplink.leave()
 
@@ -300,8 +317,24 @@ class Link:
         )
         return fields
 
+    def _note_no_memory(self, error):
+        """Note that a connection ends with a MemoryError, and free what closing it needs."""
+        self._memory_error = error
+        self._reserve = None
+        gc.collect()
+
+    def _raise_if_hopeless(self):
+        """Count a connection that has ended with a MemoryError; raise that after MAX_MEMORY_FAILURES in a row."""
+        error, self._memory_error = self._memory_error, None
+        if error:
+            gc.collect()
+            self._memory_failures += 1
+            if self._memory_failures >= MAX_MEMORY_FAILURES:
+                raise error
+            self._failed("out of memory")
+
     def _succeeded(self):
-        self._failures = 0
+        self._failures = self._memory_failures = 0
         self._not_before_ms = 0
 
     def _failed(self, why):

@@ -151,7 +151,7 @@ class Session:
         if orderly:
             try:
                 await asyncio.wait_for(self._publish_state(state), CLOSE_S)
-            except (BrokerError, TimedOut):
+            except (BrokerError, TimedOut, MemoryError):
                 orderly = False
         for task in self._tasks:
             task.cancel()

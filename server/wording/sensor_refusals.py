@@ -11,6 +11,7 @@ SENSOR_REFUSALS = {
     refusals.BAD_ARGUMENTS: _("the sensor does not understand the command's values"),
     refusals.NO_TIME: _("the sensor does not know the time yet"),
     refusals.STALE_TIME: _("the time came too late"),
+    refusals.NO_MEMORY: _("the sensor's memory was full"),
     refusals.FLASH_FAILED: _("the sensor's storage does not work"),
     refusals.OTHER_INSPECTION: _("the sensor is busy with another inspection"),
     refusals.INSPECTION_RUNNING: _("the sensor is busy with an inspection"),

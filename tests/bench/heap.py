@@ -100,6 +100,7 @@ def measure(
     panel: bool = False,
     schedule: type[Schedule] | None = None,
     upload_every_s: int = 60,
+    seed: int = 0,
     on_progress: Callable[[str], object] = lambda _: None,
 ) -> Measurement:
     """
@@ -108,6 +109,7 @@ def measure(
     stations     number of transmitters in the scene; 0: its own
     panel        True: PANEL is fitted; False: the board's own parts
     schedule     DayOfCommands, or another class with its methods
+    seed         of all random values in the scene
     on_progress  function(line)
     """
     with tempfile.TemporaryDirectory() as scratch:
@@ -127,6 +129,7 @@ def measure(
             speed,
             heap,
             code=code,
+            seed=seed,
             on_output=lambda line: (memory_lines if line.lstrip().startswith(MEM_INFO) else output).append(line),
             environ={"SIM_HEAP_S": str(MEASURE_S)},
         )
@@ -313,7 +316,9 @@ def main(arguments: list[str] | None = None) -> int:
         smallest_k = minimum_heap(lambda heap: measure(scene, heap, MINIMUM_HOURS, *conditions, schedule))
         print(f"minimum heap: {smallest_k}k ({text})")
         return 0
-    measurement = measure(scene, options.heap, options.hours, *conditions, schedule, on_progress=print)
+    measurement = measure(
+        scene, options.heap, options.hours, *conditions, schedule, seed=options.seed, on_progress=print
+    )
     if options.csv:
         write_csv(measurement.rows, options.csv)
     problems = list_problems(measurement, options.hours)
@@ -345,6 +350,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--panel", action="store_true", help="fit every part that a panel can have")
     parser.add_argument("--day", action="store_true", help="send the commands of an inspector's day")
     parser.add_argument("--tls", action="store_true", help="encrypt the connection to the broker")
+    parser.add_argument("--seed", type=int, default=0, help="of all random values in the scene")
     parser.add_argument("--csv", type=Path)
     parser.add_argument("--minimum", action="store_true", help="search for the smallest sufficient heap")
     return parser

@@ -205,6 +205,20 @@ def test_a_flash_that_refuses_is_said_and_nothing_is_carried_out(start, done, tm
     assert done == []
 
 
+def test_a_handler_without_memory_is_a_refusal_and_runs_once(start, done):
+    commands = start()
+
+    def handler(args, command_id):
+        done.append(command_id)
+        raise MemoryError
+
+    commands.on(messages.DWELL, handler)
+
+    assert take(commands, signed()) == ("c1", refusals.NO_MEMORY, None)
+    assert take(commands, signed()) == ("c1", refusals.NO_MEMORY, None)
+    assert done == ["c1"]
+
+
 def test_without_a_file_ids_are_remembered_in_memory(start, done):
     commands = start(path=None)
     take(commands, signed())

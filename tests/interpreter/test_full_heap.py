@@ -1,0 +1,64 @@
+"""What a full heap must not break, on the real MicroPython."""
+
+import inspect
+import textwrap
+
+from tests.support import full_heap
+from tests.support.micropython import run_json
+
+UPLOAD = """
+    import asyncio, gc, json, network
+    from firmware.journal.journal import Journal
+    from firmware.network.clock import Clock
+    from firmware.network.commands import Commands
+    from firmware.network.link import MAX_MEMORY_FAILURES, Link
+    from firmware.network.uplink import Wifi
+    from ansim import settings
+
+    values = settings.checked({"device": "hall-1", "key": "ab" * 32, "broker": "localhost", "port": 1, "tls": False,
+                               "wifi": [{"ssid": "hall", "password": "correct horse"}]})
+    clock = Clock()
+    journal = Journal("/journal", 65536, clock)
+    journal.open()
+    uplink = Wifi(network.WLAN(network.WLAN.IF_STA), values["wifi"])
+    commands = Commands("hall-1", bytes(32), clock)
+    link = Link(values, journal, clock, commands, uplink, dict)
+
+    async def upload(free_bytes):
+        ballast = fill(free_bytes)
+        return await link.upload(20000)
+
+    async def main():
+        for free_bytes in range(2000, 4500, 250):
+            link._memory_failures = 0
+            done = await upload(free_bytes)
+            gc.collect()
+            print(json.dumps([done, link.problem]))
+            while clock.now_ms() < link._not_before_ms:
+                await asyncio.sleep(1)
+        link._memory_failures = MAX_MEMORY_FAILURES - 1
+        try:
+            await upload(2500)
+        except MemoryError:
+            print(json.dumps("raised"))
+"""
+
+
+def test_reports_keep_their_order_and_seq_if_the_heap_is_full(micropython, tmp_path):
+    ((failed, worked, problems),) = run_json(
+        micropython, "tests/interpreter/full_heap_on_micropython.py", tmp_path, heap="400k"
+    )
+
+    assert problems == []
+    assert failed > 20 and worked > 20
+
+
+def test_an_upload_without_memory_is_a_failed_upload_until_it_repeats(board):
+    *failures, last = board.run(
+        inspect.getsource(full_heap) + textwrap.dedent(UPLOAD) + "\nasyncio.run(main())\n", heap="400k"
+    )
+
+    said = [row for row in failures if isinstance(row, list)]
+    assert len(said) == 10 and all(row[0] is False for row in said), failures
+    assert [False, "out of memory"] in said
+    assert last == "raised"
