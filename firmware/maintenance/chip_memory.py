@@ -14,8 +14,9 @@ except ImportError:
     esp32 = None
 
 MAX_INTERNAL_BYTES = 512 << 10  # a larger region is PSRAM, which the radios and TLS cannot use
-BLE_BYTES = 56 << 10  # Bluetooth takes about 50 kB; a chip with less crashes (espressif/esp-idf issue 14355)
-FLOOR_BYTES = 60 << 10  # below this Bluetooth or TLS (about 40 kB) soon fails
+BLE_BYTES = (
+    56 << 10
+)  # Bluetooth takes about 50 kB; a chip with less crashes (esp-idf issue 14355). TLS: 40 kB
 LEAK_BYTES = 12 << 10  # less than this is no leak: a chip that starts with little memory need not restart
 SETTLE_MS = 3_600_000  # a restart costs some seconds of listening, so at most one an hour
 
@@ -32,14 +33,14 @@ def measure() -> tuple:
 
 def is_used_up(now_ms: int) -> bool:
     """
-    True if the free memory is below the floor because it has leaked since the first call.
+    True if the largest block has become too small for Bluetooth because memory has leaked since the first call.
 
     now_ms  the sensor's time since its start
     """
     global _first_free_bytes
-    free_bytes = measure()[0]
+    free_bytes, largest_bytes = measure()
     if free_bytes is None:
         return False
     if _first_free_bytes is None:
         _first_free_bytes = free_bytes
-    return free_bytes < FLOOR_BYTES and _first_free_bytes - free_bytes >= LEAK_BYTES and now_ms >= SETTLE_MS
+    return largest_bytes < BLE_BYTES and _first_free_bytes - free_bytes >= LEAK_BYTES and now_ms >= SETTLE_MS

@@ -66,8 +66,10 @@ async def listen(duration_ms: int, now_ms, on_advertisement) -> int:
         queue.drain(now_ms(), on_advertisement)
     finally:
         ble.irq(None)  # pyright: ignore[reportArgumentType]
-        if not queue.is_done or (chip_memory.measure()[0] or 0) < KEEP_BYTES:
-            ble.active(False)  # also if the end was not announced: the scan may still run
+        if (chip_memory.measure()[0] or 0) < KEEP_BYTES:
+            ble.active(False)
+        elif not queue.is_done:
+            ble.gap_scan(None)  # pyright: ignore[reportArgumentType] # the end is not always announced
     return queue.dropped
 
 
