@@ -78,7 +78,7 @@ def answer(public_id: str, json_data: schemas.AnswersIn) -> Response:
 
     def work(session: Session) -> responses.Work:
         inspection = inspections.load(session, authentication.user(), public_id, accounts.INSPECT)
-        answers = {key: (row.answer, row.note) for key, row in json_data.answers.items()}
+        answers = {key: checklists.Answer(row.answer, row.note, row.seen) for key, row in json_data.answers.items()}
         checklists.answer(session, inspection, authentication.user(), json_data.stall, answers)
         return _checklist_out(session, inspection), 201, ""
 
@@ -94,8 +94,9 @@ def step(public_id: str, json_data: schemas.StepIn) -> Response:
 
     def work(session: Session) -> responses.Work:
         inspection = inspections.load(session, authentication.user(), public_id, accounts.INSPECT)
+        given = json_data
         inspections.record_step(
-            session, inspection, json_data.method, json_data.outcome, authentication.user(), note=json_data.note
+            session, inspection, given.method, given.outcome, authentication.user(), given.note, given.seen
         )
         return _inspection_out(session, public_id), 201, ""
 
@@ -165,7 +166,15 @@ def _inspection_out(session: Session, public_id: str) -> schemas.InspectionOut:
         people=[{"name": person.name, "agency": person.agency} for person in inspection.people],
         sensors=[used.sensor.name for used in inspection.sensors],
         steps=[
-            schemas.StepOut(method=step.method, outcome=step.outcome, note=step.note, at_s=step.at_s, by=_name(step.by))
+            schemas.StepOut(
+                id=step.id,
+                method=step.method,
+                outcome=step.outcome,
+                note=step.note,
+                at_s=step.at_s,
+                received_s=step.received_s or step.at_s,
+                by=_name(step.by),
+            )
             for step in inspection.steps
         ],
         results=[
@@ -190,7 +199,17 @@ def _checklist_out(session: Session, inspection: Inspection) -> schemas.Checklis
         schemas.PartOut(
             stall=part.stall,
             lines=[
-                schemas.AnswerOut(item=line.item["key"], text=line.item["text"], answer=line.answer, note=line.note)
+                schemas.AnswerOut(
+                    item=line.item["key"],
+                    text=line.item["text"],
+                    answer=line.answer,
+                    note=line.note,
+                    newest=line.newest_id,
+                    contested=[
+                        schemas.GivenOut(answer=row.answer, note=row.note, at_s=row.at_s, by=_name(row.by))
+                        for row in line.contested
+                    ],
+                )
                 for line in part.lines
             ],
         )

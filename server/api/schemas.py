@@ -100,7 +100,9 @@ class Start(_In):
 
 class AnswerIn(_In):
     answer: Annotated[str, OneOf(ANSWERS)]
-    note: Long = ""  # needed for "suspicious" and "na"
+    note: Long = ""  # needed for "suspicious" and "na", and for "ok" in place of "suspicious"
+    # `newest` of the line that the person saw; an answer that was not seen is not replaced but stands beside this one
+    seen: Annotated[int, Field(ge=0, le=1 << 60)] = 0
 
 
 class AnswersIn(_In):
@@ -112,6 +114,8 @@ class StepIn(_In):
     method: Annotated[str, OneOf(METHODS)]
     outcome: Annotated[str, OneOf(OUTCOMES)]
     note: Long = ""
+    # `id` of the newest step of this method that the person saw; one that was not seen is not replaced
+    seen: Annotated[int, Field(ge=0, le=1 << 60)] = 0
 
 
 class ResultIn(_In):
@@ -172,10 +176,12 @@ class RestroomOut(BaseModel):
 
 
 class StepOut(BaseModel):
+    id: int
     method: str
-    outcome: str
+    outcome: str  # "reopened": something open or suspicious followed "none_found"
     note: str
-    at_s: int
+    at_s: int  # when the step was done
+    received_s: int  # when it was stored
     by: str | None
 
 
@@ -208,11 +214,20 @@ class InspectionOut(InspectionRow):
     findings: list[str]
 
 
+class GivenOut(BaseModel):
+    answer: str
+    note: str
+    at_s: int
+    by: str | None
+
+
 class AnswerOut(BaseModel):
     item: str
     text: str
     answer: str | None
     note: str
+    newest: int  # goes into `seen` of an answer
+    contested: list[GivenOut]  # answers of people who had not seen each other's, until one of them settles it
 
 
 class PartOut(BaseModel):

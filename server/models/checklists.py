@@ -1,10 +1,11 @@
 """Checklists of the eye step in versions, and the answers, stall by stall."""
 
 from sqlalchemy import Index, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from server import ids
 from server.models.base import Base, Count, Id, Json, PublicId, Text, TimeS, Word, key_of
+from server.models.people import User
 
 # Where an item is looked at: once in the room, in every stall, or both.
 ROOM, STALL, BOTH = "room", "stall", "both"
@@ -38,7 +39,13 @@ class Checklist(Base):
 
 
 class ChecklistAnswer(Base):
-    """One answer. The newest of an item at a place counts; the older ones stay."""
+    """
+    One answer of a person. The answers that count are in services.inspecting.revisions; the others stay.
+
+    seen_id     row number of the newest answer to this item that the person saw when answering; 0: none
+    at_s        when it was written, by the phone's corrected clock if it was written without a network
+    received_s  when it was stored, if that was later
+    """
 
     __tablename__ = "checklist_answer"
 
@@ -48,5 +55,9 @@ class ChecklistAnswer(Base):
     stall: Mapped[Count]  # 0: the room itself, 1 and more: a stall
     answer: Mapped[Word]  # one of ANSWERS
     note: Mapped[Text]  # why it does not apply, or what is suspicious and where
+    seen_id: Mapped[Count]
     at_s: Mapped[TimeS]
+    received_s: Mapped[int | None]
     by_id: Mapped[int | None] = key_of("user.id")
+
+    by: Mapped[User | None] = relationship()

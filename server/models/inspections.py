@@ -1,10 +1,10 @@
 """Inspections with their steps, people, sensors, results and signatures; assigned sweeps; offline visits."""
 
-from sqlalchemy import JSON, Index, String, UniqueConstraint
+from sqlalchemy import JSON, Boolean, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from server import ids
-from server.models.base import Base, Id, Json, Name, PublicId, Text, TimeS, Word, key_of
+from server.models.base import Base, Count, Id, Json, Name, PublicId, Text, TimeS, Word, key_of
 from server.models.people import User
 from server.models.places import Restroom
 from server.models.sensors import Sensor
@@ -15,6 +15,7 @@ RESULTS = (NONE_FOUND, NOT_COMPLETED, REFERRED)
 # Outcomes of a step.
 STEP_NONE_FOUND, STEP_SUSPICIOUS, STEP_NOT_DONE = "none_found", "suspicious", "not_done"
 OUTCOMES = (STEP_NONE_FOUND, STEP_SUSPICIOUS, STEP_NOT_DONE)
+STEP_REOPENED = "reopened"  # recorded by the program, when something open or suspicious follows "none found"
 
 
 class Inspection(Base):
@@ -51,16 +52,24 @@ class Inspection(Base):
 
 
 class InspectionStep(Base):
-    """The outcome of one method. The newest row of a method counts; the older ones stay."""
+    """
+    The outcome of one method. The rows that count are in services.inspecting.revisions; the others stay.
+
+    seen_id     row number of the newest step of this method that the person saw; 0: none
+    at_s        when the step was done, by the phone's corrected clock if it was recorded without a network
+    received_s  when it was stored, if that was later
+    """
 
     __tablename__ = "inspection_step"
 
     id: Mapped[Id]
     inspection_id: Mapped[int] = key_of("inspection.id")
     method: Mapped[Word]  # one of METHODS
-    outcome: Mapped[Word]  # one of OUTCOMES
+    outcome: Mapped[Word]  # one of OUTCOMES, or STEP_REOPENED
     note: Mapped[Text]
+    seen_id: Mapped[Count]
     at_s: Mapped[TimeS]
+    received_s: Mapped[int | None]
     by_id: Mapped[int | None] = key_of("user.id")
 
     inspection: Mapped[Inspection] = relationship(back_populates="steps")
@@ -170,6 +179,8 @@ class OfflineVisit(Base):
     An inspection recorded on a phone without a network and handed over later.
 
     `key` makes handing over idempotent.
+
+    clamped  the phone's times were impossible, and the nearest possible ones were taken
     """
 
     __tablename__ = "offline_visit"
@@ -180,6 +191,7 @@ class OfflineVisit(Base):
     began_s: Mapped[TimeS]  # by the phone's clock, corrected by its offset when it handed over
     ended_s: Mapped[TimeS]
     received_s: Mapped[TimeS]
+    clamped: Mapped[bool] = mapped_column(Boolean, default=False, server_default="0")
     by_id: Mapped[int | None] = key_of("user.id")
 
     by: Mapped[User | None] = relationship()

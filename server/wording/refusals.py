@@ -18,6 +18,11 @@ REFUSALS = {
     "open_findings": _("There is an open finding. Settle it first, or refer it to the police."),
     "nothing_done": _('No step has been recorded. Record at least one, or choose "not completed".'),
     "suspicious_step": _('A step recorded something suspicious, so the result cannot be "none found".'),
+    "step_contested": _("Two people recorded different outcomes of one step. Look at both and record which one holds."),
+    "changed_meanwhile": _(
+        "While this page was open, it was changed by %(name)s at %(time)s. Look at what stands there now; if what you"
+        " typed still holds, send it again."
+    ),
     "person_name_needed": _("Please give a name."),
     "person_there": _("This person takes part already."),
     # checklists
@@ -25,6 +30,11 @@ REFUSALS = {
     "checklist_suspicious": _(
         'The list has %(count)s suspicious points, so the eye step cannot be "none found". Record it as suspicious.'
     ),
+    "checklist_contested": _(
+        "%(count)s points of the list were answered differently by two people. Look at both answers and record which"
+        " one holds."
+    ),
+    "suspicion_reason_needed": _("Please say why this is no longer suspicious: %(items)s"),
     "answer_reason_needed": _("Please say why, or what you saw: %(items)s"),
     "checklist_item_empty": _("A point of the list needs a text."),
     "checklist_too_long": _("A list has at most %(most)s points."),
@@ -44,10 +54,6 @@ REFUSALS = {
     "signed_already": _("%(name)s has signed this already."),
     "no_account": _("This person has no account here and signs by drawing."),
     # sweeps that a button started
-    "visit_times": _(
-        "The times of this visit cannot be right: it lies in the future, ends before it begins, or is older than two "
-        "weeks."
-    ),
     "sweep_assigned": _("This sweep belongs to an inspection already."),
     # campaigns
     "campaign_name_needed": _("A campaign needs a name."),

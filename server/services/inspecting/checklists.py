@@ -2,27 +2,31 @@
 Checklists of the eye step, and their answers, stall by stall.
 
     progress = checklists.load_progress(session, inspection)      # answered and open points
-    checklists.answer(session, inspection, user, 2, {"hooks": ("ok", ""), "ceiling": ("na", "no ceiling of its own")})
+    checklists.answer(session, inspection, user, 2, {"hooks": Answer("ok"), "ceiling": Answer("na", "none of its own")})
     checklists.answer_rest(session, inspection, user, 2)          # everything still open in stall 2: nothing suspicious
+
+Answers of people who had not seen each other's stand side by side (revisions.py): as long as one of them is
+"suspicious", the point is, until a person who sees both settles it.
 
 Checklists have versions, and an inspection keeps the version it started with. The narrowest scope that has a checklist
 decides: the facility, its organisation, else the built-in checklist.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from sqlalchemy import or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from server import clock, db
 from server.models.checklists import ANSWERS, BOTH, OK, ROOM, STALL, SUSPICIOUS, WHERES, Checklist, ChecklistAnswer
 from server.models.inspections import Inspection
-from server.models.places import Facility, Organisation, Restroom
+from server.models.places import EYE, Facility, Organisation, Restroom
 from server.services.audit import log
 from server.services.errors import NotFound, Refused
+from server.services.inspecting import revisions, steps
 from server.services.people import access, accounts
 from server.services.people.accounts import Actor
 
@@ -73,22 +77,52 @@ class Scope:
         return {"organisation_id": organisation_id, "facility_id": self.facility.id if self.facility else None}
 
 
+class Answer(NamedTuple):
+    """
+    What a person says about one item.
+
+    word     one of ANSWERS
+    seen_id  row number of the newest answer that the person saw (Line.newest_id); None: all there are
+    at_s     when it was written; None: now
+    """
+
+    word: str
+    note: str = ""
+    seen_id: int | None = None
+    at_s: int | None = None
+
+
 class Line(NamedTuple):
-    """One item at one place. stall 0 is the room; answer None: open."""
+    """
+    One item at one place.
+
+    stall      0 is the room
+    answer     None: open; of answers that contradict each other "suspicious" counts, else the line is open
+    rows       all answers, oldest first
+    contested  the answers that contradict each other, until a person settles it; else empty
+    """
 
     item: dict
     stall: int
     answer: str | None
     note: str
+    rows: list[ChecklistAnswer]
+    contested: list[ChecklistAnswer]
+
+    @property
+    def newest_id(self) -> int:
+        """The row number of the newest answer, which a form carries as what the person saw; 0: none."""
+        return revisions.newest_id(self.rows)
 
 
 class Part(NamedTuple):
-    """The room or one stall, with its lines, and how many of them are open and suspicious."""
+    """The room or one stall, with its lines, and how many of them are open, suspicious and contested."""
 
     stall: int
     lines: list[Line]
     open: int
     suspicious: int
+    contested: int
 
 
 class Progress(NamedTuple):
@@ -116,6 +150,11 @@ class Progress(NamedTuple):
     def suspicious(self) -> int:
         """How many lines are answered "suspicious"."""
         return sum(part.suspicious for part in self.parts)
+
+    @property
+    def contested(self) -> int:
+        """How many lines have answers that contradict each other."""
+        return sum(part.contested for part in self.parts)
 
     @property
     def done(self) -> int:
@@ -282,7 +321,9 @@ def load_progress(session: Session, inspection: Inspection) -> Progress:
         return Progress(None, [])
     stalls = session.scalar(select(Restroom.stalls).where(Restroom.id == inspection.restroom_id)) or 0
     query = select(ChecklistAnswer).where(ChecklistAnswer.inspection_id == inspection.id).order_by(ChecklistAnswer.id)
-    answers = {(row.item, row.stall): row for row in session.scalars(query)}
+    answers: dict[tuple[str, int], list[ChecklistAnswer]] = {}
+    for row in session.scalars(query.options(joinedload(ChecklistAnswer.by))):
+        answers.setdefault((row.item, row.stall), []).append(row)
     parts = []
     for stall in range(stalls + 1):
         lines = []
@@ -290,24 +331,38 @@ def load_progress(session: Session, inspection: Inspection) -> Progress:
             # A room without a number of stalls is answered as a whole.
             if stalls and item["where"] not in ((ROOM, BOTH) if stall == 0 else (STALL, BOTH)):
                 continue
-            row = answers.get((item["key"], stall))
-            lines.append(Line(item, stall, row.answer if row else None, row.note if row else ""))
+            lines.append(_line(item, stall, answers.get((item["key"], stall), [])))
         if lines:
             open_count = sum(line.answer is None for line in lines)
-            parts.append(Part(stall, lines, open_count, sum(line.answer == SUSPICIOUS for line in lines)))
+            suspicious = sum(line.answer == SUSPICIOUS for line in lines)
+            parts.append(Part(stall, lines, open_count, suspicious, sum(bool(line.contested) for line in lines)))
     return Progress(checklist, parts)
 
 
+def _line(item, stall, rows):
+    standing = revisions.standing(rows)
+    words = {row.answer for row in standing}
+    contested = standing if len(words) > 1 else []
+    answer = None
+    if words:
+        answer = SUSPICIOUS if SUSPICIOUS in words else None if contested else standing[-1].answer
+    notes = dict.fromkeys(row.note for row in standing if row.note and row.answer == answer)
+    return Line(item, stall, answer, " / ".join(notes), rows, contested)
+
+
 def answer(
-    session: Session, inspection: Inspection, user: Actor, stall: int, answers: dict[str, tuple[str, str]]
+    session: Session, inspection: Inspection, user: Actor, stall: int, answers: Mapping[str, Answer | tuple[str, str]]
 ) -> int:
     """
     Record answers at one place; return how many of them are new.
 
     stall    0 for the room
-    answers  {key: (answer, note)}; "na" and "suspicious" need a note
+    answers  {key: Answer or (word, note)}; "na" and "suspicious" need a note, and so does "ok" in place of "suspicious"
+
+    An answer that says what its author saw is not recorded again. An answer after which the eye step cannot be "none
+    found" any more reopens that step.
     Raises NotFound for a place or item that the checklist does not have; Refused: finished,
-    answer_reason_needed(items).
+    answer_reason_needed(items), suspicion_reason_needed(items).
     """
     inspection = db.lock_row(session, inspection)
     if inspection.result is not None:
@@ -317,28 +372,74 @@ def answer(
         raise NotFound("stall")
     lines = {line.item["key"]: line for line in part.lines}
     new = {}
-    for key, (word, note) in answers.items():
-        if word not in ANSWERS:
-            raise ValueError(f"{word!r} is none of {', '.join(ANSWERS)}")
+    for key, given in answers.items():
+        given = Answer(*given)
+        if given.word not in ANSWERS:
+            raise ValueError(f"{given.word!r} is none of {', '.join(ANSWERS)}")
         if key not in lines:
             raise NotFound("item")
-        note = note.strip()[:1000]
-        if (lines[key].answer, lines[key].note) != (word, note):
-            new[key] = (word, note)
-    unexplained = [lines[key].item for key, (word, note) in new.items() if word != OK and not note]
+        given = given._replace(note=given.note.strip()[:1000])
+        if _is_new(lines[key], given):
+            new[key] = given
+    _check_reasons(lines, new)
+    _add_answers(session, inspection, user, stall, new)
+    if new and why_not_clear(session, inspection):
+        steps.reopen(session, inspection, EYE, user)
+    return len(new)
+
+
+def _is_new(line, given):
+    """True unless an answer says what its author saw, or what counts already."""
+    said = (given.word, given.note)
+    seen = _line(line.item, line.stall, revisions.seen_by(line.rows, _seen_id(line, given)))
+    return said not in [(state.answer, state.note) for state in (seen, line) if not state.contested]
+
+
+def _seen_id(line, given):
+    return line.newest_id if given.seen_id is None else given.seen_id
+
+
+def _check_reasons(lines, new):
+    unexplained = [lines[key].item for key, given in new.items() if given.word != OK and not given.note]
     if unexplained:
         raise Refused("answer_reason_needed", items=[item["text"] for item in unexplained])
-    now_s = clock.now_s()
-    for key, (word, note) in new.items():
-        row = ChecklistAnswer(inspection_id=inspection.id, item=key, stall=stall, answer=word, note=note)
-        row.at_s, row.by_id = now_s, user.id
+    for key, given in new.items():
+        seen = revisions.seen_by(lines[key].rows, _seen_id(lines[key], given))
+        notes = [row.note for row in seen if row.answer == SUSPICIOUS]
+        if given.word == OK and notes and (not given.note or given.note in (*notes, lines[key].note)):
+            unexplained.append(lines[key].item)
+    if unexplained:
+        raise Refused("suspicion_reason_needed", items=[item["text"] for item in unexplained])
+
+
+def _add_answers(session, inspection, user, stall, new):
+    if not new:
+        return
+    now_s, lines = clock.now_s(), {}
+    for part in load_progress(session, inspection).parts:
+        if part.stall == stall:
+            lines = {line.item["key"]: line for line in part.lines}
+    for key, given in new.items():
+        at_s = now_s if given.at_s is None else given.at_s
+        row = ChecklistAnswer(inspection_id=inspection.id, item=key, stall=stall, answer=given.word, note=given.note)
+        row.seen_id, row.by_id = _seen_id(lines[key], given), user.id
+        row.at_s, row.received_s = at_s, now_s if at_s != now_s else None
         session.add(row)
-    if new:
-        session.flush()
-        body = {"stall": stall, "answers": {key: word for key, (word, _note) in new.items()}}
-        notes = {key: note for key, (_word, note) in new.items() if note}
-        log.add(session, "inspection.answered", inspection.public_id, body, user, {"notes": notes} if notes else None)
-    return len(new)
+    session.flush()
+    contested = [
+        line.item["key"]
+        for part in load_progress(session, inspection).parts
+        for line in part.lines
+        if part.stall == stall and line.contested and line.item["key"] in new
+    ]
+    body: dict = {"stall": stall, "answers": {key: given.word for key, given in new.items()}}
+    if contested:
+        body["contested"] = contested
+    times = {key: given.at_s for key, given in new.items() if given.at_s not in (None, now_s)}
+    if times:
+        body["at_s"] = times
+    notes = {key: given.note for key, given in new.items() if given.note}
+    log.add(session, "inspection.answered", inspection.public_id, body, user, {"notes": notes} if notes else None)
 
 
 def answer_rest(session: Session, inspection: Inspection, user: Actor, stall: int | None = None) -> int:
@@ -346,7 +447,7 @@ def answer_rest(session: Session, inspection: Inspection, user: Actor, stall: in
     count = 0
     for part in load_progress(session, inspection).parts:
         if stall is None or part.stall == stall:
-            answers = {line.item["key"]: (OK, "") for line in part.lines if line.answer is None}
+            answers = {line.item["key"]: Answer(OK) for line in part.lines if line.answer is None and not line.rows}
             if answers:
                 count += answer(session, inspection, user, part.stall, answers)
     return count
@@ -354,9 +455,13 @@ def answer_rest(session: Session, inspection: Inspection, user: Actor, stall: in
 
 def why_not_clear(session: Session, inspection: Inspection) -> Refused | None:
     """
-    Return why the eye step cannot be "none found" now: checklist_open(count), checklist_suspicious(count), or None.
+    Return why the eye step cannot be "none found" now, None if it can.
+
+    checklist_contested(count), checklist_open(count), checklist_suspicious(count)
     """
     progress = load_progress(session, inspection)
+    if progress.contested:
+        return Refused("checklist_contested", count=progress.contested)
     if progress.open:
         return Refused("checklist_open", count=progress.open)
     if progress.suspicious:

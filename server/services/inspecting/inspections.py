@@ -1,6 +1,6 @@
 """Start, record, finish and correct inspections."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
@@ -20,6 +20,7 @@ from server.models.inspections import (
     InspectionResult,
     InspectionSensor,
     InspectionStep,
+    OfflineVisit,
 )
 from server.models.intake import Selftest
 from server.models.places import EYE, METHODS, RF, Facility, Restroom
@@ -28,7 +29,7 @@ from server.services import paging
 from server.services.audit import log
 from server.services.errors import NotFound, Refused
 from server.services.findings import known_emitters
-from server.services.inspecting import campaigns, checklists, coverage, participants, signatures
+from server.services.inspecting import campaigns, checklists, coverage, participants, signatures, steps
 from server.services.people import access, accounts
 from server.services.people.accounts import Actor
 from server.services.places import plans, visitor_requests
@@ -107,9 +108,16 @@ def list_inspections(
 
 
 def list_running(session: Session, user: Actor, limit: int = 20) -> list[Inspection]:
-    """Return the running inspections that a user may see: the user's own first, then the newest."""
+    """
+    Return the unfinished inspections that a user may see: the user's own first, then the newest.
+
+    Those that run in a restroom, and those of offline visits that wait for their result.
+    """
     # By the restrooms, of which few are being inspected: a log has a million inspections that are over.
-    query = select(Inspection).join(Restroom, Restroom.running_inspection_id == Inspection.id)
+    running = select(Restroom.running_inspection_id).where(Restroom.running_inspection_id.is_not(None))
+    handed_over = select(OfflineVisit.inspection_id)
+    query = select(Inspection).join(Restroom, Restroom.id == Inspection.restroom_id)
+    query = query.where(Inspection.id.in_(running.union(handed_over)), Inspection.result.is_(None))
     query = access.within(query, user, Restroom.facility_id)
     is_own = Inspection.started_by_id == user.id
     query = query.order_by(is_own.desc(), Inspection.id.desc()).limit(limit)
@@ -165,8 +173,12 @@ def start(
     return inspection
 
 
-def create(session: Session, room: Restroom, user: Actor, started_s: int) -> Inspection:
-    """Add an inspection to a restroom that is locked and free. The caller writes it into the log."""
+def create(session: Session, room: Restroom, user: Actor, started_s: int, runs: bool = True) -> Inspection:
+    """
+    Add an inspection to a restroom that is locked. The caller writes it into the log.
+
+    runs  it is the one that people at the door join, so the restroom has to be free; else it only waits for its result
+    """
     campaign_id, team_id = campaigns.running_for(session, room, user)
     inspection = Inspection(
         public_id=ids.new(12),
@@ -179,7 +191,8 @@ def create(session: Session, room: Restroom, user: Actor, started_s: int) -> Ins
     )
     session.add(inspection)
     session.flush()
-    room.running_inspection_id = inspection.id
+    if runs:
+        room.running_inspection_id = inspection.id
     if user is not accounts.SYSTEM:
         participants.add(session, inspection, {"user": user}, started_s)
     return inspection
@@ -218,10 +231,7 @@ def selftests_of(session: Session, inspection: Inspection) -> list[tuple[Inspect
 
 def current_steps(inspection: Inspection) -> dict[str, InspectionStep | None]:
     """Return the step that counts of each method: {"eye": InspectionStep or None, ...}."""
-    steps: dict[str, InspectionStep | None] = dict.fromkeys(METHODS)
-    for step in inspection.steps:
-        steps[step.method] = step
-    return steps
+    return steps.current(inspection)
 
 
 def why_step_not_clear(session: Session, inspection: Inspection, method: str) -> Refused | None:
@@ -247,20 +257,21 @@ def why_not_none_found(session: Session, inspection: Inspection) -> Refused | No
     """
     Return why the inspection's result cannot be "none found" now, None if it can.
 
-    suspicious_step, open_findings(count), nothing_done, and for every step that is recorded as "none found" the reasons
-    of why_step_not_clear().
+    suspicious_step, step_contested, open_findings(count), nothing_done, and for every step that is recorded as "none
+    found", or was until it was reopened, the reasons of why_step_not_clear().
     """
     outcomes = {method: step.outcome for method, step in current_steps(inspection).items() if step}
     if STEP_SUSPICIOUS in outcomes.values():
         return Refused("suspicious_step")
+    if steps.contradictions(inspection):
+        return Refused("step_contested")
     refusal = _why_findings_block(session, inspection)
     if refusal:
         return refusal
     clear = [method for method, outcome in outcomes.items() if outcome == STEP_NONE_FOUND]
-    if not clear:
-        return Refused("nothing_done")
-    refusals = (why_step_not_clear(session, inspection, method) for method in clear)
-    return next((refusal for refusal in refusals if refusal), None)
+    refusals = (why_step_not_clear(session, inspection, method) for method in (*clear, *steps.reopened(inspection)))
+    refusal = next((refusal for refusal in refusals if refusal), None)
+    return refusal or (None if clear else Refused("nothing_done"))
 
 
 def count_blocking_findings(session: Session, inspection: Inspection) -> int:
@@ -271,37 +282,38 @@ def count_blocking_findings(session: Session, inspection: Inspection) -> int:
 
 
 def record_step(
-    session: Session, inspection: Inspection, method: str, outcome: str, user: Actor, note: str = ""
+    session: Session,
+    inspection: Inspection,
+    method: str,
+    outcome: str,
+    user: Actor,
+    note: str = "",
+    seen_id: int | None = None,
+    at_s: int | None = None,
 ) -> InspectionStep:
     """
     Record the outcome of one method.
 
-    Raises Refused: finished, reason_needed (not done, or suspicious, without a note), and for "none found" the reasons
-    of why_step_not_clear().
+    seen_id  row number of the newest step of this method that the person saw; None: all there are
+    at_s     when the step was done; None: now
+    Raises Refused: finished, reason_needed (not done, or suspicious, or "none found" in place of "suspicious", without
+    a note), and for "none found" the reasons of why_step_not_clear().
     """
     _check_word(method, METHODS)
     _check_word(outcome, OUTCOMES)
     inspection = db.lock_row(session, inspection)
     if inspection.result is not None:
         raise Refused("finished")
-    if outcome in (STEP_NOT_DONE, STEP_SUSPICIOUS) and not note.strip():
+    before = steps.current(inspection)[method]
+    settles = before is not None and before.outcome == STEP_SUSPICIOUS and outcome != STEP_SUSPICIOUS
+    has_seen = before is not None and (seen_id is None or seen_id >= before.id)
+    unexplained = not note.strip() or (settles and before is not None and note.strip() == before.note)
+    if unexplained and (outcome in (STEP_NOT_DONE, STEP_SUSPICIOUS) or (settles and has_seen)):
         raise Refused("reason_needed")
     refusal = why_step_not_clear(session, inspection, method) if outcome == STEP_NONE_FOUND else None
     if refusal:
         raise refusal
-    step = InspectionStep(
-        inspection_id=inspection.id,
-        method=method,
-        outcome=outcome,
-        note=note.strip(),
-        at_s=clock.now_s(),
-        by_id=user.id,
-    )
-    session.add(step)
-    session.flush()
-    body, personal = {"method": method, "outcome": outcome}, {"note": step.note} if step.note else None
-    log.add(session, "inspection.step", inspection.public_id, body, user, personal)
-    return step
+    return steps.add(session, inspection, steps.StepEntry(method, outcome, note, seen_id, at_s), user)
 
 
 def finish(
@@ -316,13 +328,16 @@ def finish(
     inspection = db.lock_row(session, inspection)
     if inspection.result is not None:
         raise Refused("finished")
+    _reopen_steps(session, inspection, user)
     row = _add_result(session, inspection, user, result, reason, note)
     room = db.lock_row(session, inspection.restroom)
-    inspection.finished_s = row.at_s
-    room.running_inspection_id = None
-    room.last_inspection_id = inspection.id
-    room.last_inspected_s = row.at_s
-    room.last_result = result
+    inspection.finished_s = _ended_s(session, inspection, row.at_s)
+    if room.running_inspection_id == inspection.id:
+        room.running_inspection_id = None
+    if room.last_inspected_s is None or room.last_inspected_s <= inspection.finished_s:
+        room.last_inspection_id = inspection.id
+        room.last_inspected_s = inspection.finished_s
+        room.last_result = result
     if result != NOT_COMPLETED:
         visitor_requests.answer(session, inspection)
     session.flush()
@@ -337,14 +352,33 @@ def finish(
 
 
 def correct(
-    session: Session, inspection: Inspection, user: Actor, result: str, reason: str, note: str = ""
+    session: Session,
+    inspection: Inspection,
+    user: Actor,
+    result: str,
+    reason: str,
+    note: str = "",
+    outcomes: Mapping[str, str] | None = None,
 ) -> InspectionResult:
-    """Add a result that replaces the one before. Raises Refused: running, and those of finish()."""
+    """
+    Add a result that replaces the one before.
+
+    outcomes  {method: outcome} of the steps to correct, each a further entry with the same reason
+    Raises Refused: running, and those of finish().
+    """
     inspection = db.lock_row(session, inspection)
     if inspection.result is None:
         raise Refused("running")
     if not reason.strip():
         raise Refused("reason_needed")
+    for method, outcome in (outcomes or {}).items():
+        _check_word(method, METHODS)
+        _check_word(outcome, OUTCOMES)
+        refusal = why_step_not_clear(session, inspection, method) if outcome == STEP_NONE_FOUND else None
+        if refusal:
+            raise refusal
+        steps.add(session, inspection, steps.StepEntry(method, outcome, reason), user)
+    _reopen_steps(session, inspection, user)
     row = _add_result(session, inspection, user, result, reason, note)
     room = db.lock_row(session, inspection.restroom)
     if room.last_inspection_id == inspection.id:
@@ -353,6 +387,21 @@ def correct(
     plans.refresh(session, [room.id])
     _log_result(session, "inspection.corrected", inspection, row, user)
     return row
+
+
+def _ended_s(session, inspection, now_s):
+    """Return when an inspection ended: at the end of its visits if all of it was done offline, else now."""
+    ended_s = session.scalar(select(func.max(OfflineVisit.ended_s)).where(OfflineVisit.inspection_id == inspection.id))
+    is_offline = ended_s is not None and all(step.received_s or step.at_s <= ended_s for step in inspection.steps)
+    return ended_s if is_offline and not _has_sensors(session, inspection) else now_s
+
+
+def _reopen_steps(session, inspection, user):
+    """Reopen the steps whose "none found" does not hold any more, so that no record says both."""
+    if checklists.why_not_clear(session, inspection):
+        steps.reopen(session, inspection, EYE, user)
+    if _why_findings_block(session, inspection):
+        steps.reopen(session, inspection, RF, user)
 
 
 def _add_result(session, inspection, user, result, reason, note):

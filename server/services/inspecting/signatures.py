@@ -10,7 +10,7 @@ correction makes another record, which needs its own signatures.
 
 import hashlib
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
 from server import clock, db
@@ -45,9 +45,8 @@ LEAST_SPAN = 60
 def record(session: Session, inspection: Inspection, result: InspectionResult) -> dict:
     """Return the whole record of an inspection with one of its results, as values of canonical JSON."""
     room = session.get_one(Restroom, inspection.restroom_id)
-    steps = select(InspectionStep).where(
-        InspectionStep.inspection_id == inspection.id, InspectionStep.at_s <= result.at_s
-    )
+    stored_s = func.coalesce(InspectionStep.received_s, InspectionStep.at_s)
+    steps = select(InspectionStep).where(InspectionStep.inspection_id == inspection.id, stored_s <= result.at_s)
     people = select(InspectionPerson).where(InspectionPerson.inspection_id == inspection.id)
     used_sensors = select(InspectionSensor).where(InspectionSensor.inspection_id == inspection.id)
     used_sensors = used_sensors.options(joinedload(InspectionSensor.sensor))
@@ -58,7 +57,7 @@ def record(session: Session, inspection: Inspection, result: InspectionResult) -
         test = session.get(Selftest, used.selftest_id) if used.selftest_id else None
         selftest = {"passed": test.passed, "at_s": test.at_s or test.received_s} if test else None
         sensors.append({"name": used.sensor.name, "version": used.version, "selftest": selftest})
-    return {
+    content = {
         "inspection": inspection.public_id,
         "restroom": room.public_id,
         "started_s": inspection.started_s,
@@ -78,6 +77,14 @@ def record(session: Session, inspection: Inspection, result: InspectionResult) -
         "people": [[person.name, person.agency] for person in session.scalars(people.order_by(InspectionPerson.id))],
         "sensors": sensors,
     }
+    contested = [
+        [line.stall, line.item["key"], [[row.answer, row.note, row.at_s] for row in line.contested]]
+        for line in progress.lines
+        if line.contested
+    ]
+    if contested:
+        content["contested"] = contested
+    return content
 
 
 def record_hash(session: Session, inspection: Inspection, result: InspectionResult) -> str:

@@ -71,7 +71,9 @@
   // Stores every change at once, and reopens a visit that was done.
   async function save() {
     delete visit.ended_s;
-    visit.lens = document.querySelector('[name="lens"]:checked')?.value || "";
+    const lens = document.querySelector('[name="lens"]:checked')?.value || "";
+    visit.lens_at_s = lens === visit.lens ? visit.lens_at_s || 0 : nowS();
+    visit.lens = lens;
     visit.lens_note = byId("lens-note").value.trim();
     visit.note = byId("note").value.trim();
     await OfflineStore.putVisit(visit);
@@ -106,7 +108,7 @@
       item.addEventListener("input", async () => {
         const chosen = radios.find((radio) => radio.checked);
         if (chosen) {
-          (visit.answers[stall] ??= {})[line.key] = [chosen.value, note.value.trim()];
+          (visit.answers[stall] ??= {})[line.key] = [chosen.value, note.value.trim(), nowS()];
         }
         await save();
         show(); // counts only what has been stored
@@ -117,7 +119,7 @@
       event.stopPropagation();
       if (event.target.checked) {
         for (const line of lines) {
-          (visit.answers[stall] ??= {})[line.key] ??= ["ok", ""];
+          (visit.answers[stall] ??= {})[line.key] ??= ["ok", "", nowS()];
           const chosen = part.querySelector(`[name="answer-${stall}-${line.key}"][value="${visit.answers[stall][line.key][0]}"]`);
           chosen.checked = true;
         }

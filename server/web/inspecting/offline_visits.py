@@ -103,8 +103,12 @@ class VisitForm(BaseModel):
     began_s: int = Field(ge=0, le=1 << 40)
     ended_s: int = Field(ge=0, le=1 << 40)
     sent_s: int = Field(ge=0, le=1 << 40)
-    answers: dict[int, dict[str, tuple[str, str]]] = Field(default_factory=dict, max_length=MOST_STALLS + 1)
+    # {stall: {key: [answer, note, when it was written]}}; phones of an older version send no time
+    answers: dict[int, dict[str, tuple[str, str] | tuple[str, str, int]]] = Field(
+        default_factory=dict, max_length=MOST_STALLS + 1
+    )
     lens: str = ""
+    lens_at_s: int = Field(0, ge=0, le=1 << 40)
     lens_note: str = Field("", max_length=1000)
     note: str = Field("", max_length=1000)
 
@@ -125,14 +129,15 @@ def hand_over() -> ResponseReturnValue:
     now_s = clock.now_s()
     ahead_s = form.sent_s - now_s  # a phone's clock may be wrong, but its intervals are right
     visit = offline_visits.Visit(
-        form.key,
-        form.room,
-        form.began_s - ahead_s,
-        form.ended_s - ahead_s,
-        form.answers,
-        form.lens,
-        form.lens_note,
-        form.note,
+        key=form.key,
+        room=form.room,
+        began_s=form.began_s - ahead_s,
+        ended_s=form.ended_s - ahead_s,
+        answers={stall: _read_answers(part, ahead_s) for stall, part in form.answers.items()},
+        lens=form.lens,
+        lens_note=form.lens_note,
+        note=form.note,
+        lens_at_s=max(0, form.lens_at_s - ahead_s) if form.lens_at_s else 0,
     )
     try:
         with page.sessions().begin() as session:
@@ -145,6 +150,14 @@ def hand_over() -> ResponseReturnValue:
     except ValueError:
         return _refusal(400, gettext("What this phone sent cannot be read. Please write it down again."))
     return jsonify(href=href)
+
+
+def _read_answers(part, ahead_s):
+    """Return {key: (answer, note, when it was written by the server's clock; 0: unknown)} of one place."""
+    return {
+        key: (word, note, max(0, at_s[0] - ahead_s) if at_s and 0 < at_s[0] <= 1 << 40 else 0)
+        for key, (word, note, *at_s) in part.items()
+    }
 
 
 def _refusal(status, why):

@@ -9,13 +9,14 @@ from sqlalchemy.orm import Session
 
 from ansim import messages
 from server import i18n, wording
+from server.models.checklists import ChecklistAnswer
 from server.models.findings import CLOSED, DISPOSITIONS, Finding
 from server.models.inspections import NONE_FOUND, NOT_COMPLETED, REFERRED, STEP_NONE_FOUND, Inspection, InspectionStep
 from server.models.places import METHODS, RF
 from server.services.errors import Refused
 from server.services.findings.findings import is_notice
+from server.services.inspecting import checklists, inspections, steps
 from server.services.inspecting import coverage as coverage_service
-from server.services.inspecting import inspections
 from server.wording import vocabulary
 
 
@@ -45,11 +46,22 @@ class Coverage(NamedTuple):
     listened_s: int
 
 
+class ShownAnswer(NamedTuple):
+    """An answer with the line it belongs to."""
+
+    line: checklists.Line
+    row: ChecklistAnswer
+
+
 class Step(NamedTuple):
     """
     method, outcome, note  of the step that counts; outcome None: not recorded
+    at_s                   when it was done; None: not recorded
     hindrance              why "none found" cannot be recorded now, or ""
     statement              what an RF step proves, or ""
+    contested              the steps of people who recorded different outcomes, until one of them settles it
+    reopened               the row that reopened the step, if it was "none found" before; else None
+    seen                   row number of the newest step of this method, which forms carry
     """
 
     method: str
@@ -57,6 +69,10 @@ class Step(NamedTuple):
     note: str
     hindrance: str
     statement: str
+    at_s: int | None
+    contested: list[InspectionStep]
+    reopened: InspectionStep | None
+    seen: int
 
 
 def current_coverage(session: Session, inspection: Inspection) -> Coverage | None:
@@ -221,12 +237,34 @@ def list_steps(
     session: Session, inspection: Inspection, coverage: Coverage | None, findings: list[Finding]
 ) -> list[Step]:
     """Return the three steps of an inspection whose findings are `findings`."""
-    rows = []
+    rows, contested, reopened = [], steps.contradictions(inspection), steps.reopened(inspection)
     for method, step in inspections.current_steps(inspection).items():
-        hindrance = step_hindrance(session, inspection, method) if inspection.result is None else ""
-        outcome, note = (step.outcome, step.note) if step else (None, "")
-        rows.append(Step(method, outcome, note, hindrance, step_statement(step, coverage, findings)))
+        rows.append(
+            Step(
+                method=method,
+                outcome=step.outcome if step else None,
+                note=step.note if step else "",
+                hindrance=step_hindrance(session, inspection, method) if inspection.result is None else "",
+                statement=step_statement(step, coverage, findings),
+                at_s=step.at_s if step else None,
+                contested=contested.get(method, []),
+                reopened=reopened.get(method),
+                seen=steps.newest_id(inspection, method),
+            )
+        )
     return rows
+
+
+def answer_text(shown: ShownAnswer) -> str:
+    """Return another person's answer in one line: item, answer, name, time and note."""
+    item, row = shown.line.item, shown.row
+    name = item["text"] if i18n.language() == "ko" else item["text_en"] or item["text"]
+    word = vocabulary.CHECK_ANSWERS[row.answer].text
+    person = row.by.name if row.by else "–"
+    line = gettext(
+        "%(item)s: %(answer)s (%(name)s, %(time)s)", item=name, answer=word, name=person, time=i18n.when(row.at_s)
+    )
+    return f"{line} {row.note}".rstrip()
 
 
 def step_hindrance(session: Session, inspection: Inspection, method: str) -> str:

@@ -9,7 +9,7 @@ from server.models.checklists import ANSWERS
 from server.models.inspections import OUTCOMES
 from server.models.places import METHODS
 from server.services import errors
-from server.services.inspecting import checklists, inspections
+from server.services.inspecting import checklists, inspections, revisions, steps
 from server.services.people import accounts
 from server.web import page
 from server.web.inspecting import presenters
@@ -40,6 +40,8 @@ def record(public_id: str, method: str) -> ResponseReturnValue:
             inspection=inspection,
             method=method,
             hindrance=presenters.step_hindrance(session, inspection, method),
+            contested=steps.contradictions(inspection).get(method, []),
+            seen=steps.newest_id(inspection, method),
             outcome=outcome or (recorded.outcome if recorded else None),
             note_text=note or (recorded.note if recorded and request.method == "GET" else ""),
             problem=problem,
@@ -52,7 +54,10 @@ def _record(public_id, method, outcome, note):
     try:
         with page.sessions().begin() as session:
             inspection = inspections.load(session, page.user(), public_id, accounts.INSPECT)
-            inspections.record_step(session, inspection, method, outcome, page.user(), note)
+            seen_id = page.row_number(request.form.get("seen")) or 0
+            inspections.record_step(session, inspection, method, outcome, page.user(), note, seen_id)
+            if method in steps.contradictions(inspection):
+                page.flash_warning(gettext("Another person recorded another outcome meanwhile. Both are kept."))
     except errors.Refused as error:
         return page.refusal_text(error)
     return None
@@ -80,30 +85,51 @@ def eye(public_id: str) -> ResponseReturnValue:
             progress=progress,
             part=part,
             typed=_read_answers() if problem else {},
+            changed=_list_changed(part) if problem else [],
             problem=problem,
         )
 
 
 def _read_answers():
-    """Return {key: (answer, note)} of the form."""
+    """Return {key: Answer} of the form, with the answers that the page had shown."""
     answers = {}
     for name, word in request.form.items():
         key = name.removeprefix("answer-")
         if key != name and word in ANSWERS:
-            answers[key] = (word, page.form_text(f"note-{key}", NOTE_LENGTH))
+            seen_id = page.row_number(request.form.get(f"seen-{key}")) or 0
+            answers[key] = checklists.Answer(word, page.form_text(f"note-{key}", NOTE_LENGTH), seen_id)
     return answers
 
 
 def _answer(public_id, stall):
+    answers = _read_answers()
     try:
         with page.sessions().begin() as session:
             inspection = inspections.load(session, page.user(), public_id, accounts.INSPECT)
-            checklists.answer(session, inspection, page.user(), stall, _read_answers())
+            before = checklists.load_progress(session, inspection)
+            checklists.answer(session, inspection, page.user(), stall, answers)
             if request.form.get("rest"):
                 checklists.answer_rest(session, inspection, page.user(), stall)
+            shown = next((part for part in before.parts if part.stall == stall), None)
+            changed = [presenters.answer_text(row) for row in _list_changed(shown)]
     except errors.Refused as error:
         return page.refusal_text(error)
+    if changed:
+        page.flash_warning(
+            gettext("Answered by others while this page was open: %(answers)s", answers="; ".join(changed))
+        )
     return None
+
+
+def _list_changed(part):
+    """Return the standing answers of others that the page had not shown, as presenters.ShownAnswer."""
+    changed = []
+    for line in part.lines if part else []:
+        seen_id = page.row_number(request.form.get(f"seen-{line.item['key']}"))
+        if seen_id is not None:
+            newer = [row for row in revisions.standing(line.rows) if row.id > seen_id and row.by_id != page.user().id]
+            changed += [presenters.ShownAnswer(line, row) for row in newer]
+    return changed
 
 
 def _next_address(public_id, stall):
@@ -111,7 +137,7 @@ def _next_address(public_id, stall):
     with page.sessions()() as session:
         inspection = inspections.load(session, page.user(), public_id, accounts.INSPECT)
         progress = checklists.load_progress(session, inspection)
-    open_stalls = [part.stall for part in progress.parts if part.open]
+    open_stalls = [part.stall for part in progress.parts if part.open or part.contested]
     if not open_stalls:
         return url_for("inspections.show", public_id=public_id, _anchor="live-steps")
     following = [number for number in open_stalls if number >= stall] or open_stalls

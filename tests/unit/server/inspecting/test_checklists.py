@@ -1,10 +1,11 @@
 import pytest
 
-from server.models import LogEntry
+from server.models import LogEntry, User
 from server.services.errors import NotFound, Refused
-from server.services.inspecting import checklists, inspections
-from server.services.inspecting.checklists import Scope
+from server.services.inspecting import checklists, inspections, steps
+from server.services.inspecting.checklists import Answer, Scope
 from server.services.places import restrooms
+from tests.support.steps import recorded_step
 
 
 @pytest.fixture
@@ -64,6 +65,8 @@ def test_a_suspicious_point_forbids_a_clear_eye_step_and_a_clear_result(session,
     assert refusal(inspections.finish, session, running, kim, "none_found").code == "checklist_suspicious"
 
     checklists.answer(session, running, kim, 2, {"hooks": ("ok", "it was a screw")})
+    assert refusal(inspections.finish, session, running, kim, "none_found").code == "nothing_done"
+    inspections.record_step(session, running, "eye", "none_found", kim)
     assert inspections.finish(session, running, kim, "none_found").methods == ["eye"]
 
 
@@ -145,3 +148,117 @@ def test_answers_are_in_the_log_without_the_notes(session, running, kim):
 
     entry = session.query(LogEntry).filter(LogEntry.kind == "inspection.answered").one()
     assert '"hooks":"na"' in entry.body and "Choi" not in entry.body
+
+
+@pytest.fixture
+def park(session, hashed):
+    made = User(
+        login="park",
+        name="Park",
+        role="inspector",
+        password_hash=hashed,
+        session_word="0" * 32,
+        created_s=1_800_000_000,
+    )
+    session.add(made)
+    session.flush()
+    return made
+
+
+def line_of(session, running, stall, key):
+    part = next(part for part in checklists.load_progress(session, running).parts if part.stall == stall)
+    return next(line for line in part.lines if line.item["key"] == key)
+
+
+def test_a_page_opened_before_does_not_take_back_a_suspicion(session, running, kim, park):
+    checklists.answer(session, running, kim, 1, {"door": ("ok", "")})
+    seen_id = line_of(session, running, 1, "door").newest_id
+    checklists.answer(session, running, park, 1, {"door": Answer("suspicious", "a hole", seen_id)})
+
+    checklists.answer(session, running, kim, 1, {"door": Answer("ok", "", seen_id), "hooks": Answer("ok", "", 0)})
+
+    line = line_of(session, running, 1, "door")
+    assert (line.answer, line.note, line.contested) == ("suspicious", "a hole", [])
+    assert [(row.answer, row.by.name) for row in line.rows] == [("ok", "Kim"), ("suspicious", "Park")]
+
+
+# (first answer that both have seen or None, Park's, then Kim's): what stands until somebody settles it
+SEEN = {
+    "both answer, neither has seen the other": (None, ("suspicious", "a hole"), ("ok", ""), "suspicious"),
+    "the suspicion comes second": (None, ("ok", ""), ("suspicious", "a hole"), "suspicious"),
+    "both change what they saw": (("ok", ""), ("suspicious", "a hole"), ("na", "no door"), "suspicious"),
+    "no suspicion, but not the same": (None, ("ok", ""), ("na", "no door"), None),
+}
+
+
+@pytest.mark.parametrize("case", SEEN)
+def test_answers_of_two_people_stand_side_by_side_until_one_settles_it(session, running, kim, park, case):
+    first, of_park, of_kim, stands = SEEN[case]
+    if first:
+        checklists.answer(session, running, kim, 1, {"door": first})
+    seen_id = line_of(session, running, 1, "door").newest_id
+
+    checklists.answer(session, running, park, 1, {"door": Answer(*of_park, seen_id)})
+    checklists.answer(session, running, kim, 1, {"door": Answer(*of_kim, seen_id)})
+
+    line = line_of(session, running, 1, "door")
+    assert (line.answer, {row.by.name for row in line.contested}) == (stands, {"Kim", "Park"})
+    assert checklists.answer_rest(session, running, kim) > 0
+    assert line_of(session, running, 1, "door").contested
+    assert refusal(inspections.record_step, session, running, "eye", "none_found", kim).code == "checklist_contested"
+    if stands:
+        settle = {"door": Answer("ok", "", line.newest_id)}
+        assert refusal(checklists.answer, session, running, kim, 1, settle).code == "suspicion_reason_needed"
+    checklists.answer(session, running, kim, 1, {"door": Answer("ok", "we looked together: a screw", line.newest_id)})
+    settled = line_of(session, running, 1, "door")
+    assert (settled.answer, settled.contested, len(settled.rows)) == ("ok", [], len(line.rows) + 1)
+    inspections.record_step(session, running, "eye", "none_found", kim)
+
+
+def test_the_same_said_twice_is_no_contradiction(session, running, kim, park):
+    checklists.answer(session, running, park, 1, {"door": Answer("suspicious", "a hole", 0)})
+    checklists.answer(session, running, kim, 1, {"door": Answer("suspicious", "left side", 0)})
+
+    line = line_of(session, running, 1, "door")
+    assert (line.answer, line.note, line.contested) == ("suspicious", "a hole / left side", [])
+
+
+def test_a_step_of_somebody_who_had_not_seen_the_suspicion_does_not_take_it_back(session, running, kim, park):
+    inspections.record_step(session, running, "lens", "suspicious", park, "a reflection", 0)
+    inspections.record_step(session, running, "lens", "none_found", kim, "", 0)
+
+    assert recorded_step(running, "lens").outcome == "suspicious"
+    assert [row.outcome for row in steps.contradictions(running)["lens"]] == ["suspicious", "none_found"]
+    assert refusal(inspections.finish, session, running, kim, "none_found").code == "suspicious_step"
+    inspections.record_step(session, running, "lens", "none_found", kim, "it was the lamp")
+    assert steps.contradictions(running) == {}
+    assert inspections.finish(session, running, kim, "none_found").methods == ["lens"]
+
+
+def test_steps_that_contradict_each_other_without_a_suspicion_have_to_be_settled_too(session, running, kim, park):
+    inspections.record_step(session, running, "lens", "not_done", park, "no lens", 0)
+    inspections.record_step(session, running, "lens", "none_found", kim, "", 0)
+
+    assert recorded_step(running, "lens").outcome == "not_done"
+    assert refusal(inspections.finish, session, running, kim, "none_found").code == "step_contested"
+
+
+def test_a_suspicious_answer_reopens_the_step_and_no_result_claims_it(session, running, kim):
+    checklists.answer_rest(session, running, kim)
+    inspections.record_step(session, running, "eye", "none_found", kim)
+
+    checklists.answer(session, running, kim, 2, {"hooks": ("suspicious", "a hole")})
+
+    assert inspections.current_steps(running)["eye"] is None
+    assert list(steps.reopened(running)) == ["eye"]
+    assert inspections.finish(session, running, kim, "not_completed", "called away").methods == []
+
+
+def test_a_correction_may_correct_steps_by_further_entries(session, running, kim):
+    inspections.record_step(session, running, "lens", "none_found", kim)
+    inspections.finish(session, running, kim, "none_found")
+
+    row = inspections.correct(session, running, kim, "referred", "seen on the photo", outcomes={"lens": "suspicious"})
+
+    assert row.methods == ["lens"] and recorded_step(running, "lens").outcome == "suspicious"
+    assert [step.outcome for step in running.steps] == ["none_found", "suspicious"]

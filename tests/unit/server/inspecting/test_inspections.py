@@ -71,7 +71,8 @@ def test_who_takes_part_is_written_down(session, running):
 def test_the_newest_step_of_a_method_counts_and_the_older_ones_stay(session, running, kim):
     inspections.record_step(session, running, "eye", "suspicious", kim, "a hole in the door")
     checklists.answer_rest(session, running, kim)
-    inspections.record_step(session, running, "eye", "none_found", kim)
+    assert refusal(inspections.record_step, session, running, "eye", "none_found", kim).code == "reason_needed"
+    inspections.record_step(session, running, "eye", "none_found", kim, "a screw")
     session.refresh(running)
 
     assert recorded_step(running, "eye").outcome == "none_found"

@@ -3,7 +3,7 @@
 import pytest
 
 from server import clock
-from server.models import ChecklistAnswer, LogEntry, OfflineVisit
+from server.models import ChecklistAnswer, LogEntry, OfflineVisit, User
 from server.models.places import Restroom
 from server.services.errors import NotFound, Refused
 from server.services.inspecting import checklists, inspections, offline_visits
@@ -30,7 +30,8 @@ def everything_fine(session, room):
     items = checklists.current(session, room.facility).items
     here = {0: ("room", "both"), **dict.fromkeys(range(1, room.stalls + 1), ("stall", "both"))}
     return {
-        stall: {item["key"]: ("ok", "") for item in items if item["where"] in wheres} for stall, wheres in here.items()
+        stall: {item["key"]: ("ok", "", 0) for item in items if item["where"] in wheres}
+        for stall, wheres in here.items()
     }
 
 
@@ -59,18 +60,111 @@ def test_handed_over_twice_it_is_there_once(session, kim, hall):
     assert session.query(ChecklistAnswer).count() == count
 
 
-def test_it_joins_the_inspection_that_runs_there(session, kim, hall):
-    running = inspections.start(session, hall, accounts.SYSTEM)
+def started(session, room, monkeypatch, at_s):
+    monkeypatch.setattr(clock, "now_s", lambda: at_s)
+    inspection = inspections.start(session, room, accounts.SYSTEM)
+    monkeypatch.setattr(clock, "now_s", lambda: NOW_S)
+    return inspection
+
+
+def test_it_joins_the_inspection_that_ran_there_at_the_time(session, kim, hall, monkeypatch):
+    running = started(session, hall, monkeypatch, NOW_S - 3300)
 
     one = offline_visits.store(session, kim, a_visit(hall), NOW_S)
 
-    assert one.id == running.id and one.started_s == NOW_S - 3600
+    assert one.id == running.id and one.started_s == NOW_S - 3300
     session.refresh(one)
     assert [person.user_id for person in one.people] == [kim.id]
 
 
+@pytest.mark.parametrize("ago_s", [2 * 3600, 13 * 86400])
+def test_a_visit_of_another_time_joins_nothing_and_moves_nothing(session, kim, hall, monkeypatch, ago_s):
+    running = started(session, hall, monkeypatch, NOW_S - 600)
+    times = {"began_s": NOW_S - ago_s, "ended_s": NOW_S - ago_s + 600}
+
+    one = offline_visits.store(session, kim, a_visit(hall, answers=everything_fine(session, hall), **times), NOW_S)
+
+    assert one.id != running.id and one.started_s == NOW_S - ago_s
+    assert running.started_s == NOW_S - 600 and checklists.load_progress(session, running).done == 0
+    assert hall.running_inspection_id == running.id
+    assert [row.id for row in inspections.list_running(session, kim)] == [one.id, running.id]
+    inspections.finish(session, one, kim, "none_found")
+    assert hall.running_inspection_id == running.id
+    assert one.finished_s == hall.last_inspected_s == NOW_S - ago_s + 600
+
+
+def test_an_old_visit_begins_no_inspection_that_people_at_the_door_would_join(session, kim, hall):
+    times = {"began_s": NOW_S - 13 * 86400, "ended_s": NOW_S - 13 * 86400 + 600}
+    old = offline_visits.store(session, kim, a_visit(hall, **times), NOW_S)
+
+    today = inspections.start(session, hall, kim)
+
+    assert old.id != today.id and hall.running_inspection_id == today.id
+    visit = a_visit(hall, key=KEY.replace("1", "2"), began_s=NOW_S - 60, ended_s=NOW_S)
+    assert offline_visits.store(session, kim, visit, NOW_S).id == today.id
+
+
+def test_two_phones_without_a_network_at_one_time_become_one_inspection(session, kim, hall):
+    times = {"began_s": NOW_S - 40_000, "ended_s": NOW_S - 39_000}
+    first = offline_visits.store(session, kim, a_visit(hall, **times), NOW_S)
+    times = {"began_s": NOW_S - 39_500, "ended_s": NOW_S - 38_000}
+    second = offline_visits.store(session, kim, a_visit(hall, key=KEY.replace("1", "2"), **times), NOW_S)
+
+    assert first.id == second.id
+
+
+def test_what_was_written_an_hour_before_replaces_nothing_that_its_author_had_not_seen(
+    session, kim, hall, monkeypatch, colleague
+):
+    running = started(session, hall, monkeypatch, NOW_S - 4000)
+    checklists.answer(session, running, colleague, 1, {"hooks": ("suspicious", "a glint")})
+    inspections.record_step(session, running, "lens", "suspicious", colleague, "a reflection")
+
+    visit = a_visit(hall, answers=everything_fine(session, hall), lens="none_found", lens_at_s=NOW_S - 3500)
+    assert offline_visits.store(session, kim, visit, NOW_S).id == running.id
+
+    progress = checklists.load_progress(session, running)
+    line = next(line for line in progress.parts[1].lines if line.item["key"] == "hooks")
+    assert (line.answer, line.note) == ("suspicious", "a glint")
+    assert [(row.answer, row.by.name, row.at_s) for row in line.contested] == [
+        ("suspicious", "Park", NOW_S),
+        ("ok", "Kim", NOW_S - 3000),
+    ]
+    assert recorded_step(running, "eye").outcome == recorded_step(running, "lens").outcome == "suspicious"
+    with pytest.raises(Refused, match="suspicious"):
+        inspections.finish(session, running, kim, "none_found")
+
+
+def test_a_suspicion_handed_over_late_reopens_what_was_recorded_meanwhile(session, kim, hall, monkeypatch, colleague):
+    running = started(session, hall, monkeypatch, NOW_S - 4000)
+    checklists.answer_rest(session, running, colleague)
+    inspections.record_step(session, running, "eye", "none_found", colleague)
+
+    visit = a_visit(hall, answers={2: {"hooks": ("suspicious", "a hole", NOW_S - 3300)}})
+    offline_visits.store(session, kim, visit, NOW_S)
+
+    step = recorded_step(running, "eye")
+    assert (step.outcome, step.at_s, step.received_s) == ("suspicious", NOW_S - 3300, NOW_S)
+    assert [row.outcome for row in running.steps] == ["none_found", "reopened", "suspicious"]
+
+
+@pytest.fixture
+def colleague(session, hashed):
+    made = User(
+        login="park",
+        name="Park",
+        role="inspector",
+        password_hash=hashed,
+        session_word="0" * 32,
+        created_s=1_800_000_000,
+    )
+    session.add(made)
+    session.flush()
+    return made
+
+
 def test_something_suspicious_decides_the_eye_step_and_is_told(session, kim, hall):
-    visit = a_visit(hall, answers={2: {"hooks": ("suspicious", "a hole behind it")}})
+    visit = a_visit(hall, answers={2: {"hooks": ("suspicious", "a hole behind it", 0)}})
 
     one = offline_visits.store(session, kim, visit, NOW_S)
 
@@ -80,7 +174,7 @@ def test_something_suspicious_decides_the_eye_step_and_is_told(session, kim, hal
 
 
 def test_a_list_that_is_not_answered_to_the_end_decides_nothing(session, kim, hall):
-    one = offline_visits.store(session, kim, a_visit(hall, answers={1: {"hooks": ("ok", "")}}), NOW_S)
+    one = offline_visits.store(session, kim, a_visit(hall, answers={1: {"hooks": ("ok", "", 0)}}), NOW_S)
 
     session.refresh(one)
     assert inspections.current_steps(one)["eye"] is None
@@ -88,7 +182,11 @@ def test_a_list_that_is_not_answered_to_the_end_decides_nothing(session, kim, ha
 
 
 def test_items_that_the_list_does_not_have_are_left_out(session, kim, hall):
-    answers = {0: {"hooks": ("ok", ""), "basins": ("ok", "")}, 99: {"hooks": ("ok", "")}, 1: {"none": ("ok", "")}}
+    answers = {
+        0: {"hooks": ("ok", "", 0), "basins": ("ok", "", 0)},
+        99: {"hooks": ("ok", "", 0)},
+        1: {"none": ("ok", "", 0)},
+    }
 
     one = offline_visits.store(session, kim, a_visit(hall, answers=answers), NOW_S)
 
@@ -96,24 +194,35 @@ def test_items_that_the_list_does_not_have_are_left_out(session, kim, hall):
 
 
 @pytest.mark.parametrize(
-    "times",
-    [(NOW_S, NOW_S - 1), (NOW_S, NOW_S + 3600), (NOW_S - 15 * 86400, NOW_S)],
-    ids=["ends before it begins", "in the future", "older than two weeks"],
+    "said, kept",
+    [
+        ((NOW_S, NOW_S - 1), (NOW_S, NOW_S)),
+        ((NOW_S - 60, NOW_S + 3600), (NOW_S - 60, NOW_S)),
+        ((NOW_S + 60, NOW_S + 3600), (NOW_S, NOW_S)),
+        ((0, NOW_S), (NOW_S - offline_visits.OLDEST_S, NOW_S)),
+        ((-500, -400), (NOW_S - offline_visits.OLDEST_S,) * 2),
+    ],
+    ids=["ends before it begins", "ends in the future", "in the future", "began in 1970", "before 1970"],
 )
-def test_times_that_cannot_be_right_are_refused(session, kim, hall, times):
-    with pytest.raises(Refused, match="visit_times"):
-        offline_visits.store(session, kim, a_visit(hall, began_s=times[0], ended_s=times[1]), NOW_S)
+def test_impossible_times_are_replaced_by_the_nearest_possible_ones_and_marked(session, kim, hall, said, kept):
+    visit = a_visit(hall, began_s=said[0], ended_s=said[1], answers={1: {"hooks": ("ok", "", said[1] + 5)}})
+
+    one = offline_visits.store(session, kim, visit, NOW_S)
+
+    (stored,) = offline_visits.list_visits(session, one)
+    assert (stored.began_s, stored.ended_s, stored.clamped) == (*kept, True)
+    assert kept[0] <= session.query(ChecklistAnswer).one().at_s <= kept[1]
 
 
 def test_what_needs_words_is_refused_without_them(session, kim, hall):
     with pytest.raises(Refused, match="answer_reason_needed"):
-        offline_visits.store(session, kim, a_visit(hall, answers={1: {"hooks": ("na", "")}}), NOW_S)
+        offline_visits.store(session, kim, a_visit(hall, answers={1: {"hooks": ("na", "", 0)}}), NOW_S)
     with pytest.raises(Refused, match="reason_needed"):
         offline_visits.store(session, kim, a_visit(hall, key=KEY.replace("1", "2"), lens="suspicious"), NOW_S)
 
 
 def test_words_and_keys_that_are_none_are_errors(session, kim, hall):
-    for other in ({"key": "1"}, {"lens": "maybe"}, {"answers": {1: {"hooks": ("perhaps", "")}}}):
+    for other in ({"key": "1"}, {"lens": "maybe"}, {"answers": {1: {"hooks": ("perhaps", "", 0)}}}):
         with pytest.raises(ValueError):
             offline_visits.store(session, kim, a_visit(hall, **other), NOW_S)
 

@@ -1,5 +1,7 @@
 """The steps of an inspection and the checklist of the eye step, as pages."""
 
+import re
+
 from server.models import ChecklistAnswer
 
 
@@ -30,6 +32,66 @@ def test_an_answer_that_needs_a_reason_is_asked_for_and_keeps_what_was_chosen(be
     page = post(client, eye, {"stall": "1", "answer-hooks": "suspicious", "note-hooks": "a glint"})
     page = client.get(f"/inspections/{running}/eye?stall=1").text
     assert "Touch nothing, keep the scene, and call 112." in page and 'href="tel:112"' in page
+
+
+def eye_form(client, running, stall):
+    """The fields of the page of a stall, as a browser would send them back."""
+    page = client.get(f"/inspections/{running}/eye?stall={stall}").text
+    form = dict(re.findall(r'name="(seen-\w+)" value="(\d+)"', page))
+    form |= dict(re.findall(r'name="(answer-\w+)" value="(\w+)" checked', page))
+    form |= dict(re.findall(r'name="(note-\w+)" maxlength="1000" value="([^"]*)"', page))
+    return {**form, "stall": str(stall)}
+
+
+def test_a_page_that_was_open_since_before_takes_back_no_suspicion_and_shows_both(begin, sign_in, post, rows):
+    kim, running = begin()
+    eye = f"/inspections/{running}/eye?stall=1"
+    post(kim, eye, {"stall": "1", "answer-door": "ok", "seen-door": "0"})
+    opened = eye_form(kim, running, 1)
+    park = sign_in("manager")
+    post(park, eye, {**eye_form(park, running, 1), "answer-door": "suspicious", "note-door": "a hole"})
+
+    page = post(kim, eye, {**opened, "answer-hooks": "ok"})
+
+    assert "Answered by others while this page was open" in page.text and "a hole" in page.text
+    page = kim.get(eye).text
+    assert 'name="answer-door" value="suspicious" checked' in page
+    assert page.count("Nothing suspicious</span></span> <span class") == 1 and "a hole" in page
+    assert [(row.item, row.answer) for row in rows(ChecklistAnswer)] == [
+        ("door", "ok"),
+        ("door", "suspicious"),
+        ("hooks", "ok"),
+    ]
+
+
+def test_two_answers_that_differ_are_shown_with_names_and_have_to_be_settled(begin, sign_in, post):
+    kim, running = begin()
+    park = sign_in("manager")
+    eye = f"/inspections/{running}/eye?stall=1"
+    of_kim, of_park = eye_form(kim, running, 1), eye_form(park, running, 1)
+    post(park, eye, {**of_park, "answer-door": "suspicious", "note-door": "a hole"})
+    post(kim, eye, {**of_kim, "answer-door": "ok"})
+
+    page = kim.get(eye).text
+    assert "Two people answered this differently" in page and "Inspector" in page and "Manager" in page
+    assert not re.search(r'name="answer-door" value="\w+" checked', page)
+    page = post(kim, eye, {**eye_form(kim, running, 1), "answer-door": "ok", "note-door": ""})
+    assert "Please say why this is no longer suspicious" in page.text
+    post(kim, eye, {**eye_form(kim, running, 1), "answer-door": "ok", "note-door": "a screw, looked at together"})
+    assert "Two people answered" not in kim.get(eye).text
+
+
+def test_a_step_that_is_open_again_says_so(begin, post):
+    client, running = begin()
+    for stall in range(6):
+        post(client, f"/inspections/{running}/eye", {"stall": stall, "rest": "1"})
+    post(client, f"/inspections/{running}/steps/eye", {"outcome": "none_found"})
+
+    eye = f"/inspections/{running}/eye?stall=1"
+    post(client, eye, {**eye_form(client, running, 1), "answer-door": "suspicious", "note-door": "a hole"})
+
+    page = client.get(f"/inspections/{running}").text
+    assert "This step was recorded as none found, and is open again" in page
 
 
 def test_rubbish_in_the_list_is_ignored_or_not_found(begin, post, rows):
