@@ -27,7 +27,7 @@
       const start = news.elapsed_ms === null ? null : performance.now() - news.elapsed_ms;
       // The earliest estimate is the best one: an answer that took long makes the start look late.
       began = start === null ? null : began === null || start < began ? start : began;
-      part("command").textContent = news.command ? `${news.command.sensor}: ${news.command.text}` : "";
+      part("command").textContent = news.command && !news.result ? `${news.command.sensor}: ${news.command.text}` : "";
       part("result").textContent = news.result || "";
       again = news.result ? 10000 : again;
     } catch {
