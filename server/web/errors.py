@@ -35,6 +35,11 @@ PAGES = {
         _("Start from the list of restrooms."),
         "question",
     ),
+    410: (
+        _("This photo is not what was received"),
+        _("Its bytes differ from those in the log, so it is not shown. Tell whoever runs this server."),
+        "question",
+    ),
     413: (_("That was too large"), _("Send less at once."), "info"),
     429: (
         _("Too many tries"),

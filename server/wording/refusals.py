@@ -42,8 +42,11 @@ REFUSALS = {
     # photos, holes, signatures
     "photo_empty": _("No photo came with the form."),
     "photo_too_large": _("This photo is too large; up to %(most)s MB are taken."),
-    "photo_type_bad": _("Only photos as JPEG, PNG or WebP are taken."),
+    "photo_type_bad": _(
+        'Only photos as JPEG, HEIC, AVIF, PNG or WebP are taken. On the phone, choose JPEG ("most compatible").'
+    ),
     "photo_broken": _("This photo is damaged or was cut off on the way. Please send it again."),
+    "photo_changed": _("This photo is not what was received: its bytes differ from those in the log."),
     "photo_too_many": _("There are %(most)s photos here already."),
     "hole_place_needed": _("Please say where the hole is."),
     "hole_closed": _("This hole is closed already. A new one is a new entry."),

@@ -1,12 +1,13 @@
 """
 Certificates of inspections: who inspected, when, how and how thoroughly, and what was not covered.
 
-    certificate = certificates.build(session, inspection)
+    certificate = certificates.build(session, inspection, photos.folder(settings))
 
 A certificate shows the result that counts now. The record hash is what people signed (signatures.py), and the log
 entry is where the audit chain has the result; with both a reader can check the document against the installation.
 """
 
+from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import select
@@ -24,7 +25,7 @@ from server.models.inspections import (
 from server.models.intake import Selftest
 from server.services.audit import heads
 from server.services.errors import Refused
-from server.services.inspecting import inspections, signatures
+from server.services.inspecting import inspections, photos, signatures
 
 
 class Certificate(NamedTuple):
@@ -37,6 +38,8 @@ class Certificate(NamedTuple):
     record_hash  hex
     entry        the LogEntry of this result; None for inspections from before there was a log
     head         the signed LogHead that covers the entry, or None
+    photos       number of its photos
+    changed      number of them that are not what was received, by the log's digests
     """
 
     inspection: Inspection
@@ -49,9 +52,11 @@ class Certificate(NamedTuple):
     record_hash: str
     entry: LogEntry | None
     head: LogHead | None
+    photos: int
+    changed: int
 
 
-def build(session: Session, inspection: Inspection) -> Certificate:
+def build(session: Session, inspection: Inspection, photo_folder: Path) -> Certificate:
     """Return the certificate of an inspection from inspections.load(). Raises Refused: running."""
     if not inspection.results:
         raise Refused("running")
@@ -60,6 +65,7 @@ def build(session: Session, inspection: Inspection) -> Certificate:
     kinds = ("inspection.finished", "inspection.corrected")
     query = select(LogEntry).where(LogEntry.subject == inspection.public_id, LogEntry.kind.in_(kinds))
     entry = session.scalar(query.order_by(LogEntry.n.desc()).limit(1))
+    kept = photos.list_photos(session, inspection_id=inspection.id)
     return Certificate(
         inspection=inspection,
         result=result,
@@ -75,4 +81,6 @@ def build(session: Session, inspection: Inspection) -> Certificate:
         record_hash=signatures.record_hash(session, inspection, result),
         entry=entry,
         head=heads.covering(session, entry.n) if entry else None,
+        photos=len(kept),
+        changed=len(photos.find_changed(session, photo_folder, kept)),
     )

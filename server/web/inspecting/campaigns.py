@@ -181,9 +181,10 @@ def stop(campaign: str, facility: str) -> ResponseReturnValue:
     problem = None
     if request.method == "POST":
         try:
+            pictures = {BEFORE: read_photo("before"), AFTER: read_photo("after")}
             with page.sessions().begin() as session:
                 row = campaigns.load(session, page.user(), campaign, accounts.INSPECT)
-                _change_stop(session, row, campaigns.load_stop(session, row, facility))
+                _change_stop(session, row, campaigns.load_stop(session, row, facility), pictures)
         except errors.Refused as error:
             problem = page.refusal_text(error)
         else:
@@ -202,7 +203,7 @@ def stop(campaign: str, facility: str) -> ResponseReturnValue:
         )
 
 
-def _change_stop(session, campaign, stop):
+def _change_stop(session, campaign, stop, pictures):
     form = request.form
     if form.get("do") == "hand_over":
         team = campaigns.load_team(session, campaign, form.get("team", ""))
@@ -214,7 +215,6 @@ def _change_stop(session, campaign, stop):
     if room.facility_id != stop.facility_id:
         raise errors.NotFound("restroom")
     action = campaigns.record_action(session, campaign, page.user(), room, form.get("text", ""))
-    for name, kind in (("before", BEFORE), ("after", AFTER)):
-        data = read_photo(name)
-        if data:
-            photos.add(session, folder(), data, page.user(), kind, room.facility_id, action=action)
+    for kind, photo in pictures.items():
+        if photo:
+            photos.add(session, folder(), photo, page.user(), kind, room.facility_id, action=action)

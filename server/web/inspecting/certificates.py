@@ -10,6 +10,7 @@ from server.services.inspecting import certificates, inspections, signatures
 from server.services.people import access_log
 from server.web import page
 from server.web.inspecting import presenters
+from server.web.inspecting.photos import folder
 from server.web.reporting import documents
 from server.wording import reports as wording
 from server.wording import vocabulary
@@ -25,7 +26,7 @@ def show(public_id: str) -> ResponseReturnValue:
     with page.sessions()() as session:
         inspection = inspections.load(session, page.user(), public_id)
         try:
-            certificate = certificates.build(session, inspection)
+            certificate = certificates.build(session, inspection, folder())
         except errors.Refused as error:
             page.flash_warning(page.refusal_text(error))
             return redirect(url_for("inspections.show", public_id=inspection.public_id))

@@ -72,12 +72,12 @@ def add(inspection: str) -> ResponseReturnValue:
     """Record a hole found during an inspection, with its photo if the form has one."""
     stall, place = request.form.get("stall", 0, type=int), request.form.get("place", "")
     try:
+        photo = read_photo()
         with page.sessions().begin() as session:
             row = inspections.load(session, page.user(), inspection, accounts.INSPECT)
             hole = holes.add(session, row.restroom, page.user(), stall, place, inspection=row)
-            data = read_photo()
-            if data:
-                photos.add(session, folder(), data, page.user(), HOLE, row.restroom.facility_id, hole=hole)
+            if photo:
+                photos.add(session, folder(), photo, page.user(), HOLE, row.restroom.facility_id, hole=hole)
             if request.form.get("sticker"):
                 holes.record_event(session, hole, page.user(), STICKER)
             ticket = page.form_text("ticket", 200)

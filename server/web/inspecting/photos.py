@@ -1,5 +1,6 @@
 """Photos: add them, and serve the copies that pages show."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,13 @@ from server.web import page
 
 bp = Blueprint("photos", __name__)
 
-SUFFIXES = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
+SUFFIXES = {
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/webp": "webp",
+    "image/heic": "heic",
+    "image/avif": "avif",
+}
 
 
 def folder() -> Path:
@@ -26,10 +33,15 @@ def folder() -> Path:
     return photos.folder(current_app.extensions["settings"])
 
 
-def read_photo(name: str = "photo") -> bytes:
-    """Return the bytes of a photo in the form, b"" for none."""
+def read_photo(name: str = "photo") -> photos.Received | None:
+    """
+    Return a photo in the form, None for none. Call it outside of a transaction.
+
+    Raises Refused, see photos.receive().
+    """
     file = request.files.get(name)
-    return file.read(photos.MOST_BYTES + 1) if file else b""
+    data = file.read(photos.MOST_BYTES + 1) if file else b""
+    return photos.receive(data) if data else None
 
 
 @bp.post("/inspections/<inspection>/photos")
@@ -37,10 +49,10 @@ def read_photo(name: str = "photo") -> bytes:
 def of_inspection(inspection: str) -> ResponseReturnValue:
     """Add a photo to a running inspection."""
 
-    def add(session):
+    def add(session, received):
         row = inspections.load(session, page.user(), inspection, accounts.INSPECT)
         facility_id = row.restroom.facility_id
-        photos.add(session, folder(), read_photo(), page.user(), EYE, facility_id, _note(), inspection=row)
+        photos.add(session, folder(), received, page.user(), EYE, facility_id, _note(), inspection=row)
 
     return _add(add, url_for("inspections.show", public_id=inspection, _anchor="photos"))
 
@@ -50,9 +62,9 @@ def of_inspection(inspection: str) -> ResponseReturnValue:
 def of_hole(hole: str) -> ResponseReturnValue:
     """Add a photo to a hole."""
 
-    def add(session):
+    def add(session, received):
         row = holes.load(session, page.user(), hole, accounts.INSPECT)
-        photos.add(session, folder(), read_photo(), page.user(), HOLE, row.restroom.facility_id, _note(), hole=row)
+        photos.add(session, folder(), received, page.user(), HOLE, row.restroom.facility_id, _note(), hole=row)
 
     return _add(add, url_for("holes.show", hole=hole))
 
@@ -62,12 +74,12 @@ def of_hole(hole: str) -> ResponseReturnValue:
 def of_finding(finding: str) -> ResponseReturnValue:
     """Add a photo to a finding."""
 
-    def add(session):
+    def add(session, received):
         row = findings.load(session, page.user(), finding, accounts.DISPOSE)
         if row.restroom is None:
             abort(404)
         facility_id = row.restroom.facility_id
-        photos.add(session, folder(), read_photo(), page.user(), FINDING, facility_id, _note(), finding=row)
+        photos.add(session, folder(), received, page.user(), FINDING, facility_id, _note(), finding=row)
 
     return _add(add, url_for("findings.show", public_id=finding, _anchor="photos"))
 
@@ -76,10 +88,13 @@ def _note():
     return page.form_text("note", 200)
 
 
-def _add(add: Callable[[Session], None], back: str):
+def _add(add: Callable[[Session, photos.Received], None], back: str):
     try:
+        received = read_photo()
+        if received is None:
+            raise errors.Refused("photo_empty")
         with page.sessions().begin() as session:
-            add(session)
+            add(session, received)
     except errors.Refused as error:
         page.flash_error(page.refusal_text(error))
     else:
@@ -92,8 +107,8 @@ def served(photo: str) -> ResponseReturnValue:
     """A photo as pages show it, without EXIF; ?small=1 for a small one."""
     with page.sessions()() as session:
         row = photos.load(session, page.user(), photo)
-        path = photos.served_path(folder(), row, small=bool(request.args.get("small")))
-    return send_file(path, mimetype="image/jpeg")
+        data = _unchanged(photos.read_served, session, folder(), row, bool(request.args.get("small")))
+    return send_file(io.BytesIO(data), mimetype="image/jpeg")
 
 
 @bp.get("/photos/<photo>/original")
@@ -102,6 +117,13 @@ def original(photo: str) -> ResponseReturnValue:
     """The file as received, EXIF included: evidence, so for managers only."""
     with page.sessions()() as session:
         row = photos.load(session, page.user(), photo, accounts.MANAGE)
-        path = photos.original_path(folder(), row)
+        data = _unchanged(photos.read_original, session, folder(), row)
         name = f"{row.public_id}.{SUFFIXES[row.media_type]}"
-    return send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=name)
+    return send_file(io.BytesIO(data), mimetype="application/octet-stream", as_attachment=True, download_name=name)
+
+
+def _unchanged(read: Callable[..., bytes], *arguments) -> bytes:
+    try:
+        return read(*arguments)
+    except errors.Refused:
+        abort(410)

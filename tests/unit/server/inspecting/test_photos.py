@@ -1,12 +1,16 @@
 import hashlib
 import io
+import subprocess
+import sys
 
+import pillow_heif
 import pytest
 from PIL import Image
 
 from server.models import LogEntry, Photo
 from server.services.errors import NotFound, Refused
 from server.services.inspecting import holes, inspections, photos
+from tests.conftest import ROOT
 from tests.support.pictures import jpeg
 
 
@@ -35,43 +39,133 @@ def refusal(call, *arguments, **named):
     return refused.value.code
 
 
-def test_the_original_is_kept_as_it_came_under_its_digest(take, place):
+def test_the_original_is_kept_as_it_came_under_its_digest(take, place, session):
     data = jpeg()
 
     taken = take(data)
 
     assert taken.sha256 == hashlib.sha256(data).hexdigest()
-    assert photos.original_path(place, taken).read_bytes() == data
+    assert photos.read_original(session, place, taken) == data
     assert (taken.media_type, taken.size_bytes, taken.width, taken.height) == ("image/jpeg", len(data), 64, 48)
-    assert photos.is_intact(place, taken)
+    assert photos.find_changed(session, place, [taken]) == []
 
 
-def test_what_is_served_has_none_of_the_cameras_notes_and_stands_upright(take, place):
+def test_what_is_served_has_none_of_the_cameras_notes_and_stands_upright(take, place, session):
     data = jpeg(64, 48, turned=6)  # the phone was held upright
     assert b"Maker of the phone" in data
 
     taken = take(data)
 
     for small in (True, False):
-        served = photos.served_path(place, taken, small).read_bytes()
+        served = photos.read_served(session, place, taken, small)
         assert b"Maker of the phone" not in served and b"Exif" not in served
         shown = Image.open(io.BytesIO(served))
         assert not shown.getexif() and shown.size == (48, 64)
 
 
-def test_large_photos_are_served_smaller(take, place):
+def test_large_photos_are_served_smaller(take, place, session):
     taken = take(jpeg(2400, 1800))
 
-    assert Image.open(photos.served_path(place, taken)).size == (1600, 1200)
-    assert Image.open(photos.served_path(place, taken, small=True)).size == (360, 270)
+    assert Image.open(io.BytesIO(photos.read_served(session, place, taken))).size == (1600, 1200)
+    assert Image.open(io.BytesIO(photos.read_served(session, place, taken, small=True))).size == (360, 270)
 
 
-def test_a_copy_that_is_lost_is_drawn_again(take, place):
+@pytest.mark.parametrize("small", [False, True])
+@pytest.mark.parametrize("change", [lambda path: path.unlink(), lambda path: path.write_bytes(jpeg(colour="red"))])
+def test_a_copy_that_is_lost_or_swapped_is_drawn_again(take, place, session, small, change):
     taken = take(jpeg())
-    path = photos.served_path(place, taken)
-    path.unlink()
+    before = photos.read_served(session, place, taken, small)
+    change(next((place / ("small" if small else "served")).rglob("*.jpg")))
 
-    assert photos.served_path(place, taken).exists()
+    assert photos.read_served(session, place, taken, small) == before
+
+
+def swap(place, taken, data):
+    path = place / "original" / taken.sha256[:2] / taken.sha256
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("with_copies", [False, True])
+def test_a_swapped_original_is_not_served(take, place, session, with_copies):
+    taken = take(jpeg())
+    swap(place, taken, jpeg(colour="red"))
+    if not with_copies:
+        for path in place.rglob("*.jpg"):
+            path.unlink()
+
+    assert refusal(photos.read_original, session, place, taken) == "photo_changed"
+    assert refusal(photos.read_served, session, place, taken) == "photo_changed"
+    assert photos.find_changed(session, place, [taken]) == [taken]
+
+
+def test_a_row_that_was_changed_to_a_swapped_original_is_noticed_by_the_log(take, place, session):
+    taken, other = take(jpeg()), take(jpeg(colour="red"))
+    taken.sha256 = other.sha256
+    session.flush()
+
+    assert refusal(photos.read_served, session, place, taken) == "photo_changed"
+    assert refusal(photos.read_served, session, place, taken, small=True) == "photo_changed"
+
+
+def encoded(form, mode="RGB", size=(80, 60), **options):
+    pillow_heif.register_heif_opener()
+    made = io.BytesIO()
+    Image.new(mode, size, 1 if mode in ("1", "P", "I;16") else "teal").save(made, form, **options)
+    return made.getvalue()
+
+
+def two_pictures():
+    pictures = [Image.new("RGB", (80, 60), colour) for colour in ("teal", "red")]
+    made = io.BytesIO()
+    pictures[0].save(made, "MPO", save_all=True, append_images=pictures[1:])
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "media_type"),
+    [
+        (two_pictures(), "image/jpeg"),
+        (two_pictures()[:-40], "image/jpeg"),
+        (encoded("JPEG", progressive=True), "image/jpeg"),
+        (encoded("JPEG", "CMYK"), "image/jpeg"),
+        (encoded("JPEG", "L"), "image/jpeg"),
+        (encoded("HEIF"), "image/heic"),
+        (encoded("AVIF"), "image/avif"),
+        (encoded("WEBP", "RGBA"), "image/webp"),
+        *((encoded("PNG", mode), "image/png") for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")),
+    ],
+)
+def test_what_phones_make_is_kept(take, place, session, data, media_type):
+    taken = take(data)
+
+    assert (taken.media_type, taken.width, taken.height) == (media_type, 80, 60)
+    for small in (False, True):
+        shown = Image.open(io.BytesIO(photos.read_served(session, place, taken, small)))
+        assert (shown.format, shown.mode, shown.size) == ("JPEG", "RGB", (80, 60))
+
+
+def test_a_photo_of_59_megapixels_needs_little_memory():
+    script = (
+        "import io, resource, sys\n"
+        "from PIL import Image\n"
+        "from server.services.inspecting import photos\n"
+        "data = sys.stdin.buffer.read()\n"
+        "photos.receive(data[:0] or data)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)\n"
+    )
+    data = encoded("JPEG", size=(8850, 6660))
+    small = encoded("JPEG", size=(64, 48))
+
+    def peak_mb(content):
+        ended = subprocess.run([sys.executable, "-c", script], input=content, cwd=ROOT, capture_output=True, check=True)
+        return int(ended.stdout)
+
+    assert peak_mb(data) - peak_mb(small) < 100
+
+
+@pytest.mark.parametrize("options", [{"form": "PNG"}, {"form": "JPEG", "progressive": True}])
+def test_a_picture_that_cannot_be_decoded_smaller_is_bounded(take, options):
+    assert refusal(take, encoded(size=(9000, 6600), **options)) == "photo_too_large"
 
 
 @pytest.mark.parametrize(
@@ -119,9 +213,9 @@ def test_removing_deletes_the_bytes_unless_another_row_has_the_same(session, tak
 
     assert photos.remove(session, place, [one]) == 1
     session.expire_all()
-    assert photos.original_path(place, same).exists()
+    assert photos.read_original(session, place, same)
     with pytest.raises(NotFound):
-        photos.served_path(place, one)
+        photos.read_served(session, place, one)
 
     photos.remove(session, place, [same])
     assert [path for path in place.rglob("*") if path.is_file()] == []
@@ -129,7 +223,7 @@ def test_removing_deletes_the_bytes_unless_another_row_has_the_same(session, tak
 
 
 def test_files_are_for_the_server_alone(take, place):
-    taken = take(jpeg())
+    take(jpeg())
 
-    assert photos.original_path(place, taken).stat().st_mode & 0o777 == 0o600
+    assert {path.stat().st_mode & 0o777 for path in place.rglob("*") if path.is_file()} == {0o600}
     assert list(place.rglob("*.tmp")) == []

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from server.models import Inspection, User
-from server.services.inspecting import certificates, inspections, signatures
+from server.services.inspecting import certificates, inspections, photos, signatures
 from server.services.people import accounts, scopes
 from server.services.places import facilities, organisations
 from tests.support.values import present
@@ -20,7 +20,8 @@ def test_the_certificate_is_a_pdf_with_its_font_and_its_proof(
     text, fonts = text_of(answer)
     joined = text.replace("\n", "").replace(" ", "")
     with app.extensions["sessions"]() as session:
-        paper = certificates.build(session, inspections.load(session, accounts.SYSTEM, lens_inspection))
+        inspection = inspections.load(session, accounts.SYSTEM, lens_inspection)
+        paper = certificates.build(session, inspection, photos.folder(app.extensions["settings"]))
     assert answer.mimetype == "application/pdf" and all("Ansim" in name for name in fonts)
     assert words in text and "박지훈" in text and "<b>all</b> stalls" in text
     assert paper.record_hash in joined and present(paper.entry).hash in joined

@@ -28,7 +28,18 @@ def test_what_is_no_photo_is_refused_in_words(begin, upload, rows):
     client, running = begin()
 
     page = upload(client, f"/inspections/{running}/photos", {}, f"/inspections/{running}", photo=b"<script>")
-    assert "Only photos as JPEG, PNG or WebP are taken." in page.text
+    assert "Only photos as JPEG, HEIC, AVIF, PNG or WebP are taken." in page.text
     page = upload(client, f"/inspections/{running}/photos", {}, f"/inspections/{running}")
     assert "No photo came with the form." in page.text
     assert rows(Photo) == []
+
+
+def test_a_swapped_original_is_not_served(begin, upload, rows, sign_in, app):
+    client, running = begin()
+    upload(client, f"/inspections/{running}/photos", {}, f"/inspections/{running}", photo=jpeg())
+    (photo,) = rows(Photo)
+    (original,) = (app.extensions["settings"].data / "photos" / "original").rglob(photo.sha256)
+    original.write_bytes(jpeg(colour="red"))
+
+    assert client.get(f"/photos/{photo.public_id}.jpg").status_code == 410
+    assert sign_in("manager").get(f"/photos/{photo.public_id}/original").status_code == 410
