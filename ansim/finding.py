@@ -64,7 +64,16 @@ Finding = namedtuple(
 )
 
 ALARM_SCORE = 60
+LEVEL_RULE = "alarm_"  # how the ids of the rules begin that say why a level has changed
 MAX_LABEL_CHARS = 64
+
+
+def is_new_alarm(finding: Finding) -> bool:
+    """Return whether a finding has become an alarm by this event."""
+    if finding.level != ALARM:
+        return False
+    is_change = any(row.rule.startswith(LEVEL_RULE) for row in finding.evidence)
+    return finding.event == RAISED or (finding.event == UPDATED and is_change)
 
 
 def printable(name: str) -> str:

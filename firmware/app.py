@@ -15,7 +15,7 @@ import machine
 
 from ansim import messages
 from ansim.detect import engine as engines
-from ansim.finding import CLEARED, RAISED
+from ansim.finding import ALARM, CLEARED, NOTICE, RAISED, is_new_alarm
 from firmware.inspecting.inspection import Inspection
 from firmware.inspecting.radio_jobs import RadioJobs
 from firmware.inspecting.server_commands import ServerCommands
@@ -58,7 +58,7 @@ class App(Sensor):
 
         self._swept_ms = 0  # when the last sweep report ended
         self._spectrum_swept = 0  # spectrum sweeps reported so far
-        self._show_finding_until_ms = 0
+        self._show_finding_until_ms = {NOTICE: 0, ALARM: 0}
         wifi_sniffer = _make_sniffer(self._wlan, self._capabilities)
         self._inspection = Inspection(
             journal=self._journal,
@@ -171,7 +171,9 @@ class App(Sensor):
         if not self._listener.is_following:
             self._panel.reading = None
             quiet = signal.INSPECTING if self._inspection.id else signal.LISTENING
-            self._panel.show(signal.FOUND if now_ms < self._show_finding_until_ms else quiet)
+            until_ms = self._show_finding_until_ms
+            found = signal.FOUND if now_ms < until_ms[ALARM] else signal.NOTICED if now_ms < until_ms[NOTICE] else quiet
+            self._panel.show(found)
         await self._listener.step()
 
     def _on_finding(self, finding):
@@ -179,9 +181,9 @@ class App(Sensor):
             return
         self._report(messages.FINDING, messages.finding_body(finding))
         self._panel.record_finding(finding, finding.event != CLEARED)
-        if finding.event == RAISED:
-            self._show_finding_until_ms = self._clock.now_ms() + SHOW_FINDING_MS
-            self._panel.play(signal.ALARM)
+        if is_new_alarm(finding) or finding.event == RAISED:
+            self._show_finding_until_ms[finding.level] = self._clock.now_ms() + SHOW_FINDING_MS
+            self._panel.play(signal.ALARM if finding.level == ALARM else signal.NOTICE)
 
     def _show_reading(self, *reading):
         """Show how near the followed signal is, on the display and on the server."""

@@ -2,7 +2,7 @@
 Actions of the button. They need no server:
 
     short     start a sweep, or stop the one that the button started; stop following
-    1 s       follow the strongest camera-like signal; again: the next one, then none
+    1 s       follow the strongest alarm; again: the next one, then the notices, then none
     5 s       self-test
     10 s      send the test signal for another sensor under test (test_signal.py)
 
@@ -89,7 +89,7 @@ class ButtonActions:
         findings = self._panel.findings
         subjects = [subject for subject in findings if subject not in self._followed and findings[subject][0]]
         if subjects:
-            subject = max(subjects, key=lambda subject: findings[subject][1])
+            subject = max(subjects, key=lambda subject: (findings[subject][2], findings[subject][1]))
             self._followed.append(subject)
             if self._commands.follow(subject, findings[subject][0], FOLLOW_S):
                 self._panel.play(signal.REFUSED)

@@ -30,6 +30,7 @@ import os
 
 from ansim import messages
 from ansim.envelope import digest
+from ansim.finding import NOTICE
 from firmware.journal import segment as segments
 from firmware.journal.reader import Cursor
 from firmware.journal.segment import CONFIRMED, HIGH, LOW, MIDDLE, START, STUB
@@ -236,7 +237,8 @@ class Journal:
             self._roll_over()
         self._write_confirmed()
         prev = digest(data)  # before the report is written: a MemoryError afterwards would give its seq to two reports
-        self._write(_VALUES.get(kind, HIGH), self.boot, self.seq + 1, self.seq + 1, data)
+        value = MIDDLE if body.get("level") == NOTICE else _VALUES.get(kind, HIGH)
+        self._write(value, self.boot, self.seq + 1, self.seq + 1, data)
         self.seq += 1
         self.prev = prev
         self.appended.set()

@@ -13,6 +13,7 @@ import asyncio
 import time
 from collections import namedtuple
 
+from ansim.finding import ALARM
 from firmware.panel.signal import LOST, LOW_BATTERY, Signal, beat, step_of
 
 LED, BUZZER, BUTTON, BATTERY, OLED, NRF24 = "led", "buzzer", "button", "battery", "oled", "nrf24"
@@ -41,7 +42,7 @@ class Panel:
     fitted  names of the fitted parts, see ansim/settings.py
     status  function that returns a DisplayStatus; called only if there is a display
 
-    findings         {subject: (channel, rssi_dbm)} of raised findings, at most MAX_FINDINGS
+    findings         {subject: (channel, rssi_dbm, is_alarm)} of raised findings, at most MAX_FINDINGS
     failed           names of the checks that failed in the last self-test
     reading          (subject, smoothed_dbm, trend) while a signal is followed, else None
     battery_percent  None if it is not known
@@ -84,11 +85,21 @@ class Panel:
         await asyncio.gather(*tasks)
 
     def record_finding(self, finding, is_raised: bool) -> None:
-        """Keep a raised finding, so that it can be followed without a server; remove a cleared one."""
+        """
+        Keep a raised finding, so that it can be followed without a server; remove a cleared one.
+
+        If there is no room, an alarm replaces the weakest notice.
+        """
         if not is_raised:
             self.findings.pop(finding.subject, None)
-        elif finding.subject in self.findings or len(self.findings) < MAX_FINDINGS:
-            self.findings[finding.subject] = (finding.channel, finding.rssi_dbm)
+            return
+        is_alarm = finding.level == ALARM
+        if finding.subject not in self.findings and len(self.findings) >= MAX_FINDINGS:
+            notices = [subject for subject in self.findings if not self.findings[subject][2]]
+            if not is_alarm or not notices:
+                return
+            del self.findings[min(notices, key=lambda subject: self.findings[subject][1])]
+        self.findings[finding.subject] = (finding.channel, finding.rssi_dbm, is_alarm)
 
     def reset(self) -> None:
         """Clear findings and coverage for a new inspection."""

@@ -5,7 +5,7 @@ Contents of the display: eight lines in English, because the display's font is A
     screen.begin()                       # raises OSError
     screen.draw(status, panel)           # a panel.DisplayStatus; raises OSError
 
-The strongest word is "camera-like": only a person confirms a camera.
+"camera-like" counts alarms, "worth a look" notices. There is no stronger word: only a person confirms a camera.
 """
 
 from firmware.panel.oled import CHARACTERS, WIDTH, Oled
@@ -32,11 +32,13 @@ class Screen:
         else:
             time = "" if status.elapsed_s is None else "%d:%02d" % (status.elapsed_s // 60, status.elapsed_s % 60)
             line(1, _justify(status.activity, time))
-            line(2, "")
+            alarms = sum([is_alarm for _channel, _rssi_dbm, is_alarm in panel.findings.values()])
+            notices = len(panel.findings) - alarms
+            line(2, _justify("worth a look", "%d" % notices) if notices else "")
             permille = panel.covered_permille(status.channels)
             line(3, _justify("covered", "%d%%" % (permille // 10)), WIDTH * permille // 1000)
             line(4, "FAILED " + panel.failed[0] if panel.failed else "")
-            line(5, _justify("camera-like", "%d" % len(panel.findings)))
+            line(5, _justify("camera-like", "%d" % alarms))
             uplink = "" if status.connected else "offline"
             # In one call, because clearing the line first would flicker twice a second.
             line(6, _justify(uplink, "%d wait" % status.waiting) if status.waiting else uplink)

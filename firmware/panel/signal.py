@@ -20,6 +20,7 @@ LISTENING = (0, 40, 2960)
 INSPECTING = (0, 40, 200, 40, 2720)
 UPLOADING = (0, 40, 160)
 FOUND = (0, 500, 500)
+NOTICED = (0, 150, 1350)
 IDLE = (0, 40, 9960)
 FAULT = (0, 100, 150, 100, 150, 100, 900)  # look at the console
 TESTING = (0, 300, 300)
@@ -28,6 +29,7 @@ LOST = (0, 40, 3960)  # a followed signal is not heard
 
 # Played once.
 ALARM = (2400, 400, 200, 400, 200, 400, 600)
+NOTICE = (1000, 60, 120, 60, 600)
 STARTED = (1600, 150, 300)
 STOPPED = (1600, 150, 150, 150, 300)
 HOLD = (1600, 60, 60)  # the button has been held long enough for the next action

@@ -11,7 +11,7 @@ Only this module and the plan know the order of the radios.
 import asyncio
 import gc
 
-from ansim.finding import RAISED
+from ansim.finding import is_new_alarm
 from ansim.frame_header import RECORD_BYTES
 from firmware.radio import ble, wifi_scan
 from firmware.radio import plan as phases
@@ -179,6 +179,6 @@ class Listener:
 
     def _judge(self, now_ms):
         for finding in self._engine.judge(now_ms):
-            if finding.event == RAISED:
+            if is_new_alarm(finding):  # a notice waits for the next upload: the alarm needs the time for listening
                 self._plan.upload_soon()
             self._on_finding(finding)

@@ -53,7 +53,7 @@ def test_the_display_shows_state_coverage_and_battery(board):
         DISPLAY
         + """
     screen.begin()
-    panel.findings = {"c0:ff:ee:00:00:01": (6, -50)}
+    panel.findings = {"c0:ff:ee:00:00:01": (6, -50, True), "a": (1, -70, False), "b": (1, -70, False)}
     screen.draw(DisplayStatus("hall-1", "Sweep", 192, [1, 6], False, 14, "press: end sweep"), panel)
     print_lines()
     """
@@ -62,7 +62,7 @@ def test_the_display_shows_state_coverage_and_battery(board):
     assert output == [
         "hall-1       87%",
         "Sweep       3:12",
-        "",
+        "worth a look   2",
         "covered      50%",
         "",
         "camera-like    1",

@@ -22,7 +22,6 @@ from server.services.intake.received import NewReport
 from server.services.outside import notifications
 
 ON_THE_LIST = "on the facility's list of known emitters"
-LEVEL_RULE = "alarm_"  # how the ids of the rules begin that say why a level has changed
 
 
 class _Before(NamedTuple):
@@ -89,7 +88,7 @@ def _log_change(session, finding, before, body):
     """
     facts = {"detector": finding.detector, "level": finding.level, "inspection": finding.inspection_ref}
     if finding.alarmed_s is not None:
-        reason = next((row[:2] for row in body["evidence"] if row[0].startswith(LEVEL_RULE)), None)
+        reason = next((row[:2] for row in body["evidence"] if row[0].startswith(wire.LEVEL_RULE)), None)
         if not before.was_alarm:
             facts.update(score=finding.score, known=finding.status != OPEN)
             if before.level:

@@ -13,6 +13,7 @@ from ansim import messages as report
 from ansim import topics
 from ansim.decode import decode_message
 from ansim.envelope import digest
+from ansim.finding import ALARM, NOTICE
 from firmware.journal.journal import MAX_REPORT_BYTES, Journal
 from firmware.journal.segment import records
 from tests.support.report_bodies import BODIES, SWEEP_BODY
@@ -205,6 +206,17 @@ def test_findings_go_only_when_nothing_else_is_left(folder):
     assert report.SWEEP not in kinds and report.SESSION not in kinds
     assert accounted(found) == {1: set(range(1, 381))}
     assert journal.bytes <= ROOM
+
+
+def test_notices_go_before_alarms(folder):
+    journal = opened(folder)
+    for number in range(400):
+        level = ALARM if number % 20 == 0 else NOTICE
+        journal.append(report.FINDING, {**BODIES[report.FINDING], "level": level})
+
+    levels = [message["body"]["level"] for message in waiting(journal) if message["kind"] == report.FINDING]
+    assert levels.count(ALARM) == 20 and levels.count(NOTICE) < 380
+    assert accounted(waiting(journal)) == {1: set(range(1, 401))}
 
 
 def test_the_dropped_report_carries_the_chain_and_the_time_of_what_it_stands_for(folder):

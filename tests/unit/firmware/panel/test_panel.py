@@ -2,6 +2,7 @@ from collections import namedtuple
 
 import pytest
 
+from ansim.finding import ALARM, NOTICE
 from firmware import boards
 from firmware.inspecting.button_actions import ButtonActions
 from firmware.inspecting.inspection import BUTTON
@@ -11,7 +12,7 @@ from firmware.panel.button import LONG, LONGER, LONGEST, SHORT
 from firmware.panel.panel import MAX_FINDINGS, Panel
 
 CAMERA, OTHER = "c0:ff:ee:00:00:01", "c0:ff:ee:00:00:02"
-Finding = namedtuple("Finding", ("subject", "channel", "rssi_dbm"))
+Finding = namedtuple("Finding", ("subject", "channel", "rssi_dbm", "level"))
 
 
 class Inspection:
@@ -105,8 +106,8 @@ def test_the_button_does_not_end_an_inspection_of_the_server():
 
 
 def test_a_long_press_follows_the_strongest_then_the_next_then_none():
-    actions = Actions(camera=(6, -60))
-    actions.panel.findings[OTHER] = (11, -40)
+    actions = Actions(camera=(6, -60, True))
+    actions.panel.findings[OTHER] = (11, -40, True)
 
     for _ in range(3):
         actions.on_press(LONG)
@@ -116,8 +117,18 @@ def test_a_long_press_follows_the_strongest_then_the_next_then_none():
     assert actions.panel.played == [signal.STOPPED]
 
 
+def test_alarms_are_followed_before_stronger_notices():
+    actions = Actions(camera=(6, -60, True))
+    actions.panel.findings[OTHER] = (11, -40, False)
+
+    actions.on_press(LONG)
+    actions.on_press(LONG)
+
+    assert actions.commands.followed == [(CAMERA, 6), (OTHER, 11)]
+
+
 def test_a_short_press_ends_following_and_starts_nothing():
-    actions = Actions(camera=(6, -60))
+    actions = Actions(camera=(6, -60, True))
     actions.on_press(LONG)
 
     actions.on_press(SHORT)
@@ -126,7 +137,7 @@ def test_a_short_press_ends_following_and_starts_nothing():
     assert not actions.inspection.calls
 
 
-@pytest.mark.parametrize("found", [(0, -50), None])
+@pytest.mark.parametrize("found", [(0, -50, True), None])
 def test_a_finding_without_a_wifi_channel_cannot_be_followed(found):
     actions = Actions(camera=found) if found else Actions()
 
@@ -137,7 +148,7 @@ def test_a_finding_without_a_wifi_channel_cannot_be_followed(found):
 
 
 def test_a_refusal_to_follow_is_heard():
-    actions = Actions(camera=(6, -60))
+    actions = Actions(camera=(6, -60, True))
     actions.commands.refusal = "no sniffer"
 
     actions.on_press(LONG)
@@ -159,7 +170,7 @@ def test_holding_longer_asks_for_a_self_test_or_the_test_signal_and_a_press_ends
 
 
 def test_every_hint_fits_the_display():
-    actions = Actions(camera=(6, -60))
+    actions = Actions(camera=(6, -60, True))
     hints = {actions.hint()}
     actions.commands.is_following = True
     hints.add(actions.hint())
@@ -209,15 +220,29 @@ def make_panel():
 def test_the_panel_remembers_a_few_raised_signals_and_forgets_what_is_over():
     panel = make_panel()
     for number in range(MAX_FINDINGS + 3):
-        panel.record_finding(Finding(f"{number}", 6, -60), True)
-    panel.record_finding(Finding("0", 1, -40), True)
-    panel.record_finding(Finding("1", 6, -60), False)
+        panel.record_finding(Finding(f"{number}", 6, -60, NOTICE), True)
+    panel.record_finding(Finding("0", 1, -40, NOTICE), True)
+    panel.record_finding(Finding("1", 6, -60, NOTICE), False)
 
     assert len(panel.findings) == MAX_FINDINGS - 1
-    assert panel.findings["0"] == (1, -40)
+    assert panel.findings["0"] == (1, -40, False)
 
     panel.reset()
     assert not panel.findings
+
+
+def test_alarms_take_the_place_of_the_weakest_notices():
+    panel = make_panel()
+    for number in range(MAX_FINDINGS):
+        panel.record_finding(Finding(f"{number}", 6, -60 - number, NOTICE), True)
+
+    for number in range(MAX_FINDINGS + 1):
+        panel.record_finding(Finding(f"alarm {number}", 6, -80, ALARM), True)
+        assert len(panel.findings) == MAX_FINDINGS
+
+    assert all(is_alarm for _channel, _rssi_dbm, is_alarm in panel.findings.values())
+    panel.record_finding(Finding("alarm 0", 6, -80, NOTICE), True)
+    assert panel.findings["alarm 0"] == (6, -80, False)
 
 
 def test_coverage_counts_each_channel_up_to_what_is_enough():
