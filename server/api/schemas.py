@@ -12,6 +12,7 @@ from server.models.checklists import ANSWERS
 from server.models.findings import DISPOSITIONS, STATUSES
 from server.models.inspections import OUTCOMES, RESULTS
 from server.models.places import BLOCKS, METHODS
+from server.services.sensors.operations import MAINTENANCE_COMMANDS, RADIO_COMMANDS
 
 
 def _storable(text: str) -> str:
@@ -74,6 +75,27 @@ class FindingQuery(Page):
     restroom: Short = ""
     facility: Short = ""
     since_s: Time | None = None
+
+
+class CommandIn(_In):
+    """
+    What a sensor is to do now. follow, stop_following and movement_test need `finding`, dwell `channel` and `seconds`.
+
+    emitter  for selftest: address of the sensor that sends a test signal
+    """
+
+    name: Annotated[str, OneOf(RADIO_COMMANDS)]
+    finding: Short = ""
+    channel: Annotated[int, Field(ge=1, le=13)] | None = None
+    seconds: Annotated[int, Field(ge=1, le=600)] | None = None
+    emitter: Annotated[str, Field(pattern="^([0-9a-f]{2}:){5}[0-9a-f]{2}$")] | None = None
+
+
+class MaintenanceIn(_In):
+    """A lasting change of a sensor. settings needs `changes`: fields of a sensor's settings."""
+
+    name: Annotated[str, OneOf(MAINTENANCE_COMMANDS)]
+    changes: Annotated[dict[Id, int | bool | Short | list[int]], Field(max_length=20)] = {}
 
 
 class LogQuery(Page):
@@ -288,6 +310,26 @@ class SensorOut(BaseModel):
     capabilities: list[str]
     enrolled_s: int
     revoked_s: int | None
+
+
+class CommandOut(BaseModel):
+    """
+    status  waiting, sent, done, refused (with `error`, a code of the sensor), expired
+    slots   of a movement test: [[start_ms, length_ms, 1 movement | 0 stillness], ...], counted from acknowledged_ms
+    """
+
+    id: str
+    name: str
+    status: str
+    error: str
+    created_s: int
+    expires_s: int
+    acknowledged_ms: int | None
+    slots: list[list[int]]
+
+
+class CommandsOut(BaseModel):
+    items: list[CommandOut]
 
 
 class LogEntryOut(BaseModel):

@@ -16,6 +16,7 @@ LIFETIME_S = 60
 AGAIN_AFTER_S = 5  # a connected sensor acknowledges within a second, unless its radio is busy
 EXPIRED = "expired"
 WITHDRAWN = "withdrawn"
+WAITING, SENT, DONE, REFUSED = "waiting", "sent", "done", "refused"
 # Sensors of version 0.1 answer with sentences; these are the ones that the server acts upon or has words for.
 _FORMER_SENTENCES = {
     "the sensor does not know the time yet": refusals.NO_TIME,
@@ -107,6 +108,15 @@ def withdraw(session: Session, sensor: Sensor, name: str) -> None:
     query = select(Command).where(Command.ended_s.is_(None), Command.sensor_id == sensor.id, Command.name == name)
     for command in session.scalars(query):
         _end(command, clock.now_s(), None, WITHDRAWN)
+
+
+def status(command: Command) -> str:
+    """Return WAITING, SENT, DONE, REFUSED (its error says why) or EXPIRED, also for a withdrawn command."""
+    if command.ok is not None:
+        return DONE if command.ok else REFUSED
+    if command.ended_s is not None:
+        return EXPIRED
+    return SENT if command.sends else WAITING
 
 
 def valid_for_s(command: Command, now_s: int) -> int:

@@ -31,11 +31,14 @@ from server.vault import Vault
 FOLLOW_S = 600  # the longest that the command takes; the page can start it again
 STOP_S = 1
 RADIO_LIFETIME_S = 150  # a Wi-Fi sensor connects once a minute
+SELFTEST_LIFETIME_S = 600
 TEST_S = 112  # with the lead: 117 s, of at most 120
 LEAD_MS = 5000  # stillness before the first slot: the person gets ready, the page learns that the test has begun
 LONG_LIFETIME_S = 24 * 3600  # of commands that may wait for a sensor that is switched off
 PART_BYTES = 5000  # of a signature table in one command
 DWELL_MAX_S = 600
+RADIO_COMMANDS = ("dwell", "follow", "stop_following", "movement_test", "selftest", "test_signal")
+MAINTENANCE_COMMANDS = ("settings", "signatures", "restart", "wipe")
 # Settings that a page or program may change. A Wi-Fi password would stay in the table of commands, and a wrong broker
 # address costs a visit, although the sensor takes settings back with which it reaches no broker for two minutes.
 CHANGEABLE = ("upload_every_s", "keepalive_s", "always_listen", "selftest_at_start", "channels", "ntp")
@@ -84,6 +87,17 @@ def dwell(session: Session, user, sensor: Sensor, channel: int, seconds: int) ->
         raise Refused("dwell_bad", most=DWELL_MAX_S)
     args = {"channel": channel, "seconds": seconds}
     return commands.send(session, sensor, messages.DWELL, args, user, RADIO_LIFETIME_S)
+
+
+def test_itself(session: Session, user, sensor: Sensor, emitter: str = "") -> Command:
+    """Let a sensor test itself; emitter: address of another sensor that sends its test signal, "" for none."""
+    args = {"emitter": emitter} if emitter else {}
+    return commands.send(session, sensor, messages.RUN_SELFTEST, args, user, SELFTEST_LIFETIME_S)
+
+
+def restart(session: Session, user, sensor: Sensor) -> Command:
+    """Let a sensor restart."""
+    return commands.send(session, sensor, messages.RESTART, {}, user, SELFTEST_LIFETIME_S)
 
 
 def send_test_signal(session: Session, user, sensor: Sensor) -> Command:

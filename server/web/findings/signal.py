@@ -13,14 +13,13 @@ from server.models.sensors import Command, Sensor
 from server.services import errors
 from server.services.findings import findings
 from server.services.people import access_log, accounts
-from server.services.sensors import operations
+from server.services.sensors import commands, operations
 from server.web import page
 from server.wording import movement_test, sensor_refusals
 
 bp = Blueprint("signal", __name__)
 
 POLL_MS = 700  # 0.35 s on average until a level is on the screen, and 300 requests a second from 200 phones
-WAITING, SENT, DONE, REFUSED, EXPIRED = "waiting", "sent", "done", "refused", "expired"
 
 
 @bp.get("/findings/<public_id>/follow")
@@ -164,18 +163,17 @@ def _describe(command: Command | None) -> dict | None:
     """Return the state of a command for the page."""
     if command is None:
         return None
-    if command.ok:
-        state, text = DONE, gettext("The sensor is listening.")
-    elif command.ended_s is not None:
-        state, text = EXPIRED, gettext("The sensor did not answer.")
-        if command.ok is not None:
-            reason = sensor_refusals.sensor_refusal(command.error)
-            state, text = REFUSED, gettext("The sensor refused: %(reason)s", reason=reason)
-    elif command.sends:
-        state, text = SENT, gettext("Sent, waiting for the sensor's answer.")
-    else:
-        state = WAITING
-        text = gettext("Waiting for the sensor to connect. A sensor with Wi-Fi connects about once a minute.")
+    state = commands.status(command)
+    reason = sensor_refusals.sensor_refusal(command.error)
+    text = {
+        commands.WAITING: gettext(
+            "Waiting for the sensor to connect. A sensor with Wi-Fi connects about once a minute."
+        ),
+        commands.SENT: gettext("Sent, waiting for the sensor's answer."),
+        commands.DONE: gettext("The sensor is listening."),
+        commands.REFUSED: gettext("The sensor refused: %(reason)s", reason=reason),
+        commands.EXPIRED: gettext("The sensor did not answer."),
+    }[state]
     return {"state": state, "text": text, "sensor": command.sensor.label or command.sensor.name}
 
 

@@ -7,7 +7,6 @@ from flask import Blueprint, Response, current_app, redirect, render_template, r
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from ansim import messages
 from server import clock, ids, security
 from server.services import errors, freshness
 from server.services.intake import completeness
@@ -22,7 +21,6 @@ bp = Blueprint("sensors", __name__)
 
 COMMANDS_SHOWN = 8
 GAPS_SHOWN = 5
-SELFTEST_LIFETIME_S = 10 * 60
 SHOWN_AGAIN_S = 60
 ADDRESS = re.compile("[0-9a-f]{12}")
 
@@ -103,10 +101,10 @@ def selftest(name: str) -> ResponseReturnValue:
     if given and not ADDRESS.fullmatch(given):
         page.flash_warning(gettext("An address has 12 digits from 0 to 9 and a to f, such as 24:6f:28:aa:bb:01."))
         return redirect(url_for("sensors.show", name=name))
-    args = {"emitter": ":".join(given[at : at + 2] for at in range(0, 12, 2))} if given else {}
+    emitter = ":".join(given[at : at + 2] for at in range(0, 12, 2)) if given else ""
     with page.sessions().begin() as session:
         sensor = fleet.load(session, page.user(), name, accounts.INSPECT)
-        commands.send(session, sensor, messages.RUN_SELFTEST, args, page.user(), SELFTEST_LIFETIME_S)
+        operations.test_itself(session, page.user(), sensor, emitter)
     page.flash_success(gettext("The sensor will test itself when it hears this; the result appears here."))
     return redirect(url_for("sensors.show", name=name))
 
@@ -117,7 +115,7 @@ def restart(name: str) -> ResponseReturnValue:
     """Send a sensor the command to restart."""
     with page.sessions().begin() as session:
         sensor = fleet.load(session, page.user(), name, accounts.MANAGE)
-        commands.send(session, sensor, messages.RESTART, {}, page.user(), SELFTEST_LIFETIME_S)
+        operations.restart(session, page.user(), sensor)
     page.flash_success(gettext("The sensor will restart when it hears this."))
     return redirect(url_for("sensors.show", name=name))
 

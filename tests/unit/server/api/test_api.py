@@ -374,3 +374,32 @@ def test_no_list_asks_a_question_for_each_row(program, app, room, say):
         asked.clear()
         assert ask.get(path).status_code == 200
         assert len([one for one in asked if one.startswith("SELECT")]) <= 6, (path, asked)
+
+
+def test_each_operation_of_a_sensor_is_a_command_whose_answer_can_be_read(program, app, say, room):
+    ask = program("admin")
+    running = ask.post("/inspections", {"restroom": room, "sensors": ["demo-1"]}).json
+    say.info("demo-1")
+    say.finding("demo-1", running["id"])
+    finding = ask.get("/findings", status="open").json["items"][0]["id"]
+    bodies = [
+        {"name": "follow", "finding": finding},
+        {"name": "movement_test", "finding": finding},
+        {"name": "dwell", "channel": 6, "seconds": 30},
+        {"name": "selftest"},
+        {"name": "test_signal"},
+    ]
+
+    sent = [ask.post("/sensors/demo-1/commands", body) for body in bodies]
+    changed = ask.post("/sensors/demo-1/maintenance", {"name": "settings", "changes": {"upload_every_s": 30}})
+    listed = ask.get("/sensors/demo-1/commands")
+
+    assert [answer.status_code for answer in [*sent, changed]] == [201] * 6
+    assert sent[1].json["slots"] and {command["status"] for command in listed.json["items"]} == {"waiting"}
+    assert [command["name"] for command in listed.json["items"]][:2] == ["settings", "test_signal"]
+    assert "c0:" not in listed.text and "00:bc" not in listed.text
+    assert ask.post("/sensors/demo-1/commands", {"name": "dwell"}).json["code"] == "dwell_bad"
+    assert ask.post("/sensors/demo-1/maintenance", {"name": "settings"}).json["code"] == "settings_none"
+    password = {"name": "settings", "changes": {"wifi": "x"}}
+    assert ask.post("/sensors/demo-1/maintenance", password).json["code"] == "settings_fixed"
+    assert ask.post("/sensors/demo-1/commands", {"name": "follow", "finding": "nothing"}).status_code == 404
