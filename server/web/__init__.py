@@ -16,6 +16,7 @@ The pages, by blueprint. A view reads the request, calls a service, and renders 
     emitters     the devices known at a building
     campaigns    a sweep day: plan, live board, closing report
     sensors      list, one sensor: self-test, place, key; claim codes; rollouts
+    dead_letters messages of sensors that could not be stored
     updates      versions of the sensors' program and their roll-out
     notifications  subscriptions, and the deliveries that failed
     reports      half years as page, CSV, XLSX and PDF
@@ -52,7 +53,7 @@ from server.web.people import accounts, own_account, privacy
 from server.web.places import facilities, maps, organisations, plans, public_page, restrooms
 from server.web.places import imports as imports_
 from server.web.reporting import half_years
-from server.web.sensors import claims, rollout, sensors
+from server.web.sensors import claims, dead_letters, rollout, sensors
 
 
 def register(app: Flask) -> None:
@@ -87,6 +88,7 @@ def register(app: Flask) -> None:
         sensors,
         claims,
         rollout,
+        dead_letters,
         accounts,
         log,
         notifications,

@@ -47,6 +47,7 @@ _SECTIONS = {
     "reports": "reports",
     "certificates": "reports",
     "updates": "sensors",
+    "dead_letters": "sensors",
 }
 _LANGUAGE_NAMES = {"ko": "한국어", "en": "English"}
 

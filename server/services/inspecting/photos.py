@@ -266,9 +266,8 @@ def _decode(data):
 
     pillow_heif.register_heif_opener()
     try:
-        image = Image.open(
-            io.BytesIO(data), formats=[name for name in TYPES if name != "MPO"]
-        )  # JPEG's opener finds MPO
+        openers = [name for name in TYPES if name != "MPO"]  # which is found by the opener of JPEG
+        image = Image.open(io.BytesIO(data), formats=openers)
         media_type, width, height = TYPES[image.format or ""], image.width, image.height
         # A JPEG is decoded at 1/2, 1/4 or 1/8 of its size. A progressive one needs room for all of it even so.
         is_scaled = media_type == "image/jpeg" and not image.info.get("progressive")

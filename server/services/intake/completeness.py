@@ -18,7 +18,7 @@ Boots = dict[tuple[int, int], Boot]  # by (sensor_id, boot)
 
 CONFIRMED_BOOTS = 8  # most rows of a `stored` message; see ansim/downlink_rules.py
 _PREV_CHARS = 16
-_WALK_ROWS = 5000
+_FIRST_ROWS, _WALK_ROWS = 16, 5000  # numbers and ranges read at once, first and at most
 
 
 def advance(session: Session, new: list[NewReport], boots: Boots, late: Sequence[ReceivedReport] = ()) -> Counter[int]:
@@ -87,24 +87,38 @@ def _unknown_ranges(session, late):
 
 
 def _advance_upto(session, boot):
-    """Move `upto` over reports that were stored out of order, and over dropped ranges."""
-    query = select(DroppedRange.first, DroppedRange.last).where(
-        DroppedRange.sensor_id == boot.sensor_id, DroppedRange.boot == boot.boot, DroppedRange.last > boot.upto
-    )
-    ranges = session.execute(query).all()
-    moved = True
-    while moved:
+    """
+    Move `upto` over reports that were stored out of order, and over dropped ranges.
+
+    Both are read in their order and in growing parts, so that thousands of gaps take linear time, and a gap that
+    stays open costs two short queries.
+    """
+    of_boot = (Report.sensor_id == boot.sensor_id, Report.boot == boot.boot)
+    of_range = (DroppedRange.sensor_id == boot.sensor_id, DroppedRange.boot == boot.boot)
+    rows = _FIRST_ROWS
+    while True:
         before = boot.upto
-        later = select(Report.seq).where(Report.sensor_id == boot.sensor_id, Report.boot == boot.boot)
-        later = later.where(Report.seq > boot.upto).order_by(Report.seq).limit(_WALK_ROWS)
-        for seq in session.scalars(later):
-            if seq != boot.upto + 1:
-                break
-            boot.upto = seq
-        for first, last in ranges:
-            if first <= boot.upto + 1 <= last:
-                boot.upto = last
-        moved = boot.upto > before
+        later = select(Report.seq).where(*of_boot, Report.seq > before).order_by(Report.seq).limit(rows)
+        ranges = select(DroppedRange.first, DroppedRange.last).where(*of_range, DroppedRange.last > before)
+        ranges = ranges.order_by(DroppedRange.first, DroppedRange.last).limit(rows)
+        boot.upto = _walk(before, session.scalars(later).all(), session.execute(ranges).all())
+        if boot.upto == before:
+            return
+        rows = min(rows * 4, _WALK_ROWS)
+
+
+def _walk(upto, seqs, ranges):
+    """Return the number up to which nothing is missing, by numbers and (first, last) ranges in rising order."""
+    at_seq = at_range = 0
+    while True:
+        if at_range < len(ranges) and ranges[at_range][0] <= upto + 1:
+            upto = max(upto, ranges[at_range][1])
+            at_range += 1
+        elif at_seq < len(seqs) and seqs[at_seq] <= upto + 1:
+            upto = max(upto, seqs[at_seq])
+            at_seq += 1
+        else:
+            return upto
 
 
 def check_chain(session: Session, new: list[NewReport], boots: Boots) -> Counter[int]:

@@ -118,7 +118,10 @@ def _truncate_wal(sessions: Sessions) -> None:
 
 
 def _raw(run: _Run) -> int:
-    return _delete(run, Report, Report.id, [Report.received_s < run.before_s(run.days.raw)])
+    """Reports as received, and dead letters, which may be such reports."""
+    old = run.before_s(run.days.raw)
+    count = _delete(run, Report, Report.id, [Report.received_s < old])
+    return count + _delete(run, DeadLetter, DeadLetter.id, [DeadLetter.received_s < old])
 
 
 def _keys(run: _Run) -> int:
@@ -169,7 +172,6 @@ def _counts(run: _Run) -> int:
     old = run.before_s(run.days.features)
     ended = [Command.ended_s.is_not(None), Command.ended_s < old]
     count = _delete(run, Command, Command.id, ended)
-    count += _delete(run, DeadLetter, DeadLetter.id, [DeadLetter.received_s < old])
     return count + _delete(run, Tally, Tally.id, [Tally.day < clock.day(old)])
 
 

@@ -1,11 +1,12 @@
 import random
+import time
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from ansim import messages
 from server.models import DroppedRange, Report, Selftest, SensorBoot, Sweep
-from server.services.intake import completeness, store
+from server.services.intake import completeness, dead_letters, store
 from tests.support.sensor_messages import NOW_S, Voice, heard
 
 
@@ -261,3 +262,58 @@ def test_an_unreadable_report_does_not_hold_up_later_ones(session, pseudonyms, s
     kept = session.scalar(select(Report).where(Report.seq == 2))
     assert (kept.kind, kept.content) == (store.UNREADABLE, b"{}")
     assert len(heard(session, pseudonyms, odd).duplicates) == 1
+
+
+@pytest.mark.parametrize("late_first", [False, True])
+def test_three_thousand_gaps_close_in_linear_time(session, pseudonyms, sensor, late_first):
+    gaps = 3000
+    voice = Voice(sensor)
+    dropped = [
+        voice.says(messages.DROPPED, {"first": seq - 1, "last": seq - 1, "reports": 1}, seq=seq)
+        for seq in range(3, 2 * gaps + 2, 2)
+    ]
+    first = Voice(sensor).says(seq=1)
+    queries = []
+    listen = session.get_bind()
+
+    def note(*_):
+        queries.append(1)
+
+    heard(session, pseudonyms, *([] if late_first else [first]))
+    heard(session, pseudonyms, *dropped[: gaps // 2])
+    heard(session, pseudonyms, *dropped[gaps // 2 :])
+    event.listen(listen, "before_cursor_execute", note)
+    started_s = time.perf_counter()
+    recorded = heard(session, pseudonyms, first)
+    took_s = time.perf_counter() - started_s
+    event.remove(listen, "before_cursor_execute", note)
+
+    assert recorded.confirm == {sensor.id: {1: 2 * gaps + 1}}
+    assert len(queries) < 60
+    assert took_s < 3
+
+
+def test_a_gap_that_stays_open_costs_the_same_whatever_lies_behind_it(session, pseudonyms, sensor):
+    voice = Voice(sensor)
+    heard(session, pseudonyms, *[voice.says(seq=seq) for seq in range(3, 1003, 2)])
+    rows = []
+    original = completeness._walk
+    completeness._walk = lambda upto, seqs, ranges: rows.append(len(seqs) + len(ranges)) or original(upto, seqs, ranges)
+    try:
+        recorded = heard(session, pseudonyms, voice.says(seq=1003))
+    finally:
+        completeness._walk = original
+
+    assert recorded.confirm == {sensor.id: {1: 0}}
+    assert sum(rows) <= 32
+
+
+def test_dead_letters_are_shown_without_addresses():
+    body = b'{"subject":"c0:ff:ee:00:12:34","bssid":"C0-FF-EE-00-12-34","x":"c0ffee001234","n":123}\x00'
+
+    shown = dead_letters.without_addresses(body)
+
+    assert len(shown) == len(body)
+    assert b"ff" not in shown.lower() and b"00:00:00:00:00:00" in shown and b'"n":123' in shown
+    rows = dead_letters.as_hex(body)
+    assert rows[0][0] == "0000" and rows[0][2] == '{"subject":"00:0' and rows[-1][2].endswith(".")
