@@ -1,5 +1,5 @@
 """
-Read recorded traffic: header streams of one device, and radiotap captures.
+Read recorded traffic: header streams of one device, radiotap captures and record files.
 
     for t_s, up, mpdu_len, rssi_dbm in streams.frames("camera.hdr.csv.gz"): ...
     for time_us, record in streams.records("night.pcapng"): ...
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.lib.errors import ToolError
-from tools.traffic import opened, pcap
+from tools.traffic import opened, pcap, record_file
 from tools.traffic.opened import Recording
 
 STREAM_COLUMNS = "t_s,up,mpdu_len,rssi"
@@ -38,7 +38,7 @@ def kind(path: Path | str | Recording) -> str:
         with Recording(path) as recording:
             return kind(recording)
     recording = path
-    if pcap.is_capture(recording.head):
+    if pcap.is_capture(recording.head) or record_file.is_record_file(recording.head):
         return RECORDS
     if recording.is_compressed:
         return FRAMES
@@ -50,7 +50,8 @@ def kind(path: Path | str | Recording) -> str:
         raise ToolError(f"{recording.name} is not a capture: it is compressed by {compression}; decompress it first")
     raise ToolError(
         f"{recording.name} is not a capture, a header stream or a scene (it starts with {recording.head[:4].hex()}); "
-        "supported are pcap and pcapng files with radiotap headers, .hdr.csv.gz streams and scene .json files"
+        "supported are pcap and pcapng files with radiotap headers, .records.xz files, .hdr.csv.gz streams and "
+        "scene .json files"
     )
 
 
@@ -102,12 +103,15 @@ def records(
     path: Path | str | Recording, advance: Callable[[int], object] | None = None, tally: pcap.Tally | None = None
 ) -> Iterator[tuple[int, bytes]]:
     """
-    Yield (time_us, record) of a radiotap pcap or pcapng file, see pcap.records().
+    Yield (time_us, record) of a radiotap pcap or pcapng file, see pcap.records(), or of a record file.
 
     time_us  int, microseconds since the file's first frame, never decreasing
     record   bytes, one header record (ansim/frame_header.py)
     """
-    return pcap.records(path, advance, tally)
+    recording = opened.open_recording(path)
+    if record_file.is_record_file(recording.head):
+        return record_file.records(recording, advance)
+    return pcap.records(recording, advance, tally)
 
 
 def duration_s(path: Path | str) -> float:

@@ -1,0 +1,53 @@
+"""The detectors on the air lab's recordings, which are part of the project."""
+
+from functools import cache
+
+import pytest
+
+from tests.conftest import ROOT
+from tools.airlab import scenarios, score
+from tools.airlab.scenario import CAMERA, OTHER
+from tools.traffic import record_file
+
+FOLDER = ROOT / "tests" / "data" / "airlab"
+PATHS = sorted(FOLDER.rglob(f"*{record_file.SUFFIX}"))
+MOST_BYTES = 10_000_000
+
+
+def named(name):
+    return next(path for path in PATHS if path.name.startswith(f"{name}."))
+
+
+@cache
+def results(name, way):
+    return [result for result in score.score_file(named(name), way) if result.label in (CAMERA, OTHER)]
+
+
+def test_the_recordings_stay_small():
+    assert sum(path.stat().st_size for path in PATHS) <= MOST_BYTES
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
+def test_a_recording_says_where_it_comes_from(path):
+    header = record_file.header(path)
+    made = scenarios.by_name(header["scenario"])
+
+    assert "no recording of anybody's radio" in header["made_by"]
+    assert header["problems"] == []
+    assert set(header["versions"]) == {"linux", "hostapd", "ffmpeg"}
+    assert header["is_held_out"] == made.is_held_out == (path.parent.name == "held_out")
+    assert {(station["name"], station["label"], station["kind"]) for station in header["stations"]} == {
+        (station.name, station.label, station.kind) for station in made.stations
+    }
+
+
+@pytest.mark.parametrize("name", ["cam_gateway", "cam_pppp_each_acknowledged", "cam_own_ap_open_mjpeg"])
+def test_a_camera_is_noticed_within_10_s_on_its_channel(name):
+    cameras = [result for result in results(name, score.WAYS[0]) if result.label == CAMERA]
+
+    assert [result.noticed_s <= 10 for result in cameras if result.noticed_s is not None] == [True]
+
+
+@pytest.mark.parametrize("name", ["home_mqtt", "web_ssh_typing", "flat"])
+def test_other_devices_cause_no_alarm_on_their_channel(name):
+    assert [result.name for result in results(name, score.WAYS[0]) if result.alarm_windows] == []
