@@ -47,6 +47,8 @@ DECIDED_MS = 8000  # after so long a score below the alarm is final ...
 NEAR_POINTS = 10  # ... unless it is this close to the alarm: a disturbance may pass
 NEAR_URGENCY = 70
 SILENT_MS = 2000  # of listening after the three rows without activity that end a period of sending: it has stopped
+PICTURES_GOP, PICTURES_VARIATION = 700, 1500  # permille: single pictures in a rhythm, with pauses between them
+PICTURES_SILENT_MS = 9000  # instead of SILENT_MS: four pauses between pictures every 2 s
 UNMET_SCORE = 45  # at most, while a necessary condition is not met; below CLEAR_SCORE, so that it clears a finding
 HIGH_JUDGEMENTS = 5  # judgements at NOTICE_SCORE in a row before a notice is raised
 # An alarm is earned: by so much listening in which the conditions were met, so long after they were met first. Uploads,
@@ -210,7 +212,9 @@ class CameraStream:
             score = shape + self._points(self._amount) + self._points(self._second)
             score = max(0, min(100, score))
             unmet = not suspect.has_maker and evidence.unmet_condition(values)
-            suspect.score = min(score, UNMET_SCORE) if unmet else score
+            score = min(score, UNMET_SCORE) if unmet else score
+            if not (suspect.level and self._sends_pictures(suspect) and values[evidence.HEARD_MS] < DECIDED_MS):
+                suspect.score = score  # between two of its pictures a visit hears nothing
             self._count_listening(suspect, unmet)
             suspect.high_judgements = suspect.high_judgements + 1 if suspect.score >= NOTICE_SCORE else 0
             if suspect.silent_ms:
@@ -228,12 +232,16 @@ class CameraStream:
         else:
             self._drop(address)
 
+    def _sends_pictures(self, suspect):
+        """Return True if a suspect was heard to send in bursts with a rhythm."""
+        return UNKNOWN > suspect.gop >= PICTURES_GOP and suspect.variation >= PICTURES_VARIATION
+
     def _count_listening(self, suspect, unmet):
         """Add the time since the last judgement to that in which the conditions were met, or subtract it."""
         spent_ms = self.table.spent_ms
         if unmet:
             suspect.met_ms = max(0, suspect.met_ms - spent_ms)
-            if self.values[evidence.HEARD_MS] >= DECIDED_MS:
+            if self.values[evidence.HEARD_MS] >= DECIDED_MS and not evidence.may_send_pictures(self.values):
                 suspect.unmet_judgements += 1
             if not suspect.met_ms:
                 suspect.met_since_ms = 0
@@ -291,7 +299,7 @@ class CameraStream:
     def _report(self, suspect, address, findings):
         """Append a Finding if the suspect is to be raised, updated or cleared."""
         now_ms, score = self._now_ms, suspect.score
-        silent = suspect.silent_ms >= SILENT_MS
+        silent = suspect.silent_ms >= (PICTURES_SILENT_MS if self._sends_pictures(suspect) else SILENT_MS)
         event, level, reason, likely = None, suspect.level, None, ""
         if not level:
             if suspect.high_judgements >= HIGH_JUDGEMENTS and suspect.heard_ms == now_ms:

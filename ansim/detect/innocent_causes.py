@@ -14,6 +14,7 @@ from ansim.detect.camera_evidence import (
     FINE_DUTY,
     GOP,
     LOCAL_ADDRESS,
+    MAX_LENGTH,
     MAX_LENGTH_SHARE,
     MEAN_DOWN,
     MEAN_UP,
@@ -43,6 +44,9 @@ CALL_DOWN_BYTES = 350
 CAMERA_DOWN_BYTES = 230
 RHYTHM = 450  # permille: 16 of 21 cameras are above, calls and downloads hardly ever
 NO_RHYTHM = 200
+CLOCK = 960  # bursts as equal as that are blocks of a program; key frames and the frames between them vary
+NO_CLOCK, CHUNKS = 100, 850  # a download that is played comes in chunks, without a rhythm
+CUT_BYTES = 1250  # cameras that cut their pictures into datagrams send nothing longer
 EVEN = 200  # permille of variation: uploads and calls can be as even as that, cameras have 280 or more
 FULL_FRAMES = 950  # permille: file transfers; few cameras have as many
 VARIED_FRAMES = 800
@@ -99,7 +103,7 @@ def likely(considered: list, rows: list, sent_s: int) -> str:
         or measured.get("uplink_share_permille", 1000) < TALK_SHARE
     ):
         return "video_call" if sent_s >= BRIEF_S else "iot_burst"
-    if measured.get("uplink_kbps", 0) >= UPLOAD_KBPS:
+    if measured.get("uplink_kbps", 0) >= UPLOAD_KBPS and ("bulk_upload", AGAINST) not in considered:
         return "bulk_upload"
     return "iot_burst" if sent_s < BRIEF_S else ""
 
@@ -150,12 +154,15 @@ def _live_stream(values):
 def _upload(values):
     if values[UPLINK_KBPS] >= TRANSFER_KBPS:
         return FOR
+    full = _at_least(values, MAX_LENGTH_SHARE, FULL_FRAMES)
+    if full and _at_least(values, GOP, CLOCK):
+        return FOR
     if _below(values, MAX_LENGTH_SHARE, VARIED_FRAMES) or _at_least(values, GOP, RHYTHM):
         return AGAINST
     if values[FINE_DUTY] < PAUSES:
         return AGAINST if _at_least(values, PERSISTENCE_S, 20) else OPEN
     even = _below(values, GOP, NO_RHYTHM) or _below(values, VARIATION, EVEN)
-    if even and values[FINE_DUTY] >= NO_PAUSES and _at_least(values, MAX_LENGTH_SHARE, FULL_FRAMES):
+    if even and full and values[FINE_DUTY] >= NO_PAUSES:
         return FOR
     return OPEN
 
@@ -168,6 +175,9 @@ def _screen(values):
 
 def _download(values):
     if _below(values, SINGLE_CLIENT, 800):
+        return FOR
+    chunks = values[FINE_DUTY] < CHUNKS and _below(values, GOP, NO_CLOCK)
+    if chunks and _at_least(values, MAX_LENGTH, CUT_BYTES):
         return FOR
     if values[OPEN_NETWORK] == 1 and _at_least(values, GOP, RHYTHM):
         return AGAINST
