@@ -247,6 +247,8 @@ GOOD = {
     "finish": {"result": "not_completed", "reason": "x"},
     "corrections": {"result": "not_completed", "reason": "x"},
     "dispositions": {"kind": "false", "reason": "x"},
+    "commands": {"name": "test_signal"},
+    "maintenance": {"name": "restart"},
 }
 
 
@@ -290,9 +292,9 @@ def test_a_scope_that_is_missing_refuses_whatever_the_role(app, samples, program
 
 
 def test_a_role_that_does_not_include_it_refuses_whatever_the_scope(app, samples, program, person, room):
-    ask = program("inspector")
+    ask = program("manager")
     with app.extensions["sessions"].begin() as session:
-        person(session, "inspector").role = "viewer"
+        person(session, "manager").role = "viewer"
 
     for method, path in operations(app):
         if method == "post":
