@@ -19,6 +19,7 @@ _TILE = ("{z}", "{x}", "{y}")
 _ROLE = "(admin|manager|inspector|viewer)"
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+Amount = Annotated[int, Field(ge=1)]
 
 
 class BadSettings(Exception):
@@ -76,6 +77,18 @@ class Settings(BaseModel):
     batch_wait_ms: Annotated[int, Field(ge=0, le=1000)] = 20  # longest wait for a batch to fill
     silent_after_s: Annotated[int, Field(ge=30)] = 300  # a sensor counts as silent after so long without a message
     ingest_metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0  # 0: none; else Prometheus on this machine only
+    # Quotas of one sensor, see docs/server.md: over them it is slowed down, and people are notified.
+    quota_messages_minute: Amount = 3000  # the full journal of a sensor (512 kB) is 1,100 reports
+    quota_messages_day: Amount = 60_000  # a sensor makes 2,000 to 5,000 a day
+    quota_bytes_minute: Amount = 4_000_000
+    quota_bytes_day: Amount = 100_000_000
+    quota_findings_minute: Amount = 60  # alarms, which are written to the log
+    quota_findings_day: Amount = 1000
+    quota_notices_minute: Amount = 300
+    quota_notices_day: Amount = 5000
+    quota_gaps_minute: Amount = 60  # missing reports, and starts of the sensor
+    quota_gaps_day: Amount = 1000
+    quota_seq_jump: Amount = 100_000  # most numbers that may be missing between two reports
     log_format: Literal["json", "text"] = "json"
 
     def url(self) -> str:

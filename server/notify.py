@@ -8,6 +8,7 @@ One process is enough; several do no harm. Nothing is lost while it does not run
 
 import signal
 import threading
+import time
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -33,6 +34,7 @@ _PAGES = {
     "inspection_overdue": "/plan",
     "inspection_asked": "/restrooms/{}",
     "sensor_silent": "/sensors/{}",
+    "sensor_over_quota": "/sensors/{}",
 }
 
 logger = structlog.get_logger()
@@ -40,16 +42,16 @@ logger = structlog.get_logger()
 
 def run(app: Flask, stopping: threading.Event) -> None:
     """Work until `stopping` is set."""
-    sessions, next_hour_s, next_verification_s = app.extensions["sessions"], 0, 0
+    sessions, next_hour, next_verification = app.extensions["sessions"], 0.0, 0.0
     while not stopping.is_set():
-        now_s = clock.now_s()
-        if now_s >= next_hour_s:
-            next_hour_s = now_s + HOUR_S
+        now_s, now = clock.now_s(), time.monotonic()
+        if now >= next_hour:
+            next_hour = now + HOUR_S
             with sessions.begin() as session:
                 notifications.delete_old(session)
                 reminders.remind(session, now_s, notifications.enqueue)
-        if now_s >= next_verification_s:
-            next_verification_s = now_s + VERIFY_LOG_S
+        if now >= next_verification:
+            next_verification = now + VERIFY_LOG_S
             verify_log(sessions)
         while tick(app) and not stopping.is_set():
             pass

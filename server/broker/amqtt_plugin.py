@@ -1,6 +1,7 @@
-"""The topic rules as an amqtt plugin, and amqtt's broker with three corrections."""
+"""The topic rules as an amqtt plugin, and amqtt's broker with four corrections."""
 
-from typing import Any
+import time
+from typing import Any, Protocol
 
 import structlog
 from amqtt.broker import Broker
@@ -9,13 +10,23 @@ from amqtt.plugins.base import BaseAuthPlugin, BaseTopicPlugin
 from amqtt.session import Session
 
 from server.broker import topic_rules
-from server.broker.listener import Listener
 from server.services.intake import counters
 
 PLUGIN = f"{__name__}.AccessPlugin"
 MAX_WAITING = 10_000  # messages kept for ingest while it is away; the sensors send again what is dropped
+MAX_BACKLOG = 5000  # messages on their way to their receivers; beyond it, sensors are not read
+MAX_OF_CLIENT = 200  # messages of one client that are not on their way yet
+_LOOK_EVERY_S = 0.02  # how often the backlog is counted
+_QOS_1 = 1
 
 log = structlog.get_logger()
+
+
+class Listener(Protocol):
+    """What the plugin needs of listener.Listener."""
+
+    def is_authenticated(self, client_id: str | None, user: str | None) -> bool: ...
+    def reject(self, user: str, reason: str, detail: str) -> None: ...
 
 
 class AccessPlugin(BaseAuthPlugin, BaseTopicPlugin):
@@ -54,7 +65,7 @@ class _SnapshotDict(dict):
 
 class EmbeddedBroker(Broker):
     """
-    amqtt 0.12.1's broker with three corrections.
+    amqtt 0.12.1's broker with four corrections.
 
     They override private methods of that version, which is pinned; tests/integration/test_broker.py tests them.
     """
@@ -64,6 +75,36 @@ class EmbeddedBroker(Broker):
         # amqtt iterates over its subscriptions with pauses in between, and fails when a client subscribes
         # meanwhile: a message is lost, or a client disconnected.
         self._subscriptions = _SnapshotDict()
+        self._has_room = True
+        self._looked = 0.0
+
+    def has_room(self, client_id: str) -> bool:
+        """
+        Return True if the broker can take another packet of this client.
+
+        amqtt's queues have no limit: with an ingest that hangs, they grow as fast as sensors send.
+        """
+        now = time.monotonic()
+        if now - self._looked >= _LOOK_EVERY_S:
+            self._looked = now
+            self._has_room = self._count_backlog() < MAX_BACKLOG
+        session = self._sessions.get(client_id, (None,))[0]
+        return self._has_room and (session is None or session.delivered_message_queue.qsize() < MAX_OF_CLIENT)
+
+    def _count_backlog(self):
+        # amqtt removes tasks that are done only when the next message comes.
+        while self._tasks_queue and self._tasks_queue[0].done():
+            task = self._tasks_queue.popleft()
+            if not task.cancelled():
+                task.exception()  # else asyncio logs that nobody asked
+        count = self._broadcast_queue.qsize() + len(self._tasks_queue)
+        if count >= MAX_BACKLOG:
+            count = self._broadcast_queue.qsize() + sum(not task.done() for task in self._tasks_queue)
+        return count
+
+    async def add_subscription(self, subscription, session) -> int:
+        # With QoS 2, amqtt would keep a message until the client has answered twice.
+        return await super().add_subscription((subscription[0], min(subscription[1], _QOS_1)), session)
 
     async def _publish_retained_messages_for_subscription(self, subscription, session) -> None:
         # amqtt calls this for every filter of every client whenever a client connects, and so would send

@@ -1,7 +1,7 @@
 """Authenticate clients against the database."""
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
@@ -12,7 +12,7 @@ from server.models.sensors import Sensor
 from server.services.intake import counters
 from server.vault import Vault
 
-_OVERLAP_S = 60  # of two queries for revoked sensors: another process's clock may be late
+RIGHT, WRONG, UNKNOWN = "right", "wrong", "unknown"  # password, password, user
 
 
 class Authenticator:
@@ -22,17 +22,27 @@ class Authenticator:
         self._sessions = sessions
         self._vault = vault
 
-    def is_password_of(self, user: str, password: str) -> bool:
-        """Return True if the password is the sensor's (envelope.broker_password) or our own service's."""
+    def check(self, user: str, password: str) -> str:
+        """
+        Return RIGHT if the password is the sensor's (envelope.broker_password) or our own service's.
+
+        UNKNOWN: no such sensor is enrolled, or it is revoked; else WRONG.
+        """
         is_service = user == topic_rules.SERVICE
         expected = self._vault.service_password(user) if is_service else self._sensor_password(user)
         # Compared for unknown names too, so that the time does not tell whether a name is enrolled.
-        return hmac.compare_digest(password.encode(), (expected or "0" * 64).encode()) and expected is not None
+        is_right = hmac.compare_digest(password.encode(), (expected or "0" * 64).encode())
+        if expected is None:
+            return UNKNOWN
+        return RIGHT if is_right else WRONG
 
-    def revoked_since(self, since_s: int) -> set[str]:
-        """Return the names of the sensors revoked since a time."""
+    def list_revoked(self, names: Collection[str]) -> set[str]:
+        """Return those of these sensors that may not connect: revoked, or not enrolled."""
+        if not names:
+            return set()
         with self._sessions() as session:
-            return set(session.scalars(select(Sensor.name).where(Sensor.revoked_s >= since_s - _OVERLAP_S)))
+            query = select(Sensor.name).where(Sensor.name.in_(names), Sensor.revoked_s.is_(None))
+            return set(names) - set(session.scalars(query))
 
     def add_counts(self, counts: Mapping[tuple[str, str], int]) -> None:
         """Add {(user, outcome): count} to the database's counters. Names that are not enrolled count as ""."""

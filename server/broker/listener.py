@@ -1,9 +1,9 @@
 """
 The broker's listener: authenticates connections before amqtt sees them.
 
-amqtt 0.12.1 takes over or deletes a session before it checks the password, does not limit
-packet sizes, does not notice silent clients, and accepts a last will on any topic. So this
-module reads and checks the CONNECT packet first, and measures all later packets.
+amqtt 0.12.1 takes over or deletes a session before it checks the password, does not limit connections or packets,
+does not notice silent clients, and accepts a last will on any topic. So this module limits and ends connections from
+before their TLS handshake, reads and checks the CONNECT packet, and gives amqtt a Connection that checks the rest.
 """
 
 import asyncio
@@ -13,51 +13,71 @@ import struct
 import time
 
 import structlog
-from amqtt.adapters import BufferReader, ReaderAdapter, StreamWriterAdapter
-from amqtt.broker import Broker
+from amqtt.adapters import BufferReader, StreamWriterAdapter
 from amqtt.errors import AMQTTError, CodecError, MQTTError, NoDataError
 from amqtt.mqtt.connect import ConnectPacket
+from sqlalchemy.exc import SQLAlchemyError
 
-from ansim import topics
-from ansim.envelope import MAX_MESSAGE_BYTES
-from server import clock
-from server.broker import topic_rules
+from server import addresses
+from server.broker import authentication, topic_rules
+from server.broker.amqtt_plugin import EmbeddedBroker
 from server.broker.authentication import Authenticator
+from server.broker.connection import Connection, Control
+from server.broker.strangers import Strangers
 from server.ingest.rejections import Rejections
 from server.services.intake import counters
+from server.services.intake.quotas import Quotas
 
 AMQTT_LISTENER = "default"  # name of the only entry in amqtt's configuration
 MAX_CONNECT_BYTES = 4096
-MAX_PACKET_BYTES = MAX_MESSAGE_BYTES + 1024  # with topic and packet id
+HANDSHAKE_WITHIN_S = 10  # an ESP32 takes one to three seconds
 CONNECT_WITHIN_S = 10
-MAX_UNAUTHENTICATED = 200  # connections that are not authenticated yet
 TAKEOVER_S = 3  # longest wait for the earlier connection of the same client to end
 END_S = 3  # longest wait for connections to end when the broker stops
 KEEP_ALIVE_FACTOR = 1.5  # MQTT 3.1.1, section 3.1.2.10
 WATCH_EVERY_S = 1
+UNREAD_BYTES = 65536  # asyncio's high-water mark: above it, amqtt's tasks wait for the peer to read ...
+UNREAD_S = 30  # ... and after this time the connection is ended
 _CONNECT = 0x10
+_UNAVAILABLE = b"\x20\x02\x00\x03"  # CONNACK, code 3
 _NOT_AUTHORISED = b"\x20\x02\x00\x05"  # CONNACK, code 5
 
 log = structlog.get_logger()
 
 
+class _Refused(Exception):
+    """A CONNECT is rejected."""
+
+    def __init__(self, detail: str, user: str = "", answer: bytes = _NOT_AUTHORISED):
+        super().__init__(detail)
+        self.user = user  # the enrolled sensor that it names, or ""
+        self.answer = answer
+
+
 class Listener:
     """Accepts, authenticates and ends connections."""
 
-    def __init__(self, authenticator: Authenticator):
+    def __init__(self, authenticator: Authenticator, quotas: Quotas, strangers: Strangers | None = None):
         self._authenticator = authenticator
-        self._broker: Broker = None  # pyright: ignore[reportAttributeAccessIssue]  # set by start()
+        self._quotas = quotas
+        self._strangers = strangers or Strangers()
+        self._broker: EmbeddedBroker = None  # pyright: ignore[reportAttributeAccessIssue]  # set by start()
         self._server: asyncio.Server = None  # pyright: ignore[reportAttributeAccessIssue]  # set by start()
+        self._tls: ssl.SSLContext | None = None
         self._writers: dict[asyncio.Task, asyncio.StreamWriter] = {}  # by task, of all connections
         self._connections: dict[str, Connection] = {}  # authenticated ones by client id
-        self._unauthenticated = 0
         self._rejections = Rejections()
-        self._revocations_read_s = clock.now_s()
+        self._control: Control = None  # pyright: ignore[reportAttributeAccessIssue]  # set by start()
+        self._is_database_away = False
 
-    async def start(self, broker: Broker, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
+    async def start(self, broker: EmbeddedBroker, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         """Listen. Raises OSError if the port is taken."""
         self._broker = broker
-        self._server = await asyncio.start_server(self._handle_connection, host, port, ssl=tls, limit=1 << 16)
+        self._tls = tls
+        self._control = Control(self._quotas, broker.has_room, self.reject, self._count_throttled)
+        # TLS begins in _accept(): asyncio's own would start a handshake for any number of connections.
+        listening = addresses.listen(host, port)
+        self._server = await asyncio.start_server(self._handle_connection, sock=listening, limit=1 << 16)
 
     def close(self) -> None:
         """Stop listening; open connections stay until end_connections()."""
@@ -81,28 +101,59 @@ class Listener:
 
     def reject(self, user: str, reason: str, detail: str) -> None:
         """Count a rejected login, topic or packet, and log it if none of its kind was logged lately."""
-        self._rejections.add(reason, user, detail, clock.now_s())
+        self._rejections.add(reason, user, detail, time.monotonic())
+
+    def _count_throttled(self, user):
+        self._rejections.add(counters.THROTTLED, user, "over its quota; read more slowly", time.monotonic())
 
     async def watch(self) -> None:
-        """Run for ever: end connections of silent and revoked clients, write the counts to the database."""
+        """
+        Run for ever: end connections of silent, revoked and unreading clients, write the counts to the database.
+
+        Without the database nothing is ended or written; both are made up for when it answers again.
+        """
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
-            now = time.monotonic()
-            for connection in list(self._connections.values()):
-                keep_alive_s = connection.keep_alive_s
-                if keep_alive_s and now - connection.last_read > keep_alive_s * KEEP_ALIVE_FACTOR:
-                    connection.end("silent")
-            since_s, self._revocations_read_s = self._revocations_read_s, clock.now_s()
-            for name in await asyncio.to_thread(self._authenticator.revoked_since, since_s):
-                if name in self._connections:
-                    self._connections[name].end("revoked")
-            await self.write_counts()
+            self._end_silent(time.monotonic())
+            try:
+                await self._end_revoked()
+                await self.write_counts()
+            except SQLAlchemyError as error:
+                if not self._is_database_away:
+                    log.warning("the database does not answer; trying again", error=type(error).__name__)
+                self._is_database_away = True
+            else:
+                self._is_database_away = False
+
+    def _end_silent(self, now: float) -> None:
+        for connection in list(self._connections.values()):
+            keep_alive_s = connection.keep_alive_s * KEEP_ALIVE_FACTOR
+            if keep_alive_s and now - connection.last_read > keep_alive_s and not connection.is_held:
+                connection.end("silent")
+            elif connection.unwritten_bytes() <= UNREAD_BYTES or connection.user == topic_rules.SERVICE:
+                connection.unread_since = None  # ingest reads in bulk; if it hangs, it falls silent
+            elif connection.unread_since is None:
+                connection.unread_since = now
+            elif now - connection.unread_since > UNREAD_S:
+                connection.end("does not read")
+
+    async def _end_revoked(self):
+        names = [connection.user for connection in self._connections.values()]
+        sensors = sorted(set(names) - {topic_rules.SERVICE})
+        for name in await asyncio.to_thread(self._authenticator.list_revoked, sensors):
+            if name in self._connections:
+                self._connections[name].end("revoked")
 
     async def write_counts(self) -> None:
-        """Add the counts of rejections to the database."""
+        """Add the counts of rejections to the database. Raises SQLAlchemyError; then they are kept."""
         counts = self._rejections.take_counts()
-        if counts:
+        if not counts:
+            return
+        try:
             await asyncio.to_thread(self._authenticator.add_counts, counts)
+        except SQLAlchemyError:
+            self._rejections.counts.update(counts)
+            raise
 
     async def _handle_connection(self, reader, writer):
         """Serve one connection, from its first byte to its end."""
@@ -114,7 +165,7 @@ class Listener:
             connection = await self._accept(reader, writer)
             if connection:
                 await self._broker.external_connected(connection, StreamWriterAdapter(writer), AMQTT_LISTENER)
-        except (ConnectionError, TimeoutError):
+        except (OSError, TimeoutError):
             pass  # the client has disconnected
         finally:
             if connection:
@@ -126,29 +177,43 @@ class Listener:
 
     async def _accept(self, reader, writer):
         """Read and check the CONNECT packet; return the Connection, or None if it is rejected."""
-        if self._unauthenticated >= MAX_UNAUTHENTICATED:
-            return None
-        self._unauthenticated += 1
+        peer = writer.get_extra_info("peername")
+        network = addresses.network_of(peer[0]) if peer else ""
+        self._strangers.add(network, writer, lambda: writer.transport.abort())
         try:
+            if self._tls:
+                await self._shake_hands(writer)
             async with asyncio.timeout(CONNECT_WITHIN_S):
-                data = await _read_connect(reader)
-                packet = await _parse_connect(data) if data else None
-                if data is None or packet is None:
-                    self.reject("", counters.REFUSED_LOGIN, "the first packet is not an MQTT CONNECT")
-                    return None
-                problem = await self._problem(packet)
-        except (TimeoutError, asyncio.IncompleteReadError, ConnectionError):
+                data, packet = await _read_connect(reader)
+                await self._check(packet)
+        except _Refused as refusal:
+            self.reject(refusal.user, counters.REFUSED_LOGIN, str(refusal))
+            if refusal.answer:
+                writer.write(refusal.answer)
+                async with asyncio.timeout(CONNECT_WITHIN_S):
+                    await writer.drain()
+            return None
+        except (TimeoutError, asyncio.IncompleteReadError, OSError):
             return None
         finally:
-            self._unauthenticated -= 1
-        if problem:
-            user = packet.username or ""
-            is_name = topics.is_device(user) or user == topic_rules.SERVICE
-            self.reject(user if is_name else "", counters.REFUSED_LOGIN, problem)
-            writer.write(_NOT_AUTHORISED)
-            await writer.drain()
-            return None
-        connection = Connection(self, reader, writer, data, packet)
+            self._strangers.remove(network, writer)
+        return await self._take_over(Connection(self._control, reader, writer, data, packet))
+
+    async def _shake_hands(self, writer):
+        if writer.transport.is_closing():
+            raise ConnectionAbortedError  # dropped before its turn came; start_tls() raises TypeError then
+        transport = writer.transport
+        try:
+            await writer.start_tls(self._tls, ssl_handshake_timeout=HANDSHAKE_WITHIN_S)
+        except ssl.SSLError:
+            raise _Refused("it speaks no TLS, or does not accept the certificate", answer=b"") from None
+        except AttributeError:
+            # Python 3.11: of a connection that ends during its handshake, asyncio has no transport left.
+            writer._transport = transport
+            raise ConnectionAbortedError from None
+
+    async def _take_over(self, connection):
+        """End the earlier connection of the same client; return the new one."""
         earlier = self._connections.get(connection.client_id)
         self._connections[connection.client_id] = connection
         if earlier:
@@ -158,118 +223,40 @@ class Listener:
                 await asyncio.wait_for(earlier.done.wait(), TAKEOVER_S)
         return connection
 
-    async def _problem(self, packet):
-        """Return why a CONNECT is rejected, or None."""
+    async def _check(self, packet):
+        """Raise _Refused if a CONNECT is rejected."""
         user, password = packet.username, packet.password
         if not user or password is None:
-            return "no user name or password"
+            raise _Refused("no user name or password")
+        try:
+            found = await asyncio.to_thread(self._authenticator.check, user, password)
+        except SQLAlchemyError:
+            raise _Refused("the database does not answer", answer=_UNAVAILABLE) from None
+        if found == authentication.UNKNOWN:
+            raise _Refused("no sensor of that name is enrolled, or it is revoked")
+        if found != authentication.RIGHT:
+            raise _Refused("wrong password", user)
         if not topic_rules.client_id_fits(user, packet.client_id):
-            return "the client id is not the user's"
-        if packet.will_flag and not topic_rules.may_write(user, packet.will_topic or ""):
-            return "the will is for another user's topic"
-        if not await asyncio.to_thread(self._authenticator.is_password_of, user, password):
-            return "wrong name or password, or revoked"
-        return None
-
-
-class Connection(ReaderAdapter):
-    """An authenticated connection, which amqtt reads from. Checks the packets' sizes."""
-
-    def __init__(
-        self,
-        listener: Listener,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        data: bytes,
-        connect: ConnectPacket,
-    ):
-        assert connect.username and connect.client_id and connect.variable_header  # checked by _accept()
-        self.user: str = connect.username
-        self.client_id: str = connect.client_id
-        self.keep_alive_s: int = connect.variable_header.keep_alive
-        self.last_read = time.monotonic()
-        self.done = asyncio.Event()
-        self._listener = listener
-        self._reader = reader
-        self._writer = writer
-        self._buffer = data
-        self._at = 0
-        self._framing = _Framing()
-
-    async def read(self, n: int = -1) -> bytes:
-        """Return exactly n bytes, or b"" at the end of the connection or if a packet is too large."""
-        if n == 0:
-            return b""
-        while len(self._buffer) - self._at < n:
-            data = await self._reader.read(1 << 16)
-            if not data:
-                return b""
-            self.last_read = time.monotonic()
-            self._buffer = self._buffer[self._at :] + data
-            self._at = 0
-        part = self._buffer[self._at : self._at + n]
-        self._at += n
-        if not self._framing.feed(part):
-            self._listener.reject(self.user, counters.TOO_LARGE, f"a packet of more than {MAX_PACKET_BYTES} bytes")
-            self._writer.transport.abort()
-            return b""
-        return part
-
-    def feed_eof(self) -> None:
-        self._reader.feed_eof()
-
-    def end(self, reason: str) -> None:
-        """End the connection; amqtt then publishes its will."""
-        log.info("connection ended", client=self.client_id, why=reason)
-        self._writer.transport.abort()
-
-
-class _Framing:
-    """Parses MQTT's framing: one byte of type, one to four of length, then so many bytes."""
-
-    def __init__(self):
-        self._left = 0  # bytes of the packet's body that are still to come
-        self._length = 0
-        self._shift: int | None = None  # of the next length byte; None: the next byte is a type
-
-    def feed(self, data: bytes) -> bool:
-        """Parse the next bytes; return False if they begin a packet that is too large."""
-        at = 0
-        while at < len(data):
-            if self._left:
-                step = min(self._left, len(data) - at)
-                self._left -= step
-                at += step
-            elif self._shift is None:
-                self._shift, self._length = 0, 0
-                at += 1
-            else:
-                byte = data[at]
-                at += 1
-                self._length |= (byte & 0x7F) << self._shift
-                self._shift += 7
-                if self._length > MAX_PACKET_BYTES or self._shift > 28:
-                    return False
-                if not byte & 0x80:
-                    self._left, self._shift = self._length, None
-        return True
+            raise _Refused("the client id is not the user's", user)
+        if packet.will_flag and (packet.will_qos > 1 or not topic_rules.may_write(user, packet.will_topic)):
+            raise _Refused("a last will with QoS 2, or on a topic of another device", user)
 
 
 async def _read_connect(reader):
-    """Return the bytes of the first packet, or None if it is no CONNECT or too long."""
+    """Return (bytes, ConnectPacket) of the first packet. Raises _Refused if it is none."""
     head = await reader.readexactly(2)
-    if head[0] != _CONNECT:
-        return None
     length, shift = head[1] & 0x7F, 7
-    while head[-1] & 0x80:
+    while head[0] == _CONNECT and head[-1] & 0x80 and shift <= 21:
         head += await reader.readexactly(1)
         length |= (head[-1] & 0x7F) << shift
         shift += 7
-        if shift > 28:
-            return None
-    if length > MAX_CONNECT_BYTES:
-        return None
-    return head + await reader.readexactly(length)
+    if head[0] != _CONNECT or head[-1] & 0x80 or length > MAX_CONNECT_BYTES:
+        raise _Refused("the first packet is not an MQTT CONNECT", answer=b"")
+    data = head + await reader.readexactly(length)
+    packet = await _parse_connect(data)
+    if packet is None:
+        raise _Refused("the first packet is not an MQTT CONNECT", answer=b"")
+    return data, packet
 
 
 async def _parse_connect(data):

@@ -1,6 +1,7 @@
 """Run the embedded broker until interrupted."""
 
 import asyncio
+import asyncio.sslproto
 import contextlib
 import signal
 import ssl
@@ -14,6 +15,11 @@ from server.broker import amqtt_plugin
 from server.broker.authentication import Authenticator
 from server.broker.listener import AMQTT_LISTENER, Listener
 from server.config import Settings
+from server.services.intake.quotas import Limits, Quotas
+
+# asyncio's buffer of a TLS connection. Its own 256 kB would cost 250 MB with 1,000 sensors; a packet has 17 kB at most.
+TLS_BUFFER_BYTES = 32768
+MAX_FILES = 65536
 
 log = structlog.get_logger()
 
@@ -31,7 +37,9 @@ async def serve(
     Raises CannotListen.
     """
     stop = stop or asyncio.Event()
-    listener = Listener(Authenticator(db.open_sessions(settings.url()), vault.open_vault(settings)))
+    asyncio.sslproto.SSLProtocol.max_size = TLS_BUFFER_BYTES
+    authenticator = Authenticator(db.open_sessions(settings.url()), vault.open_vault(settings))
+    listener = Listener(authenticator, Quotas(Limits.of(settings)))
     # EXTERNAL: amqtt opens no port of its own; all connections come through our listener.
     external = ListenerConfig(type=ListenerType.EXTERNAL)
     broker = amqtt_plugin.EmbeddedBroker(
@@ -77,8 +85,19 @@ def run(settings: Settings) -> None:
     from server import migrations
 
     logging_setup.configure(settings.log_format)
+    _allow_many_connections()
     migrations.upgrade(settings)
     asyncio.run(_run(settings))
+
+
+def _allow_many_connections():
+    """Raise the number of open files to what the system allows; its default is 1,024 on many systems."""
+    with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has no such limit
+        import resource
+
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        wanted = MAX_FILES if most == resource.RLIM_INFINITY else min(most, MAX_FILES)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 async def _run(settings):

@@ -1,5 +1,6 @@
 """Store many messages in one transaction."""
 
+import time
 import traceback
 from collections import Counter
 from pathlib import Path
@@ -19,9 +20,11 @@ from server.models.sensors import Command
 from server.services.findings.pseudonyms import Pseudonyms
 from server.services.intake import completeness, counters, dead_letters
 from server.services.intake import store as reports
+from server.services.intake.quotas import Quotas
 from server.services.intake.store import ReceivedReport
 from server.services.sensors import commands, health, rollout
 
+COUNTS_EVERY_S = 1
 _SERVER = Path(__file__).parents[1]
 
 log = structlog.get_logger()
@@ -40,12 +43,13 @@ class BatchResult(NamedTuple):
 class BatchStore:
     """Stores batches. Its state between batches may be lost with the process."""
 
-    def __init__(self, sessions: sessionmaker[Session], pseudonyms: Pseudonyms):
+    def __init__(self, sessions: sessionmaker[Session], pseudonyms: Pseudonyms, quotas: Quotas | None = None):
         self._sessions = sessions
+        self._quotas = quotas
         self._pseudonyms = pseudonyms
         self._counts: Counter[tuple[str, str]] = Counter()  # not yet written to the database
-        self._counts_written_s = 0
-        self._seen_s: dict[int, int] = {}  # row number of a sensor -> when `last_seen_s` was last written
+        self._counts_due = 0.0  # on the monotonic clock, as all intervals here
+        self._seen: dict[int, float] = {}  # row number of a sensor -> when `last_seen_s` was last written
 
     def store(self, batch: list[tuple[Message, bool]], rejected: Counter[tuple[str, str]], now_s: int) -> BatchResult:
         """
@@ -72,21 +76,22 @@ class BatchStore:
     def _store(self, batch, rejected, now_s):
         """Store messages; all of them or, with an exception, none."""
         result = BatchResult({}, [], [], [], Counter(rejected))
-        seen = self._newly_seen(batch, now_s)
-        write_counts = bool(rejected) or now_s != self._counts_written_s
+        now = time.monotonic()
+        seen = self._newly_seen(batch, now)
+        write_counts = bool(rejected) or now >= self._counts_due
         with self._sessions.begin() as session:
             received = [message for message, _ in batch if message.leaf == topics.REPORT]
-            _store_reports(session, self._pseudonyms, received, now_s, result)
+            self._store_reports(session, received, now_s, result)
             for message, retained in batch:
                 if message.leaf != topics.REPORT:
                     _handle(session, message, retained, now_s, result)
             health.heard(session, seen, now_s)
             if write_counts:
                 counters.add(session, self._counts + result.counts, now_s)
-        self._seen_s.update(dict.fromkeys(seen, now_s))
+        self._seen.update(dict.fromkeys(seen, now))
         if write_counts:
             self._counts = Counter()
-            self._counts_written_s = now_s
+            self._counts_due = now + COUNTS_EVERY_S
         else:
             self._counts.update(result.counts)
         return result
@@ -112,7 +117,7 @@ class BatchStore:
         number_result = BatchResult({}, [], [], [], Counter())
         try:
             with self._sessions.begin() as session:
-                _store_reports(session, self._pseudonyms, [number_only], now_s, number_result)
+                self._store_reports(session, [number_only], now_s, number_result)
         except Exception as error:
             if is_outage(error):
                 raise
@@ -124,18 +129,50 @@ class BatchStore:
             return
         result.confirmations.update(number_result.confirmations)
 
+    def _store_reports(self, session, received, now_s, result):
+        if not received:
+            return
+        sensors = {message.sensor.id: message.sensor for message in received}
+        batch = [ReceivedReport(message.sensor.id, message.fields, message.body) for message in received]
+        now, quotas = time.monotonic(), self._quotas
+
+        def admit(report, highest):
+            return quotas is None or quotas.admit(sensors[report.sensor_id].name, report.message, highest, now)
+
+        recorded = reports.record(session, self._pseudonyms, batch, now_s, admit)
+        for outcome, group in (
+            (counters.STORED, recorded.stored),
+            (counters.DUPLICATE, recorded.duplicates),
+            (counters.CONFLICT, recorded.conflicts),
+            (counters.OVER_QUOTA, recorded.over_quota),
+        ):
+            for report in group:
+                unreadable = outcome == counters.STORED and report.message["kind"] == reports.UNREADABLE
+                result.counts[sensors[report.sensor_id].name, counters.MALFORMED if unreadable else outcome] += 1
+        for outcome, counts in ((counters.CHAIN_BROKEN, recorded.chain_broken), (counters.DROPPED, recorded.dropped)):
+            for sensor_id, count in counts.items():
+                result.counts[sensors[sensor_id].name, outcome] += count
+        for sensor_id, upto in recorded.confirm.items():
+            sensor = sensors[sensor_id]
+            result.confirmations[sensor.name] = (sensor, upto)
+
     def write_counts(self, now_s: int, at_exit: bool = False) -> None:
         """Write the counts to the database if they are a second old, or at exit."""
-        if self._counts and (at_exit or now_s != self._counts_written_s):
+        now = time.monotonic()
+        if self._counts and (at_exit or now >= self._counts_due):
             with self._sessions.begin() as session:
                 counters.add(session, self._counts, now_s)
             self._counts = Counter()
-            self._counts_written_s = now_s
+            self._counts_due = now + COUNTS_EVERY_S
 
-    def _newly_seen(self, batch, now_s):
+    def _newly_seen(self, batch, now):
         """Return the row numbers of the sensors whose `last_seen_s` should be written again."""
         seen = {message.sensor.id for message, retained in batch if not retained}
-        return {sensor_id for sensor_id in seen if now_s - self._seen_s.get(sensor_id, 0) >= health.SEEN_EVERY_S}
+        return {
+            sensor_id
+            for sensor_id in seen
+            if sensor_id not in self._seen or now - self._seen[sensor_id] >= health.SEEN_EVERY_S
+        }
 
 
 def is_outage(error: Exception) -> bool:
@@ -165,28 +202,6 @@ def _merge(result, later):
     result.commands.extend(later.commands)
     result.parts.extend(later.parts)
     result.counts.update(later.counts)
-
-
-def _store_reports(session, pseudonyms, received, now_s, result):
-    if not received:
-        return
-    sensors = {message.sensor.id: message.sensor for message in received}
-    batch = [ReceivedReport(message.sensor.id, message.fields, message.body) for message in received]
-    recorded = reports.record(session, pseudonyms, batch, now_s)
-    for outcome, group in (
-        (counters.STORED, recorded.stored),
-        (counters.DUPLICATE, recorded.duplicates),
-        (counters.CONFLICT, recorded.conflicts),
-    ):
-        for report in group:
-            unreadable = outcome == counters.STORED and report.message["kind"] == reports.UNREADABLE
-            result.counts[sensors[report.sensor_id].name, counters.MALFORMED if unreadable else outcome] += 1
-    for outcome, counts in ((counters.CHAIN_BROKEN, recorded.chain_broken), (counters.DROPPED, recorded.dropped)):
-        for sensor_id, count in counts.items():
-            result.counts[sensors[sensor_id].name, outcome] += count
-    for sensor_id, upto in recorded.confirm.items():
-        sensor = sensors[sensor_id]
-        result.confirmations[sensor.name] = (sensor, upto)
 
 
 def _handle(session, message, retained, now_s, result):

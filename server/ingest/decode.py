@@ -1,7 +1,7 @@
 """
 Verify and decode a received message, or reject it with a reason.
 
-    message = decode(keyring, topic, payload, now_s)       # raises RejectedMessage
+    message = decode(keyring, topic, payload, now)       # raises RejectedMessage; now: monotonic
 """
 
 import json
@@ -44,7 +44,7 @@ class RejectedMessage(Exception):
         self.detail = detail
 
 
-def decode(keyring: Keyring, topic: str, payload: bytes, now_s: int) -> Message:
+def decode(keyring: Keyring, topic: str, payload: bytes, now: float) -> Message:
     """Return the message that came on a topic. Raises RejectedMessage."""
     try:
         name, leaf = _parse(topic)
@@ -52,12 +52,12 @@ def decode(keyring: Keyring, topic: str, payload: bytes, now_s: int) -> Message:
         raise RejectedMessage(counters.BAD_TOPIC, "", "not a topic of ours") from None
     if leaf not in topics.FROM_SENSOR:
         raise RejectedMessage(counters.BAD_TOPIC, "", "a topic that only the server writes")
-    sensor = keyring.find(name, now_s)
+    sensor = keyring.find(name, now)
     if sensor is None:
         raise RejectedMessage(counters.UNKNOWN_SENSOR, "", "no sensor of that name is enrolled")
     if sensor.revoked:
         raise RejectedMessage(counters.REVOKED, name, "the sensor is revoked")
-    body = _unseal(keyring, sensor, topic, payload, now_s)
+    body = _unseal(keyring, sensor, topic, payload, now)
     try:
         fields = _decode_report(body) if leaf == topics.REPORT else decode_message(leaf, body)
     except UnknownVersion as error:
@@ -73,17 +73,17 @@ def decode(keyring: Keyring, topic: str, payload: bytes, now_s: int) -> Message:
 _parse = lru_cache(maxsize=1 << 16)(topics.parse)
 
 
-def _unseal(keyring, sensor, topic, payload, now_s):
+def _unseal(keyring, sensor, topic, payload, now):
     try:
         return sensor.signer.unseal(topic, payload)
     except envelope_signer.TooLarge as error:
         raise RejectedMessage(counters.TOO_LARGE, sensor.name, str(error)) from None
     except BadEnvelope as error:
         # The sensor may have been given a new key since its key was read.
-        if sensor.read_s < now_s:
-            current = keyring.reload(sensor.name, now_s)
+        if sensor.read < now:
+            current = keyring.reload(sensor.name, now)
             if current and not current.revoked and current.signer.key != sensor.signer.key:
-                return _unseal(keyring, current, topic, payload, now_s)
+                return _unseal(keyring, current, topic, payload, now)
         raise RejectedMessage(counters.BAD_SIGNATURE, sensor.name, str(error)) from None
 
 

@@ -5,13 +5,14 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
+from ansim import topics
 from server.envelope_signer import Signer
 from server.models.sensors import Sensor
 from server.vault import Vault
 
 KEPT_S = 300  # a key is read again after this time
-REVOKED_EVERY_S = 2  # how often the database is asked for revoked sensors
-_OVERLAP_S = 60  # of two such queries: another process's clock may be late
+REVOKED_EVERY_S = 1  # how often the database is asked for revoked sensors
+_MAX_ASKED = 500  # keys in one query
 
 
 class SensorKey(NamedTuple):
@@ -21,7 +22,8 @@ class SensorKey(NamedTuple):
     name: str
     signer: Signer
     revoked: bool  # True: all its messages are rejected
-    read_s: int  # when it was read from the database
+    read: float  # when it was read from the database, on the monotonic clock
+    sealed: bytes = b""  # the key as the database has it
 
 
 class Keyring:
@@ -31,19 +33,22 @@ class Keyring:
         self._sessions = sessions
         self._vault = vault
         self._keys: dict[str, SensorKey] = {}
-        self._revocations_read_s = 0
+        self._looked = 0.0
 
-    def find(self, name: str, now_s: int) -> SensorKey | None:
-        """Return the key of the sensor with that name, or None if none is enrolled."""
-        if now_s - self._revocations_read_s >= REVOKED_EVERY_S:
-            self._forget_revoked(now_s)
+    def find(self, name: str, now: float) -> SensorKey | None:
+        """Return the key of the sensor with that name, or None if none is enrolled. now: of the monotonic clock."""
+        if now - self._looked >= REVOKED_EVERY_S:
+            self._looked = now
+            self._forget_changed()
         key = self._keys.get(name)
-        if key is None or now_s - key.read_s > KEPT_S:
-            key = self.reload(name, now_s)
+        if key is None or now - key.read > KEPT_S:
+            key = self.reload(name, now)
         return key
 
-    def reload(self, name: str, now_s: int) -> SensorKey | None:
+    def reload(self, name: str, now: float) -> SensorKey | None:
         """Read a key from the database again: it may have been changed."""
+        if not topics.is_device(name):
+            return None
         with self._sessions() as session:
             row = session.execute(
                 select(Sensor.id, Sensor.key_sealed, Sensor.revoked_s).where(Sensor.name == name)
@@ -52,12 +57,18 @@ class Keyring:
             self._keys.pop(name, None)
             return None
         signer = Signer(self._vault.unseal(row.key_sealed))
-        key = self._keys[name] = SensorKey(row.id, name, signer, row.revoked_s is not None, now_s)
+        is_revoked = row.revoked_s is not None
+        key = self._keys[name] = SensorKey(row.id, name, signer, is_revoked, now, row.key_sealed)
         return key
 
-    def _forget_revoked(self, now_s):
-        since_s = self._revocations_read_s - _OVERLAP_S
-        self._revocations_read_s = now_s
-        with self._sessions() as session:
-            for name in session.scalars(select(Sensor.name).where(Sensor.revoked_s >= since_s)):
-                self._keys.pop(name, None)
+    def _forget_changed(self):
+        """Forget keys that were revoked or replaced. No time is compared: the database's may be another machine's."""
+        names = [name for name, key in self._keys.items() if not key.revoked]
+        for at in range(0, len(names), _MAX_ASKED):
+            asked = names[at : at + _MAX_ASKED]
+            with self._sessions() as session:
+                valid = select(Sensor.name, Sensor.key_sealed).where(Sensor.name.in_(asked), Sensor.revoked_s.is_(None))
+                current = dict(session.execute(valid).tuples())
+            for name in asked:
+                if current.get(name) != self._keys[name].sealed:
+                    del self._keys[name]

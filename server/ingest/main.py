@@ -28,7 +28,8 @@ from server.ingest.decode import Message
 from server.ingest.keyring import Keyring
 from server.ingest.rejections import Rejections
 from server.services.findings.pseudonyms import Pseudonyms
-from server.services.intake import completeness, counters, heartbeat
+from server.services.intake import completeness, counters, heartbeat, quotas
+from server.services.intake.quotas import Limits, Quotas
 from server.services.sensors import commands, health, rollout
 
 LEADER = "1"  # the worker that also receives all messages but reports, and sends commands
@@ -58,7 +59,9 @@ class Ingest:
         self._sessions = db.open_sessions(settings.url())
         self._vault = keys
         self._keyring = Keyring(self._sessions, keys)
-        self._store = batch.BatchStore(self._sessions, Pseudonyms(keys))
+        self._quotas = Quotas(Limits.of(settings))
+        self._store = batch.BatchStore(self._sessions, Pseudonyms(keys), self._quotas)
+        self._silence = health.SilenceDetector()
         self._password = settings.mqtt_password.get_secret_value() or keys.service_password(topic_rules.SERVICE)
         self._rejections = Rejections()
         self._confirmations = outgoing.Confirmations()
@@ -189,18 +192,26 @@ class Ingest:
         """Put messages from the broker into the batch or reject them. Both are acknowledged with the batch."""
         if not self._batch and not self._packet_ids:
             self._batch_began = time.monotonic()
-        now_s = clock.now_s()
+        now = time.monotonic()
         for topic, payload, packet_id, retained in publishes:
             if packet_id:
                 self._packet_ids.append(packet_id)
             try:
-                self._batch.append((decode.decode(self._keyring, topic, payload, now_s), retained))
+                message = decode.decode(self._keyring, topic, payload, now)
+                self._check_quotas(message.sensor.name, len(payload), now)
+                self._batch.append((message, retained))
             except decode.RejectedMessage as rejected:
-                self._rejections.add(rejected.reason, rejected.sensor, rejected.detail, now_s)
+                self._rejections.add(rejected.reason, rejected.sensor, rejected.detail, now)
             except Exception as error:
                 if batch.is_outage(error):
                     raise
-                self._rejections.add(counters.POISON, "", batch.reason_of(error), now_s)
+                self._rejections.add(counters.POISON, "", batch.reason_of(error), now)
+
+    def _check_quotas(self, name, size, now):
+        """Raise RejectedMessage if a sensor has sent too much. The embedded broker has slowed it down before."""
+        for quota, amount in ((quotas.MESSAGES, 1), (quotas.BYTES, size)):
+            if self._quotas.wait_s(name, quota, amount, now) > 0:
+                raise decode.RejectedMessage(counters.OVER_QUOTA, name, f"more {quota} than its quota")
 
     def _store_batch(self):
         """Store the batch; then acknowledge, confirm and reply."""
@@ -213,7 +224,11 @@ class Ingest:
         for (name, outcome), count in result.counts.items():
             self.totals[outcome] += count
             if outcome == counters.CONFLICT:
-                self._rejections.warn(outcome, name, "another report has this number", clock.now_s())
+                self._rejections.warn(outcome, name, "another report has this number", time.monotonic())
+            elif outcome == counters.OVER_QUOTA and (name, outcome) not in rejected:
+                self._rejections.warn(
+                    outcome, name, "more reports than its quota, or too large a gap", time.monotonic()
+                )
         self._reply(result, packet_ids)
 
     def _reply(self, result, packet_ids):
@@ -223,7 +238,7 @@ class Ingest:
         messages = [(sensor, topics.CMD, fields) for sensor, fields in result.commands]
         messages += [(sensor, topics.PART, fields) for sensor, fields in result.parts]
         for sensor, nonce in result.connected:
-            command = self._time_replies.make(sensor, nonce, now_s)
+            command = self._time_replies.make(sensor, nonce, now_s, time.monotonic())
             if command:
                 messages.append((sensor, topics.CMD, command))
         self._publish(packet_ids, messages)
@@ -236,7 +251,7 @@ class Ingest:
 
     def _publish(self, packet_ids, messages):
         """Acknowledge and publish with one system call. Messages that are lost with the connection are sent again."""
-        confirmations = self._confirmations.due(clock.now_ms())
+        confirmations = self._confirmations.due(time.monotonic())
         messages = messages + [(sensor, topics.STORED, fields) for sensor, fields in confirmations]
         if not (packet_ids or messages) or not (self._client and self._client.is_connected()):
             return
@@ -277,7 +292,7 @@ class Ingest:
         now_s = clock.now_s()
         messages = []
         for name, fields in batch.take_due_commands(self._sessions, now_s):
-            sensor = self._keyring.find(name, now_s)
+            sensor = self._keyring.find(name, time.monotonic())
             if sensor and not sensor.revoked:
                 messages.append((sensor, topics.CMD, fields))
         if messages:
@@ -286,12 +301,15 @@ class Ingest:
     def _run_maintenance(self):
         now_s = clock.now_s()
         with self._sessions.begin() as session:
-            silent = health.detect_silent(session, now_s, self._settings.silent_after_s)
+            silent = self._silence.detect(session, now_s, self._settings.silent_after_s)
+            over_quota = health.notify_over_quota(session, now_s)
             commands.expire(session, now_s)
             health.forget_proximity(session, clock.now_ms())
             stopped = [stopped.why for stopped in rollout.tick(session, self._vault, now_s)]
         for name in silent:
             log.warning("sensor has fallen silent", sensor=name)
+        for name in over_quota:
+            log.warning("sensor is over its quota", sensor=name)
         for why in stopped:
             log.warning("a rollout has stopped by itself", why=why)
 

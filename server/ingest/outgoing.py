@@ -21,12 +21,12 @@ class Confirmations:
     """
     Schedules `stored` messages.
 
-    A sensor gets the first one at once, further ones at most every CONFIRM_EVERY_MS.
+    A sensor gets the first one at once, further ones at most every CONFIRM_EVERY_MS. Times are of the monotonic clock.
     """
 
     def __init__(self):
         self._upto: dict[str, dict[int, int]] = {}  # sensor name -> {boot: upto}
-        self._sent_ms: dict[str, int] = {}
+        self._sent: dict[str, float] = {}
         self._waiting: dict[str, SensorKey] = {}
 
     def add(self, sensor: SensorKey, upto: dict[int, int]) -> None:
@@ -42,13 +42,13 @@ class Confirmations:
         """True once something was added for the sensor."""
         return name in self._upto
 
-    def due(self, now_ms: int) -> list[tuple[SensorKey, dict]]:
+    def due(self, now: float) -> list[tuple[SensorKey, dict]]:
         """Return [(sensor, stored message)] to publish now."""
         due = []
         for name, sensor in list(self._waiting.items()):
-            if now_ms - self._sent_ms.get(name, -CONFIRM_EVERY_MS) >= CONFIRM_EVERY_MS:
+            if name not in self._sent or now - self._sent[name] >= CONFIRM_EVERY_MS / 1000:
                 del self._waiting[name]
-                self._sent_ms[name] = now_ms
+                self._sent[name] = now
                 due.append((sensor, messages.stored(sorted(self._upto[name].items()))))
         return due
 
@@ -61,13 +61,13 @@ class TimeReplies:
     """Makes the TIME command that answers a state message, once per connection."""
 
     def __init__(self):
-        self._answered: dict[str, tuple[str, int]] = {}  # sensor name -> (nonce, time)
+        self._answered: dict[str, tuple[str, float]] = {}  # sensor name -> (nonce, monotonic time)
 
-    def make(self, sensor: SensorKey, nonce: str, now_s: int) -> dict | None:
-        """Return the TIME command for a nonce, or None if this nonce has just been answered."""
+    def make(self, sensor: SensorKey, nonce: str, now_s: int, now: float) -> dict | None:
+        """Return the TIME command for a nonce, or None if it has just been answered. now: monotonic."""
         previous = self._answered.get(sensor.name)
-        if previous and previous[0] == nonce and now_s - previous[1] < SAME_NONCE_S:
+        if previous and previous[0] == nonce and now - previous[1] < SAME_NONCE_S:
             return None
-        self._answered[sensor.name] = (nonce, now_s)
+        self._answered[sensor.name] = (nonce, now)
         args = {"time_s": now_s, "nonce": nonce}
         return messages.cmd(secrets.token_hex(8), messages.TIME, args, now_s + TIME_LIFETIME_S)

@@ -8,15 +8,24 @@ from server.models.base import Base, Count, Id, Json, Name, PublicId, TimeS, Wor
 from server.models.places import Facility, Organisation
 
 # Events that a subscription can cover.
-FINDING_NEW, FINDING_NOTICE, INSPECTION_OVERDUE, INSPECTION_ASKED, SENSOR_SILENT, CHAIN_BROKEN = (
+FINDING_NEW, FINDING_NOTICE, INSPECTION_OVERDUE, INSPECTION_ASKED, SENSOR_SILENT, SENSOR_OVER_QUOTA, CHAIN_BROKEN = (
     "finding_new",
     "finding_notice",
     "inspection_overdue",
     "inspection_asked",
     "sensor_silent",
+    "sensor_over_quota",
     "chain_broken",
 )
-KINDS = (FINDING_NEW, FINDING_NOTICE, INSPECTION_OVERDUE, INSPECTION_ASKED, SENSOR_SILENT, CHAIN_BROKEN)
+KINDS = (
+    FINDING_NEW,
+    FINDING_NOTICE,
+    INSPECTION_OVERDUE,
+    INSPECTION_ASKED,
+    SENSOR_SILENT,
+    SENSOR_OVER_QUOTA,
+    CHAIN_BROKEN,
+)
 
 WEBHOOK, APPRISE = "webhook", "apprise"
 WAYS = (WEBHOOK, APPRISE)

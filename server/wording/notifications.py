@@ -14,6 +14,7 @@ KINDS = {
     "inspection_overdue": _("Inspections are overdue"),
     "inspection_asked": _("A visitor asks for an inspection"),
     "sensor_silent": _("A sensor has fallen silent"),
+    "sensor_over_quota": _("A sensor sends more than its quota"),
     "chain_broken": _("The log is not as it was written"),
 }
 WAYS = {"webhook": _("Webhook, for programs"), "apprise": _("Mail or chat, by Apprise")}
@@ -55,6 +56,13 @@ def sentence(kind: str, subject: str, facts: dict, place: str) -> str:
         return gettext("%(where)s: a visitor asks for an inspection.", where=where)
     if kind == "sensor_silent":
         return gettext("%(where)s: the sensor %(sensor)s has not been heard for a while.", where=where, sensor=subject)
+    if kind == "sensor_over_quota":
+        return gettext(
+            "%(where)s: the sensor %(sensor)s sends more than its quota. It may be broken, or somebody may have its"
+            " key.",
+            where=where,
+            sensor=subject,
+        )
     if kind == "chain_broken":
         return gettext(
             "The log is not as it was written: entry %(entry)s was changed. Keep the server as it is, and call"

@@ -320,8 +320,11 @@ TALLIES = {
     "revoked": _("After it was withdrawn"),
     "too_large": _("Too large"),
     "poison": _("Could not be stored"),
+    "over_quota": _("Over the sensor's quota, not stored yet"),
     "chain_broken": _("Gaps in the chain of reports"),
     "dropped": _("Reports given up by the sensor"),
     "refused_login": _("Sign-ins refused"),
     "refused_topic": _("Topics refused"),
+    "bad_packet": _("Malformed MQTT packets"),
+    "throttled": _("Slowed down, over the sensor's quota"),
 }

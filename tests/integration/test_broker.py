@@ -6,6 +6,7 @@ import socket
 import struct
 import threading
 import time
+from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -14,6 +15,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from structlog.testing import capture_logs
 
 from ansim import envelope, topics
+from server.broker import listener
 from server.broker import main as broker_main
 from server.services.intake import counters
 from server.services.people.accounts import SYSTEM
@@ -26,7 +28,9 @@ from tests.support.waiting import wait_for
 class Client:
     """A plain MQTT client that records what it receives."""
 
-    def __init__(self, port, client_id, user=None, password=None, clean=True, keepalive=30, will=None):
+    def __init__(
+        self, port, client_id, user=None, password=None, clean=True, keepalive=30, will=None, will_qos=1, ca=None
+    ):
         self.reason: ReasonCode | None = None
         self.granted: list[ReasonCode] | None = None
         self.received = []
@@ -34,12 +38,14 @@ class Client:
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=clean)
         self._client.username_pw_set(user or client_id, password)
         if will:
-            self._client.will_set(*will, qos=1, retain=True)
+            self._client.will_set(*will, qos=will_qos, retain=True)
+        if ca:
+            self._client.tls_set(str(ca))
         self._client.on_connect = lambda _c, _d, _f, reason, _p: setattr(self, "reason", reason)
         self._client.on_disconnect = lambda *_: setattr(self, "ended", True)
         self._client.on_subscribe = lambda _c, _d, _m, reasons, _p: setattr(self, "granted", reasons)
         self._client.on_message = lambda _c, _d, message: self.received.append((message.topic, message.payload))
-        self._client.connect("127.0.0.1", port, keepalive)
+        self._client.connect("localhost" if ca else "127.0.0.1", port, keepalive)
         self._running = True
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -65,7 +71,12 @@ class Client:
 
     def publish(self, topic, payload=b"x", qos=1, retain=False):
         info = self._client.publish(topic, payload, qos, retain)
-        wait_for(lambda: info.is_published() or self.ended)
+        with contextlib.suppress(RuntimeError):  # raised by is_published() if the connection ended meanwhile
+            wait_for(lambda: self.ended or info.is_published())
+
+    def publish_later(self, topic, payload, qos=1):
+        """Publish without waiting for the acknowledgement."""
+        self._client.publish(topic, payload, qos)
 
     def freeze(self):
         """Stop doing anything, as a device that hangs: the connection stays open."""
@@ -360,5 +371,135 @@ def test_with_a_certificate_it_speaks_tls_only(tmp_path, empty_database):
             plain.sendall(b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x0a\x00\x00")
             with contextlib.suppress(ConnectionError):
                 assert plain.recv(100)[:1] != b"\x20"
+    finally:
+        server.end()
+
+
+def resident_kb(process_id):
+    """Return the resident memory of a process."""
+    status = Path(f"/proc/{process_id}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0])
+
+
+def idle_sockets(port, count):
+    """Return connections that say nothing."""
+    return [socket.create_connection(("127.0.0.1", port), 10) for _ in range(count)]
+
+
+@pytest.mark.parametrize("with_tls", [False, True])
+def test_idle_strangers_keep_no_sensor_out_and_cost_little(tmp_path, empty_database, with_tls):
+    authority, certificate, key = make(tmp_path)
+    tls = {"mqtt_cert": certificate, "mqtt_key": key, "mqtt_ca": authority, "mqtt_host": "localhost"}
+    server = Server(tmp_path / "data", empty_database, **(tls if with_tls else {}))
+    passwords = {f"hall-{number}": envelope.broker_password(server.enrol(f"hall-{number}")) for number in range(40)}
+    ca, clients = authority if with_tls else None, []
+    try:
+        server.broker.start()
+        wait_for(lambda: is_open(server.port))
+        before_kb = resident_kb(server.broker.process_id)
+        strangers = idle_sockets(server.port, 220)
+        for name, password in passwords.items():
+            clients.append(Client(server.port, name, password=password, ca=ca))
+        for client in clients:
+            client.connected()
+
+        strangers += idle_sockets(server.port, 980)
+
+        assert resident_kb(server.broker.process_id) - before_kb < 60_000
+        for stranger in strangers[:220]:
+            stranger.close()  # paho cannot use file numbers above 1,023
+        late = Client(server.port, "hall-0", password=passwords["hall-0"], ca=ca)
+        clients.append(late.connected())
+        assert not any(client.ended for client in clients[1:])
+        assert server.broker.status is None and "Traceback" not in server.broker.output, server.broker.output[-3000:]
+        for stranger in strangers:
+            stranger.close()
+    finally:
+        for client in clients:
+            with contextlib.suppress(OSError):
+                client.close()
+        server.end()
+
+
+def test_a_stranger_that_does_not_finish_its_handshake_is_sent_away(tmp_path, empty_database, monkeypatch):
+    monkeypatch.setattr(listener, "HANDSHAKE_WITHIN_S", 0.3)
+    authority, certificate, key = make(tmp_path)
+    server = Server(
+        tmp_path / "tls", empty_database, mqtt_cert=certificate, mqtt_key=key, mqtt_ca=authority, mqtt_host="localhost"
+    )
+    try:
+        server.run_broker_inside()
+        with socket.create_connection(("127.0.0.1", server.port), 5) as silent:
+            assert silent.recv(100) == b""
+        with socket.create_connection(("127.0.0.1", server.port), 5) as cut_off:
+            cut_off.sendall(b"\x16\x03\x01\x02\x00\x01")
+            with contextlib.suppress(ConnectionError):
+                assert cut_off.recv(100) == b""
+    finally:
+        server.end()
+
+
+def test_a_stranger_that_sends_half_a_connect_is_sent_away(broker, monkeypatch):
+    monkeypatch.setattr(listener, "CONNECT_WITHIN_S", 0.3)
+    with socket.create_connection(("127.0.0.1", broker.port), 5) as stranger:
+        stranger.sendall(b"\x10\x20\x00\x04MQTT")
+
+        assert stranger.recv(100) == b""
+
+
+def test_qos_2_is_not_offered(broker, connect, ingest):
+    hall = connect("hall").connected()
+    hall.publish_later("ansim/1/hall/report", b"twice", qos=2)
+
+    wait_for(lambda: hall.ended)
+    wait_for(lambda: broker.tally(counters.BAD_PACKET, "hall") == 1)
+    assert not ingest.received
+    assert connect("yard", will=("ansim/1/yard/state", b"lost"), will_qos=2).refused()
+
+
+def test_names_that_nobody_enrolled_are_one_counter_and_one_line(broker, connect):
+    with capture_logs() as lines:
+        for number in range(30):
+            assert connect(f"nobody-{number}", password="x").refused()
+        wait_for(lambda: broker.tally(counters.REFUSED_LOGIN, "") == 30)
+
+    assert len([line for line in lines if line["event"] == "message dropped"]) == 1
+
+
+def test_a_sensor_over_its_quota_is_slowed_down_and_counted(tmp_path, empty_database):
+    server = Server(tmp_path / "data", empty_database, quota_messages_minute=60)
+    received = []
+    try:
+        server.run_broker_inside()
+        password = server.service_password()
+        reader = Client(server.port, "_ingest-9", user="_ingest", password=password).connected()
+        assert all(reader.subscribe(topics.everyone(topics.REPORT)))
+        received = reader.received
+        hall = Client(server.port, "hall", password=envelope.broker_password(server.enrol("hall"))).connected()
+        yard = Client(server.port, "yard", password=envelope.broker_password(server.enrol("yard"))).connected()
+        began = time.monotonic()
+        for number in range(62):
+            hall.publish_later("ansim/1/hall/report", b"%d" % number)
+        yard.publish("ansim/1/yard/report", b"not slowed down")
+
+        wait_for(lambda: ("ansim/1/yard/report", b"not slowed down") in received)
+        wait_for(lambda: len(received) == 63, 20)
+
+        assert time.monotonic() - began > 1
+        assert not hall.ended
+        wait_for(lambda: 2 <= server.tally(counters.THROTTLED, "hall") <= 4)
+        assert server.tally(counters.THROTTLED, "yard") == 0
+        for client in (hall, yard, reader):
+            client.close()
+    finally:
+        server.end()
+
+
+def test_it_listens_on_ipv6(tmp_path, empty_database):
+    server = Server(tmp_path / "data", empty_database, mqtt_bind="[::]")
+    try:
+        server.run_broker_inside()
+        for host in ("::1", "127.0.0.1"):
+            socket.create_connection((host, server.port), 5).close()
     finally:
         server.end()

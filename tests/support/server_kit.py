@@ -68,6 +68,10 @@ class Process:
         return self._process.poll()
 
     @property
+    def process_id(self) -> int:
+        return self._process.pid
+
+    @property
     def _process(self) -> subprocess.Popen:
         assert self._running, "not started"
         return self._running

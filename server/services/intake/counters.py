@@ -25,13 +25,27 @@ UNKNOWN_SENSOR = "unknown_sensor"
 REVOKED = "revoked"
 TOO_LARGE = "too_large"
 POISON = "poison"  # of a valid form, but storing it failed: see dead_letters.py
-REJECTED = (CONFLICT, BAD_TOPIC, BAD_SIGNATURE, MALFORMED, UNKNOWN_VERSION, UNKNOWN_SENSOR, REVOKED, TOO_LARGE, POISON)
+OVER_QUOTA = "over_quota"  # more than quotas.py allows: not confirmed, so the sensor sends it again later
+REJECTED = (
+    CONFLICT,
+    BAD_TOPIC,
+    BAD_SIGNATURE,
+    MALFORMED,
+    UNKNOWN_VERSION,
+    UNKNOWN_SENSOR,
+    REVOKED,
+    TOO_LARGE,
+    POISON,
+    OVER_QUOTA,
+)
 
 # Counted besides the outcomes.
 CHAIN_BROKEN = "chain_broken"  # a report's `prev` is not the digest of the one before it
 DROPPED = "dropped"  # reports that a sensor's full journal has dropped, by its own account
 REFUSED_LOGIN = "refused_login"  # wrong name or password at the embedded broker
 REFUSED_TOPIC = "refused_topic"  # a topic of another device at the embedded broker
+BAD_PACKET = "bad_packet"  # a packet at the embedded broker that is not MQTT 3.1.1, or has QoS 2
+THROTTLED = "throttled"  # packets that the embedded broker read later, because the sensor was over its quota
 
 
 def add(session: Session, counts: Mapping[tuple[str, str], int], now_s: int | None = None) -> None:

@@ -110,6 +110,12 @@ def lock_boots(session: Session, boot_keys: Iterable[tuple[int, int]], now_s: in
     return boots
 
 
+def highest_seqs(session: Session, boot_keys: Iterable[tuple[int, int]]) -> dict[tuple[int, int], int]:
+    """Return {(sensor_id, boot): highest seq stored} of the boots that have a row; locks nothing."""
+    rows = _select(session, SensorBoot.__tablename__, ("sensor_id", "boot"), sorted(boot_keys), ("highest",))
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
 def save_boots(session: Session, boots: Iterable[Boot]) -> None:
     """Write boots back to their rows."""
     mark = _mark(session)

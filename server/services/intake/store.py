@@ -8,6 +8,7 @@ report may come many times. The unique (sensor, boot, seq) of the database decid
 """
 
 from collections import Counter
+from collections.abc import Callable
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -29,14 +30,29 @@ class Recorded(NamedTuple):
     stored: list[ReceivedReport]
     duplicates: list[ReceivedReport]  # stored before
     conflicts: list[ReceivedReport]  # their number belongs to a report with other content
+    over_quota: list[ReceivedReport]  # not stored: the sensor sends them again
     chain_broken: Counter[int]  # sensor_id -> reports whose `prev` does not fit
     dropped: Counter[int]  # sensor_id -> reports that journals have dropped
     confirm: dict[int, dict[int, int]]  # sensor_id -> {boot: upto} to confirm after the commit
 
 
-def record(session: Session, pseudonyms: Pseudonyms, received: list[ReceivedReport], now_s: int) -> Recorded:
-    """Store the new ones of some reports. The caller commits, then acknowledges and confirms."""
+Admit = Callable[[ReceivedReport, int], bool]  # (report, highest seq stored of its boot, 0 for a new boot)
+
+
+def record(
+    session: Session,
+    pseudonyms: Pseudonyms,
+    received: list[ReceivedReport],
+    now_s: int,
+    admit: Admit = lambda report, highest: True,
+) -> Recorded:
+    """
+    Store the new ones of some reports. The caller commits, then acknowledges and confirms.
+
+    admit  returns False for a new report that is over a quota; it is not stored
+    """
     unique, duplicates, conflicts = _split(received)
+    over_quota = _remove_over_quota(session, unique, admit)
     boots = statements.lock_boots(session, {key[:2] for key in unique}, now_s)
     # No report of a boot above its `highest` is stored, so only the others have to be looked up.
     known_keys = [key for key in unique if key[2] <= boots[key[:2]].highest]
@@ -55,7 +71,23 @@ def record(session: Session, pseudonyms: Pseudonyms, received: list[ReceivedRepo
     if new or late:
         statements.save_boots(session, boots.values())
     stored = [report for report, _ in unique.values()]
-    return Recorded(stored, duplicates, conflicts, chain_broken, dropped, completeness.confirmations(boots))
+    confirm = completeness.confirmations(boots)
+    return Recorded(stored, duplicates, conflicts, over_quota, chain_broken, dropped, confirm)
+
+
+def _remove_over_quota(session, unique, admit):
+    """Remove the new reports that are over a quota; return them."""
+    highest = statements.highest_seqs(session, {key[:2] for key in unique})
+    over_quota = []
+    for key in sorted(unique):
+        top = highest.get(key[:2], 0)
+        if key[2] <= top:
+            continue  # stored already, or one that closes a gap
+        if admit(unique[key][0], top):
+            highest[key[:2]] = key[2]
+        else:
+            over_quota.append(unique.pop(key)[0])
+    return over_quota
 
 
 def _split(received):

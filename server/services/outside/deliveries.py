@@ -9,7 +9,7 @@ it, with a button that starts it again.
 
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from server import clock
@@ -20,6 +20,7 @@ from server.services.outside import subscriptions
 # Pause after each failed attempt; after the last one the delivery is given up. The sum is a day and a half: a
 # weekend's outage of a mail relay is over by then, and older news is better read on the page.
 PAUSES_S = (30, 120, 600, 3600, 4 * 3600, 12 * 3600, 18 * 3600)
+LONGEST_WAIT_S = 26 * 3600  # of one that waits for the morning or the end of quiet hours
 LEASE_S = 180  # an attempt that has not ended by then died with its process; longer than all its timeouts together
 BATCH = 50  # most notifications in one message
 
@@ -42,6 +43,11 @@ def retry(session: Session, user, delivery_id: int) -> None:
     delivery.ended_s, delivery.tries, delivery.due_s = None, 0, clock.now_s()
 
 
+def is_due(now_s: int) -> ColumnElement[bool]:
+    """Return the condition that a delivery is due, or was scheduled before the clock was set back by a day."""
+    return (Delivery.due_s <= now_s) | (Delivery.due_s > now_s + LONGEST_WAIT_S)
+
+
 def claim(session: Session) -> list[Delivery]:
     """
     Return the deliveries to send now to one subscription, at most BATCH, oldest first; [] if nothing is due.
@@ -49,7 +55,7 @@ def claim(session: Session) -> list[Delivery]:
     They are leased for LEASE_S: if the process dies while it sends, they are sent again.
     """
     now_s = clock.now_s()
-    waiting = (Delivery.ended_s.is_(None), Delivery.due_s <= now_s)
+    waiting = (Delivery.ended_s.is_(None), is_due(now_s))
     first = session.scalar(select(Delivery).where(*waiting).order_by(Delivery.due_s, Delivery.id).limit(1))
     if first is None:
         return []

@@ -17,11 +17,12 @@ from sqlalchemy.orm import Session, joinedload
 from server import clock
 from server.db import execute_count, insert
 from server.models.outside import KINDS, Delivery, KeptAnswer, Notification, Subscription
-from server.services.outside import subscriptions
+from server.services.outside import deliveries, subscriptions
 
 SPREAD = 500  # most notifications in one transaction
 KEPT_S = 90 * 86400
 KEPT_ANSWER_S = 86400
+_AHEAD_S = 60  # a later time is of a clock that was set back since
 
 
 def enqueue(session: Session, kind: str, facility_id: int | None, subject: str, **facts) -> Notification:
@@ -43,7 +44,7 @@ def enqueue(session: Session, kind: str, facility_id: int | None, subject: str, 
 
 def has_work(session: Session) -> bool:
     """True if there is something to spread or to send. Takes no lock."""
-    due = select(Delivery.id).where(Delivery.ended_s.is_(None), Delivery.due_s <= clock.now_s())
+    due = select(Delivery.id).where(Delivery.ended_s.is_(None), deliveries.is_due(clock.now_s()))
     fresh = select(Notification.id).where(Notification.spread_s.is_(None))
     return any(session.scalar(query.limit(1)) is not None for query in (fresh, due))
 
@@ -54,6 +55,7 @@ def is_recent(session: Session, kind: str, subject: str, within_s: int) -> bool:
         Notification.kind == kind,
         Notification.subject == subject,
         Notification.at_s > clock.now_s() - within_s,
+        Notification.at_s <= clock.now_s() + _AHEAD_S,
     )
     return session.scalar(select(Notification.id).where(*same).limit(1)) is not None
 

@@ -59,7 +59,8 @@ def recent(session: Session, sensor: Sensor, limit: int = 20) -> list[Command]:
 def due(session: Session, now_s: int, limit: int = 500) -> list[Command]:
     """Return the commands to publish now, oldest first: never sent, or sent AGAIN_AFTER_S ago."""
     query = select(Command).join(Sensor).where(Command.ended_s.is_(None), Sensor.revoked_s.is_(None))
-    query = query.where((Command.sent_s.is_(None)) | (Command.sent_s <= now_s - AGAIN_AFTER_S))
+    again = (Command.sent_s <= now_s - AGAIN_AFTER_S) | (Command.sent_s > now_s)  # later: the clock was set back
+    query = query.where(Command.sent_s.is_(None) | again)
     # A sensor that is not connected gets them when it connects; see waiting_for().
     query = query.where(Sensor.state.in_((messages.INIT, messages.READY)), Command.expires_s > now_s)
     return list(session.scalars(query.order_by(Command.id).limit(limit)))

@@ -29,6 +29,7 @@ from server.services.people import access, accounts
 
 NEVER, ONLINE, SLEEPING, SILENT, OFFLINE, REVOKED = "never", "online", "sleeping", "silent", "offline", "revoked"
 STATES = (SILENT, OFFLINE, NEVER, ONLINE, SLEEPING, REVOKED)  # those that need attention first
+AHEAD_S = 60  # heard later than that: the server's clock was set back, and the sensor has not been heard since
 _MOST_WORDS = 8  # of a search
 
 
@@ -151,7 +152,7 @@ def state_of(sensor: Sensor, now_s: int, silent_after_s: int) -> str:
         return NEVER
     if sensor.state in (messages.DISCONNECTED, messages.LOST):
         return OFFLINE
-    if now_s - sensor.last_seen_s > silent_after_s:
+    if sensor.silent_s is not None or not -AHEAD_S <= now_s - sensor.last_seen_s <= silent_after_s:
         return SILENT
     return SLEEPING if sensor.state == messages.SLEEPING else ONLINE
 
@@ -162,7 +163,9 @@ def _state(now_s, silent_after_s):
         (Sensor.revoked_s.is_not(None), REVOKED),
         (Sensor.last_seen_s.is_(None), NEVER),
         (Sensor.state.in_((messages.DISCONNECTED, messages.LOST)), OFFLINE),
+        (Sensor.silent_s.is_not(None), SILENT),
         (Sensor.last_seen_s < now_s - silent_after_s, SILENT),
+        (Sensor.last_seen_s > now_s + AHEAD_S, SILENT),
         (Sensor.state == messages.SLEEPING, SLEEPING),
         else_=ONLINE,
     )

@@ -4,13 +4,17 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from ansim import messages
+from server import clock
 from server.models.findings import Finding
-from server.models.intake import Proximity, SensorBoot
+from server.models.intake import Proximity, SensorBoot, Tally
+from server.models.outside import SENSOR_OVER_QUOTA
 from server.models.places import Restroom
 from server.models.sensors import Sensor
+from server.services.intake import counters
 from server.services.outside import notifications
 
 SEEN_EVERY_S = 5  # resolution of `last_seen_s`; writing it for every message would double the work
+OVER_QUOTA_EVERY_S = 86400  # one notification in this time
 PROXIMITY_KEPT_MS = 10 * 60 * 1000
 LIVE_LATE_MS = 2000  # a later point has waited in the sensor; for less, its clock is not exact enough
 
@@ -42,6 +46,25 @@ def take_info(session: Session, sensor_id: int, message: dict, now_s: int | None
     sensor.info = message
     sensor.boot = message["boot"]
     sensor.inspection_ref = message["inspection"]
+
+
+def notify_over_quota(session: Session, now_s: int) -> list[str]:
+    """Enqueue a notification for each sensor over its quota, one a day; return their names."""
+    query = select(Tally.sensor, Restroom.facility_id, Restroom.name).distinct()
+    query = query.join(Sensor, Sensor.name == Tally.sensor).outerjoin(Restroom, Restroom.id == Sensor.restroom_id)
+    query = query.where(
+        Tally.day == clock.day(now_s),
+        Tally.what.in_((counters.OVER_QUOTA, counters.THROTTLED)),
+    )
+    over = [
+        row
+        for row in session.execute(query).all()
+        if not notifications.is_recent(session, SENSOR_OVER_QUOTA, row[0], OVER_QUOTA_EVERY_S)
+    ]
+    for name, facility_id, restroom in over:
+        facts = {"restroom": restroom} if restroom else {}
+        notifications.enqueue(session, SENSOR_OVER_QUOTA, facility_id, name, **facts)
+    return [name for name, _facility_id, _restroom in over]
 
 
 def take_live(session: Session, sensor_id: int, message: dict, now_ms: int) -> None:
@@ -90,22 +113,43 @@ def is_connected(state: str) -> bool:
     return state in (messages.INIT, messages.READY)
 
 
-def detect_silent(session: Session, now_s: int, silent_after_s: int) -> list[str]:
+class SilenceDetector:
     """
-    Mark the sensors that have fallen silent and enqueue notifications; return their names.
+    Detects sensors that have fallen silent.
 
-    The broker's last will is not enough: amqtt publishes none for a client that stops answering.
+    The broker's last will is not enough: amqtt publishes none for a client that stops answering. The time since a
+    sensor was heard is measured by the monotonic clock, from when `last_seen_s` was seen to change; so neither a
+    clock that is set nor another ingest worker confuses it. Only at the start the clock of the machine is trusted.
     """
-    query = select(Sensor.name, Restroom.facility_id, Restroom.name).outerjoin(
-        Restroom, Restroom.id == Sensor.restroom_id
-    )
-    query = query.where(
-        Sensor.silent_s.is_(None),
-        Sensor.revoked_s.is_(None),
-        Sensor.last_seen_s <= now_s - silent_after_s,
-        Sensor.state.not_in((messages.DISCONNECTED, "")),
-    )
-    silent = session.execute(query).all()
+
+    def __init__(self):
+        self._heard: dict[int, tuple[int, float]] = {}  # row number -> (last_seen_s, when that was seen first)
+
+    def detect(self, session: Session, now_s: int, silent_after_s: int, now: float | None = None) -> list[str]:
+        """Mark the sensors that have fallen silent and enqueue notifications; return their names."""
+        now = time.monotonic() if now is None else now
+        query = select(Sensor.id, Sensor.name, Sensor.last_seen_s, Restroom.facility_id, Restroom.name)
+        query = query.outerjoin(Restroom, Restroom.id == Sensor.restroom_id).where(
+            Sensor.silent_s.is_(None),
+            Sensor.revoked_s.is_(None),
+            Sensor.last_seen_s.is_not(None),
+            Sensor.state.not_in((messages.DISCONNECTED, "")),
+        )
+        silent, heard = [], {}
+        for sensor_id, name, seen_s, facility_id, restroom in session.execute(query):
+            before = self._heard.get(sensor_id)
+            if before is None:
+                before = (seen_s, now - max(0, now_s - seen_s))
+            elif before[0] != seen_s:
+                before = (seen_s, now)
+            heard[sensor_id] = before
+            if now - before[1] >= silent_after_s:
+                silent.append((name, facility_id, restroom))
+        self._heard = heard
+        return _mark_silent(session, silent, now_s)
+
+
+def _mark_silent(session, silent, now_s):
     names = [name for name, _facility_id, _restroom in silent]
     if names:
         session.execute(update(Sensor).where(Sensor.name.in_(names)).values(silent_s=now_s))

@@ -1,8 +1,18 @@
+import asyncio
+import time
+
 import pytest
+from amqtt.adapters import BufferReader
+from amqtt.mqtt.connect import ConnectPacket
 from sqlalchemy import event
 
-from server.broker import amqtt_plugin, authentication, listener, topic_rules
+from server.broker import amqtt_plugin, authentication, strangers, topic_rules
+from server.broker.connection import Connection, Control
 from server.services.intake import counters
+from server.services.intake.quotas import BYTES, MESSAGES, Limits, Quotas
+
+CONNECT = b"\x10\x16\0\4MQTT\4\x82\0\x1e\0\4hall\0\4hall"
+NO_QUOTAS = Quotas(Limits({MESSAGES: (10**9, 10**9), BYTES: (10**9, 10**9)}, 1))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +58,7 @@ def test_the_database_is_not_asked_for_what_is_no_sensors_name(vault, sessions, 
     event.listen(sessions.engine, "before_cursor_execute", lambda *args: asked.append(args[3]))
     authenticator = authentication.Authenticator(sessions, vault)
 
-    assert authenticator.is_password_of(name, "p") is False and not asked
+    assert authenticator.check(name, "p") == authentication.UNKNOWN and not asked
 
     authenticator.add_counts({(name, counters.REFUSED_LOGIN): 2, ("hall", counters.REFUSED_LOGIN): 1})
     assert not [values for values in asked if name and name in str(values)]
@@ -67,13 +77,149 @@ def test_a_snapshot_dictionary_may_change_while_it_is_iterated_over():
     assert len(snapshot) == 8
 
 
-def test_packets_are_followed_wherever_they_are_cut():
-    stream = b"\x30\x05abcde" + b"\xc0\x00" + b"\x32\x80\x01" + bytes(128) + b"\xe0\x00"
-    for size in (1, 2, 3, 7, 1000):
-        framing = listener._Framing()
-        assert all(framing.feed(stream[at : at + size]) for at in range(0, len(stream), size))
+class Transport:
+    """The part of a transport that a Connection uses."""
+
+    def __init__(self):
+        self.aborted = False
+
+    @property
+    def transport(self):
+        return self
+
+    def abort(self):
+        self.aborted = True
+
+    def is_closing(self):
+        return self.aborted
 
 
-@pytest.mark.parametrize("head", [b"\x30\xff\xff\x7f", b"\x30\xff\xff\xff\xff\x01", b"\xc0\x00\x30\xc0\xa2\x01"])
+async def read_all(stream, step, quotas=NO_QUOTAS, has_room=lambda _client: True):
+    """Return (bytes that amqtt would read after CONNECT, rejections, packets that waited)."""
+    reader, writer, rejected, throttled = asyncio.StreamReader(), Transport(), [], []
+    control = Control(quotas, has_room, lambda user, reason, detail: rejected.append(reason), throttled.append)
+    connection = Connection(control, reader, writer, b"", await ConnectPacket.from_stream(BufferReader(CONNECT)))
+
+    async def send():
+        for at in range(0, len(stream), step):
+            reader.feed_data(stream[at : at + step])
+            await asyncio.sleep(0)
+        reader.feed_eof()
+
+    sending, data = asyncio.create_task(send()), b""
+    while part := await connection.read(1):
+        data += part
+    await sending
+    return data, rejected, throttled
+
+
+def publish(topic=b"ansim/1/hall/report", payload=b"x", qos=1, packet_id=b"\0\1"):
+    body = len(topic).to_bytes(2, "big") + topic + (packet_id if qos else b"") + payload
+    length = bytes([len(body) & 0x7F | 0x80, len(body) >> 7]) if len(body) > 127 else bytes([len(body)])
+    return bytes([0x30 | qos << 1]) + length + body
+
+
+SUBSCRIBE = b"\x82\x08\0\1\0\3a/b\1"
+PING, BYE = b"\xc0\0", b"\xe0\0"
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 7, 1000])
+def test_allowed_packets_are_passed_on_wherever_they_are_cut(step):
+    stream = publish(qos=0) + PING + publish(payload=bytes(200)) + SUBSCRIBE + b"\x40\2\0\1" + BYE
+
+    assert asyncio.run(read_all(stream, step)) == (stream, [], [])
+
+
+@pytest.mark.parametrize("head", [b"\x30\xff\xff\x7f", PING + b"\x30\xc0\xa2\x01"])
 def test_a_packet_that_is_too_large_is_noticed_by_its_header(head):
-    assert listener._Framing().feed(head) is False
+    _, rejected, _ = asyncio.run(read_all(head + bytes(100), 1000))
+
+    assert rejected == [counters.TOO_LARGE]
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        publish(qos=2),
+        publish(qos=3),
+        publish(packet_id=b"\0\0"),
+        publish(topic=b""),
+        publish(topic=b"ansim/1/+/report"),
+        publish(topic=b"a\0b"),
+        publish(topic=b"\xff\xfe"),
+        b"\x32\x06\xff\xffabcd",
+        b"\x32\x00",
+        b"\x30\xff\xff\xff\xff\x01",
+        b"\x10\x0c\0\4MQTT\4\2\0\x0a\0\0",
+        b"\x00\0",
+        b"\xf0\0",
+        b"\x50\2\0\1",
+        b"\x62\2\0\1",
+        b"\x70\2\0\1",
+        b"\xc1\0",
+        b"\xc0\1x",
+        b"\x40\3\0\1x",
+        b"\x80\x08\0\1\0\3a/b\1",
+        b"\x82\2\0\1",
+        b"\x82\x08\0\0\0\3a/b\1",
+        b"\x82\x08\0\1\0\3a/b\3",
+        b"\x82\x07\0\1\0\3a/b",
+        b"\x82\x05\0\1\0\0\1",
+    ],
+    ids=range(25),
+)
+def test_other_packets_end_the_connection_and_are_counted(packet):
+    data, rejected, _ = asyncio.run(read_all(PING + packet + PING, 1000))
+
+    assert (data, rejected) == (PING, [counters.BAD_PACKET])
+
+
+def test_a_client_over_its_quota_is_read_more_slowly_and_loses_nothing():
+    quotas = Quotas(Limits({MESSAGES: (600, 1000), BYTES: (10_000, 10_000)}, 1))
+    quotas.wait_s("hall", MESSAGES, 598, time.monotonic())
+    began = time.monotonic()
+
+    data, rejected, throttled = asyncio.run(read_all(PING * 6, 1000, quotas))
+
+    assert (data, rejected) == (PING * 6, [])
+    assert throttled == ["hall"] * 4 and 0.3 < time.monotonic() - began < 5
+
+
+def test_a_client_is_not_read_while_the_broker_has_no_room():
+    looks = []
+
+    def has_room(_client):
+        looks.append(1)
+        return len(looks) > 3
+
+    assert asyncio.run(read_all(PING, 1000, has_room=has_room)) == (PING, [], [])
+    assert len(looks) == 4
+
+
+class TestStrangers:
+    def made(self, *networks, most=4, most_per_network=3):
+        dropped = []
+        made = strangers.Strangers(most, most_per_network)
+        for key, network in enumerate(networks):
+            made.add(network, key, lambda key=key: dropped.append(key))
+        return made, dropped
+
+    def test_a_further_one_takes_the_place_of_the_oldest_of_its_network(self):
+        made, dropped = self.made("a", "a", "a", "a", "a")
+
+        assert dropped == [0, 1] and len(made) == 3 and made.dropped == 2
+
+    def test_or_of_the_network_that_has_most(self):
+        made, dropped = self.made("a", "b", "b", "c", "d", "b")
+
+        assert dropped == [1, 0] and len(made) == 4
+
+    def test_what_has_authenticated_is_never_dropped(self):
+        made, dropped = self.made("a", "a", "a")
+        made.remove("a", 0)
+        made.add("a", 3, lambda: dropped.append(3))
+
+        assert not dropped
+        made.add("a", 4, lambda: dropped.append(4))
+        made.remove("a", 0)
+        assert dropped == [1] and len(made) == 3

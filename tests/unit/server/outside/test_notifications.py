@@ -69,7 +69,7 @@ def test_a_silent_sensor_enqueues_one_notification(session, sensor, hall):
     session.flush()
 
     for now_s in (1_800_000_299, 1_800_000_300, 1_800_000_400):
-        health.detect_silent(session, now_s, 300)
+        health.SilenceDetector().detect(session, now_s, 300)
     session.flush()
 
     rows = session.scalars(select(Notification)).all()

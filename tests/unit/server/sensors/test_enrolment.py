@@ -56,18 +56,50 @@ def test_a_sensor_that_falls_silent_is_noticed_once_until_it_is_heard_again(sess
     health.take_state(session, sensor.id, state("ready"), 1000, retained=False)
     health.heard(session, {sensor.id}, 1000)
 
-    assert health.detect_silent(session, 1299, 300) == []
-    assert health.detect_silent(session, 1300, 300) == ["hall-1"]
-    assert health.detect_silent(session, 1400, 300) == []
+    silence = health.SilenceDetector()
+    assert silence.detect(session, 1000, 300, now=5.0) == []
+    assert silence.detect(session, 1299, 300, now=304.0) == []
+    assert silence.detect(session, 1300, 300, now=305.0) == ["hall-1"]
+    assert silence.detect(session, 1400, 300, now=405.0) == []
     health.heard(session, {sensor.id}, 1500)
-    assert health.detect_silent(session, 1900, 300) == ["hall-1"]
+    assert silence.detect(session, 1500, 300, now=505.0) == []
+    assert silence.detect(session, 1800, 300, now=805.0) == ["hall-1"]
+
+
+def test_at_the_start_the_time_since_it_was_heard_counts(session, sensor):
+    health.take_state(session, sensor.id, state("ready"), 1000, retained=False)
+    health.heard(session, {sensor.id}, 1000)
+
+    assert health.SilenceDetector().detect(session, 1300, 300, now=5.0) == ["hall-1"]
+
+
+@pytest.mark.parametrize("jump_s", [-2 * 86400, 2 * 86400])
+def test_a_clock_that_jumps_makes_no_sensor_silent_and_shows_no_silent_one_online(session, sensor, jump_s):
+    at = 1_800_000_000
+    health.take_state(session, sensor.id, state("ready"), at, retained=False)
+    health.heard(session, {sensor.id}, at)
+    silence = health.SilenceDetector()
+    assert silence.detect(session, at, 300, now=0.0) == []
+
+    after = at + jump_s
+    assert silence.detect(session, after + 10, 300, now=10.0) == []
+    session.refresh(sensor)
+    assert fleet.state_of(sensor, after + 10, 300) == fleet.SILENT, "not heard since the jump"
+    assert fleet.count_states(session, SYSTEM, after + 10, 300) == {fleet.SILENT: 1}
+    health.heard(session, {sensor.id}, after + 20)
+    session.refresh(sensor)
+    assert fleet.state_of(sensor, after + 20, 300) == fleet.ONLINE
+    assert silence.detect(session, after + 20, 300, now=20.0) == []
+    assert silence.detect(session, after + 320, 300, now=320.0) == ["hall-1"]
+    session.refresh(sensor)
+    assert fleet.state_of(sensor, after, 300) == fleet.SILENT
 
 
 def test_a_sensor_that_said_good_bye_is_not_silent(session, sensor):
     health.heard(session, {sensor.id}, 1000)
     health.take_state(session, sensor.id, state("disconnected"), 1000, retained=False)
 
-    assert health.detect_silent(session, 9000, 300) == []
+    assert health.SilenceDetector().detect(session, 9000, 300) == []
 
 
 def test_info_is_kept_whole(session, sensor):

@@ -1,0 +1,140 @@
+"""
+Quotas of each sensor: what a stolen key, or a sensor that is broken, can make the server do.
+
+    quotas = Quotas(Limits.of(settings))
+    wait_s = quotas.wait_s("hall-1", MESSAGES, 1, time.monotonic())    # 0: within the quota, and charged
+
+A quota has an amount a minute and an amount a day. Each is a token bucket: full at first, refilled evenly. So a
+sensor may deliver a whole journal at once, and then goes on at the rate of the quota. Nothing is lost by it: the
+embedded broker reads a sensor over its quota more slowly, and ingest does not confirm a report over its quota, so
+it stays in the sensor's journal and is sent again.
+
+The buckets are in the memory of a process: a restart fills them, and each ingest worker has its own.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from ansim import finding, messages
+from server.config import Settings
+
+MESSAGES = "messages"  # all MQTT packets at the embedded broker, all messages at ingest
+BYTES = "bytes"
+FINDINGS = "findings"  # FINDING reports with the score of an alarm: each may write to the log and notify people
+NOTICES = "notices"  # the other FINDING reports
+GAPS = "gaps"  # reports that leave a gap behind them, or begin a boot
+HELD_S = 60
+_DAY_S = 86400
+_MAX_IDLE_S = 2 * _DAY_S  # a bucket is full by then, and forgotten
+
+
+class Limits(NamedTuple):
+    """The amounts of each quota, {name: (a minute, a day)}, and the largest jump of `seq`."""
+
+    amounts: Mapping[str, tuple[int, int]]
+    seq_jump: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Limits":
+        """Return the limits of the settings."""
+        return cls(
+            {
+                MESSAGES: (settings.quota_messages_minute, settings.quota_messages_day),
+                BYTES: (settings.quota_bytes_minute, settings.quota_bytes_day),
+                FINDINGS: (settings.quota_findings_minute, settings.quota_findings_day),
+                NOTICES: (settings.quota_notices_minute, settings.quota_notices_day),
+                GAPS: (settings.quota_gaps_minute, settings.quota_gaps_day),
+            },
+            settings.quota_seq_jump,
+        )
+
+
+class Bucket:
+    """A token bucket. Times are of the monotonic clock, so that setting the clock of the machine changes nothing."""
+
+    __slots__ = ("_capacity", "_per_s", "_tokens", "_updated")
+
+    def __init__(self, capacity: int, period_s: int, now: float):
+        self._capacity = capacity
+        self._per_s = capacity / period_s
+        self._tokens = float(capacity)
+        self._updated = now
+
+    def wait_s(self, amount: float, now: float) -> float:
+        """Return in how many seconds `amount` is there; 0: now. More than the capacity waits for a full bucket."""
+        self._tokens = min(self._capacity, self._tokens + max(0.0, now - self._updated) * self._per_s)
+        self._updated = max(now, self._updated)
+        return max(0.0, (min(amount, self._capacity) - self._tokens) / self._per_s)
+
+    def take(self, amount: float) -> None:
+        """Take an amount. The bucket may owe then: an amount above the capacity is paid back first."""
+        self._tokens -= amount
+
+
+class Quotas:
+    """The buckets of all sensors, by name."""
+
+    def __init__(self, limits: Limits):
+        self.limits = limits
+        self._buckets: dict[tuple[str, str], tuple[Bucket, Bucket]] = {}  # (sensor, quota) -> of the minute, the day
+        self._used: dict[tuple[str, str], float] = {}  # when each was used last
+        self._held: dict[str, tuple[tuple[int, int], float]] = {}  # sensor -> ((boot, seq) not admitted, until when)
+        self._pruned = 0.0
+
+    def wait_s(self, sensor: str, quota: str, amount: float, now: float) -> float:
+        """Take an amount, if it is there, and return 0; else take nothing and return when to ask again, in seconds."""
+        buckets = self._of(sensor, quota, now)
+        wait_s = max(bucket.wait_s(amount, now) for bucket in buckets)
+        if wait_s <= 0:
+            for bucket in buckets:
+                bucket.take(amount)
+        return wait_s
+
+    def admit(self, sensor: str, message: Mapping, highest: int, now: float) -> bool:
+        """
+        Return True if a new report may be stored.
+
+        message  the decoded report
+        highest  the highest seq stored of its boot; 0: none
+
+        After a report that may not, the later ones may not either until it comes again, so that they leave no gap;
+        but not for longer than HELD_S, because it may never come again.
+        """
+        number = (message["boot"], message["seq"])
+        held, until = self._held.get(sensor, (number, now))
+        if held < number and now < until:
+            return False
+        jump = message["seq"] - highest
+        if message["kind"] == messages.DROPPED:
+            jump = message["body"]["first"] - highest
+        wait_s = 0.0
+        if jump > self.limits.seq_jump:
+            return False
+        if jump > 1 or not highest:
+            wait_s = self.wait_s(sensor, GAPS, 1, now)
+        if not wait_s and message["kind"] == messages.FINDING:
+            is_alarm = message["body"]["score"] >= finding.ALARM_SCORE
+            wait_s = self.wait_s(sensor, FINDINGS if is_alarm else NOTICES, 1, now)
+        if wait_s > 0:
+            self._held[sensor] = (number, now + HELD_S)
+            return False
+        self._held.pop(sensor, None)
+        return True
+
+    def _of(self, sensor, quota, now):
+        key = (sensor, quota)
+        self._used[key] = now
+        buckets = self._buckets.get(key)
+        if buckets is None:
+            minute, day = self.limits.amounts[quota]
+            buckets = self._buckets[key] = (Bucket(minute, 60, now), Bucket(day, _DAY_S, now))
+            self._prune(now)
+        return buckets
+
+    def _prune(self, now):
+        """Forget full buckets once an hour."""
+        if now - self._pruned < 3600:
+            return
+        self._pruned = now
+        for key in [key for key, used in self._used.items() if now - used > _MAX_IDLE_S]:
+            del self._buckets[key], self._used[key]
