@@ -1,5 +1,7 @@
 """State, info and proximity messages of sensors, and detection of silent ones."""
 
+import time
+
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
