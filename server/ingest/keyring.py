@@ -68,7 +68,7 @@ class Keyring:
             asked = names[at : at + _MAX_ASKED]
             with self._sessions() as session:
                 valid = select(Sensor.name, Sensor.key_sealed).where(Sensor.name.in_(asked), Sensor.revoked_s.is_(None))
-                current = dict(session.execute(valid).tuples())
+                current = {row.name: row.key_sealed for row in session.execute(valid)}
             for name in asked:
                 if current.get(name) != self._keys[name].sealed:
                     del self._keys[name]

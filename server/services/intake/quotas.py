@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ansim import finding, messages
+from ansim.uplink_rules import level_of
 from server.config import Settings
 
 MESSAGES = "messages"  # all MQTT packets at the embedded broker, all messages at ingest
@@ -113,7 +114,7 @@ class Quotas:
         if jump > 1 or not highest:
             wait_s = self.wait_s(sensor, GAPS, 1, now)
         if not wait_s and message["kind"] == messages.FINDING:
-            is_alarm = message["body"]["score"] >= finding.ALARM_SCORE
+            is_alarm = level_of(message["body"]) == finding.ALARM
             wait_s = self.wait_s(sensor, FINDINGS if is_alarm else NOTICES, 1, now)
         if wait_s > 0:
             self._held[sensor] = (number, now + HELD_S)

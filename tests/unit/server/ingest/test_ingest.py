@@ -257,7 +257,7 @@ def test_a_sensor_is_confirmed_at_once_and_then_not_too_often():
     confirmations.add(HALL, {2: 1})
 
     assert confirmations.due(1.1) == [] and confirmations.is_waiting()
-    assert confirmations.due(1.2) == [(HALL, messages.stored([[1, 6], [2, 1]]))]
+    assert confirmations.due(1.21) == [(HALL, messages.stored([[1, 6], [2, 1]]))]
     assert confirmations.due(1.5) == [] and not confirmations.is_waiting()
 
 
