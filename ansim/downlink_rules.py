@@ -35,7 +35,7 @@ def message(leaf: str) -> dict:
 def arguments(name: str) -> dict | None:
     """Return the schema of a command's arguments, or None if there is no such command."""
     seconds = ("int", 1, 600)
-    channel = ("int", 1, 13)
+    channel = ("int", 1, 177)
     count = ("int", 0, MAX_COUNT)
     if name == messages.INSPECTION_START:
         return {"inspection": ("text", 1, 40), "known": ("list", ADDRESS, 0, 64)}

@@ -10,7 +10,7 @@ detectors read them in place:
     6       2     frame_control    as on the air; byte 6 is type and subtype, byte 7 the flags
     8       2     duration_us      as on the air (bit 15 set: not a duration)
     10      1     rssi_dbm         signed; UNKNOWN_DBM where a recording has none
-    11      1     channel          1..14, the channel the radio was tuned to
+    11      1     channel          1..177, the channel the radio was tuned to; from 36 on it is a channel of 5 GHz
     12      1     rate             0..127 legacy rate code of the radio, 128 + MCS for 11n and later
     13      1     kind             low nibble KIND_*, high nibble PHY_* bits
     14      6     addr1            receiver

@@ -9,7 +9,7 @@ not the time of day (see firmware/network/clock.py). Addresses are six bytes.
 from collections import namedtuple
 
 # One stay of the sniffer on one channel.
-# channel      1..13
+# channel      1..13, or 36..177 on 5 GHz
 # from_ms, to_ms   start and end of listening
 # frames       header records handed over
 # undecodable  number of them that the radio could not decode

@@ -71,6 +71,8 @@ def fields() -> dict:
         "board": (("text", 1, 32), "esp32_devkit"),
         "country": (("text", 2, 2), "KR"),  # ISO 3166; which channels of 2.4 GHz scans and the uplink use
         "channels": (("list", ("int", 1, 13), 1, 13), list(range(1, 14))),
+        # Of a board that hears 5 GHz; []: all of the board's.
+        "channels_5ghz": (("list", ("int", 36, 177), 0, 28), []),
         "upload_every_s": (("int", 10, 3600), 60),
         "journal_bytes": (("int", 8192, 16 << 20), 512 << 10),
         "ntp": (("text", 0, 253), "pool.ntp.org"),  # "": no NTP, wait for the server's time

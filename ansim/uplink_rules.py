@@ -32,7 +32,7 @@ _boot = ("int", 1, MAX_COUNT)
 _count = ("int", 0, MAX_COUNT)
 _tick_ms = ("int", 0, MAX_TICK_MS)
 _time_s = ("int", 0, MAX_TIME_S)
-_channel = ("int", 0, 14)
+_channel = ("int", 0, 177)  # up to 14: 2.4 GHz, from 36 on: 5 GHz
 _dbm = ("int", -128, 20)
 _id = ("text", 0, 40)
 _version = ("one_of", (FORMAT_VERSION,))
@@ -47,8 +47,13 @@ BODIES = {
         "to_ms": _tick_ms,
         "capabilities": ("list", ("one_of", CAPABILITIES), 0, 8),
         # one row per channel: channel, ms listened, frames, undecodable frames, records lost in the ring
-        "channels": ("list", ("row", (("int", 1, 14), _count, _count, _count, _count)), 0, 14),
+        "channels": ("list", ("row", (("int", 1, 177), _count, _count, _count, _count)), 0, 48),
         "deaf_ms": _count,  # time without the sniffer: uploading, scanning, BLE
+        # frames with a sequence number: received, and missing in between. The chip's driver drops frames without
+        # counting them, so "records lost in the ring" is not all that is lost
+        "numbered?": _count,
+        "missed?": _count,
+        "flash_ms?": _count,  # part of the channels' time in which the flash was written and the chip was deaf
         "stations": _count,  # transmitters heard
         "access_points": _count,
         "ble": _count,  # different BLE advertisers heard

@@ -56,6 +56,8 @@ class App(Sensor):
         self._engine = engines.standard(settings, TABLES, messages.NRF24 in self._capabilities)
         super().__init__(settings, health, board, on_trial)
 
+        self._waiting_findings = []  # bodies of FINDING reports; written between two visits, because writing deafens
+        self._flash_ms = 0  # spent in writing the flash while the sniffer ran
         self._swept_ms = 0  # when the last sweep report ended
         self._spectrum_swept = 0  # spectrum sweeps reported so far
         self._show_finding_until_ms = {NOTICE: 0, ALARM: 0}
@@ -68,8 +70,10 @@ class App(Sensor):
             end_sweep=self._sweep,
             on_start=self._panel.reset,
         )
+        channels, rare_channels = boards.channels_of(board, settings)
         self._plan = Plan(
-            channels=settings["channels"],
+            channels=channels,
+            rare_channels=rare_channels,
             capabilities=self._capabilities,
             upload_every_ms=settings["upload_every_s"] * 1000,
             uplink=settings["uplink"],
@@ -175,15 +179,27 @@ class App(Sensor):
             found = signal.FOUND if now_ms < until_ms[ALARM] else signal.NOTICED if now_ms < until_ms[NOTICE] else quiet
             self._panel.show(found)
         await self._listener.step()
+        self._write_findings()
 
     def _on_finding(self, finding):
         if self._jobs.handles(finding):
             return
-        self._report(messages.FINDING, messages.finding_body(finding))
+        self._waiting_findings.append(messages.finding_body(finding))
         self._panel.record_finding(finding, finding.event != CLEARED)
         if is_new_alarm(finding) or finding.event == RAISED:
             self._show_finding_until_ms[finding.level] = self._clock.now_ms() + SHOW_FINDING_MS
             self._panel.play(signal.ALARM if finding.level == ALARM else signal.NOTICE)
+
+    def _write_findings(self):
+        bodies, self._waiting_findings = self._waiting_findings, []
+        for body in bodies:
+            self._report(messages.FINDING, body)
+
+    def _report(self, kind, body):
+        began_ms = self._clock.now_ms()
+        super()._report(kind, body)
+        if self._listener.is_sniffing:
+            self._flash_ms += self._clock.now_ms() - began_ms
 
     def _show_reading(self, *reading):
         """Show how near the followed signal is, on the display and on the server."""
@@ -198,7 +214,8 @@ class App(Sensor):
         return True
 
     def _sweep(self):
-        """Report what was listened to since the last sweep report."""
+        """Report what was listened to since the last sweep report, and the findings before it."""
+        self._write_findings()
         now_ms = self._clock.now_ms()
         body = self._engine.coverage()
         heard_ms = sum([row[1] for row in body["channels"]])
@@ -208,6 +225,7 @@ class App(Sensor):
         body["capabilities"] = self._capabilities
         if not self._listener.has_ble_memory:
             body["capabilities"] = [name for name in self._capabilities if name != messages.BLE]
+        body["flash_ms"], self._flash_ms = self._flash_ms, 0
         body["ble_dropped"] = self._listener.take_ble_dropped()
         if self._spectrum:
             body["spectrum_sweeps"] = self._spectrum.sweeps - self._spectrum_swept

@@ -72,7 +72,7 @@ def wait_for_settings(health):
     while True:
         try:
             settings, on_trial = settings_trial.current()
-            boards.load(settings["board"])
+            boards.channels_of(boards.load(settings["board"]), settings)
             return settings, on_trial
         except (BadSettings, boards.UnknownBoard) as error:
             print("settings.json is not usable:\n%s" % error)

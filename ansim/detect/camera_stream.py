@@ -145,6 +145,10 @@ class CameraStream:
         """Return (number of transmitters heard, whether one was replaced) since the last call."""
         return self.table.heard()
 
+    def missed(self) -> tuple:
+        """Return how many numbered frames were (received, missing in between) since the last call."""
+        return self.table.missed()
+
     def candidates(self, now_ms: int) -> list:
         """Return [(channel, urgency 0..100), ...]."""
         candidates = self._undecodable.candidates()

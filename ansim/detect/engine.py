@@ -12,7 +12,8 @@ A detector is an object with a `name` and any of these, called only if it has th
 tune(channel, now_ms), take(records, count), lost(undecodable, dropped),
 access_points(list of AccessPoint, now_ms), advertisement(Advertisement), spectrum(Spectrum),
 judge(now_ms) -> list of Finding, candidates(now_ms) -> list of (channel, urgency),
-stations() -> (heard since the last call, table was full), ignore(list of six bytes), forget(),
+stations() -> (heard since the last call, table was full), missed() -> numbered frames (received, missing),
+ignore(list of six bytes), forget(),
 is_quiet() -> no station was heard since the last judgement,
 own_streams() -> list of (BSSID, kbit/s, clients), passed to the other detectors'
 traffic(BSSID, now_ms, kbit/s, clients).
@@ -49,7 +50,7 @@ class Engine:
         self._reset_coverage()
 
     def tune(self, channel: int, now_ms: int) -> None:
-        """Note that the radio listens on `channel` (1..14) from now on; 0 means it is deaf."""
+        """Note that the radio listens on `channel` (1..177) from now on; 0 means it is deaf."""
         self._account(now_ms)
         self._channel = channel
         for detector in self._tuned_detectors:
@@ -136,12 +137,18 @@ class Engine:
             heard, was_full = detector.stations()
             stations += heard
             full = full or was_full
+        received = missing = 0
+        for detector in _with(self.detectors, "missed"):
+            pairs, lost = detector.missed()
+            received, missing = received + pairs, missing + lost
         coverage = {
             "channels": [self._rows[channel] for channel in sorted(self._rows)],
             "stations": stations,
             "access_points": len(self._seen_access_points),
             "ble": len(self._seen_ble),
             "full": full,
+            "numbered": received,
+            "missed": missing,
         }
         self._reset_coverage()
         return coverage
@@ -171,7 +178,7 @@ class Engine:
 
     def _row(self):
         channel = self._channel
-        if not 1 <= channel <= 14:
+        if channel == 0:
             return None
         row = self._rows.get(channel)
         if row is None:

@@ -6,9 +6,10 @@ LED, LED_ON = 8, 0
 BUTTON = 9  # BOOT
 BUZZER = 1
 BATTERY, BATTERY_DIVIDER = 3, 2
-OLED = (20, 21)  # the UART's pins, free because the console uses USB
+OLED = (0, 2)  # not 20 and 21: MicroPython's prompt listens on that UART too, and stray bytes would stop the program
 NRF24 = (4, 6, 5, 7, 10)
 FITTED = ("led", "button")
+CHANNELS_5GHZ = RARE_5GHZ = ()
 
 
 def lan():

@@ -9,6 +9,7 @@ BATTERY, BATTERY_DIVIDER = 34, 2
 OLED = (21, 22)
 NRF24 = (18, 23, 19, 5, 4)
 FITTED = ("led", "button")
+CHANNELS_5GHZ = RARE_5GHZ = ()
 
 
 def lan():

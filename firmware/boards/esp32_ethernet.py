@@ -2,7 +2,11 @@
 Olimex ESP32-POE: power and uplink over one Ethernet cable, so that the radio can listen all the time.
 
 The PHY at address 0 is compatible with the LAN8720; GPIO 12 switches its power and GPIO 17 provides its 50 MHz clock.
-The pins are from Olimex's documentation; not yet tried on the board by this project.
+The pins are from Olimex's documentation; not tried on the board by this project.
+
+Erratum CLK-3.22 of the ESP32: while Wi-Fi is in use, its own clock (the APLL) is not accurate enough for the Ethernet
+chip, and this sensor listens to Wi-Fi all the time. Expect lost packets or a link that goes down. A board whose Ethernet
+chip has an oscillator of its own, or a W5500 on SPI, does not have this problem.
 """
 
 NAME = "esp32_ethernet"
@@ -14,6 +18,7 @@ BATTERY, BATTERY_DIVIDER = 35, 2
 OLED = (13, 16)
 NRF24 = (14, 15, 36, 5, 4)
 FITTED = ("button",)
+CHANNELS_5GHZ = RARE_5GHZ = ()
 
 
 def lan():

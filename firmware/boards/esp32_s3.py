@@ -9,6 +9,7 @@ BATTERY, BATTERY_DIVIDER = 1, 2
 OLED = (8, 9)
 NRF24 = (12, 11, 13, 10, 4)
 FITTED = ("led", "button")
+CHANNELS_5GHZ = RARE_5GHZ = ()
 
 
 def lan():

@@ -14,9 +14,7 @@ except ImportError:
     esp32 = None
 
 MAX_INTERNAL_BYTES = 512 << 10  # a larger region is PSRAM, which the radios and TLS cannot use
-BLE_BYTES = (
-    56 << 10
-)  # Bluetooth takes about 50 kB; a chip with less crashes (esp-idf issue 14355). TLS: 40 kB
+BLE_BYTES = 56 << 10  # Bluetooth takes about 50 kB; a chip with less crashes (esp-idf issue 14355). TLS: 40 kB
 LEAK_BYTES = 12 << 10  # less than this is no leak: a chip that starts with little memory need not restart
 SETTLE_MS = 3_600_000  # a restart costs some seconds of listening, so at most one an hour
 

@@ -54,6 +54,7 @@ class Listener:
         self.radio_errors = 0  # refusals of a radio
         self.has_ble_memory = True  # the last BLE step was not skipped for lack of memory
         self._ble_dropped = 0
+        self._is_sniffing = False
 
     @property
     def has_sniffer(self) -> bool:
@@ -69,6 +70,11 @@ class Listener:
     def ring_dropped(self) -> int:
         """Number of frames lost because the sniffer's ring was full."""
         return self._sniffer.dropped if self._sniffer else 0
+
+    @property
+    def is_sniffing(self) -> bool:
+        """True while the sniffer runs."""
+        return self._is_sniffing
 
     def take_ble_dropped(self) -> int:
         """Return how many advertisements were dropped since the last call because they came too fast."""
@@ -110,12 +116,14 @@ class Listener:
         self._engine.tune(0, self._clock.now_ms())
         if self._sniffer:
             self._sniffer.stop()
+            self._is_sniffing = False
             self._health.note_sniffing(False)
 
     async def _sniff(self, step):
         # Before the first call, because the chip may crash in it.
         self._health.note_sniffing(True)
         await self._sniffer.tune(step.channel)
+        self._is_sniffing = True
         began_ms = now_ms = judged_ms = self._clock.now_ms()
         self._engine.tune(step.channel, began_ms)
         tested_ms = began_ms

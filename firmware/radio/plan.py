@@ -19,7 +19,7 @@ station cannot change its channel), so the steps follow each other:
 A camera that starts at any moment on any channel must be judged within 30 s. With 13 channels the
 worst case is: it starts just after the SNIFF on its channel (4.55 s until the next one), a dwell on
 another channel comes first (10 s), then its own dwell decides within 10 s: 25 s; with an extended
-dwell 29.6 s. Three rules keep this bound:
+dwell 29.6 s. Three rules keep this bound (with channels of 5 GHz a cycle and the bound are longer):
 
 1. One whole cycle lies between two other steps, and two cycles while there is no candidate. So the
    cycle never starves.
@@ -37,7 +37,7 @@ from ansim import messages
 SNIFF, DWELL, SCAN, BLE, SPECTRUM, UPLOAD = "sniff", "dwell", "scan", "ble", "spectrum", "upload"
 
 # phase        one of the above
-# channel      1..13 for SNIFF and DWELL, else 0
+# channel      for SNIFF and DWELL, else 0
 # duration_ms  how long it lasts; for UPLOAD, the longest it may last
 Step = namedtuple("Step", ("phase", "channel", "duration_ms"))
 
@@ -74,7 +74,8 @@ class Plan:
     """
     The schedule: next() returns one step after the other.
 
-    channels         list of 1..13, in the order of the cycle
+    channels         list of channels, in the order of the cycle
+    rare_channels    list of further channels, one of which is added to each cycle
     capabilities     list as in messages.CAPABILITIES
     upload_every_ms  how often to upload; ignored for a wired uplink
     uplink           "wifi" or "ethernet"; with ethernet there is no UPLOAD
@@ -82,8 +83,11 @@ class Plan:
     Raises ValueError without a channel or without a capability to listen.
     """
 
-    def __init__(self, channels, capabilities, upload_every_ms, uplink="wifi"):
+    def __init__(self, channels, capabilities, upload_every_ms, uplink="wifi", rare_channels=()):
         self._channels = tuple(channels)
+        self._rare_channels = tuple(rare_channels)
+        self._cycle_steps = len(self._channels) + (1 if rare_channels else 0)
+        self._next_rare = 0
         self._sniffs = messages.SNIFF in capabilities or messages.SNIFF_MANAGEMENT in capabilities
         self._periodic = []  # [phase, duration_ms, every_ms, due_ms]
         for capability, phase, duration_ms, every_ms in (
@@ -175,7 +179,7 @@ class Plan:
     def _update_candidates(self, now_ms, candidates):
         urgencies = {}
         for channel, urgency in candidates:
-            if self._sniffs and channel in self._channels:
+            if self._sniffs and (channel in self._channels or channel in self._rare_channels):
                 urgencies[channel] = max(urgency, urgencies.get(channel, 0))
                 self._waiting_since_ms.setdefault(channel, now_ms)
                 if not self._is_fresh(now_ms, channel, urgency):
@@ -229,7 +233,7 @@ class Plan:
 
     def _interrupting_step(self, now_ms, urgencies):
         """Return the step that interrupts the cycle now, or None."""
-        is_whole_cycle = not self._sniffs or self._sniff_steps >= len(self._channels)
+        is_whole_cycle = not self._sniffs or self._sniff_steps >= self._cycle_steps
         channel = self._best_channel(now_ms, urgencies)
         fresh = channel != 0 and self._is_fresh(now_ms, channel, urgencies[channel])
         if not is_whole_cycle:
@@ -241,7 +245,7 @@ class Plan:
         if self._upload_is_due(now_ms) and (self._upload_urgent or not fresh):
             return self._begin_interruption(self._upload_step(), False)
         due = [entry for entry in self._periodic if now_ms >= entry[3]]
-        if self._sniffs and not channel and not self._last_was_dwell and self._sniff_steps < 2 * len(self._channels):
+        if self._sniffs and not channel and not self._last_was_dwell and self._sniff_steps < 2 * self._cycle_steps:
             due = []  # two cycles without a candidate: the first SNIFF may have missed a camera's frames
         if channel and (
             not due
@@ -303,9 +307,13 @@ class Plan:
     def _sniff_step(self):
         if not self._sniffs:
             return None
-        channel = self._channels[self._next_channel]
+        if self._next_channel == len(self._channels):
+            channel = self._rare_channels[self._next_rare]
+            self._next_rare = (self._next_rare + 1) % len(self._rare_channels)
+        else:
+            channel = self._channels[self._next_channel]
         if self._next_channel == 0:
             self._cycles += 1
-        self._next_channel = (self._next_channel + 1) % len(self._channels)
+        self._next_channel = (self._next_channel + 1) % self._cycle_steps
         self._sniff_steps += 1
         return Step(SNIFF, channel, SNIFF_MS)

@@ -106,6 +106,10 @@ class Sweep(Base):
     ble: Mapped[Count]
     tables_full: Mapped[bool] = mapped_column(Boolean)
     spectrum_sweeps: Mapped[Count]
+    numbered: Mapped[Count]  # frames with a sequence number that were received, and
+    missed: Mapped[Count]  # how many numbers were missing in between
+    flash_ms: Mapped[Count]  # of listened_ms, in which the flash was written and the chip was deaf
+    ble_dropped: Mapped[Count]
     channels: Mapped[Json]  # [[channel, listened_ms, frames, undecodable, dropped], ...]
     capabilities: Mapped[Json]
 

@@ -265,6 +265,77 @@ def test_the_firmware_joins_again_after_each_kind_of_failure(board, event):
     assert max(int(line.split()[1]) for line in answers if line.startswith("True")) < 12000
 
 
+def test_writing_the_flash_takes_time_and_deafens_the_sniffer(board):
+    (took_ms, with_writes, without) = board.run(
+        SNIFF
+        + """
+    import time
+    buffer = bytearray(64 * 36)
+
+    def heard(writes):
+        rfsniff.start(6, 15)
+        began_ms, count = time.ticks_ms(), 0
+        while time.ticks_diff(time.ticks_ms(), began_ms) < 10000:
+            if writes:
+                with open("/x", "w") as file:
+                    file.write("x")
+            time.sleep_ms(50)
+            part = 64
+            while part == 64:
+                part = rfsniff.readinto(buffer)
+                count += part
+        rfsniff.stop()
+        return count
+
+    began_ms = time.ticks_ms()
+    with open("/x", "w") as file:
+        file.write("x")
+    print(time.ticks_diff(time.ticks_ms(), began_ms))
+    print(heard(True))
+    print(heard(False))
+    """,
+        speed=10,
+    )
+
+    assert took_ms >= 50
+    assert with_writes < 0.7 * without
+
+
+def test_the_driver_loses_frames_that_no_counter_shows(board):
+    (board.world / "driver_loss").write_text("4")
+    (counts, dropped) = board.run(
+        SNIFF
+        + """
+    import time
+    buffer = bytearray(512 * 36)
+    rfsniff.start(6, 15)
+    time.sleep_ms(700)
+    print(json.dumps([rfsniff.stats()[1], rfsniff.readinto(buffer)]))
+    print(rfsniff.stats()[2])
+    """
+    )
+
+    assert counts[0] * 0.7 < counts[1] < counts[0] * 0.8
+    assert dropped == 0
+
+
+def test_a_radio_without_5_ghz_refuses_its_channels(board):
+    code = (
+        SNIFF
+        + """
+    try:
+        rfsniff.start(149, 15)
+        print("on")
+    except ValueError:
+        print("refused")
+    """
+    )
+    before = board.run(code)
+    (board.world / "has_5ghz").touch()
+
+    assert (before, board.run(code)) == (["refused"], ["on"])
+
+
 def test_bluetooth_reuses_its_buffers_and_announces_the_end_of_the_scan(board):
     events = board.run(
         """

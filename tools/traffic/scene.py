@@ -41,7 +41,7 @@ MOST_EMITTERS = 500
 DEVICE_PREFIX, BSSID_PREFIX, CLIENT_PREFIX, PHONE_PREFIX = "ac:de:48:00", "ac:de:48:01", "da:de:48:02", "da:de:48:00"
 
 _dbm = ("int", -128, 20)
-_channel = ("int", 1, 14)
+_channel = ("int", 1, 177)
 _share = ("number", 0, 1)
 _time_s = ("number", 0, 1e7)
 _walk = ("list", ("row", (("number", 0, 1e7), ("number", -128, 20))), 1, 1000)  # [[t_s, dbm], ...]

@@ -7,11 +7,11 @@ The sensor must find the records of one channel at one moment with a few hundred
 are stored channel by channel, with an index in steps of 10 ms.
 
     offset  size
-    0       8     "ANSIMAI1"
+    0       8     "ANSIMAI2"
     8       4     duration in ms
     12      2, 2  number of access points, number of advertisers
     16      4, 4  offset of the access points, offset of the advertisers
-    24      12 for each of 14 channels: offset of its index, offset of its records, number of records
+    24      12 for each of 177 channels: offset of its index, offset of its records, number of records
     then    the rows, and for each channel in use its index (4 bytes a step: number of records before it)
             and its records (ansim/frame_header.py)
 
@@ -34,9 +34,9 @@ from tools.lib import progress
 from tools.traffic import air, packets, patterns
 from tools.traffic import scene as scenes
 
-MAGIC = b"ANSIMAI1"
+MAGIC = b"ANSIMAI2"
 SLOT_US = 10_000
-CHANNELS = 14
+CHANNELS = 177  # the last of 5 GHz
 HEADER = struct.Struct("<8sIHHII")
 CHANNEL_ROW = struct.Struct("<III")
 ACCESS_POINT_ROW = struct.Struct("<32sB6sBbB")
@@ -142,7 +142,7 @@ class _Channel(NamedTuple):
 
 
 def _sort_by_channel(scene, seed, stack) -> list[_Channel | None]:
-    """Return the records of channels 1..14, None for an unused channel."""
+    """Return the records of channels 1..177, None for an unused channel."""
     slots = int(scene.duration_s * 1_000_000) // SLOT_US + 2
     channels: list[_Channel | None] = [None] * CHANNELS
     with progress.bar("compiling the scene", scene.duration_s) as advance:

@@ -33,6 +33,8 @@ IN_ROM, IN_FILES, IN_IMAGE = "rom", "files", "image"
 HEAP = {IN_ROM: "288k", IN_FILES: "384k", IN_IMAGE: "160k"}
 IMAGE_BYTES = 1 << 20
 POWER_UP_S = 0.2  # so that a board that keeps resetting does not take the whole processor
+# Chips of the boards, as sim/machine.py knows them; all others have an ESP32.
+CHIPS = {"esp32_s3": "esp32s3", "esp32_c3_mini": "esp32c3", "esp32_c5": "esp32c5"}
 # Files in world/ that survive a reset, but not a power cut.
 VOLATILE = ("rtc", "sleep_ms")
 
@@ -101,6 +103,11 @@ class VirtualSensor:
         self._write_flash()
         self._write_air()
         self._write("cause", "PWRON")
+        if self._settings is not None:
+            chip = CHIPS.get(self._settings.get("board", ""), "esp32")
+            self._write("chip", chip)
+            if chip == "esp32c5":
+                self._write("has_5ghz", "")
         self._stopping.clear()
         self._thread = threading.Thread(
             target=self._run, args=(self._command(code_folder), self._environment(code_folder)), daemon=True

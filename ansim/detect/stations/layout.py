@@ -40,6 +40,8 @@ S_ROW_ID = 69  # changes with each row
 S_EVICTED = 70  # stations replaced since the last coverage()
 S_HEARD = 71  # stations heard since then
 S_FIRST_S = 72  # 32 bits: F_FIRST_S of stations that are added now
+S_PAIRS = 74  # 32 bits, of all stations: the sum of F_PAIRS since the last coverage(),
+S_LOST = 76  # and of F_LOST
 
 # Fields of a station. Bytes are pairs of halves, low half first, at even places.
 F_ADDRESS = 0

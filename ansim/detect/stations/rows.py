@@ -20,6 +20,8 @@ _S_CHANNEL = const(67)
 _S_ROW_TIME = const(68)
 _S_ROW_ID = const(69)
 _S_HEARD = const(71)
+_S_PAIRS = const(74)
+_S_LOST = const(76)
 _F_FLAGS = const(4)
 _F_RANK = const(5)
 _F_UP_BYTES = const(6)
@@ -165,6 +167,8 @@ def fold(table):
             if total > 255:
                 total = 255
             t[row + 4] = total << 8 | (time if time < 255 else 255)
+            w[_S_PAIRS >> 1] = w[_S_PAIRS >> 1] + t[b + _F_PAIRS]
+            w[_S_LOST >> 1] = w[_S_LOST >> 1] + t[b + _F_LOST]
             k = 0
             while k < 9:
                 # The counts that belong to the sums, in the same order.

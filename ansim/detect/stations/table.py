@@ -144,6 +144,15 @@ class StationTable:
             self.set_field(number, layout.F_FLAGS, flags & ~layout.FLAG_HEARD)
         return heard
 
+    def missed(self) -> tuple:
+        """Return how many numbered frames of all stations were (received, missing in between) since the last call."""
+        counts = []
+        for half in (layout.S_PAIRS, layout.S_LOST):
+            counts.append(self._get(half) | self._get(half + 1) << 16)
+            self._set(half, 0)
+            self._set(half + 1, 0)
+        return tuple(counts)
+
     def _write_time(self):
         now_s = self._since_ms // 1000
         self._set(layout.S_NOW_S, now_s)

@@ -86,9 +86,8 @@ def list_waiting(session: Session, user: Actor, limit: int = 50) -> list[Waiting
     findings_query = findings_query.where(Finding.inspection_ref.in_(refs))
     findings_query = findings_query.group_by(Finding.sensor_id, Finding.inspection_ref)
     findings = {(sensor_id, ref): count for sensor_id, ref, count in session.execute(findings_query)}
-    columns = (Sweep.channels, Sweep.deaf_ms, Sweep.capabilities, Sweep.tables_full)
     parts: dict[tuple[int, str], list] = {}
-    parts_query = select(Sweep.sensor_id, Sweep.inspection_ref, *columns).where(Sweep.inspection_ref.in_(refs))
+    parts_query = select(Sweep.sensor_id, Sweep.inspection_ref, *coverage.COLUMNS).where(Sweep.inspection_ref.in_(refs))
     for sensor_id, ref, *part in session.execute(parts_query):
         parts.setdefault((sensor_id, ref), []).append(part)
     return [

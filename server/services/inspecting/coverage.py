@@ -16,6 +16,7 @@ from server.models.inspections import Inspection
 from server.models.intake import Sweep
 
 CHANNELS = tuple(range(1, 14))  # 2.4 GHz Wi-Fi in Korea
+FIRST_5GHZ = 36  # channels from here on are in the 5 GHz band
 # Least time on each channel. A streaming camera sends in 60-100 % of seconds, and the windowed rule
 # judges it from about 2 s of traffic; a cycle over 13 channels takes 4-5 s and gives each one 0.35 s.
 # So this is nine dwells, 40 s of hopping. A site's plan may ask for more.
@@ -23,6 +24,8 @@ ENOUGH_MS = 3000
 # Above this share of frames without an address, a quiet channel cannot be called quiet.
 UNDECODABLE_PERMILLE = 500
 MOST_GAP_MS = 4 * 3_600_000  # no inspection lasts longer
+COUNTS = (Sweep.deaf_ms, Sweep.numbered, Sweep.missed, Sweep.flash_ms, Sweep.ble_dropped)
+COLUMNS = (Sweep.channels, Sweep.capabilities, Sweep.tables_full, *COUNTS)  # what sum_sweeps() sums
 
 
 class ChannelCoverage(NamedTuple):
@@ -42,11 +45,15 @@ class ChannelCoverage(NamedTuple):
 
 class Coverage(NamedTuple):
     """
-    channels      13 ChannelCoverage, by number
+    channels      13 ChannelCoverage of 2.4 GHz, by number; only they decide whether there was enough listening
+    channels_5ghz  ChannelCoverage of the channels of 5 GHz that a sensor listened to, by number
     deaf_ms       time the sniffer did not listen: uploading, scanning, BLE
     sweeps        how many sweep reports this rests on
     capabilities  what the sensors listened with: some of messages.CAPABILITIES
     tables_full   at least once there were more transmitters than the sensor could follow
+    numbered, missed  frames with a sequence number that were received, and how many numbers were missing in between
+    flash_ms      part of the listening in which a sensor wrote its flash and was deaf
+    ble_dropped   Bluetooth advertisements that came faster than a sensor took them
     gap_ms        time between two sweeps of which nothing is known: a lost report, or a restart
     """
 
@@ -56,6 +63,11 @@ class Coverage(NamedTuple):
     sweeps: int
     capabilities: list[str]
     tables_full: bool
+    channels_5ghz: list[ChannelCoverage] = []
+    numbered: int = 0
+    missed: int = 0
+    flash_ms: int = 0
+    ble_dropped: int = 0
     gap_ms: int = 0
 
     @property
@@ -80,6 +92,11 @@ class Coverage(NamedTuple):
         frames = sum(row.frames for row in self.channels)
         return sum(row.undecodable for row in self.channels) * 1000 // frames if frames else 0
 
+    @property
+    def missed_permille(self) -> int:
+        """Share of frames that the sensors did not receive, in thousandths, estimated from gaps in their numbers."""
+        return self.missed * 1000 // (self.numbered + self.missed) if self.missed else 0
+
     def summary(self) -> dict:
         """Return the coverage as JSON, as an InspectionResult keeps it."""
         return {
@@ -90,25 +107,23 @@ class Coverage(NamedTuple):
             "listened_ms": self.listened_ms,
             "deaf_ms": self.deaf_ms,
             "undecodable_permille": self.undecodable_permille,
+            "missed_permille": self.missed_permille,
+            "flash_ms": self.flash_ms,
+            "ble_dropped": self.ble_dropped,
             "tables_full": self.tables_full,
             "gap_ms": self.gap_ms,
             "capabilities": list(self.capabilities),
             "sweeps": self.sweeps,
             "channels": [[row.channel, row.listened_ms, row.frames, row.undecodable] for row in self.channels],
+            "channels_5ghz": [
+                [row.channel, row.listened_ms, row.frames, row.undecodable] for row in self.channels_5ghz
+            ],
         }
 
 
 def of_inspection(session: Session, inspection: Inspection) -> Coverage:
     """Return the coverage of an inspection's sweeps."""
-    query = select(
-        Sweep.sensor_id,
-        Sweep.from_ms,
-        Sweep.to_ms,
-        Sweep.channels,
-        Sweep.deaf_ms,
-        Sweep.capabilities,
-        Sweep.tables_full,
-    )
+    query = select(Sweep.sensor_id, Sweep.from_ms, Sweep.to_ms, *COLUMNS)
     rows = session.execute(query.where(Sweep.inspection_id == inspection.id)).all()
     spans = sorted(tuple(row[:3]) for row in rows)
     return sum_sweeps([tuple(row[3:]) for row in rows])._replace(gap_ms=_gaps_ms(spans))
@@ -125,19 +140,33 @@ def _gaps_ms(spans):
 
 
 def sum_sweeps(sweeps: Collection[tuple]) -> Coverage:
-    """Return the Coverage of rows (channels, deaf_ms, capabilities, tables_full) with the values of Sweep."""
+    """Return the Coverage of rows with the values of COLUMNS."""
     totals = {channel: [0, 0, 0, 0] for channel in CHANNELS}
-    deaf_ms, tables_full, capabilities = 0, False, set()
-    for channels, sweep_deaf_ms, sweep_capabilities, sweep_tables_full in sweeps:
-        deaf_ms += sweep_deaf_ms
+    counts, tables_full, capabilities = [0] * len(COUNTS), False, set()
+    for channels, sweep_capabilities, sweep_tables_full, *sweep_counts in sweeps:
+        counts = [a + b for a, b in zip(counts, sweep_counts, strict=True)]
         tables_full = tables_full or sweep_tables_full
         capabilities.update(sweep_capabilities)
         for channel, *numbers in channels:
-            if channel in totals:
-                totals[channel] = [a + b for a, b in zip(totals[channel], numbers, strict=True)]
-    rows = [_channel_row(channel, totals[channel]) for channel in CHANNELS]
-    listened_ms = sum(row.listened_ms for row in rows)
-    return Coverage(rows, listened_ms, deaf_ms, len(sweeps), sorted(capabilities), tables_full)
+            if channel in CHANNELS or channel >= FIRST_5GHZ:
+                total = totals.get(channel, [0, 0, 0, 0])
+                totals[channel] = [a + b for a, b in zip(total, numbers, strict=True)]
+    rows = [_channel_row(channel, totals[channel]) for channel in sorted(totals)]
+    deaf_ms, numbered, missed, flash_ms, ble_dropped = counts
+    channels = rows[: len(CHANNELS)]
+    return Coverage(
+        channels,
+        sum(row.listened_ms for row in channels),
+        deaf_ms,
+        len(sweeps),
+        sorted(capabilities),
+        tables_full,
+        rows[len(CHANNELS) :],
+        numbered,
+        missed,
+        flash_ms,
+        ble_dropped,
+    )
 
 
 def _channel_row(channel, totals):

@@ -99,6 +99,10 @@ def _sweep_row(report, inspection_id):
         body["ble"],
         body["full"],
         body.get("spectrum_sweeps", 0),
+        body.get("numbered", 0),
+        body.get("missed", 0),
+        body.get("flash_ms", 0),
+        body.get("ble_dropped", 0),
         to_json(channels).decode(),
         to_json(body["capabilities"]).decode(),
     )

@@ -44,6 +44,10 @@ SWEEP = [
     "ble",
     "tables_full",
     "spectrum_sweeps",
+    "numbered",
+    "missed",
+    "flash_ms",
+    "ble_dropped",
     "channels",
     "capabilities",
 ]

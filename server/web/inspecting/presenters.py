@@ -132,6 +132,27 @@ def _coverage_notes(summary):
                 percent=summary["undecodable_permille"] // 10,
             )
         )
+    if summary.get("missed_permille", 0) >= 10:
+        notes.append(
+            gettext(
+                "About %(percent)s %% of the frames sent on these channels meanwhile were not received (estimated from"
+                " gaps in their numbers).",
+                percent=summary["missed_permille"] // 10,
+            )
+        )
+    if summary.get("ble_dropped"):
+        notes.append(
+            gettext("%(count)s Bluetooth announcements came too fast to be read.", count=summary["ble_dropped"])
+        )
+    five_ghz = summary.get("channels_5ghz")
+    if five_ghz:
+        notes.append(
+            gettext(
+                "5 GHz: channels %(channels)s were listened to, %(time)s in all; its other channels were not.",
+                channels=", ".join(str(row[0]) for row in five_ghz),
+                time=i18n.duration(sum(row[1] for row in five_ghz) // 1000),
+            )
+        )
     if summary["tables_full"]:
         notes.append(gettext("There were more transmitters than the sensor could follow."))
     if summary.get("gap_ms", 0) >= 1000:
@@ -139,6 +160,9 @@ def _coverage_notes(summary):
         notes.append(
             gettext("Of %(time)s in between nothing is known: a report is missing, or it restarted.", time=missing)
         )
+    if summary.get("flash_ms", 0) >= 1000:
+        spent = i18n.duration(summary["flash_ms"] // 1000)
+        notes.append(gettext("During %(time)s of it the sensor stored its reports, and heard nothing.", time=spent))
     if summary["deaf_ms"] >= 1000:
         spent = i18n.duration(summary["deaf_ms"] // 1000)
         notes.append(gettext("%(time)s went into uploading and other radios; it was not listening then.", time=spent))

@@ -19,6 +19,8 @@ Files in /.world:
     cause             why the next start comes: a key of RESET_CAUSES in machine.py
     rtc, nvs.json     RTC memory, NVS
     listening         scene time in ms when the sniffer first ran
+    driver_loss       n: the driver loses every n-th frame without counting it
+    has_5ghz          while it exists, the radio has the channels of 5 GHz too
     idf_bytes         size of the chip's internal memory, 200 kB without the file
     no_wifi, no_lan   while they exist, no network can be joined
     no_scan, disconnect_event, dhcp_ms, wifi_password   see network.py
@@ -39,10 +41,11 @@ import utime
 FOLDER = "/.world/"
 SLOT_US = 10_000  # step of the index, see tools/virtual_sensor/air_file.py
 AIR_HEADER = "<8sIHHII"  # magic, duration_ms, access points, advertisers, their offsets
-AIR_MAGIC = b"ANSIMAI1"
+AIR_MAGIC = b"ANSIMAI2"
 CHANNEL_ROW = "<III"  # offset of the index, offset of the records, number of records
 AP_ROW = "<32sB6sBbB"  # ssid, its length, bssid, channel, rssi_dbm, security
 BLE_ROW = "<6sBbB31sI"  # address, its type, rssi_dbm, length of the payload, payload, interval_ms
+ERASE_US = 50_000  # a file's change erases at least one block of 4 kB
 _GRACE_US = 250_000  # processor time for which a socket counts as busy after its last event
 
 speed = float(os.getenv("SIM_SPEED") or "1")
@@ -58,6 +61,7 @@ wifi_channels = 11  # scans and connections use 1 to this one; the chip's defaul
 wifi_busy = False  # connected or connecting: the station holds the channel
 wifi_freed_us = 0  # when the station last released the channel
 
+before_deafness = []  # functions of receivers that store what was received before the chip becomes deaf
 idf_taken = {}  # the chip's internal memory: user -> bytes; see take_idf()
 
 _last_ticks_us = utime.ticks_us()
@@ -137,6 +141,15 @@ def wait_for_events(duration_ms: int, poll, any_socket: bool):
         spent_us = processor_us() - began_us
         _ahead_us += max(spent_us, min(duration_us, int(spent_us * pace))) - spent_us
     poll_hardware()
+
+
+def write_flash() -> None:
+    """Take the time of a write to the flash: the caches are off, and what the radio receives meanwhile is lost."""
+    global wifi_freed_us
+    for store in before_deafness:
+        store()
+    wait_us(ERASE_US)
+    wifi_freed_us = now_us()
 
 
 def take_idf(user: str, size: int) -> bool:
@@ -252,7 +265,7 @@ class Air:
         self._buffer = bytearray(4)
 
     def find_channel(self, number: int):
-        """Return (offset of the index, offset of the records, number of records) of channel 1..14."""
+        """Return (offset of the index, offset of the records, number of records) of channel 1..177."""
         self._file.seek(struct.calcsize(AIR_HEADER) + (number - 1) * struct.calcsize(CHANNEL_ROW))
         return struct.unpack(CHANNEL_ROW, self._file.read(struct.calcsize(CHANNEL_ROW)))
 

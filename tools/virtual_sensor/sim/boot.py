@@ -55,7 +55,9 @@ class _Image:
 
 class _Folder:
     """
-    A folder as flash; rename() works around VfsPosix, which with a root renames a file to itself (one path buffer).
+    A folder as flash. Writing a file takes the time of erasing one block.
+
+    rename() works around VfsPosix, which with a root renames a file to itself (one path buffer).
     """
 
     def __init__(self, path):
@@ -64,6 +66,13 @@ class _Folder:
 
     def __getattr__(self, name):
         return getattr(self._files, name)
+
+    def open(self, path, mode):
+        if mode.strip("rb") and path != "/settings.json":  # the computer writes the settings
+            import _simulation
+
+            _simulation.write_flash()
+        return self._files.open(path, mode)
 
     def rename(self, old, new):
         vfs.VfsPosix().rename(self._path + old, self._path + new)

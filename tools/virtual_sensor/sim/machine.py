@@ -36,6 +36,14 @@ RESET_CAUSES = {
     "DEEPSLEEP": DEEPSLEEP_RESET,
     "SOFT": SOFT_RESET,
 }
+# GPIO numbers of each chip without those of its flash, and its clock frequencies in MHz; /.world/chip names the chip.
+_CHIPS = {
+    "esp32": ((0, 1, 2, 3, 4, 5) + tuple(range(12, 24)) + (25, 26, 27) + tuple(range(32, 40)), (20, 40, 80, 160, 240)),
+    "esp32s3": (tuple(range(22)) + tuple(range(33, 49)), (20, 40, 80, 160, 240)),
+    "esp32c3": (tuple(range(11)) + tuple(range(18, 22)), (20, 40, 80, 160)),
+    "esp32c5": (tuple(range(15)) + tuple(range(23, 29)), (20, 40, 80, 160, 240)),
+}
+_PINS, _FREQUENCIES_MHZ = _CHIPS[_simulation.load("chip", "esp32")]
 _cause = RESET_CAUSES[os.getenv("SIM_CAUSE") or "PWRON"]
 _clock_hz = 160000000
 
@@ -69,8 +77,8 @@ def freq(_hz=None):
     global _clock_hz
     if _hz is None:
         return _clock_hz
-    if _hz not in (80000000, 160000000, 240000000):
-        raise ValueError("frequency must be 20MHz, 40MHz, 80Mhz, 160MHz or 240MHz")
+    if _hz % 1000000 or _hz // 1000000 not in _FREQUENCIES_MHZ:
+        raise ValueError("frequency must be one of this chip's")
     _clock_hz = _hz
     return None
 
@@ -129,7 +137,7 @@ class Pin:
     IRQ_FALLING = 2
 
     def __init__(self, _id, mode=-1, pull=-1, *, value=None, drive=None, alt=None):
-        if not isinstance(_id, int) or not 0 <= _id <= 48:
+        if _id not in _PINS:
             raise ValueError("invalid pin")
         self._id = _id
         self._level = 1 if pull == Pin.PULL_UP else 0

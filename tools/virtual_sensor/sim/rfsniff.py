@@ -3,6 +3,7 @@ The native module `rfsniff` (firmware/native/rfsniff), fed by the scene.
 
 It receives only the channel it is tuned to, and nothing while the station is connected, connecting or
 scanning. As in the original, a full ring drops new records, and a change of channel does not clear it.
+A write to the flash makes it deaf, and the driver may lose frames before the ring (driver_loss in _simulation.py).
 To save heap the ring is a list of ranges of the scene's file. Records arrive in steps of 10 ms.
 """
 
@@ -26,6 +27,8 @@ _ESP_ERR_WIFI_STATE = const(0x3006)
 
 _running = False
 _filter_bits = 15
+_loses_every = 0  # the driver loses every n-th frame, see _simulation.py
+_passed = 0  # frames since the last one that the driver lost
 _tuned = (0, 0, 0)  # offset of the index, offset of the records, number of records
 _loop = 0  # how often the scene has been repeated
 _next = 0  # the channel's first record that has not been sent yet
@@ -37,7 +40,7 @@ _dropped = 0
 
 
 def start(_channel, _filter):
-    global _running, _filter_bits, _waiting, _pushed, _dropped
+    global _running, _filter_bits, _waiting, _pushed, _dropped, _loses_every
     _check(_channel)
     if not 1 <= _filter <= 15:
         raise ValueError("filter should be 1..15")
@@ -45,6 +48,9 @@ def start(_channel, _filter):
     _refuse_unless_free()
     _ranges.clear()
     _filter_bits = _filter
+    _loses_every = int(_simulation.load("driver_loss", "0"))
+    if _fill not in _simulation.before_deafness:
+        _simulation.before_deafness.append(_fill)
     _waiting = _pushed = _dropped = 0
     _running = True
     _tune(_channel)
@@ -82,6 +88,8 @@ def readinto(_buffer):
         _waiting -= taken
         if oldest[1] == oldest[2]:
             _ranges.pop(0)
+        if _loses_every:
+            part, taken = _lose(part, taken)
         count += _filter_records(part, taken, oldest[3], _filter_bits)
     return count
 
@@ -102,8 +110,8 @@ def is_running():
 
 
 def _check(channel):
-    if not 1 <= channel <= 14:
-        raise ValueError("channel should be 1..14")
+    if not 1 <= channel <= (177 if _simulation.exists("has_5ghz") else 14):
+        raise ValueError("this radio does not have that channel")
 
 
 def _refuse_unless_free():
@@ -157,6 +165,22 @@ def _fill():
             break
         _loop += 1
         _next = 0
+
+
+def _lose(records, count):
+    """Remove every _loses_every-th record; return (records, how many remain)."""
+    global _passed
+    kept = 0
+    for number in range(count):
+        _passed += 1
+        if _passed == _loses_every:
+            _passed = 0
+            continue
+        records[kept * RECORD_BYTES : (kept + 1) * RECORD_BYTES] = records[
+            number * RECORD_BYTES : (number + 1) * RECORD_BYTES
+        ]
+        kept += 1
+    return records, kept
 
 
 @micropython.native

@@ -2,6 +2,7 @@
 
 from ansim.detect.engine import MAX_CANDIDATES, Engine, standard
 from ansim.finding import ALARM, RAISED, Finding
+from ansim.frame_header import RECORD_BYTES, pack_into
 from ansim.observation import AccessPoint, Advertisement, Spectrum
 from tests.support import stream_traffic
 from tests.support.stream_traffic import CHANNEL, access_point, station
@@ -135,6 +136,8 @@ def test_coverage_accounts_for_time_frames_and_losses_by_channel():
         "access_points": 0,
         "ble": 0,
         "full": True,
+        "numbered": 0,
+        "missed": 0,
     }
     assert engine.coverage()["channels"] == []
 
@@ -190,3 +193,34 @@ def test_it_is_quiet_while_no_station_is_heard_even_if_other_detectors_take_fram
     assert before
     assert not whole.is_quiet()
     assert not Engine([]).is_quiet()
+
+
+def test_coverage_counts_the_numbers_missing_between_frames():
+    """The chip's driver drops frames without counting them; the senders' own numbers tell."""
+    engine = standard({})
+    engine.tune(CHANNEL, 0)
+    buffer = bytearray(RECORD_BYTES)
+    for number in range(100):
+        if number % 10 != 3:
+            address = b"\xac\xde\x48\x00\x00\x01"
+            pack_into(
+                buffer,
+                0,
+                number * 10_000,
+                1000,
+                0x0188,
+                -50,
+                CHANNEL,
+                b"\xac\xde\x48\x00\x00\x02",
+                address,
+                b"\xac\xde\x48\x00\x00\x02",
+                number << 4,
+            )
+            engine.take(buffer, 1)
+    engine.judge(1000)
+    coverage = engine.coverage()
+    again = engine.coverage()
+
+    assert coverage["missed"] == 10
+    assert 80 <= coverage["numbered"] <= 90
+    assert (again["numbered"], again["missed"]) == (0, 0)

@@ -354,3 +354,17 @@ def test_the_first_upload_waits_for_a_candidate_of_the_first_cycle():
     steps = run(Plan(ALL, EVERYTHING, 60000), 30000, lambda now_ms: [(6, 80)] if 2000 < now_ms < 12000 else [])
 
     assert [step.phase for _, step in steps if step.phase in (DWELL, UPLOAD)][:2] == [DWELL, UPLOAD]
+
+
+def test_each_cycle_has_one_of_the_rare_channels():
+    plan = Plan([1, 36, 149], ["sniff"], 0, rare_channels=[52, 100])
+    channels = [plan.next(index * plans.SNIFF_MS, []).channel for index in range(12)]
+
+    assert channels == [1, 36, 149, 52, 1, 36, 149, 100, 1, 36, 149, 52]
+
+
+def test_a_candidate_on_a_rare_channel_gets_its_dwell():
+    plan = Plan([1, 36], ["sniff"], 0, rare_channels=[52, 100])
+    steps = run(plan, 60_000, lambda now_ms: [(100, 80)])
+
+    assert any(step.phase == DWELL and step.channel == 100 for _, step in steps)

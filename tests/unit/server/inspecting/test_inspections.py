@@ -224,6 +224,21 @@ def test_coverage_adds_up_sweeps_and_says_what_is_missing(session, pseudonyms, r
     assert covered.summary()["sweeps"] == 2
 
 
+def test_coverage_says_what_was_missed_and_keeps_5_ghz_apart(session, pseudonyms, running, sensor):
+    voice = Voice(sensor)
+    voice.inspection = running.public_id
+    body = sweep_body() | {"numbered": 900, "missed": 100, "flash_ms": 150, "ble_dropped": 3}
+    body["channels"] = [[1, 9000, 10, 1, 0], [36, 1000, 50, 5, 0], [149, 500, 0, 0, 0]]
+    heard(session, pseudonyms, voice.says(body=body), voice.says(body=body))
+
+    covered = coverage.of_inspection(session, running)
+
+    assert (covered.missed_permille, covered.flash_ms, covered.ble_dropped) == (100, 300, 6)
+    assert covered.listened_ms == 18000 and len(covered.channels) == 13 and not covered.enough
+    assert [row[:2] for row in covered.channels_5ghz] == [(36, 2000), (149, 1000)]
+    assert covered.summary()["missed_permille"] == 100
+
+
 def test_sweeps_outside_an_inspection_do_not_count_for_it(session, pseudonyms, running, sensor):
     heard(session, pseudonyms, Voice(sensor).says())
 
