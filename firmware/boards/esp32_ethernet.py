@@ -5,8 +5,8 @@ The PHY at address 0 is compatible with the LAN8720; GPIO 12 switches its power 
 The pins are from Olimex's documentation; not tried on the board by this project.
 
 Erratum CLK-3.22 of the ESP32: while Wi-Fi is in use, its own clock (the APLL) is not accurate enough for the Ethernet
-chip, and this sensor listens to Wi-Fi all the time. Expect lost packets or a link that goes down. A board whose Ethernet
-chip has an oscillator of its own, or a W5500 on SPI, does not have this problem.
+chip, and this sensor listens to Wi-Fi all the time. Expect lost packets or a link that goes down. A board whose
+Ethernet chip has an oscillator of its own, or a W5500 on SPI, does not have this problem.
 """
 
 NAME = "esp32_ethernet"

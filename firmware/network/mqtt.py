@@ -387,6 +387,8 @@ def ders(pem: str) -> list:
 def reason(error) -> str:
     """Return a short text for an OSError or ValueError of a socket or of TLS."""
     number = error.args[0] if error.args else 0
+    if number in (-200, -202):  # lwIP's EAI_NONAME and EAI_FAIL, which MicroPython passes on as numbers
+        return "its name cannot be resolved"
     if isinstance(number, int) and number in errno.errorcode:
         return errno.errorcode[number]
     # mbedTLS puts what is wrong with a certificate into lines, such as "The certificate validity has expired".

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from ansim import messages
+from firmware.radio.plan import UPLOAD_MS
 from tests.support import brokers
 from tests.support.delivery import DEVICE, KEY, TinyServer
 from tests.support.ports import free_port
@@ -54,6 +55,31 @@ def test_over_tls_it_comes_online_from_power_on_with_its_clock_at_2000_and_keeps
     assert (first["kind"], second["kind"]) == (messages.RESET, messages.CLOCK)
     assert (second["body"]["source"], second["body"]["time_s"]) == ("server", server.time_s)
     assert kept and not [line for line in sensor.said if "future" in line]
+
+
+def test_from_power_on_over_wifi_and_tls_a_finding_reaches_the_server_in_90_s_of_scene_time(tmp_path):
+    """With the chip's delays: scans, joining, DHCP, the resolver, the handshake, modem sleep, flash and frames lost."""
+    brokers.certificate(tmp_path, "broker", brokers.certificate(tmp_path, "ca"), host="localhost")
+    broker = brokers.mosquitto(tmp_path, free_port(), tls="broker").start()
+    server = TinyServer(broker.port, ca=tmp_path / "ca.pem").start()
+    authority = (tmp_path / "ca.pem").read_text()
+    settings = settings_for(DEVICE, KEY, "localhost", broker.port, authority, "wifi")
+    sensor = RecordingSensor(settings, Scene(SMALL_SCENE), tmp_path / "sensor", 10, "1M")
+    sensor.world.mkdir(parents=True)
+    (sensor.world / "driver_loss").write_text("50")
+    sensor.start()
+    try:
+        finding = wait_for(lambda: reports(server, messages.FINDING), 40)[0]
+        # Published when the session began; the session itself is over after UPLOAD_MS at the latest.
+        up_s = server.infos[-1]["up_s"]
+    finally:
+        sensor.stop()
+        server.stop()
+        broker.kill()
+
+    print("finding at", finding["tick_ms"], "session at", up_s)
+    assert finding["body"]["event"] == "raised"
+    assert up_s + UPLOAD_MS // 1000 < 90
 
 
 def test_a_camera_is_reported_within_30_s_of_its_start_by_a_sensor_that_hops(sensor, server):

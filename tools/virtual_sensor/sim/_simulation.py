@@ -19,6 +19,7 @@ Files in /.world:
     cause             why the next start comes: a key of RESET_CAUSES in machine.py
     rtc, nvs.json     RTC memory, NVS
     listening         scene time in ms when the sniffer first ran
+    dns_ms, no_dns    see socket.py
     driver_loss       n: the driver loses every n-th frame without counting it
     has_5ghz          while it exists, the radio has the channels of 5 GHz too
     idf_bytes         size of the chip's internal memory, 200 kB without the file
@@ -36,6 +37,7 @@ Files in /.world:
 import os
 import struct
 
+import urandom
 import utime
 
 FOLDER = "/.world/"
@@ -45,6 +47,7 @@ AIR_MAGIC = b"ANSIMAI2"
 CHANNEL_ROW = "<III"  # offset of the index, offset of the records, number of records
 AP_ROW = "<32sB6sBbB"  # ssid, its length, bssid, channel, rssi_dbm, security
 BLE_ROW = "<6sBbB31sI"  # address, its type, rssi_dbm, length of the payload, payload, interval_ms
+BEACON_US = 102_400
 ERASE_US = 50_000  # a file's change erases at least one block of 4 kB
 _GRACE_US = 250_000  # processor time for which a socket counts as busy after its last event
 
@@ -61,6 +64,8 @@ wifi_channels = 11  # scans and connections use 1 to this one; the chip's defaul
 wifi_busy = False  # connected or connecting: the station holds the channel
 wifi_freed_us = 0  # when the station last released the channel
 
+has_network = False  # an interface has an address
+modem_sleeps = False  # Wi-Fi is connected and sleeps between beacons: each answer waits for one
 before_deafness = []  # functions of receivers that store what was received before the chip becomes deaf
 idf_taken = {}  # the chip's internal memory: user -> bytes; see take_idf()
 
@@ -170,9 +175,11 @@ def idf_free() -> int:
     return int(load("idf_bytes", "200000")) - sum(idf_taken.values())
 
 
-def mark_socket_busy() -> None:
-    """Note that a task waits for a socket, or that a socket had an event."""
+def mark_socket_busy(is_reading: bool = False) -> None:
+    """Note that a task waits for a socket. With modem sleep an answer comes with the next beacon."""
     global _busy_until_us
+    if is_reading and modem_sleeps:
+        wait_us(urandom.randrange(BEACON_US))
     _busy_until_us = processor_us() + _GRACE_US
 
 

@@ -142,7 +142,7 @@ def _scale_time():
             self._poll = super().wait_io_event
 
         def _enqueue(self, stream, index):
-            _simulation.mark_socket_busy()
+            _simulation.mark_socket_busy(index == 0)
             super()._enqueue(stream, index)
 
         def wait_io_event(self, dt):

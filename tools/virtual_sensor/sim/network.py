@@ -93,6 +93,8 @@ class WLAN:
 
     def isconnected(self):
         self._update()
+        _simulation.has_network = self._has_address
+        _simulation.modem_sleeps = self._has_address and self._settings["pm"] != WLAN.PM_NONE
         return self._has_address
 
     def status(self, _param=None):
@@ -183,7 +185,7 @@ class WLAN:
             _simulation.wifi_busy = False
             _simulation.wifi_freed_us = _simulation.now_us()
         self._joined = self._next = None
-        self._has_address = False
+        self._has_address = _simulation.has_network = _simulation.modem_sleeps = False
 
     def _update(self):
         """Go on with connecting, or lose the connection, if that is due."""
@@ -233,6 +235,7 @@ class LAN:
         return None
 
     def isconnected(self):
+        _simulation.has_network = self._active and not _simulation.exists("no_lan")
         return self._active and not _simulation.exists("no_lan")
 
     def status(self):

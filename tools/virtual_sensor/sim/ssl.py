@@ -2,15 +2,20 @@
 `ssl` on top of MicroPython's `tls`, as far as firmware/network/mqtt.py needs it.
 
 mbedTLS on this computer checks dates by the computer's clock, on an ESP32 by the chip's clock, which begins at
-2000-01-01. So this one also checks the authorities by the simulated chip's clock.
+2000-01-01. So this one also checks the authorities by the simulated chip's clock. The handshake blocks for 1.5 to 3 s
+and takes memory of the chip.
 """
 
+import random
 import time
 
+import _simulation
 import tls
 
 PROTOCOL_TLS_CLIENT = tls.PROTOCOL_TLS_CLIENT
 CERT_REQUIRED = tls.CERT_REQUIRED
+_BYTES = 40000
+_ALLOC_FAILED = -0x7F00
 _UTC_TIME = b"\x17\x0d"  # in DER: a date of 13 characters, YYMMDDhhmmssZ
 
 
@@ -42,6 +47,9 @@ class SSLContext:
             raise ValueError("\nThe certificate validity starts in the future\n")
         if all(now > end for begin, end in self._validity):
             raise ValueError("\nThe certificate validity has expired\n")
+        if _simulation.idf_free() < _BYTES:
+            raise OSError(_ALLOC_FAILED, "MBEDTLS_ERR_SSL_ALLOC_FAILED")
+        _simulation.wait_us(1500000 + random.randrange(1500000))  # the handshake's arithmetic
         return self._context.wrap_socket(
             sock,
             server_side=server_side,

@@ -34,5 +34,7 @@ def test_tls_without_an_authority_is_refused():
 def test_the_reason_of_a_failure_is_short():
     assert reason(OSError(errno.ECONNREFUSED, "Connection refused")) == "ECONNREFUSED"
     assert reason(OSError(-9984, "MBEDTLS_ERR_X509_CERT_VERIFY_FAILED")) == "MBEDTLS_ERR_X509_CERT_VERIFY_FAILED"
+    assert reason(OSError(-202)) == "its name cannot be resolved"
+    assert reason(ValueError("\nThe certificate validity has expired\n")) == "The certificate validity has expired"
     assert reason(ValueError("invalid cert")) == "invalid cert"
     assert reason(OSError()) == "OSError"
