@@ -92,7 +92,7 @@ def read_list(name: str) -> list[str]:
 def compile_medium(program: Path, *more: str) -> None:
     """Compile the medium. Raises ToolError with the compiler's first complaint."""
     sources = [str(path) for path in sorted(MEDIUM.glob("*.c"))]
-    command = ["gcc", "-std=gnu11", "-O2", "-Wall", *more, "-o", str(program), *sources, "-lm"]
+    command = ["gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", *more, "-o", str(program), *sources, "-lm"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ToolError(f"the medium does not compile: {done.stderr.partition(chr(10))[0]}")
