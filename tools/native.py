@@ -4,13 +4,14 @@ Build MicroPython with the sniffer module firmware/native/rfsniff.
 
     python3 -m tools.native esp32 --micropython ~/micropython --board ESP32_GENERIC_S3 [--frozen]
     python3 -m tools.native host [--sanitize | --frozen]
+    python3 -m tools.native rv32
 
 `esp32` builds the interpreter image for tools/flash.py; it needs ESP-IDF's `idf.py` on the PATH and
 a checkout of MicroPython. `host` builds a MicroPython for this computer from Debian's source package,
 with a radio that is driven by Python calls; the tests use it. --frozen includes the whole program in
 the image, where code takes no heap (for this computer: a 32-bit interpreter, whose objects have the size
 that they have on a board, with the simulated hardware and TLS). All
-builds go to build/native, and only changes are rebuilt.
+builds go to build/native, and only changes are rebuilt. `rv32` builds one for the processor of an ESP32-C3 in QEMU.
 """
 
 import fcntl
@@ -21,13 +22,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ansim import signatures
-from tools.hardware import debian_sources, inline_constants, payload
+from tools.hardware import debian_sources, inline_constants, payload, rv32
 from tools.lib import arguments, errors
 from tools.lib.errors import ToolError
 from tools.lib.paths import ROOT
@@ -97,6 +99,35 @@ def build_host(sanitize: bool = False, frozen: bool = False) -> Path:
     return program
 
 
+def build_rv32() -> Path:
+    """
+    Build a MicroPython with the program and the module for a RISC-V processor in QEMU, see tools/hardware/rv32.py;
+    return the image's path. Takes about a minute the first time. Raises ToolError if a tool is missing.
+    """
+    rv32.check_tools()
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with open(BUILD / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        source = debian_sources.source_folder("micropython", BUILD)
+        out = BUILD / "rv32"
+        image, stamp = out / "firmware.elf", out / "built-from"
+        # With the names of constants, which the scripts of the tests use.
+        tree = _stage(BUILD / "frozen-rv32", PROGRAM, inlined=False)
+        program = hashlib.sha256(Path(rv32.__file__).read_bytes()).hexdigest()
+        fingerprint = f"{source.name} {program} {_fingerprint(tree)} {_fingerprint(MODULES)}"
+        if not (image.exists() and stamp.exists() and stamp.read_text() == fingerprint):
+            rv32.build(source, build_compiler(source), tree, MODULES, out)
+            stamp.write_text(fingerprint)
+    return image
+
+
+def run_rv32(
+    script: Path, files: dict[str, bytes], arguments: Sequence[object] = (), heap_bytes: int = rv32.HEAP_BYTES
+) -> list[str]:
+    """Run a script on build_rv32()'s image as rv32.run() does; return the lines that it prints. Raises ToolError."""
+    return rv32.run(build_rv32(), BUILD / "mpy-cross" / "mpy-cross", script, files, arguments, heap_bytes)
+
+
 def _require_32_bit_compiler():
     """Raise ToolError if gcc cannot link a 32-bit program."""
     if platform.machine().lower() not in ("x86_64", "amd64"):
@@ -109,8 +140,8 @@ def _require_32_bit_compiler():
             raise ToolError("gcc cannot build 32-bit programs; on Debian run `apt install gcc-multilib`")
 
 
-def _stage(tree: Path, folders) -> Path:
-    """Lay out the files to freeze in a folder, and return it."""
+def _stage(tree: Path, folders, inlined: bool = True) -> Path:
+    """Lay out the files to freeze in a folder, and return it; with `inlined`, constants replace their names."""
     shutil.rmtree(tree, ignore_errors=True)
     for folder, import_path in folders:
         for file in sorted((ROOT / folder).rglob("*.py")):
@@ -121,7 +152,9 @@ def _stage(tree: Path, folders) -> Path:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, target)
     (tree / payload.BUILD_DATE).write_bytes(payload.build_date())
-    sources = {file.relative_to(tree).as_posix(): file.read_text() for file in tree.rglob("*.py")}
+    sources = (
+        {} if not inlined else {file.relative_to(tree).as_posix(): file.read_text() for file in tree.rglob("*.py")}
+    )
     for path, text in inline_constants.inline_constants(sources, KEPT_NAMES).items():
         (tree / path).write_text(text)
     folder = ROOT / "ansim" / "signatures"
@@ -227,7 +260,11 @@ def main() -> int:
     variant = computer.add_mutually_exclusive_group()
     variant.add_argument("--sanitize", action="store_true", help="build with ThreadSanitizer")
     variant.add_argument("--frozen", action="store_true", help="32 bits, with the whole program in the image")
+    targets.add_parser("rv32", help="build a MicroPython for a RISC-V processor in QEMU, for the tests")
     options = parser.parse_args()
+    if options.target == "rv32":
+        print(build_rv32())
+        return 0
     if options.target == "host":
         print(build_host(options.sanitize, options.frozen))
         return 0

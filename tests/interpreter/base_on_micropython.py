@@ -1,4 +1,6 @@
-"""Runs on MicroPython (see test_base.py): decodes and seals the messages of stdin, prints the results as JSON."""
+"""
+Runs on MicroPython (see test_base.py): decodes and seals messages of a file or of stdin, prints the results as JSON.
+"""
 
 import json
 import sys
@@ -7,7 +9,7 @@ from ansim import envelope, messages, settings, topics
 from ansim.decode import UnknownVersion, decode_message
 
 key = bytes(range(32))
-for line in sys.stdin:
+for line in open(sys.argv[1]) if len(sys.argv) > 1 else sys.stdin:  # noqa: SIM115
     case = json.loads(line)
     result = {}
     try:

@@ -2,11 +2,13 @@
 //
 //   rfsniff.inject(frame, rssi=-50, length=0, time_us=0, rate=0, phy=0, undecodable=False)
 //   rfsniff.flood(count, gap_ns)    a separate thread receives `count` frames
-//   rfsniff.flooding()              True while that thread runs
+//   rfsniff.flooding()              True while that thread runs; both are missing without RFSNIFF_THREADS
 //
 // From rfsniff_heard() on, frames are processed as on a chip.
 #include <errno.h>
+#if RFSNIFF_THREADS
 #include <pthread.h>
+#endif
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
@@ -93,6 +95,7 @@ static mp_obj_t rfsniff_inject(size_t n_args, const mp_obj_t *args, mp_map_t *ke
 }
 MP_DEFINE_CONST_FUN_OBJ_KW(rfsniff_inject_obj, 1, rfsniff_inject);
 
+#if RFSNIFF_THREADS
 // Each frame has its number in every field, so that a record mixed from two frames is noticed.
 static void *receive_flood(void *unused) {
     (void)unused;
@@ -143,3 +146,4 @@ static mp_obj_t rfsniff_flooding(void) {
     return mp_obj_new_bool(atomic_load(&flood.running));
 }
 MP_DEFINE_CONST_FUN_OBJ_0(rfsniff_flooding_obj, rfsniff_flooding);
+#endif

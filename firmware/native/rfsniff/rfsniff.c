@@ -113,8 +113,10 @@ static const mp_rom_map_elem_t rfsniff_names[] = {
     {MP_ROM_QSTR(MP_QSTR_UNDECODABLE), MP_ROM_INT(RFSNIFF_FILTER(RFSNIFF_KIND_UNDECODABLE))},
 #if RFSNIFF_HOST
     {MP_ROM_QSTR(MP_QSTR_inject), MP_ROM_PTR(&rfsniff_inject_obj)},
+#if RFSNIFF_THREADS
     {MP_ROM_QSTR(MP_QSTR_flood), MP_ROM_PTR(&rfsniff_flood_obj)},
     {MP_ROM_QSTR(MP_QSTR_flooding), MP_ROM_PTR(&rfsniff_flooding_obj)},
+#endif
 #endif
 };
 static MP_DEFINE_CONST_DICT(rfsniff_globals, rfsniff_names);
