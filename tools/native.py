@@ -42,6 +42,7 @@ BOARDS = {
     "esp32_devkit": "ESP32_GENERIC",
     "esp32_s3": "ESP32_GENERIC_S3",
     "esp32_c3_mini": "ESP32_GENERIC_C3",
+    "esp32_c5": "ESP32_GENERIC_C5",
     "esp32_ethernet": "OLIMEX_ESP32_POE",
 }
 
