@@ -21,7 +21,7 @@ DISPOSITIONS = (KNOWN, NEIGHBOUR, FALSE, UNRESOLVED, REFERRED)
 # CLOSED  judged, or on the facility's list, or a notice that is over (then without a disposition); address erased
 NOTED, OPEN, CASE, CLOSED = "noted", "open", "case", "closed"
 STATUSES = (NOTED, OPEN, CASE, CLOSED)
-WITH_ADDRESS = (OPEN, CASE)
+WITH_ADDRESS = (OPEN, CASE)  # and their exact reports
 
 # Detectors whose findings say that something could not be judged. They are notices, but no one-way senders.
 GAPS = ("undecodable_source",)
@@ -31,8 +31,8 @@ class Finding(Base):
     """
     What one detector of one sensor reported about one emitter during one inspection.
 
-    Later reports about the same emitter add FindingEvents. The
-    hardware address is only here while the finding is OPEN or a CASE; `pseudonym` stays.
+    Later reports about the same emitter add FindingEvents. The hardware address is only here while the finding is OPEN
+    or a CASE, and while it is NOTED in a running inspection, to be followed; `pseudonym` stays.
     """
 
     __tablename__ = "finding"
@@ -52,8 +52,8 @@ class Finding(Base):
     episode: Mapped[Count]  # 1, and more when it comes back after a person closed it
     oui: Mapped[str] = mapped_column(String(8))  # maker's part of the address; "" when it is locally administered
     local: Mapped[bool] = mapped_column(Boolean)  # locally administered: often a randomised address
-    address: Mapped[str | None] = mapped_column(String(17), index=True)  # WITH_ADDRESS only
-    bssid: Mapped[str | None] = mapped_column(String(17))  # WITH_ADDRESS only; "" when unknown
+    address: Mapped[str | None] = mapped_column(String(17), index=True)  # see above
+    bssid: Mapped[str | None] = mapped_column(String(17))  # "" when unknown
     label: Mapped[Name]  # SSID or BLE name that a rule fired on; erased with the address
     # The sensor's board and program when it reported this: false-alarm rates are kept by both.
     board: Mapped[str] = mapped_column(String(32), default="", server_default="")

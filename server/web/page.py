@@ -71,6 +71,7 @@ def init(app: Flask) -> None:
         words=WORDS,
         is_alarm=findings.is_alarm,
         is_notice=findings.is_notice,
+        is_going_on=findings.is_going_on,
         now_s=clock.now_s,
         may=may,
         control=control,

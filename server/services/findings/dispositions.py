@@ -12,6 +12,7 @@ from server.models.findings import (
     DISPOSITIONS,
     KNOWN,
     NEIGHBOUR,
+    NOTED,
     REFERRED,
     Disposition,
     Finding,
@@ -85,6 +86,12 @@ def close(session: Session, finding: Finding) -> None:
     finding.address = finding.bssid = None
     finding.label = ""
     session.execute(update(FindingEvent).where(FindingEvent.finding_id == finding.id).values(exact=None))
+
+
+def forget_notices(session: Session, inspection_id: int) -> None:
+    """Erase the addresses of an inspection's notices that still go on when it ends."""
+    notices = update(Finding).where(Finding.inspection_id == inspection_id, Finding.status == NOTED)
+    session.execute(notices.values(address=None, bssid=None, label=""))
 
 
 def _log_disposition(session, user, finding, disposition):

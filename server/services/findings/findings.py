@@ -34,6 +34,7 @@ from server.services.errors import NotFound
 from server.services.findings.pseudonyms import Pseudonyms
 from server.services.people import access, accounts
 
+GOES_ON_S = 86400
 LINK_DAYS = 7  # raw data is kept so long; the keys of older days are destroyed
 
 
@@ -80,6 +81,13 @@ def is_alarm(finding: Finding) -> bool:
 def is_notice(finding: Finding) -> bool:
     """Return whether a finding is a one-way sender that was never an alarm."""
     return finding.alarmed_s is None and finding.detector not in GAPS
+
+
+def is_going_on(finding: Finding) -> bool:
+    """Return whether a notice goes on. A sensor clears none when its inspection ends, or when it restarts."""
+    if finding.status != NOTED or finding.changed_s < clock.now_s() - GOES_ON_S:
+        return False
+    return finding.inspection is None or finding.inspection.result is None
 
 
 def is_judgeable(finding: Finding) -> bool:

@@ -28,7 +28,7 @@ from server.models.sensors import Sensor
 from server.services import paging
 from server.services.audit import log
 from server.services.errors import NotFound, Refused
-from server.services.findings import known_emitters
+from server.services.findings import dispositions, known_emitters
 from server.services.inspecting import campaigns, checklists, coverage, participants, signatures, steps
 from server.services.people import access, accounts
 from server.services.people.accounts import Actor
@@ -347,6 +347,7 @@ def finish(
         commands.withdraw(session, used.sensor, messages.INSPECTION_START)
         args = {"inspection": inspection.public_id}
         commands.send(session, used.sensor, messages.INSPECTION_STOP, args, user, STOP_LIFETIME_S)
+    dispositions.forget_notices(session, inspection.id)
     _log_result(session, "inspection.finished", inspection, row, user)
     return row
 

@@ -13,6 +13,7 @@ from ansim import finding as wire
 from ansim.uplink_rules import level_of
 from server import clock
 from server.models.findings import CASE, CLOSED, GAPS, NOTED, OPEN, WITH_ADDRESS, Disposition, Finding, FindingEvent
+from server.models.inspections import Inspection
 from server.models.places import Restroom
 from server.models.sensors import Sensor
 from server.services.audit import log
@@ -50,7 +51,7 @@ def record(
         before = _Before("", NOTED, False)
     else:
         before = _Before(finding.level, finding.status, finding.alarmed_s is not None)
-    _update(finding, report, body, now_s)
+    _update(session, finding, report, body, now_s)
     if finding.status in (NOTED, OPEN):
         _close_if_known(session, finding, body["subject"], now_s)
     session.flush()
@@ -185,7 +186,7 @@ def _add_finding(session, report, inspection_id, restroom_id, pseudonym, previou
     return finding
 
 
-def _update(finding, report, body, now_s):
+def _update(session, finding, report, body, now_s):
     """Copy the newest event into the finding."""
     finding.changed_s = now_s
     finding.event = body["event"]
@@ -206,10 +207,17 @@ def _update(finding, report, body, now_s):
             finding.status, finding.disposition = OPEN, None
     elif finding.status == CLOSED and finding.disposition is None and body["event"] != wire.CLEARED:
         finding.status, finding.likely, finding.lasted_s = NOTED, "", None  # a notice that was over goes on
-    if finding.status in WITH_ADDRESS:
+    if finding.status in WITH_ADDRESS or _may_be_followed(session, finding):
         finding.address = body["subject"]
         finding.bssid = body["bssid"] or finding.bssid or ""
         finding.label = body.get("label", "") or finding.label
+
+
+def _may_be_followed(session, finding):
+    """True for a notice that goes on in a running inspection: to follow it, its address is needed."""
+    if finding.status != NOTED or finding.detector in GAPS or finding.inspection_id is None:
+        return False
+    return session.get_one(Inspection, finding.inspection_id).result is None
 
 
 def _level(finding, body):

@@ -5,7 +5,7 @@ What a person can make a sensor do, beside inspections: follow a signal, test fo
 
 Each function enqueues one command (signature tables: one for each part) and returns it; the caller has loaded the
 sensor with the right. Erasing and changing settings is logged. The radio commands need the finding's address, which
-exists while it is open or a case.
+exists while an alarm is open or a case, and while a notice goes on in a running inspection.
 """
 
 import base64
@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from ansim import messages, schema, settings, signatures
 from ansim.detect.stimulus import plan_slots
-from server.models.findings import WITH_ADDRESS, Finding, StimulusResult
+from server.models.findings import Finding, StimulusResult
 from server.models.inspections import InspectionSensor
 from server.models.intake import Proximity
 from server.models.sensors import Command, Sensor
@@ -164,7 +164,7 @@ def load_result(session: Session, finding: Finding, since_s: int) -> StimulusRes
 
 def why_not_follow(finding: Finding) -> Refused | None:
     """Return why a finding's transmitter cannot be followed, or None."""
-    if finding.status not in WITH_ADDRESS or not finding.address:
+    if not finding.address:
         return Refused("finding_without_address")
     if not finding.channel:
         return Refused("finding_without_channel")

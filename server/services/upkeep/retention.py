@@ -23,6 +23,7 @@ from server.models.checklists import ChecklistAnswer
 from server.models.findings import (
     CASE,
     CLOSED,
+    NOTED,
     Disposition,
     Finding,
     FindingEvent,
@@ -50,6 +51,7 @@ from server.services.people import invitations
 
 DAY_S = 86400
 PROXIMITY_S = 3600  # the RSSI curve of a walk towards an emitter; a page shows only the last minutes
+NOTICE_S = 86400
 BATCH = 2_000
 
 
@@ -132,6 +134,12 @@ def _keys(run: _Run) -> int:
 def _walks(run: _Run) -> int:
     old = [Proximity.received_ms < (run.now_s - PROXIMITY_S) * 1000]
     return _delete(run, Proximity, Proximity.id, old)
+
+
+def _notices(run: _Run) -> int:
+    """Addresses of notices in inspections that nobody has finished."""
+    old = [Finding.status == NOTED, Finding.changed_s < run.now_s - NOTICE_S]
+    return _empty(run, Finding, old, {"address": None, "bssid": None, "label": ""})
 
 
 def _sweeps(run: _Run) -> int:
@@ -295,6 +303,7 @@ RULES = {
     "walks": _walks,
     "raw_reports": _raw,
     "pseudonym_keys": _keys,
+    "notices": _notices,
     "sweeps": _sweeps,
     "finds": _finds,
     "evidence": _evidence,

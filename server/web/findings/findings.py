@@ -135,6 +135,7 @@ def show(public_id: str) -> ResponseReturnValue:
             hint=_hint(finding),
             alarm=findings.is_alarm(finding),
             notice=findings.is_notice(finding),
+            going_on=findings.is_going_on(finding),
             gap=finding.detector in GAPS,
             evidence=wording.evidence(detail.evidence),
             considered=wording.considered(detail.considered),

@@ -7,11 +7,12 @@ from sqlalchemy import select
 
 from ansim import messages
 from ansim.finding import ALARM, NOTICE
-from server.models import Disposition, Finding, KnownEmitter, LogEntry, Notification, StimulusResult
+from server.models import Disposition, Finding, FindingEvent, KnownEmitter, LogEntry, Notification, StimulusResult
 from server.models.findings import CLOSED, FALSE, NOTED, OPEN, REFERRED, UNRESOLVED
 from server.services.findings import dispositions, false_alarms, findings
 from server.services.inspecting import inspections
 from server.services.people.accounts import SYSTEM
+from server.services.upkeep import retention
 from tests.support.sensor_messages import NOW_S, Voice, heard
 
 ADDRESS = "00:12:34:56:78:9a"
@@ -37,6 +38,10 @@ def only(session):
     return session.scalars(select(Finding)).one()
 
 
+def only_in(session, inspection):
+    return session.scalars(select(Finding).where(Finding.inspection_id == inspection.id)).one()
+
+
 def logged(session):
     """[(kind, body), ...] of the log's entries about findings."""
     query = select(LogEntry).where(LogEntry.kind.like("finding.%")).order_by(LogEntry.n)
@@ -47,13 +52,48 @@ def notified(session):
     return list(session.scalars(select(Notification.kind).order_by(Notification.id)))
 
 
-def test_a_notice_needs_no_disposition_and_keeps_no_address(session, pseudonyms, inspected, voice):
+def test_a_notice_needs_no_disposition(session, pseudonyms, inspected, voice):
     heard(session, pseudonyms, voice.finds(subject=ADDRESS, score=70, level=NOTICE))
 
     found = only(session)
-    assert (found.level, found.alarmed_s, found.status, found.address) == (NOTICE, None, NOTED, None)
+    assert (found.level, found.alarmed_s, found.status) == (NOTICE, None, NOTED)
     assert inspections.count_blocking_findings(session, inspected) == 0
     assert findings.is_notice(found) and not findings.is_alarm(found)
+
+
+def test_a_notice_can_be_followed_while_it_goes_on_and_the_inspection_runs(session, pseudonyms, inspected, voice, kim):
+    def address(inspection=inspected.public_id, **fields):
+        voice.inspection = inspection
+        heard(session, pseudonyms, voice.finds(subject=ADDRESS, level=NOTICE, label="x", **fields))
+        session.expire_all()
+        row = session.scalars(select(Finding).order_by(Finding.id.desc())).first()
+        return row.address, row.label
+
+    assert address("") == (None, "")
+    assert address() == (ADDRESS, "x")
+    assert address(event="cleared") == (None, "")
+    assert address() == (ADDRESS, "x")
+    assert session.scalars(select(FindingEvent.exact)).all() == [None] * 4
+
+    inspections.finish(session, inspected, kim, "not_completed", "closed")
+
+    assert only_in(session, inspected).address is None
+    assert address(event="updated") == (None, "")
+
+
+def test_retention_erases_the_address_of_a_notice_that_nobody_ended(
+    sessions, session, settings, pseudonyms, inspected, voice
+):
+    heard(session, pseudonyms, voice.finds(subject=ADDRESS, level=NOTICE))
+    session.commit()
+
+    retention.run(sessions, settings, now_s=NOW_S + 86400)
+    session.expire_all()
+    assert only(session).address == ADDRESS
+
+    retention.run(sessions, settings, now_s=NOW_S + 86401)
+    session.expire_all()
+    assert only(session).address is None
 
 
 def test_a_notice_that_lasts_becomes_an_alarm_that_has_to_be_judged(session, pseudonyms, inspected, voice):
