@@ -168,6 +168,24 @@ STREAM = {
         _("Walking changed its strength by only %(value)s; it was hardly approached (%(limit)s or more)."),
         "db",
     ),
+    "late_kbps": Rule(
+        _("Amount sent in the newest seconds"),
+        _("In the newest seconds it sends %(value)s (a camera %(limit)s or more)."),
+        _("In the newest seconds it sends only %(value)s (a camera %(limit)s or more)."),
+        "kbps",
+    ),
+    "late_share_permille": Rule(
+        _("Direction in the newest seconds"),
+        _("In the newest seconds %(value)s of its traffic goes out (a camera: %(limit)s or more)."),
+        _("In the newest seconds only %(value)s of its traffic goes out (a camera: %(limit)s or more)."),
+        "permille",
+    ),
+    "late_up_bytes": Rule(
+        _("Size in the newest seconds"),
+        _("The newest packets it sends have %(value)s on average (a camera's %(limit)s or more)."),
+        _("The newest packets it sends have only %(value)s on average (a camera's %(limit)s or more)."),
+        "bytes",
+    ),
     "loss_permille": Rule(
         _("Packets missed"),
         _("The sensor missed about %(value)s of its packets; amounts are corrected for that."),

@@ -88,11 +88,11 @@ def test_retention_erases_the_address_of_a_notice_that_nobody_ended(
     session.commit()
 
     retention.run(sessions, settings, now_s=NOW_S + 86400)
-    session.expire_all()
+    session.rollback()
     assert only(session).address == ADDRESS
 
     retention.run(sessions, settings, now_s=NOW_S + 86401)
-    session.expire_all()
+    session.rollback()
     assert only(session).address is None
 
 
