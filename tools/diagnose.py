@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """
-Write a support report about a board: `python3 tools/diagnose.py > report.txt`
+Write a report about a board as one JSON object: `python3 tools/diagnose.py > report.json`
 
-The report tells the type of the board, the installed files and how they differ from this version, the
-free flash, the settings, the last crash and the output at start. It is safe to send: keys and passwords
-never leave the board, and names and addresses of places, networks, servers and devices are masked.
+The report has the type of the board, the installed files and how they differ from this version, the settings, the last
+crash, measurements (heap and the chip's memory, writing the flash, scan, sniffer, Bluetooth, joining the network) and
+the output at start. It is safe to send: keys and passwords never leave the board, and names and addresses of places,
+networks, servers and devices are masked. docs/first-board.md says how the figures should look.
 """
 
 import json
@@ -14,12 +15,13 @@ import sys
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ansim import VERSION
-from tools.hardware import device, payload
+from tools.hardware import device, on_board, payload
 from tools.lib import arguments, bootstrap, errors
 from tools.lib.errors import ToolError
 
@@ -51,83 +53,86 @@ def mask(text: str, names: Iterable[str] = ()) -> str:
     return text
 
 
-def make_report(port: str, via: str, listen: bool = True) -> str:
+def mask_all(value: Any, names: Iterable[str]) -> Any:
+    """Return a JSON value with mask() applied to each text in it."""
+    if isinstance(value, str):
+        return mask(value, names)
+    if isinstance(value, list):
+        return [mask_all(item, names) for item in value]
+    if isinstance(value, dict):
+        return {key: mask_all(item, names) for key, item in value.items()}
+    return value
+
+
+def make_report(port: str, via: str, listen: bool = True, measure: bool = True) -> dict:
     """Return the report about one board. Raises ToolError if the board cannot be reached."""
     with device.connect(port, via) as board:
         properties = board.call("identify")
         support = board.call("support_data")
+        measured = {name: board.call("measure", name) for name in on_board.MEASUREMENTS} if measure else {}
         output = board.restart(LISTEN_S if listen else 0).strip()
     names = support.pop("names")
-    state = {name: value for name, value in support.items() if name not in ("settings", "crash")}
-    sections = [
-        ("This computer", _computer()),
-        ("Board", _board(properties)),
-        ("Installed", _installed(properties)),
-        ("Settings", _lines(support["settings"])),
-        ("State", _lines(state)),
-        ("Last crash", support["crash"] or "none recorded"),
-        (f"Output in the first {LISTEN_S} s", output or ("nothing" if listen else "not read")),
-    ]
-    text = "\n\n".join(f"== {title}\n{content}" for title, content in sections)
-    return mask(text, names)
+    report = {
+        "computer": _computer(),
+        "board": _board(properties),
+        "installed": _installed(properties),
+        "settings": support["settings"],
+        "flash_bytes": support["bytes on flash"],
+        "last_crash": support["crash"],
+        "measurements": measured,
+        "output": output.splitlines() if listen else None,
+    }
+    return mask_all(report, names)
 
 
 def _computer():
-    versions = []
+    versions = {}
     for name in PACKAGES:
         try:
-            versions.append(f"{name} {metadata.version(name)}")
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            versions.append(f"{name} missing")
-    return f"Ansim {VERSION}, Python {platform.python_version()}, {platform.platform()}\n{', '.join(versions)}"
+            versions[name] = None
+    return {"ansim": VERSION, "python": platform.python_version(), "system": platform.platform(), "packages": versions}
 
 
 def _board(properties):
-    return _lines(
-        {
-            "interpreter": f"MicroPython {properties['version']} on {properties['machine']}",
-            "machine code": payload.ARCHITECTURES[properties["mpy"] >> 10] or "none",
-            "sniffer module": "yes" if properties["sniffer"] else "no: the board can only scan",
-            "id": properties["id"][:6] + "xxxxxx",
-            "free flash": f"{properties['free_bytes'] >> 10} kB",
-        }
-    )
+    return {
+        "interpreter": f"MicroPython {properties['version']} on {properties['machine']}",
+        "machine_code": payload.ARCHITECTURES[properties["mpy"] >> 10] or None,
+        "has_sniffer_module": properties["sniffer"],
+        "id": properties["id"][:6] + "xxxxxx",
+        "free_flash_bytes": properties["free_bytes"],
+    }
 
 
 def _installed(properties):
-    """Compare the files on the board with this checkout."""
+    """Compare the files on the board with this checkout; return how many there are, and a line for each difference."""
     installed = properties["files"]
-    if not installed:
-        return "nothing of Ansim"
     try:
         arch = payload.architecture(properties["mpy"])
         expected = payload.collect(arch, source=not any(path.endswith(".mpy") for path in installed))
     except ToolError as error:
-        return f"{len(installed)} files; cannot compare: {error}"
-    lines = [f"{len(installed)} files"]
-    lines += [
+        return {"files": len(installed), "differences": [f"cannot compare: {error}"]}
+    lines = [
         f"differs: {path}"
         for path in sorted(installed)
         if path in expected and installed[path] != payload.file_hash(expected[path])
     ]
     lines += [f"missing: {path}" for path in sorted(set(expected) - set(installed))]
     lines += [f"not part of this version: {path}" for path in sorted(set(installed) - set(expected))]
-    return "\n".join(lines if len(lines) > 1 else [*lines, "all as in this version"])
-
-
-def _lines(fields):
-    return "\n".join(
-        f"{name}: {value if isinstance(value, str) else json.dumps(value)}" for name, value in sorted(fields.items())
-    )
+    return {"files": len(installed), "differences": lines if installed else ["nothing of Ansim is installed"]}
 
 
 def main() -> None:
     parser = arguments.full_parser(__doc__)
     device.add_options(parser)
     parser.add_argument("--no-listen", action="store_true", help="do not read its output at start")
+    parser.add_argument("--no-measure", action="store_true", help="do not measure memory, flash and radios")
     options = parser.parse_args()
     bootstrap.enter_for("mpremote")
-    print(make_report(options.port or device.only_port(), options.via, not options.no_listen))
+    port = options.port or device.only_port()
+    report = make_report(port, options.via, not options.no_listen, not options.no_measure)
+    print(json.dumps(report, indent=2, ensure_ascii=False))
 
 
 if __name__ == "__main__":

@@ -81,6 +81,14 @@ def test_one_command_brings_a_fresh_board_online(server, board, command, via):
         assert fleet.state_of(one, one.last_seen_s, 300) in (fleet.ONLINE, fleet.SLEEPING)
         assert one.info["board"] == "esp32_devkit"
 
-    report = tool("diagnose", "--via", via, "--no-listen", "--port", board.port).stdout
-    assert "all as in this version" in report, report
-    assert not [word for word in (*secrets_of(server), "hall-1", "office", "localhost") if word in report]
+    text = tool("diagnose", "--via", via, "--no-listen", "--port", board.port).stdout
+    report = json.loads(text)
+    assert report["installed"]["differences"] == [], report
+    measured = report["measurements"]
+    assert measured["chip"]["idf_heap"] and measured["chip"]["heap_free_bytes"] > 0
+    assert len(measured["flash"]["write_ms"]) == 10
+    assert measured["scan"]["networks_by_channel"] == {"1": 1} or measured["scan"]["networks_by_channel"] == {}
+    assert len(measured["sniffer"]["channel_frames_undecodable_dropped_in_1_s"]) == 13
+    assert measured["bluetooth"]["on_ms"] >= 200
+    assert 0 < measured["uplink"]["join_ms"] < 15_000
+    assert not [word for word in (*secrets_of(server), "hall-1", "office", "localhost") if word in text]

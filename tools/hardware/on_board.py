@@ -118,6 +118,162 @@ def support_data() -> None:
     )
 
 
+def measure(what: str) -> None:
+    """Reply with one measurement, a key of MEASUREMENTS; with a text if it fails."""
+    gc.collect()
+    try:
+        result = MEASUREMENTS[what]()
+    except Exception as error:  # any failure of any part belongs into the report
+        result = f"{type(error).__name__}: {error}"
+    _reply(result)
+
+
+def _measure_chip():
+    import machine
+
+    return {
+        "reset_cause": machine.reset_cause(),
+        "frequency_hz": machine.freq(),
+        "heap_used_bytes": gc.mem_alloc(),
+        "heap_free_bytes": gc.mem_free(),
+        "idf_heap": _idf_heap(),
+    }
+
+
+def _idf_heap():
+    """Return [[total, free, largest free, least free], ...] of the chip's memory regions."""
+    try:
+        import esp32
+
+        return [list(row) for row in esp32.idf_heap_info(esp32.HEAP_DATA)]
+    except (ImportError, AttributeError):
+        return None
+
+
+def _measure_flash():
+    """Time ten changes of a small file, each of which erases at least one block."""
+    times_ms = []
+    for _ in range(10):
+        began_ms = _ticks_ms()
+        with open("/diagnose", "wb") as file:
+            file.write(bytes(500))
+        times_ms.append(_ticks_ms() - began_ms)
+    _remove("/diagnose")
+    return {"write_ms": times_ms}
+
+
+def _station():
+    import network
+
+    wlan = network.WLAN(network.WLAN.IF_STA)
+    wlan.active(True)
+    try:
+        import rfsniff
+
+        rfsniff.country("KR", 13)
+    except (ImportError, AttributeError):
+        pass
+    return wlan
+
+
+def _measure_scan():
+    wlan = _station()
+    began_ms = _ticks_ms()
+    channels = {}
+    for row in wlan.scan():
+        channels[str(row[2])] = channels.get(str(row[2]), 0) + 1
+    return {"scan_ms": _ticks_ms() - began_ms, "networks_by_channel": channels, "idf_heap": _idf_heap()}
+
+
+def _measure_sniffer():
+    """Listen to each channel for a second; count frames, undecodable ones, and records lost in the ring."""
+    import time
+
+    import rfsniff
+
+    _station()
+    buffer = bytearray(32 * rfsniff.RECORD_BYTES)
+    rows = []
+    rfsniff.start(1, 15)
+    try:
+        for channel in range(1, 14):
+            rfsniff.channel(channel)
+            frames = undecodable = 0
+            began_ms, dropped = _ticks_ms(), rfsniff.stats()[2]
+            while _ticks_ms() - began_ms < 1000:
+                time.sleep_ms(20)
+                count = 32
+                while count == 32:
+                    count = rfsniff.readinto(buffer)
+                    frames += count
+                    undecodable += sum([buffer[at + 13] & 15 == 3 for at in range(0, count * 36, 36)])
+            rows.append([channel, frames, undecodable, rfsniff.stats()[2] - dropped])
+            _show_activity()
+    finally:
+        rfsniff.stop()
+    return {"channel_frames_undecodable_dropped_in_1_s": rows}
+
+
+def _measure_bluetooth():
+    import bluetooth
+
+    before = _idf_heap()
+    began_ms = _ticks_ms()
+    ble = bluetooth.BLE()
+    ble.active(True)
+    on_ms, during = _ticks_ms() - began_ms, _idf_heap()
+    began_ms = _ticks_ms()
+    ble.active(False)
+    return {
+        "on_ms": on_ms,
+        "off_ms": _ticks_ms() - began_ms,
+        "idf_heap_before": before,
+        "idf_heap_on": during,
+        "idf_heap_after": _idf_heap(),
+    }
+
+
+def _measure_uplink():
+    """Join a network of the settings and resolve the broker's name, with the program's own code."""
+    import asyncio
+    import socket
+
+    from firmware.network.uplink import NoUplink, Wifi
+
+    with open("/settings.json") as file:
+        settings = json.load(file)
+    uplink = Wifi(_station(), settings["wifi"])
+    began_ms = _ticks_ms()
+    try:
+        asyncio.run(uplink.join(25000))
+        joined_ms = _ticks_ms() - began_ms
+        rssi_dbm, idf_heap = uplink.rssi_dbm(), _idf_heap()
+        began_ms = _ticks_ms()
+        socket.getaddrinfo(settings["broker"], settings.get("port", 8883))
+        resolved_ms = _ticks_ms() - began_ms
+    except NoUplink as error:
+        return {"failed_after_ms": _ticks_ms() - began_ms, "reason": str(error)}
+    finally:
+        uplink.leave()
+    return {"join_ms": joined_ms, "resolve_ms": resolved_ms, "rssi_dbm": rssi_dbm, "idf_heap": idf_heap}
+
+
+MEASUREMENTS = {
+    "chip": _measure_chip,
+    "flash": _measure_flash,
+    "scan": _measure_scan,
+    "sniffer": _measure_sniffer,
+    "bluetooth": _measure_bluetooth,
+    "uplink": _measure_uplink,
+}
+
+
+def _ticks_ms():
+    import time
+
+    return time.ticks_ms()
+
+
 def make_folder(path: str) -> None:
     """Create a folder and its parents."""
     parent = ""

@@ -33,11 +33,19 @@ def test_differences_to_this_version_are_listed():
 
     told = diagnose._installed(about)
 
-    assert "2 files" in told
-    assert "differs: /main.py" in told
-    assert "missing: /lib/ansim/topics.mpy" in told
-    assert "not part of this version: /lib/ansim/old.mpy" in told
+    assert told["files"] == 2
+    assert "differs: /main.py" in told["differences"]
+    assert "missing: /lib/ansim/topics.mpy" in told["differences"]
+    assert "not part of this version: /lib/ansim/old.mpy" in told["differences"]
 
 
 def test_an_empty_board_has_nothing_installed():
-    assert diagnose._installed({"mpy": 0x2B06, "files": {}}) == "nothing of Ansim"
+    told = diagnose._installed({"mpy": 0x2B06, "files": {}})
+
+    assert told == {"files": 0, "differences": ["nothing of Ansim is installed"]}
+
+
+def test_texts_are_masked_at_any_depth():
+    report = {"a": ["at 192.0.2.1", {"b": "hall-1"}], "c": 3, "d": None}
+
+    assert diagnose.mask_all(report, ["hall-1"]) == {"a": ["at <address>", {"b": "<name>"}], "c": 3, "d": None}
