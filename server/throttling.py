@@ -9,14 +9,19 @@ from collections.abc import Callable
 
 from flask import Response, request, session
 from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 
-from server import clock
+from server import addresses, clock
 from server.services.people import accounts
+
+
+def get_network() -> str:
+    """Return the client's address, of IPv6 its /64."""
+    return addresses.network_of(request.remote_addr or "")
+
 
 # Counted in this process's memory: several web workers multiply the attempts of an attacker, which argon2's 50 ms an
 # attempt and the limit per login still make hopeless.
-limiter = Limiter(get_remote_address, storage_uri="memory://", default_limits=[])
+limiter = Limiter(get_network, storage_uri="memory://", default_limits=[])
 
 
 def limit_login(view: Callable) -> Callable:
@@ -34,7 +39,7 @@ def limit_code(view: Callable) -> Callable:
     """Throttle a view that takes a code: per address, and per user who has entered the password."""
 
     def name() -> str:
-        return "code:" + str(session.get("halfway", [get_remote_address()])[0])[:100]
+        return "code:" + str(session.get("halfway", [get_network()])[0])[:100]
 
     tries = {"methods": ["POST"], "deduct_when": _has_failed}
     view = limiter.limit("10 per minute; 100 per hour", **tries)(view)

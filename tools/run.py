@@ -31,6 +31,7 @@ from tools.lib.processes import (
     Supervisor,
     lock_folder,
     port_problem,
+    wait_until_answering,
     wait_until_listening,
 )
 
@@ -118,11 +119,11 @@ def _run(options, supervisor, began_s):
 
     broker = start("broker", "-m", "server.broker")
     start("ingest", "-m", "server.ingest")
-    web = start("web", *_web_server(options))
+    web = start("web", "-m", "server.front")
     if is_prepared and _is_unclaimed(options, environ):
         admin = _prepare(options, environ)
     wait_until_listening(_reachable(_mqtt_bind()), options.mqtt_port, broker)
-    wait_until_listening(_reachable(options.host), options.port, web)
+    wait_until_answering(f"{_address(options)}/healthz", web)
     supervisor.check_all_run()
     _print_welcome(options, admin, time.monotonic() - began_s)
     # After the others listen: it has nothing to do in the first seconds, and all share the processor.
@@ -187,28 +188,19 @@ def _prepare(options, environ):
     return admin
 
 
-def _web_server(options):
-    address = f"{options.host}:{options.port}"
-    if os.name == "nt":
-        return ["-m", "waitress", f"--listen={address}", "--call", "server:create_app"]
-    # One process: login throttling counts in its memory. Threads: pages wait for the database, not for the processor.
-    return [
-        "-m",
-        "gunicorn",
-        "--workers=1",
-        "--threads=8",
-        f"--bind={address}",
-        "--no-control-socket",
-        "server:create_app()",
-    ]
-
-
 def _virtual_sensors(options):
     return ["-m", "tools.simulate", "--demo", "--data", str(options.data), "--port", str(options.mqtt_port)]
 
 
 def _reachable(host):
-    return LOOPBACK if host in ("0.0.0.0", "") else host
+    """Return the address at which this machine reaches a server that listens on a host."""
+    host = host.removeprefix("[").removesuffix("]")
+    return {"0.0.0.0": LOOPBACK, "": LOOPBACK, "::": "::1"}.get(host, host)
+
+
+def _address(options):
+    host = _reachable(options.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{options.port}"
 
 
 def _mqtt_bind():
@@ -218,7 +210,7 @@ def _mqtt_bind():
 
 def _print_welcome(options, admin, took_s):
     print(f"\nAnsim is running (ready after {took_s:.1f} s).")
-    print(f"  open      http://{_reachable(options.host)}:{options.port}/")
+    print(f"  open      {_address(options)}/")
     if admin:
         print(f"  sign in   {admin[0]}   one-time password: {admin[1]}   (you choose your own at the first sign-in)")
     print(f"  data      {options.data}   (logs in {OUTPUT_FOLDER}/)")

@@ -97,6 +97,14 @@ def test_ctrl_c_while_it_starts_leaves_nothing_running(run):
     assert not is_open(starting.port) and not is_open(starting.mqtt_port)
 
 
+def test_it_runs_on_ipv6(run):
+    running = run("--host", "::1").ready()
+
+    assert f"http://[::1]:{running.port}/" in running.output
+    assert status(f"http://[::1]:{running.port}/healthz") == 200
+    assert running.interrupt() == 0
+
+
 def test_an_ingest_that_ends_at_every_start_never_stops_the_web(run, tmp_path):
     running = run(program="from tools.lib import processes; processes.LONGEST_PAUSE_S = 0.1; " + PROGRAM).ready()
     health = f"http://127.0.0.1:{running.port}/healthz"

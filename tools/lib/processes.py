@@ -12,6 +12,7 @@ import collections
 import contextlib
 import ctypes
 import errno
+import http.client
 import os
 import signal
 import socket
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
@@ -294,27 +296,52 @@ def signal_on_parent_exit(number: int) -> Callable[[], object] | None:
 
 def port_problem(host: str, port: int) -> str:
     """Return why no process can listen on an address, as the end of a sentence; "" if one can."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                return "is taken by another program"
-            if error.errno == errno.EACCES:
-                return "is not for this user, who may use 1024 to 65535"
-            return f"cannot be used on {host} ({error.strerror})"
+    host = host.removeprefix("[").removesuffix("]")
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return "is taken by another program"
+        if error.errno == errno.EACCES:
+            return "is not for this user, who may use 1024 to 65535"
+        return f"cannot be used on {host} ({error.strerror})"
     return ""
 
 
 def wait_until_listening(host: str, port: int, service: Service, within_s: float = 30) -> None:
     """Return when a service listens. Raises ServiceFailed if it exits or takes longer than `within_s`."""
+
+    def is_listening():
+        with contextlib.suppress(OSError), socket.create_connection((host, port), 1):
+            return True
+        return False
+
+    _wait_until(is_listening, service, within_s)
+
+
+def wait_until_answering(address: str, service: Service, within_s: float = 60) -> None:
+    """Return when a service answers an address with 200. Raises ServiceFailed as wait_until_listening() does."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def is_answering():
+        # HTTPException: it has not answered as a web server does.
+        with contextlib.suppress(OSError, http.client.HTTPException), opener.open(address, timeout=5) as answer:
+            return answer.status == 200
+        return False
+
+    _wait_until(is_answering, service, within_s)
+
+
+def _wait_until(condition, service, within_s):
     until_s = time.monotonic() + within_s
     while time.monotonic() < until_s:
-        with socket.socket() as probe:
-            probe.settimeout(1)
-            if probe.connect_ex((host, port)) == 0:
-                return
+        if condition():
+            return
         if service.exit_code is not None:
             time.sleep(0.1)  # its last lines are still being read
             raise ServiceFailed(service)

@@ -203,6 +203,16 @@ def test_metrics_are_for_this_machine(app):
     assert client.get("/metrics", environ_base={"REMOTE_ADDR": "10.0.0.1"}).status_code == 403
 
 
+def test_no_method_path_or_user_agent_of_a_client_becomes_a_label(app):
+    client = app.test_client()
+    for number in range(20):
+        client.open(f"/made-up-{number}", method=f"MADEUP{number}", headers={"User-Agent": f"agent-{number}"})
+
+    page = client.get("/metrics").text
+    assert "MADEUP" not in page and "made-up" not in page and "agent-" not in page
+    assert 'method="other"' in page
+
+
 def test_metrics_can_have_a_token_instead(settings):
     made = create_app(Settings(data=settings.data, metrics_token=SecretStr("s3cret")))
 
