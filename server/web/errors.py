@@ -21,12 +21,12 @@ PAGES = {
         "question",
     ),
     403: (
-        _("You may not see or do this"),
+        _("You do not have permission"),
         _("Your role does not include it. Ask your manager or administrator."),
         "hand",
     ),
     404: (
-        _("There is nothing here"),
+        _("Page not found"),
         _("The address may have a typing error, or the code on the door is an old one."),
         "question",
     ),

@@ -15,7 +15,7 @@ KINDS = {
     "same": _("unchanged"),
     "vanished": _("no longer in the file"),
     "withdrawn": _("out of use, the file says"),
-    "duplicate": _("double in the file"),
+    "duplicate": _("duplicates in the file"),
     "suspicious": _("worth a look"),
     "bad": _("cannot be used"),
 }
@@ -68,8 +68,8 @@ PLACE_FIELDS = {
     "owner": _("who runs it"),
     "opening_hours": _("opening hours"),
     "access_notes": _("how to get in"),
-    "latitude": _("degrees north"),
-    "longitude": _("degrees east"),
+    "latitude": _("latitude"),
+    "longitude": _("longitude"),
     "rooms": _("rooms"),
 }
 
@@ -79,8 +79,8 @@ FIELDS = {
     "key": _("Number that stays the same between files"),
     "address": _("Road address"),
     "lot_address": _("Lot address"),
-    "latitude": _("Degrees north"),
-    "longitude": _("Degrees east"),
+    "latitude": _("Latitude"),
+    "longitude": _("Longitude"),
     "women": _("Women's bowls"),
     "women_children": _("Children's bowls in the women's room"),
     "men": _("Men's bowls"),

@@ -110,7 +110,7 @@ REFUSALS = {
     "timestamp_failed": _("The time stamp authority gave no usable answer. Try again later."),
     "nothing_logged": _("The log tells nothing about this."),
     # people
-    "wrong_password": _("The present password is not right."),
+    "wrong_password": _("The current password is not right."),
     "password_too_short": _("Please use at least %(least)s characters. Several words are easy to remember."),
     "password_too_long": _("Please use at most %(most)s characters."),
     "password_common": _("This password is one of the first that others would try. Please choose another."),

@@ -12,7 +12,7 @@ COLUMNS = {
     "restrooms": _("Restrooms"),
     "inspected": _("Inspected"),
     "not_inspected": _("Not inspected"),
-    "enough_times": _("As often as the law asks"),
+    "enough_times": _("Legal minimum met"),
     "overdue": _("Overdue now"),
     "inspections": _("Inspections"),
     "none_found": _("Result: none found"),

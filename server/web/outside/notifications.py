@@ -48,7 +48,7 @@ def new() -> ResponseReturnValue:
         else:
             if secret:
                 return render_template("outside/secret.html", secret=secret, name=subscription.name)
-            page.flash_success(gettext("From now on this is told there."))
+            page.flash_success(gettext("Notification added."))
             return redirect(url_for("notifications.index"))
     with page.sessions()() as session:
         places = scopes.list_grantable(session, page.user(), limit=PLACES)

@@ -23,7 +23,7 @@ class LoginForm(FlaskForm):
 
 
 class PasswordForm(FlaskForm):
-    old = PasswordField(_("Present password"), [REQUIRED])
+    old = PasswordField(_("Current password"), [REQUIRED])
     new = PasswordField(_("New password"), _password_rules())
     again = PasswordField(_("New password once more"), [REQUIRED, EqualTo("new", _("The two are not the same."))])
 

@@ -33,7 +33,7 @@ def login() -> ResponseReturnValue:
         if person:
             security.sign_in(person)
             return redirect(next_page)
-        problem = gettext("The name or the password is not right.")
+        problem = gettext("Wrong sign-in name or password.")
     return render_template("people/account/login.html", form=form, problem=problem), 200 if problem is None else 403
 
 

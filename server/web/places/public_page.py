@@ -66,5 +66,5 @@ def ask(public_id: str) -> ResponseReturnValue:
     except errors.Refused as refused:
         page.flash_error(page.refusal_text(refused))
     else:
-        page.flash_success(gettext("Thank you. Whoever looks after this restroom has been told."))
+        page.flash_success(gettext("Thank you. We have told the operator."))
     return redirect(url_for("public.restroom", public_id=public_id))

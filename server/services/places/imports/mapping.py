@@ -17,7 +17,7 @@ FIELDS = {
     ),
     "address": ("road address", ("소재지도로명주소", "도로명주소", "소재지주소", "주소", "소재지", "위치", "address")),
     "lot_address": ("lot address", ("소재지지번주소", "지번주소")),
-    "latitude": ("degrees north", ("WGS84위도", "위도", "위도_WGS84좌표_", "위도(WGS84)", "y 좌표", "latitude", "lat")),
+    "latitude": ("latitude", ("WGS84위도", "위도", "위도_WGS84좌표_", "위도(WGS84)", "y 좌표", "latitude", "lat")),
     "longitude": (
         "degrees east",
         ("WGS84경도", "경도", "경도_WGS84좌표_", "경도(WGS84)", "x 좌표", "longitude", "lon", "lng"),

@@ -304,7 +304,7 @@ def test_a_fragment_asks_for_the_whole_page_when_the_session_has_ended(app, addr
     assert (answer.status_code, answer.headers["HX-Refresh"]) == (401, "true")
 
 
-@pytest.mark.parametrize("language, words", [("en", "There is nothing here"), ("ko", "찾는 페이지가 없습니다")])
+@pytest.mark.parametrize("language, words", [("en", "Page not found"), ("ko", "찾는 페이지가 없습니다")])
 def test_what_is_not_there_is_said_in_the_language_of_the_person(sign_in, language, words):
     client = sign_in("viewer", language)
 

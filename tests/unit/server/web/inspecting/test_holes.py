@@ -13,7 +13,7 @@ def test_a_hole_is_recorded_with_its_photo_sticker_and_ticket_and_repaired_later
     assert "left partition" in page.text and "ticket FM-7" in page.text
     hole = rows(Hole)[0].public_id
     page = client.get(f"/holes/{hole}").text
-    assert page.index("Course") < page.rindex("Reported for repair") < page.rindex("Covered with a sticker")
+    assert page.index("Timeline") < page.rindex("Reported for repair") < page.rindex("Covered with a sticker")
     assert "Please give the reason" in post(client, f"/holes/{hole}", {"kind": "closed"}).text
     post(client, f"/holes/{hole}", {"kind": "closed", "text": "filled"})
     assert "left partition" in client.get("/holes?state=closed").text

@@ -75,7 +75,7 @@ def test_a_subscription_can_be_ended_once(sign_in, post, app):
     with app.extensions["sessions"]() as session:
         public_id = session.scalar(select(Subscription.public_id))
 
-    assert "Nobody is told yet" in post(client, f"/notices/{public_id}/end", page="/notices").text
+    assert "No notifications yet" in post(client, f"/notices/{public_id}/end", page="/notices").text
     assert post(client, f"/notices/{public_id}/end", page="/notices").status_code == 404
 
 

@@ -38,7 +38,7 @@ def test_the_first_sign_in_leads_to_a_new_password_and_then_to_the_restrooms(str
 @pytest.mark.parametrize(
     "form, words",
     [
-        ({"old": "wrong", "new": "four words are enough", "again": "four words are enough"}, "present password"),
+        ({"old": "wrong", "new": "four words are enough", "again": "four words are enough"}, "current password"),
         ({"new": "short", "again": "short"}, "at least 12 characters"),
         ({"new": "password password", "again": "password password"}, "first that others would try"),
         ({"new": "four words are enough", "again": "four words are not"}, "not the same"),
@@ -61,8 +61,8 @@ def test_a_wrong_password_tells_neither_which_of_the_two_was_wrong(stranger, pos
     wrong = log_in(stranger(), post, "viewer", "wrong")
 
     assert unknown.status_code == wrong.status_code == 403
-    assert "The name or the password is not right." in unknown.text
-    assert "The name or the password is not right." in wrong.text
+    assert "Wrong sign-in name or password." in unknown.text
+    assert "Wrong sign-in name or password." in wrong.text
 
 
 def test_after_some_wrong_passwords_the_page_says_to_wait(stranger, post, sign_in):

@@ -160,7 +160,7 @@ def test_a_table_of_an_unknown_layout_is_mapped_on_the_page(app, sign_in, post):
     looked = post(client, answer.location, {"map-name": "Ort", "map-address": "Strasse", "map-women": "women"})
 
     assert "Which column is what?" in asked and '<option value="women" selected>' in asked
-    assert "Markt" in looked.text and "Take it over" in looked.text
+    assert "Markt" in looked.text and "Import" in looked.text
 
 
 def test_rubbish_is_told_and_an_upload_without_a_file_too(sign_in):
