@@ -46,6 +46,10 @@ BOARDS = {
     "esp32_ethernet": "OLIMEX_ESP32_POE",
 }
 
+# First block of the heap of a board, in bytes: the program with all that it holds (firmware/native/README.md). The file
+# rfsniff/micropython.cmake has the same number.
+BOARD_HEAP_BYTES = 96 * 1024
+
 # Without the parts that need submodules, which the Debian source package lacks; the module does not need them.
 HOST_OPTIONS = ("VARIANT=standard", "MICROPY_PY_BTREE=0", "MICROPY_PY_FFI=0")
 FORCE_32_BIT = ("MICROPY_FORCE_32BIT=1",)

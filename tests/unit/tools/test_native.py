@@ -81,6 +81,12 @@ def test_the_error_without_esp_idf_names_what_to_do(tmp_path, monkeypatch):
         native.build_esp32(tmp_path, "ESP32_GENERIC")
 
 
+def test_the_image_s_heap_has_room_for_the_program_in_its_first_block():
+    text = (MODULE / "micropython.cmake").read_text()
+
+    assert re.findall(r"MICROPY_GC_INITIAL_HEAP_SIZE=(\d+)", text) == [str(native.BOARD_HEAP_BYTES)]
+
+
 def test_every_board_of_the_project_can_be_built():
     assert set(native.BOARDS) == set(boards.NAMES)
 

@@ -22,7 +22,7 @@ Files in /.world:
     dns_ms, no_dns    see socket.py
     driver_loss       n: the driver loses every n-th frame without counting it
     has_5ghz          while it exists, the radio has the channels of 5 GHz too
-    idf_bytes         size of the chip's internal memory, 200 kB without the file
+    idf_bytes         size of the chip's internal memory beside MicroPython's heap and Wi-Fi, 200 kB without the file
     no_wifi, no_lan   while they exist, no network can be joined
     no_scan, disconnect_event, dhcp_ms, wifi_password   see network.py
     pin<n>            level of an input, "0" or "1"; "0 7000": for 7000 ms of scene time, then idle, and the file says

@@ -173,6 +173,7 @@ class WLAN:
         """End the connection or the attempt."""
         if self._joined or (self._next is not None and _simulation.exists("disconnect_event")):
             self._left_us = _simulation.now_us() + _EVENT_MS * 1000
+        _simulation.idf_taken["tls"] = 0
         self._free()
 
     def _fail(self, reason):

@@ -3,7 +3,7 @@
 
 mbedTLS on this computer checks dates by the computer's clock, on an ESP32 by the chip's clock, which begins at
 2000-01-01. So this one also checks the authorities by the simulated chip's clock. The handshake blocks for 1.5 to 3 s
-and takes memory of the chip.
+and takes memory of the chip, until Wi-Fi is left or the next connection.
 """
 
 import random
@@ -47,7 +47,8 @@ class SSLContext:
             raise ValueError("\nThe certificate validity starts in the future\n")
         if all(now > end for begin, end in self._validity):
             raise ValueError("\nThe certificate validity has expired\n")
-        if _simulation.idf_free() < _BYTES:
+        _simulation.idf_taken["tls"] = 0  # of the connection before
+        if not _simulation.take_idf("tls", _BYTES):
             raise OSError(_ALLOC_FAILED, "MBEDTLS_ERR_SSL_ALLOC_FAILED")
         _simulation.wait_us(1500000 + random.randrange(1500000))  # the handshake's arithmetic
         return self._context.wrap_socket(
