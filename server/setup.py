@@ -15,8 +15,9 @@ from server import db, migrations, vault
 from server.config import Settings
 
 SENSORS_FILE = "sensors.json"  # for tools.simulate; it holds keys, so only its owner may read it
-# The scene of each demo sensor: generated files in tools/scenes. The first one has a camera-like transmission.
-DEMO_SCENES = ("camera_station.json", "quiet.json", "crowded.json")
+# The scene of each demo sensor: generated files in tools/scenes. The first one leads to an alarm, the second to notices
+# that end by themselves.
+DEMO_SCENES = ("camera_station.json", "look_alikes.json", "crowded.json")
 
 
 def prepare(settings: Settings, demo: bool = False) -> tuple[str, str] | None:

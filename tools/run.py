@@ -130,7 +130,8 @@ def _run(options, supervisor, began_s):
     start("notify", "-m", "server.notify")
     if options.demo:
         start("sensors", *_virtual_sensors(options))
-        print("Three virtual sensors are starting; one of them hears a camera-like transmission within a minute.")
+        print("Three virtual sensors are starting. Within two minutes one of them has a notice that becomes an alarm;")
+        print("another has notices that end by themselves.")
     print("Stop with Ctrl-C.", flush=True)
     supervisor.watch()
 

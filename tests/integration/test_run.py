@@ -145,12 +145,20 @@ def ingest_pid(parent_pid):
 
 
 @pytest.mark.long
-def test_the_demo_comes_to_a_camera_like_finding_in_a_restroom_by_itself(run, tmp_path):
+def test_the_demo_comes_to_an_alarm_and_to_a_notice_that_ends_by_themselves(run, tmp_path):
     demo = run("--demo").ready()
 
-    def findings():
+    def levels():
+        query = """
+            SELECT sensor.name, e.event, e.level FROM finding_event e JOIN finding ON finding.id = e.finding_id
+            JOIN sensor ON sensor.id = finding.sensor_id WHERE finding.restroom_id IS NOT NULL ORDER BY e.id
+        """
         with contextlib.closing(sqlite3.connect(tmp_path / "data" / "ansim.db")) as database:
-            return database.execute("SELECT detector FROM finding WHERE restroom_id IS NOT NULL").fetchall()
+            events = database.execute(query).fetchall()
+        first, second = ([event[1:] for event in events if event[0] == f"demo-{number}"] for number in (1, 2))
+        return (first, second) if ("updated", "alarm") in first and ("cleared", "notice") in second else None
 
-    assert wait_for(findings, 180, 0.5) == [("camera_stream",)]
+    camera, look_alike = wait_for(levels, 300, 0.5)
+    assert camera[0] == look_alike[0] == ("raised", "notice")
+    assert all(level == "notice" for _event, level in look_alike)
     assert demo.interrupt() == 0
