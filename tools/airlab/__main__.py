@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tools.airlab import machine, media, recording, scenarios, score
-from tools.airlab.scenario import Scenario
+from tools.airlab.scenario import Scenario, with_seed
 from tools.lib import arguments, errors
 from tools.lib.errors import ToolError
 from tools.traffic import record_file
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     has_problems = False
     for scenario in chosen:
         for seed in options.seed or (scenario.seed,):
-            has_problems |= not _play(options, dataclasses.replace(scenario, seed=seed))
+            has_problems |= not _play(options, with_seed(scenario, seed))
     return int(has_problems)
 
 

@@ -10,6 +10,8 @@ What a scenario is made of: places, radios, networks and programs.
 A scenario is data: it runs nothing. The guest (guest/play.py) reads it inside the machine.
 """
 
+import dataclasses
+import random
 from dataclasses import dataclass, field
 
 CAMERA, IDLE_CAMERA, OTHER, INFRASTRUCTURE = "camera", "idle_camera", "other", "infrastructure"
@@ -32,6 +34,7 @@ KINDS = (
 
 WAN = "wan"  # the server outside, behind the access points
 MOST_RADIOS = 48  # of the medium
+SENSOR_MOVES_M = 4.0  # in x and in y, with another seed
 
 # Media names are made from these, so a film is encoded once for all scenarios that send it.
 PICTURES = ("room", "still", "street", "cartoon", "face", "desktop")
@@ -192,6 +195,19 @@ class Scenario:
     @property
     def file_name(self) -> str:
         return f"{self.name}.{self.seed}"
+
+
+def with_seed(scenario: Scenario, seed: int) -> Scenario:
+    """
+    Return a scenario with other chance.
+
+    Seed 1 has the sensor where the scenario says; another seed also puts it elsewhere, up to SENSOR_MOVES_M away.
+    """
+    if seed == 1:
+        return dataclasses.replace(scenario, seed=1)
+    chance = random.Random(f"{scenario.name} {seed}")
+    x, y = (round(metres + chance.uniform(-SENSOR_MOVES_M, SENSOR_MOVES_M), 1) for metres in scenario.air.sensor)
+    return dataclasses.replace(scenario, seed=seed, air=dataclasses.replace(scenario.air, sensor=(x, y)))
 
 
 def talk(word: str, *arguments: object) -> tuple[str, ...]:

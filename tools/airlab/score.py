@@ -23,6 +23,7 @@ from tools.airlab.scenario import CAMERA, IDLE_CAMERA, OTHER
 from tools.evaluation import counting
 from tools.evaluation.run import CAMERA_KINDS, Condition
 from tools.lib.errors import ToolError
+from tools.lib.parallel import run_jobs
 from tools.traffic import playback, record_file
 
 ALARM = "alarm"
@@ -89,7 +90,8 @@ def score(folder: Path, names: Sequence[str] = (), ways: Sequence[Way] = WAYS) -
     if not paths:
         raise ToolError(f"{folder} has no {record_file.SUFFIX} file; `python -m tools.airlab run` makes them")
     chosen = [path for path in paths if not names or path.name.split(".")[0] in names]
-    return [result for path in chosen for way in ways for result in score_file(path, way)]
+    jobs = [(path, way) for path in chosen for way in ways]
+    return [result for of_file in run_jobs("scoring", score_file, jobs) for result in of_file]
 
 
 def score_file(path: Path, way: Way, make_engine: Callable[[], Any] = playback.make_engine) -> list[Result]:
@@ -276,16 +278,14 @@ def _camera_lines(results, way):
     )
     for title, group in groups:
         if group:
-            noticed = [result.noticed_s for result in group if result.noticed_s is not None]
-            alarmed = [result.alarmed_s for result in group if result.alarmed_s is not None]
             within_s, alarm_s = NOTICED_WITHIN_S[way], ALARMED_WITHIN_S[way]
-            enough = [result for result in group if result.alarmed_s is not None or result.heard_s >= alarm_s]
-            heard = f"the {len(enough)} recorded for {alarm_s} s or alarmed before"
+            noticed = [result.noticed_s for result in group if result.noticed_s is not None]
+            long_enough = [result for result in group if result.heard_s >= alarm_s]
+            alarmed = [result.alarmed_s for result in long_enough if result.alarmed_s is not None]
             in_time = sum(delay_s <= within_s for delay_s in noticed), sum(delay_s <= alarm_s for delay_s in alarmed)
             yield (
-                f"{title}: {len(noticed)} of {len(group)} noticed, {in_time[0]} within "
-                f"{within_s} s; of {heard}, {len(alarmed)} caused an alarm, "
-                f"{in_time[1]} within {alarm_s} s"
+                f"{title}: {len(noticed)} of {len(group)} noticed, {in_time[0]} within {within_s} s; of the "
+                f"{len(long_enough)} recorded for {alarm_s} s or more {in_time[1]} caused an alarm within {alarm_s} s"
             )
 
 

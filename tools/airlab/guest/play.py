@@ -6,7 +6,6 @@ Plays one scenario inside the machine: radios, access points, stations, programs
 Writes /out/NAME.SEED.pcap (the medium does) and /out/NAME.SEED.json: when the recording begins, and what went wrong.
 """
 
-import dataclasses
 import json
 import os
 import signal
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from tools.airlab import scenarios
 from tools.airlab.guest import network
-from tools.airlab.scenario import Program, Scenario
+from tools.airlab.scenario import Program, Scenario, with_seed
 
 OUT = Path("/out")
 FLUSH_S = 6  # the medium flushes its file every 5 s
@@ -123,8 +122,7 @@ def _sleep_until(at_s):
 
 def main() -> None:
     name, seed = sys.argv[1:]
-    scenario = dataclasses.replace(scenarios.by_name(name), seed=int(seed))
-    Player(scenario).play()
+    Player(with_seed(scenarios.by_name(name), int(seed))).play()
 
 
 main()

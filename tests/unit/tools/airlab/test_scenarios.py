@@ -8,7 +8,19 @@ import pytest
 
 from tools.airlab import scenarios
 from tools.airlab.guest.talk import WORDS
-from tools.airlab.scenario import CAMERA, INFRASTRUCTURE, KINDS, OTHER, Film, Program, Scenario, Station, problems, talk
+from tools.airlab.scenario import (
+    CAMERA,
+    INFRASTRUCTURE,
+    KINDS,
+    OTHER,
+    Film,
+    Program,
+    Scenario,
+    Station,
+    problems,
+    talk,
+    with_seed,
+)
 from tools.airlab.scenarios.parts import camera, phone, scenario
 from tools.lib.errors import ToolError
 
@@ -118,3 +130,13 @@ def test_a_film_is_named_by_what_makes_it_different():
 def test_an_unknown_name_is_refused():
     with pytest.raises(ToolError, match="there is no scenario nothing"):
         scenarios.by_name("nothing")
+
+
+def test_another_seed_is_another_place_of_the_sensor():
+    made = scenarios.by_name("cam_idle")
+
+    assert with_seed(made, 1) == made
+    moved = [with_seed(made, seed) for seed in (2, 3, 2)]
+    assert moved[0] == moved[2] and moved[0].air.sensor != moved[1].air.sensor
+    assert all(abs(metres) <= 4 for metres in moved[0].air.sensor)
+    assert moved[0].file_name == "cam_idle.2"
