@@ -114,7 +114,8 @@ def _ffmpeg(work, *arguments):
 def _chroot(work, command):
     done = subprocess.run(["chroot", str(machine.root(work)), *command], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise ToolError(f"{command[0]} cannot make a film: {done.stderr.strip().splitlines()[-1:]}")
+        last_line = done.stderr.strip().rpartition("\n")[2]
+        raise ToolError(f"{command[0]} cannot make a film: {last_line or 'it said nothing'}")
     return done.stdout
 
 

@@ -32,6 +32,27 @@ def test_a_blank_in_a_path_is_refused(tmp_path):
         machine.boot(work, scenarios.by_name("cam_idle"), tmp_path / "out")
 
 
+def test_a_build_needs_root(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine.os, "geteuid", lambda: 1000)
+
+    with pytest.raises(ToolError, match="need root"):
+        command.main(["build", str(tmp_path / "work")])
+
+
+def test_a_build_names_the_packages_that_are_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(machine.shutil, "which", lambda program: None if program in ("bc", "ssh-keygen") else program)
+
+    with pytest.raises(ToolError, match="run `apt install bc openssh-client`"):
+        command.main(["build", str(tmp_path / "work")])
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_step_that_fails_is_named(tmp_path):
+    with pytest.raises(ToolError, match=r"`false` failed \(1\); see the end of .*build.log"):
+        machine._run(tmp_path, "false")
+
+
 def test_an_unknown_scenario_is_refused_before_anything_runs(tmp_path):
     with pytest.raises(ToolError, match="there is no scenario nothing"):
         command.main(["run", str(tmp_path), "nothing", "--out", str(tmp_path)])

@@ -51,3 +51,48 @@ def test_a_camera_is_noticed_within_10_s_on_its_channel(name):
 @pytest.mark.parametrize("name", ["home_mqtt", "web_ssh_typing", "flat"])
 def test_other_devices_cause_no_alarm_on_their_channel(name):
     assert [result.name for result in results(name, score.WAYS[0]) if result.alarm_windows] == []
+
+
+@cache
+def all_results():
+    return [result for result in score.score(FOLDER) if result.scenario]
+
+
+@pytest.mark.long
+def test_cameras_that_send_a_picture_every_second_are_noticed_on_their_channel():
+    cameras = [
+        result
+        for result in all_results()
+        if result.label == CAMERA
+        and 0 < result.every_s <= 1
+        and result.way == "on channel"
+        and result.began_s is not None
+    ]
+
+    missed = [result.file for result in cameras if result.noticed_s is None]
+    assert len(cameras) >= 30
+    assert len(missed) <= len(cameras) * 0.05, missed
+
+
+@pytest.mark.long
+def test_homes_phones_pages_and_measurements_cause_no_alarm():
+    quiet = ("home", "telemetry", "phone", "web", "download", "")
+
+    alarms = [
+        f"{result.file} {result.name} {result.way} {result.seed}"
+        for result in all_results()
+        if result.label != CAMERA and result.kind in quiet and result.alarm_windows
+    ]
+
+    assert alarms == []
+
+
+@pytest.mark.long
+def test_one_way_live_video_causes_no_alarm_before_60_s():
+    early = [
+        result.file
+        for result in all_results()
+        if result.kind == "live" and result.alarmed_s is not None and result.alarmed_s < 60
+    ]
+
+    assert early == []
