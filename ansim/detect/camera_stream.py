@@ -189,13 +189,13 @@ class CameraStream:
     def _judge_station(self, number, findings):
         values, table = self.values, self.table
         shape = self._rules.BASE + self._points(self._shape)
-        values[evidence.OPEN_NETWORK] = UNKNOWN
+        values[evidence.OPEN_NETWORK] = values[evidence.GOP] = UNKNOWN
         if table.out[O_ANSWERED]:
             self._hint(table.field(number, F_HOME))
         if values[evidence.OWN_SOURCE] != UNKNOWN:
             address = table.address(number)
             values[evidence.OPEN_NETWORK] = self._open_networks.get(fingerprint(address), UNKNOWN)
-            if shape >= CANDIDATE_SCORE:
+            if shape >= CANDIDATE_SCORE and not evidence.unmet_condition(values):
                 clients = 1 if values[evidence.SINGLE_CLIENT] >= 900 else 2
                 self._own_streams.append((address, values[evidence.UPLINK_KBPS], clients))
             shape += self._points(self._access_point)

@@ -212,6 +212,13 @@ STREAM = {
     ),
 }
 
+# The same values of the newest seconds alone.
+STREAM |= {
+    "late_kbps": STREAM["uplink_kbps"],
+    "late_share_permille": STREAM["uplink_share_permille"],
+    "late_up_bytes": STREAM["mean_up_bytes"],
+}
+
 # Why a finding ended.
 SILENT = {
     rule: Rule(
@@ -240,6 +247,15 @@ UNREADABLE = {
 }
 
 NAMES = {
+    "made_up_networks": Rule(
+        _("Many made-up networks"),
+        _(
+            "%(value)s networks with names of cameras were heard at once (more than %(limit)s are made up by a "
+            "program). A camera among them is not told apart while this lasts."
+        ),
+        None,
+        "count",
+    ),
     "name_camera": Rule(
         _("Network name"),
         _("The network's name is one that hidden cameras announce: %(value)s."),

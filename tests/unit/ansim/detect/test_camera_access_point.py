@@ -4,8 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansim.detect.camera_access_point import GONE_MS, MAX_ORDINARY, MAX_ROWS, CameraAccessPoint
-from ansim.finding import ALARM_SCORE, CLEARED, RAISED
+from ansim.detect.camera_access_point import (
+    ALARM_STREAM_MS,
+    GONE_MS,
+    MAX_ORDINARY,
+    MAX_ROWS,
+    MOST_AN_HOUR,
+    CameraAccessPoint,
+)
+from ansim.finding import ALARM, ALARM_SCORE, CLEARED, NOTICE, RAISED, UPDATED
 from ansim.frame_header import address_bytes
 from ansim.messages import FINDING, finding_body
 from ansim.observation import AccessPoint
@@ -107,14 +114,81 @@ def test_many_weak_suspects_never_push_out_a_strong_one():
     assert detector.stations() == (0, False)
 
 
-def test_more_strong_suspects_than_places_are_reported_as_full():
-    detector, findings = judged(
-        *[seen(f"V380-{place}", f"c2:fd:00:00:00:{place:02x}") for place in range(MAX_ROWS + 1)]
-    )
+def many(count, first=0):
+    return [seen(f"V380-{place}", f"c2:fd:00:00:00:{place:02x}") for place in range(first, first + count)]
 
-    assert len(findings) == MAX_ROWS
+
+def test_more_strong_suspects_than_places_are_reported_as_full():
+    detector, _ = judged(*many(MAX_ROWS + 1))
+
     assert detector.stations() == (0, True)
     assert detector.stations() == (0, False)
+
+
+def test_many_made_up_networks_are_reported_once_and_as_such():
+    detector, findings = judged(*many(40))
+
+    for at_ms in range(5000, 3_600_000, 15_000):
+        detector.access_points(many(40, at_ms // 15_000 % 200), at_ms)
+        findings += detector.judge(at_ms)
+
+    (told,) = findings
+    assert (told.event, told.level) == (RAISED, NOTICE)
+    assert told.evidence[0][:3] == ("made_up_networks", 40, MAX_ROWS)
+    for at_ms in range(3_600_000, 3_700_000, 15_000):
+        detector.access_points([], at_ms)
+        findings += detector.judge(at_ms)
+    assert [finding.event for finding in findings[1:]] == [CLEARED]
+
+
+def test_a_full_table_hides_no_camera_for_good():
+    real = seen("IPCAM-0815", "c2:fd:00:00:01:00")
+    detector, findings = judged(*many(MAX_ROWS))
+    detector.access_points([*many(MAX_ROWS), real], 15_000)
+    findings += detector.judge(15_000)
+    assert "IPCAM-0815" not in [finding.label for finding in findings]
+
+    for at_ms in range(30_000, 200_000, 15_000):
+        detector.access_points([real], at_ms)
+        findings += detector.judge(at_ms)
+
+    assert ("IPCAM-0815", RAISED) in [(finding.label, finding.event) for finding in findings]
+
+
+def test_networks_that_come_and_go_raise_a_bounded_number_of_findings_in_an_hour():
+    detector, findings = judged()
+    for at_ms in range(0, 3_600_000, 15_000):
+        detector.access_points(many(3, at_ms // 100_000 * 3 % 240), at_ms)
+        findings += detector.judge(at_ms)
+
+    assert len([finding for finding in findings if finding.event == RAISED]) == MOST_AN_HOUR
+
+
+def test_known_networks_take_no_row():
+    detector = CameraAccessPoint(TABLES)
+    known = many(MAX_ROWS + 20)
+    detector.ignore([access_point.bssid for access_point in known])
+
+    detector.access_points([*known, seen("IPCAM-0815", "c2:fd:00:00:01:00")], 0)
+
+    assert [finding.label for finding in detector.judge(0)] == ["IPCAM-0815"]
+
+
+def test_a_name_and_a_maker_are_a_notice_and_a_stream_that_goes_on_makes_an_alarm():
+    bssid = "00:bc:99:00:00:01"
+    detector, findings = judged(seen("IPCAM-77", bssid))
+    for at_ms in range(1000, 600_000, 15_000):
+        detector.access_points([seen("IPCAM-77", bssid)], at_ms)
+        findings += detector.judge(at_ms)
+    assert {finding.level for finding in findings} == {NOTICE}
+
+    for at_ms in range(600_000, 660_000, 1000):
+        detector.traffic(address_bytes(bssid), at_ms, 500, 1)
+        findings += detector.judge(at_ms)
+
+    (alarm,) = [finding for finding in findings if finding.level == ALARM]
+    assert alarm.event == UPDATED
+    assert ("alarm_listened_s", ALARM_STREAM_MS // 1000) in [(row.rule, row.value) for row in alarm.evidence]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +199,7 @@ def test_brand_and_weak_names_on_modules_never_raise(camera, bssid):
     assert judged(seen(camera, bssid, -30, 0))[1] == []
 
 
-def test_a_stream_of_its_own_makes_a_weak_name_an_alarm_while_it_lasts():
+def test_a_stream_of_its_own_raises_a_weak_name_while_it_lasts():
     detector, _ = judged(seen("ESP32-CAM test", "24:0a:c4:00:00:01"))
 
     detector.traffic(address_bytes("24:0a:c4:00:00:01"), 1000, 500, 1)
