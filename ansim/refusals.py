@@ -21,6 +21,7 @@ FLASH_FAILED = "flash_failed"  # the id of the command could not be written down
 # Inspections and listening
 OTHER_INSPECTION = "other_inspection"  # another inspection is running
 INSPECTION_RUNNING = "inspection_running"
+NO_CHANNEL = "no_channel"  # the sensor does not hear that channel
 NO_SNIFFER = "no_sniffer"  # nothing to follow a signal with
 NO_WIFI = "no_wifi"  # a test signal goes out over Wi-Fi
 BAD_SLOTS = "bad_slots"  # the slots of a movement test overlap or do not suffice

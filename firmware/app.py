@@ -1,5 +1,5 @@
 """
-The sensor in ordinary operation: radios → detection engine → reports → journal → link, and commands.
+The sensor in ordinary operation: radios → detection engine → reports → journal → connection, and commands.
 
     app = App(settings, health)
     await app.run()                # for ever; raises unexpected errors
@@ -19,6 +19,7 @@ from ansim.finding import ALARM, CLEARED, NOTICE, RAISED, is_new_alarm
 from firmware.inspecting.inspection import Inspection
 from firmware.inspecting.radio_jobs import RadioJobs
 from firmware.inspecting.server_commands import ServerCommands
+from firmware.inspecting.sweeps import Sweeps
 from firmware.maintenance import chip_memory, unload_modules
 from firmware.maintenance.upkeep import TABLES, UPDATE_WINDOW_MS
 from firmware.panel import signal
@@ -56,20 +57,8 @@ class App(Sensor):
         self._engine = engines.standard(settings, TABLES, messages.NRF24 in self._capabilities)
         super().__init__(settings, health, board, on_trial)
 
-        self._waiting_findings = []  # bodies of FINDING reports; written between two visits, because writing deafens
-        self._flash_ms = 0  # spent in writing the flash while the sniffer ran
-        self._swept_ms = 0  # when the last sweep report ended
-        self._spectrum_swept = 0  # spectrum sweeps reported so far
-        self._show_finding_until_ms = {NOTICE: 0, ALARM: 0}
+        # Listening: the plan chooses the radio, the listener runs it, the engine judges what it hears.
         wifi_sniffer = _make_sniffer(self._wlan, self._capabilities)
-        self._inspection = Inspection(
-            journal=self._journal,
-            engine=self._engine,
-            clock=self._clock,
-            ignore=settings["ignore"],
-            end_sweep=self._sweep,
-            on_start=self._panel.reset,
-        )
         channels, rare_channels = boards.channels_of(board, settings)
         self._plan = Plan(
             channels=channels,
@@ -89,6 +78,29 @@ class App(Sensor):
             health=health,
             spectrum=self._spectrum,
         )
+
+        # Reporting: findings one by one, all else that was heard as sweeps.
+        self._waiting_findings = []  # bodies of FINDING reports; written between two visits, because writing deafens
+        self._show_finding_until_ms = {NOTICE: 0, ALARM: 0}
+        self._sweeps = Sweeps(
+            engine=self._engine,
+            clock=self._clock,
+            listener=self._listener,
+            spectrum=self._spectrum,
+            capabilities=self._capabilities,
+            panel=self._panel,
+            report=self._report,
+        )
+        self._inspection = Inspection(
+            journal=self._journal,
+            engine=self._engine,
+            clock=self._clock,
+            ignore=settings["ignore"],
+            end_sweep=self._end_sweep,
+            on_start=self._panel.reset,
+        )
+
+        # What a person asks for, on the server or with the button.
         self._jobs = RadioJobs(
             settings=settings,
             clock=self._clock,
@@ -115,7 +127,7 @@ class App(Sensor):
     async def run(self) -> None:
         """Listen and report for ever. Raises unexpected errors."""
         unload_modules.unload()
-        self._link.prepare()
+        self._connection.prepare()
         machine.freq(self._board.CPU_HZ)
         self._begin()
         self._inspection.resume()
@@ -142,7 +154,7 @@ class App(Sensor):
             self._jobs.tick()
             if self._settings["always_listen"] or self._inspection.id or self._listener.is_following:
                 await self._listen_step(now_ms)
-                is_over = self._sweep_if_due(INSPECTION_SWEEP_MS if self._inspection.id else SWEEP_MS)
+                is_over = self._end_sweep_if_due(INSPECTION_SWEEP_MS if self._inspection.id else SWEEP_MS)
                 if is_over and not self._inspection.id and chip_memory.is_used_up(now_ms):
                     print("The chip's memory is used up; the sensor restarts")
                     await self._restart()
@@ -150,7 +162,7 @@ class App(Sensor):
             self._panel.show(signal.IDLE)
             self._listener.stop()
             self._health.feed_watchdog()
-            self._swept_ms = now_ms  # an idle sensor owes no coverage
+            self._sweeps.restart()  # an idle sensor owes no coverage
             if not self._is_wired and (
                 not uploaded_ms or now_ms - uploaded_ms >= self._settings["upload_every_s"] * 1000
             ):
@@ -160,15 +172,16 @@ class App(Sensor):
 
     async def _upload(self, deadline_ms):
         """Deliver the waiting reports by Wi-Fi; True if the server has them all."""
-        self._sweep_if_due(MIN_SWEEP_MS)
+        self._end_sweep_if_due(MIN_SWEEP_MS)
         self._panel.show(signal.UPLOADING)
-        return await self._link.upload(max(deadline_ms, UPDATE_WINDOW_MS) if self._upkeep.is_pending else deadline_ms)
+        return await self._connection.upload(
+            max(deadline_ms, UPDATE_WINDOW_MS) if self._upkeep.is_pending else deadline_ms
+        )
 
     async def _run_job(self):
-        self._sweep()
+        self._end_sweep()
         await self._jobs.run_pending()
-        self._engine.coverage()  # what the job has heard is not part of a sweep
-        self._swept_ms = self._clock.now_ms()
+        self._sweeps.restart()  # what the job has heard is not part of a sweep
         self._plan.upload_soon()
 
     async def _listen_step(self, now_ms):
@@ -198,42 +211,23 @@ class App(Sensor):
     def _report(self, kind, body):
         began_ms = self._clock.now_ms()
         super()._report(kind, body)
-        if self._listener.is_sniffing:
-            self._flash_ms += self._clock.now_ms() - began_ms
+        self._sweeps.note_flash(self._clock.now_ms() - began_ms)
 
     def _show_reading(self, *reading):
         """Show how near the followed signal is, on the display and on the server."""
         self._panel.show_reading(*reading)
-        self._link.send_live(*reading)
+        self._connection.send_live(*reading)
 
-    def _sweep_if_due(self, every_ms):
-        """Report the sweep if it is `every_ms` old; True if it was."""
-        if self._clock.now_ms() - self._swept_ms < every_ms:
-            return False
-        self._sweep()
-        return True
-
-    def _sweep(self):
-        """Report what was listened to since the last sweep report, and the findings before it."""
+    def _end_sweep_if_due(self, every_ms):
+        """Report the sweep, with the findings before it, if it is `every_ms` old; True if it was."""
         self._write_findings()
-        now_ms = self._clock.now_ms()
-        body = self._engine.coverage()
-        heard_ms = sum([row[1] for row in body["channels"]])
-        body["from_ms"] = self._swept_ms
-        body["to_ms"] = now_ms
-        body["deaf_ms"] = max(0, now_ms - self._swept_ms - heard_ms)
-        body["capabilities"] = self._capabilities
-        if not self._listener.has_ble_memory:
-            body["capabilities"] = [name for name in self._capabilities if name != messages.BLE]
-        body["flash_ms"], self._flash_ms = self._flash_ms, 0
-        body["ble_dropped"] = self._listener.take_ble_dropped()
-        if self._spectrum:
-            body["spectrum_sweeps"] = self._spectrum.sweeps - self._spectrum_swept
-            self._spectrum_swept = self._spectrum.sweeps
-        self._panel.add_coverage(body["channels"])
-        self._swept_ms = now_ms
-        self._report(messages.SWEEP, body)
-        unload_modules.unload()
+        is_due = self._sweeps.end_if_due(every_ms)
+        if is_due:
+            unload_modules.unload()
+        return is_due
+
+    def _end_sweep(self):
+        self._end_sweep_if_due(0)
 
     def _describe(self):
         fields = super()._describe()
@@ -249,7 +243,7 @@ class App(Sensor):
         inspection, now_ms = self._inspection, self._clock.now_ms()
         activity = self._jobs.status_text or ("Sweep" if inspection.id else "Listening")
         elapsed_s = (now_ms - inspection.began_ms) // 1000 if inspection.id else None
-        connected = not self._link.problem and self._link.ever_ready
+        connected = not self._connection.problem and self._connection.ever_ready
         hint = self._button.hint() if self._button else ""
         return DisplayStatus(
             self._settings["device"],

@@ -42,7 +42,7 @@ class SafeMode(Sensor):
         while self._clock.now_ms() < SAFE_MODE_MS:
             self._health.feed_watchdog()
             if not self._is_wired:
-                await self._link.upload(UPDATE_WINDOW_MS if self._upkeep.is_pending else UPLOAD_MS)
+                await self._connection.upload(UPDATE_WINDOW_MS if self._upkeep.is_pending else UPLOAD_MS)
             for _ in range(PAUSE_S):
                 self._health.feed_watchdog()
                 await asyncio.sleep(1)

@@ -15,7 +15,7 @@ from firmware.maintenance.upkeep import Upkeep
 from firmware.network import uplink
 from firmware.network.clock import Clock
 from firmware.network.commands import Commands
-from firmware.network.link import Link
+from firmware.network.connection import Connection
 from firmware.radio import ble, sniffer
 
 JOURNAL_FOLDER = "/journal"
@@ -48,7 +48,7 @@ class Sensor:
         self._journal = Journal(JOURNAL_FOLDER, settings["journal_bytes"], self._clock)
         self._commands = Commands(settings["device"], key_bytes(settings), self._clock, COMMANDS_FILE)
         self._upkeep = Upkeep(settings, on_trial, self._clock, self._restart, health.feed_watchdog)
-        self._link = Link(
+        self._connection = Connection(
             settings=settings,
             journal=self._journal,
             clock=self._clock,
@@ -83,9 +83,9 @@ class Sensor:
         """Return the coroutines that run for ever, or until a trial is over; see Upkeep.confirm_or_restart()."""
         tasks = []
         if self._upkeep.on_trial:
-            tasks.append(self._upkeep.confirm_or_restart(self._link, request_upload))
+            tasks.append(self._upkeep.confirm_or_restart(self._connection, request_upload))
         if self._is_wired:
-            tasks.append(self._link.stay_connected())
+            tasks.append(self._connection.stay_connected())
         return tasks
 
     def _report(self, kind, body):
@@ -96,7 +96,7 @@ class Sensor:
             raise FlashFailed("no room for a %s report: %s" % (kind, error))
 
     def _describe(self):
-        """Return the fields of the info message that the link does not know."""
+        """Return the fields of the info message that the connection does not know."""
         fields = {
             "version": VERSION,
             "interpreter": interpreter(),
@@ -119,7 +119,7 @@ class Sensor:
 
     async def _restart(self, last=None):
         """End this run on purpose; last() is called just before the reset."""
-        await self._link.stop(messages.DISCONNECTED)
+        await self._connection.stop(messages.DISCONNECTED)
         self._journal.close()
         self._clock.keep(at_once=True)
         if last:

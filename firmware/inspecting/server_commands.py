@@ -59,7 +59,10 @@ class ServerCommands:
         return None
 
     def _dwell(self, args, command_id):
+        if not self._plan.hears(args["channel"]):
+            return refusals.NO_CHANNEL
         self._plan.dwell_on(args["channel"], args["seconds"], self._clock.now_ms())
+        return None
 
     @property
     def is_following(self) -> bool:
@@ -72,6 +75,8 @@ class ServerCommands:
 
         if not self._listener.has_sniffer:
             return refusals.NO_SNIFFER
+        if not self._plan.hears(channel):
+            return refusals.NO_CHANNEL
         now_ms = self._clock.now_ms()
         self._channel = channel
         self._plan.dwell_on(channel, seconds, now_ms, FOLLOW_UPLOAD_MS)
@@ -101,6 +106,8 @@ class ServerCommands:
         from ansim.detect.stimulus import BadSlots, Stimulus
         from firmware.inspecting.stimulus_test import StimulusTest
 
+        if not self._plan.hears(args["channel"]):
+            return refusals.NO_CHANNEL
         now_ms = self._clock.now_ms()
         try:
             test = Stimulus(args["subject"], args["slots"])

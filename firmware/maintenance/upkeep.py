@@ -2,9 +2,9 @@
 Maintenance over the air: new settings, signature tables and versions, their trials, restart and wipe.
 
     upkeep = Upkeep(settings, on_trial, clock, restart, feed_watchdog)
-    link = Link(..., transfer=upkeep)      # the link calls run() while it is connected and `is_pending` is true
+    connection = Connection(..., transfer=upkeep)      # it calls run() while it is connected and `is_pending` is true
     for name, handler in upkeep.handlers(): commands.on(name, handler)
-    await upkeep.confirm_or_restart(link, request_upload)
+    await upkeep.confirm_or_restart(connection, request_upload)
 
 Used by the app and by safe mode. Modules that are needed only now and then are imported where they are used, so that
 they can be unloaded (unload_modules.py).
@@ -74,20 +74,20 @@ class Upkeep:
         """True while new settings or a new version have not reached the broker."""
         return self._settings_on_trial or self._state["left"] is not None
 
-    async def confirm_or_restart(self, link, request_upload) -> None:
+    async def confirm_or_restart(self, connection, request_upload) -> None:
         """Confirm what is on trial once the broker is reached; restart with what was before when the time is over."""
         from firmware.maintenance import settings_trial, slots
 
         seconds = settings_trial.TRIAL_S if self._settings_on_trial else slots.TRIAL_S
         until_ms = self._clock.now_ms() + seconds * 1000
         while self.on_trial:
-            if link.ever_ready:
+            if connection.ever_ready:
                 if self._settings_on_trial:
                     settings_trial.accept()
                     self._settings_on_trial = False
                 slots.confirm()
                 self._state = slots.read()
-                link.request_info()
+                connection.request_info()
             elif self._clock.now_ms() >= until_ms:
                 print("the broker was not reached in %d s; going back" % seconds)
                 await self._restart()
@@ -103,7 +103,7 @@ class Upkeep:
         try:
             if await self._update.run(session.fetch, until_ms, self._clock.now_ms, self._feed_watchdog):
                 self.is_pending = False
-                # Not in the link's own task, which the restart waits for.
+                # Not in the connection's own task, which the restart waits for.
                 self._task = asyncio.create_task(self._restart())
         except (update.BadUpdate, OSError) as error:
             print("update:", error)

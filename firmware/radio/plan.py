@@ -41,6 +41,7 @@ SNIFF, DWELL, SCAN, BLE, SPECTRUM, UPLOAD = "sniff", "dwell", "scan", "ble", "sp
 # duration_ms  how long it lasts; for UPLOAD, the longest it may last
 Step = namedtuple("Step", ("phase", "channel", "duration_ms"))
 
+LAST_24_GHZ = 13
 SNIFF_MS = 350  # 13 of them make a cycle of 4.55 s
 # A SNIFF without a frame ends after this time, which differs from cycle to cycle: cycles become shorter, each channel's
 # share
@@ -134,6 +135,10 @@ class Plan:
         self._requested_channel = channel
         self._requested_until_ms = now_ms + seconds * 1000
         self._requested_upload_ms = upload_every_ms
+
+    def hears(self, channel: int) -> bool:
+        """True if the sensor can listen to a channel: any of 2.4 GHz, and those of 5 GHz that it was made for."""
+        return channel <= LAST_24_GHZ or channel in self._channels or channel in self._rare_channels
 
     def upload_soon(self) -> None:
         """Upload after this cycle, because there is an urgent report such as a finding."""

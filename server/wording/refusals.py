@@ -92,7 +92,7 @@ REFUSALS = {
     "finding_without_channel": _("This transmitter has no Wi-Fi channel, so it cannot be followed."),
     # sensors
     "sensor_no_sniffer": _("The sensor %(sensor)s cannot listen to traffic. Take another one."),
-    "dwell_bad": _("Please give a channel from 1 to 13 and 1 to %(most)s seconds."),
+    "dwell_bad": _("Please give a channel from 1 to 13, or one of 5 GHz, and 1 to %(most)s seconds."),
     "erase_unconfirmed": _("Nothing was done: tick the box to erase the sensor."),
     "settings_none": _("Nothing was changed: fill in at least one setting."),
     "settings_fixed": _("These settings can only be changed at the sensor: %(names)s."),

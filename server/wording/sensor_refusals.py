@@ -15,6 +15,7 @@ SENSOR_REFUSALS = {
     refusals.FLASH_FAILED: _("the sensor's storage does not work"),
     refusals.OTHER_INSPECTION: _("the sensor is busy with another inspection"),
     refusals.INSPECTION_RUNNING: _("the sensor is busy with an inspection"),
+    refusals.NO_CHANNEL: _("this sensor does not hear that channel"),
     refusals.NO_SNIFFER: _("this sensor cannot listen to traffic, so it cannot follow"),
     refusals.NO_WIFI: _("a test signal needs a sensor that is connected by Wi-Fi"),
     refusals.BAD_SLOTS: _("the times of the movement test do not fit together"),

@@ -4,7 +4,7 @@ Runs on MicroPython: the delivery side of a sensor without radios, controlled by
     micropython sensor_on_micropython.py FILE       {"device": ..., "folder": ..., ...settings}
 
     ["append", "sweep", 3]      append so many reports of that kind; answers [boot, seq]
-    ["upload", 5000]            link.upload(); answers true or false
+    ["upload", 5000]            connection.upload(); answers true or false
     ["stay"]  ["stop", "disconnected"]
     ["uplink", false]           pull the cable
     ["begin_upload", 5000]      the same without waiting for it; see "uploaded" in look
@@ -28,7 +28,7 @@ from ansim.settings import checked
 from firmware.journal.journal import Journal
 from firmware.network.clock import Clock
 from firmware.network.commands import Commands
-from firmware.network.link import Link
+from firmware.network.connection import Connection
 from firmware.network.uplink import NoUplink
 
 
@@ -53,7 +53,7 @@ class Cable:
 
 
 class Sensor:
-    """Journal, clock, commands and link, and what was ordered."""
+    """Journal, clock, commands and connection, and what was ordered."""
 
     def __init__(self, given):
         folder = given.pop("folder")
@@ -63,7 +63,7 @@ class Sensor:
         self.journal = Journal(folder, settings["journal_bytes"], self.clock)
         self.commands = Commands(settings["device"], key_bytes(settings), self.clock, folder + ".commands")
         self.cable = Cable()
-        self.link = Link(settings, self.journal, self.clock, self.commands, self.cable, self.describe)
+        self.connection = Connection(settings, self.journal, self.clock, self.commands, self.cable, self.describe)
         self.ordered = []
         self.task = None
         self.uploaded = None
@@ -92,16 +92,16 @@ class Sensor:
         return self.stop_and_leave
 
     async def stop_and_leave(self):
-        await self.link.stop(messages.DISCONNECTED)
+        await self.connection.stop(messages.DISCONNECTED)
         self.journal.close()
         self.ordered.append(["left"])
 
     async def upload(self, deadline_ms):
-        self.uploaded = await self.link.upload(deadline_ms)
+        self.uploaded = await self.connection.upload(deadline_ms)
 
     async def answer(self, order):
         what = order[0]
-        journal, link = self.journal, self.link
+        journal, connection = self.journal, self.connection
         if what == "append":
             for _ in range(order[2]):
                 journal.append(order[1], BODIES[order[1]])
@@ -113,11 +113,11 @@ class Sensor:
                     await asyncio.sleep(0)
             return [journal.boot, journal.seq]
         if what == "upload":
-            return await link.upload(order[1])
+            return await connection.upload(order[1])
         if what == "stay":
-            self.task = asyncio.create_task(link.stay_connected())
+            self.task = asyncio.create_task(connection.stay_connected())
         elif what == "stop":
-            await link.stop(order[1])
+            await connection.stop(order[1])
             await self.task
         elif what == "uplink":
             self.cable.plugged = order[1]
@@ -131,9 +131,9 @@ class Sensor:
             self.ahead_ms += 11000
             journal.appended.set()
         elif what == "live":
-            link.send_live("c0:ff:ee:00:00:01", -60, -61, 3, "warmer")
+            connection.send_live("c0:ff:ee:00:00:01", -60, -61, 3, "warmer")
         elif what == "announce":
-            link.request_info()
+            connection.request_info()
         elif what == "inspection":
             journal.inspection = order[1]
         elif what == "heap":
@@ -148,10 +148,10 @@ class Sensor:
             "reports": self.journal.reports,
             "bytes": self.journal.bytes,
             "dropped": self.journal.dropped,
-            "connected": self.link.connected,
-            "connects": self.link.connects,
-            "problem": self.link.problem,
-            "live_dropped": self.link.live_dropped,
+            "connected": self.connection.connected,
+            "connects": self.connection.connects,
+            "problem": self.connection.problem,
+            "live_dropped": self.connection.live_dropped,
             "clock": self.clock.source,
             "time_s": self.clock.time_s(),
             "now_ms": self.clock.now_ms(),

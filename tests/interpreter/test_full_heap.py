@@ -11,7 +11,7 @@ UPLOAD = """
     from firmware.journal.journal import Journal
     from firmware.network.clock import Clock
     from firmware.network.commands import Commands
-    from firmware.network.link import MAX_MEMORY_FAILURES, Link
+    from firmware.network.connection import MAX_MEMORY_FAILURES, Connection
     from firmware.network.uplink import Wifi
     from ansim import settings
 
@@ -22,21 +22,21 @@ UPLOAD = """
     journal.open()
     uplink = Wifi(network.WLAN(network.WLAN.IF_STA), values["wifi"])
     commands = Commands("hall-1", bytes(32), clock)
-    link = Link(values, journal, clock, commands, uplink, dict)
+    connection = Connection(values, journal, clock, commands, uplink, dict)
 
     async def upload(free_bytes):
         ballast = fill(free_bytes)
-        return await link.upload(20000)
+        return await connection.upload(20000)
 
     async def main():
         for free_bytes in range(2000, 4500, 250):
-            link._memory_failures = 0
+            connection._memory_failures = 0
             done = await upload(free_bytes)
             gc.collect()
-            print(json.dumps([done, link.problem]))
-            while clock.now_ms() < link._not_before_ms:
+            print(json.dumps([done, connection.problem]))
+            while clock.now_ms() < connection._not_before_ms:
                 await asyncio.sleep(1)
-        link._memory_failures = MAX_MEMORY_FAILURES - 1
+        connection._memory_failures = MAX_MEMORY_FAILURES - 1
         try:
             await upload(2500)
         except MemoryError:

@@ -160,6 +160,38 @@ def test_an_inspection_goes_on_after_a_power_cut(sensor, server):
     assert (again["inspection"], again["body"]["cause"]) == ("K7Q2", "power_on")
 
 
+def test_resets_by_usb_and_by_a_low_supply_voltage_are_no_crashes(sensor, server):
+    chip = sensor(SILENCE, "ethernet")
+    wait_for(lambda: server.infos)
+
+    for boot, reset in ((2, chip.usb_reset), (3, chip.brown_out)):
+        reset()
+        wait_for(lambda boot=boot: [one for one in reports(server, messages.RESET) if one["boot"] == boot], 30)
+    bodies = [one["body"] for one in reports(server, messages.RESET)]
+
+    assert [(body["cause"], body["crashes"], body["brown_outs"]) for body in bodies] == [
+        ("power_on", 0, 0),
+        ("restart", 0, 0),
+        ("brown_out", 0, 1),
+    ]
+
+
+def test_a_name_server_that_stalls_for_ten_seconds_delays_reports_and_loses_none(sensor, server):
+    """A look-up blocks all tasks; the watchdog is fed often enough, and the reports arrive later."""
+    chip = sensor(SILENCE, broker="localhost")
+    wait_for(lambda: server.infos)
+    (chip.world / "dns_ms").write_text("10000")
+    (chip.world / "no_dns").touch()
+    sessions = len(server.infos)
+    wait_for(lambda: [line for line in chip.said if "its name cannot be resolved" in line], 40)
+
+    (chip.world / "no_dns").unlink()
+    wait_for(lambda: len(server.infos) > sessions, 40)
+
+    assert chip.starts == 1
+    assert [seq for boot, seq in server.order] == list(range(1, len(server.order) + 1))
+
+
 def test_following_a_transmitter_tells_its_level(sensor, server):
     sensor(SMALL_SCENE, "ethernet", speed=4)
     wait_for(lambda: server.infos)

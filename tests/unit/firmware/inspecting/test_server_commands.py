@@ -1,5 +1,7 @@
 from typing import Any
 
+import pytest
+
 from ansim import messages, refusals, uplink_rules
 from ansim.decode import argument_problems
 from ansim.frame_header import address_bytes
@@ -32,6 +34,9 @@ class Inspection:
 class Plan:
     def __init__(self):
         self.dwells = []
+
+    def hears(self, channel):
+        return channel <= 13
 
     def dwell_on(self, channel, seconds, now_ms, upload_every_ms=0):
         self.dwells.append((channel, seconds, now_ms, *([upload_every_ms] if upload_every_ms else [])))
@@ -109,6 +114,16 @@ def test_locate_dwells_and_follows_until_the_time_is_over():
     assert 5 <= len(calls) <= 7
     assert calls[-1][:2] == (CAMERA, -50)
     assert not follower.tick(35000)
+
+
+@pytest.mark.parametrize("name", [messages.DWELL, messages.LOCATE, messages.SLOTS])
+def test_a_channel_that_the_board_does_not_hear_is_refused(name):
+    """The sniffer would raise an error, and the sensor restart."""
+    handlers, plan, _, _ = make_handlers()
+
+    args = {"subject": CAMERA, "channel": 36, "seconds": 30, "slots": [[0, 5000, 1], [6000, 5000, 0]]}
+    assert handlers[name](args, "c1") == refusals.NO_CHANNEL
+    assert not plan.dwells
 
 
 def test_without_a_sniffer_following_is_refused():

@@ -81,7 +81,7 @@ def test_a_message_that_is_not_ours_gets_no_answer(start, done, payload):
         (signed(expires_s=NOW_S), refusals.EXPIRED),
         (signed(name="self_destruct"), refusals.UNKNOWN_COMMAND),
         (signed(name=messages.UPDATE, args={"manifest": {}}), refusals.UNKNOWN_COMMAND),
-        (signed(args={"channel": 14, "seconds": 1}), "bad_arguments:channel"),
+        (signed(args={"channel": 178, "seconds": 1}), "bad_arguments:channel"),
         (signed(args={}), "bad_arguments:channel,seconds"),
         (signed(args=dict(DWELL, more=1)), "bad_arguments:more"),
     ],

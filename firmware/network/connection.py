@@ -1,9 +1,9 @@
 """
 The sensor's connection to the server: joins the network, connects, delivers, and retries for ever.
 
-    link = Link(settings, journal, clock, commands, uplink, describe, transfer)
-    await link.upload(20000)                # a Wi-Fi sensor, between two rounds of listening
-    await link.stay_connected()             # a wired one; ends only by stop()
+    connection = Connection(settings, journal, clock, commands, uplink, describe, transfer)
+    await connection.upload(20000)                # a Wi-Fi sensor, between two rounds of listening
+    await connection.stay_connected()             # a wired one; ends only by stop()
 
 A network failure is never an exception here: `problem` has its reason in one line. Neither is a connection for which
 there is no memory, unless MAX_MEMORY_FAILURES of them come in a row. The next attempt waits 1 s at first
@@ -42,7 +42,7 @@ TRANSFER_MS = 60_000  # one run of a transfer on a connection that stays
 TRANSFER_SPARE_MS = 12_000  # of upload()'s time, for the answer that the transfer waits for (session.PART_S)
 
 
-class Link:
+class Connection:
     """
     settings          see ansim/settings.py
     journal, clock, commands, uplink   see their files
@@ -339,7 +339,7 @@ class Link:
 
     def _failed(self, why):
         if why != self.problem:
-            print("link:", why)
+            print("connection:", why)
         self.problem = why
         wait_ms = min(BACK_OFF_MS << min(self._failures, 10), MAX_BACK_OFF_MS)
         self._failures += 1

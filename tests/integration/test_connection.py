@@ -1,4 +1,4 @@
-"""The link on the real MicroPython against real brokers: everything arrives once, in order, dated, whatever breaks."""
+"""The connection, on the real MicroPython against real brokers: all arrives once, in order, dated, whatever breaks."""
 
 import socket
 import time
@@ -345,7 +345,7 @@ def test_the_reconnects_back_off_and_an_upload_in_between_leaves_the_radio_alone
 
     assert "ECONNREFUSED" in problem and "127.0.0.1" in problem
     assert sensor("look")["problem"] == problem
-    assert "".join(sensor.said).count("link:") == 1, "said once, not at every attempt"
+    assert "".join(sensor.said).count("connection:") == 1, "said once, not at every attempt"
 
 
 def test_an_upload_keeps_to_its_time_whatever_the_broker_does(start_at):
