@@ -39,6 +39,7 @@ from ansim.detect.suspect import Suspect
 from ansim.detect.undecodable import Undecodable
 from ansim.finding import ALARM, CLEARED, NOTICE, RAISED, UPDATED, Evidence, Finding
 from ansim.frame_header import address_text
+from ansim.signatures import CAMERA
 
 NOTICE_SCORE = 54  # the weakest known camera reaches 56 in 10 s
 CLEAR_SCORE = 49  # below NOTICE_SCORE, so that a score near it does not flicker
@@ -84,13 +85,15 @@ class CameraStream:
     """
     Makes findings of the kinds "camera_stream", and "undecodable_source" with a score below the alarm.
 
-    rules  module with the weights; tools/fit.py tries others
+    rules   module with the weights; tools/fit.py tries others
+    tables  a signatures.Tables, to know the addresses of camera makers; None: no address is known
     """
 
     name = "camera_stream"
 
-    def __init__(self, rules=weights):
+    def __init__(self, rules=weights, tables=None):
         self._rules = rules
+        self._tables = tables
         self._shape = evidence.pack(rules.SHAPE)
         self._amount = evidence.pack(rules.AMOUNT)
         self._second = evidence.pack(rules.SECOND)
@@ -128,6 +131,11 @@ class CameraStream:
     def is_quiet(self) -> bool:
         """Return True if no station was heard since the last judgement."""
         return self.table.is_quiet()
+
+    def moved(self, address: bytes, p_ppm: int) -> None:
+        """Take the result of a movement test: the p-value that a transmitter follows movement, in parts per million."""
+        if address in self._suspects:
+            self._suspects[address].movement_ppm = p_ppm
 
     def ignore(self, addresses: list) -> None:
         """Make these emitters (six bytes each) no candidates for a dwell; the engine drops their findings."""
@@ -207,6 +215,9 @@ class CameraStream:
             if shape < CANDIDATE_SCORE:
                 return
             suspect = self._suspects[address] = Suspect(self._now_ms, table.first_ms(number))
+            maker = self._tables.oui(address) if self._tables else None
+            if maker and maker.tier == CAMERA:
+                suspect.maker = maker.number
             made_ms, heard_ms, listened_ms = self._paused.pop(address, (0, -REMEMBERED_MS, 0))
             if self._now_ms - heard_ms < REMEMBERED_MS:
                 suspect.made_ms, suspect.reported_ms, suspect.listened_ms = made_ms, heard_ms, listened_ms
@@ -215,7 +226,7 @@ class CameraStream:
             self._follow(suspect, number)
             score = shape + self._points(self._amount) + self._points(self._second)
             score = max(0, min(100, score))
-            unmet = not suspect.has_maker and evidence.unmet_condition(values)
+            unmet = suspect.maker is None and evidence.unmet_condition(values)
             score = min(score, UNMET_SCORE) if unmet else score
             if not (suspect.level and self._sends_pictures(suspect) and values[evidence.HEARD_MS] < DECIDED_MS):
                 suspect.score = score  # between two of its pictures a visit hears nothing
@@ -326,6 +337,8 @@ class CameraStream:
             rows = self._evidence()
             suspect.evidence = evidence.pack_evidence(rows)
             suspect.considered = innocent_causes.weigh(self.values)
+            if suspect.maker is not None:
+                rows = rows[: MAX_EVIDENCE - 2] + [Evidence("oui_camera", suspect.maker, 0, 0)]
             if reason:
                 rows = [reason] + rows[: MAX_EVIDENCE - 1]
             own = self.table.field(suspect.number, F_FLAGS) & FLAG_OWN
@@ -349,7 +362,7 @@ class CameraStream:
             if suspect.level == ALARM:
                 return NOTICE, Evidence("alarm_innocent", innocent, 0, 0)
             return suspect.level, None
-        elif suspect.has_maker:
+        elif suspect.maker is not None:
             reason = Evidence("alarm_signature", 1, 1, 0)
         elif suspect.met_ms >= ALARM_LISTENED_MS and self._now_ms - suspect.met_since_ms >= ALARM_MS:
             reason = Evidence("alarm_listened_s", suspect.met_ms // 1000, ALARM_LISTENED_MS // 1000, 0)

@@ -12,6 +12,7 @@ A detector is an object with a `name` and any of these, called only if it has th
 tune(channel, now_ms), take(records, count), lost(undecodable, dropped),
 access_points(list of AccessPoint, now_ms), advertisement(Advertisement), spectrum(Spectrum),
 judge(now_ms) -> list of Finding, candidates(now_ms) -> list of (channel, urgency),
+moved(six bytes, p-value of a movement test in ppm),
 stations() -> (heard since the last call, table was full), missed() -> numbered frames (received, missing),
 ignore(list of six bytes), forget(),
 is_quiet() -> no station was heard since the last judgement,
@@ -95,6 +96,11 @@ class Engine:
         as_bytes = [address_bytes(address) for address in addresses]
         for detector in _with(self.detectors, "ignore"):
             detector.ignore(as_bytes)
+
+    def moved(self, address: str, p_ppm: int) -> None:
+        """Take the result of a movement test about an emitter (address text): its p-value in parts per million."""
+        for detector in _with(self.detectors, "moved"):
+            detector.moved(address_bytes(address), p_ppm)
 
     def judge(self, now_ms: int) -> list:
         """Return the findings that are new, changed or over; call at the end of a visit and each second of a dwell."""
@@ -201,7 +207,7 @@ def standard(settings: dict, updates: str = "", has_spectrum: bool = True) -> En
     has_spectrum  an nRF24 is fitted; otherwise its detector is not loaded
     """
     tables = Tables("", updates)
-    detectors = [CameraStream(), CameraAccessPoint(tables), CameraBeacon(tables)]
+    detectors = [CameraStream(tables=tables), CameraAccessPoint(tables), CameraBeacon(tables)]
     if has_spectrum:
         from ansim.detect.analogue_video import AnalogueVideo
 

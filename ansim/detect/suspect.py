@@ -20,7 +20,7 @@ class Suspect:
     met_since_ms = 0  # it has met them since then; 0 if it does not
     level = ""  # of the finding that stands, "" if none does
     movement_ppm = UNKNOWN  # the p-value of a movement test
-    has_maker = False  # its address is a camera maker's
+    maker = None  # number of the camera maker whose address it has, None for other addresses
     score = reported_score = reported_ms = 0
     series = gop_ms = 0  # gop_ms: when gop, gop_period_ms and variation were last measured
     gop = gop_period_ms = variation = UNKNOWN

@@ -16,6 +16,7 @@ class StimulusTest:
 
     def __init__(self, test, channel: int, report):
         self.take = test.take
+        self.result = None  # body of the STIMULUS report once the test is over
         self._test = test
         self._channel = channel
         self._report = report
@@ -26,7 +27,8 @@ class StimulusTest:
             self._test.listening(from_ms, to_ms)
         if not self._test.over(to_ms):
             return True
-        self._report(messages.STIMULUS, _body(self._test.result()))
+        self.result = _body(self._test.result())
+        self._report(messages.STIMULUS, self.result)
         return False
 
 

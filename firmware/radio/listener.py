@@ -142,6 +142,8 @@ class Listener:
                 self._follower = None
             if self._stimulus_test is not None:
                 if not self._stimulus_test.tick(step.channel, tested_ms, now_ms):
+                    result = self._stimulus_test.result
+                    self._engine.moved(result["subject"], result["p_ppm"])
                     self._stimulus_test = None
                 tested_ms = now_ms
             if now_ms - judged_ms >= JUDGE_MS:

@@ -13,6 +13,8 @@ from ansim.detect.camera_stream import ALARM_URGENCY, CLEAR_SCORE, MAX_EVIDENCE,
 from ansim.finding import ALARM, CLEARED, NOTICE, RAISED, UPDATED
 from ansim.frame_header import address_text
 from ansim.observation import AccessPoint
+from ansim.signatures import CAMERA as CAMERA_TIER
+from ansim.signatures import Sign
 from tests.conftest import ROOT
 from tests.support import stream_traffic
 from tests.support.stream_traffic import CHANNEL, access_point, play, station
@@ -142,6 +144,32 @@ def test_an_alarm_that_becomes_a_call_is_a_notice_again():
 
     assert [level for _, level, _ in levels(findings)][:3] == [NOTICE, ALARM, NOTICE]
     assert levels(findings)[2][2] == "alarm_innocent"
+
+
+def test_a_movement_test_that_answers_makes_an_alarm_at_once():
+    detector = listening()
+    play(detector, CAMERA, 10)
+
+    detector.moved(station(), 8000)
+    findings = play(detector, CAMERA, 1, from_second=10)
+
+    assert [(finding.level, finding.evidence[0].rule) for finding in findings] == [(ALARM, "alarm_movement_ppm")]
+    detector.moved(station(9), 8000)  # of one that is not followed
+
+
+def test_a_camera_makers_address_makes_an_alarm_and_says_so():
+    class Makers:
+        def oui(self, address):
+            return Sign(7, CAMERA_TIER, "") if address == station() else None
+
+    detector = CameraStream(tables=Makers())
+    detector.tune(CHANNEL, 0)
+
+    findings = play(detector, CAMERA, 12)
+
+    assert [finding.level for finding in findings] == [NOTICE, ALARM]
+    assert findings[1].evidence[0].rule == "alarm_signature"
+    assert ("oui_camera", 7) in [(row.rule, row.value) for row in findings[0].evidence]
 
 
 def test_what_fails_the_conditions_is_let_go():
