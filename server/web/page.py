@@ -72,6 +72,7 @@ def init(app: Flask) -> None:
         is_alarm=findings.is_alarm,
         is_notice=findings.is_notice,
         is_going_on=findings.is_going_on,
+        is_over=findings.is_over,
         now_s=clock.now_s,
         may=may,
         control=control,

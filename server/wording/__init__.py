@@ -16,7 +16,7 @@ from flask_babel import gettext
 from server.wording import numbers, vocabulary
 from server.wording.causes import CAUSES, SHORT, VERDICTS
 from server.wording.refusals import refusal
-from server.wording.rules import CLEAR, LEVELS, RULES, SET, UP_TO
+from server.wording.rules import CLEAR, LEVELS, RULES, SET, SILENT, UP_TO
 
 
 class EvidenceLine(NamedTuple):
@@ -121,9 +121,9 @@ def notice_end(likely: str, lasted: str) -> str:
     return gettext("Over after %(time)s", time=lasted) if lasted else gettext("Over")
 
 
-def level_reasons(rows: Iterable) -> list[str]:
-    """Return why an event changed the level, from its evidence rows, a sentence each."""
-    return [line.text for line in evidence(row for row in rows if row[0] in LEVELS)]
+def change_reasons(rows: Iterable) -> list[str]:
+    """Return why an event changed the level or ended the finding, from its evidence rows, a sentence each."""
+    return [line.text for line in evidence(row for row in rows if row[0] in LEVELS or row[0] in SILENT)]
 
 
 def strength(rssi_dbm: int) -> str:
@@ -145,10 +145,10 @@ __all__ = [
     "CauseLine",
     "EvidenceLine",
     "cause_name",
+    "change_reasons",
     "considered",
     "evidence",
     "finding_title",
-    "level_reasons",
     "notice_end",
     "refusal",
     "strength",

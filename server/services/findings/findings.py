@@ -55,7 +55,8 @@ class FindingDetail(NamedTuple):
     """
     Everything that explains a finding; all lists are newest first.
 
-    evidence      [[rule, value, threshold, weight], ...] of the newest event that has any
+    evidence      [[rule, value, threshold, weight], ...] of the newest event that has any; of a notice that is over,
+                  of its strongest event
     considered    [[cause, verdict], ...] of the same event
     same_emitter  other findings that are probably of the same emitter
     visits        the latest inspections of its restroom
@@ -90,9 +91,14 @@ def is_going_on(finding: Finding) -> bool:
     return finding.inspection is None or finding.inspection.result is None
 
 
+def is_over(finding: Finding) -> bool:
+    """Return whether a finding is a notice that has ended by itself."""
+    return finding.status == CLOSED and finding.disposition is None and finding.alarmed_s is None
+
+
 def is_judgeable(finding: Finding) -> bool:
     """Return whether a person may judge a finding: an alarm has to be judged, a notice may be, also when it is over."""
-    return finding.status in (NOTED, OPEN, CASE) or (finding.status == CLOSED and finding.disposition is None)
+    return finding.status in (NOTED, OPEN, CASE) or is_over(finding)
 
 
 def may(session: Session, user, right: str, finding: Finding) -> bool:
@@ -178,7 +184,10 @@ def load_detail(session: Session, user, finding: Finding, pseudonyms: Pseudonyms
     """Return what explains a finding, as far as a user may see it; for pseudonyms see list_same_emitter()."""
     same_emitter = list_same_emitter(session, user, finding, pseudonyms)
     events = list(reversed(finding.events))
-    explaining = next((event for event in events if event.evidence), events[0] if events else None)
+    with_evidence = [event for event in events if event.evidence] or events[:1]
+    if is_over(finding):
+        with_evidence.sort(key=lambda event: -event.score)
+    explaining = with_evidence[0] if with_evidence else None
     query = select(StimulusResult).where(StimulusResult.finding_id == finding.id).order_by(StimulusResult.id.desc())
     return FindingDetail(
         finding=finding,

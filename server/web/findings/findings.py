@@ -197,7 +197,7 @@ def _event_entry(finding, event, level_before):
     elif event.event == CLEARED and event.id == finding.events[-1].id and finding.likely:
         text = presenters.notice_end(finding)
     is_alarm = event.level == ALARM and (is_change or level_before is None)
-    why = wording.level_reasons(event.evidence)
+    why = wording.change_reasons(event.evidence)
     at_s = event.at_s or event.received_s
     return TimelineEntry(at_s, text, why, is_alarm, event.score, event.rssi_dbm, None, "", None)
 
