@@ -37,6 +37,7 @@ class Settings(BaseModel):
 
     log_key: Path | None = None  # file with 64 hex digits that signs the log's heads; None: made from the secret
     notice_private: bool = False  # notifications may go to addresses in private networks, such as a mail relay
+    witness: Path | None = None  # file or git work tree for the log's signed heads; None: see witness_path()
     timestamp_url: str = ""  # RFC 3161 time stamp authority for the log's heads; "": none
 
     host: str = "127.0.0.1"  # where the web server listens
@@ -94,6 +95,16 @@ class Settings(BaseModel):
     def url(self) -> str:
         """Return the database's URL for SQLAlchemy. A secret: it may contain a password."""
         return self.database_url.get_secret_value() or f"sqlite:///{self.data.absolute() / 'ansim.db'}"
+
+    def witness_path(self) -> Path | None:
+        """
+        Return where the log's heads are published: `witness`, or with PostgreSQL a file in the data folder.
+
+        There the database is usually administered by others than the data folder. None with SQLite, which lies in it.
+        """
+        if self.witness or self.url().startswith("sqlite:"):
+            return self.witness
+        return self.data / "log-heads.jsonl"
 
 
 def from_environment(environ: Mapping[str, str] | None = None) -> Settings:

@@ -16,9 +16,11 @@ from flask import Flask
 from flask_babel import force_locale
 
 from server import clock
+from server.config import Settings
 from server.db import Sessions
 from server.models.outside import CHAIN_BROKEN, WEBHOOK, Delivery
-from server.services.audit import verification
+from server.services.audit import derived, verification, witness
+from server.services.inspecting import photos
 from server.services.outside import channels, deliveries, notifications
 from server.services.places import reminders
 from server.vault import BadSeal
@@ -52,7 +54,7 @@ def run(app: Flask, stopping: threading.Event) -> None:
                 reminders.remind(session, now_s, notifications.enqueue)
         if now >= next_verification:
             next_verification = now + VERIFY_LOG_S
-            verify_log(sessions)
+            verify_log(sessions, app.extensions["settings"])
         while tick(app) and not stopping.is_set():
             pass
         stopping.wait(TICK_S)
@@ -126,10 +128,14 @@ def message(app: Flask, claimed: list[Delivery]) -> channels.Message:
     return channels.Message(title, text, body)
 
 
-def verify_log(sessions: Sessions) -> None:
-    """Verify the whole log; enqueue a notification if it is broken, once a day for the same entry."""
+def verify_log(sessions: Sessions, settings: Settings) -> None:
+    """Verify the log and what is derived from it; enqueue a notification if it is broken, once a day for one entry."""
     with sessions() as session:
-        problem = verification.verify(session).problem
+        path = settings.witness_path()
+        problem = verification.verify(session, known_heads=witness.read(path) if path else ()).problem
+        if problem is None:
+            different = next(derived.find_differences(session, photos.folder(settings)), None)
+            problem = different and verification.Problem(different.n, f"{different.kind}_differs")
     if problem is None:
         return
     logger.error("the log is broken", entry=problem.n, what=problem.what)

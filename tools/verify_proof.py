@@ -27,6 +27,8 @@ def check(text: str, key: str) -> list[dict]:
                 require((n, chain) == (item["n"], unhex(item["hash"])) and len(item) == (3 if body is None else 4))
                 if body is not None:
                     entry, personal, name = json.loads(body), item["personal"], f"entry {n} or its personal fields"
+                    require(not entries or entry["n"] <= entries[-1]["n"] or entry["at_s"] >= entries[-1]["at_s"])
+                    require(entry["at_s"] <= head["at_s"])
                     digest = personal and sha256((personal["salt"] + personal["content"]).encode()).hex()
                     require(entry["n"] == n and (personal is None or digest == entry["personal"]))
                     entries.append({**entry, "personal": json.loads(personal["content"]) if personal else None})
@@ -34,6 +36,20 @@ def check(text: str, key: str) -> list[dict]:
             require((head["n"], unhex(head["hash"]), head["key"], len(part), len(head)) == (n, chain, key, 3, 5))
             signed = canonical({"at_s": head["at_s"], "hash": head["hash"], "n": n, "what": "ansim log head 1"})
             Ed25519PublicKey.from_public_bytes(unhex(key)).verify(unhex(head["signature"]), signed.encode())
+        name = "what is said to be forgotten"
+        forgotten = {n: row["n"] for row in entries if row["kind"] == "personal.erased" for n in row["body"]["entries"]}
+        require(all(n < said for n, said in forgotten.items()))
+        with_names = {row["n"] for row in entries if row["personal"]}
+        require(not with_names & forgotten.keys())
+        if proof["subjects"] == [] and with_names:  # the whole log, with names: what is missing was forgotten
+            committed = {
+                json.loads(item["entry"])["n"]
+                for part in proof["parts"]
+                for item in part["items"]
+                if "entry" in item and json.loads(item["entry"])["personal"]
+            }
+            require(committed <= with_names | forgotten.keys())
+        name = "the list of subjects"
         require(entries and proof["subjects"] in ([], sorted({entry["subject"] for entry in entries})))
     except Exception as error:
         raise ValueError(f"{name} is not as it was written and signed ({type(error).__name__} {error})") from error

@@ -24,12 +24,20 @@ PROBLEMS = {
     "tip_differs": "it is not the last entry that was added",
     "unreadable": "the database cannot read it: its file is damaged there",
     "foreign_key": "its head is signed with another key than this installation's; add your own older keys with --key",
+    "time_back": "it is older than the entry before it",
+    "time_beyond": "it is younger than the head that covers it, or than now",
+    "erased_later": "it says that entries were forgotten that did not exist yet",
+    "erased_there": "its personal fields are there, though the log says that they were forgotten",
+    "trigger_gone": "the database does not refuse changes to the log any more; its triggers are missing",
     "unknown": "a head that you kept has another hash: the log was recomputed",
 }
+
+MOST_DIFFERENCES = 50  # printed
 
 REFUSALS = {
     "log_key_bad": "the file of ANSIM_LOG_KEY should hold 64 hex digits and be readable",
     "timestamp_failed": "the time stamp authority of ANSIM_TIMESTAMP_URL gave no usable answer; nothing was signed",
+    "witness_failed": "the witness file of the log's heads (ANSIM_WITNESS) cannot be read or written, or git refused",
     "nothing_logged": "the log has no entry about it",
 }
 
@@ -49,10 +57,11 @@ def init(app) -> None:
 @click.option("--key", "older_keys", multiple=True, help="Another public key allowed for heads (64 hex digits).")
 @with_appcontext
 def verify_log(heads, older_keys):
-    """Verify the whole log; name the first broken entry."""
+    """Verify the whole log, name the first broken entry; compare inspections, findings, rooms and photos with it."""
     from server.models.outside import CHAIN_BROKEN
+    from server.services.audit import derived, verification, witness
     from server.services.audit import heads as log_heads
-    from server.services.audit import verification
+    from server.services.inspecting import photos
     from server.services.outside import notifications
 
     def show_progress(count: int) -> None:
@@ -65,14 +74,27 @@ def verify_log(heads, older_keys):
     except Refused:  # this account may not read the key's file: allow any key, unless some are given
         keys = keys or None
     known_heads = _read_heads(heads) if heads else []
+    settings = current_app.extensions["settings"]
+    try:
+        known_heads += witness.read(settings.witness_path()) if settings.witness_path() else []
+    except Refused as refused:
+        _refuse(refused)
     with current_app.extensions["sessions"]() as session:
         result = verification.verify(session, show_progress, keys, known_heads)
+        differences = [] if result.problem else list(derived.find_differences(session, photos.folder(settings)))
     if sys.stderr.isatty():
         click.echo("\r", nl=False, err=True)
     if result.problem:
         with current_app.extensions["sessions"].begin() as session:
             notifications.enqueue(session, CHAIN_BROKEN, None, "log", entry=result.problem.n)
         sys.exit(f"error: the log is broken at entry {result.problem.n}: {PROBLEMS[result.problem.what]}")
+    if differences:
+        for difference in differences[:MOST_DIFFERENCES]:
+            said = f"entry {difference.n} says otherwise" if difference.n else "no entry says what it says"
+            click.echo(f"{difference.kind} {difference.subject}: {said}", err=True)
+        with current_app.extensions["sessions"].begin() as session:
+            notifications.enqueue(session, CHAIN_BROKEN, None, "log", entry=differences[0].n)
+        sys.exit(f"error: {len(differences)} rows differ from the log, which is whole itself")
     counts = f"{result.entries} entries, {result.personal} with personal fields, {result.heads} signed heads"
     click.echo(f"the log is whole: {counts}; newest hash {result.hash}")
 
@@ -91,11 +113,16 @@ def _read_heads(path: Path) -> list[dict]:
 def sign_head():
     """Sign the newest entry (once a day, by a timer); does nothing if there is no new one."""
     from server.services.audit import heads as log_heads
+    from server.services.audit import witness
 
+    path = current_app.extensions["settings"].witness_path()
     try:
         key, stamp = _signing_key(), _time_stamper()
         with current_app.extensions["sessions"].begin() as session:
             head = log_heads.sign(session, key, stamp)
+        if path:
+            with current_app.extensions["sessions"]() as session:
+                witness.publish(session, path)
     except Refused as refused:
         _refuse(refused)
     if head is None:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from server import clock
 from server.models.audit import LogEntry, LogHead, LogTip
 from server.services.audit import canonical, log
 from server.services.errors import Refused
@@ -49,7 +48,7 @@ def sign(session: Session, key: Ed25519PrivateKey, stamp: Callable[[bytes], byte
     newest_kind = session.scalar(select(LogEntry.kind).where(LogEntry.n == tip.n))
     if newest_kind is None or newest_kind == log.SIGNED:
         return None
-    at_s = clock.now_s()
+    at_s = log.next_time_s(session, tip)
     signed = statement(tip.n, tip.hash, at_s)
     head = LogHead(n=tip.n, hash=tip.hash, at_s=at_s, key=public_key(key), signature=key.sign(signed).hex())
     head.token = stamp(signed + bytes.fromhex(head.signature)) if stamp else None

@@ -69,7 +69,7 @@ def add(
     # The lock of this row keeps the chain from forking. On SQLite the whole transaction has the write lock.
     session.flush()
     tip = session.get_one(LogTip, TIP, with_for_update=True, populate_existing=True)
-    entry = LogEntry(n=tip.n + 1, at_s=clock.now_s(), kind=kind, subject=subject, body=canonical.text(body))
+    entry = LogEntry(n=tip.n + 1, at_s=next_time_s(session, tip), kind=kind, subject=subject, body=canonical.text(body))
     if content:
         row = LogPersonal(n=entry.n, salt=secrets.token_hex(_SALT_BYTES), content=canonical.text(content))
         entry.personal = commitment(row.salt, row.content)
@@ -79,6 +79,11 @@ def add(
     tip.n, tip.hash = entry.n, entry.hash
     session.flush()
     return entry
+
+
+def next_time_s(session: Session, tip: LogTip) -> int:
+    """Return the time of the next entry: now, but never before the newest entry, also if the clock was set back."""
+    return max(clock.now_s(), session.scalar(select(LogEntry.at_s).where(LogEntry.n == tip.n)) or 0)
 
 
 def serialize(n: int, at_s: int, kind: str, subject: str, body: str, personal: str | None) -> bytes:

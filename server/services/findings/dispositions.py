@@ -18,7 +18,7 @@ from server.models.findings import (
     Finding,
     FindingEvent,
 )
-from server.models.places import KnownEmitter, Restroom
+from server.models.places import Facility, KnownEmitter, Restroom
 from server.services.audit import log
 from server.services.errors import Refused
 from server.services.findings import findings, known_emitters
@@ -68,7 +68,7 @@ def dispose(
     session.add(disposition)
     may_list = finding.address and finding.restroom_id and findings.may(session, user, accounts.MANAGE, finding)
     if kind in (KNOWN, NEIGHBOUR) and may_list:
-        finding.known_emitter_id = _approve(session, user, finding, kind, now_s).id
+        finding.known_emitter_id = _approve(session, user, finding, kind, now_s, reason).id
     finding.disposition = kind
     finding.changed_s = now_s
     if kind == REFERRED:
@@ -105,7 +105,7 @@ def _log_disposition(session, user, finding, disposition):
     log.add(session, "finding.disposed", finding.public_id, body, user, personal)
 
 
-def _approve(session, user, finding, kind, now_s):
+def _approve(session, user, finding, kind, now_s, reason):
     facility_id = session.scalar(select(Restroom.facility_id).where(Restroom.id == finding.restroom_id))
     if emitter := known_emitters.find_valid(session, facility_id, finding.address, now_s):
         return emitter  # approved from another finding of the same device
@@ -121,4 +121,6 @@ def _approve(session, user, finding, kind, now_s):
     )
     session.add(emitter)
     session.flush()
+    facility = session.get_one(Facility, facility_id)
+    known_emitters.log_emitter(session, user, known_emitters.APPROVED, emitter, facility, reason)
     return emitter

@@ -29,6 +29,7 @@ MOST_DAYS = 3 * 365
 DAY_S = 86400
 VALID, EXPIRED, WITHDRAWN, ALL = STATES = ("valid", "expired", "withdrawn", "all")
 RENEWED = "renewed"
+APPROVED = "emitter.approved"  # kind of log entry
 _ADDRESS = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
 
 
@@ -141,7 +142,7 @@ def add(
     )
     session.add(emitter)
     session.flush()
-    _log_emitter(session, user, "emitter.approved", emitter, facility, reason)
+    log_emitter(session, user, APPROVED, emitter, facility, reason)
     return emitter
 
 
@@ -168,7 +169,7 @@ def withdraw(session: Session, emitter: KnownEmitter, user, reason: str) -> None
     emitter.withdrawn_why = reason.strip()[:1000]
     session.flush()
     facility = session.get_one(Facility, emitter.facility_id)
-    _log_emitter(session, user, "emitter.withdrawn", emitter, facility, reason)
+    log_emitter(session, user, "emitter.withdrawn", emitter, facility, reason)
 
 
 def _valid(now_s):
@@ -189,7 +190,8 @@ def _check_days(days):
         raise Refused("expiry_bad", most=MOST_DAYS)
 
 
-def _log_emitter(session, user, kind, emitter, facility, reason):
+def log_emitter(session: Session, user, kind: str, emitter: KnownEmitter, facility: Facility, reason: str) -> None:
+    """Write into the log that an emitter was approved or withdrawn."""
     # The log is permanent, so it holds only the maker's part of the address, and the label as a personal field.
     body = {
         "facility": facility.public_id,

@@ -32,7 +32,7 @@ def app(settings):
     made = create_app(settings)
     with made.extensions["sessions"].begin() as session:
         log.add(session, "inspection.started", "insp1", {"room": "r1"}, None, {"people": [{"name": "Park"}]})
-        log.add(session, "inspection.finished", "insp1", {"result": "none_found"})
+        log.add(session, "inspection.answered", "insp1", {"points": 3})
     yield made
     made.extensions["sessions"].engine.dispose()
 

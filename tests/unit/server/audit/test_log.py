@@ -7,11 +7,13 @@ import subprocess
 import sys
 
 import pytest
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import DatabaseError
 
+from server import clock
 from server.models import LogEntry, LogHead, LogPersonal, LogTip
-from server.services.audit import canonical, heads, log, proofs, signing_key, verification
+from server.services.audit import canonical, heads, log, proofs, signing_key, verification, witness
+from server.services.errors import Refused
 from tests.conftest import ROOT
 from tests.support.values import present
 from tools import verify_proof
@@ -140,7 +142,7 @@ def test_one_change_of_any_column_of_any_row_is_found_and_named(told, seed):
         told.expire_all()
         tried += 1
     assert tried > 80
-    assert verification.verify(told).problem is None
+    assert verification.verify(told).problem == (10, verification.TRIGGER_GONE)
 
 
 @pytest.mark.parametrize(
@@ -174,6 +176,148 @@ def test_a_log_that_was_computed_anew_does_not_fit_the_heads(told):
     told.expire_all()
 
     assert verification.verify(told).problem == (4, verification.HEAD_DIFFERS)
+
+
+def compute_anew(session):
+    """Make the chain and its tip fit the entries, as somebody who owns the database could."""
+    previous = bytes.fromhex(log.START)
+    session.flush()
+    for entry in session.scalars(select(LogEntry).order_by(LogEntry.n)):
+        previous = log.next_hash(previous, log.digest(entry))
+        entry.hash = previous.hex()
+        session.flush()
+    session.execute(update(LogTip).values(n=entry.n, hash=previous.hex()))
+    session.expire_all()
+
+
+@pytest.mark.parametrize(
+    ("n", "by_s", "problem"),
+    [(2, -5, (2, verification.TIME_BACK)), (1, 5, (2, verification.TIME_BACK)), (3, 86400 * 2, None)],
+)
+def test_times_that_run_backwards_or_lie_in_the_future_are_found(session, kim, n, by_s, problem):
+    for number in range(3):
+        log.add(session, "inspection.started", f"insp{number}", {}, kim)
+    unlocked(session)
+    session.execute(update(LogEntry).where(LogEntry.n == n).values(at_s=LogEntry.at_s + by_s))
+    session.expire_all()
+    compute_anew(session)
+
+    assert verification.verify(session).problem == (problem or (3, verification.TIME_BEYOND))
+
+
+def test_an_entry_younger_than_the_head_that_covers_it_is_found(session, kim, key):
+    log.add(session, "inspection.started", "insp", {}, kim)
+    head = present(heads.sign(session, key))
+    unlocked(session)
+    at_s = head.at_s - 50
+    signature = key.sign(heads.statement(head.n, head.hash, at_s)).hex()
+    session.execute(update(LogHead).values(at_s=at_s, signature=signature))
+    session.expire_all()
+
+    assert verification.verify(session).problem == (1, verification.TIME_BEYOND)
+
+
+def test_a_clock_that_is_set_back_leaves_the_log_whole(session, kim, key, monkeypatch):
+    now_s = clock.now_s()
+    for at_s in (now_s, now_s - 2 * 86400, now_s - 86400):
+        monkeypatch.setattr(clock, "now_s", lambda at_s=at_s: at_s)
+        log.add(session, "inspection.started", "insp", {}, kim)
+        heads.sign(session, key)
+    monkeypatch.setattr(clock, "now_s", lambda: now_s)
+
+    assert verification.verify(session).problem is None
+
+
+def test_an_erasure_of_what_does_not_exist_yet_is_found(session, kim):
+    log.add(session, log.ERASED, "log", {"entries": [2], "why": "retention"})
+    log.add(session, "inspection.started", "insp", {}, kim)
+    session.execute(delete(LogPersonal))
+
+    assert verification.verify(session).problem == (1, verification.ERASED_LATER)
+
+
+def test_personal_fields_that_came_back_are_found(told):
+    row = told.get(LogPersonal, 3)
+    kept = {"n": 3, "salt": row.salt, "content": row.content}
+    log.forget(told, [3])
+    told.execute(insert(LogPersonal).values(**kept))
+    told.expire_all()
+
+    assert verification.verify(told).problem == (3, verification.ERASED_THERE)
+
+
+def forged_proof(session, key, change):
+    """The proof of a whole log that somebody who owns the database and the key has changed."""
+    unlocked(session)
+    change()
+    session.expire_all()
+    compute_anew(session)
+    return canonical.text(proofs.prove_subjects(session, [], key, True))
+
+
+def test_an_outsider_finds_times_that_run_backwards(session, kim, key):
+    for number in range(3):
+        log.add(session, "inspection.started", f"insp{number}", {}, kim)
+    change = update(LogEntry).where(LogEntry.n == 2).values(at_s=5)
+
+    proof = forged_proof(session, key, lambda: session.execute(change))
+
+    with pytest.raises(ValueError, match="entry 2"):
+        verify_proof.check(proof, heads.public_key(key))
+
+
+def test_an_outsider_with_the_whole_log_finds_names_that_vanished(session, kim, key):
+    for number in range(3):
+        log.add(session, "inspection.started", f"insp{number}", {}, kim)
+    public = heads.public_key(key)
+    whole = canonical.text(proofs.prove_subjects(session, [], key, True))
+    proof = forged_proof(session, key, lambda: session.execute(delete(LogPersonal).where(LogPersonal.n == 2)))
+
+    assert len(verify_proof.check(whole, public)) >= 3
+    with pytest.raises(ValueError, match="forgotten"):
+        verify_proof.check(proof, public)
+
+
+@pytest.mark.parametrize("change", ["DROP TRIGGER log_personal_no_update", "DROP TRIGGER log_head_no_replace"])
+def test_a_missing_trigger_is_found(told, change):
+    told.execute(text(change))
+
+    assert verification.verify(told).problem == (10, verification.TRIGGER_GONE)
+
+
+def test_a_witness_has_every_head_once_and_tells_of_a_log_that_was_cut(told, key, tmp_path):
+    path = tmp_path / "elsewhere" / "heads.jsonl"
+
+    assert witness.publish(told, path) == 2
+    assert witness.publish(told, path) == 0
+    log.add(told, "finding.raised", "f2", {})
+    heads.sign(told, key)
+    assert witness.publish(told, path) == 1
+    kept = witness.read(path)
+
+    assert [head["n"] for head in kept] == [4, 8, 11]
+    assert verification.verify(told, known_heads=kept).problem is None
+    assert verification.verify(told, known_heads=[{**kept[1], "hash": "00" * 32}]).problem == (8, verification.UNKNOWN)
+
+
+def test_a_witness_in_git_is_committed_and_pushed(told, tmp_path):
+    remote, tree = tmp_path / "remote.git", tmp_path / "tree"
+    subprocess.run(["git", "init", "--quiet", "--bare", remote], check=True)
+    subprocess.run(["git", "clone", "--quiet", remote, tree], check=True, capture_output=True)
+    subprocess.run(["git", "-C", tree, "config", "push.default", "current"], check=True)
+
+    witness.publish(told, tree)
+
+    shown = subprocess.run(["git", "-C", remote, "log", "--all", "--format=%s"], capture_output=True, text=True)
+    assert shown.stdout == "Log signed up to entry 8\n"
+    assert [head["n"] for head in witness.read(tree)] == [4, 8]
+
+
+def test_a_witness_that_cannot_be_written_is_told(told, tmp_path):
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(Refused, match="witness_failed"):
+        witness.publish(told, tmp_path / "file" / "heads.jsonl")
 
 
 def test_heads_that_others_kept_tell_of_a_log_that_was_cut_or_computed_anew(told):
@@ -317,7 +461,7 @@ def test_the_outside_verifier_runs_alone_and_is_short_enough_to_read(told, key, 
 
     good, bad = run(heads.public_key(key)), run("11" * 32)
 
-    assert len(script.read_text().splitlines()) <= 60
+    assert len(script.read_text().splitlines()) <= 80
     assert good.returncode == 0 and "inspection.finished insp1" in good.stdout and "proven" in good.stdout
     assert bad.returncode == 1 and "signed head" in bad.stderr and not bad.stdout
 

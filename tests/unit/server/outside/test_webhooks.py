@@ -100,8 +100,8 @@ def test_a_broken_log_is_notified_once_a_day(app, receiver, webhook_secret):
         session.connection().exec_driver_sql("DROP TRIGGER log_entry_no_update")
         session.connection().exec_driver_sql("UPDATE log_entry SET subject = 'forged' WHERE n = 1")
 
-    notify.verify_log(sessions)
-    notify.verify_log(sessions)
+    notify.verify_log(sessions, app.extensions["settings"])
+    notify.verify_log(sessions, app.extensions["settings"])
     notify.tick(app)
 
     rows = json.loads(receiver.requests[0][2])["notices"]
