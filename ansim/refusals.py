@@ -34,6 +34,7 @@ UNKNOWN_BOARD = "unknown_board"
 WRONG_DEVICE = "wrong_device"  # a wipe that names another sensor
 
 # Updates and signature tables
+USB_ONLY = "usb_only"  # this board has too little memory for a program in files
 ALREADY_INSTALLED = "already_installed"
 UPDATE_ON_TRIAL = "update_on_trial"  # the running version has not reached the broker yet
 NOT_SIGNED = "not_signed"  # not by this device's key

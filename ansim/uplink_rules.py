@@ -146,6 +146,7 @@ _info = {
     "clock": ("one_of", ("unknown", "ntp", "server")),
     "inspection": _id,
     "safe?": BOOL,  # in safe mode: after many crashes it only delivers reports and takes commands
+    "updates?": ("one_of", ("usb",)),  # the program can be replaced by USB only; without it, over the air too
     "update?": ("hex", 64),  # SHA-256 of the running slot's manifest, once it has reached the broker
     "failed_update?": ("text", 0, 64),  # SHA-256 of the manifest that was rolled back, or why it was not installed
 }

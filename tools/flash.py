@@ -110,6 +110,11 @@ def install(
     if not source and properties["image"] == payload.program_hash(root):
         # The program is frozen in the image, where it takes no heap; files would be imported instead of it.
         files = {path: content for path, content in files.items() if not path.startswith("/lib/")}
+    if not properties["room_for_files"] and any(path.startswith("/lib/") for path in files):
+        raise ToolError(
+            f"the board on {board.port} has no PSRAM, so the program does not fit as files; build an image with this "
+            "version (`python3 -m tools.native esp32 --frozen`, see firmware/native/README.md), then add `--image FILE`"
+        )
     hashes = properties["files"]
     changed = {path: content for path, content in files.items() if hashes.get(path) != payload.file_hash(content)}
     removed = sorted(set(hashes) - set(files))

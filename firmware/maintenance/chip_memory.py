@@ -29,6 +29,15 @@ def measure() -> tuple:
     return sum([row[1] for row in regions]), max([row[2] for row in regions], default=0)
 
 
+def has_room_for_files() -> bool:
+    """
+    True if a program in files, which is loaded into the heap, fits beside its data: with PSRAM, and on a computer.
+
+    Otherwise only a program in the interpreter's image runs (firmware/native/README.md), and it is replaced by USB.
+    """
+    return esp32 is None or any(row[0] > MAX_INTERNAL_BYTES for row in esp32.idf_heap_info(esp32.HEAP_DATA))
+
+
 def is_used_up(now_ms: int) -> bool:
     """
     True if the largest block has become too small for Bluetooth because memory has leaked since the first call.

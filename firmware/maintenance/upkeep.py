@@ -17,6 +17,7 @@ from ansim.envelope import key_bytes
 
 TABLES = "/signatures"
 UPDATE_WINDOW_MS = 60_000  # of an upload while an update is fetched; less than health.WATCHDOG_MS
+BY_USB = "usb"
 _MAX_ERROR_CHARS = 63  # `failed_update` of 64 characters is a SHA-256
 
 
@@ -62,7 +63,11 @@ class Upkeep:
 
     def info_fields(self) -> dict:
         """Return the fields of the info message that are about the version."""
+        from firmware.maintenance import chip_memory
+
         fields = {"slot": self._state["slot"]}
+        if not chip_memory.has_room_for_files():
+            fields["updates"] = BY_USB
         if self._state["update"] and self._state["left"] is None:
             fields["update"] = self._state["update"]
         if self._state["failed"]:
@@ -118,8 +123,10 @@ class Upkeep:
         return settings_trial.propose(args["changes"]) or self._restart
 
     def _schedule_update(self, args, command_id):
-        from firmware.maintenance import update
+        from firmware.maintenance import chip_memory, update
 
+        if not chip_memory.has_room_for_files():
+            return refusals.USB_ONLY
         error = update.schedule(args)
         if not error:
             self._update = None

@@ -24,6 +24,7 @@ SENSOR_REFUSALS = {
     refusals.BAD_SETTINGS: _("these settings cannot be used"),
     refusals.UNKNOWN_BOARD: _("the sensor's version does not know this board"),
     refusals.WRONG_DEVICE: _("the command names another sensor"),
+    refusals.USB_ONLY: _("this board can be updated by USB only"),
     refusals.ALREADY_INSTALLED: _("the sensor runs this version already"),
     refusals.UPDATE_ON_TRIAL: _("the version before is still being tried"),
     refusals.NOT_SIGNED: _("it is not signed for this sensor"),

@@ -296,6 +296,7 @@ ROLLOUT_OUTCOMES = {
     "done": Status(_("Runs it"), "good", "check"),
     "rolled_back": Status(_("Went back"), "danger", "finding"),
     "refused": Status(_("Refused"), "danger", "close"),
+    "usb_only": Status(_("By USB only"), "quiet", "offline"),
     "not_heard": Status(_("Not heard"), "warn", "offline"),
     "cancelled": Status(_("Left out"), "quiet", "close"),
 }

@@ -45,10 +45,20 @@ def identify() -> None:
             "id": _unique_id(),
             "sniffer": _has_sniffer(),
             "image": _program_in_image(),
+            "room_for_files": _has_room_for_files(),
             "free_bytes": statvfs[0] * statvfs[3],
             "files": files,
         }
     )
+
+
+def _has_room_for_files():
+    """Return whether a program in files fits into the heap: with PSRAM, as in firmware/maintenance/chip_memory.py."""
+    try:
+        import esp32
+    except ImportError:
+        return True
+    return any(row[0] > 524288 for row in esp32.idf_heap_info(esp32.HEAP_DATA))
 
 
 def unpack() -> None:

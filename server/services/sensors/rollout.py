@@ -31,13 +31,14 @@ AT_ONCE = 50  # sensors that download at the same time
 MOST_BYTES = 1 << 20
 MOST_MANIFEST_BYTES = 65536
 
-WAITING, DONE, ROLLED_BACK, REFUSED, NOT_HEARD, CANCELLED = (
+WAITING, DONE, ROLLED_BACK, REFUSED, NOT_HEARD, CANCELLED, USB_ONLY = (
     "",
     "done",
     "rolled_back",
     "refused",
     "not_heard",
     "cancelled",
+    "usb_only",
 )
 FAILURES = (ROLLED_BACK, REFUSED)
 # Reasons for an early end.
@@ -105,11 +106,18 @@ def fits(release: Release, sensor: Sensor) -> bool:
     return sensor.revoked_s is None and right_board and info.get("update") != release.sha256
 
 
+def is_usb_only(sensor: Sensor) -> bool:
+    """Return whether a sensor has said that its program can be replaced by USB only."""
+    return (sensor.info or {}).get("updates") == "usb"
+
+
 def begin(
     session: Session, release: Release, sensors: list, canaries: int = 1, most_failures: int = 1, user=None
 ) -> Rollout:
     """
     Start a roll-out to those of the sensors that the release fits, the ones heard last first.
+
+    Sensors that can be updated by USB only are listed with the outcome USB_ONLY.
 
     canaries       number of sensors that get it first; the others wait until these run it
     most_failures  failures of the others that do not stop the roll-out
@@ -118,9 +126,10 @@ def begin(
     """
     if session.scalar(select(Rollout.id).where(Rollout.ended_s.is_(None))):
         raise Refused("rollout_running")
-    chosen = sorted(
+    fitting = sorted(
         (sensor for sensor in sensors if fits(release, sensor)), key=lambda sensor: -(sensor.last_seen_s or 0)
     )
+    chosen = [sensor for sensor in fitting if not is_usb_only(sensor)]
     if not chosen:
         raise Refused("rollout_empty")
     canaries = max(1, min(canaries, len(chosen)))
@@ -137,7 +146,14 @@ def begin(
         RolloutSensor(rollout_id=rollout.id, sensor_id=sensor.id, canary=number < canaries)
         for number, sensor in enumerate(chosen)
     ]
-    session.add_all(rows)
+    skipped = [
+        RolloutSensor(
+            rollout_id=rollout.id, sensor_id=sensor.id, canary=False, outcome=USB_ONLY, ended_s=rollout.began_s
+        )
+        for sensor in fitting
+        if is_usb_only(sensor)
+    ]
+    session.add_all(rows + skipped)
     session.flush()
     body = {"version": release.version, "sha256": release.sha256, "sensors": len(rows), "canaries": canaries}
     log.add(session, "rollout.begun", rollout.public_id, body, user)

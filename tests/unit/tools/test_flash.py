@@ -4,6 +4,7 @@ import pytest
 
 from tools import flash
 from tools.hardware import payload
+from tools.lib.errors import ToolError
 
 
 class Board:
@@ -11,7 +12,8 @@ class Board:
 
     port, via = "/dev/ttyUSB0", "mpremote"
 
-    def __init__(self, image, **files):
+    def __init__(self, image, room_for_files=True, **files):
+        self.room_for_files = room_for_files
         self.image = image
         self.files = files
         self.incoming = {}
@@ -19,7 +21,13 @@ class Board:
     def call(self, name, *arguments):
         if name == "identify":
             hashes = {path: payload.file_hash(content) for path, content in self.files.items()}
-            return {"mpy": payload.MPY_VERSION, "files": hashes, "free_bytes": 1 << 20, "image": self.image}
+            return {
+                "mpy": payload.MPY_VERSION,
+                "files": hashes,
+                "free_bytes": 1 << 20,
+                "image": self.image,
+                "room_for_files": self.room_for_files,
+            }
         if name == "hash_incoming":
             return {path: payload.file_hash(content) for path, content in self.incoming.items()}
         return True
@@ -50,6 +58,18 @@ def test_another_program_in_the_image_does_not_count(root, image):
     changed, _removed = flash.install(Board(image), False, root)
 
     assert "/lib/firmware/app.mpy" in changed
+
+
+@pytest.mark.parametrize("source", [False, True])
+def test_a_program_in_files_is_refused_where_it_does_not_fit(root, source):
+    board = Board("0" * 64, room_for_files=False)
+
+    with pytest.raises(ToolError, match=r"has no PSRAM.*tools\.native esp32 --frozen"):
+        flash.install(board, source, root)
+
+    assert board.incoming == {}
+    changed, _removed = flash.install(Board(payload.program_hash(root), room_for_files=False), False, root)
+    assert sorted(changed) == ["/boot.py", "/main.py"]
 
 
 def test_source_is_always_copied(root):

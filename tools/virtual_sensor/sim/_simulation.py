@@ -25,6 +25,7 @@ Files in /.world:
     idf_bytes         size of the chip's internal memory beside MicroPython's heap and Wi-Fi, 200 kB without the file
     no_wifi, no_lan   while they exist, no network can be joined
     no_scan, disconnect_event, dhcp_ms, wifi_password   see network.py
+    no_psram          while it exists, the board has no PSRAM
     pin<n>            level of an input, "0" or "1"; "0 7000": for 7000 ms of scene time, then idle, and the file says
                       so
     battery_mv        voltage of the cell

@@ -1,4 +1,4 @@
-"""`esp32`, as far as a sensor uses it. The chip's internal memory is in four regions, one of which is in use."""
+"""`esp32`, as far as a sensor uses it. Memory is in regions: four of the chip, one of which is in use, and PSRAM."""
 
 import json
 
@@ -11,7 +11,8 @@ _ESP_ERR_NVS_NOT_FOUND = 0x1102
 
 def idf_heap_info(_capabilities):
     free = max(0, _simulation.idf_free())
-    return [(7288, 0, 0, 0), (16648, 4, 4, 4), (200000, free, free * 9 // 10, free)]
+    regions = [(7288, 0, 0, 0), (16648, 4, 4, 4), (200000, free, free * 9 // 10, free)]
+    return regions if _simulation.exists("no_psram") else regions + [(2097152, 1900000, 1900000, 1900000)]
 
 
 def raw_temperature():

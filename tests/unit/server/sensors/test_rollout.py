@@ -48,6 +48,19 @@ def outcomes(session, made):
     return [row.outcome for row in rollout.list_sensors(session, made)]
 
 
+def test_a_sensor_that_is_updated_by_usb_only_is_skipped_with_the_reason(session, vault, fleet, release):
+    fleet[4].info = {**fleet[4].info, "updates": "usb"}
+
+    made = rollout.begin(session, release, fleet, canaries=1)
+    rollout.tick(session, vault, NOW_S)
+
+    assert set(offered(session)) == {"hall-3"}
+    assert outcomes(session, made).count(rollout.USB_ONLY) == 1
+    with pytest.raises(errors.Refused):
+        rollout.stop(session, made)
+        rollout.begin(session, release, fleet[4:], canaries=1)
+
+
 def test_first_the_canaries_then_all_then_it_is_done(session, vault, fleet, release):
     made = rollout.begin(session, release, fleet, canaries=2)
 
