@@ -68,6 +68,7 @@ SUBTYPE_ACK = 0xD4
 SUBTYPE_QOS_DATA = 0x88
 
 EXTRA_AMSDU = 0x80
+FIRST_5GHZ, LAST_5GHZ = 36, 177  # channels; up to 14 they are in the 2.4 GHz band
 UNKNOWN_DBM = -128
 TIME_WRAPS_AT = 1 << 32
 

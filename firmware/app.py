@@ -128,7 +128,10 @@ class App(Sensor):
         """Listen and report for ever. Raises unexpected errors."""
         unload_modules.unload()
         self._connection.prepare()
-        machine.freq(self._board.CPU_HZ)
+        try:
+            machine.freq(self._board.CPU_HZ)
+        except ValueError:  # another chip than that of the board in the settings
+            print("This chip has no %d MHz; is the setting board right?" % (self._board.CPU_HZ // 1_000_000))
         self._begin()
         self._inspection.resume()
         self._panel.begin()

@@ -75,7 +75,7 @@ class Health:
 
     def begin(self) -> None:
         """Determine how the last run ended, count it, and take over a watchdog that runs already."""
-        import __main__
+        import __main__  # pyright: ignore[reportMissingImports]
 
         self._watchdog = getattr(__main__, "watchdog", None)  # boot.py's
         activity = self._load()

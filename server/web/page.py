@@ -62,6 +62,7 @@ def init(app: Flask) -> None:
         floor=floor,
         step5=step5,
         strength=wording.strength,
+        channel=wording.channel,
         finding_title=lambda finding: wording.finding_title(finding.detector, finding.level == NOTICE),
         notice_end=presenters.notice_end,
         cause_name=wording.cause_name,

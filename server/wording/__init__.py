@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from flask_babel import gettext
 
+from ansim.frame_header import FIRST_5GHZ
 from server.wording import numbers, vocabulary
 from server.wording.causes import CAUSES, SHORT, VERDICTS
 from server.wording.refusals import refusal
@@ -126,6 +127,11 @@ def change_reasons(rows: Iterable) -> list[str]:
     return [line.text for line in evidence(row for row in rows if row[0] in LEVELS or row[0] in SILENT)]
 
 
+def channel(number: int) -> str:
+    """Return a Wi-Fi channel with its band: "6 (2.4 GHz)", "149 (5 GHz)"."""
+    return f"{number} ({'5' if number >= FIRST_5GHZ else '2.4'} GHz)"
+
+
 def strength(rssi_dbm: int) -> str:
     """
     Return the strength of a signal in words.
@@ -146,6 +152,7 @@ __all__ = [
     "EvidenceLine",
     "cause_name",
     "change_reasons",
+    "channel",
     "considered",
     "evidence",
     "finding_title",

@@ -336,6 +336,22 @@ def test_a_radio_without_5_ghz_refuses_its_channels(board):
     assert (before, board.run(code)) == (["refused"], ["on"])
 
 
+def test_a_chip_has_its_own_frequencies_and_pins(board):
+    code = """
+    import machine
+    for call in (lambda: machine.freq(240000000), lambda: machine.Pin(25), lambda: machine.Pin(10)):
+        try:
+            call()
+            print("yes")
+        except ValueError:
+            print("no")
+    """
+    on_esp32 = board.run(code)
+    (board.world / "chip").write_text("esp32c3")
+
+    assert (on_esp32, board.run(code)) == (["yes", "yes", "no"], ["no", "no", "yes"])
+
+
 def test_bluetooth_reuses_its_buffers_and_announces_the_end_of_the_scan(board):
     events = board.run(
         """

@@ -12,11 +12,11 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ansim.frame_header import FIRST_5GHZ
 from server.models.inspections import Inspection
 from server.models.intake import Sweep
 
 CHANNELS = tuple(range(1, 14))  # 2.4 GHz Wi-Fi in Korea
-FIRST_5GHZ = 36  # channels from here on are in the 5 GHz band
 # Least time on each channel. A streaming camera sends in 60-100 % of seconds, and the windowed rule
 # judges it from about 2 s of traffic; a cycle over 13 channels takes 4-5 s and gives each one 0.35 s.
 # So this is nine dwells, 40 s of hopping. A site's plan may ask for more.

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from ansim import messages, schema, settings, signatures
 from ansim.detect.stimulus import plan_slots
+from ansim.frame_header import FIRST_5GHZ, LAST_5GHZ
 from server.models.findings import Finding, StimulusResult
 from server.models.inspections import InspectionSensor
 from server.models.intake import Proximity
@@ -37,7 +38,6 @@ LEAD_MS = 5000  # stillness before the first slot: the person gets ready, the pa
 LONG_LIFETIME_S = 24 * 3600  # of commands that may wait for a sensor that is switched off
 PART_BYTES = 5000  # of a signature table in one command
 DWELL_MAX_S = 600
-FIRST_5GHZ, LAST_5GHZ = 36, 177  # channels; a sensor refuses one that its board does not hear
 RADIO_COMMANDS = ("dwell", "follow", "stop_following", "movement_test", "selftest", "test_signal")
 MAINTENANCE_COMMANDS = ("settings", "signatures", "restart", "wipe")
 # Settings that a page or program may change. A Wi-Fi password would stay in the table of commands, and a wrong broker
@@ -84,6 +84,7 @@ def test_movement(session: Session, user, finding: Finding, sensor: Sensor) -> C
 
 def dwell(session: Session, user, sensor: Sensor, channel: int, seconds: int) -> Command:
     """Let a sensor stay on one channel for 1..DWELL_MAX_S seconds. Raises Refused: dwell_bad(most)."""
+    # A sensor refuses a channel that its board does not hear.
     if not ((1 <= channel <= 13 or FIRST_5GHZ <= channel <= LAST_5GHZ) and 1 <= seconds <= DWELL_MAX_S):
         raise Refused("dwell_bad", most=DWELL_MAX_S)
     args = {"channel": channel, "seconds": seconds}

@@ -272,3 +272,12 @@ def test_every_kind_of_entry_in_the_log_has_words():
     used = {kind for path in (ROOT / "server").rglob("*.py") for kind in told.findall(path.read_text())}
 
     assert len(used) > 40 and used <= audit.KINDS.keys(), used - audit.KINDS.keys()
+
+
+def test_a_channel_is_named_with_its_band():
+    assert [wording.channel(number) for number in (1, 14, 36, 165)] == [
+        "1 (2.4 GHz)",
+        "14 (2.4 GHz)",
+        "36 (5 GHz)",
+        "165 (5 GHz)",
+    ]
