@@ -67,7 +67,7 @@ def fields() -> dict:
         "client_cert": (("text", 0, 4096), ""),
         "client_key": (("text", 0, 4096), ""),
         "uplink": (("one_of", ("wifi", "ethernet")), "wifi"),
-        "wifi": (("list", {"ssid": ("text", 1, 32), "password": ("text", 0, 63)}, 0, 8), []),
+        "wifi": (("list", {"ssid": ("text", 1, 32), "password": ("text", 0, 64)}, 0, 8), []),
         "board": (("text", 1, 32), "esp32_devkit"),
         "country": (("text", 2, 2), "KR"),  # ISO 3166; which channels of 2.4 GHz scans and the uplink use
         "channels": (("list", ("int", 1, 13), 1, 13), list(range(1, 14))),
@@ -87,6 +87,14 @@ def fields() -> dict:
     }
 
 
+def _is_wifi_password(password):
+    """Return True for what IEEE 802.11 allows: none, a passphrase of 8..63 bytes, or a key of 64 hex digits."""
+    size = len(password.encode())
+    if size == 64:
+        return all([c in "0123456789abcdefABCDEF" for c in password])
+    return size == 0 or 8 <= size <= 63
+
+
 def _contradictions(settings):
     problems = []
     if not topics.is_device(settings["device"]):
@@ -95,6 +103,13 @@ def _contradictions(settings):
         problems.append("country should be two capital letters")
     if settings["uplink"] == "wifi" and not settings["wifi"]:
         problems.append("wifi should list at least one network, or uplink be ethernet")
+    for number, network in enumerate(settings["wifi"]):
+        if len(network["ssid"].encode()) > 32:
+            problems.append("wifi[%d].ssid should be 1..32 bytes in UTF-8, in which a Korean syllable takes 3" % number)
+        if not _is_wifi_password(network["password"]):
+            problems.append(
+                "wifi[%d].password should be empty (an open network), 8..63 bytes, or 64 hex digits" % number
+            )
     if bool(settings["client_cert"]) != bool(settings["client_key"]):
         problems.append("client_cert and client_key go together")
     if settings["tls"] and not settings["ca"]:

@@ -71,3 +71,30 @@ def test_a_file_that_is_missing_or_torn_says_what_to_do(tmp_path):
         settings.load(str(torn))
     with pytest.raises(settings.BadSettings, match="is missing; tools/provision.py"):
         settings.load(str(tmp_path / "none.json"))
+
+
+@pytest.mark.parametrize(
+    ("ssid", "password", "problem"),
+    [
+        ("a", "", None),
+        ("a" * 32, "8 bytes!", None),
+        ("가" * 10, "x" * 63, None),
+        ("a", "0123456789abcdefABCDEF" + "0" * 42, None),
+        ("가" * 11, "", "ssid should be 1..32 bytes"),
+        ("a" * 33, "", "ssid"),
+        ("", "", "ssid"),
+        ("a", "7 bytes", "password should be empty"),
+        ("a", "비밀", "password should be empty"),
+        ("a", "가" * 22, "password should be empty"),
+        ("a", "g" * 64, "password should be empty"),
+        ("a", "0" * 65, "password"),
+    ],
+)
+def test_a_network_has_what_wi_fi_allows_in_bytes(ssid, password, problem):
+    given = dict(GOOD, wifi=[{"ssid": ssid, "password": password}])
+    if problem is None:
+        assert settings.checked(given)["wifi"][0]["password"] == password
+        return
+    with pytest.raises(settings.BadSettings, match=problem) as refused:
+        settings.checked(given)
+    assert not password or password not in str(refused.value)
