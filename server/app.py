@@ -22,7 +22,7 @@ def create(settings: Settings) -> Flask:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.https,
-        PERMANENT_SESSION_LIFETIME=12 * 3600,  # a shift; also the longest life of a form
+        PERMANENT_SESSION_LIFETIME=settings.session_hours * 3600,  # a shift; also the longest life of a form
         MAX_CONTENT_LENGTH=16 << 20,
         MAX_FORM_MEMORY_SIZE=1 << 20,
         WTF_CSRF_TIME_LIMIT=None,  # the token is valid as long as the session

@@ -50,6 +50,8 @@ class Settings(BaseModel):
     keep_features_days: Annotated[int, Field(ge=1)] = 90  # measurements of emitters, sweeps, commands, counters
     keep_inspections_days: Annotated[int, Field(ge=1)] = 1095  # names and notes of inspections, the access log
     keep_finds_days: Annotated[int, Field(ge=1)] = 3653  # cases for the police, with address and evidence
+    session_hours: Annotated[int, Field(ge=1, le=24)] = 12  # longest life of a session; also of a form
+    session_idle_minutes: Annotated[int, Field(ge=5, le=1440)] = 240  # a session ends after so long without a request
     second_factor_for: Annotated[str, Field(pattern=rf"^({_ROLE}(,{_ROLE})*)?$")] = (
         ""  # roles that need a second factor: "admin,manager"; optional for the others
     )

@@ -13,13 +13,13 @@ from collections.abc import Callable
 from typing import TypeVar, cast
 
 import flask_login
-from flask import Flask, abort, current_app, redirect, request, session, url_for
+from flask import Flask, abort, current_app, g, redirect, request, session, url_for
 from flask_wtf.csrf import CSRFProtect
 from sqlalchemy.orm import Session
 
 from server import clock, throttling
 from server.models.people import User
-from server.services.people import accounts
+from server.services.people import accounts, user_sessions
 
 View = TypeVar("View", bound=Callable)
 
@@ -76,27 +76,58 @@ def halfway(store: Session) -> User | None:
 
 
 def sign_in(user: User) -> None:
-    """Start a session; clears the old one against session fixation."""
+    """Start a session; ends the old one against session fixation."""
     language = session.get("language")
+    _end_server_session()
+    with current_app.extensions["sessions"].begin() as store:
+        secret = user_sessions.begin(store, user, request.headers.get("User-Agent", ""))
     session.clear()
     if language:
         session["language"] = language
     session.permanent = True
+    session["secret"] = secret
     flask_login.login_user(user)
 
 
 def sign_out() -> None:
-    """End the session."""
+    """End the session, here and on the server."""
     language = session.get("language")
+    _end_server_session()
     flask_login.logout_user()
     session.clear()
     if language:
         session["language"] = language
 
 
+def session_limits() -> user_sessions.Limits:
+    """Return how long sessions last, from the settings."""
+    settings = current_app.extensions["settings"]
+    return user_sessions.Limits(settings.session_idle_minutes * 60, settings.session_hours * 3600)
+
+
+def own_session_id() -> str:
+    """Return the public id of this request's session; "" without one."""
+    return g.get("session_id", "")
+
+
+def _end_server_session():
+    user = cast(User, flask_login.current_user)
+    if user and user.is_authenticated and "secret" in session:
+        with current_app.extensions["sessions"].begin() as store:
+            user_sessions.end_secret(store, user, session["secret"])
+
+
 def _load_user(session_id):
     with current_app.extensions["sessions"]() as store:
-        return accounts.load_by_session_id(store, session_id)
+        user = accounts.load_by_session_id(store, session_id)
+        row = user_sessions.load(store, user, session.get("secret", ""), session_limits()) if user else None
+    if row is None:
+        return None
+    g.session_id = row.public_id
+    if clock.now_s() - row.seen_s >= user_sessions.SEEN_EVERY_S:
+        with current_app.extensions["sessions"].begin() as store:
+            user_sessions.touch(store, row.id)
+    return user
 
 
 def _check_text():

@@ -1,7 +1,7 @@
 """
 Limits for requests that guess or flood: sign-in, second-factor codes, and forms without an account.
 
-    @throttling.limit_login
+    @throttling.limit_logins
     def login(): ...
 """
 
@@ -11,7 +11,6 @@ from flask import Response, request, session
 from flask_limiter import Limiter
 
 from server import addresses, clock
-from server.services.people import accounts
 
 
 def get_network() -> str:
@@ -24,15 +23,9 @@ def get_network() -> str:
 limiter = Limiter(get_network, storage_uri="memory://", default_limits=[])
 
 
-def limit_login(view: Callable) -> Callable:
-    """Throttle a login view: per address, and per login against guessing from many addresses."""
-
-    def name() -> str:
-        return "login:" + accounts.normalize_login(request.form.get("login", ""))[:100]
-
-    tries = {"methods": ["POST"], "deduct_when": _has_failed}
-    view = limiter.limit("10 per minute; 100 per hour", **tries)(view)
-    return limiter.limit("5 per minute; 50 per hour", key_func=name, **tries)(view)
+def limit_logins(view: Callable) -> Callable:
+    """Throttle a login view per address; services.people.attempts counts per account and address."""
+    return limiter.limit("30 per minute; 300 per hour", methods=["POST"], deduct_when=_has_failed)(view)
 
 
 def limit_code(view: Callable) -> Callable:
@@ -52,7 +45,7 @@ def _has_failed(response: Response) -> bool:
 
 
 def retry_after_s() -> int:
-    """Return how many seconds a throttled client has to wait."""
+    """Return how many seconds a client that the limiter throttles has to wait."""
     limit = limiter.current_limit
     return max(1, int(limit.reset_at) - clock.now_s()) if limit else 60
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 from apiflask import APIFlask
 from flask import current_app, g, request
 
+from server import security
 from server.api.responses import Problem
 from server.db import Sessions
 from server.models.people import Token, User
@@ -59,6 +60,8 @@ def _check() -> None:
         raise Problem(401, "token_needed", "Show a token that is good now: Authorization: Bearer ansim_...")
     if token.user.must_change_password:
         raise Problem(403, "password_to_change", "The person has a one-time password and must choose their own first.")
+    if security.lacks_second_factor(token.user):
+        raise Problem(403, "second_factor_needed", "The person's role needs a second factor, and it is not set up.")
     # Fails closed: an operation without a mark is for administrators only.
     right = getattr(current_app.view_functions[request.endpoint], "right", accounts.ADMINISTER)
     if right not in token.scopes:

@@ -30,7 +30,16 @@ from server.models.inspections import (
 )
 from server.models.intake import DeadLetter, DroppedRange, Proximity, Report, Selftest, SensorBoot, Sweep, Tally
 from server.models.outside import Delivery, KeptAnswer, Notification, Subscription
-from server.models.people import AccessEvent, Invitation, RecoveryCode, Token, User, UserPlace
+from server.models.people import (
+    AccessEvent,
+    FailedAttempt,
+    Invitation,
+    RecoveryCode,
+    Token,
+    User,
+    UserPlace,
+    UserSession,
+)
 from server.models.photos import Hole, HoleEvent, Photo
 from server.models.places import (
     ExternalId,
@@ -66,6 +75,7 @@ __all__ = [
     "ExternalId",
     "Facility",
     "FacilitySource",
+    "FailedAttempt",
     "Finding",
     "FindingEvent",
     "Hole",
@@ -111,4 +121,5 @@ __all__ = [
     "Token",
     "User",
     "UserPlace",
+    "UserSession",
 ]

@@ -129,14 +129,14 @@ class InspectionResult(Base):
     by: Mapped[User | None] = relationship()
 
 
-DRAWN, PASSWORD = "drawn", "password"
+DRAWN, TYPED, PASSWORD = "drawn", "typed", "password"
 
 
 class Signature(Base):
     """
     One person's signature under one result.
 
-    strokes      [[x, y, x, y, ...], ...] in thousandths of the pad's width when drawn; null when a password was given
+    strokes      [[x, y, x, y, ...], ...] in thousandths of the pad's width when drawn; else null
     record_hash  of what was signed: SHA-256 of the canonical JSON of services.inspecting.signatures.record()
     hash         SHA-256 over record_hash, the person and the strokes, as in the log
     """
@@ -148,13 +148,21 @@ class Signature(Base):
     inspection_id: Mapped[int] = key_of("inspection.id")
     result_id: Mapped[int] = key_of("inspection_result.id", index=False)
     person_id: Mapped[int] = key_of("inspection_person.id")
-    kind: Mapped[Word]  # DRAWN or PASSWORD
-    name: Mapped[Name]  # of the account, or of the person who drew it
+    kind: Mapped[Word]  # DRAWN, TYPED or PASSWORD
+    name: Mapped[Name]  # of the account, or of the person who drew or typed it
     strokes: Mapped[Json | None]
     record_hash: Mapped[str] = mapped_column(String(64))
     hash: Mapped[str] = mapped_column(String(64))
     at_s: Mapped[TimeS]
-    by_id: Mapped[int | None] = key_of("user.id")  # the user signed in on the device
+    by_id: Mapped[int | None] = key_of("user.id")  # who held the device: the user signed in on it
+
+    person: Mapped[InspectionPerson] = relationship()
+    by: Mapped[User | None] = relationship()
+
+    @property
+    def is_own(self) -> bool:
+        """True if the person signed on a device on which they were signed in themselves."""
+        return self.by_id is not None and self.person.user_id == self.by_id
 
 
 class SweepAssignment(Base):

@@ -24,6 +24,7 @@ class User(Base):
     organisation_id: Mapped[int | None] = key_of("organisation.id")
     password_hash: Mapped[str] = mapped_column(String(200))  # argon2id
     must_change_password: Mapped[bool] = mapped_column(Boolean, default=False)
+    password_expires_s: Mapped[int | None]  # the end of a one-time password
     session_word: Mapped[str] = mapped_column(String(32))  # a new word ends all sessions of the user
     failed_logins: Mapped[Count]  # since the last successful sign-in
     locale: Mapped[str] = mapped_column(String(8), default="", server_default="")
@@ -45,6 +46,32 @@ class User(Base):
     def get_id(self) -> str:
         """Return the session cookie's id; it becomes invalid when the session word changes."""
         return f"{self.public_id}.{self.session_word}"
+
+
+class UserSession(Base):
+    """A session in a browser. The cookie has its secret; `agent` helps the user to recognise it."""
+
+    __tablename__ = "user_session"
+
+    id: Mapped[Id]
+    public_id: Mapped[PublicId] = mapped_column(default=ids.new)
+    user_id: Mapped[int] = key_of("user.id")
+    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)  # SHA-256, hex
+    agent: Mapped[Name]
+    created_s: Mapped[TimeS]
+    seen_s: Mapped[TimeS]  # to the minute
+    ended_s: Mapped[int | None]
+
+
+class FailedAttempt(Base):
+    """Failed attempts of one account from one network. key: SHA-256, hex; see services.people.attempts."""
+
+    __tablename__ = "failed_attempt"
+
+    id: Mapped[Id]
+    key: Mapped[str] = mapped_column(String(64), unique=True)
+    count: Mapped[Count]
+    last_s: Mapped[TimeS]
 
 
 class UserPlace(Base):

@@ -1,6 +1,6 @@
 /*
  * Signing by drawing: the strokes go into the form as numbers in the canvas's units, 0..1000 wide.
- * Without it, people with an account sign with name and password.
+ * Without it, people type their name, and the user who is signed in may use the password.
  */
 "use strict";
 

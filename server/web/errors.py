@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from server import problem_documents, throttling
 from server.services.errors import NotFound
+from server.services.people import attempts
 
 # code -> (heading, advice, icon)
 PAGES = {
@@ -59,17 +60,22 @@ def init(app: Flask) -> None:
     app.register_error_handler(HTTPException, _known)
     app.register_error_handler(NotFound, lambda _error: _answer(404, *PAGES[404]))
     app.register_error_handler(CSRFError, lambda _error: _answer(400, *OLD_FORM))
+    app.register_error_handler(attempts.TooManyAttempts, lambda error: _too_many(error.wait_s))
     app.register_error_handler(500, _broken)
 
 
 def _known(error):
     if error.code == 429:
-        answer = make_response(_answer(429, *PAGES[429]))
-        answer.headers["Retry-After"] = str(throttling.retry_after_s())
-        return answer
+        return _too_many(throttling.retry_after_s())
     if problem_documents.is_api_request() and error.code >= 400:
         return problem_documents.from_http(error)
     return _answer(error.code, *PAGES[error.code]) if error.code in PAGES else error
+
+
+def _too_many(wait_s):
+    answer = make_response(_answer(429, *PAGES[429]))
+    answer.headers["Retry-After"] = str(wait_s)
+    return answer
 
 
 def _broken(_error):

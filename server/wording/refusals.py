@@ -52,10 +52,9 @@ REFUSALS = {
     "hole_closed": _("This hole is closed already. A new one is a new entry."),
     "stall_unknown": _("This restroom has %(stalls)s stalls."),
     "signature_empty": _("Please sign in the box; a dot is not enough."),
-    "signature_name_wrong": _("This is not the name of the account."),
-    "signature_password_wrong": _("The password is not right."),
+    "signature_name_wrong": _("This is not the name of this person."),
+    "signature_not_own": _("Only the person who is signed in signs with a password. Others draw or type their name."),
     "signed_already": _("%(name)s has signed this already."),
-    "no_account": _("This person has no account here and signs by drawing."),
     # sweeps that a button started
     "sweep_assigned": _("This sweep belongs to an inspection already."),
     # campaigns
@@ -111,6 +110,7 @@ REFUSALS = {
     "nothing_logged": _("The log tells nothing about this."),
     # people
     "wrong_password": _("The current password is not right."),
+    "too_many_attempts": _("Too many wrong tries. Wait %(wait_s)s seconds, then try again."),
     "password_too_short": _("Please use at least %(least)s characters. Several words are easy to remember."),
     "password_too_long": _("Please use at most %(most)s characters."),
     "password_common": _("This password is one of the first that others would try. Please choose another."),

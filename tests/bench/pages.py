@@ -35,6 +35,7 @@ from server.models import Finding, Inspection, Organisation, Restroom, User
 from tests.conftest import ROOT
 from tests.support.ports import free_port
 from tests.support.server_kit import is_open
+from tests.support.session_cookies import cookie_of
 from tests.support.waiting import wait_for
 
 USERS = 8
@@ -79,13 +80,13 @@ def prepare(settings: Settings):
     app = create_app(settings)
     sessions = app.extensions["sessions"]
     chance = random.Random(7)
-    with sessions() as session:
+    with sessions.begin() as session:
         user = session.scalar(select(User).where(User.login == "seed-1"))
         rooms = _sample(session, chance, Restroom)
         finding_ids = _sample(session, chance, Finding)
         inspections = _sample(session, chance, Inspection)
         organisations = session.scalars(select(Organisation.public_id).limit(SAMPLES)).all()
-        mine = {"_user_id": user.get_id(), "_fresh": True, "language": "ko"}
+        mine = cookie_of(session, user, "ko")
     serializer = SecureCookieSessionInterface().get_signing_serializer(app)
     assert serializer
     cookie = serializer.dumps(mine)

@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 
 from server import clock, db
 from server.models.inspections import Inspection, InspectionPerson
-from server.models.people import User
+from server.models.people import User, UserPlace
+from server.models.places import Facility
 from server.services.audit import log
 from server.services.errors import NotFound, Refused
-from server.services.people import accounts
+from server.services.people import access, accounts
 from server.services.people.accounts import Actor
 
 _INSPECTING_ROLES = [role for role, rights in accounts.RIGHTS.items() if accounts.INSPECT in rights]
@@ -27,14 +28,29 @@ def load(session: Session, inspection: Inspection, person_id: int) -> Inspection
     return person
 
 
-def list_candidates(session: Session, user: Actor, others_only: bool = True) -> list[User]:
-    """Return the users who can inspect with `user`, by name; others_only: without `user`."""
+def list_candidates(
+    session: Session, user: Actor, facility_id: int | None = None, others_only: bool = True
+) -> list[User]:
+    """
+    Return the users who can inspect with `user`, by name; others_only: without `user`.
+
+    facility_id  only users of this facility: those with a role there, and those of its organisation whose role holds
+                 everywhere; None: users with a role in the same facilities as `user`
+    """
     query = select(User).where(User.disabled_s.is_(None), User.role.in_(_INSPECTING_ROLES))
-    if isinstance(user, User):
-        if others_only:
-            query = query.where(User.id != user.id)
-        if user.organisation_id is not None and not user.everywhere:
-            query = query.where(User.organisation_id == user.organisation_id)
+    if isinstance(user, User) and others_only:
+        query = query.where(User.id != user.id)
+    facilities = access.within(select(Facility), user, Facility.id).subquery()
+    organisations = select(facilities.c.organisation_id)
+    facility_ids = select(facilities.c.id)
+    if facility_id is not None:
+        organisations = select(Facility.organisation_id).where(Facility.id == facility_id)
+        facility_ids = select(Facility.id).where(Facility.id == facility_id)
+    places = select(UserPlace.user_id).where(
+        UserPlace.organisation_id.in_(organisations) | UserPlace.facility_id.in_(facility_ids)
+    )
+    of_no_other = User.organisation_id.is_(None) | User.organisation_id.in_(organisations)
+    query = query.where((User.everywhere & of_no_other) | User.id.in_(places))
     return list(session.scalars(query.order_by(User.name, User.id).limit(500)))
 
 

@@ -2,7 +2,11 @@
 Signatures under an inspection's result.
 
     signatures.sign_drawn(session, inspection, person, user, strokes)       # drawn on the phone
-    signatures.sign_password(session, inspection, person, user, "Kim Mina", password)
+    signatures.sign_typed(session, inspection, person, user, "Lee Seojun")  # the person typed the name there
+    signatures.sign_password(session, inspection, person, user)             # accounts.confirm() asked for the password
+
+Only the user who is signed in signs with a password. Others draw or type their name on the same device, and the
+signature says who held it: `by_id`, which is also part of what the log has.
 
 People sign the record: its canonical JSON has everything that the page shows, and the signature stores its SHA-256. A
 correction makes another record, which needs its own signatures.
@@ -17,6 +21,7 @@ from server import clock, db
 from server.models.inspections import (
     DRAWN,
     PASSWORD,
+    TYPED,
     Inspection,
     InspectionPerson,
     InspectionResult,
@@ -25,13 +30,11 @@ from server.models.inspections import (
     Signature,
 )
 from server.models.intake import Selftest
-from server.models.people import User
 from server.models.photos import Photo
 from server.models.places import Restroom
 from server.services.audit import canonical, log
 from server.services.errors import Refused
 from server.services.inspecting import checklists
-from server.services.people import accounts
 from server.services.people.accounts import Actor
 
 WIDTH = 1000  # of the pad, in the units of the strokes; HEIGHT goes with it
@@ -104,29 +107,33 @@ def sign_drawn(
     return _sign(session, inspection, person, user, DRAWN, person.name, _clean(strokes))
 
 
-def sign_password(
-    session: Session, inspection: Inspection, person: InspectionPerson, user: Actor, name: str, password: str
-) -> Signature:
+def sign_typed(session: Session, inspection: Inspection, person: InspectionPerson, user: Actor, name: str) -> Signature:
     """
-    Sign with one's name and the password of one's account.
+    Sign by typing one's name.
 
-    Raises Refused: running, signed_already(name), signature_name_wrong, signature_password_wrong, no_account.
+    Raises Refused: running, signed_already(name), signature_name_wrong.
     """
-    account = session.get(User, person.user_id) if person.user_id else None
-    if account is None:
-        raise Refused("no_account")
-    if _normalise(name) != _normalise(account.name):
+    if _normalise(name) != _normalise(person.name):
         raise Refused("signature_name_wrong")
-    try:
-        accounts.authenticate(session, account.login, password)
-    except accounts.BadLogin:
-        raise Refused("signature_password_wrong") from None
-    return _sign(session, inspection, person, user, PASSWORD, account.name, None)
+    return _sign(session, inspection, person, user, TYPED, person.name, None)
+
+
+def sign_password(session: Session, inspection: Inspection, person: InspectionPerson, user: Actor) -> Signature:
+    """
+    Sign as the user who is signed in and has just confirmed the password (accounts.confirm()).
+
+    Raises Refused: running, signed_already(name), signature_not_own.
+    """
+    if person.user_id is None or person.user_id != user.id:
+        raise Refused("signature_not_own")
+    return _sign(session, inspection, person, user, PASSWORD, person.name, None)
 
 
 def list_signatures(session: Session, result: InspectionResult) -> list[Signature]:
     """Return the signatures under a result, oldest first."""
-    return list(session.scalars(select(Signature).where(Signature.result_id == result.id).order_by(Signature.id)))
+    query = select(Signature).where(Signature.result_id == result.id)
+    query = query.options(joinedload(Signature.person), joinedload(Signature.by))
+    return list(session.scalars(query.order_by(Signature.id)))
 
 
 def svg_path(strokes: list[list[int]] | None) -> str:
@@ -163,7 +170,8 @@ def _sign(session, inspection, person, user, kind, name, strokes):
     )
     session.add(signature)
     session.flush()
-    body = {"record_hash": digest, "signature": signature.hash, "kind": kind}
+    # The log's "by" is the user who held the device.
+    body = {"record_hash": digest, "signature": signature.hash, "kind": kind, "own_device": person.user_id == user.id}
     log.add(session, "inspection.signed", inspection.public_id, body, user, {"name": name})
     return signature
 

@@ -3,13 +3,15 @@
 import secrets
 from functools import cache
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from server import clock, ids
-from server.models.people import ADMIN, INSPECTOR, MANAGER, ROLES, VIEWER, RecoveryCode, User
+from server.db import Sessions
+from server.models.people import ADMIN, INSPECTOR, MANAGER, ROLES, VIEWER, RecoveryCode, Token, User, UserSession
 from server.services.audit import log
 from server.services.errors import NotFound, Refused
+from server.services.people import attempts
 
 SEE, INSPECT, DISPOSE, MANAGE, ADMINISTER = "see", "inspect", "dispose", "manage", "admin"
 RIGHTS = {
@@ -33,8 +35,9 @@ Actor = User | System
 
 MIN_PASSWORD = 12  # characters; OWASP ASVS 5.0, 6.2.1 asks for 8 and advises 15
 MAX_PASSWORD = 200
-# Common passwords; one that begins with any of these is refused, however long it is.
-_COMMON = ("password", "12345678", "qwertyui", "asdfghjk", "administrator", "ansim", "letmein", "iloveyou")
+ONE_TIME_S = 3 * 86400  # how long a one-time password is accepted
+LEAST_GUESSES_LOG10 = 10  # a password that zxcvbn's lists and patterns find with fewer guesses is refused
+_SCORED = 72  # characters that zxcvbn looks at; it takes long for more
 
 FIRST_ADMIN = "admin"
 
@@ -72,22 +75,85 @@ def may(user, right: str) -> bool:
 
 
 def authenticate(session: Session, login: str, password: str) -> User:
-    """Return the user who signs in. Raises BadLogin. The session must be one that writes."""
+    """
+    Return the user who signs in. Raises BadLogin. The session must be one that writes.
+
+    Pages use sign_in(), which hashes outside the transaction.
+    """
+    user = session.scalar(select(User).where(User.login == normalize_login(login)))
+    return _finish_login(user, password, _verify(user, password))
+
+
+def sign_in(sessions: Sessions, login: str, password: str, address: str) -> User:
+    """
+    Return the user who signs in from an address, and count the attempt.
+
+    The password is verified between two short transactions, because argon2 takes long.
+    Raises BadLogin and attempts.TooManyAttempts.
+    """
+    name = normalize_login(login)
+    attempts.check(sessions, "password", name, address)
+    with sessions() as session:
+        known = session.scalar(select(User).where(User.login == name))
+    rehashed = _verify(known, password)
+    try:
+        with sessions.begin() as session:
+            user = session.get_one(User, known.id, with_for_update=True) if known else None
+            if user is not None and known is not None and user.password_hash != known.password_hash:
+                raise BadLogin(user.id)
+            _finish_login(user, password, rehashed)
+    except BadLogin:
+        attempts.failed(sessions, "password", name, address)
+        if known is not None:
+            with sessions.begin() as session:
+                session.get_one(User, known.id, with_for_update=True).failed_logins += 1
+        raise
+    assert user is not None
+    attempts.succeeded(sessions, "password", name, address)
+    return user
+
+
+def confirm(sessions: Sessions, user: User, password: str, address: str) -> None:
+    """
+    Ask a signed-in user for the password again, and count the attempt.
+
+    Raises Refused: wrong_password, too_many_attempts(wait_s).
+    """
+    try:
+        attempts.check(sessions, "password", user.login, address)
+    except attempts.TooManyAttempts as error:
+        raise Refused("too_many_attempts", wait_s=error.wait_s) from None
+    try:
+        check_current_password(user, password)
+    except Refused:
+        attempts.failed(sessions, "password", user.login, address)
+        raise
+    attempts.succeeded(sessions, "password", user.login, address)
+
+
+def _verify(user: User | None, password: str) -> str | None:
+    """Return a newer hash of the password, "" if none is needed, None if the password is wrong."""
     from argon2.exceptions import VerificationError
 
-    user = session.scalar(select(User).where(User.login == normalize_login(login)))
     try:
         _hasher().verify(user.password_hash if user else _dummy_hash(), password[:MAX_PASSWORD])
     except VerificationError:
-        if user:
+        return None
+    return _hasher().hash(password) if user and _hasher().check_needs_rehash(user.password_hash) else ""
+
+
+def _finish_login(user: User | None, password: str, rehashed: str | None) -> User:
+    now_s = clock.now_s()
+    if user is None or rehashed is None or user.disabled_s is not None:
+        if user is not None and rehashed is None:
             user.failed_logins += 1
-        raise BadLogin(user.id if user else None) from None
-    if user is None or user.disabled_s is not None:
         raise BadLogin(user.id if user else None)
-    if _hasher().check_needs_rehash(user.password_hash):
-        user.password_hash = _hasher().hash(password)
+    if user.must_change_password and user.password_expires_s is not None and user.password_expires_s <= now_s:
+        raise BadLogin(user.id)
+    if rehashed:
+        user.password_hash = rehashed
     user.failed_logins = 0
-    user.last_login_s = clock.now_s()
+    user.last_login_s = now_s
     return user
 
 
@@ -142,6 +208,7 @@ def add_user(
         role=role,
         password_hash=_hasher().hash(password),
         must_change_password=one_time is not None,
+        password_expires_s=clock.now_s() + ONE_TIME_S if one_time is not None else None,
         session_word=secrets.token_hex(16),
         created_s=clock.now_s(),
         **fields,
@@ -181,25 +248,41 @@ def check_current_password(user: User, password: str) -> None:
 
 
 def change_password(session: Session, user: User, old: str, new: str) -> None:
-    """Set a new password and end all sessions of the user. Raises Refused: wrong_password and check_new_password's."""
-    user = session.get_one(User, user.id)
+    """
+    Set a new password; end all sessions and tokens of the user.
+
+    Raises Refused: wrong_password and check_new_password's.
+    """
     check_current_password(user, old)
+    set_password(session, user, hash_new_password(user, old, new))
+
+
+def hash_new_password(user: User, old: str, new: str) -> str:
+    """Return the hash of a new password. Raises Refused: same_password and check_new_password's."""
     if old == new:
         raise Refused("same_password")
     check_new_password(new, user.login)
-    user.password_hash = _hasher().hash(new)
+    return _hasher().hash(new)
+
+
+def set_password(session: Session, user: User, password_hash: str) -> None:
+    """Set the hash of a new password that the user chose; end all sessions and tokens of the user."""
+    user = session.get_one(User, user.id)
+    user.password_hash = password_hash
     user.must_change_password = False
-    user.session_word = secrets.token_hex(16)
+    user.password_expires_s = None
+    end_access(session, user, user)
     log.add(session, "person.password", user.public_id, {"reset": False}, user)
 
 
 def reset_password(session: Session, user: User, by: User | None = None) -> str:
-    """Set a one-time password and end all sessions of the user; return the password."""
+    """Set a one-time password, which expires after ONE_TIME_S; end all sessions and tokens; return the password."""
     user = session.get_one(User, user.id)
     password = _new_password()
     user.password_hash = _hasher().hash(password)
     user.must_change_password = True
-    user.session_word = secrets.token_hex(16)
+    user.password_expires_s = clock.now_s() + ONE_TIME_S
+    end_access(session, user, by)
     log.add(session, "person.password", user.public_id, {"reset": True}, by)
     return password
 
@@ -210,9 +293,29 @@ def check_new_password(password: str, login: str) -> None:
         raise Refused("password_too_short", least=MIN_PASSWORD)
     if len(password) > MAX_PASSWORD:
         raise Refused("password_too_long", most=MAX_PASSWORD)
+    from zxcvbn import zxcvbn
+
     lower = password.lower()
-    if lower.startswith(_COMMON) or len(set(lower)) < 5 or (len(login) > 3 and login in lower):
+    guesses = zxcvbn(password[:_SCORED], user_inputs=[login, "ansim"])["guesses_log10"]
+    if guesses < LEAST_GUESSES_LOG10 or len(set(lower)) < 5 or (len(login) > 3 and login in lower):
         raise Refused("password_common")
+
+
+def end_sessions(session: Session, user: User) -> None:
+    """End all sessions of a user."""
+    user.session_word = secrets.token_hex(16)
+    alive = UserSession.user_id == user.id, UserSession.ended_s.is_(None)
+    session.execute(update(UserSession).where(*alive).values(ended_s=clock.now_s()))
+
+
+def end_access(session: Session, user: User, by: Actor | None = None) -> None:
+    """End all sessions of a user, and revoke the tokens."""
+    end_sessions(session, user)
+    now_s = clock.now_s()
+    tokens = select(Token).where(Token.user_id == user.id, Token.revoked_s.is_(None))
+    for token in session.scalars(tokens.order_by(Token.id)):
+        token.revoked_s = now_s
+        log.add(session, "token.revoked", token.public_id, {}, by)
 
 
 def disable(session: Session, user: User, by: User | None = None) -> None:
@@ -220,7 +323,7 @@ def disable(session: Session, user: User, by: User | None = None) -> None:
     user = session.get_one(User, user.id)
     check_not_last_admin(session, user)
     user.disabled_s = clock.now_s()
-    user.session_word = secrets.token_hex(16)
+    end_sessions(session, user)  # the tokens do not work either until the account is enabled
     log.add(session, "person.disabled", user.public_id, {}, by)
 
 
@@ -249,7 +352,7 @@ def reset_second_factor(session: Session, user: User, by: User | None = None) ->
     """Remove a lost second factor and end the user's sessions."""
     user = session.get_one(User, user.id)
     user.totp_sealed = None
-    user.session_word = secrets.token_hex(16)
+    end_access(session, user, by)
     session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
     log.add(session, "person.second_factor", user.public_id, {"set": False}, by)
 

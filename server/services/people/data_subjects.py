@@ -15,7 +15,7 @@ from server.models.audit import LogPersonal
 from server.models.campaigns import CampaignMember
 from server.models.inspections import InspectionPerson, Signature
 from server.models.outside import KeptAnswer
-from server.models.people import AccessEvent, Invitation, RecoveryCode, Token, User, UserPlace
+from server.models.people import AccessEvent, Invitation, RecoveryCode, Token, User, UserPlace, UserSession
 from server.services.audit import canonical, log
 from server.services.people import accounts
 
@@ -63,7 +63,7 @@ def erase(session: Session, person: User, by: User | None = None) -> int:
     session.execute(signed.values(name=ERASED_NAME, strokes=null()).execution_options(synchronize_session=False))
     for table in (InspectionPerson, CampaignMember):
         session.execute(update(table).where(table.user_id == person.id).values(name=ERASED_NAME, agency=""))
-    for table in (UserPlace, RecoveryCode, AccessEvent, KeptAnswer):
+    for table in (UserPlace, RecoveryCode, AccessEvent, KeptAnswer, UserSession):
         session.execute(delete(table).where(table.user_id == person.id))
     # A token's name can identify its user; the row stays because the access log may refer to it.
     session.execute(update(Token).where(Token.user_id == person.id).values(name="", revoked_s=now_s))

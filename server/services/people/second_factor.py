@@ -17,6 +17,7 @@ from server.db import execute_count
 from server.models.people import RecoveryCode, User
 from server.services.audit import log
 from server.services.errors import Refused
+from server.services.people import accounts
 from server.vault import Vault
 
 STEP_S = 30
@@ -51,7 +52,7 @@ def set_up(session: Session, vault: Vault, user: User, secret: str, code: str) -
     user = session.get_one(User, user.id)
     user.totp_sealed = vault.seal(secret.encode())
     user.totp_step = step
-    user.session_word = secrets.token_hex(16)
+    accounts.end_access(session, user, user)
     session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
     codes = [ids.new(RECOVERY_CHARS) for _ in range(RECOVERY_CODES)]
     session.add_all(RecoveryCode(user_id=user.id, code_hash=_hash(user, recovery_code)) for recovery_code in codes)

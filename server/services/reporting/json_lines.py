@@ -39,6 +39,7 @@ SECRET_COLUMNS = {
     "sensor": ("key_sealed",),
     "subscription": ("target_sealed", "secret_sealed"),
     "token": ("secret_hash",),
+    "user_session": ("secret_hash",),
     "user": ("password_hash", "session_word", "totp_sealed", "totp_step"),
 }
 # Tables whose row numbers must not be reused, even after the rows were deleted.

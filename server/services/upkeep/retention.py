@@ -42,7 +42,7 @@ from server.models.inspections import (
 )
 from server.models.intake import DeadLetter, Proximity, Report, Selftest, Sweep, Tally
 from server.models.outside import Delivery, KeptAnswer, Notification
-from server.models.people import AccessEvent, Invitation
+from server.models.people import AccessEvent, FailedAttempt, Invitation, UserSession
 from server.models.photos import HoleEvent, Photo
 from server.models.sensors import Command
 from server.services.audit import log
@@ -188,6 +188,13 @@ def _accesses(run: _Run) -> int:
     return _delete(run, AccessEvent, AccessEvent.id, old)
 
 
+def _sessions(run: _Run) -> int:
+    """Sessions of people, and failed attempts: no session lives longer than a day, and no attempt counts longer."""
+    old = run.before_s(2)
+    count = _delete(run, UserSession, UserSession.id, [UserSession.created_s < old])
+    return count + _delete(run, FailedAttempt, FailedAttempt.id, [FailedAttempt.last_s < old])
+
+
 # The personal columns of an inspection's rows and their empty values.
 OF_INSPECTIONS = (
     (InspectionPerson, {"name": "", "agency": "", "user_id": None}),
@@ -315,6 +322,7 @@ RULES = {
     "dispositions": _dispositions,
     "log_names": _log_names,
     "accesses": _accesses,
+    "sessions": _sessions,
     "outbox": _outbox,
     "answers": _answers,
 }

@@ -66,7 +66,9 @@ def start(public_id: str) -> ResponseReturnValue:
         try:
             with page.sessions().begin() as session:
                 room = restrooms.load(session, page.user(), public_id, accounts.INSPECT)
-                inspection = inspections.start(session, room, page.user(), _read_sensors(session), read_people(session))
+                inspection = inspections.start(
+                    session, room, page.user(), _read_sensors(session), read_people(session, room)
+                )
         except errors.Refused as error:
             problem = page.refusal_text(error)
         else:
@@ -83,7 +85,7 @@ def start(public_id: str) -> ResponseReturnValue:
         return render_template(
             "inspecting/inspections/start.html",
             room=room,
-            colleagues=participants.list_candidates(session, page.user()),
+            colleagues=participants.list_candidates(session, page.user(), room.facility_id),
             colleague=page.form_text("colleague", 40),
             choices=choices,
             chosen=request.form.getlist("sensors") if request.method == "POST" else _preselect(choices, room),

@@ -54,7 +54,7 @@ def show(public_id: str) -> ResponseReturnValue:
                 "inspecting/inspections/running.html",
                 photos=photos.list_photos(session, inspection_id=inspection.id),
                 holes=holes.list_for_inspection(session, inspection),
-                colleagues=participants.list_candidates(session, page.user()),
+                colleagues=participants.list_candidates(session, page.user(), inspection.restroom.facility_id),
                 **_live_parts(session, inspection),
             )
         page.record_access(access_log.SAW_INSPECTION, inspection.public_id)

@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from server import security
+from server.models.places import Restroom
 from server.services import errors
 from server.services.inspecting import inspections, participants
 from server.services.people import accounts
@@ -20,19 +21,20 @@ def join(public_id: str) -> ResponseReturnValue:
     try:
         with page.sessions().begin() as session:
             inspection = inspections.load(session, page.user(), public_id, accounts.INSPECT)
-            for person in read_people(session):
+            for person in read_people(session, inspection.restroom):
                 participants.join(session, inspection, page.user(), person)
     except errors.Refused as error:
         page.flash_error(page.refusal_text(error))
     return redirect(url_for("inspections.show", public_id=public_id, _anchor="people"))
 
 
-def read_people(session: Session) -> list[dict]:
+def read_people(session: Session, room: Restroom) -> list[dict]:
     """Return the people of the form: a colleague by account, a person by name and agency, or both."""
     people = []
     colleague = request.form.get("colleague", "")
     if colleague:
-        candidates = {user.public_id: user for user in participants.list_candidates(session, page.user())}
+        offered = participants.list_candidates(session, page.user(), room.facility_id)
+        candidates = {user.public_id: user for user in offered}
         if colleague in candidates:
             people.append({"user": candidates[colleague]})
     name = page.form_text("partner", 100)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from server import security, throttling
 from server.models.people import ROLES, User
 from server.services import errors
-from server.services.people import access_log, accounts, data_subjects, invitations, scopes
+from server.services.people import access_log, accounts, data_subjects, invitations, scopes, tokens
 from server.web import page
 from server.web.people import forms
 
@@ -51,7 +51,8 @@ def show(public_id: str) -> ResponseReturnValue:
         person = scopes.load_user(session, page.user(), public_id)
         choice = _offer_places(session, scopes.list_places(session, person))
         page.record_access(access_log.SAW_PERSON, person.public_id)
-        return render_template("people/show.html", person=person, roles=ROLES, choice=choice)
+        own_tokens = tokens.list_tokens(session, person)
+        return render_template("people/show.html", person=person, roles=ROLES, choice=choice, tokens=own_tokens)
 
 
 def _offer_places(session: Session, chosen: list[scopes.Place], selected: Iterable[str] = ()) -> PlaceChoice:
@@ -111,6 +112,14 @@ def reset_password(public_id: str) -> ResponseReturnValue:
         person = scopes.load_user(session, page.user(), public_id)
         password = accounts.reset_password(session, person, page.user())
         return render_template("people/one_time_password.html", person=person, password=password)
+
+
+@bp.post("/people/<public_id>/tokens/<token>/revoke")
+@security.needs(accounts.ADMINISTER)
+def revoke_token(public_id: str, token: str) -> ResponseReturnValue:
+    """Revoke a token of a user."""
+    success = gettext("The token no longer works.")
+    return _change(public_id, lambda session, person: tokens.revoke(session, person, token, page.user()), success)
 
 
 @bp.post("/people/<public_id>/erase")

@@ -1,13 +1,13 @@
 """Sign-in and sign-out, the password, the second factor, API tokens, and the language."""
 
-from flask import Blueprint, current_app, redirect, render_template, request, session, url_for
+from flask import Blueprint, current_app, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from server import i18n, security, throttling
 from server.models.people import User
 from server.services import errors
-from server.services.people import access_log, accounts, second_factor, tokens
+from server.services.people import access_log, accounts, second_factor, tokens, user_sessions
 from server.web import page
 from server.web.people import forms
 
@@ -18,7 +18,7 @@ TOKEN_DAYS = (30, 90, 365)
 
 @bp.route("/login", methods=["GET", "POST"])
 @security.public
-@throttling.limit_login
+@throttling.limit_logins
 def login() -> ResponseReturnValue:
     """Sign in; ?next= is the page to go on to."""
     next_page = page.local_address(request.args.get("next")) or url_for("places.index")
@@ -38,17 +38,18 @@ def login() -> ResponseReturnValue:
 
 
 def _authenticate(login: str, password: str) -> User | None:
-    # A failed attempt is counted too, so the transaction must commit in both cases.
-    with page.sessions().begin() as store:
-        try:
-            person = accounts.authenticate(store, login, password)
-        except accounts.BadLogin as error:
-            if error.user_id is not None:
+    sessions = page.sessions()
+    try:
+        person = accounts.sign_in(sessions, login, password, request.remote_addr or "")
+    except accounts.BadLogin as error:
+        if error.user_id is not None:
+            with sessions.begin() as store:
                 access_log.add(store, error.user_id, access_log.SIGN_IN_FAILED, "password")
-            return None
-        if not person.totp_sealed:
+        return None
+    if not person.totp_sealed:
+        with sessions.begin() as store:
             access_log.add(store, person.id, access_log.SIGNED_IN, "password")
-        return person
+    return person
 
 
 @bp.route("/login/code", methods=["GET", "POST"])
@@ -76,9 +77,15 @@ def code() -> ResponseReturnValue:
 
 @bp.post("/logout")
 def logout() -> ResponseReturnValue:
-    """End the session. The page that follows also deletes the offline data on the phone."""
+    """
+    End the session. The page that follows also deletes the offline data on the phone.
+
+    Clear-Site-Data names the cache only: "storage" would delete visits that are not handed over yet.
+    """
     security.sign_out()
-    return redirect(url_for("account.login", left=1))
+    answer = make_response(redirect(url_for("account.login", left=1)))
+    answer.headers["Clear-Site-Data"] = '"cache"'
+    return answer
 
 
 @bp.route("/password", methods=["GET", "POST"])
@@ -89,8 +96,11 @@ def password() -> ResponseReturnValue:
     forced = person.must_change_password
     if form.validate_on_submit():
         try:
+            old, new = form.old.data or "", form.new.data or ""
+            accounts.confirm(page.sessions(), person, old, request.remote_addr or "")
+            password_hash = accounts.hash_new_password(person, old, new)
             with page.sessions().begin() as store:
-                accounts.change_password(store, person, form.old.data or "", form.new.data or "")
+                accounts.set_password(store, person, password_hash)
         except errors.Refused as error:
             problem = page.refusal_text(error)
         else:
@@ -118,17 +128,16 @@ def set_up_second_factor() -> ResponseReturnValue:
     """
     Set up the second factor, or replace it: scan, confirm with a code, keep the recovery codes.
 
-    Replacing needs the password too: with an open session alone, the user could be locked out.
+    Both need the password: with an open session alone, the user could be locked out.
     """
     import segno
 
     vault, person = current_app.extensions["vault"], page.user()
     form, problem = forms.CodeForm(), None
-    if form.validate_on_submit() and "secret" in session:
-        secret = vault.unseal(bytes.fromhex(session["secret"])).decode()
+    if form.validate_on_submit() and "totp" in session:
+        secret = vault.unseal(bytes.fromhex(session["totp"])).decode()
         try:
-            if person.totp_sealed:
-                accounts.check_current_password(person, request.form.get("old", ""))
+            accounts.confirm(page.sessions(), person, request.form.get("old", ""), request.remote_addr or "")
             with page.sessions().begin() as store:
                 codes = second_factor.set_up(store, vault, person, secret, form.code.data or "")
         except errors.Refused as error:
@@ -139,7 +148,7 @@ def set_up_second_factor() -> ResponseReturnValue:
     else:
         secret = second_factor.new_secret()
         # Sealed, because the cookie can still be read on the user's computer much later.
-        session["secret"] = vault.seal(secret.encode()).hex()
+        session["totp"] = vault.seal(secret.encode()).hex()
     qr_code = segno.make(second_factor.provisioning_uri(person, secret), error="m", micro=False)
     return render_template(
         "people/account/second_factor.html",
@@ -158,10 +167,13 @@ def me() -> ResponseReturnValue:
     with page.sessions()() as store:
         codes_left = second_factor.count_recovery_codes(store, person) if person.totp_sealed else 0
         own_tokens = tokens.list_tokens(store, person)
+        own_sessions = user_sessions.list_own(store, person, security.session_limits())
     return render_template(
         "people/account/me.html",
         codes_left=codes_left,
         tokens=own_tokens,
+        sessions=own_sessions,
+        own_session_id=security.own_session_id(),
         scopes=tokens.allowed_scopes(person),
         token_days=TOKEN_DAYS,
     )
@@ -172,6 +184,7 @@ def make_token() -> ResponseReturnValue:
     """Create an API token; it is shown once."""
     name, days = request.form.get("name", "")[:200], request.form.get("days", 0, type=int)
     try:
+        accounts.confirm(page.sessions(), page.user(), request.form.get("password", ""), request.remote_addr or "")
         with page.sessions().begin() as store:
             token, text = tokens.create(store, page.user(), name, request.form.getlist("scopes"), days)
     except errors.Refused as error:
@@ -186,6 +199,15 @@ def revoke_token(public_id: str) -> ResponseReturnValue:
     with page.sessions().begin() as store:
         tokens.revoke(store, page.user(), public_id)
     page.flash_success(gettext("The token no longer works."))
+    return redirect(url_for("account.me"))
+
+
+@bp.post("/me/sessions/<public_id>/end")
+def end_session(public_id: str) -> ResponseReturnValue:
+    """End one of the user's own sessions."""
+    with page.sessions().begin() as store:
+        user_sessions.end(store, page.user(), public_id)
+    page.flash_success(gettext("The session has ended."))
     return redirect(url_for("account.me"))
 
 

@@ -9,12 +9,13 @@ from server.config import Settings
 from server.models import Restroom, User
 from server.services.errors import NotFound
 from server.services.people import accounts
+from tests.support.session_cookies import cookie_of
 
 AT_S = 1_800_000_000  # 2027-01-15 08:00 UTC, 17:00 in Seoul
 
 
 @security.public
-@throttling.limit_login
+@throttling.limit_logins
 def login():
     with current_app.extensions["sessions"].begin() as session:
         user = accounts.authenticate(session, request.form["login"], request.form["password"])
@@ -77,9 +78,9 @@ def app(settings, sessions, hashed):
 
 def sign_in(app, who):
     client = app.test_client()
-    with client.session_transaction() as session, app.extensions["sessions"]() as store:
+    with client.session_transaction() as session, app.extensions["sessions"].begin() as store:
         user = next(one for one in accounts.list_users(store) if one.login == who)
-        session["_user_id"], session["_fresh"] = user.get_id(), True
+        session.update(cookie_of(store, user))
     return client
 
 
@@ -141,17 +142,26 @@ def test_signing_in_makes_a_new_session(app):
     assert cookie.http_only and cookie.same_site == "Lax"
 
 
-def test_guessing_is_throttled_by_login_name(app):
+def test_guessing_is_throttled_by_address(app):
     app.config["TESTING"] = False
     client = app.test_client()
     app.config["PROPAGATE_EXCEPTIONS"] = False
 
-    answers = [
-        client.post("/t/login", data={"login": "nobody", "password": "x"}, environ_base={"REMOTE_ADDR": f"10.0.0.{n}"})
-        for n in range(7)
-    ]
+    answers = [client.post("/t/login", data={"login": f"nobody-{n}", "password": "x"}) for n in range(32)]
 
-    assert [answer.status_code for answer in answers] == [500] * 5 + [429] * 2
+    assert [answer.status_code for answer in answers] == [500] * 30 + [429] * 2
+
+
+def test_signing_out_ends_the_session_on_the_server(app):
+    client = sign_in(app, "viewer")
+    kept = client.get_cookie("ansim").value
+    assert client.get("/t/plain").status_code == 200
+
+    answer = client.post("/logout")
+
+    assert answer.headers["Clear-Site-Data"] == '"cache"'
+    client.set_cookie("ansim", kept)
+    assert client.get("/t/plain").status_code == 302
 
 
 def test_a_form_without_its_token_is_refused(settings, app):

@@ -9,6 +9,7 @@ from server import create_app, db, migrations
 from server.config import Settings
 from server.models import Facility, Finding, Inspection, InspectionStep, Organisation, Restroom, Sweep, User
 from server.services.places import plans
+from tests.support.session_cookies import cookie_of
 from tools import seed
 from tools.lib.errors import ToolError
 
@@ -85,15 +86,16 @@ def test_no_page_runs_a_query_per_row(filled):
     app = create_app(filled)
     counted = []
     event.listen(app.extensions["sessions"].engine, "before_cursor_execute", lambda *_: counted.append(1))
-    with app.extensions["sessions"]() as session:
+    with app.extensions["sessions"].begin() as session:
         user = session.scalar(select(User).where(User.login == "seed-1"))
+        signed_in = cookie_of(session, user)
         detail_pages = [
             path.format(session.scalar(select(entity.public_id).order_by(entity.id.desc())))
             for entity, path in DETAIL_PAGES
         ]
     client = app.test_client()
     with client.session_transaction() as cookie:
-        cookie.update(_user_id=user.get_id(), _fresh=True, language="en")
+        cookie.update(signed_in)
     rules = [rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ()) and not rule.arguments]
 
     for address in [rule.rule for rule in rules] + [*LISTS, *detail_pages]:

@@ -87,22 +87,30 @@ def test_a_dot_or_rubbish_is_no_signature(session, finished, kim, strokes):
     assert session.query(Signature).count() == 0
 
 
-def test_a_colleague_signs_by_name_and_password_on_the_same_phone(session, finished, kim):
-    lee = person(session, finished, "Lee Seojun")
-    sign = signatures.sign_password
+def test_only_the_user_who_is_signed_in_signs_with_a_password(session, finished, kim):
+    lee, own = person(session, finished, "Lee Seojun"), person(session, finished, "Kim")
 
-    wrong = refusal(sign, session, finished, lee, kim, "Lee Seojun", "a wrong one entirely")
-    assert wrong == "signature_password_wrong"
-    assert refusal(sign, session, finished, lee, kim, "Kim", "correct horse battery") == "signature_name_wrong"
-    signed = sign(session, finished, lee, kim, "lee  seojun", "correct horse battery")
+    assert refusal(signatures.sign_password, session, finished, lee, kim) == "signature_not_own"
+    signed = signatures.sign_password(session, finished, own, kim)
 
-    assert (signed.kind, signed.name, signed.strokes, signed.by_id) == ("password", "Lee Seojun", None, kim.id)
+    assert (signed.kind, signed.name, signed.strokes, signed.by_id, signed.is_own) == (
+        "password",
+        "Kim",
+        None,
+        kim.id,
+        True,
+    )
 
 
-def test_who_has_no_account_signs_by_drawing(session, finished, kim):
-    park = person(session, finished, "Officer Park")
+@pytest.mark.parametrize("name", ["Lee Seojun", "Officer Park"])
+def test_others_type_their_name_and_the_record_says_whose_device_it_was(session, finished, kim, name):
+    other = person(session, finished, name)
 
-    assert refusal(signatures.sign_password, session, finished, park, kim, "Officer Park", "x") == "no_account"
+    assert refusal(signatures.sign_typed, session, finished, other, kim, "Kim") == "signature_name_wrong"
+    signed = signatures.sign_typed(session, finished, other, kim, name.upper() + " ")
+
+    assert (signed.kind, signed.name, signed.by.name, signed.is_own) == ("typed", name, "Kim", False)
+    assert '"own_device":false' in session.query(LogEntry).filter_by(kind="inspection.signed").one().body
 
 
 def test_nobody_signs_twice_or_a_running_inspection_or_anothers(session, finished, kim, hall):

@@ -18,6 +18,7 @@ from server.services.inspecting import checklists, inspections
 from server.services.people import accounts
 from server.services.reporting import pdf
 from tests.support.sensors_say import SensorsSay
+from tests.support.session_cookies import cookie_of
 from tests.support.values import present
 
 PASSWORD = "correct horse battery"
@@ -101,10 +102,10 @@ def sign_in(app, hashed):
                 )
                 session.add(user)
                 session.flush()
-            session_id = user.get_id()
+            signed_in = cookie_of(session, user, language)
         client = app.test_client()
         with client.session_transaction() as cookie:
-            cookie.update(_user_id=session_id, _fresh=True, language=language)
+            cookie.update(signed_in)
         return client
 
     return make

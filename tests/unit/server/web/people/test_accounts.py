@@ -114,7 +114,9 @@ def set_up(client, post, **more):
     page = client.get("/me/second-factor").text
     secret = match(r'mono wrap-anywhere">([A-Z2-7 ]+)<', page).group(1).replace(" ", "")
     token = match(r'name="csrf_token" value="([^"]+)"', page).group(1)
-    answer = client.post("/me/second-factor", data={"code": TOTP(secret).now(), "csrf_token": token, **more})
+    answer = client.post(
+        "/me/second-factor", data={"code": TOTP(secret).now(), "old": PASSWORD, "csrf_token": token, **more}
+    )
     return secret, re.findall(r"<li>(\w{4} \w{4} \w{4})</li>", answer.text)
 
 
@@ -139,7 +141,7 @@ def test_another_second_factor_wants_the_password(sign_in, stored, post):
     set_up(client, post)
     first = person(stored, "viewer").totp_sealed
 
-    assert set_up(client, post)[1] == []
+    assert set_up(client, post, old="")[1] == []
     assert person(stored, "viewer").totp_sealed == first
     assert len(set_up(client, post, old=PASSWORD)[1]) == 10
 
@@ -188,7 +190,9 @@ def test_a_role_that_needs_a_second_factor_gets_nowhere_without(app, sign_in, po
 
 def test_a_token_is_shown_once_and_ends_when_it_is_ended(sign_in, post, stored):
     client = sign_in("manager")
-    page = post(client, "/me/tokens", {"name": "Report", "scopes": ["see"], "days": "30"}, page="/me")
+    page = post(
+        client, "/me/tokens", {"name": "Report", "scopes": ["see"], "days": "30", "password": PASSWORD}, page="/me"
+    )
     shown = match(r"ansim_\w+", page.text).group()
     assert present(tokens.authenticate(stored, shown)).name == "Report"
     assert shown not in client.get("/me").text
@@ -201,7 +205,12 @@ def test_a_token_is_shown_once_and_ends_when_it_is_ended(sign_in, post, stored):
 
 
 def test_a_token_cannot_do_more_than_its_person(sign_in, post):
-    page = post(sign_in("viewer"), "/me/tokens", {"name": "X", "scopes": ["admin"], "days": "30"}, page="/me")
+    page = post(
+        sign_in("viewer"),
+        "/me/tokens",
+        {"name": "X", "scopes": ["admin"], "days": "30", "password": PASSWORD},
+        page="/me",
+    )
 
     assert "A token cannot do more than you." in page.text
 
@@ -293,3 +302,30 @@ def test_the_privacy_page_says_how_long_things_are_kept(stranger):
     page = stranger().get("/privacy")
 
     assert "raw reports 7 days" in page.text and "cases for the police 10 years" in page.text
+
+
+def test_a_token_needs_the_password_and_administrators_see_and_end_it(app, sign_in, post):
+    client, admin = sign_in("manager"), sign_in("admin")
+    form = {"name": "Report", "scopes": ["see"], "days": "30"}
+    assert "The current password is not right." in post(client, "/me/tokens", form, page="/me").text
+    shown = match(r"ansim_\w+", post(client, "/me/tokens", {**form, "password": PASSWORD}, page="/me").text).group()
+    with app.extensions["sessions"]() as session:
+        person = session.scalar(select(User.public_id).where(User.login == "manager"))
+
+    page = admin.get(f"/people/{person}").text
+    assert "Report" in page
+    post(admin, match(r"/people/\w+/tokens/\w+/revoke", page).group(), {}, page=f"/people/{person}")
+
+    with app.extensions["sessions"]() as session:
+        assert tokens.authenticate(session, shown) is None
+
+
+def test_ones_sessions_are_listed_and_can_be_ended(sign_in, post):
+    here, elsewhere = sign_in("manager"), sign_in("manager")
+    page = here.get("/me").text
+    assert page.count("Test</p>") == 2 and "this session" in page
+
+    post(here, match(r"/me/sessions/\w+/end", page).group(), {}, page="/me")
+
+    assert elsewhere.get("/me").status_code == 302
+    assert here.get("/me").status_code == 200
