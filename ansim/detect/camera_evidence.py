@@ -168,6 +168,7 @@ NECESSARY = (
     (LATE_SHARE, 600, 1000),  # 650 permille
     (LATE_MEAN_UP, 320, 9999),  # 420 bytes
 )
+LATE_MAX_LOSS = 250  # permille; with more of it three seconds are too few frames, and the limits an eighth lower
 # Short frames sent and long frames received are requests and answers, as of an application. With as many, two-way talk
 # of a camera still has the share.
 TALK_SMALL_UP, TALK_MEAN_DOWN, TALK_SHARE = 400, 190, 790
@@ -195,8 +196,11 @@ def unmet_condition(values: array) -> tuple | None:
     """Return (place, limit) of the first condition that `values` do not meet; None if they meet all, or PICTURES."""
     if values[GOP] != UNKNOWN and may_send_pictures(values):
         return None
+    lossy = UNKNOWN > values[LOSS] >= LATE_MAX_LOSS
     for place, least, most in NECESSARY:
-        if values[place] < least:
+        if lossy and place >= LATE_KBPS:
+            break
+        if values[place] < (least - least // 8 if lossy else least):
             return place, least
         if values[place] > most:
             return place, most

@@ -350,7 +350,9 @@ class CameraStream:
         suspect.reported_score, suspect.reported_ms = suspect.score, now_ms
         findings.append(self._finding(event, suspect, address, rows, likely))
         if event == CLEARED:
-            suspect.level, suspect.met_ms, suspect.met_since_ms = "", 0, 0
+            suspect.level = ""
+            if silent:
+                suspect.met_ms = suspect.met_since_ms = 0
 
     def _level(self, suspect):
         """Return (level that the finding of a suspect has now, Evidence of the reason if it changes)."""
