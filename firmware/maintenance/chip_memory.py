@@ -15,10 +15,10 @@ except ImportError:
 
 MAX_INTERNAL_BYTES = 512 << 10  # a larger region is PSRAM, which the radios and TLS cannot use
 BLE_BYTES = 56 << 10  # Bluetooth takes about 50 kB; a chip with less crashes (esp-idf issue 14355). TLS: 40 kB
-LEAK_BYTES = 12 << 10  # less than this is no leak: a chip that starts with little memory need not restart
+MIN_FITS = 20  # with fewer, something else took the memory, such as the connection of a wired sensor
 SETTLE_MS = 3_600_000  # a restart costs some seconds of listening, so at most one an hour
 
-_first_free_bytes = None
+_fits = 0  # how often has_room_for_ble() was true
 
 
 def measure() -> tuple:
@@ -38,16 +38,20 @@ def has_room_for_files() -> bool:
     return esp32 is None or any(row[0] > MAX_INTERNAL_BYTES for row in esp32.idf_heap_info(esp32.HEAP_DATA))
 
 
+def has_room_for_ble() -> bool:
+    """True if Bluetooth may be switched on; on a chip with too little memory that is a crash, not an error."""
+    global _fits
+    largest_bytes = measure()[1]
+    if largest_bytes is not None and largest_bytes < BLE_BYTES:
+        return False
+    _fits += 1
+    return True
+
+
 def is_used_up(now_ms: int) -> bool:
     """
-    True if the largest block has become too small for Bluetooth because memory has leaked since the first call.
+    True if there is too little memory for Bluetooth, and there was enough MIN_FITS times in this start: it has leaked.
 
     now_ms  the sensor's time since its start
     """
-    global _first_free_bytes
-    free_bytes, largest_bytes = measure()
-    if free_bytes is None:
-        return False
-    if _first_free_bytes is None:
-        _first_free_bytes = free_bytes
-    return largest_bytes < BLE_BYTES and _first_free_bytes - free_bytes >= LEAK_BYTES and now_ms >= SETTLE_MS
+    return now_ms >= SETTLE_MS and _fits >= MIN_FITS and (measure()[1] or BLE_BYTES) < BLE_BYTES

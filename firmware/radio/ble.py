@@ -36,8 +36,7 @@ def is_available() -> bool:
 
 def has_memory() -> bool:
     """True if Bluetooth is on or may be switched on."""
-    largest_bytes = chip_memory.measure()[1]
-    return largest_bytes is None or largest_bytes >= chip_memory.BLE_BYTES or is_on()
+    return is_on() or chip_memory.has_room_for_ble()
 
 
 def is_on() -> bool:

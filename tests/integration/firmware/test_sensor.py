@@ -65,8 +65,6 @@ def test_from_power_on_over_wifi_and_tls_a_finding_reaches_the_server_in_90_s_of
     authority = (tmp_path / "ca.pem").read_text()
     settings = settings_for(DEVICE, KEY, "localhost", broker.port, authority, "wifi")
     sensor = RecordingSensor(settings, Scene(SMALL_SCENE), tmp_path / "sensor", 10, "1M")
-    sensor.world.mkdir(parents=True)
-    (sensor.world / "driver_loss").write_text("50")
     sensor.start()
     try:
         finding = wait_for(lambda: reports(server, messages.FINDING), 40)[0]
@@ -291,6 +289,28 @@ def test_an_unexpected_error_is_kept_and_ends_in_a_restart(sensor, server, tmp_p
     assert again["body"]["cause"] == "exception"
     assert "ValueError: a bug" in (broken.flash / "crash.txt").read_text()
     assert any("ValueError: a bug" in line for line in broken.said)
+
+
+def test_a_chip_whose_memory_leaks_restarts_on_purpose_before_it_fails(sensor, server, tmp_path):
+    """Each time Bluetooth is switched off, some memory is lost; without enough the chip would crash."""
+    world = tmp_path / "sensor" / "world"
+    world.mkdir(parents=True)
+    (world / "idf_bytes").write_text("90000")
+    (world / "leaking.py").write_text(
+        "import bluetooth\n"
+        "from firmware.maintenance import chip_memory\n"
+        "bluetooth._LEAK_BYTES = 7000\n"
+        "chip_memory.SETTLE_MS, chip_memory.MIN_FITS = 100000, 3\n"
+        "import firmware.main\n"
+    )
+    sensor(SILENCE, "ethernet", environ={"SIM_MAIN": "/.world/leaking.py"}, speed=60)
+
+    again = wait_for(lambda: [one for one in reports(server, messages.RESET) if one["boot"] == 2], 40)[0]
+    sweeps = [one["body"] for one in reports(server, messages.SWEEP) if one["boot"] == 1]
+
+    assert (again["body"]["cause"], again["body"]["crashes"]) == ("restart", 0)
+    assert messages.BLE in sweeps[0]["capabilities"] and messages.BLE not in sweeps[-1]["capabilities"]
+    assert 0 < server.infos[0]["chip_free_bytes"] < 91000
 
 
 def test_reports_made_offline_are_delivered_in_order_when_the_network_is_back(sensor, server):
