@@ -27,7 +27,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
 
     if settings is None:
         try:
-            settings = config.from_environment()
+            return app.create(config.from_environment())
         except config.BadSettings as error:
             sys.exit(f"error: the settings in the environment are not usable:\n{error}")
     return app.create(settings)

@@ -22,7 +22,7 @@ from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
-from server import addresses, config, create_app, logging_setup
+from server import addresses, config, create_app, logging_setup, vault
 from server.config import Settings
 
 THREADS = 8  # pages wait for the database, not for the processor
@@ -157,6 +157,7 @@ def run(settings: Settings) -> None:
     logging_setup.configure(settings.log_format)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a line for each request that waits for a thread
     application = create_app(settings)
+    vault.check(settings, application.extensions["sessions"])
     server = make_server(application, addresses.listen(settings.host, settings.port), settings.proxies > 0)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server.run()

@@ -34,6 +34,7 @@ def prepare(settings: Settings, demo: bool = False) -> tuple[str, str] | None:
 
     sessions = db.open_sessions(settings.url())
     try:
+        vault.check(settings, sessions)
         with sessions.begin() as session:
             admin = accounts.create_first_admin(session)
             if demo:

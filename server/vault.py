@@ -14,10 +14,19 @@ import hmac
 import os
 import secrets
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from server.config import BadSettings, Settings
 
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session, sessionmaker
+
 SECRET_BYTES = 32
+_LOST = "the secret is not the one of this database"
+_ADVICE = (
+    "Put the right file `secret` back from where you keep it (or set ANSIM_SECRET, or ANSIM_DATA to the right folder). "
+    "Without it the sensors have to be enrolled again, and the log's heads cannot be signed; see docs/server.md."
+)
 _NONCE_BYTES = 12
 
 
@@ -64,9 +73,56 @@ class Vault:
 
 
 def open_vault(settings: Settings) -> Vault:
-    """Return the vault of an installation; makes the secret on the first start. Raises BadSettings."""
+    """
+    Return the vault of an installation; makes the secret on the first start.
+
+    Raises BadSettings, also if the secret is missing beside a database that holds data sealed with it.
+    """
     hex_digits = settings.secret.get_secret_value()
-    return Vault(bytes.fromhex(hex_digits) if hex_digits else _secret_file(settings.data / "secret"))
+    if hex_digits:
+        return Vault(bytes.fromhex(hex_digits))
+    path = settings.data / "secret"
+    if not path.exists() and _holds_data(settings):
+        raise BadSettings(f"{_LOST}: {path} is missing, but the database has data. {_ADVICE}")
+    return Vault(_secret_file(path))
+
+
+def check(settings: Settings, sessions: "sessionmaker[Session]") -> None:
+    """Raise BadSettings if the secret does not open what the database holds: call it before anything is served."""
+    from sqlalchemy import select
+
+    from server.models.outside import Subscription
+    from server.models.sensors import Sensor
+
+    keys = open_vault(settings)
+    with sessions() as session:
+        for column in (Sensor.key_sealed, Subscription.target_sealed):
+            sealed = session.scalar(select(column).order_by(column.class_.id).limit(1))
+            try:
+                if sealed is not None:
+                    keys.unseal(sealed)
+            except BadSeal:
+                raise BadSettings(f"{_LOST}: it does not open the keys in the database. {_ADVICE}") from None
+
+
+def _holds_data(settings):
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import SQLAlchemyError
+
+    url = make_url(settings.url())
+    if url.get_backend_name() == "sqlite" and not os.path.exists(url.database or ""):
+        return False
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            return any(
+                connection.execute(text(f"SELECT 1 FROM {table} LIMIT 1")).first() for table in ("log_entry", "sensor")
+            )
+    except SQLAlchemyError:
+        return False  # no tables yet, or no database: then nothing starts anyway
+    finally:
+        engine.dispose()
 
 
 def _secret_file(path: Path) -> bytes:

@@ -87,6 +87,7 @@ def run(settings: Settings) -> None:
     logging_setup.configure(settings.log_format)
     _allow_many_connections()
     migrations.upgrade(settings)
+    vault.check(settings, db.open_sessions(settings.url()))
     asyncio.run(_run(settings))
 
 

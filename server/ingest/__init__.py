@@ -10,6 +10,7 @@ The ingest process: stores the sensors' messages in the database and publishes t
     keyring.py      caches the sensors' keys
     batch.py        stores many messages in one transaction
     outgoing.py     messages to sensors
+    exclusive.py    lets one process of a name run at a time
     rejections.py   counts and logs rejected messages
     metrics.py      the process's counters for Prometheus
 """

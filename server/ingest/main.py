@@ -18,12 +18,13 @@ from collections import Counter
 import paho.mqtt.client as mqtt
 import structlog
 from paho.mqtt.enums import CallbackAPIVersion
+from sqlalchemy.exc import OperationalError
 
 from ansim import topics
 from server import clock, db, logging_setup, vault
 from server.broker import topic_rules
 from server.config import Settings
-from server.ingest import batch, decode, mqtt_client, outgoing
+from server.ingest import batch, decode, exclusive, mqtt_client, outgoing
 from server.ingest.decode import Message
 from server.ingest.keyring import Keyring
 from server.ingest.rejections import Rejections
@@ -220,7 +221,7 @@ class Ingest:
         rejected = self._rejections.take_counts()
         if not (messages or packet_ids or rejected):
             return
-        result = self._store.store(messages, rejected, clock.now_s())
+        result = self._store_when_unlocked(messages, rejected)
         for (name, outcome), count in result.counts.items():
             self.totals[outcome] += count
             if outcome == counters.CONFLICT:
@@ -230,6 +231,19 @@ class Ingest:
                     outcome, name, "more reports than its quota, or too large a gap", time.monotonic()
                 )
         self._reply(result, packet_ids)
+
+    def _store_when_unlocked(self, messages, rejected):
+        """Store; while another process locks SQLite for longer than db.BUSY_MS, try again."""
+        is_first = True
+        while True:
+            try:
+                return self._store.store(messages, rejected, clock.now_s())
+            except OperationalError as error:
+                if self._stopping or "database is locked" not in str(error.orig):
+                    raise
+                if is_first:
+                    log.warning("another process locks the database; trying again")
+                is_first = False
 
     def _reply(self, result, packet_ids):
         now_s = clock.now_s()
@@ -332,7 +346,9 @@ def run(settings: Settings) -> None:
 
     logging_setup.configure(settings.log_format)
     migrations.upgrade(settings)
+    vault.check(settings, db.open_sessions(settings.url()))
     tune_garbage_collector()
+    _lock = exclusive.wait_for_turn(settings)  # held until the process ends
     process = Ingest(settings)
     signal.signal(signal.SIGTERM, process.stop)
     signal.signal(signal.SIGINT, process.stop)

@@ -1,5 +1,6 @@
 """The ingest process with a real broker and sensors that speak the protocol."""
 
+import sys
 import time
 
 import pytest
@@ -19,7 +20,7 @@ from server.services.people.accounts import SYSTEM
 from server.services.places import facilities, organisations, restrooms
 from server.services.sensors import commands, enrolment, fleet
 from tests.support.paho_sensor import finding_body
-from tests.support.server_kit import Inside, ingest_inside, is_open
+from tests.support.server_kit import Inside, Process, ingest_inside, is_open
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.mosquitto
@@ -273,3 +274,20 @@ def test_two_workers_share_the_work(server, sensors):
     finally:
         for worker in workers:
             worker.end()
+
+
+def test_a_second_process_of_one_name_waits_until_the_first_ends(server):
+    server.start()
+    second = Process([sys.executable, "-m", "server.ingest"], server.settings.data / "second.log", **server.environ)
+    try:
+        second.start()
+        wait_for(lambda: "waiting until it ends" in second.output)
+        time.sleep(1.5)
+        assert second.output.count("waiting until it ends") == 1
+        assert "connection to the broker lost" not in server.ingest.output
+
+        server.ingest.kill()
+
+        wait_for(lambda: "connected to the broker" in second.output)
+    finally:
+        second.end()

@@ -31,6 +31,8 @@ STABLE_AFTER_S = 60  # a service that ran this long has its failures forgotten
 STOP_WITHIN_S = 10
 TAIL_LINES = 12
 LONGEST_LINE = 100_000  # characters; a longer line is handled as several
+LARGEST_FILE_BYTES = 10_000_000  # of an output file; then it becomes <name>.1, and that <name>.2, ...
+KEPT_FILES = 3
 SAY_EVERY_S = 3600  # how often the console hears that an output file cannot be written
 LOCK = ".running"  # lock file in a data folder; holds the number of the process
 PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -67,8 +69,22 @@ class OutputFile:
         if self.dropped:
             line = f"\n({self.dropped} lines were dropped, because this file could not be written)\n{line}"
         data = line.encode("utf-8", "replace")
+        if self._file.tell() + len(data) > LARGEST_FILE_BYTES:
+            self._rotate()
         if self._file.write(data) != len(data):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _rotate(self):
+        """Rename the file to .1, .1 to .2, and so on, and begin a new one."""
+        self._file.close()
+        for number in range(KEPT_FILES - 1, 0, -1):
+            with contextlib.suppress(FileNotFoundError):
+                self._numbered(number).replace(self._numbered(number + 1))
+        self._path.replace(self._numbered(1))
+        self._file = self._path.open("ab", buffering=0)
+
+    def _numbered(self, number):
+        return self._path.with_name(f"{self._path.name}.{number}")
 
     def _drop(self, error):
         self.dropped += 1

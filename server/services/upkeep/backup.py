@@ -36,6 +36,7 @@ VERSION = 1
 DATABASE, ROWS, SECRET, MANIFEST, PHOTOS = "ansim.db", "rows.jsonl", "secret", "manifest.json", "photos"
 _COMPRESSION = 3  # photos do not get smaller anyway
 _READ_BYTES = 1 << 20
+_DRAFTS = ".ansim-backup-"
 
 
 class BackupResult(NamedTuple):
@@ -81,10 +82,12 @@ def make(
     secret = settings.data / SECRET
     if with_secret and not secret.is_file():
         raise CannotBackUp("the secret is not a file but in ANSIM_SECRET; keep that by itself")
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     sums, count = {}, 0
+    _remove_leftovers(path.parent)
     try:
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".ansim-backup-") as folder:
+        # Named by the process, so that the next backup can tell what a killed one has left.
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{_DRAFTS}{os.getpid()}-") as folder:
+            draft = Path(folder) / "draft"
             rows = _rows(settings, Path(folder), progress)
             with _private(draft) as raw, tarfile.open(fileobj=raw, mode="w:gz", compresslevel=_COMPRESSION) as archive:
                 sums[rows.name] = _add(archive, rows, rows.name)
@@ -97,12 +100,28 @@ def make(
                     sums[SECRET] = _add(archive, secret, SECRET)
                 manifest = {"ansim": "backup", "version": VERSION, "made_s": clock.now_s(), "sha256": sums}
                 _add_bytes(archive, MANIFEST, json.dumps(manifest, indent=1).encode())
-        os.link(draft, path)  # fails if the file was made meanwhile
+            os.link(draft, path)  # fails if the file was made meanwhile
     except OSError as error:
         raise CannotBackUp(f"cannot write {path}: {error.strerror or error}") from None
-    finally:
-        draft.unlink(missing_ok=True)
     return BackupResult(rows.name, count, with_secret, path.stat().st_size)
+
+
+def _remove_leftovers(folder):
+    """Remove the temporary folders of backups that were killed."""
+    for left in folder.glob(f"{_DRAFTS}*"):
+        process_id = left.name.removeprefix(_DRAFTS).partition("-")[0]
+        if process_id.isdigit() and not _is_running(int(process_id)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _is_running(process_id):
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def restore(
@@ -142,12 +161,17 @@ def _rows(settings, folder, progress):
         source = sqlite3.connect(f"file:{url.database}?mode=ro", uri=True)
         copy = sqlite3.connect(target)
         try:
-            source.backup(copy, pages=2000, sleep=0.01)  # in steps, so that ingest gets its turn
+            # In one step. It reads one snapshot of the write-ahead log, so nobody waits for it; in several steps it
+            # would begin again after each write of another process, and never end while sensors report.
+            source.backup(copy)
+            verdict = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
         except sqlite3.Error as error:
             raise CannotBackUp(f"SQLite cannot copy the database: {error}") from None
         finally:
             copy.close()
             source.close()
+        if verdict != "ok":
+            raise CannotBackUp(f"the database is damaged ({verdict}); keep the last backup, and see docs/server.md")
         return target
     target = folder / ROWS
     engine = create_engine(url)

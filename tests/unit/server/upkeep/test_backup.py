@@ -1,18 +1,26 @@
 """Exports and backups: nothing is missing, nothing secret leaves with an export, and what comes back is the same."""
 
+import contextlib
 import io
 import json
+import os
 import shutil
+import sqlite3
 import stat
+import subprocess
 import tarfile
+import threading
+import time
+from pathlib import Path
 
 import pytest
 from sqlalchemy import LargeBinary, func, select
+from sqlalchemy.engine import make_url
 
 from server import create_app, db, demo, migrations
 from server import vault as vault_
 from server.config import Settings
-from server.models import Base, Finding, Restroom, Sensor, User
+from server.models import Base, Finding, Notification, Restroom, Sensor, User
 from server.services.audit import verification
 from server.services.inspecting import inspections
 from server.services.outside import subscriptions
@@ -280,3 +288,53 @@ def test_the_commands_say_in_a_line_what_they_did(lived_in, tmp_path):
     assert replaced.exit_code == 0 and "the log is whole" in replaced.output
     with db.open_sessions(lived_in.url())() as session:
         assert session.scalar(select(func.count(Sensor.id))) == 3
+
+
+def test_a_backup_ends_while_others_write(lived_in, tmp_path, sessions):
+    stop = threading.Event()
+
+    def write():
+        while not stop.is_set():
+            with sessions.begin() as session:
+                session.add(Notification(kind="chain_broken", subject="x", facts={}, at_s=1))
+
+    writers = [threading.Thread(target=write) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    try:
+        began = time.monotonic()
+        backup.make(lived_in, tmp_path / "made.tgz")
+        assert time.monotonic() - began < 30
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join()
+
+
+def test_a_damaged_database_is_no_backup(lived_in, tmp_path, sessions):
+    sessions.engine.dispose()
+    path = Path(make_url(lived_in.url()).database or "")
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        page_bytes = database.execute("PRAGMA page_size").fetchone()[0]
+        damaged = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'sensor'").fetchone()[0]
+    with path.open("r+b") as file:
+        file.seek((damaged - 1) * page_bytes)
+        file.write(b"\xff" * page_bytes)
+
+    with pytest.raises(backup.CannotBackUp, match=r"damaged|cannot copy"):
+        backup.make(lived_in, tmp_path / "made.tgz")
+    assert not [left for left in tmp_path.iterdir() if "made" in left.name or "ansim-backup" in left.name]
+
+
+def test_what_a_killed_backup_left_is_removed_by_the_next_one(lived_in, tmp_path):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left, running = tmp_path / f".ansim-backup-{ended.pid}-x", tmp_path / f".ansim-backup-{os.getpid()}-x"
+    for folder in (left, running):
+        folder.mkdir()
+        (folder / "ansim.db").write_bytes(b"copy")
+
+    backup.make(lived_in, tmp_path / "made.tgz")
+
+    assert not left.exists() and running.exists()

@@ -230,3 +230,15 @@ def test_the_problem_of_a_port_is_described():
         assert processes.port_problem("127.0.0.1", other.getsockname()[1]) == "is taken by another program"
     assert processes.port_problem("127.0.0.1", free_port()) == ""
     assert processes.port_problem("192.0.2.1", free_port()).startswith("cannot be used on 192.0.2.1")
+
+
+def test_a_large_output_file_is_rotated(tmp_path, monkeypatch):
+    monkeypatch.setattr(processes, "LARGEST_FILE_BYTES", 100)
+    output = processes.OutputFile("web", tmp_path / "web.log")
+
+    for number in range(50):
+        output.write(f"line {number:03} of twenty b\n")
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["web.log", "web.log.1", "web.log.2", "web.log.3"]
+    assert all(path.stat().st_size <= 100 for path in tmp_path.iterdir())
+    assert "line 049" in (tmp_path / "web.log").read_text()
