@@ -5,6 +5,7 @@ import json
 import pytest
 
 from ansim import messages
+from ansim.finding import ALARM, NOTICE
 from firmware.radio.plan import UPLOAD_MS
 from tests.support import brokers
 from tests.support.delivery import DEVICE, KEY, TinyServer
@@ -80,12 +81,19 @@ def test_from_power_on_over_wifi_and_tls_a_finding_reaches_the_server_in_90_s_of
     assert up_s + UPLOAD_MS // 1000 < 90
 
 
-def test_a_camera_is_reported_within_30_s_of_its_start_by_a_sensor_that_hops(sensor, server):
+def test_a_sensor_that_hops_has_a_notice_of_a_camera_within_30_s_and_an_alarm_within_90_s(sensor, server):
     sensor(CAMERA_LATER)
 
-    finding = wait_for(lambda: reports(server, messages.FINDING), 20)[0]
+    def alarms():
+        return [report for report in reports(server, messages.FINDING) if report["body"]["level"] == ALARM]
 
-    assert finding["body"]["event"] == "raised"
+    alarm = wait_for(alarms, 40)[0]
+    finding = reports(server, messages.FINDING)[0]
+
+    assert (alarm["body"]["event"], alarm["body"]["subject"]) == ("updated", CAMERA)
+    assert [row for row in alarm["body"]["evidence"] if row[0] == "alarm_listened_s" and row[3] == 0]
+    assert alarm["tick_ms"] <= 10_000 + 90_000
+    assert (finding["body"]["event"], finding["body"]["level"]) == ("raised", NOTICE)
     assert (finding["body"]["detector"], finding["body"]["subject"]) == ("camera_stream", CAMERA)
     assert (finding["body"]["bssid"], finding["body"]["channel"]) == (ROUTER, 6)
     assert 10_000 < finding["tick_ms"] <= 40_000
