@@ -256,7 +256,7 @@ def test_commands_are_obeyed_once_and_answered(start, server):
     server.command(messages.DWELL, {"channel": 6, "seconds": 10}, command_id=good)
     wait_for(lambda: [ack["id"] for ack in server.acks].count(good) == 2)
     refused = server.command(messages.DWELL, {"channel": 13, "seconds": 10})
-    bad = server.command(messages.DWELL, {"channel": 99})
+    bad = server.command(messages.DWELL, {"channel": 178})
     late = server.command(messages.DWELL, {"channel": 1, "seconds": 10}, expires_in_s=-1)
     unknown = server.command("self_destruct", {})
     server.publish(topics.CMD, messages.cmd("f1", messages.DWELL, {"channel": 3, "seconds": 9}, 1 << 33), key=bytes(32))
