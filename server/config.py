@@ -11,6 +11,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -136,6 +138,16 @@ def _contradictions(settings: Settings) -> list[str]:
     secret = settings.secret.get_secret_value()
     if secret and (len(secret) != 64 or any(c not in "0123456789abcdef" for c in secret)):
         problems.append("ANSIM_SECRET should be 64 hex digits, lower case")
+    try:
+        ZoneInfo(settings.time_zone)
+    except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
+        problems.append("ANSIM_TIME_ZONE should be a name of the time zone database, such as Asia/Seoul")
+    if settings.public_url and urlsplit(settings.public_url).scheme not in ("http", "https"):
+        problems.append("ANSIM_PUBLIC_URL should begin with https:// or http://")
+    if settings.https and settings.proxies and not settings.public_url:
+        problems.append("ANSIM_PUBLIC_URL is needed behind a proxy: invitations and door codes contain it")
+    if settings.timestamp_url and urlsplit(settings.timestamp_url).scheme not in ("http", "https"):
+        problems.append("ANSIM_TIMESTAMP_URL should begin with https:// or http://")
     if bool(settings.mqtt_cert) != bool(settings.mqtt_key):
         problems.append("ANSIM_MQTT_CERT and ANSIM_MQTT_KEY go together")
     for field in ("mqtt_ca", "mqtt_cert", "mqtt_key", "log_key"):

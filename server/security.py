@@ -86,6 +86,7 @@ def sign_in(user: User) -> None:
         session["language"] = language
     session.permanent = True
     session["secret"] = secret
+    g.signed_in = True
     flask_login.login_user(user)
 
 

@@ -7,7 +7,7 @@ Limits for requests that guess or flood: sign-in, second-factor codes, and forms
 
 from collections.abc import Callable
 
-from flask import Response, request, session
+from flask import Response, g, request, session
 from flask_limiter import Limiter
 
 from server import addresses, clock
@@ -40,8 +40,9 @@ def limit_code(view: Callable) -> Callable:
 
 
 def _has_failed(response: Response) -> bool:
-    # Success is a redirect. Only failures count, because a whole shift signs in from one address of an office.
-    return response.status_code != 302
+    # Success is a redirect, or the page of a kept form (web/typed_forms.py). Only failures count, because a whole shift
+    # signs in from one address of an office.
+    return response.status_code != 302 and not g.get("signed_in", False)
 
 
 def retry_after_s() -> int:

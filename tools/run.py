@@ -36,12 +36,14 @@ from tools.lib.processes import (
 )
 
 LOOPBACK = "127.0.0.1"
+LOOPBACKS = (LOOPBACK, "localhost", "::1", "[::1]")
 OUTPUT_FOLDER = "logs"  # in the data folder: the output of each service
 STAMP = ".prepared"  # in the data folder: a hash of everything that the last _prepare() depended on
 
 
 def main() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.umask(0o077)  # databases, keys and photos are for their owner only, from their first byte on
     options = _options()
     began_s = time.monotonic()
     bootstrap.enter("requirements.txt")
@@ -91,6 +93,11 @@ def _options():
     parser.add_argument("--demo", action="store_true", help="add sample restrooms and three virtual sensors")
     parser.add_argument("--host", default=LOOPBACK, help="address the web server listens on (default %(default)s)")
     parser.add_argument(
+        "--insecure",
+        action="store_true",
+        help="let other machines reach the pages without HTTPS: passwords can then be read on the way",
+    )
+    parser.add_argument(
         "--port", type=arguments.port, default=8000, help="port of the web server (default %(default)s)"
     )
     parser.add_argument(
@@ -102,6 +109,11 @@ def _options():
     options = parser.parse_args()
     if options.port == options.mqtt_port:
         parser.error("--port and --mqtt-port are the same")
+    if options.host not in LOOPBACKS and not options.insecure and not os.environ.get("ANSIM_HTTPS"):
+        parser.error(
+            f"with --host {options.host} passwords and sessions would cross the network without HTTPS. Put a proxy with"
+            " HTTPS in front and set ANSIM_HTTPS=1 and ANSIM_PROXIES=1 (docs/server.md), or say --insecure"
+        )
     if options.data is None:
         options.data = ROOT / "data" / ("demo" if options.demo else "site")
     options.data = options.data.absolute()

@@ -4,15 +4,18 @@ Error pages with advice, and problem documents for requests under /api.
 The 500 page needs neither database nor session.
 """
 
-from flask import Flask, make_response, render_template, request
+import flask_login
+from flask import Flask, make_response, redirect, render_template, request
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
+from flask_login.utils import login_url
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from server import problem_documents, throttling
+from server import problem_documents, security, throttling
 from server.services.errors import NotFound
 from server.services.people import attempts
+from server.web import typed_forms
 
 # code -> (heading, advice, icon)
 PAGES = {
@@ -50,7 +53,7 @@ PAGES = {
 }
 OLD_FORM = (
     _("This form is too old"),
-    _("You were signed out, or in another window. Load the page again; what you typed may be lost."),
+    _("You were signed out, or signed in again in another window. What you typed is below; send it again."),
     "clock",
 )
 
@@ -59,9 +62,23 @@ def init(app: Flask) -> None:
     """Register the error handlers."""
     app.register_error_handler(HTTPException, _known)
     app.register_error_handler(NotFound, lambda _error: _answer(404, *PAGES[404]))
-    app.register_error_handler(CSRFError, lambda _error: _answer(400, *OLD_FORM))
+    app.register_error_handler(CSRFError, _old_form)
+    app.login_manager.unauthorized_handler(_signed_out)  # pyright: ignore[reportAttributeAccessIssue]
     app.register_error_handler(attempts.TooManyAttempts, lambda error: _too_many(error.wait_s))
     app.register_error_handler(500, _broken)
+
+
+def _signed_out():
+    """Answer a request that needs a signed-in user."""
+    if typed_forms.read():
+        return typed_forms.ask_to_sign_in()
+    return redirect(login_url(security.LOGIN_VIEW, next_url=request.url))
+
+
+def _old_form(_error):
+    if not flask_login.current_user.is_authenticated and typed_forms.read():
+        return typed_forms.ask_to_sign_in()
+    return _answer(400, *OLD_FORM)
 
 
 def _known(error):
@@ -82,7 +99,7 @@ def _broken(_error):
     if problem_documents.is_api_request():
         return problem_documents.document(500, "broken", "Something is broken on this server.")
     # The database may be what is broken, so this page uses neither the signed-in user nor the language.
-    return render_template("broken.html"), 500
+    return render_template("broken.html", typed=typed_forms.read()), 500
 
 
 def _answer(code, heading, advice, symbol):
@@ -90,4 +107,6 @@ def _answer(code, heading, advice, symbol):
         return problem_documents.document(code, problem_documents.CODES.get(code, "bad_request"), str(heading))
     if request.headers.get("HX-Request"):
         return gettext("Error %(code)s", code=code), code
-    return render_template("error.html", code=code, heading=heading, advice=advice, symbol=symbol), code
+    return render_template(
+        "error.html", code=code, heading=heading, advice=advice, symbol=symbol, typed=typed_forms.read()
+    ), code

@@ -21,10 +21,11 @@ from server.models import (
     SiteNotice,
     User,
 )
+from server.models.people import UserSession
 from server.services.findings import known_emitters
 from server.services.inspecting import campaigns, holes, photos
 from server.services.outside import subscriptions
-from server.services.people import accounts, invitations, tokens
+from server.services.people import accounts, invitations, tokens, user_sessions
 from tests.support import pictures
 
 # Arguments whose name is the same in every route.
@@ -71,6 +72,8 @@ def _things(session, app, running, room):
     admin, _ = accounts.add_user(session, "samples-admin", "Sample", "admin")
     invitation, _ = invitations.invite(session, admin, "Sample", "viewer", True)
     token, _ = tokens.create(session, admin, "Sample", ["see"], 1)
+    user_sessions.begin(session, admin, "Sample")
+    own = session.scalars(select(UserSession).where(UserSession.user_id == admin.id)).one()
     session.add(SiteNotice(facility_id=hall.id, text="", text_en="", at_s=clock.now_s(), by_id=admin.id))
     return {
         **ALWAYS,
@@ -97,6 +100,8 @@ def _things(session, app, running, room):
         "people:public_id": admin.public_id,
         "people.withdraw:public_id": invitation.public_id,
         "account:public_id": token.public_id,
+        "account.end_session:public_id": own.public_id,
+        "token": token.public_id,
         "privacy:public_id": hall.public_id,
         "updates:public_id": _release(session),
     }

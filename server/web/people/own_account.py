@@ -8,7 +8,7 @@ from server import i18n, security, throttling
 from server.models.people import User
 from server.services import errors
 from server.services.people import access_log, accounts, second_factor, tokens, user_sessions
-from server.web import page
+from server.web import page, typed_forms
 from server.web.people import forms
 
 bp = Blueprint("account", __name__)
@@ -29,12 +29,18 @@ def login() -> ResponseReturnValue:
         person = _authenticate(form.login.data or "", form.password.data or "")
         if person and person.totp_sealed:
             security.sign_in_halfway(person)
+            if request.form.get(typed_forms.KEPT):
+                form = forms.CodeForm(formdata=None)
+                kept = request.form[typed_forms.KEPT]
+                return render_template("people/account/code.html", form=form, problem=None, kept=kept)
             return redirect(url_for("account.code", next=page.local_address(request.args.get("next"))))
         if person:
             security.sign_in(person)
-            return redirect(next_page)
+            return typed_forms.go_on(next_page)
         problem = gettext("Wrong sign-in name or password.")
-    return render_template("people/account/login.html", form=form, problem=problem), 200 if problem is None else 403
+    kept = request.form.get(typed_forms.KEPT, "")
+    html = render_template("people/account/login.html", form=form, problem=problem, kept=kept)
+    return html, 200 if problem is None else 403
 
 
 def _authenticate(login: str, password: str) -> User | None:
@@ -70,9 +76,11 @@ def code() -> ResponseReturnValue:
             access_log.add(store, person.id, kind, "second_factor")
         if passed:
             security.sign_in(person)
-            return redirect(next_page)
+            return typed_forms.go_on(next_page)
         problem = gettext("This code is not right, or was used already. Wait for the next one.")
-    return render_template("people/account/code.html", form=form, problem=problem), 200 if problem is None else 403
+    kept = request.form.get(typed_forms.KEPT, "")
+    html = render_template("people/account/code.html", form=form, problem=problem, kept=kept)
+    return html, 200 if problem is None else 403
 
 
 @bp.post("/logout")

@@ -62,6 +62,22 @@ def test_contradictions_are_problems_too(tmp_path):
     assert "hunter2" not in str(bad.value) and "tooshort" not in str(bad.value)
 
 
+@pytest.mark.parametrize(
+    "variables, name",
+    [
+        ({"ANSIM_TIME_ZONE": "Asia/Seol"}, "ANSIM_TIME_ZONE"),
+        ({"ANSIM_TIME_ZONE": "../etc/passwd"}, "ANSIM_TIME_ZONE"),
+        ({"ANSIM_TIME_ZONE": "Asia"}, "ANSIM_TIME_ZONE"),
+        ({"ANSIM_PUBLIC_URL": "ansim.example"}, "ANSIM_PUBLIC_URL"),
+        ({"ANSIM_HTTPS": "1", "ANSIM_PROXIES": "1"}, "ANSIM_PUBLIC_URL"),
+        ({"ANSIM_TIMESTAMP_URL": "tsa.example"}, "ANSIM_TIMESTAMP_URL"),
+    ],
+)
+def test_a_setting_that_would_fail_later_is_refused_at_the_start(variables, name):
+    with pytest.raises(BadSettings, match=f"^{name} "):
+        from_environment(variables)
+
+
 def test_other_programs_variables_are_none_of_our_business():
     from_environment({"ANSIM_LONG": "1", "PATH": "/bin"})
 

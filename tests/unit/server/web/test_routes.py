@@ -43,6 +43,7 @@ OWN_RULE = {"page"}
 NO_FORM_TOKEN = {"claims.redeem"}
 # Everybody who is signed in may change these: they are their own.
 OWN = {
+    "account.end_session",
     "account.logout",
     "account.make_token",
     "account.password",
