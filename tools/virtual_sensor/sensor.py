@@ -81,7 +81,7 @@ class VirtualSensor:
         self._on_output = on_output
         self._code = code
         self._environ = environ or {}
-        self._cause = ""  # of the reset from outside that is under way, a key of RESET_CAUSES in sim/machine.py
+        self._cause = ""  # of the reset from outside that is under way, a key of _RESET_CAUSES in sim/machine.py
         self._stopping = threading.Event()
         self._process: subprocess.Popen | None = None
         self._thread: threading.Thread | None = None

@@ -16,7 +16,7 @@ Files in /.world:
 
     scene.air         the compiled scene, see tools/virtual_sensor/air_file.py
     elapsed           scene time in ms at the end of the last run
-    cause             why the next start comes: a key of RESET_CAUSES in machine.py
+    cause             why the next start comes: a key of _RESET_CAUSES in machine.py
     rtc, nvs.json     RTC memory, NVS
     listening         scene time in ms when the sniffer first ran
     dns_ms, no_dns    see socket.py

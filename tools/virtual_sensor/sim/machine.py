@@ -2,7 +2,7 @@
 `machine` of an ESP32, as far as a sensor uses it.
 
 A reset ends the process; tools/virtual_sensor/sensor.py or tools/hardware/emulated_board.py starts it again with one of
-RESET_CAUSES in the environment variable SIM_CAUSE. An output keeps its
+_RESET_CAUSES in the environment variable SIM_CAUSE. An output keeps its
 level and passes it to the chip that is connected to it. An input reads /.world/pin<number> if that file exists;
 its interrupt fires only while a call blocks all tasks, because otherwise a task can poll the pin. The file is
 read at most once in a millisecond of processor time, because a fast scene polls far more often.
@@ -26,7 +26,7 @@ SOFT_RESET = 5
 # What reset_cause() answers after each reset, as in ports/esp32/modmachine.c: a crash of the chip and machine.reset()
 # look alike, and so do a power-on and a supply voltage that fell too low ("brown-out"); a reset by USB or JTAG has no
 # name. Only PWRON clears the RTC memory.
-RESET_CAUSES = {
+_RESET_CAUSES = {
     "PWRON": PWRON_RESET,
     "BROWNOUT": PWRON_RESET,
     "USB": 0,
@@ -44,7 +44,7 @@ _CHIPS = {
     "esp32c5": (tuple(range(15)) + tuple(range(23, 29)), (20, 40, 80, 160, 240)),
 }
 _PINS, _FREQUENCIES_MHZ = _CHIPS[_simulation.load("chip", "esp32")]
-_cause = RESET_CAUSES[os.getenv("SIM_CAUSE") or "PWRON"]
+_cause = _RESET_CAUSES[os.getenv("SIM_CAUSE") or "PWRON"]
 _clock_hz = 160000000
 
 

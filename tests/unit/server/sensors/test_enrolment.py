@@ -202,7 +202,7 @@ def test_addresses_do_not_outlive_their_command(session, sensor, ends):
     assert start.args["inspection"] == "abc"
 
 
-@pytest.mark.parametrize(("name", "args"), [("fly", {}), (messages.DWELL, {"channel": 99, "seconds": 1})])
+@pytest.mark.parametrize(("name", "args"), [("fly", {}), (messages.DWELL, {"channel": 200, "seconds": 1})])
 def test_a_command_that_no_sensor_would_take_is_our_own_mistake(session, sensor, name, args):
     with pytest.raises(ValueError, match=name):
         commands.send(session, sensor, name, args)

@@ -204,7 +204,7 @@ def test_all_problems_of_a_scene_are_listed_in_one_line(tmp_path):
         {"duration_s": 0},
         {"duration_s": float("nan")},
         {"duration_s": True},
-        {"duration_s": 5, "emitters": [{**CAMERA, "channel": 15}]},
+        {"duration_s": 5, "emitters": [{**CAMERA, "channel": 200}]},
         {"duration_s": 5, "emitters": [{**CAMERA, "loss": 1.5}]},
         {"duration_s": 5, "emitters": [{**CAMERA, "mac": "AC-DE-48-00-00-01"}]},
         {"duration_s": 5, "emitters": {}},
