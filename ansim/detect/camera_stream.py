@@ -54,7 +54,7 @@ UNMET_SCORE = 45  # at most, while a necessary condition is not met; below CLEAR
 HIGH_JUDGEMENTS = 5  # judgements at NOTICE_SCORE in a row before a notice is raised
 # An alarm is earned: by so much listening in which the conditions were met, so long after they were met first. Uploads,
 # pages and most one-way calls are over by then; while hopping, half of the time goes to other channels.
-ALARM_MS, ALARM_LISTENED_MS = 52_000, 22_000
+ALARM_MS, ALARM_LISTENED_MS = 56_000, 22_000
 ALARM_MOVEMENT_PPM = 10_000  # p-value of a movement test
 LOW_JUDGEMENTS = 3  # judgements below CLEAR_SCORE in a row: a single visit during a pause clears nothing
 CANDIDATE_MS = 60_000  # a suspect's channel is worth a dwell for so long after it was last heard

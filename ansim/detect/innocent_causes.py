@@ -41,14 +41,18 @@ PEOPLE = ("video_call", "live_stream_phone", "bulk_upload", "screen_share", "rou
 CALL_SHARE = 700
 CAMERA_SHARE = 800
 CALL_DOWN_BYTES = 350
+ONE_WAY_SHARE = 900  # with more of the bytes sent, what is received is no picture, however long its frames are
 CAMERA_DOWN_BYTES = 230
 RHYTHM = 450  # permille: 16 of 21 cameras are above, calls and downloads hardly ever
 NO_RHYTHM = 200
 CLOCK = 960  # bursts as equal as that are blocks of a program; key frames and the frames between them vary
+CONSTANT = 100  # of variation: sound, or a transfer at a set pace; what an encoder makes of a picture varies more
+# Full packets at a set pace, with pauses and without key frames.
+MOSTLY_FULL, NO_RHYTHM_AT_ALL, CALM = 850, 300, 700
 NO_CLOCK, CHUNKS = 100, 850  # a download that is played comes in chunks, without a rhythm
 CUT_BYTES = 1250  # cameras that cut their pictures into datagrams send nothing longer
 EVEN = 200  # permille of variation: uploads and calls can be as even as that, cameras have 280 or more
-FULL_FRAMES = 950  # permille: file transfers; few cameras have as many
+FULL_FRAMES = 940  # permille: file transfers; few cameras have as many
 VARIED_FRAMES = 800
 LONG_S = 60
 BRIEF_S = 15  # pages, photos and logs are sent in less
@@ -134,7 +138,8 @@ def _neighbour(values):
 
 
 def _call(values):
-    if values[UPLINK_SHARE] <= CALL_SHARE or _at_least(values, MEAN_DOWN, CALL_DOWN_BYTES):
+    long_answers = _at_least(values, MEAN_DOWN, CALL_DOWN_BYTES) and values[UPLINK_SHARE] < ONE_WAY_SHARE
+    if values[UPLINK_SHARE] <= CALL_SHARE or long_answers:
         return FOR
     if _at_least(values, GOP, RHYTHM) and values[UPLINK_SHARE] >= CAMERA_SHARE:
         return AGAINST
@@ -155,7 +160,12 @@ def _upload(values):
     if values[UPLINK_KBPS] >= TRANSFER_KBPS:
         return FOR
     full = _at_least(values, MAX_LENGTH_SHARE, FULL_FRAMES)
-    if full and _at_least(values, GOP, CLOCK):
+    if full and (_at_least(values, GOP, CLOCK) or _below(values, VARIATION, EVEN)):
+        return FOR
+    if _below(values, VARIATION, CONSTANT) and _below(values, GOP, NO_CLOCK):
+        return FOR
+    pauses = values[FINE_DUTY] < PAUSES and _at_least(values, MAX_LENGTH_SHARE, MOSTLY_FULL)
+    if pauses and _below(values, GOP, NO_RHYTHM_AT_ALL) and _below(values, VARIATION, CALM):
         return FOR
     if _below(values, MAX_LENGTH_SHARE, VARIED_FRAMES) or _at_least(values, GOP, RHYTHM):
         return AGAINST
@@ -168,6 +178,8 @@ def _upload(values):
 
 
 def _screen(values):
+    if _at_least(values, SMALL_UP, 600) and values[UPLINK_SHARE] < TALK_SHARE:
+        return FOR  # sound and small changes, and somebody who answers
     if _at_least(values, PERSISTENCE_S, LONG_S) and values[DUTY] >= 950 and _at_least(values, GOP, RHYTHM):
         return AGAINST
     return OPEN
