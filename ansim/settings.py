@@ -91,7 +91,7 @@ def _is_wifi_password(password):
     """Return True for what IEEE 802.11 allows: none, a passphrase of 8..63 bytes, or a key of 64 hex digits."""
     size = len(password.encode())
     if size == 64:
-        return all([c in "0123456789abcdefABCDEF" for c in password])
+        return all(c in "0123456789abcdefABCDEF" for c in password)
     return size == 0 or 8 <= size <= 63
 
 
