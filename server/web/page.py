@@ -166,6 +166,11 @@ def form_text(name: str, length: int) -> str:
     return request.form.get(name, "").strip()[:length]
 
 
+def seen_entry() -> int | None:
+    """Return the newest log entry that the page of this form had shown; see services.freshness.check_unchanged()."""
+    return row_number(request.form.get("seen_entry"))
+
+
 def row_number(text: str | None) -> int | None:
     """Return the row number in a URL or form; None if it is not one that a database could hold."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 15 else None

@@ -2,6 +2,8 @@
 
 from flask_babel import lazy_gettext as _
 
+from server import i18n
+
 REFUSALS = {
     # inspections
     "already_running": _("An inspection of this restroom is already running."),
@@ -146,6 +148,8 @@ UNKNOWN = _("This cannot be done now (%(code)s).")
 def refusal(code: str, values: dict) -> str:
     """Return the sentence of a refusal; an unknown code is shown itself."""
     sentence = REFUSALS.get(code)
+    if "at_s" in values:
+        values = {**values, "time": i18n.when(values["at_s"])}
     if sentence is None:
         return str(UNKNOWN) % {"code": code}
     return str(sentence) % {name: _listed(value) for name, value in values.items()}
