@@ -61,7 +61,7 @@ class _Channel(HTTPChannel):
         self.since = self.moved = time.monotonic()
 
     def _flush_some(self, do_close: bool = True) -> bool:
-        has_sent = super()._flush_some(do_close=do_close)
+        has_sent = super()._flush_some(do_close=do_close)  # pyright: ignore[reportAttributeAccessIssue]
         if has_sent:
             self.since = self.moved = time.monotonic()
         return has_sent
@@ -86,7 +86,8 @@ class _Channel(HTTPChannel):
     def hang_up(self) -> None:
         """End the connection; the loop then closes it, also if the client reads nothing."""
         with contextlib.suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)
+            if self.socket is not None:
+                self.socket.shutdown(socket.SHUT_RDWR)
         self.will_close = True
 
 
@@ -95,6 +96,7 @@ class _Server(TcpWSGIServer):
 
     channel_class = _Channel
     watched = 0.0
+    active_channels: dict[int, _Channel]  # pyright: ignore[reportIncompatibleVariableOverride]  # waitress has no types
 
     def fix_addr(self, addr):
         # IPv4 clients of a dual-stack socket have addresses such as ::ffff:192.0.2.1.

@@ -205,10 +205,12 @@ def _virtual_sensors(options):
     return ["-m", "tools.simulate", "--demo", "--data", str(options.data), "--port", str(options.mqtt_port)]
 
 
-def _reachable(host):
+def _reachable(host: str) -> str:
     """Return the address at which this machine reaches a server that listens on a host."""
     host = host.removeprefix("[").removesuffix("]")
-    return {"0.0.0.0": LOOPBACK, "": LOOPBACK, "::": "::1"}.get(host, host)
+    if host in ("0.0.0.0", ""):
+        return LOOPBACK
+    return "::1" if host == "::" else host
 
 
 def _address(options):

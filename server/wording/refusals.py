@@ -108,9 +108,7 @@ REFUSALS = {
     "rollout_empty": _("No sensor needs this version."),
     # the log
     "log_key_bad": _("The key that signs the log cannot be read. Tell whoever runs this server."),
-    "witness_failed": _(
-        "The witness file of the log cannot be read or written. Tell the operator of this server."
-    ),
+    "witness_failed": _("The witness file of the log cannot be read or written. Tell the operator of this server."),
     "timestamp_failed": _("The time stamp authority gave no usable answer. Try again later."),
     "nothing_logged": _("The log tells nothing about this."),
     # people
