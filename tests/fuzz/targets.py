@@ -15,6 +15,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from ansim import envelope, messages, topics
 from server import create_app, db, migrations, vault
 from server.config import Settings
@@ -41,7 +43,7 @@ class Installation:
     """A database with a sensor and a manager."""
 
     def __init__(self, folder: Path, url: str = ""):
-        self.settings = Settings(data=folder, database_url=url)
+        self.settings = Settings(data=folder, database_url=SecretStr(url))
         migrations.upgrade(self.settings)
         self.sessions = db.open_sessions(self.settings.url())
         with self.sessions.begin() as session:
@@ -224,7 +226,7 @@ class Web:
                 path = re.sub(r"<[^>]*>", "1", rule.rule).encode()
                 seeds += [
                     f"{method} ".encode() + path + b"?limit=5&before=1\nname=x&public_id=1&at=5&kind=eye"
-                    for method in rule.methods & {"GET", "POST", "PUT", "PATCH"}
+                    for method in (rule.methods or set()) & {"GET", "POST", "PUT", "PATCH"}
                 ]
         self.seeds = seeds
 
