@@ -1,7 +1,7 @@
 """
 Measure the heap of the whole firmware, and whether it stays the same over hours.
 
-    python -m tests.bench.heap [--heap 160k] [--hours 1] [--scene crowded] [--tls] [--csv heap.csv]
+    python -m tests.bench.heap [--heap 112k] [--hours 1] [--scene crowded] [--tls] [--csv heap.csv]
     python -m tests.bench.heap --minimum          # the smallest heap with which the firmware runs
 
 One virtual sensor, a real mosquitto and a small server that confirms every report. Scene time runs faster than the
@@ -17,10 +17,10 @@ because everything is set up then.
 cameras. --panel fits every part that a panel can have. --day sends the commands of an inspector's day: an inspection,
 following a signal, the stimulus test, a self-test.
 
-A pointer takes 8 bytes here and 4 on the board, so objects are about twice the size. The simulated hardware uses the
-same heap. With --code image the program is frozen into an interpreter that tools/native.py builds; with --code rom it
-runs in place on the interpreter from PyPI, as from a board's ROMFS, where its functions and names take heap; with
---code files it is loaded into the heap.
+The simulated hardware uses the same heap. With --code image the program is frozen into a 32-bit interpreter that
+tools/native.py builds, whose objects have a board's size. The interpreter from PyPI has 64 bits, so objects are about
+twice that size: with --code rom the program runs in place, as from a board's ROMFS, where its functions and names take
+heap; with --code files it is loaded into the heap.
 """
 
 import argparse
@@ -340,7 +340,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench.heap", description=(__doc__ or "").strip().splitlines()[0]
     )
-    parser.add_argument("--heap", default="160k")
+    parser.add_argument("--heap", default="112k")
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument("--speed", type=float, default=60.0)
     parser.add_argument("--scene", default="crowded")

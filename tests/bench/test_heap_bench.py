@@ -44,9 +44,9 @@ def test_a_restart_a_short_run_and_missing_reports_are_problems():
 @pytest.mark.build
 @pytest.mark.mosquitto
 @pytest.mark.parametrize("uplink", ["wifi", "ethernet"])
-def test_the_whole_firmware_with_its_panel_works_through_a_day_in_a_crowd_in_176_kb(uplink):
+def test_the_whole_firmware_with_its_panel_works_through_a_day_in_a_crowd_in_112_kb(uplink):
     conditions = {"tls": True, "stations": 72, "panel": True, "schedule": heap.DayOfCommands}
-    result = heap.measure(scene_path("crowded"), "176k", 0.5, 80, uplink, IN_IMAGE, **conditions)
+    result = heap.measure(scene_path("crowded"), "112k", 0.5, 80, uplink, IN_IMAGE, **conditions)
 
     assert heap.list_problems(result, 0.5) == []
     assert len(result.acks) == 6

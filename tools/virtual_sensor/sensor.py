@@ -28,9 +28,9 @@ from tools.virtual_sensor import air_file, code_image
 
 ROOT = Path(__file__).resolve().parents[2]
 IN_ROM, IN_FILES, IN_IMAGE = "rom", "files", "image"
-# Enough for a crowd (tests/bench/heap.py finds the minimum). Objects are about twice the size of a board's,
-# and the simulated hardware uses the same heap.
-HEAP = {IN_ROM: "288k", IN_FILES: "384k", IN_IMAGE: "160k"}
+# Enough for a crowd (tests/bench/heap.py finds the minimum). The simulated hardware uses the same heap; objects have a
+# board's size in the image only, elsewhere twice that.
+HEAP = {IN_ROM: "288k", IN_FILES: "384k", IN_IMAGE: "112k"}
 IMAGE_BYTES = 1 << 20
 POWER_UP_S = 0.2  # so that a board that keeps resetting does not take the whole processor
 # Chips of the boards, as sim/machine.py knows them; all others have an ESP32.
@@ -50,7 +50,7 @@ class VirtualSensor:
     seed         of all random values in the scene
     on_output    function(line) for each line of output
     code         IN_ROM: runs in place, as from a board's ROMFS; IN_FILES: .mpy files, which are loaded into the heap;
-                 IN_IMAGE: frozen into an interpreter that is built for it (tools/native.py), without TLS
+                 IN_IMAGE: frozen into an interpreter that is built for it (tools/native.py)
     environ      additional environment variables
 
     starts       number of starts of the process
