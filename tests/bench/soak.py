@@ -6,8 +6,8 @@ Run the whole firmware among faults, and check that no report is lost.
 One virtual sensor with its program in a 32-bit interpreter's image, TLS, Bluetooth and every part of a panel, a real
 mosquitto and a small server that confirms every report: see heap.py. Every few seconds a random fault happens: the
 power fails at any instant, the chip panics, browns out or is reset by USB, the access point goes and comes back, the
-broker is killed, names are resolved after ten seconds or not at all, the server is silent, the chip's memory is too small for
-TLS. The faults and their order depend on the seed; their instants depend on the machine's speed, too.
+broker is killed, names are resolved after ten seconds or not at all, the server is silent, the chip's memory is too
+small for TLS. The faults and their order depend on the seed; their instants depend on the machine's speed, too.
 
 After the last fault everything works again. The soak fails unless then the sensor connects within RECOVERY_S, every
 report of every start has arrived once and unchanged (or a report says that it was dropped), the journal is empty, and

@@ -62,3 +62,21 @@ def test_an_upload_without_memory_is_a_failed_upload_until_it_repeats(board):
     assert len(said) == 10 and all(row[0] is False for row in said), failures
     assert [False, "out of memory"] in said
     assert last == "raised"
+
+
+UPKEEP = """
+    import json
+    from ansim import messages
+    from firmware.maintenance.upkeep import Upkeep
+
+    upkeep = Upkeep({"device": "hall-1", "key": "ab" * 32}, False, None, None, None)
+    args = {"version": "2", "bytes": 5, "sha256": "0" * 64, "hmac": "0" * 64}
+    print(json.dumps([upkeep.info_fields().get("updates"), dict(upkeep.handlers())[messages.UPDATE](args, "c1")]))
+"""
+
+
+def test_a_board_without_psram_says_that_it_is_updated_by_usb_and_refuses_updates(board):
+    assert board.run(UPKEEP) == [[None, ""]]
+    (board.world / "no_psram").touch()
+
+    assert board.run(UPKEEP) == [["usb", "usb_only"]]

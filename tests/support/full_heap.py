@@ -6,7 +6,8 @@ import gc
 def fill(free_bytes):
     """Return objects that leave about so many bytes of the heap free."""
     gc.collect()
-    head = tail = [None, None]
+    head: list = [None, None]
+    tail = head
     for size in (2048, 256, 16):
         while gc.mem_free() > free_bytes + size:  # pyright: ignore[reportAttributeAccessIssue]
             try:
