@@ -68,18 +68,11 @@ def test_the_second_page_takes_back_no_suspicion(site, visit, running, language,
     kim.locator("main form .button-main").click()
     kim.wait_for_url(re.compile("stall=|inspections"))
     with site.server.sessions() as session:
-        rows = session.scalars(select(ChecklistAnswer).order_by(ChecklistAnswer.id)).all()
-        assert [(row.item, row.answer) for row in rows] == [
+        rows = session.scalars(select(ChecklistAnswer).where(ChecklistAnswer.item.in_(("door", "bin"))))
+        assert sorted((row.item, row.answer) for row in rows) == [
+            ("bin", "ok"),
+            ("bin", "ok"),
+            ("bin", "suspicious"),
             ("door", "ok"),
             ("door", "suspicious"),
-            ("bin", "suspicious"),
-            ("hooks", "ok"),
-            ("bin", "ok"),
-            ("bin", "ok"),
-        ] or {(row.item, row.answer) for row in rows} == {
-            ("door", "ok"),
-            ("door", "suspicious"),
-            ("bin", "suspicious"),
-            ("hooks", "ok"),
-            ("bin", "ok"),
-        }
+        ]

@@ -180,6 +180,9 @@ def stop(campaign: str, facility: str) -> ResponseReturnValue:
     """One stop of a campaign: its restrooms, hand-overs and actions."""
     problem = None
     if request.method == "POST":
+        # Before photos are read: a foreign campaign is answered like an unknown one, and costs no decoding.
+        with page.sessions()() as session:
+            campaigns.load_stop(session, campaigns.load(session, page.user(), campaign, accounts.INSPECT), facility)
         try:
             pictures = {BEFORE: read_photo("before"), AFTER: read_photo("after")}
             with page.sessions().begin() as session:

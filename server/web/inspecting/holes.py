@@ -73,6 +73,9 @@ def _show(hole, problem):
 def add(inspection: str) -> ResponseReturnValue:
     """Record a hole found during an inspection, with its photo if the form has one."""
     stall, place = request.form.get("stall", 0, type=int), request.form.get("place", "")
+    # Before the photo is read: a foreign inspection is answered like an unknown one, and costs no decoding.
+    with page.sessions()() as session:
+        inspections.load(session, page.user(), inspection, accounts.INSPECT)
     try:
         photo = read_photo()
         with page.sessions().begin() as session:

@@ -49,12 +49,11 @@ def read_photo(name: str = "photo") -> photos.Received | None:
 def of_inspection(inspection: str) -> ResponseReturnValue:
     """Add a photo to a running inspection."""
 
-    def add(session, received):
+    def load(session):
         row = inspections.load(session, page.user(), inspection, accounts.INSPECT)
-        facility_id = row.restroom.facility_id
-        photos.add(session, folder(), received, page.user(), EYE, facility_id, _note(), inspection=row)
+        return row.restroom.facility_id, {"inspection": row}
 
-    return _add(add, url_for("inspections.show", public_id=inspection, _anchor="photos"))
+    return _add(load, EYE, url_for("inspections.show", public_id=inspection, _anchor="photos"))
 
 
 @bp.post("/holes/<hole>/photos")
@@ -62,11 +61,11 @@ def of_inspection(inspection: str) -> ResponseReturnValue:
 def of_hole(hole: str) -> ResponseReturnValue:
     """Add a photo to a hole."""
 
-    def add(session, received):
+    def load(session):
         row = holes.load(session, page.user(), hole, accounts.INSPECT)
-        photos.add(session, folder(), received, page.user(), HOLE, row.restroom.facility_id, _note(), hole=row)
+        return row.restroom.facility_id, {"hole": row}
 
-    return _add(add, url_for("holes.show", hole=hole))
+    return _add(load, HOLE, url_for("holes.show", hole=hole))
 
 
 @bp.post("/findings/<finding>/photos")
@@ -74,27 +73,31 @@ def of_hole(hole: str) -> ResponseReturnValue:
 def of_finding(finding: str) -> ResponseReturnValue:
     """Add a photo to a finding."""
 
-    def add(session, received):
+    def load(session):
         row = findings.load(session, page.user(), finding, accounts.DISPOSE)
         if row.restroom is None:
             abort(404)
-        facility_id = row.restroom.facility_id
-        photos.add(session, folder(), received, page.user(), FINDING, facility_id, _note(), finding=row)
+        return row.restroom.facility_id, {"finding": row}
 
-    return _add(add, url_for("findings.show", public_id=finding, _anchor="photos"))
+    return _add(load, FINDING, url_for("findings.show", public_id=finding, _anchor="photos"))
 
 
-def _note():
+def _note() -> str:
     return page.form_text("note", 200)
 
 
-def _add(add: Callable[[Session, photos.Received], None], back: str):
+def _add(load: Callable[[Session], tuple[int, dict]], kind: str, back: str):
+    """Add the photo of the form. load: returns the facility's row number and what the photo is of."""
+    # Before the photo is read: a foreign object is answered like an unknown one, and costs no decoding.
+    with page.sessions()() as session:
+        load(session)
     try:
         received = read_photo()
         if received is None:
             raise errors.Refused("photo_empty")
         with page.sessions().begin() as session:
-            add(session, received)
+            facility_id, subject = load(session)
+            photos.add(session, folder(), received, page.user(), kind, facility_id, _note(), **subject)
     except errors.Refused as error:
         page.flash_error(page.refusal_text(error))
     else:
