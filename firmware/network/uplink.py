@@ -173,13 +173,15 @@ def _reason(status):
 
 
 class Ethernet:
-    """`lan` is a network.LAN, as firmware/boards makes it. It stays up, because nothing else uses it."""
+    """`lan` is a network.LAN, as firmware/boards makes it, or None. It stays up, because nothing else uses it."""
 
     def __init__(self, lan):
         self._lan = lan
 
     async def join(self, timeout_ms: int) -> None:
         """Return once there is an address. Raises NoUplink."""
+        if self._lan is None:
+            raise NoUplink("the board in the settings has no Ethernet")
         try:
             if not self._lan.active():
                 self._lan.active(True)
@@ -193,7 +195,7 @@ class Ethernet:
 
     def is_up(self) -> bool:
         """True while there is a cable and an address."""
-        return self._lan.isconnected()
+        return self._lan is not None and self._lan.isconnected()
 
     def leave(self) -> None:
         """Do nothing."""

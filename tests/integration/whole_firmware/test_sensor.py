@@ -198,6 +198,18 @@ def test_a_name_server_that_stalls_for_ten_seconds_delays_reports_and_loses_none
     assert [seq for boot, seq in server.order] == list(range(1, len(server.order) + 1))
 
 
+def test_a_board_with_5_ghz_finds_a_camera_there_and_says_what_it_listened_to(sensor, server):
+    emitter = {**SMALL_SCENE["emitters"][0], "channel": 149}
+    sensor({**SMALL_SCENE, "emitters": [emitter]}, board="esp32_c5", speed=20)
+
+    finding = wait_for(lambda: reports(server, messages.FINDING), 40)[0]["body"]
+    channels = [row[0] for row in wait_for(lambda: reports(server, messages.SWEEP), 40)[0]["body"]["channels"]]
+
+    assert (finding["event"], finding["channel"]) == ("raised", 149)
+    assert {1, 13, 36, 165} <= set(channels)
+    assert 0 < len([channel for channel in channels if 52 <= channel <= 144]) < 16
+
+
 def test_following_a_transmitter_tells_its_level(sensor, server):
     sensor(SMALL_SCENE, "ethernet", speed=4)
     wait_for(lambda: server.infos)

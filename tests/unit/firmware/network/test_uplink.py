@@ -261,6 +261,14 @@ def test_a_cable_is_switched_on_and_stays_on():
     assert way.is_up() and way.rssi_dbm() is None
 
 
+def test_a_board_without_ethernet_is_said():
+    cable = Ethernet(None)
+
+    with pytest.raises(NoUplink, match="has no Ethernet"):
+        asyncio.run(cable.join(1000))
+    assert not cable.is_up()
+
+
 def test_no_cable_is_said():
     with pytest.raises(NoUplink, match="no cable"):
         join(Ethernet(Lan(up=False)), timeout_ms=20)
