@@ -15,6 +15,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.support.ports import free_port
 from tests.support.server_kit import is_open
+from tests.support.values import present
 from tests.support.waiting import PATIENCE, wait_for
 
 # The tests' own environment stands for the one that it would make.
@@ -158,7 +159,7 @@ def test_the_demo_comes_to_an_alarm_and_to_a_notice_that_ends_by_themselves(run,
         first, second = ([event[1:] for event in events if event[0] == f"demo-{number}"] for number in (1, 2))
         return (first, second) if ("updated", "alarm") in first and ("cleared", "notice") in second else None
 
-    camera, look_alike = wait_for(levels, 300, 0.5)
+    camera, look_alike = present(wait_for(levels, 300, 0.5))
     assert camera[0] == look_alike[0] == ("raised", "notice")
     assert all(level == "notice" for _event, level in look_alike)
     assert demo.interrupt() == 0

@@ -12,6 +12,7 @@ import random
 import signal
 import sqlite3
 import time
+from collections.abc import Callable
 
 from sqlalchemy.engine import make_url
 
@@ -40,7 +41,7 @@ class Chaos:
                 process.start()
 
     def _do_one(self):
-        deeds = [self._kill, self._terminate, self._stop]
+        deeds: list[Callable] = [self._kill, self._terminate, self._stop]
         if self._is_sqlite:
             deeds.append(self._lock)
         deed, name = self._random.choice(deeds), self._random.choice(list(self._processes))

@@ -76,7 +76,8 @@ class OutputFile:
 
     def _rotate(self):
         """Rename the file to .1, .1 to .2, and so on, and begin a new one."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
         for number in range(KEPT_FILES - 1, 0, -1):
             with contextlib.suppress(FileNotFoundError):
                 self._numbered(number).replace(self._numbered(number + 1))

@@ -373,7 +373,7 @@ def answer(
     lines = {line.item["key"]: line for line in part.lines}
     new = {}
     for key, given in answers.items():
-        given = Answer(*given)
+        given = given if isinstance(given, Answer) else Answer(*given)
         if given.word not in ANSWERS:
             raise ValueError(f"{given.word!r} is none of {', '.join(ANSWERS)}")
         if key not in lines:

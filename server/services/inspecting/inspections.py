@@ -331,10 +331,10 @@ def finish(
     _reopen_steps(session, inspection, user)
     row = _add_result(session, inspection, user, result, reason, note)
     room = db.lock_row(session, inspection.restroom)
-    inspection.finished_s = _ended_s(session, inspection, row.at_s)
+    finished_s = inspection.finished_s = _ended_s(session, inspection, row.at_s)
     if room.running_inspection_id == inspection.id:
         room.running_inspection_id = None
-    if room.last_inspected_s is None or room.last_inspected_s <= inspection.finished_s:
+    if room.last_inspected_s is None or room.last_inspected_s <= finished_s:
         room.last_inspection_id = inspection.id
         room.last_inspected_s = inspection.finished_s
         room.last_result = result
@@ -390,11 +390,12 @@ def correct(
     return row
 
 
-def _ended_s(session, inspection, now_s):
+def _ended_s(session: Session, inspection: Inspection, now_s: int) -> int:
     """Return when an inspection ended: at the end of its visits if all of it was done offline, else now."""
     ended_s = session.scalar(select(func.max(OfflineVisit.ended_s)).where(OfflineVisit.inspection_id == inspection.id))
-    is_offline = ended_s is not None and all(step.received_s or step.at_s <= ended_s for step in inspection.steps)
-    return ended_s if is_offline and not _has_sensors(session, inspection) else now_s
+    if ended_s is None or _has_sensors(session, inspection):
+        return now_s
+    return ended_s if all(step.received_s or step.at_s <= ended_s for step in inspection.steps) else now_s
 
 
 def _reopen_steps(session, inspection, user):

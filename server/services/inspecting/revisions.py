@@ -9,17 +9,13 @@ seen each other's both stand. If they say different things, a person who sees bo
 """
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
+from server.models.checklists import ChecklistAnswer
+from server.models.inspections import InspectionStep
 
-class Entry(Protocol):
-    """id: the row number; seen_id: that of the newest entry of the same point that the author had seen, 0 for none."""
-
-    id: int
-    seen_id: int
-
-
-EntryType = TypeVar("EntryType", bound=Entry)
+# With `id`, the row number, and `seen_id`, that of the newest entry of the same point that its author had seen, else 0.
+EntryType = TypeVar("EntryType", ChecklistAnswer, InspectionStep)
 
 
 def standing(rows: Sequence[EntryType]) -> list[EntryType]:
@@ -33,6 +29,6 @@ def seen_by(rows: Sequence[EntryType], seen_id: int) -> list[EntryType]:
     return standing([row for row in rows if row.id <= seen_id])
 
 
-def newest_id(rows: Sequence[Entry]) -> int:
+def newest_id(rows: Sequence[ChecklistAnswer] | Sequence[InspectionStep]) -> int:
     """Return the row number of the newest entry of one point; 0 without any."""
     return max((row.id for row in rows), default=0)

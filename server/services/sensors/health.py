@@ -139,6 +139,8 @@ class SilenceDetector:
         )
         silent, heard = [], {}
         for sensor_id, name, seen_s, facility_id, restroom in session.execute(query):
+            if seen_s is None:
+                continue  # the query leaves them out
             before = self._heard.get(sensor_id)
             if before is None:
                 before = (seen_s, now - max(0, now_s - seen_s))

@@ -12,10 +12,10 @@ class Board:
 
     port, via = "/dev/ttyUSB0", "mpremote"
 
-    def __init__(self, image, room_for_files=True, **files):
+    def __init__(self, image, room_for_files=True, files=None):
         self.room_for_files = room_for_files
         self.image = image
-        self.files = files
+        self.files = files or {}
         self.incoming = {}
 
     def call(self, name, *arguments):
@@ -45,7 +45,7 @@ def root(tmp_path):
 
 
 def test_a_program_that_the_image_has_is_not_copied_and_its_files_go(root):
-    board = Board(payload.program_hash(root), **{"/lib/ansim/__init__.py": b"old"})
+    board = Board(payload.program_hash(root), files={"/lib/ansim/__init__.py": b"old"})
 
     changed, removed = flash.install(board, False, root)
 

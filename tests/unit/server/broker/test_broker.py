@@ -1,5 +1,6 @@
 import asyncio
 import time
+from typing import cast
 
 import pytest
 from amqtt.adapters import BufferReader
@@ -98,7 +99,9 @@ async def read_all(stream, step, quotas=NO_QUOTAS, has_room=lambda _client: True
     """Return (bytes that amqtt would read after CONNECT, rejections, packets that waited)."""
     reader, writer, rejected, throttled = asyncio.StreamReader(), Transport(), [], []
     control = Control(quotas, has_room, lambda user, reason, detail: rejected.append(reason), throttled.append)
-    connection = Connection(control, reader, writer, b"", await ConnectPacket.from_stream(BufferReader(CONNECT)))
+    connection = Connection(
+        control, reader, cast(asyncio.StreamWriter, writer), b"", await ConnectPacket.from_stream(BufferReader(CONNECT))
+    )
 
     async def send():
         for at in range(0, len(stream), step):

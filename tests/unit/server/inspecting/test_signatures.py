@@ -6,6 +6,7 @@ from server.models import InspectionPerson, LogEntry, Signature
 from server.services.errors import NotFound, Refused
 from server.services.inspecting import checklists, inspections, participants, signatures
 from server.services.people import accounts
+from tests.support.values import present
 
 SIGNATURE = [[100, 100, 200, 200, 300, 120, 400, 220], [450, 100, 500, 300, 520, 310, 600, 90]]
 
@@ -109,7 +110,7 @@ def test_others_type_their_name_and_the_record_says_whose_device_it_was(session,
     assert refusal(signatures.sign_typed, session, finished, other, kim, "Kim") == "signature_name_wrong"
     signed = signatures.sign_typed(session, finished, other, kim, name.upper() + " ")
 
-    assert (signed.kind, signed.name, signed.by.name, signed.is_own) == ("typed", name, "Kim", False)
+    assert (signed.kind, signed.name, present(signed.by).name, signed.is_own) == ("typed", name, "Kim", False)
     assert '"own_device":false' in session.query(LogEntry).filter_by(kind="inspection.signed").one().body
 
 

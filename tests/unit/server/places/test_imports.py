@@ -515,9 +515,10 @@ def test_a_text_longer_than_what_is_kept_is_told(tmp_path, take):
 
 def workbook(tmp_path, rows, more_sheets=()):
     book = openpyxl.Workbook()
-    book.active.title = "현황"
+    sheet = book.worksheets[0]
+    sheet.title = "현황"
     for row in rows:
-        book.active.append(row)
+        sheet.append(row)
     for name in more_sheets:
         book.create_sheet(name)
     path = tmp_path / "own.xlsx"
