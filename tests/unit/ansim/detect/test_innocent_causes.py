@@ -40,7 +40,8 @@ def test_at_first_most_is_open():
     ("cause", "known", "verdict"),
     [
         ("video_call", {"UPLINK_SHARE": 550}, FOR),
-        ("video_call", {"MEAN_DOWN": 600}, FOR),
+        ("video_call", {"MEAN_DOWN": 600, "UPLINK_SHARE": 850}, FOR),
+        ("video_call", {"MEAN_DOWN": 600, "UPLINK_SHARE": 930}, OPEN),
         ("video_call", {"GOP": 700}, AGAINST),
         ("video_call", {"PERSISTENCE_S": 4000}, AGAINST),
         ("live_stream_phone", {"LOCAL_ADDRESS": 1, "GOP": 100}, FOR),

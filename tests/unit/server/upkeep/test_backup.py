@@ -107,6 +107,7 @@ def test_every_column_that_could_be_secret_has_been_thought_about():
         *(
             "report.content",
             "user.must_change_password",
+            "user.password_expires_s",
             "access_event.token_id",
             "facility.address",
             "restroom.address",
