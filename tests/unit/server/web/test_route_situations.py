@@ -165,7 +165,7 @@ def test_an_unknown_object_is_answered_like_one_of_another_organisation(app, add
         view = app.view_functions[rule.endpoint]
         if address is None or getattr(view, "public", False) or rule.endpoint.startswith("account."):
             continue
-        values = dict.fromkeys(rule.arguments, "zzzzzzzzzz" if "int:" not in rule.rule else 999999)
+        values = dict.fromkeys(rule.arguments, 999999 if "<int" in rule.rule else "zzzzzzzzzz")
         if "method" in values:
             values["method"] = "eye"
         unknown = app.url_map.bind("localhost").build(rule.endpoint, values, method=changing)
