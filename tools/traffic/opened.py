@@ -1,13 +1,15 @@
 """
-Open a recording: a file or a pipe, compressed by gzip or not.
+Open a recording: a file or a pipe, compressed by gzip, xz or bzip2, or not.
 
     with opened.open_recording("night.pcapng.gz") as recording:
         recording.head          # the first bytes, decompressed
         recording.read(16)      # from the start
 """
 
+import bz2
 import gzip
 import io
+import lzma
 import os
 import stat
 import sys
@@ -19,8 +21,8 @@ from tools.lib.errors import ToolError
 
 STANDARD_INPUT = "-"
 HEAD_BYTES = 64
-GZIP_MAGIC = b"\x1f\x8b"
-OTHER_COMPRESSION = {b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zX": "xz", b"BZh": "bzip2", b"\x04\x22\x4d\x18": "lz4"}
+GZIP_MAGIC, XZ_MAGIC, BZIP2_MAGIC = b"\x1f\x8b", b"\xfd7zXZ\0", b"BZh"
+OTHER_COMPRESSION = {b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
 
 
 class Recording:
@@ -29,7 +31,7 @@ class Recording:
 
     name           for errors
     head           its first bytes, decompressed, HEAD_BYTES at the most
-    is_compressed  by gzip
+    is_compressed  by gzip, xz or bzip2; a record file (record_file.py), which is xz by itself, is not
     size_bytes     of the file, None of a pipe
     """
 
@@ -46,9 +48,10 @@ class Recording:
         self.content: Any = io.BufferedReader(self._counted)
         try:
             self.head = self._take_head()
-            self.is_compressed = self.head.startswith(GZIP_MAGIC)
-            if self.is_compressed:
-                self.content = gzip.GzipFile(fileobj=self.content, mode="rb")
+            decompressor = _decompressor(self.head)
+            self.is_compressed = decompressor is not None
+            if decompressor is not None:
+                self.content = decompressor(self.content)
                 self.head = self._take_head()
         except ToolError:
             self.close()
@@ -65,9 +68,9 @@ class Recording:
         try:
             return self.content.read(size)
         except OSError as error:
-            reason = error.strerror or "it is not a gzip file"
+            reason = error.strerror or "it is damaged"
             raise ToolError(f"cannot read {self.name}: {reason}; copy it again") from None
-        except (EOFError, zlib.error):
+        except (EOFError, zlib.error, lzma.LZMAError):
             raise ToolError(f"{self.name} is cut off or damaged; copy it again") from None
 
     def position(self) -> int:
@@ -75,7 +78,7 @@ class Recording:
         return self._counted.bytes_read
 
     def other_compression(self) -> str | None:
-        """Return the name of another compression than gzip, if the file has one."""
+        """Return the name of a compression that is not read, if the file has one."""
         return next((name for magic, name in OTHER_COMPRESSION.items() if self.head.startswith(magic)), None)
 
     def close(self) -> None:
@@ -94,6 +97,17 @@ class Recording:
 def open_recording(path: "Path | str | Recording") -> Recording:
     """Return the open recording of a path, of "-" for standard input, or the given one. Raises ToolError."""
     return path if isinstance(path, Recording) else Recording(path)
+
+
+def _decompressor(head):
+    """Return a function that opens a compressed stream, by its first bytes; None if it is not compressed."""
+    from tools.traffic import record_file  # which opens its files by this module
+
+    if head.startswith(GZIP_MAGIC):
+        return lambda content: gzip.GzipFile(fileobj=content, mode="rb")
+    if head.startswith(XZ_MAGIC) and not record_file.is_record_file(head):
+        return lzma.LZMAFile
+    return bz2.BZ2File if head.startswith(BZIP2_MAGIC) else None
 
 
 def _size_bytes(file):

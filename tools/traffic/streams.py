@@ -10,6 +10,7 @@ raised as a ToolError of one line.
 
 import io
 import json
+import lzma
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -68,13 +69,13 @@ def frames(path: Path | str | Recording) -> Iterator[tuple[float, int, int, int 
     """
     with opened.open_recording(path) as recording:
         if not recording.is_compressed:
-            raise ToolError(f"cannot read {recording.name}: it is not a gzip file; copy it again")
+            raise ToolError(f"cannot read {recording.name}: it is not a compressed header stream; copy it again")
         name = recording.name
         try:
             yield from _stream_lines(io.TextIOWrapper(recording.content, encoding="ascii", newline="\n"), name)
         except OSError as error:
             raise ToolError(f"cannot read {name}: {error.strerror or 'it is damaged'}; copy it again") from None
-        except (EOFError, zlib.error, UnicodeDecodeError):
+        except (EOFError, zlib.error, lzma.LZMAError, UnicodeDecodeError):
             raise ToolError(f"{name} is cut off or damaged; copy it again") from None
 
 

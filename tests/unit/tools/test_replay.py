@@ -1,8 +1,10 @@
 """Output and errors of the replay."""
 
+import bz2
 import gzip
 import itertools
 import json
+import lzma
 import os
 import subprocess
 import sys
@@ -223,13 +225,33 @@ def test_what_lies_before_the_damage_is_replayed(tmp_path, capsys):
     assert lines[-1]["summary"]["frames"] > 100
 
 
-@pytest.mark.parametrize(("magic", "name"), [(b"\x28\xb5\x2f\xfd", "zstd"), (b"\xfd7zXZ\0", "xz"), (b"BZh9", "bzip2")])
+@pytest.mark.parametrize(("magic", "name"), [(b"\x28\xb5\x2f\xfd", "zstd"), (b"\x04\x22\x4d\x18", "lz4")])
 def test_another_compression_is_named(tmp_path, magic, name):
     path = tmp_path / "night.pcap.packed"
     path.write_bytes(magic + bytes(100))
 
     with pytest.raises(ToolError, match=f"compressed by {name}"):
         replay.main([str(path)])
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, lzma.compress, bz2.compress])
+def test_a_compressed_capture_is_read_as_it_is(tmp_path, capsys, compress):
+    path = camera_capture(tmp_path, captures.radiotap())
+    packed = tmp_path / "night.pcap.packed"
+    packed.write_bytes(compress(path.read_bytes()))
+
+    assert printed(capsys, packed)[0] == printed(capsys, path)[0]
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, lzma.compress, bz2.compress])
+def test_a_compressed_capture_that_is_damaged_says_so(tmp_path, compress):
+    path = camera_capture(tmp_path, captures.radiotap())
+    packed = tmp_path / "night.pcap.packed"
+    data = compress(path.read_bytes())
+    packed.write_bytes(data[: len(data) // 2])
+
+    with pytest.raises(ToolError, match="cut off or damaged"):
+        replay.main([str(packed)])
 
 
 def test_updates_that_leave_the_level_are_not_printed(camera_stream, capsys, monkeypatch):
