@@ -33,6 +33,7 @@ VERIFY_LOG_S = 86400
 _PAGES = {
     "finding_new": "/findings/{}",
     "finding_notice": "/findings/{}",
+    "inspection_reopened": "/inspections/{}",
     "inspection_overdue": "/plan",
     "inspection_asked": "/restrooms/{}",
     "sensor_silent": "/sensors/{}",

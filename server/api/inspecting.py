@@ -143,7 +143,7 @@ def row_out(inspection: Inspection) -> dict:
         "facility": inspection.restroom.facility.public_id,
         "started_s": inspection.started_s,
         "finished_s": inspection.finished_s,
-        "result": inspection.result,
+        "result": inspection.standing_result,
         "methods": list(newest.methods) if newest else [],
         "corrected": len(inspection.results) > 1,
     }

@@ -10,7 +10,7 @@ from ansim.finding import LEVELS
 from server.api.responses import MAX_LIMIT
 from server.models.checklists import ANSWERS
 from server.models.findings import DISPOSITIONS, STATUSES
-from server.models.inspections import OUTCOMES, RESULTS
+from server.models.inspections import OUTCOMES, REOPENED, RESULTS
 from server.models.places import BLOCKS, METHODS
 from server.services.sensors.operations import MAINTENANCE_COMMANDS, RADIO_COMMANDS
 
@@ -64,7 +64,7 @@ class RestroomQuery(Page):
 class InspectionQuery(Page):
     restroom: Short = ""
     facility: Short = ""
-    result: Annotated[str, OneOf((*RESULTS, "running"))] | None = None
+    result: Annotated[str, OneOf((*RESULTS, REOPENED, "running"))] | None = None
     since_s: Time | None = None
     until_s: Time | None = None
 
@@ -192,7 +192,7 @@ class RestroomOut(BaseModel):
     retired_s: int | None
     running: bool
     last_inspected_s: int | None
-    last_result: str | None
+    last_result: str | None  # "reopened": an alarm followed "none_found"
     due_s: int | None
     due_method: str | None
 
@@ -223,7 +223,7 @@ class InspectionRow(BaseModel):
     facility: str
     started_s: int
     finished_s: int | None
-    result: str | None  # null while it runs
+    result: str | None  # as it stands: "reopened" if an alarm followed "none_found"; null while it runs
     methods: list[str]
     corrected: bool
 
@@ -351,6 +351,7 @@ class CountsOut(BaseModel):
     overdue: int
     inspections: int
     none_found: int
+    reopened: int
     not_completed: int
     referred: int
     eye: int

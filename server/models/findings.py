@@ -1,7 +1,7 @@
 """Findings: camera-like transmissions, their evidence and their dispositions."""
 
-from sqlalchemy import JSON, Boolean, Index, LargeBinary, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import JSON, Boolean, ColumnElement, Index, LargeBinary, String, UniqueConstraint, func, select
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from ansim.finding import ALARM
 from server import ids
@@ -85,6 +85,20 @@ class Finding(Base):
     known_emitter: Mapped[KnownEmitter | None] = relationship(foreign_keys=[known_emitter_id])
     events: Mapped[list["FindingEvent"]] = relationship(order_by="FindingEvent.id", back_populates="finding")
     dispositions: Mapped[list["Disposition"]] = relationship(order_by="Disposition.id", back_populates="finding")
+
+
+def blocking() -> ColumnElement[bool]:
+    """Return the condition that "none found" cannot stand beside a finding: not judged, unresolved, or referred."""
+    return (Finding.status == OPEN) | func.coalesce(Finding.disposition.in_((UNRESOLVED, REFERRED)), False)
+
+
+# Here, because findings know of inspections and not the other way round.
+Inspection.open_findings = column_property(
+    select(func.count(Finding.id))
+    .where(Finding.inspection_id == Inspection.id, blocking())
+    .correlate_except(Finding)
+    .scalar_subquery()
+)
 
 
 class FindingEvent(Base):

@@ -1,5 +1,7 @@
 """Inspections with their steps, people, sensors, results and signatures; assigned sweeps; offline visits."""
 
+from typing import TYPE_CHECKING
+
 from sqlalchemy import JSON, Boolean, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -11,6 +13,7 @@ from server.models.sensors import Sensor
 
 NONE_FOUND, NOT_COMPLETED, REFERRED = "none_found", "not_completed", "referred"
 RESULTS = (NONE_FOUND, NOT_COMPLETED, REFERRED)
+REOPENED = "reopened"  # beside RESULTS: "none found" was recorded, and an alarm followed that is not settled
 
 # Outcomes of a step.
 STEP_NONE_FOUND, STEP_SUSPICIOUS, STEP_NOT_DONE = "none_found", "suspicious", "not_done"
@@ -39,6 +42,9 @@ class Inspection(Base):
     finished_s: Mapped[int | None] = mapped_column(index=True)
     result: Mapped[str | None] = mapped_column(String(32))
 
+    if TYPE_CHECKING:
+        open_findings: Mapped[int]  # findings beside which "none found" does not stand; see models/findings.py
+
     restroom: Mapped[Restroom] = relationship()
     started_by: Mapped[User | None] = relationship()
     steps: Mapped[list["InspectionStep"]] = relationship(order_by="InspectionStep.id", back_populates="inspection")
@@ -49,6 +55,11 @@ class Inspection(Base):
     results: Mapped[list["InspectionResult"]] = relationship(
         order_by="InspectionResult.id", back_populates="inspection"
     )
+
+    @property
+    def standing_result(self) -> str | None:
+        """The result as it stands: REOPENED instead of NONE_FOUND while a finding rules that out."""
+        return REOPENED if self.result == NONE_FOUND and self.open_findings else self.result
 
 
 class InspectionStep(Base):

@@ -8,9 +8,8 @@ from server.models.base import Base, Count, Id, Json, Name, PublicId, TimeS, Wor
 from server.models.places import Facility, Organisation
 
 # Events that a subscription can cover.
-FINDING_NEW, FINDING_NOTICE, INSPECTION_OVERDUE, INSPECTION_ASKED, SENSOR_SILENT, SENSOR_OVER_QUOTA, CHAIN_BROKEN = (
-    "finding_new",
-    "finding_notice",
+FINDING_NEW, FINDING_NOTICE, INSPECTION_REOPENED = "finding_new", "finding_notice", "inspection_reopened"
+INSPECTION_OVERDUE, INSPECTION_ASKED, SENSOR_SILENT, SENSOR_OVER_QUOTA, CHAIN_BROKEN = (
     "inspection_overdue",
     "inspection_asked",
     "sensor_silent",
@@ -20,6 +19,7 @@ FINDING_NEW, FINDING_NOTICE, INSPECTION_OVERDUE, INSPECTION_ASKED, SENSOR_SILENT
 KINDS = (
     FINDING_NEW,
     FINDING_NOTICE,
+    INSPECTION_REOPENED,
     INSPECTION_OVERDUE,
     INSPECTION_ASKED,
     SENSOR_SILENT,

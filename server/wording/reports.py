@@ -16,6 +16,7 @@ COLUMNS = {
     "overdue": _("Overdue now"),
     "inspections": _("Inspections"),
     "none_found": _("Result: none found"),
+    "reopened": _("Result: open again"),
     "not_completed": _("Result: not completed"),
     "referred": _("Result: referred to police"),
     "eye": _("With eye step"),

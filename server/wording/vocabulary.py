@@ -81,6 +81,7 @@ RESULTS = {
     "none_found": Status(_("None found"), "info", "record"),
     "not_completed": Status(_("Not completed"), "warn", "minus"),
     "referred": Status(_("Referred to police"), "danger", "call"),
+    "reopened": Status(_("Open again"), "danger", "finding"),
 }
 
 # models.checklists.ANSWERS

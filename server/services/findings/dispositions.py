@@ -22,6 +22,7 @@ from server.models.places import Facility, KnownEmitter, Restroom
 from server.services.audit import log
 from server.services.errors import Refused
 from server.services.findings import findings, known_emitters
+from server.services.inspecting import standing
 from server.services.people import accounts
 
 KNOWN_FOR_S = 365 * 86400  # an approved emitter has to be renewed after a year
@@ -56,6 +57,7 @@ def dispose(
     if kind == REFERRED and not (police or {}).get("station", "").strip():
         raise Refused("police_needed")
     finding = db.lock_row(session, finding)
+    was_blocking = standing.is_blocking(session, finding)
     now_s = clock.now_s()
     disposition = Disposition(
         finding_id=finding.id,
@@ -77,6 +79,7 @@ def dispose(
         close(session, finding)
     session.flush()
     _log_disposition(session, user, finding, disposition)
+    standing.check(session, finding, was_blocking)
     return disposition
 
 

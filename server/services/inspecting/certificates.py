@@ -25,7 +25,7 @@ from server.models.inspections import (
 from server.models.intake import Selftest
 from server.services.audit import heads
 from server.services.errors import Refused
-from server.services.inspecting import inspections, photos, signatures
+from server.services.inspecting import inspections, photos, signatures, standing
 
 
 class Certificate(NamedTuple):
@@ -40,6 +40,7 @@ class Certificate(NamedTuple):
     head         the signed LogHead that covers the entry, or None
     photos       number of its photos
     changed      number of them that are not what was received, by the log's digests
+    late         alarms that followed the result
     """
 
     inspection: Inspection
@@ -54,6 +55,7 @@ class Certificate(NamedTuple):
     head: LogHead | None
     photos: int
     changed: int
+    late: list[standing.LateAlarm]
 
 
 def build(session: Session, inspection: Inspection, photo_folder: Path) -> Certificate:
@@ -61,7 +63,7 @@ def build(session: Session, inspection: Inspection, photo_folder: Path) -> Certi
     if not inspection.results:
         raise Refused("running")
     result = inspection.results[-1]
-    steps = inspections.current_steps(inspection)
+    steps = inspections.standing_steps(inspection)
     kinds = ("inspection.finished", "inspection.corrected")
     query = select(LogEntry).where(LogEntry.subject == inspection.public_id, LogEntry.kind.in_(kinds))
     entry = session.scalar(query.order_by(LogEntry.n.desc()).limit(1))
@@ -83,4 +85,5 @@ def build(session: Session, inspection: Inspection, photo_folder: Path) -> Certi
         head=heads.covering(session, entry.n) if entry else None,
         photos=len(kept),
         changed=len(photos.find_changed(session, photo_folder, kept)),
+        late=standing.list_late_alarms(session, inspection),
     )

@@ -7,11 +7,12 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from ansim import messages
 from server import clock, db, ids
-from server.models.findings import OPEN, REFERRED, UNRESOLVED, Finding
+from server.models.findings import Finding, blocking
 from server.models.inspections import (
     NONE_FOUND,
     NOT_COMPLETED,
     OUTCOMES,
+    REOPENED,
     RESULTS,
     STEP_NONE_FOUND,
     STEP_NOT_DONE,
@@ -79,7 +80,7 @@ def list_inspections(
     Return a page of inspections, oldest first, with restrooms and results.
 
     restroom, facility  public ids
-    result              one of RESULTS, or RUNNING
+    result              one of RESULTS, REOPENED or RUNNING, as it stands
     since_s, until_s    started in [since_s, until_s)
     """
     query = select(Inspection).join(Restroom, Restroom.id == Inspection.restroom_id)
@@ -94,8 +95,7 @@ def list_inspections(
         facility_ids = select(Facility.id).where(Facility.public_id == ids.clean(facility))
         query = query.where(Restroom.facility_id.in_(facility_ids))
     if result:
-        is_running = Inspection.id == Restroom.running_inspection_id
-        query = query.where(is_running if result == RUNNING else Inspection.result == result)
+        query = query.where(_has_result(result))
     if since_s is not None:
         query = query.where(Inspection.started_s >= since_s)
     if until_s is not None:
@@ -105,6 +105,15 @@ def list_inspections(
         query = query.where(Inspection.id < start_id if newest_first else Inspection.id > start_id)
     query = query.order_by(Inspection.id.desc() if newest_first else Inspection.id).limit(limit + 1)
     return paging.cut(session.scalars(query).all(), limit)
+
+
+def _has_result(result):
+    if result == RUNNING:
+        return Inspection.id == Restroom.running_inspection_id
+    if result == REOPENED:
+        return (Inspection.result == NONE_FOUND) & (Inspection.open_findings > 0)
+    stands = Inspection.result == result
+    return stands & (Inspection.open_findings == 0) if result == NONE_FOUND else stands
 
 
 def list_running(session: Session, user: Actor, limit: int = 20) -> list[Inspection]:
@@ -234,6 +243,15 @@ def current_steps(inspection: Inspection) -> dict[str, InspectionStep | None]:
     return steps.current(inspection)
 
 
+def standing_steps(inspection: Inspection) -> dict[str, InspectionStep | None]:
+    """Return current_steps() for readers: without an RF step "none found" beside which an alarm is not settled."""
+    rows = steps.current(inspection)
+    rf = rows[RF]
+    if rf is not None and rf.outcome == STEP_NONE_FOUND and inspection.standing_result == REOPENED:
+        rows[RF] = None
+    return rows
+
+
 def why_step_not_clear(session: Session, inspection: Inspection, method: str) -> Refused | None:
     """
     Return why a method's step cannot be recorded as "none found" now, None if it can.
@@ -276,8 +294,7 @@ def why_not_none_found(session: Session, inspection: Inspection) -> Refused | No
 
 def count_blocking_findings(session: Session, inspection: Inspection) -> int:
     """Count the findings that rule out "none found": not judged, unresolved, or referred to the police."""
-    blocking = (Finding.status == OPEN) | Finding.disposition.in_((UNRESOLVED, REFERRED))
-    query = select(func.count(Finding.id)).where(Finding.inspection_id == inspection.id, blocking)
+    query = select(func.count(Finding.id)).where(Finding.inspection_id == inspection.id, blocking())
     return session.scalar(query) or 0
 
 

@@ -19,6 +19,7 @@ from server.models.sensors import Sensor
 from server.services.audit import log
 from server.services.findings import dispositions, known_emitters
 from server.services.findings.pseudonyms import Pseudonyms, is_local, maker
+from server.services.inspecting import standing
 from server.services.intake.received import NewReport
 from server.services.outside import notifications
 
@@ -98,6 +99,7 @@ def _log_change(session, finding, before, body):
                 log.add(session, "finding.raised", finding.public_id, facts)
             if finding.status == OPEN:
                 _notify(session, "finding_new", finding)
+                standing.check(session, finding, was_blocking=False)
         elif finding.level != before.level:
             kind = "finding.escalated" if finding.level == wire.ALARM else "finding.lowered"
             log.add(session, kind, finding.public_id, {**facts, "score": finding.score, "reason": reason})

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from server import clock
 from server.models.findings import DISPOSITIONS, GAPS, Disposition, Finding
-from server.models.inspections import NOT_COMPLETED, Inspection, InspectionResult
+from server.models.inspections import NONE_FOUND, NOT_COMPLETED, REOPENED, Inspection, InspectionResult
 from server.models.places import METHODS, Facility, Organisation, Restroom
 from server.services.errors import NotFound
 from server.services.people import access
@@ -52,7 +52,8 @@ class Counts(NamedTuple):
     inspected     of them, those with at least one completed inspection in the span
     enough_times  of them, those inspected as often as the law demands in that span
     overdue       of them, those overdue now by their plans
-    inspections   inspections finished in the span; none_found, not_completed, referred: by their current result
+    inspections   inspections finished in the span; none_found, not_completed, referred: by their current result;
+                  reopened: "none found" was recorded, and an alarm followed that is not settled
     eye, rf, lens inspections in which this method was done
     corrected     inspections whose result was corrected
     covered       inspections with an RF coverage; coverage_sum: their percentages added up
@@ -68,6 +69,7 @@ class Counts(NamedTuple):
     overdue: int = 0
     inspections: int = 0
     none_found: int = 0
+    reopened: int = 0
     not_completed: int = 0
     referred: int = 0
     eye: int = 0
@@ -187,6 +189,7 @@ def make_report(session: Session, user, span: Span, scope: Scope) -> Report:
         _restrooms(session, user, scope, key),
         _inspected(session, user, scope, key, span),
         _finished(session, user, scope, key, span),
+        _reopened(session, user, scope, key, span),
         _findings(session, user, scope, key, span),
     ):
         for group, name, number in numbers:
@@ -275,6 +278,15 @@ def _finished(session: Session, user, scope: Scope, key, span: Span) -> _Numbers
         for method in METHODS:
             if f'"{method}"' in methods:
                 yield group, method, number
+
+
+def _reopened(session: Session, user, scope: Scope, key, span: Span) -> _Numbers:
+    """Move the inspections whose "none found" does not stand from that column to their own."""
+    query = _in_span(select(key, func.count(Inspection.id)).select_from(Inspection), span)
+    query = query.where(Inspection.result == NONE_FOUND, Inspection.open_findings > 0)
+    for group, number in session.execute(_within(query, user, scope).group_by(key)):
+        yield group, NONE_FOUND, -number
+        yield group, REOPENED, number
 
 
 def _findings(session: Session, user, scope: Scope, key, span: Span) -> _Numbers:

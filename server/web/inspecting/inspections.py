@@ -22,6 +22,7 @@ from server.services.inspecting import (
     participants,
     photos,
     signatures,
+    standing,
 )
 from server.services.people import access_log
 from server.services.sensors import commands, fleet
@@ -68,6 +69,7 @@ def show(public_id: str) -> ResponseReturnValue:
             sentence=presenters.result_sentence(result),
             steps=presenters.list_steps(session, inspection, coverage, inspection_findings),
             coverage=coverage,
+            late=[(row, presenters.late_alarm_sentence(row)) for row in standing.list_late_alarms(session, inspection)],
             findings=inspection_findings,
             progress=checklists.load_progress(session, inspection),
             visits=offline_visits.list_visits(session, inspection),

@@ -11,11 +11,19 @@ from ansim import messages
 from server import i18n, wording
 from server.models.checklists import ChecklistAnswer
 from server.models.findings import CLOSED, DISPOSITIONS, Finding
-from server.models.inspections import NONE_FOUND, NOT_COMPLETED, REFERRED, STEP_NONE_FOUND, Inspection, InspectionStep
+from server.models.inspections import (
+    NONE_FOUND,
+    NOT_COMPLETED,
+    REFERRED,
+    REOPENED,
+    STEP_NONE_FOUND,
+    Inspection,
+    InspectionStep,
+)
 from server.models.places import METHODS, RF
 from server.services.errors import Refused
 from server.services.findings.findings import is_notice
-from server.services.inspecting import checklists, inspections, steps
+from server.services.inspecting import checklists, inspections, standing, steps
 from server.services.inspecting import coverage as coverage_service
 from server.wording import vocabulary
 
@@ -182,11 +190,26 @@ def result_sentence(row: Any) -> str:
     result = row if row is None or hasattr(row, "methods") else row.result
     if result is None:
         return gettext("Being inspected now")
+    if result.result == NONE_FOUND and result.inspection.standing_result == REOPENED:
+        return gettext("Open again: an alarm followed the result")
     if result.result == NONE_FOUND:
         return gettext("None found by %(methods)s", methods=methods_text(result.methods))
     if result.result == NOT_COMPLETED:
         return gettext("Not completed")
     return gettext("Referred to police") if result.result == REFERRED else result.result
+
+
+def late_alarm_sentence(late: standing.LateAlarm) -> str:
+    """Return an alarm that followed the result in one sentence, with its judgement."""
+    when = i18n.when(late.at_s)
+    if late.judged is None:
+        return gettext("An alarm was reported after the result, on %(when)s. It has not been judged yet.", when=when)
+    return gettext(
+        "An alarm was reported after the result, on %(when)s. It was judged on %(judged)s: %(kind)s.",
+        when=when,
+        judged=i18n.when(late.judged.at_s),
+        kind=vocabulary.DISPOSITIONS[late.judged.kind].short,
+    )
 
 
 def step_statement(step: InspectionStep | None, coverage: Coverage | None, findings: list[Finding]) -> str:
@@ -262,7 +285,7 @@ def list_steps(
 ) -> list[Step]:
     """Return the three steps of an inspection whose findings are `findings`."""
     rows, contested, reopened = [], steps.contradictions(inspection), steps.reopened(inspection)
-    for method, step in inspections.current_steps(inspection).items():
+    for method, step in inspections.standing_steps(inspection).items():
         rows.append(
             Step(
                 method=method,

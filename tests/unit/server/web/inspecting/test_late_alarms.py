@@ -1,0 +1,65 @@
+"""Pages and papers of an inspection whose result was followed by an alarm."""
+
+import pytest
+
+from server import clock
+from server.services.findings import dispositions, pseudonyms
+from server.services.inspecting import inspections
+from server.services.people import accounts
+from server.services.sensors import fleet
+from tests.support.sensor_messages import Voice, heard
+from tests.support.values import present
+
+
+@pytest.fixture
+def late(app, begin, look):
+    """(client, public id) of an inspection whose sensor reports an alarm after the end."""
+    client, running = begin("demo-1")
+    look(running)
+    with app.extensions["sessions"].begin() as session:
+        inspection = inspections.load(session, accounts.SYSTEM, running)
+        user = present(inspection.started_by)
+        inspections.record_step(session, inspection, "eye", "none_found", user)
+        voice = Voice(fleet.load(session, accounts.SYSTEM, "demo-1"), boot=900)
+        voice.inspection = running
+        keys = pseudonyms.Pseudonyms(app.extensions["vault"])
+        heard(session, keys, voice.says(), now_s=clock.now_s())
+        inspections.record_step(session, inspection, "rf", "none_found", user)
+        inspections.finish(session, inspection, user, "none_found")
+        heard(session, keys, voice.finds(at_s=clock.now_s()), now_s=clock.now_s() + 60)
+    return client, running
+
+
+def pages_of(client, running):
+    show = client.get(f"/inspections/{running}").text
+    paper = client.get(f"/inspections/{running}/certificate").text
+    return show, paper
+
+
+def test_no_document_says_none_found_beside_the_alarm(late, sign_in, app):
+    client, running = late
+    show, paper = pages_of(client, running)
+    with app.extensions["sessions"]() as session:
+        room = inspections.load(session, accounts.SYSTEM, running).restroom.public_id
+    place = client.get(f"/restrooms/{room}").text
+
+    for text in (show, paper):
+        assert "None found by" not in text and "No camera-like transmission found" not in text
+        assert "Open again: an alarm followed the result" in text and "It has not been judged yet" in text
+    assert "Open again: an alarm followed the result" in place
+    assert "Superseded on" in paper and f"/inspections/{running}" in paper
+    public = client.get(f"/r/{room}").text
+    assert "None found" not in public and "alarm" not in public
+
+
+def test_the_record_says_that_a_person_judged_the_late_alarm(late, app):
+    client, running = late
+    with app.extensions["sessions"].begin() as session:
+        inspection = inspections.load(session, accounts.SYSTEM, running)
+        alarm = inspections.list_findings(session, inspection)[0]
+        dispositions.dispose(session, alarm, present(inspection.started_by), "false", "a phone")
+    show, paper = pages_of(client, running)
+
+    for text in (show, paper):
+        assert "None found by" in text and "Superseded" not in text and "It was judged on" in text
+        assert "Apart from what was heard and settled" in text
