@@ -265,9 +265,9 @@ def why_step_not_clear(session: Session, inspection: Inspection, method: str) ->
         return None
     if not _has_sensors(session, inspection):
         return Refused("no_sensor")
-    covered = coverage.of_inspection(session, inspection)
-    if not covered.enough:
-        return Refused("coverage_too_low", missing=covered.missing)
+    covered = _coverage_summary(session, inspection)
+    if not covered["enough"]:
+        return Refused("coverage_too_low", missing=covered["missing"])
     return _why_findings_block(session, inspection)
 
 
@@ -435,14 +435,14 @@ def _add_result(session, inspection, user, result, reason, note):
         methods = [method for method, outcome in outcomes.items() if outcome != STEP_NOT_DONE]
         if not reason.strip():
             raise Refused("reason_needed")
-    covered = coverage.of_inspection(session, inspection) if _has_sensors(session, inspection) else None
+    covered = _coverage_summary(session, inspection) if _has_sensors(session, inspection) else None
     row = InspectionResult(
         inspection_id=inspection.id,
         result=result,
         methods=methods,
         reason=reason.strip(),
         note=note.strip(),
-        coverage=covered.summary() if covered else None,
+        coverage=covered,
         at_s=clock.now_s(),
         by_id=user.id,
     )
@@ -450,6 +450,12 @@ def _add_result(session, inspection, user, result, reason, note):
     inspection.result = result
     session.flush()
     return row
+
+
+def _coverage_summary(session, inspection):
+    """Return the coverage of the sweeps, or what an earlier result established if retention has deleted some since."""
+    established = [row.coverage for row in inspection.results if row.coverage]
+    return max((coverage.of_inspection(session, inspection).summary(), *established), key=lambda row: row["sweeps"])
 
 
 def _log_result(session, kind, inspection, row, user):

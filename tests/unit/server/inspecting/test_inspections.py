@@ -1,5 +1,5 @@
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from ansim import messages
 from server.models import Command, InspectionSensor, Sweep
@@ -288,3 +288,14 @@ def test_an_id_is_found_as_people_type_it(session, running):
     assert inspections.load(session, accounts.SYSTEM, typed).id == running.id
     with pytest.raises(NotFound):
         inspections.load(session, accounts.SYSTEM, "nothing")
+
+
+def test_a_correction_after_the_retention_of_sweeps_keeps_the_coverage(session, covered, kim):
+    inspections.record_step(session, covered, "rf", "none_found", kim)
+    before = inspections.finish(session, covered, kim, "none_found").coverage
+    session.execute(delete(Sweep))
+    session.expire_all()
+
+    corrected = inspections.correct(session, covered, kim, "none_found", "a name was missing")
+
+    assert before and corrected.coverage == before and before["percent"] == 100
