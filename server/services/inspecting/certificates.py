@@ -7,6 +7,7 @@ A certificate shows the result that counts now. The record hash is what people s
 entry is where the audit chain has the result; with both a reader can check the document against the installation.
 """
 
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,7 +36,8 @@ class Certificate(NamedTuple):
     not_done     methods that were not done
     selftests    each sensor with its last self-test before the inspection, or None
     signatures   Signatures under this result
-    record_hash  hex
+    record_hash  hex, as the log entry of the result has it
+    is_same      the record gives that hash today; not after names in it were erased
     entry        the LogEntry of this result; None for inspections from before there was a log
     head         the signed LogHead that covers the entry, or None
     photos       number of its photos
@@ -51,6 +53,7 @@ class Certificate(NamedTuple):
     selftests: list[tuple[InspectionSensor, Selftest | None]]
     signatures: list[Signature]
     record_hash: str
+    is_same: bool
     entry: LogEntry | None
     head: LogHead | None
     photos: int
@@ -67,6 +70,8 @@ def build(session: Session, inspection: Inspection, photo_folder: Path) -> Certi
     kinds = ("inspection.finished", "inspection.corrected")
     query = select(LogEntry).where(LogEntry.subject == inspection.public_id, LogEntry.kind.in_(kinds))
     entry = session.scalar(query.order_by(LogEntry.n.desc()).limit(1))
+    current_hash = signatures.record_hash(session, inspection, result)
+    signed_hash = json.loads(entry.body).get("record_hash", current_hash) if entry else current_hash
     kept = photos.list_photos(session, inspection_id=inspection.id)
     return Certificate(
         inspection=inspection,
@@ -80,7 +85,8 @@ def build(session: Session, inspection: Inspection, photo_folder: Path) -> Certi
         ],
         selftests=inspections.selftests_of(session, inspection),
         signatures=signatures.list_signatures(session, result),
-        record_hash=signatures.record_hash(session, inspection, result),
+        record_hash=signed_hash,
+        is_same=signed_hash == current_hash,
         entry=entry,
         head=heads.covering(session, entry.n) if entry else None,
         photos=len(kept),

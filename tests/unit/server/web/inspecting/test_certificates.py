@@ -75,3 +75,15 @@ def test_somebody_of_elsewhere_gets_no_certificate(app, sign_in, lens_inspection
         assert session.scalar(select(Inspection.public_id)) == lens_inspection
 
     assert client.get(f"/inspections/{lens_inspection}/certificate").status_code == 404
+
+
+def test_the_certificate_keeps_the_hash_of_the_result_after_a_name_was_erased(sign_in, lens_inspection, app):
+    client, folder = sign_in("viewer"), photos.folder(app.extensions["settings"])
+    with app.extensions["sessions"].begin() as session:
+        inspection = inspections.load(session, accounts.SYSTEM, lens_inspection)
+        before = certificates.build(session, inspection, folder)
+        inspection.people[0].name = ""
+    page = client.get(f"/inspections/{lens_inspection}/certificate").text
+
+    assert before.is_same and before.record_hash in page
+    assert "The record gives another one today" in page
