@@ -8,7 +8,7 @@ from flask_babel import gettext
 from sqlalchemy.orm import Session
 
 from ansim import messages
-from server import clock
+from server import clock, i18n
 from server.models.findings import OPEN, Finding
 from server.models.inspections import Inspection, InspectionSensor
 from server.models.sensors import Command, Sensor
@@ -71,6 +71,7 @@ def show(public_id: str) -> ResponseReturnValue:
             coverage=coverage,
             late=[(row, presenters.late_alarm_sentence(row)) for row in standing.list_late_alarms(session, inspection)],
             findings=inspection_findings,
+            same_day=_findings_of_the_day(session, inspection),
             progress=checklists.load_progress(session, inspection),
             visits=offline_visits.list_visits(session, inspection),
             photos=photos.list_photos(session, inspection_id=inspection.id),
@@ -123,6 +124,12 @@ def earlier_findings(session: Session, inspection: Inspection) -> list[Finding]:
         session, page.user(), status=OPEN, restroom=inspection.restroom.public_id, newest_first=True
     )
     return [finding for finding in open_findings.rows if finding.inspection_id != inspection.id]
+
+
+def _findings_of_the_day(session: Session, inspection: Inspection) -> list[Finding]:
+    """Return the restroom's open findings of the inspection's day that are not of this inspection."""
+    days = {i18n.day(inspection.started_s), i18n.day(inspection.finished_s)}
+    return [row for row in earlier_findings(session, inspection) if i18n.day(row.first_at_s or row.created_s) in days]
 
 
 def _listening(session: Session, inspection: Inspection, used: InspectionSensor) -> ListeningSensor:

@@ -63,3 +63,15 @@ def test_the_record_says_that_a_person_judged_the_late_alarm(late, app):
     for text in (show, paper):
         assert "None found by" in text and "Superseded" not in text and "It was judged on" in text
         assert "Apart from what was heard and settled" in text
+
+
+def test_the_record_names_open_findings_of_the_room_and_day_outside_the_inspection(late, app):
+    client, running = late
+    assert 'id="same-day"' not in client.get(f"/inspections/{running}").text
+    with app.extensions["sessions"].begin() as session:
+        alarm = inspections.list_findings(session, inspections.load(session, accounts.SYSTEM, running))[0]
+        alarm.inspection_id = None
+
+    page = client.get(f"/inspections/{running}").text
+
+    assert 'id="same-day"' in page and alarm.public_id in page
