@@ -54,7 +54,7 @@ UNMET_SCORE = 45  # at most, while a necessary condition is not met; below CLEAR
 HIGH_JUDGEMENTS = 5  # judgements at NOTICE_SCORE in a row before a notice is raised
 # An alarm is earned: by so much listening in which the conditions were met, so long after they were met first. Uploads,
 # pages and most one-way calls are over by then; while hopping, half of the time goes to other channels.
-ALARM_MS, ALARM_LISTENED_MS = 56_000, 22_000
+ALARM_LISTENED_MS = 22_000  # and innocent_causes.least_ms()
 ALARM_MOVEMENT_PPM = 10_000  # p-value of a movement test
 LOW_JUDGEMENTS = 3  # judgements below CLEAR_SCORE in a row: a single visit during a pause clears nothing
 CANDIDATE_MS = 60_000  # a suspect's channel is worth a dwell for so long after it was last heard
@@ -366,11 +366,15 @@ class CameraStream:
             return suspect.level, None
         elif suspect.maker is not None:
             reason = Evidence("alarm_signature", 1, 1, 0)
-        elif suspect.met_ms >= ALARM_LISTENED_MS and self._now_ms - suspect.met_since_ms >= ALARM_MS:
+        elif suspect.met_ms >= ALARM_LISTENED_MS and self._now_ms - suspect.met_since_ms >= self._earned_ms(suspect):
             reason = Evidence("alarm_listened_s", suspect.met_ms // 1000, ALARM_LISTENED_MS // 1000, 0)
         else:
             return suspect.level, None
         return ALARM, reason if suspect.level == NOTICE else None
+
+    def _earned_ms(self, suspect):
+        """Return for how long a suspect must have met the conditions; an alarm that stands needs no more."""
+        return innocent_causes.ALARM_MS if suspect.level == ALARM else innocent_causes.least_ms(self.values)
 
     def _finding(self, event, suspect, address, rows, likely=""):
         return Finding(

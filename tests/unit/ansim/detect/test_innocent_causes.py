@@ -4,11 +4,11 @@ import pytest
 
 from ansim.detect import camera_evidence as evidence
 from ansim.detect.camera_evidence import RSSI_ZERO, UNKNOWN
-from ansim.detect.innocent_causes import AGAINST, FOR, OPEN, weigh
+from ansim.detect.innocent_causes import AGAINST, ALARM_CALL_MS, ALARM_DATA_MS, ALARM_MS, FOR, OPEN, least_ms, weigh
 
 
-def considered(**known):
-    """Causes and verdicts for a camera-like station, some of its values changed."""
+def measured(**known):
+    """Values of a camera-like station, some of them changed."""
     values = [UNKNOWN] * len(evidence.RULES)
     usual = {
         "UPLINK_KBPS": 600,
@@ -25,7 +25,29 @@ def considered(**known):
     }
     for name, value in {**usual, **known}.items():
         values[getattr(evidence, name)] = value
-    return dict(weigh(values))
+    return values
+
+
+def considered(**known):
+    """Causes and verdicts for a camera-like station, some of its values changed."""
+    return dict(weigh(measured(**known)))
+
+
+@pytest.mark.parametrize(
+    ("known", "least"),
+    [
+        ({"GOP": 85, "VARIATION": 850}, ALARM_MS),
+        ({"GOP": 661, "VARIATION": 295, "UPLINK_KBPS": 153}, ALARM_MS),
+        ({"GOP": 150, "VARIATION": 250}, ALARM_CALL_MS),
+        ({"GOP": 600, "VARIATION": 700, "SMALL_UP": 430}, ALARM_CALL_MS),
+        ({"GOP": 150, "VARIATION": 250, "UPLINK_KBPS": 340}, ALARM_DATA_MS),
+        ({"GOP": 250, "VARIATION": 1000, "MAX_LENGTH_SHARE": 950}, ALARM_DATA_MS),
+        ({"GOP": 520, "VARIATION": 1660, "MAX_LENGTH_SHARE": 970}, ALARM_MS),
+        ({"MEAN_DOWN": UNKNOWN, "HEARD_MS": 9000}, ALARM_DATA_MS),
+    ],
+)
+def test_what_a_call_sound_or_an_upload_may_be_needs_longer_for_an_alarm(known, least):
+    assert least_ms(measured(**known)) == least
 
 
 def test_at_first_most_is_open():
