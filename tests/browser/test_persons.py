@@ -37,7 +37,7 @@ WORDS = {
         "bad": "많음",
         "found": "육안, 전파, 렌즈 점검에서 발견되지 않음",
         "certificate": "점검 확인서",
-        "not_covered": "살피지 못한 것",
+        "not_covered": "점검하지 못한 범위",
         "signed": "서명",
         "public": "불법촬영 카메라 점검",
         "touch": "아무것도 만지지 마세요.",
