@@ -64,12 +64,16 @@ def mask_all(value: Any, names: Iterable[str]) -> Any:
     return value
 
 
+# rshell stops reading after a second of silence, which a scan or joining a network takes.
+SILENT = "not measured: rshell does not wait for it; use --via mpremote"
+
+
 def make_report(port: str, via: str, listen: bool = True, measure: bool = True) -> dict:
     """Return the report about one board. Raises ToolError if the board cannot be reached."""
     with device.connect(port, via) as board:
         properties = board.call("identify")
         support = board.call("support_data")
-        measured = {name: board.call("measure", name) for name in on_board.MEASUREMENTS} if measure else {}
+        measured = {name: board.call("measure", name) or SILENT for name in on_board.MEASUREMENTS} if measure else {}
         output = board.restart(LISTEN_S if listen else 0).strip()
     names = support.pop("names")
     report = {

@@ -37,6 +37,7 @@ def settings(request, tmp_path):
 
 
 def test_eight_processes_that_write_at_once_make_one_chain(settings):
+    keys = vault.open_vault(settings)
     migrations.upgrade(settings)
     command = [sys.executable, "-c", WRITER, settings.url()]
     writers = [
@@ -50,7 +51,7 @@ def test_eight_processes_that_write_at_once_make_one_chain(settings):
 
     sessions = db.open_sessions(settings.url())
     with sessions.begin() as session:
-        heads.sign(session, signing_key.load(vault.open_vault(settings)))
+        heads.sign(session, signing_key.load(keys))
     with sessions() as session:
         report = verification.verify(session)
     assert (report.problem, report.entries, report.heads) == (None, PROCESSES * ENTRIES + 1, 1)

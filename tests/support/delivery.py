@@ -41,9 +41,13 @@ def compiled(folder: Path) -> str:
 
 
 class SensorProcess:
-    """The delivery side on the real MicroPython; calling it sends one instruction and returns the answer."""
+    """
+    The delivery side on the real MicroPython; calling it sends one instruction and returns the answer.
 
-    def __init__(self, micropython: str, micropython_path: str, given: dict, heap: str = "160k"):
+    heap  twice what the program needs on a chip: objects of 64 bits take twice the memory
+    """
+
+    def __init__(self, micropython: str, micropython_path: str, given: dict, heap: str = "208k"):
         # Not as an argument: MicroPython takes none of more than 255 bytes.
         file = Path(given["folder"] + ".settings.json")
         file.write_text(json.dumps(given))
