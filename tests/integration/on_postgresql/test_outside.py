@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import func, select
 
-from server import db, migrations, vault
+from server import db, vault
 from server.config import Settings
 from server.models import Delivery, KeptAnswer, Restroom, Sensor
 from server.services import idempotency
@@ -14,7 +14,6 @@ from server.services.outside import deliveries, notifications, subscriptions
 from server.services.people import accounts
 from server.services.sensors import enrolment
 from server.services.upkeep import backup
-from tests.support import postgresql
 from tests.unit.server.conftest import empty_database, hall, hashed, kim, real_hasher  # noqa: F401
 from tests.unit.server.outside import test_notifications
 from tests.unit.server.reporting import test_half_years
@@ -26,35 +25,9 @@ mens, depot, subscribe = test_half_years.mens, test_half_years.depot, test_notif
 stopped_clock, lived_in = test_notifications.stopped_clock, test_backup.lived_in
 
 
-@pytest.fixture(scope="module")
-def database():
-    with postgresql.server() as make:
-        yield make
-
-
-@pytest.fixture
-def settings(database, tmp_path):
-    made = Settings(data=tmp_path / "data", database_url=database())
-    migrations.upgrade(made)
-    return made
-
-
 @pytest.fixture(name="vault")
 def vault_(settings):
     return vault.open_vault(settings)
-
-
-@pytest.fixture
-def sessions(settings):
-    made = db.open_sessions(settings.url())
-    yield made
-    made.engine.dispose()
-
-
-@pytest.fixture
-def session(sessions):
-    with sessions() as session:
-        yield session
 
 
 @pytest.fixture

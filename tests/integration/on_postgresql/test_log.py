@@ -3,10 +3,8 @@
 import pytest
 from sqlalchemy import text
 
-from server import db, migrations, vault
-from server.config import Settings
+from server import vault
 from server.services.audit import log, verification
-from tests.support import postgresql
 from tests.unit.server.audit import test_derived
 from tests.unit.server.conftest import hall, hashed, kim, real_hasher, table, take  # noqa: F401
 from tests.unit.server.places import test_imports
@@ -14,32 +12,6 @@ from tests.unit.server.places import test_imports
 pytestmark = pytest.mark.postgresql
 
 folder, done = test_derived.folder, test_derived.done
-
-
-@pytest.fixture(scope="module")
-def database():
-    with postgresql.server() as make:
-        yield make
-
-
-@pytest.fixture
-def settings(database, tmp_path):
-    made = Settings(data=tmp_path / "data", database_url=database())
-    migrations.upgrade(made)
-    return made
-
-
-@pytest.fixture
-def sessions(settings):
-    made = db.open_sessions(settings.url())
-    yield made
-    made.engine.dispose()
-
-
-@pytest.fixture
-def session(sessions):
-    with sessions() as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from ansim import messages
-from server import clock, db, migrations, vault
-from server.config import Settings
+from server import clock, migrations, vault
 from server.models import Finding, Report, SensorBoot, Sweep
 from server.services import paging
 from server.services.audit import heads, log, signing_key, verification
@@ -22,31 +21,10 @@ from server.services.people import accounts
 from server.services.people.accounts import SYSTEM
 from server.services.places import facilities, imports, organisations, plans, reminders, restrooms, routes
 from server.services.sensors import enrolment, fleet
-from tests.support import postgresql
 from tests.support.paho_sensor import finding_body
 from tests.support.sensor_messages import NOW_S, Voice, heard
 
 pytestmark = pytest.mark.postgresql
-
-
-@pytest.fixture(scope="module")
-def database():
-    with postgresql.server() as make:
-        yield make
-
-
-@pytest.fixture
-def settings(database, tmp_path):
-    made = Settings(data=tmp_path, database_url=database())
-    migrations.upgrade(made)
-    return made
-
-
-@pytest.fixture
-def sessions(settings):
-    made = db.open_sessions(settings.url())
-    yield made
-    made.engine.dispose()
 
 
 @pytest.fixture
