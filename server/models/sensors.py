@@ -53,6 +53,7 @@ class Command(Base):
     sensor_id: Mapped[int] = key_of("sensor.id")
     name: Mapped[Word]
     args: Mapped[dict] = mapped_column(JSON)
+    finding_id: Mapped[int | None] = key_of("finding.id")  # whose transmitter is followed or tested for movement
     created_s: Mapped[TimeS]
     created_by_id: Mapped[int | None] = key_of("user.id")
     expires_s: Mapped[TimeS]

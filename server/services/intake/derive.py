@@ -15,6 +15,7 @@ from server.models.sensors import Sensor
 from server.services.findings.pseudonyms import Pseudonyms
 from server.services.intake import finding_events, statements
 from server.services.intake.received import NewReport
+from server.services.sensors import commands
 
 # Kinds with addresses in their bodies, and the fields that hold them.
 _ADDRESSES = {messages.FINDING: ("subject", "bssid"), messages.STIMULUS: ("subject",)}
@@ -143,11 +144,12 @@ def _record_stimulus(session, pseudonyms, report, now_s):
     pseudonym = pseudonyms.of(session, body["subject"], clock.day(report.at_s or now_s))
     same = (Finding.address == body["subject"]) | (Finding.pseudonym == pseudonym)  # a notice has no address
     query = select(Finding.id).where(Finding.sensor_id == report.sensor_id, same)
+    tested_id = commands.finding_of(session, report.sensor_id, messages.SLOTS, same)
     session.add(
         StimulusResult(
             report_id=report.report_id,
             sensor_id=report.sensor_id,
-            finding_id=session.scalar(query.order_by(Finding.id.desc()).limit(1)),
+            finding_id=tested_id or session.scalar(query.order_by(Finding.id.desc()).limit(1)),
             at_s=report.at_s,
             received_s=now_s,
             slots=body["slots"],

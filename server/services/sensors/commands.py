@@ -4,12 +4,13 @@ Commands to sensors. A page adds a row; the ingest process signs and publishes i
 A command is published again until the sensor acknowledges it or it expires; the sensor executes an id once.
 """
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from ansim import messages, refusals
 from ansim.decode import argument_problems
 from server import clock
+from server.models.findings import Finding
 from server.models.sensors import Command, Sensor
 
 LIFETIME_S = 60
@@ -31,8 +32,22 @@ _FORMER_SENTENCES = {
 _WITH_ADDRESSES = {messages.INSPECTION_START: "known", messages.LOCATE: "subject", messages.SLOTS: "subject"}
 
 
-def send(session: Session, sensor: Sensor, name: str, args: dict, user=None, lifetime_s: int = LIFETIME_S) -> Command:
-    """Enqueue a command for a sensor. Raises ValueError if name or args do not fit ansim/downlink_rules.py."""
+def send(
+    session: Session,
+    sensor: Sensor,
+    name: str,
+    args: dict,
+    user=None,
+    lifetime_s: int = LIFETIME_S,
+    finding: Finding | None = None,
+) -> Command:
+    """
+    Enqueue a command for a sensor.
+
+    finding  whose transmitter the command is about
+
+    Raises ValueError if name or args do not fit ansim/downlink_rules.py.
+    """
     problems = argument_problems(name, args)
     if problems is None or problems:
         raise ValueError(f"{name}: " + ("; ".join(problems) if problems else "no such command"))
@@ -41,6 +56,7 @@ def send(session: Session, sensor: Sensor, name: str, args: dict, user=None, lif
         sensor_id=sensor.id,
         name=name,
         args=args,
+        finding_id=finding.id if finding else None,
         created_s=now_s,
         created_by_id=user.id if user else None,
         expires_s=now_s + lifetime_s,
@@ -54,6 +70,23 @@ def recent(session: Session, sensor: Sensor, limit: int = 20) -> list[Command]:
     """Return the commands of a sensor, newest first."""
     query = select(Command).where(Command.sensor_id == sensor.id).order_by(Command.id.desc())
     return list(session.scalars(query.limit(limit)))
+
+
+def load_newest(session: Session, finding: Finding, name: str) -> Command | None:
+    """Return the newest command with this name about a finding, or None."""
+    query = select(Command).where(Command.finding_id == finding.id, Command.name == name)
+    return session.scalar(query.order_by(Command.id.desc()).limit(1))
+
+
+def finding_of(session: Session, sensor_id: int, name: str, same: ColumnElement[bool]) -> int | None:
+    """
+    Return the row number of the finding that a sensor was told to follow or to test, or None.
+
+    same  condition: a Finding has the address that the sensor now reports about
+    """
+    query = select(Finding.id).join(Command, Command.finding_id == Finding.id)
+    query = query.where(Command.sensor_id == sensor_id, Command.name == name, same)
+    return session.scalar(query.order_by(Command.id.desc()).limit(1))
 
 
 def due(session: Session, now_s: int, limit: int = 500) -> list[Command]:

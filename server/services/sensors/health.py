@@ -14,6 +14,7 @@ from server.models.places import Restroom
 from server.models.sensors import Sensor
 from server.services.intake import counters
 from server.services.outside import notifications
+from server.services.sensors import commands
 
 SEEN_EVERY_S = 5  # resolution of `last_seen_s`; writing it for every message would double the work
 OVER_QUOTA_EVERY_S = 86400  # one notification in this time
@@ -71,11 +72,12 @@ def notify_over_quota(session: Session, now_s: int) -> list[str]:
 
 def take_live(session: Session, sensor_id: int, message: dict, now_ms: int) -> None:
     """Store one point of a proximity curve, without the address."""
+    followed_id = commands.finding_of(session, sensor_id, messages.LOCATE, Finding.address == message["subject"])
     query = select(Finding.id).where(Finding.sensor_id == sensor_id, Finding.address == message["subject"])
     session.add(
         Proximity(
             sensor_id=sensor_id,
-            finding_id=session.scalar(query.order_by(Finding.id.desc()).limit(1)),
+            finding_id=followed_id or session.scalar(query.order_by(Finding.id.desc()).limit(1)),
             received_ms=_heard_ms(session, sensor_id, message, now_ms),
             rssi_dbm=message["rssi_dbm"],
             smoothed_dbm=message["smoothed_dbm"],

@@ -62,7 +62,7 @@ def follow(session: Session, user, finding: Finding, sensor: Sensor, seconds: in
     """
     args = {**_target(finding, sensor), "seconds": seconds}
     commands.withdraw(session, sensor, messages.LOCATE)
-    return commands.send(session, sensor, messages.LOCATE, args, user, RADIO_LIFETIME_S)
+    return commands.send(session, sensor, messages.LOCATE, args, user, RADIO_LIFETIME_S, finding)
 
 
 def stop_following(session: Session, user, finding: Finding, sensor: Sensor) -> Command:
@@ -79,7 +79,7 @@ def test_movement(session: Session, user, finding: Finding, sensor: Sensor) -> C
     slots = [[start + LEAD_MS, length, mark] for start, length, mark in plan_slots(secrets.randbelow(4096), TEST_S)]
     args = {**_target(finding, sensor), "slots": slots}
     commands.withdraw(session, sensor, messages.SLOTS)
-    return commands.send(session, sensor, messages.SLOTS, args, user, RADIO_LIFETIME_S)
+    return commands.send(session, sensor, messages.SLOTS, args, user, RADIO_LIFETIME_S, finding)
 
 
 def dwell(session: Session, user, sensor: Sensor, channel: int, seconds: int) -> Command:
@@ -150,12 +150,6 @@ def load_levels(session: Session, finding: Finding, since_ms: int, limit: int = 
     """Return the newest levels of a finding's transmitter after a time, oldest first."""
     query = select(Proximity).where(Proximity.finding_id == finding.id, Proximity.received_ms > since_ms)
     return list(reversed(session.scalars(query.order_by(Proximity.received_ms.desc()).limit(limit)).all()))
-
-
-def load_newest(session: Session, sensor_ids: list[int], name: str) -> Command | None:
-    """Return the newest command with this name to any of the sensors, or None."""
-    query = select(Command).where(Command.sensor_id.in_(sensor_ids), Command.name == name)
-    return session.scalar(query.order_by(Command.id.desc()).limit(1))
 
 
 def load_result(session: Session, finding: Finding, since_s: int) -> StimulusResult | None:

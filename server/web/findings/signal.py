@@ -48,12 +48,12 @@ def levels(public_id: str) -> ResponseReturnValue:
     command  {"state", "text", "sensor"} of the newest command to follow, or null
     """
     with page.sessions()() as session:
-        finding = findings.load(session, page.user(), public_id, accounts.INSPECT)
+        finding = findings.load_row(session, page.user(), public_id, accounts.INSPECT)
         points = operations.load_levels(session, finding, _since_ms())
         return _uncached(
             now_ms=clock.now_ms(),
             points=[[row.received_ms, row.rssi_dbm, row.smoothed_dbm, row.sigma_db, row.trend] for row in points],
-            command=_describe(_newest(session, finding, messages.LOCATE)),
+            command=_describe(commands.load_newest(session, finding, messages.LOCATE)),
         )
 
 
@@ -83,8 +83,8 @@ def movement_state(public_id: str) -> ResponseReturnValue:
     result      the result in words, or null
     """
     with page.sessions()() as session:
-        finding = findings.load(session, page.user(), public_id, accounts.INSPECT)
-        command = _newest(session, finding, messages.SLOTS)
+        finding = findings.load_row(session, page.user(), public_id, accounts.INSPECT)
+        command = commands.load_newest(session, finding, messages.SLOTS)
         began_ms = command.acknowledged_ms if command and command.ok else None
         result = operations.load_result(session, finding, began_ms // 1000) if began_ms else None
         return _uncached(
@@ -152,11 +152,6 @@ def _chosen_sensor(session, finding: Finding) -> Sensor:
     if not chosen:
         raise errors.NotFound("sensor")
     return chosen[0]
-
-
-def _newest(session, finding, name):
-    sensor_ids = [sensor.id for sensor in operations.list_sensors(session, page.user(), finding)]
-    return operations.load_newest(session, sensor_ids, name)
 
 
 def _describe(command: Command | None) -> dict | None:

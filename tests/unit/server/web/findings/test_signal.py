@@ -136,3 +136,44 @@ def test_a_sensor_that_cannot_sniff_is_not_sent(finding, sign_in, post, say, new
 @pytest.mark.parametrize("path", ["/follow", "/movement"])
 def test_who_may_only_see_starts_nothing(finding, sign_in, post, path):
     assert sign_in("viewer").get(finding + path).status_code == 403
+
+
+def test_another_sensor_of_the_inspection_can_follow_and_test_and_its_readings_belong_to_the_finding(
+    app, begin, say, sign_in, post, newest, acknowledge
+):
+    _client, running = begin("demo-1", "demo-2")
+    say.info("demo-1")
+    say.info("demo-2")
+    say.finding("demo-1", running)
+    with app.extensions["sessions"]() as session:
+        finding = "/findings/" + session.scalar(select(Finding.public_id))
+    client = sign_in("inspector")
+    post(client, finding + "/follow", {"sensor": "demo-2"})
+    acknowledge(messages.LOCATE)
+    with app.extensions["sessions"].begin() as session:
+        carried = session.scalar(select(Sensor).where(Sensor.name == "demo-2"))
+        health.take_live(session, carried.id, live(3, 1000, -44, "warmer"), clock.now_ms())
+    post(client, finding + "/movement", {"sensor": "demo-2"})
+    acknowledge(messages.SLOTS)
+    say.stimulus("demo-2", p_ppm=8000)
+
+    live_address = finding.replace("/findings", "/live/findings")
+    assert [point[1] for point in client.get(live_address + "/levels").json["points"]] == [-44]
+    assert "reacted" in client.get(live_address + "/movement").json["result"]
+    assert "reacted" in client.get(finding).text
+
+
+def test_a_page_shows_no_command_of_another_finding(app, begin, say, sign_in, post):
+    _client, running = begin("demo-1")
+    say.info("demo-1")
+    say.finding("demo-1", running)
+    say.finding("demo-1", running, subject="00:bc:99:12:34:57")
+    with app.extensions["sessions"]() as session:
+        first, second = session.scalars(select(Finding.public_id).order_by(Finding.id)).all()
+    client = sign_in("inspector")
+    post(client, f"/findings/{first}/follow", {})
+    post(client, f"/findings/{first}/movement", {})
+
+    assert client.get(f"/live/findings/{second}/levels").json["command"] is None
+    assert client.get(f"/live/findings/{second}/movement").json["slots"] == []
+    assert client.get(f"/live/findings/{first}/movement").json["slots"]
