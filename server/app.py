@@ -4,7 +4,7 @@ import structlog
 from flask import Flask, current_app
 from sqlalchemy import text
 
-from server import api, cli, db, i18n, metrics, response_headers, security, vault, web
+from server import api, cli, db, i18n, metrics, request_ids, response_headers, security, vault, web
 from server.config import Settings
 from server.services.upkeep import readiness
 from server.web.assets import WebApp
@@ -38,6 +38,7 @@ def create(settings: Settings) -> Flask:
         hops = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)
 
+    request_ids.init(app)
     security.init(app)
     i18n.init(app)
     response_headers.init(app)

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from typing import Any
 
 import structlog
 
@@ -10,16 +11,34 @@ _QUIET = ("amqtt", "transitions", "paho", "alembic", "websockets")
 
 
 def configure(log_format: str) -> None:
-    """Set up structlog and the standard library's logging. log_format: "json" or "text"."""
-    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    """
+    Set up structlog, and the standard library's logging with the same lines.
+
+    log_format  "json" or "text"
+
+    Lines written while a web request is answered have its name as `request`.
+    """
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
     render = (
         structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer(colors=False)
     )
     structlog.configure(
-        processors=[structlog.processors.add_log_level, stamp, structlog.processors.format_exc_info, render],
+        processors=[*shared, render],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared[:1], structlog.stdlib.add_logger_name, *shared[1:]],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
+        )
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -33,6 +33,7 @@ NEEDS = {
         lambda: shutil.which("chromium") or shutil.which("google-chrome"),
         "Chromium is not installed (Debian: apt install chromium)",
     ),
+    "caddy": Need(lambda: shutil.which("caddy"), "Caddy is not installed (Debian: apt install caddy)"),
     "captures": Need(lambda: (SHARED / "captures" / "manifest.csv").exists(), "no captures folder beside the project"),
     "restrooms": Need(lambda: (SHARED / "restrooms").is_dir(), "no folder of real restroom files beside the project"),
     "postgresql": Need(

@@ -10,6 +10,8 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
+from server import clock
+
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -48,17 +50,27 @@ def export(file):
 
 
 @click.command("backup")
-@click.argument("file", type=_FILE)
+@click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--with-secret",
     is_flag=True,
     help="Include the file that decrypts the sensors' keys: the backup is then as secret.",
 )
+@click.option("--keep", type=click.IntRange(min=1), help="FILE is a folder: remove all but the newest KEEP backups.")
 @with_appcontext
-def backup(file, with_secret):
-    """Write the whole installation to FILE (tar.gz) while it runs."""
+def backup(file, with_secret, keep):
+    """
+    Write the whole installation to FILE (tar.gz) while it runs.
+
+    If FILE is a folder, the backup gets a name of its own there.
+    """
     from server.services.upkeep import backup as backups
 
+    folder = file if file.is_dir() else None
+    if keep and not folder:
+        sys.exit(f"error: {file} is not a folder; --keep needs the folder of the backups")
+    if folder:
+        file = backups.dated(folder, clock.now_s())
     try:
         with _progress("backing up") as progress:
             result = backups.make(current_app.extensions["settings"], file.absolute(), with_secret, progress)
@@ -68,6 +80,8 @@ def backup(file, with_secret):
         "with the secret" if result.secret else "without the secret: keep the file `secret` of ANSIM_DATA elsewhere"
     )
     click.echo(f"{file}: {result.bytes / 1e6:.1f} MB, {result.photos} photo files, {secret}")
+    for old in backups.remove_old(folder, keep) if folder and keep else []:
+        click.echo(f"removed {old.name}")
 
 
 @click.command("restore")

@@ -77,6 +77,13 @@ class Ingest:
         self._failures = 0  # to connect, in a row
         self.ready = False  # connected and subscribed
         self.totals: Counter[str] = Counter()  # outcome of counters.py -> messages since the start
+        self.batches = 0  # stored since the start
+        self.storing_s = 0.0  # spent storing them
+        self.stored_at = 0.0  # the end of the newest, on the monotonic clock; 0: none yet
+
+    def waiting_messages(self) -> int:
+        """Return how many messages were received and not yet stored."""
+        return len(self._batch)
 
     def stop(self, *_signal: object) -> None:
         """Make run() store its batch and return."""
@@ -221,7 +228,11 @@ class Ingest:
         rejected = self._rejections.take_counts()
         if not (messages or packet_ids or rejected):
             return
+        began = time.monotonic()
         result = self._store_when_unlocked(messages, rejected)
+        self.stored_at = time.monotonic()
+        self.storing_s += self.stored_at - began
+        self.batches += 1
         for (name, outcome), count in result.counts.items():
             self.totals[outcome] += count
             if outcome == counters.CONFLICT:
@@ -355,5 +366,5 @@ def run(settings: Settings) -> None:
     if settings.ingest_metrics_port:
         from server.ingest import metrics
 
-        metrics.serve(settings.ingest_metrics_port, process.totals)
+        metrics.serve(settings.ingest_metrics_port, process)
     process.run()

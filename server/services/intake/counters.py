@@ -70,10 +70,7 @@ def list_today(session: Session) -> list[tuple[str, str, int]]:
     return [(sensor, outcome, count) for sensor, outcome, count in rows]
 
 
-def as_metrics(session: Session) -> str:
-    """Return the sums over all days and sensors in Prometheus' text format; a label per sensor would be too many."""
+def sums(session: Session) -> dict[str, int]:
+    """Return {outcome: messages of all days that are kept and all sensors}."""
     counts = session.execute(select(Tally.what, func.sum(Tally.count)).group_by(Tally.what).order_by(Tally.what))
-    lines = ["# HELP ansim_messages_total Messages from sensors, by what became of them.\n"]
-    lines.append("# TYPE ansim_messages_total counter\n")
-    lines += [f'ansim_messages_total{{what="{outcome}"}} {int(count)}\n' for outcome, count in counts]
-    return "".join(lines)
+    return {outcome: int(count) for outcome, count in counts}

@@ -19,6 +19,7 @@ import sqlite3
 import tarfile
 import tempfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +38,8 @@ DATABASE, ROWS, SECRET, MANIFEST, PHOTOS = "ansim.db", "rows.jsonl", "secret", "
 _COMPRESSION = 3  # photos do not get smaller anyway
 _READ_BYTES = 1 << 20
 _DRAFTS = ".ansim-backup-"
+_DATED = "ansim-%Y%m%dT%H%M%SZ.tar.gz"  # name of a backup in a folder, UTC
+_DATED_NAMES = "ansim-" + "[0-9]" * 8 + "T" + "[0-9]" * 6 + "Z.tar.gz"
 
 
 class BackupResult(NamedTuple):
@@ -104,6 +107,19 @@ def make(
     except OSError as error:
         raise CannotBackUp(f"cannot write {path}: {error.strerror or error}") from None
     return BackupResult(rows.name, count, with_secret, path.stat().st_size)
+
+
+def dated(folder: Path, now_s: int) -> Path:
+    """Return the path of a backup in a folder, named by its time."""
+    return folder / datetime.fromtimestamp(now_s, UTC).strftime(_DATED)
+
+
+def remove_old(folder: Path, keep: int) -> list[Path]:
+    """Remove all but the newest `keep` backups with a name of dated(); return what was removed."""
+    removed = sorted(folder.glob(_DATED_NAMES))[:-keep]
+    for path in removed:
+        path.unlink()
+    return removed
 
 
 def _remove_leftovers(folder):

@@ -17,6 +17,7 @@ MIGRATIONS = "migrations"  # the schema is not the one of this program
 SECRET = "secret"  # it does not open the key of the first sensor
 DISK = "disk"  # less than FREE_BYTES free in the data folder
 INGEST = "ingest"  # not running, or not connected to the broker
+PROBLEMS = (DATABASE, MIGRATIONS, SECRET, DISK, INGEST)
 FREE_BYTES = 50_000_000
 
 

@@ -63,7 +63,7 @@ def test_an_inspection_from_start_to_log(sessions, keys):
         assert (row.restroom.last_result, row.methods, row.running) == ("none_found", ["rf"], None)
         assert session.scalars(select(Report.at_s).order_by(Report.seq)).all()[0] == NOW_S - 9
         assert session.scalar(select(Finding.address)) is None
-        assert fleet.load_counters(session, hall) or counters.as_metrics(session)
+        assert fleet.load_counters(session, hall) or counters.sums(session)
 
 
 def test_a_file_of_restrooms_is_imported_planned_and_walked(sessions, tmp_path):

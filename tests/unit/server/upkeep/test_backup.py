@@ -291,6 +291,24 @@ def test_the_commands_say_in_a_line_what_they_did(lived_in, tmp_path):
         assert session.scalar(select(func.count(Sensor.id))) == 3
 
 
+def test_a_folder_keeps_the_newest_backups(lived_in, tmp_path):
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    for day in (1, 2, 3):
+        backup.dated(folder, day * 86400).write_bytes(b"")
+    (folder / "ansim-of-last-year.tar.gz").write_bytes(b"")
+    runner = create_app(lived_in).test_cli_runner()
+
+    output = runner.invoke(args=["backup", str(folder), "--keep", "2"]).output
+    names = [path.name for path in sorted(folder.iterdir())]
+
+    assert names[0] == "ansim-19700104T000000Z.tar.gz" and names[-1] == "ansim-of-last-year.tar.gz"
+    assert len(names) == 3 and names[1] in output
+    assert "removed ansim-19700102T000000Z.tar.gz" in output
+    result = runner.invoke(args=["backup", str(tmp_path / "one.tar.gz"), "--keep", "2"])
+    assert result.exit_code and "not a folder" in str(result.exception)
+
+
 def test_a_backup_ends_while_others_write(lived_in, tmp_path, sessions):
     stop = threading.Event()
 
