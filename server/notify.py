@@ -3,7 +3,8 @@ The notifying process: sends the outbox; every hour enqueues reminders of overdu
 
     python -m server.notify        # or `flask --app server notify`
 
-One process is enough; several do no harm. Nothing is lost while it does not run: the outbox waits.
+One process is enough. Of several, all send, and the holder of a lease does the hourly and daily work. Nothing is lost
+while none runs: the outbox waits.
 """
 
 import signal
@@ -15,7 +16,7 @@ import structlog
 from flask import Flask
 from flask_babel import force_locale
 
-from server import clock
+from server import clock, ids
 from server.config import Settings
 from server.db import Sessions
 from server.models.outside import CHAIN_BROKEN, WEBHOOK, Delivery
@@ -23,6 +24,8 @@ from server.services.audit import derived, verification, witness
 from server.services.inspecting import photos
 from server.services.outside import channels, deliveries, notifications
 from server.services.places import reminders
+from server.services.upkeep import leases
+from server.services.upkeep.leases import Lease
 from server.vault import BadSeal
 from server.wording import notifications as wording
 
@@ -45,20 +48,25 @@ logger = structlog.get_logger()
 
 def run(app: Flask, stopping: threading.Event) -> None:
     """Work until `stopping` is set."""
-    sessions, next_hour, next_verification = app.extensions["sessions"], 0.0, 0.0
+    sessions, next_hour, next_verification, next_lease = app.extensions["sessions"], 0.0, 0.0, 0.0
+    lease = Lease(sessions, leases.NOTIFY, ids.new(16))
     while not stopping.is_set():
         now_s, now = clock.now_s(), time.monotonic()
-        if now >= next_hour:
+        if now >= next_lease:
+            next_lease = now + leases.EVERY_S
+            lease.keep(now)
+        if lease.is_held and now >= next_hour:
             next_hour = now + HOUR_S
             with sessions.begin() as session:
                 notifications.delete_old(session)
                 reminders.remind(session, now_s, notifications.enqueue)
-        if now >= next_verification:
+        if lease.is_held and now >= next_verification:
             next_verification = now + VERIFY_LOG_S
             verify_log(sessions, app.extensions["settings"])
         while tick(app) and not stopping.is_set():
             pass
         stopping.wait(TICK_S)
+    lease.release()
 
 
 def tick(app: Flask) -> int:

@@ -32,8 +32,10 @@ from server.services.findings.pseudonyms import Pseudonyms
 from server.services.intake import completeness, counters, heartbeat, quotas
 from server.services.intake.quotas import Limits, Quotas
 from server.services.sensors import commands, health, rollout
+from server.services.upkeep import leases
+from server.services.upkeep.leases import Lease
 
-LEADER = "1"  # the worker that also receives all messages but reports, and sends commands
+LEADERS_LEAVES = (topics.STATE, topics.INFO, topics.ACK, topics.WANT)
 KEEPALIVE_S = 30
 QUIET_S = 0.003  # after so long without a message the batch is stored, full or not
 IDLE_S = 0.2
@@ -70,8 +72,9 @@ class Ingest:
         self._batch: list[tuple[Message, bool]] = []  # (message, retained) in the order they came
         self._packet_ids: list[int] = []  # to acknowledge once the batch is stored
         self._batch_began = 0.0  # on the monotonic clock
-        self._next = dict.fromkeys(("commands", "maintenance", "heartbeat"), 0.0)
-        self._is_leader = settings.worker == LEADER
+        self._next = dict.fromkeys(("lease", "commands", "maintenance", "heartbeat"), 0.0)
+        # Of several workers, the holder also receives all messages but reports, and sends commands.
+        self._lead = Lease(self._sessions, leases.INGEST, settings.worker)
         self._stopping = False
         self._client: mqtt_client.Client = None  # pyright: ignore[reportAttributeAccessIssue]  # made by run()
         self._failures = 0  # to connect, in a row
@@ -103,11 +106,13 @@ class Ingest:
         self._store_batch()
         self._store.write_counts(clock.now_s(), at_exit=True)
         self._client.disconnect()
+        self._lead.release()
 
     def _warm_up(self):
         """Load and compile what is slow at its first use, so that the first messages do not wait for it."""
         self._vault.unseal(self._vault.seal(b""))
-        if self._is_leader:
+        self._next["lease"] = time.monotonic() + leases.EVERY_S
+        if self._lead.keep(time.monotonic()):
             self._run_maintenance()
             self._send_commands()
 
@@ -150,21 +155,26 @@ class Ingest:
         # Also after a reconnect: a restarted broker may have lost the subscriptions.
         group = self._settings.share_group
         reports = topics.everyone(topics.REPORT)
-        filters = [(f"$share/{group}/{reports}" if group else reports, 1)]
-        if self._is_leader:
-            filters += [(topics.everyone(leaf), 1) for leaf in (topics.STATE, topics.INFO, topics.ACK, topics.WANT)]
-            filters.append((topics.everyone(topics.LIVE), 0))
-        client.subscribe(filters)
+        client.subscribe([(f"$share/{group}/{reports}" if group else reports, 1)])
+        self._subscribe_as_leader(client)
+
+    def _subscribe_as_leader(self, client):
+        """Receive the other messages if this worker leads; otherwise end what an earlier connection subscribed to."""
+        if self._lead.is_held:
+            filters = [(topics.everyone(leaf), 1) for leaf in LEADERS_LEAVES]
+            client.subscribe([*filters, (topics.everyone(topics.LIVE), 0)])
+        else:
+            client.unsubscribe([topics.everyone(leaf) for leaf in (*LEADERS_LEAVES, topics.LIVE)])
 
     def _note_subscribed(self, _client, _data, _mid, reasons, _properties):
         if any(reason.is_failure for reason in reasons):
             raise SubscriptionRefused(
                 f"the broker does not let {topic_rules.SERVICE} read what sensors write; check its access list"
             )
+        if not self.ready:
+            group = self._settings.share_group or None
+            log.info("connected to the broker", worker=self._settings.worker, share_group=group)
         self.ready = True
-        log.info(
-            "connected to the broker", worker=self._settings.worker, share_group=self._settings.share_group or None
-        )
 
     def _process(self):
         """
@@ -301,7 +311,10 @@ class Ingest:
         self._store.write_counts(clock.now_s())
         if self._confirmations.is_waiting():
             self._publish([], [])
-        if not self._is_leader:
+        if now >= self._next["lease"]:
+            self._next["lease"] = now + leases.EVERY_S
+            self._keep_lease(now)
+        if not self._lead.is_held:
             return
         if now >= self._next["commands"]:
             self._next["commands"] = now + COMMANDS_EVERY_S
@@ -312,6 +325,13 @@ class Ingest:
         if self.ready and now >= self._next["heartbeat"]:
             self._next["heartbeat"] = now + heartbeat.EVERY_S
             heartbeat.beat(self._settings.data)
+
+    def _keep_lease(self, now):
+        was_held = self._lead.is_held
+        if self._lead.keep(now) != was_held:
+            log.info("leads the ingest workers" if self._lead.is_held else "does not lead the ingest workers any more")
+            if self._client.is_connected():
+                self._subscribe_as_leader(self._client)
 
     def _send_commands(self):
         now_s = clock.now_s()

@@ -54,6 +54,7 @@ from server.models.places import (
     SiteNotice,
 )
 from server.models.sensors import Claim, Command, Release, ReleaseFile, Rollout, RolloutSensor, Sensor
+from server.models.upkeep import Lease
 
 __all__ = [
     "AccessEvent",
@@ -89,6 +90,7 @@ __all__ = [
     "Invitation",
     "KeptAnswer",
     "KnownEmitter",
+    "Lease",
     "LogEntry",
     "LogHead",
     "LogPersonal",

@@ -19,6 +19,8 @@ from server.services.people import accounts
 from server.services.people.accounts import SYSTEM
 from server.services.places import facilities, organisations, restrooms
 from server.services.sensors import commands, enrolment, fleet
+from server.services.upkeep import leases
+from server.services.upkeep.leases import Lease
 from tests.support.paho_sensor import finding_body
 from tests.support.server_kit import Inside, Process, ingest_inside, is_open
 from tests.support.waiting import wait_for
@@ -274,6 +276,38 @@ def test_two_workers_share_the_work(server, sensors):
     finally:
         for worker in workers:
             worker.end()
+
+
+def test_when_the_leading_worker_is_gone_another_one_takes_its_messages(server, sensors, monkeypatch):
+    monkeypatch.setattr(leases, "EVERY_S", 0.2)
+    monkeypatch.setattr(leases, "LOST_S", 1)
+    server.use_mosquitto().broker.start()
+    wait_for(lambda: is_open(server.port))
+
+    def work(number):
+        return ingest_inside(server.settings.model_copy(update={"share_group": "test", "worker": str(number)}))
+
+    def state(name):
+        with server.sessions() as session:
+            return fleet.load(session, SYSTEM, name).state
+
+    first, second = work(1), work(2)
+    sensors("before").connect().wait_ready()
+    wait_for(lambda: state("before") == messages.READY)
+    monkeypatch.setattr(Lease, "release", lambda _lease: None)  # as if it had been killed
+    first.end()
+    try:
+        during = sensors("during").connect().wait_ready()
+        during.append()
+        wait_for(lambda: state("during") == messages.READY and not during.journal)
+
+        first = work(1)
+        sensors("after").connect().wait_ready()
+        wait_for(lambda: state("after") == messages.READY)
+        assert (first.error, second.error) == (None, None)
+    finally:
+        first.end()
+        second.end()
 
 
 def test_a_second_process_of_one_name_waits_until_the_first_ends(server):
