@@ -17,6 +17,7 @@ TITLES = {
     404: "Not found",
     405: "Method not allowed",
     409: "Refused",
+    412: "Changed meanwhile",
     413: "Too large",
     415: "Not JSON",
     422: "Not valid",

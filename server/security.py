@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from server import clock, throttling
 from server.models.people import User
+from server.services.audit import log
 from server.services.people import accounts, user_sessions
 
 View = TypeVar("View", bound=Callable)
@@ -122,6 +123,8 @@ def _load_user(session_id):
     with current_app.extensions["sessions"]() as store:
         user = accounts.load_by_session_id(store, session_id)
         row = user_sessions.load(store, user, session.get("secret", ""), session_limits()) if user else None
+        # Before anything else is read: the pages of this request show at least this state; see web/submissions.py.
+        g.newest_entry = log.newest_n(store)
     if row is None:
         return None
     g.session_id = row.public_id

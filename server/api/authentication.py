@@ -16,6 +16,7 @@ from server import security
 from server.api.responses import Problem
 from server.db import Sessions
 from server.models.people import Token, User
+from server.services.audit import log
 from server.services.people import accounts, tokens
 
 View = TypeVar("View", bound=Callable)
@@ -73,6 +74,7 @@ def _check() -> None:
 
 def _token(presented: str) -> Token | None:
     with sessions()() as session:
+        g.newest_entry = log.newest_n(session)  # before anything else is read: the answer's ETag
         token = tokens.authenticate(session, presented)
         used = bool(session.dirty)
     if used:  # once an hour, the time of use has to be written

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from apiflask import APIFlask
-from flask import Response, current_app, make_response, request
+from flask import Response, current_app, g, make_response, request
 from flask_babel import force_locale
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from server import problem_documents, wording
 from server.models.people import User
 from server.services import errors, idempotency, paging
+from server.services.audit import seen
 
 KEY_HEADER = "Idempotency-Key"
 MAX_LIMIT = 200
@@ -50,6 +51,8 @@ def init(api: APIFlask) -> None:
         ),
     )
     api.register_error_handler(errors.Refused, _refused)
+    api.register_error_handler(errors.ChangedMeanwhile, _changed)
+    api.after_request(_tag)
     api.register_error_handler(HTTPException, problem_documents.from_http)
     api.register_error_handler(
         500, lambda _error: problem_documents.document(500, "broken", "Something is broken on this server.")
@@ -71,6 +74,30 @@ def _refused(error):
     with force_locale(language()):
         detail = wording.refusal(error.code, error.values)
     return problem_documents.document(409, error.code, detail, error.values)
+
+
+def _changed(error):
+    changes = [{"kind": change.kind, "at_s": change.at_s, "by": change.by} for change in error.changes]
+    detail = "Others have changed this since the state that If-Match names. Read it again."
+    return problem_documents.document(412, "changed_meanwhile", detail, {"changes": changes})
+
+
+def _tag(response: Response) -> Response:
+    """Name the state that an answer about one object shows: the newest entry of the log before it was read."""
+    if request.method == "GET" and request.view_args and response.status_code == 200:
+        response.set_etag(str(g.newest_entry))
+    return response
+
+
+def _state_seen() -> int | None:
+    """Return the state that If-Match names; None without one."""
+    tags = request.if_match
+    if not tags or tags.star_tag:
+        return None
+    numbers = [tag for tag in tags.as_set() if tag and tag.isascii() and tag.isdigit() and len(tag) <= 15]
+    if len(numbers) != 1 or len(tags) != 1:
+        raise Problem(400, "tag_bad", "If-Match holds the ETag of one answer.")
+    return int(numbers[0])
 
 
 def _invalid(error):
@@ -98,12 +125,14 @@ def once(user: User, work: Callable[[Session], Work]) -> Response:
     Do a POST's work, or return the first answer again if it is repeated with the same idempotency key.
 
     work  takes a session that writes
+
+    If the request has If-Match, a change of others since that state is answered with 412.
     """
     key = request.headers.get(KEY_HEADER)
     if key is not None and not (1 <= len(key) <= idempotency.MAX_KEY and key.isascii() and key.isprintable()):
         raise Problem(400, "key_bad", f"{KEY_HEADER} has 1 to {idempotency.MAX_KEY} printable ASCII characters.")
     content = f"{request.method} {request.path}\n".encode() + request.get_data(cache=True)
-    with current_app.extensions["sessions"].begin() as session:
+    with seen.form(_state_seen()), current_app.extensions["sessions"].begin() as session:
         kept = None
         if key is not None:
             kept = idempotency.begin(session, user, key, hashlib.sha256(content).hexdigest())
@@ -145,14 +174,15 @@ def complete_document(document: dict | str) -> dict:
     document["security"] = [{"token": []}]
     for operations in document.get("paths", {}).values():
         for method, operation in operations.items():
-            codes = ["400", "401", "403", "404", "413", "422"] + ["409"] * (method == "post")
+            codes = ["400", "401", "403", "404", "413", "422"] + ["409", "412"] * (method == "post")
             for code in codes:
                 operation["responses"][code] = problem
             if method == "post":
                 operation["responses"].pop("200", None)
                 schema = {"type": "string", "minLength": 1, "maxLength": idempotency.MAX_KEY, "pattern": "^[!-~]+$"}
                 key = {"name": KEY_HEADER, "in": "header", "required": False, "schema": schema}
-                operation.setdefault("parameters", []).append(key)
+                state = {"name": "If-Match", "in": "header", "required": False, "schema": {"type": "string"}}
+                operation.setdefault("parameters", []).extend([key, state])
     return document
 
 

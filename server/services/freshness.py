@@ -2,46 +2,16 @@
 Marks: short texts that change when the content of a page changes.
 
 A page requests its fragment with its current mark; the same mark in the answer means that nothing is new.
-
-A form carries the number of the newest log entry about its object, and is refused if there is a newer one:
-
-    freshness.newest_entry(session, room.public_id)               # for the form
-    freshness.check_unchanged(session, room.public_id, seen_n)    # before the change; raises Refused
 """
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from server.models.audit import LogEntry, LogTip
 from server.models.findings import Disposition, Finding, FindingEvent
 from server.models.inspections import Inspection, InspectionResult, InspectionSensor, InspectionStep
 from server.models.intake import Sweep
 from server.models.places import Restroom
 from server.models.sensors import Command, Sensor
-from server.services.audit import log
-from server.services.errors import Refused
-
-
-def newest_entry(session: Session, subject: str) -> int:
-    """Return the number of the newest log entry about an object, by its public id; 0 without any."""
-    return session.scalar(select(func.max(LogEntry.n)).where(LogEntry.subject == subject)) or 0
-
-
-def check_unchanged(session: Session, subject: str, seen_n: int | None) -> None:
-    """
-    Refuse a change by a person who has not seen the newest state. The session must be one that writes.
-
-    seen_n  newest_entry() when the form was made; None: the form does not say
-    Raises Refused: changed_meanwhile(name, at_s).
-    """
-    if seen_n is None:
-        return
-    # Locked, so that of two forms that are sent at once the second one sees what the first has changed.
-    session.get_one(LogTip, log.TIP, with_for_update=True)
-    newer = log.list_entries(session, [subject], limit=1).rows
-    if newer and newer[0].entry.n > seen_n:
-        by = (newer[0].personal or {}).get("by", {})
-        raise Refused("changed_meanwhile", name=by.get("name", "–"), at_s=newer[0].entry.at_s)
 
 
 def inspection_mark(session: Session, inspection: Inspection) -> str:

@@ -30,7 +30,7 @@ The pages, by blueprint. A view reads the request, calls a service, and renders 
 
 from flask import Flask
 
-from server.web import assets, errors, page
+from server.web import assets, errors, page, submissions
 from server.web.audit import log
 from server.web.findings import findings, known_emitters, signal
 from server.web.inspecting import (
@@ -61,6 +61,7 @@ def register(app: Flask) -> None:
     assets.init(app)
     page.init(app)
     errors.init(app)
+    submissions.init(app)
     for module in (
         own_account,
         restrooms,

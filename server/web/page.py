@@ -5,7 +5,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import flask_login
-from flask import Flask, current_app, flash, request, url_for
+from flask import Flask, current_app, flash, g, request, url_for
 from flask_babel import format_datetime, get_locale, gettext
 from markupsafe import Markup
 from wtforms import Field
@@ -128,6 +128,7 @@ def public_address(endpoint: str, **values: Any) -> str:
 def flash_warning(message: str) -> None:
     """Show on the next page why something was not done."""
     flash(message, "warn")
+    _note_warning()
 
 
 def record_access(kind: str, subject: str) -> None:
@@ -135,9 +136,19 @@ def record_access(kind: str, subject: str) -> None:
     access_log.record(sessions(), user(), kind, subject)
 
 
+def note_done() -> None:
+    """Say that a form was handled, for an answer that is a page and not a redirect; see submissions.py."""
+    g.form_done = True
+
+
+def _note_warning():
+    g.warned = True  # see submissions.py
+
+
 def flash_error(message: str) -> None:
     """Show on the next page an error."""
     flash(message, "danger")
+    _note_warning()
 
 
 def local_address(target: str | None) -> str | None:
@@ -164,11 +175,6 @@ def control(field: Field, hint: str, kind: str, attributes: dict) -> Markup:
 def form_text(name: str, length: int) -> str:
     """Return a text field of the form without spaces around it, cut to `length` characters."""
     return request.form.get(name, "").strip()[:length]
-
-
-def seen_entry() -> int | None:
-    """Return the newest log entry that the page of this form had shown; see services.freshness.check_unchanged()."""
-    return row_number(request.form.get("seen_entry"))
 
 
 def row_number(text: str | None) -> int | None:

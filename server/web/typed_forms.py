@@ -27,6 +27,8 @@ MOST_BYTES = 200_000
 LONGEST_S = 12 * 3600
 # Fields that are never repeated.
 _SECRET = re.compile(r"password|^(old|new|again|code|login|csrf_token|kept|strokes)$")
+LONGEST_CHOICE = 20
+_HIDDEN = ("seen_entry", "once")
 # Forms that are about signing in; repeating them makes no sense.
 _NEVER = ("account.login", "account.code", "account.logout", "account.language", "people.accept", "api.enter")
 
@@ -37,9 +39,19 @@ class TypedForm(NamedTuple):
     address: str
     fields: list
 
+    @property
+    def shown(self) -> list:
+        """The fields without the hidden ones."""
+        return [field for field in self.fields if field[0] not in _HIDDEN]
 
-def read() -> TypedForm | None:
-    """Return the form of this request; None without one that can be sent again."""
+    @property
+    def texts(self) -> list[str]:
+        """The values that look typed, not chosen."""
+        return [value for _name, value in self.shown if " " in value.strip() or len(value) > LONGEST_CHOICE]
+
+
+def read(**replaced: object) -> TypedForm | None:
+    """Return the form of this request; None without one that can be sent again. replaced: other values of fields."""
     if request.method != "POST" or request.endpoint in (None, *_NEVER) or not _is_own():
         return None
     try:
@@ -47,6 +59,7 @@ def read() -> TypedForm | None:
     except Exception:  # a body that cannot be read may be what has failed
         return None
     fields = [field for field in fields if not _SECRET.search(field[0])]
+    fields = [[name, str(replaced.get(name, value))] for name, value in fields]
     return TypedForm(request.full_path.rstrip("?"), fields) if fields else None
 
 

@@ -21,10 +21,6 @@ REFUSALS = {
     "nothing_done": _('No step has been recorded. Record at least one, or choose "not completed".'),
     "suspicious_step": _('A step recorded something suspicious, so the result cannot be "none found".'),
     "step_contested": _("Two people recorded different outcomes of one step. Look at both and record which one holds."),
-    "changed_meanwhile": _(
-        "While this page was open, it was changed by %(name)s at %(time)s. Look at what stands there now; if what you"
-        " typed still holds, send it again."
-    ),
     "person_name_needed": _("Please give a name."),
     "person_there": _("This person takes part already."),
     # checklists
@@ -71,7 +67,7 @@ REFUSALS = {
     "stop_there": _("This building is on the list already."),
     "same_team": _("This team has the building already."),
     # known devices
-    "emitter_withdrawn": _("This device is no longer on the list."),
+    "emitter_withdrawn": _("This entry is off the list: %(name)s withdrew or renewed it at %(time)s."),
     "emitter_there": _("This device is on the list already."),
     "address_bad": _("An address looks like c0:ff:ee:00:00:01."),
     "expiry_bad": _("An approval holds for 1 to %(most)s days."),

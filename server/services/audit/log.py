@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 from server import clock
 from server.models.audit import LogEntry, LogPersonal, LogTip
 from server.services import paging
-from server.services.audit import canonical
+from server.services.audit import canonical, seen
 
 if TYPE_CHECKING:  # accounts.py writes into the log, so it imports this module
     from server.services.people.accounts import Actor
@@ -57,7 +57,7 @@ def add(
     by        the acting user; None or accounts.SYSTEM: the program itself, or a person without an account
     personal  more fields that can be forgotten later, such as {"partners": [...]}; "by" is added
 
-    Raises ValueError if an argument is not of this form.
+    Raises ValueError if an argument is not of this form; ChangedMeanwhile, see seen.py.
     """
     if not _KIND.fullmatch(kind) or len(kind) > 64:
         raise ValueError(f"{kind!r} is not a kind of entry")
@@ -69,6 +69,8 @@ def add(
     # The lock of this row keeps the chain from forking. On SQLite the whole transaction has the write lock.
     session.flush()
     tip = session.get_one(LogTip, TIP, with_for_update=True, populate_existing=True)
+    if "by" in content:
+        seen.check(session, kind, subject)
     entry = LogEntry(n=tip.n + 1, at_s=next_time_s(session, tip), kind=kind, subject=subject, body=canonical.text(body))
     if content:
         row = LogPersonal(n=entry.n, salt=secrets.token_hex(_SALT_BYTES), content=canonical.text(content))
@@ -78,7 +80,13 @@ def add(
     session.add(entry)
     tip.n, tip.hash = entry.n, entry.hash
     session.flush()
+    seen.note(session, entry.n)
     return entry
+
+
+def newest_n(session: Session) -> int:
+    """Return the number of the newest entry; 0 without any."""
+    return session.scalar(select(LogTip.n).where(LogTip.id == TIP)) or 0
 
 
 def next_time_s(session: Session, tip: LogTip) -> int:

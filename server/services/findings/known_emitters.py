@@ -181,7 +181,8 @@ def _lock(session, user, emitter) -> KnownEmitter:
     emitter = db.lock_row(session, emitter)
     access.check(session, user, accounts.MANAGE, emitter.facility_id)
     if emitter.withdrawn_s is not None:
-        raise Refused("emitter_withdrawn")
+        by = session.get(User, emitter.withdrawn_by_id) if emitter.withdrawn_by_id else None
+        raise Refused("emitter_withdrawn", name=by.name if by else "–", at_s=emitter.withdrawn_s)
     return emitter
 
 

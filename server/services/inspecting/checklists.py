@@ -24,7 +24,7 @@ from server import clock, db
 from server.models.checklists import ANSWERS, BOTH, OK, ROOM, STALL, SUSPICIOUS, WHERES, Checklist, ChecklistAnswer
 from server.models.inspections import Inspection
 from server.models.places import EYE, Facility, Organisation, Restroom
-from server.services.audit import log
+from server.services.audit import log, seen
 from server.services.errors import NotFound, Refused
 from server.services.inspecting import revisions, steps
 from server.services.people import access, accounts
@@ -274,6 +274,8 @@ def save(session: Session, user: Actor, scope: Scope, items: list[dict], note: s
     if len(items) > MOST_ITEMS:
         raise Refused("checklist_too_long", most=MOST_ITEMS)
     versions = list_versions(session, scope)
+    if versions:
+        seen.check(session, "checklist.changed", versions[0].public_id)
     used_keys = {item["key"] for version in versions for item in version.items} | {item["key"] for item in BUILTIN}
     checklist = Checklist(
         **scope.columns,

@@ -6,7 +6,7 @@ from flask_babel import gettext
 
 from server import security
 from server.models.photos import CLOSED, HOLE, REMARK, STICKER, TICKET
-from server.services import errors, freshness
+from server.services import errors
 from server.services.inspecting import holes, inspections, photos
 from server.services.people import accounts
 from server.web import page
@@ -46,7 +46,6 @@ def note(hole: str) -> ResponseReturnValue:
     try:
         with page.sessions().begin() as session:
             row = holes.load(session, page.user(), hole, accounts.INSPECT)
-            freshness.check_unchanged(session, row.public_id, page.seen_entry())
             holes.record_event(session, row, page.user(), kind, text)
     except errors.Refused as error:
         return _show(hole, page.refusal_text(error))
@@ -60,7 +59,6 @@ def _show(hole, problem):
         return render_template(
             "inspecting/holes/show.html",
             hole=row,
-            seen_n=freshness.newest_entry(session, row.public_id),
             photos=photos.list_photos(session, hole_id=row.id),
             problem=problem,
             kind=request.form.get("kind"),

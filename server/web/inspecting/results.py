@@ -6,7 +6,7 @@ from flask_babel import gettext
 
 from server import security
 from server.models.inspections import RESULTS, STEP_NONE_FOUND
-from server.services import errors, freshness
+from server.services import errors
 from server.services.inspecting import inspections
 from server.services.people import accounts
 from server.web import page
@@ -54,7 +54,6 @@ def _result_page(public_id, correcting):
         return render_template(
             "inspecting/inspections/finish.html",
             inspection=inspection,
-            seen_n=freshness.newest_entry(session, inspection.public_id),
             correcting=correcting,
             heading=gettext("Correct the record") if correcting else gettext("Finish the inspection"),
             button=gettext("Add the correction") if correcting else gettext("Finish and record"),
@@ -78,7 +77,6 @@ def _record(public_id, correcting, result, reason, note):
     try:
         with page.sessions().begin() as session:
             inspection = inspections.load(session, page.user(), public_id, accounts.INSPECT)
-            freshness.check_unchanged(session, inspection.public_id, page.seen_entry())
             record(session, inspection, page.user(), result, reason, note)
     except errors.Refused as error:
         return page.refusal_text(error)

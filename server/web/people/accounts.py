@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from server import security, throttling
 from server.models.people import ROLES, User
-from server.services import errors, freshness
+from server.services import errors
 from server.services.people import access_log, accounts, data_subjects, invitations, scopes, tokens
 from server.web import page
 from server.web.people import forms
@@ -51,10 +51,8 @@ def show(public_id: str) -> ResponseReturnValue:
         person = scopes.load_user(session, page.user(), public_id)
         choice = _offer_places(session, scopes.list_places(session, person))
         page.record_access(access_log.SAW_PERSON, person.public_id)
-        own_tokens, seen_n = tokens.list_tokens(session, person), freshness.newest_entry(session, person.public_id)
-        return render_template(
-            "people/show.html", person=person, roles=ROLES, choice=choice, tokens=own_tokens, seen_n=seen_n
-        )
+        own_tokens = tokens.list_tokens(session, person)
+        return render_template("people/show.html", person=person, roles=ROLES, choice=choice, tokens=own_tokens)
 
 
 def _offer_places(session: Session, chosen: list[scopes.Place], selected: Iterable[str] = ()) -> PlaceChoice:
@@ -72,7 +70,6 @@ def scope(public_id: str) -> ResponseReturnValue:
     """Change a user's role and where it holds."""
 
     def change(session: Session, person: User) -> None:
-        freshness.check_unchanged(session, person.public_id, page.seen_entry())
         everywhere = request.form.get("everywhere") == "yes"
         places = [] if everywhere else scopes.load_grantable(session, page.user(), request.form.getlist("places"))
         accounts.set_role(session, person, request.form.get("role", ""), page.user())

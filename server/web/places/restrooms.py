@@ -9,7 +9,7 @@ from flask_babel import gettext
 
 from server import clock, i18n, security
 from server.models.findings import OPEN
-from server.services import errors, freshness, paging
+from server.services import errors, paging
 from server.services.findings import findings
 from server.services.intake import heartbeat
 from server.services.people import accounts
@@ -162,7 +162,6 @@ def edit(public_id: str) -> ResponseReturnValue:
         try:
             with page.sessions().begin() as session:
                 room = restrooms.load(session, page.user(), public_id, accounts.MANAGE)
-                freshness.check_unchanged(session, room.public_id, page.seen_entry())
                 restrooms.change(session, page.user(), room, **form.fields())
                 restrooms.set_external_ids(session, page.user(), room, form.pairs())
             page.flash_success(gettext("Saved."))
@@ -171,8 +170,7 @@ def edit(public_id: str) -> ResponseReturnValue:
             problem = page.refusal_text(error)
     with page.sessions()() as session:  # read again: a refusal has rolled the change back
         room = restrooms.load(session, page.user(), public_id, accounts.MANAGE)
-        seen_n = freshness.newest_entry(session, room.public_id)
-        return render_template("places/edit.html", room=room, form=form, problem=problem, seen_n=seen_n)
+        return render_template("places/edit.html", room=room, form=form, problem=problem)
 
 
 @bp.post("/restrooms/<public_id>/retire")

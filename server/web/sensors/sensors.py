@@ -252,6 +252,7 @@ def claim() -> ResponseReturnValue:
 
 
 def _show_code(code, sensor):
+    page.note_done()
     # In the answer to the form itself: an address with the code in it would stay in histories and logs.
     server = current_app.extensions["settings"].public_url or request.host_url.rstrip("/")
     minutes = claims.LIFETIME_S // 60

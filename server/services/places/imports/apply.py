@@ -20,7 +20,7 @@ from server.models.places import (
     Restroom,
     RestroomImport,
 )
-from server.services.audit import log
+from server.services.audit import log, seen
 from server.services.errors import Refused
 from server.services.places import organisations, plans, restrooms
 from server.services.places.imports import layouts
@@ -54,12 +54,15 @@ def apply(
     sessions  the session factory: every batch is committed. After an interruption, preview and apply do the rest
     prepared  the record of the upload, if there is one
 
-    Raises Refused: import_stopped (see Preview.stops), import_file_changed (since the preview).
+    Raises Refused: import_stopped (see Preview.stops), import_file_changed (since the preview); ChangedMeanwhile if a
+    person has changed places since the preview.
     """
     if preview.stops:
         raise Refused("import_stopped")
     if file_sha256(path) != preview.sha256:
         raise Refused("import_file_changed")
+    with sessions() as session:
+        seen.check_families(session, ("restroom.", "restrooms.", "facility.", "organisation."))
     batch = []
     for row, place, _ in read_places(path, preview.layout, preview.columns, progress):
         action = preview.actions.get(row.line) if place else None

@@ -11,9 +11,7 @@ import pytest
 from sqlalchemy import update
 
 from server import clock
-from server.models.audit import LogEntry
 from server.models.people import User, UserSession
-from server.services.audit import log
 from server.services.people import accounts
 from server.web import typed_forms
 from tests.support import route_samples
@@ -183,39 +181,3 @@ def test_an_unknown_object_is_answered_like_one_of_another_organisation(app, add
         assert texts[0] == texts[1], rule.endpoint
         compared += 1
     assert compared > 60
-
-
-# Forms that replace or end something: {endpoint: (page of the form, what one person sends, what the other had changed)}
-STALE = {
-    "results.finish": ("results.finish", {"result": "not_completed", "reason": "alarm"}, "inspection.answered"),
-    "places.edit": ("places.edit", {"name": "A", "block": "women", "stalls": "2"}, "restroom.changed"),
-    "holes.note": ("holes.show", {"kind": "closed", "text": "filled"}, "hole.remark"),
-    "people.scope": ("people.show", {"role": "viewer", "everywhere": "yes"}, "person.role"),
-}
-
-
-@pytest.mark.parametrize("endpoint", STALE)
-def test_a_form_from_before_a_change_of_somebody_else_is_shown_again(app, addresses, sign_in, endpoint):
-    show, form, kind = STALE[endpoint]
-    client = sign_in("admin")
-    page = client.get(addresses[show, "GET"])
-    seen = re.findall(r'name="seen_entry" value="(\d+)"', page.text)
-    assert seen, endpoint
-    subject = addresses[show, "GET"].removesuffix("/edit").removesuffix("/finish").rpartition("/")[2]
-    with app.extensions["sessions"].begin() as session:
-        log.add(session, kind, subject, {}, session.query(User).filter_by(login="samples-admin").one())
-    before = entries(app)
-
-    form = {**form, "seen_entry": seen[0], "csrf_token": csrf_token(page.text)}
-    page = client.post(addresses[endpoint, "POST"], data=form, follow_redirects=True)
-
-    assert "it was changed by Sample at" in unescape(page.text), endpoint
-    assert entries(app) == before
-    newest = re.findall(r'name="seen_entry" value="(\d+)"', page.text)
-    page = client.post(addresses[endpoint, "POST"], data={**form, "seen_entry": newest[0]}, follow_redirects=True)
-    assert "it was changed by" not in page.text and entries(app) > before, endpoint
-
-
-def entries(app):
-    with app.extensions["sessions"]() as session:
-        return session.query(LogEntry).count()
