@@ -15,6 +15,7 @@ import machine
 
 from ansim import messages
 from ansim.detect import engine as engines
+from ansim.detect.stations.layout import TABLE_BYTES
 from ansim.finding import ALARM, CLEARED, NOTICE, RAISED, is_new_alarm
 from firmware.inspecting.inspection import Inspection
 from firmware.inspecting.radio_jobs import RadioJobs
@@ -49,12 +50,14 @@ class App(Sensor):
     def __init__(self, settings: dict, health, on_trial: bool = False):
         from firmware import boards  # here, so that it can be unloaded
 
-        gc.collect()  # imports have left holes, and the engine's table needs 16 kB in one piece
+        gc.collect()  # imports have left holes, which the permanent objects should fill
         board = boards.load(settings["board"])
         self._panel = Panel(board, settings["fitted"] or board.FITTED, self._status)
         self._spectrum = _open_spectrum(board, self._panel.fitted)
         self._capabilities = list_capabilities(health.sniff_level(), self._spectrum)
-        self._engine = engines.standard(settings, TABLES, messages.NRF24 in self._capabilities)
+        self._engine = engines.standard(
+            settings, TABLES, messages.NRF24 in self._capabilities, sniffer.static_memory(TABLE_BYTES)
+        )
         super().__init__(settings, health, board, on_trial)
 
         # Listening: the plan chooses the radio, the listener runs it, the engine judges what it hears.
@@ -158,7 +161,11 @@ class App(Sensor):
             if self._settings["always_listen"] or self._inspection.id or self._listener.is_following:
                 await self._listen_step(now_ms)
                 is_over = self._end_sweep_if_due(INSPECTION_SWEEP_MS if self._inspection.id else SWEEP_MS)
-                if is_over and not self._inspection.id and chip_memory.is_used_up(now_ms):
+                if (
+                    is_over
+                    and not self._inspection.id
+                    and chip_memory.is_used_up(now_ms, self._settings["tls"] and not self._connection.connected)
+                ):
                     print("The chip's memory is used up; the sensor restarts")
                     await self._restart()
                 continue

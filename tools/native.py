@@ -60,6 +60,7 @@ TLS = ("MICROPY_PY_SSL=1", "MICROPY_SSL_MBEDTLS=1", "MICROPY_SSL_AXTLS=0")
 # (folder, import path) of what is frozen. The simulation's boot.py becomes SIM_BOOT, a name that no file of a board
 # has.
 PROGRAM = (("ansim", "ansim"), ("firmware", "firmware"))
+SIMULATED_NATIVE = ROOT / "tools" / "virtual_sensor" / "native"
 SIMULATED = (("tools/virtual_sensor/sim", ""),)
 NOT_FROZEN = ("native", "source", "__pycache__")
 IMAGE_MODULE = "ansim_image.py"  # holds program_hash(), which tools/flash.py reads from the board
@@ -93,12 +94,15 @@ def build_host(sanitize: bool = False, frozen: bool = False) -> Path:
         out = BUILD / ("host-frozen" if frozen else "host-sanitize" if sanitize else "host")
         program, stamp = out / "micropython", out / "built-from"
         tree = _stage(BUILD / "frozen", PROGRAM + SIMULATED) if frozen else MODULES
-        fingerprint = f"{source.name} {_fingerprint(tree)}"
+        modules = SIMULATED_NATIVE if frozen else MODULES
+        fingerprint = f"{source.name} {_fingerprint(tree)} {_fingerprint(modules)}"
         if not (program.exists() and stamp.exists() and stamp.read_text() == fingerprint):
-            module = ["FROZEN_MANIFEST=", f"USER_C_MODULES={MODULES}", *NO_TLS]
-            options = [*FORCE_32_BIT, *_frozen_options(source, tree), *_tls_options()] if frozen else module
+            options = ["FROZEN_MANIFEST=", *NO_TLS]
+            if frozen:
+                options = [*FORCE_32_BIT, *_frozen_options(source, tree), *_tls_options()]
             options += SANITIZE_OPTIONS if sanitize else ()
             command = ["make", "-C", str(source / "ports/unix"), f"-j{os.cpu_count()}", *HOST_OPTIONS, *options]
+            command += [f"USER_C_MODULES={modules}"]
             debian_sources.run_logged([*command, f"BUILD={out}"], BUILD / f"{out.name}.log")
             stamp.write_text(fingerprint)
     return program

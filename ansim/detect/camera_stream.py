@@ -87,18 +87,19 @@ class CameraStream:
 
     rules   module with the weights; tools/fit.py tries others
     tables  a signatures.Tables, to know the addresses of camera makers; None: no address is known
+    memory  see StationTable
     """
 
     name = "camera_stream"
 
-    def __init__(self, rules=weights, tables=None):
+    def __init__(self, rules=weights, tables=None, memory=None):
         self._rules = rules
         self._tables = tables
         self._shape = evidence.pack(rules.SHAPE)
         self._amount = evidence.pack(rules.AMOUNT)
         self._second = evidence.pack(rules.SECOND)
         self._access_point = evidence.pack(rules.ACCESS_POINT)
-        self.table = StationTable()
+        self.table = StationTable(memory)
         self.values = array("I", [UNKNOWN] * len(evidence.RULES))
         self._undecodable = Undecodable(self.table)
         self._known = set()

@@ -199,15 +199,16 @@ class Engine:
             self._full = True
 
 
-def standard(settings: dict, updates: str = "", has_spectrum: bool = True) -> Engine:
+def standard(settings: dict, updates: str = "", has_spectrum: bool = True, memory: bytearray | None = None) -> Engine:
     """
     Return an Engine with the standard detectors for checked settings (see ansim/settings.py).
 
     updates       folder of newer signature tables, "" for none
     has_spectrum  an nRF24 is fitted; otherwise its detector is not loaded
+    memory        for the station table, see stations/table.py
     """
     tables = Tables("", updates)
-    detectors = [CameraStream(tables=tables), CameraAccessPoint(tables), CameraBeacon(tables)]
+    detectors = [CameraStream(tables=tables, memory=memory), CameraAccessPoint(tables), CameraBeacon(tables)]
     if has_spectrum:
         from ansim.detect.analogue_video import AnalogueVideo
 

@@ -15,6 +15,7 @@ except ImportError:
 
 MAX_INTERNAL_BYTES = 512 << 10  # a larger region is PSRAM, which the radios and TLS cannot use
 BLE_BYTES = 56 << 10  # Bluetooth takes about 50 kB; a chip with less crashes (esp-idf issue 14355). TLS: 40 kB
+TLS_PIECE_BYTES = 20 << 10  # TLS takes about 40 kB, 17 of them in one piece
 MIN_FITS = 20  # with fewer, something else took the memory, such as the connection of a wired sensor
 SETTLE_MS = 3_600_000  # a restart costs some seconds of listening, so at most one an hour
 
@@ -48,10 +49,15 @@ def has_room_for_ble() -> bool:
     return True
 
 
-def is_used_up(now_ms: int) -> bool:
+def is_used_up(now_ms: int, needs_tls: bool = False) -> bool:
     """
     True if there is too little memory for Bluetooth, and there was enough MIN_FITS times in this start: it has leaked.
+    Also if the next TLS connection does not find its largest piece.
 
-    now_ms  the sensor's time since its start
+    now_ms     the sensor's time since its start
+    needs_tls  a TLS connection is to be made, so that none holds its memory now
     """
-    return now_ms >= SETTLE_MS and _fits >= MIN_FITS and (measure()[1] or BLE_BYTES) < BLE_BYTES
+    largest_bytes = measure()[1]
+    if now_ms < SETTLE_MS or largest_bytes is None:
+        return False
+    return (_fits >= MIN_FITS and largest_bytes < BLE_BYTES) or (needs_tls and largest_bytes < TLS_PIECE_BYTES)

@@ -23,6 +23,8 @@ import gc
 import struct
 from collections import deque
 
+from firmware import scratch
+
 CONNECT, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PINGREQ, PINGRESP, DISCONNECT = 1, 3, 4, 8, 9, 12, 13, 14
 MAX_RECEIVED_BYTES = 12288  # the longest message is a part of a signature table with its envelope
 MAX_PENDING = 8  # received messages, together MAX_RECEIVED_BYTES at most; the oldest is dropped
@@ -30,7 +32,6 @@ MAX_IN_FLIGHT = 16  # publishes that are not acknowledged yet
 _MAX_TOPIC_BYTES = 128
 _MAX_OTHER_BYTES = 16  # no other packet from a broker is longer
 _CHUNK_BYTES = 256
-_packet = bytearray(1280)  # fits any report; allocated once, because a full heap may have no such piece
 
 
 TimedOut = asyncio.TimeoutError  # MicroPython has no other
@@ -334,15 +335,16 @@ def _refusal(code):
 
 
 def _joined(parts, may_share):
-    """Join the parts; with `may_share` in a shared buffer, which is valid until the next call."""
+    """Join the parts; with `may_share` in scratch.buffer, which is valid until the next await."""
     length = sum([len(part) for part in parts])
-    if not may_share or length > len(_packet):
+    packet = scratch.buffer
+    if not may_share or length > len(packet):
         return b"".join(parts)
     at = 0
     for part in parts:
-        _packet[at : at + len(part)] = part
+        packet[at : at + len(part)] = part
         at += len(part)
-    return memoryview(_packet)[:length]
+    return memoryview(packet)[:length]
 
 
 def tls_context(ca_pem: str, client_cert_pem: str = "", client_key_pem: str = ""):

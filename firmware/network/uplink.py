@@ -54,7 +54,7 @@ class Wifi:
             await asyncio.wait_for(self._join(), timeout_ms / 1000)
         except asyncio.TimeoutError:
             self._last = None
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # a RuntimeError if Wi-Fi gets no memory
             self._failure = "the radio refuses: %s" % error
         if not self.is_up():
             self.leave()

@@ -100,7 +100,7 @@ class Listener:
             else:
                 await self._run_other(step)
             self._failures = 0
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # a RuntimeError if Wi-Fi gets no memory
             self._failures += 1
             self.radio_errors += 1
             if self._failures >= MAX_FAILURES:

@@ -10,7 +10,7 @@ from tools.lib.errors import ToolError
 @pytest.fixture(scope="session", params=["64-bit", pytest.param("32-bit", marks=pytest.mark.build)])
 def micropython(request, micropython) -> str:
     """Path of an interpreter: the one from PyPI, and one of 32 bits, whose objects and integers are as on a board."""
-    if request.param == "64 bits":
+    if request.param == "64-bit":
         return micropython
     try:
         return str(native.build_host(frozen=True))

@@ -1,7 +1,10 @@
 """The radios of the firmware, on the real MicroPython and the simulated chip."""
 
+import socket
+
 import pytest
 
+from tests.support import brokers
 from tests.support.simulated_board import ROUTER, SILENCE, SMALL_SCENE, Board
 
 START = """
@@ -69,6 +72,7 @@ def test_draining_allocates_nothing_for_each_record(board):
         START
         + """
     import gc
+    from firmware import scratch
     receiver = sniffer.Sniffer(wlan, sniffer.ALL_KINDS)
     take = lambda records, count: None
 
@@ -79,8 +83,8 @@ def test_draining_allocates_nothing_for_each_record(board):
             rfsniff = sniffer.rfsniff
             rfsniff.stats()
             before = gc.mem_alloc()
-            while rfsniff.readinto(receiver._records) == 32:
-                sniffer.count_undecodable(receiver._records, 32)
+            while rfsniff.readinto(scratch.buffer) == sniffer.BATCH_RECORDS:
+                sniffer.count_undecodable(scratch.buffer, sniffer.BATCH_RECORDS)
             print(gc.mem_alloc() - before)
 
     gc.disable()
@@ -167,7 +171,7 @@ def test_a_name_that_is_not_utf8_is_shown_byte_by_byte():
     assert ssid_text(b"caf\xe9\x00") == "caf?"
 
 
-@pytest.mark.parametrize(("idf_bytes", "stays_on"), [(200000, True), (110000, False)])
+@pytest.mark.parametrize(("idf_bytes", "stays_on"), [(253000, True), (163000, False)])
 def test_advertisements_are_copied_and_bluetooth_stays_on_where_memory_allows(board, idf_bytes, stays_on):
     (board.world / "idf_bytes").write_text(str(idf_bytes))
     (heard, active, dropped) = board.run(
@@ -194,7 +198,7 @@ def test_advertisements_are_copied_and_bluetooth_stays_on_where_memory_allows(bo
 
 
 def test_a_chip_whose_memory_leaks_is_used_up_once_an_hour_has_passed(board):
-    (board.world / "idf_bytes").write_text("80000")
+    (board.world / "idf_bytes").write_text("133000")
     lines = board.run(
         START
         + """
@@ -213,6 +217,101 @@ def test_a_chip_whose_memory_leaks_is_used_up_once_an_hour_has_passed(board):
     (before, _), (after, early, late) = lines
     assert lines[0][1] is False and (early, late) == (False, True)
     assert before - after > 12 * 1024
+
+
+def test_wifi_bluetooth_and_tls_draw_from_one_memory_of_the_chip(silent_board):
+    (silent_board.world / "idf_bytes").write_text("150000")
+    lines = silent_board.run(
+        """
+    import bluetooth, json, network
+    from firmware.maintenance import chip_memory
+
+    print(chip_memory.measure()[0])
+    wlan = network.WLAN(network.WLAN.IF_STA)
+    print(chip_memory.measure()[0])
+    wlan.active(True)
+    print(chip_memory.measure()[0])
+    wlan.active(False)
+    print(chip_memory.measure()[0])
+    bluetooth.BLE().active(True)
+    print(chip_memory.measure()[0])
+    """
+    )
+
+    assert [line // 1000 for line in lines] == [150, 105, 97, 105, 53]
+
+
+@pytest.mark.parametrize(("name", "size"), [("idf_bytes", 48000), ("idf_largest", 3000)])
+def test_wifi_that_gets_no_memory_is_a_refusal_of_the_radio(board, name, size):
+    """MicroPython raises a RuntimeError then, not an OSError."""
+    lines = board.run(
+        START
+        + f"""
+    from firmware.network.uplink import NoUplink, Wifi
+    from firmware.radio.listener import Listener, RadioFailed
+    from firmware.radio.plan import SCAN, Step
+
+    class Plan:
+        def next(self, now_ms, candidates):
+            return Step(SCAN, 0, 2000)
+
+    class Engine:
+        def candidates(self, now_ms):
+            return []
+
+        def tune(self, channel, now_ms):
+            pass
+
+    class Health:
+        def __getattr__(self, name):
+            return lambda *arguments: None
+
+    with open("/.world/{name}", "w") as file:
+        file.write("{size}")
+    listener = Listener(Plan(), Engine(), clock, wlan, None, None, None, Health())
+
+    async def main():
+        try:
+            await Wifi(wlan, []).join(5000)
+        except NoUplink as error:
+            print(json.dumps(str(error)))
+        try:
+            while True:
+                await listener.step()
+        except RadioFailed as error:
+            print(json.dumps([str(error), listener.radio_errors]))
+
+    asyncio.run(main())
+    """
+    )
+
+    assert lines == ["the radio refuses: Wifi Unknown Error 0x0101", ["scan: Wifi Unknown Error 0x0101", 5]]
+
+
+def test_memory_in_pieces_too_small_for_tls_ends_the_connection_and_after_an_hour_the_run(silent_board, tmp_path):
+    brokers.certificate(tmp_path, "ca")
+    (silent_board.flash / "ca.pem").write_bytes((tmp_path / "ca.pem").read_bytes())
+    (silent_board.world / "idf_largest").write_text("16000")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        lines = silent_board.run(
+            """
+    import asyncio, json, machine
+    from firmware.maintenance import chip_memory
+    from firmware.network import mqtt
+
+    machine.RTC().datetime((2024, 1, 2, 0, 0, 0, 0, 0))
+    try:
+        client = mqtt.Client("a", "b", "c")
+        asyncio.run(client.connect("127.0.0.1", PORT, mqtt.tls_context(open("/ca.pem").read())))
+    except mqtt.BrokerError as error:
+        print(str(error).split(": ", 1)[1])
+    print(json.dumps([chip_memory.is_used_up(ms, True) for ms in (60000, 3600000)]))
+    print(json.dumps(chip_memory.is_used_up(3600000)))
+    """.replace("PORT", str(server.getsockname()[1]))
+        )
+
+    assert lines == ["MBEDTLS_ERR_SSL_ALLOC_FAILED", [False, True], False]
 
 
 def test_bluetooth_without_memory_crashes_the_chip(board):

@@ -265,6 +265,32 @@ def test_the_firmware_joins_again_after_each_kind_of_failure(board, event):
     assert max(int(line.split()[1]) for line in answers if line.startswith("True")) < 12000
 
 
+APPENDS = """
+    import time
+    from firmware.journal.journal import Journal
+    from firmware.network.clock import Clock
+
+    journal = Journal("/journal", 65536, Clock())
+    journal.open()
+    journal.append("selftest", {"passed": True, "checks": [], "text": "x" * 300})
+    began_ms = time.ticks_ms()
+    for _ in range(20):
+        journal.append("selftest", {"passed": True, "checks": [], "text": "x" * 300})
+    print(time.ticks_diff(time.ticks_ms(), began_ms))
+"""
+
+
+@pytest.mark.parametrize("has_image", [False, True])
+def test_a_report_takes_the_time_of_its_erased_block_in_a_folder_and_in_a_littlefs_image(board, has_image):
+    if has_image:
+        board.flash.rmdir()
+        board.flash.write_bytes(b"\xff" * (1 << 20))
+
+    (took_ms,) = board.run(APPENDS)
+
+    assert 20 * 50 <= took_ms < 20 * 80
+
+
 def test_writing_the_flash_takes_time_and_deafens_the_sniffer(board):
     (took_ms, with_writes, without) = board.run(
         SNIFF

@@ -6,6 +6,7 @@ import struct
 import rfsniff  # pyright: ignore[reportMissingImports] # only in this interpreter
 
 from ansim import frame_header as fh
+from ansim.detect.stations import layout
 
 ALL = rfsniff.MANAGEMENT | rfsniff.CONTROL | rfsniff.DATA | rfsniff.UNDECODABLE
 RING = 512  # RFSNIFF_RING_RECORDS
@@ -184,6 +185,17 @@ def check_that_starting_without_a_stop_restarts():
     assert receive(DATA)["channel"] == 9
 
 
+def check_that_the_table_s_memory_lies_outside_the_heap_and_stays_the_same():
+    gc.collect()
+    before = gc.mem_alloc()
+    table = rfsniff.memory(layout.TABLE_BYTES)
+    assert len(table) == layout.TABLE_BYTES and gc.mem_alloc() - before < 200
+    table[0], table[layout.TABLE_BYTES - 1] = 1, 2
+    again = rfsniff.memory(layout.TABLE_BYTES)
+    assert (again[0], again[layout.TABLE_BYTES - 1]) == (1, 2)
+    assert fails(ValueError, rfsniff.memory, layout.TABLE_BYTES + 1) and fails(ValueError, rfsniff.memory, -1)
+
+
 check_that_records_have_the_format_of_frame_header()
 check_qos_control_after_three_and_four_addresses()
 check_that_management_frames_end_at_the_sequence_number()
@@ -198,4 +210,5 @@ check_that_the_channel_changes_only_while_running()
 check_that_bad_arguments_are_refused()
 check_that_stopping_twice_is_harmless_and_waiting_records_stay_readable()
 check_that_starting_without_a_stop_restarts()
+check_that_the_table_s_memory_lies_outside_the_heap_and_stays_the_same()
 print("ok")

@@ -12,6 +12,7 @@ import uctypes
 
 from ansim import messages, settings
 from ansim.detect import engine as engines
+from ansim.detect.stations import layout
 from firmware.journal.journal import Journal
 from firmware.network.clock import Clock
 from tests.support import stream_traffic
@@ -72,7 +73,7 @@ def hear_camera():
     """Return (bytes of the engine, the first finding) for 40 s of a camera's stream."""
     gc.collect()
     before = gc.mem_alloc()
-    engine = engines.standard({"ignore": []}, "", True)
+    engine = engines.standard({"ignore": []}, "", True, rfsniff.memory(layout.TABLE_BYTES))
     gc.collect()
     engine_bytes = gc.mem_alloc() - before
     flow = [0, 40_000, 8000, "up", [1400, 1400, 1400, 600]]

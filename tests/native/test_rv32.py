@@ -92,7 +92,7 @@ def test_journal_clock_engine_and_module_work_in_a_chip_s_stack_and_heap(run):
     assert result["journal"] == {"reports": 60, "in_order": True}
     assert 200 <= result["clock_ms"] < 5000
     assert result["records"] == 3 and result["finding"] == ["camera_stream", "raised"]
-    assert result["engine_bytes"] < 22_000
+    assert result["engine_bytes"] < 5_000  # the station table lies in the module's memory
     assert result["stack_bytes"] < 9_000
 
 
@@ -103,4 +103,4 @@ def test_the_module_is_small_in_flash_and_static_memory(run):
     size = subprocess.run(["riscv64-unknown-elf-size", "-t", *objects], capture_output=True, text=True, check=True)
 
     text, data, bss = map(int, size.stdout.splitlines()[-1].split()[:3])
-    assert text < 2500 and data == 0 and bss < 18_600
+    assert text < 2500 and data == 0 and bss < 34_700

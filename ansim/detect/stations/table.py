@@ -26,10 +26,14 @@ ROW_NEARLY_MS = 990  # judging "each second" may come a little early
 
 
 class StationTable:
-    """The transmitters of all channels, by address."""
+    """
+    The transmitters of all channels, by address.
 
-    def __init__(self):
-        self.table = bytearray(layout.TABLE_BYTES)
+    memory  bytearray of layout.TABLE_BYTES for the table, whose contents are lost; None: a new one
+    """
+
+    def __init__(self, memory: bytearray | None = None):
+        self.table = bytearray(layout.TABLE_BYTES) if memory is None else memory
         self.out = array("I", [0] * layout.OUT_WORDS)
         self._take, self._counter = _counting(self.table)
         self.channel = 0

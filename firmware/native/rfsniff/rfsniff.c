@@ -7,10 +7,12 @@
 //   rfsniff.channel(11)
 //   waiting, pushed, dropped = rfsniff.stats()            # since start()
 //   rfsniff.stop()
+//   table = rfsniff.memory(16032)                         # a bytearray of static memory, always the same
 //
 // The state is static, because a user module is not notified of a soft reset: the radio continues to
 // listen through one. So start() stops first, and a program that does not listen should call stop() at boot.
 #include "py/mperrno.h"
+#include "py/objarray.h"
 #include "py/runtime.h"
 
 #include "intake.h"
@@ -20,7 +22,12 @@
 #include "radio_host.h"
 #endif
 
+// For the detectors' station table (ansim/detect/stations/layout.py), which lives as long as the program: in the heap it
+// would need 16 kB in one piece and cut the rest in two.
+#define MEMORY_BYTES 16032
+
 static bool running;
+static uint32_t memory[MEMORY_BYTES / sizeof(uint32_t)];
 
 static int get_channel(mp_obj_t value) {
     mp_int_t channel = mp_obj_get_int(value);
@@ -98,6 +105,15 @@ static mp_obj_t rfsniff_stats(void) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_0(rfsniff_stats_obj, rfsniff_stats);
 
+static mp_obj_t rfsniff_memory(mp_obj_t size_in) {
+    mp_int_t size = mp_obj_get_int(size_in);
+    if (size < 0 || size > MEMORY_BYTES) {
+        mp_raise_ValueError(MP_ERROR_TEXT("size should be 0..16032"));
+    }
+    return mp_obj_new_bytearray_by_ref((size_t)size, memory);
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(rfsniff_memory_obj, rfsniff_memory);
+
 static const mp_rom_map_elem_t rfsniff_names[] = {
     {MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_rfsniff)},
     {MP_ROM_QSTR(MP_QSTR_start), MP_ROM_PTR(&rfsniff_start_obj)},
@@ -106,6 +122,7 @@ static const mp_rom_map_elem_t rfsniff_names[] = {
     {MP_ROM_QSTR(MP_QSTR_stats), MP_ROM_PTR(&rfsniff_stats_obj)},
     {MP_ROM_QSTR(MP_QSTR_country), MP_ROM_PTR(&rfsniff_country_obj)},
     {MP_ROM_QSTR(MP_QSTR_stop), MP_ROM_PTR(&rfsniff_stop_obj)},
+    {MP_ROM_QSTR(MP_QSTR_memory), MP_ROM_PTR(&rfsniff_memory_obj)},
     {MP_ROM_QSTR(MP_QSTR_RECORD_BYTES), MP_ROM_INT(RFSNIFF_RECORD_BYTES)},
     {MP_ROM_QSTR(MP_QSTR_MANAGEMENT), MP_ROM_INT(RFSNIFF_FILTER(RFSNIFF_KIND_MANAGEMENT))},
     {MP_ROM_QSTR(MP_QSTR_CONTROL), MP_ROM_INT(RFSNIFF_FILTER(RFSNIFF_KIND_CONTROL))},

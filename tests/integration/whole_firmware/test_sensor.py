@@ -315,7 +315,7 @@ def test_a_chip_whose_memory_leaks_restarts_on_purpose_before_it_fails(sensor, s
     """Each time Bluetooth is switched off, some memory is lost; without enough the chip would crash."""
     world = tmp_path / "sensor" / "world"
     world.mkdir(parents=True)
-    (world / "idf_bytes").write_text("90000")
+    (world / "idf_bytes").write_text("143000")
     (world / "leaking.py").write_text(
         "import bluetooth\n"
         "from firmware.maintenance import chip_memory\n"

@@ -22,7 +22,9 @@ Files in /.world:
     dns_ms, no_dns    see socket.py
     driver_loss       n: the driver loses every n-th frame without counting it
     has_5ghz          while it exists, the radio has the channels of 5 GHz too
-    idf_bytes         size of the chip's internal memory beside MicroPython's heap and Wi-Fi, 200 kB without the file
+    idf_bytes         size of the chip's internal memory beside MicroPython's heap, from which Wi-Fi, Bluetooth and TLS
+                      take theirs: 253 kB without the file, which leaves 200 kB beside Wi-Fi
+    idf_largest       its largest free block, as if it were in pieces; without the file nine tenths of what is free
     no_wifi, no_lan   while they exist, no network can be joined
     no_scan, disconnect_event, dhcp_ms, wifi_password   see network.py
     no_psram          while it exists, the board has no PSRAM
@@ -158,9 +160,13 @@ def write_flash() -> None:
     wifi_freed_us = now_us()
 
 
-def take_idf(user: str, size: int) -> bool:
-    """Give `size` bytes of the chip's internal memory to a user, beside what it has; False if so much is not free."""
-    if size > idf_free():
+def take_idf(user: str, size: int, piece: int) -> bool:
+    """
+    Give `size` bytes of the chip's internal memory to a user, beside what it has; False if so much is not free.
+
+    piece  the largest of its blocks
+    """
+    if size > idf_free() or piece > idf_largest():
         return False
     idf_taken[user] = idf_taken.get(user, 0) + size
     return True
@@ -172,8 +178,14 @@ def give_idf(user: str, size: int) -> None:
 
 
 def idf_free() -> int:
-    """Return the free bytes of the chip's internal memory, which radios and TLS use, not MicroPython's heap."""
-    return int(load("idf_bytes", "200000")) - sum(idf_taken.values())
+    """Return the free bytes of the chip's internal memory, from which Wi-Fi, Bluetooth and TLS allocate."""
+    return max(0, int(load("idf_bytes", "253000")) - sum(idf_taken.values()))
+
+
+def idf_largest() -> int:
+    """Return the largest free block of that memory."""
+    free = idf_free()
+    return min(free, int(load("idf_largest", free * 9 // 10)))
 
 
 def mark_socket_busy(is_reading: bool = False) -> None:

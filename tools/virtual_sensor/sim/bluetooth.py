@@ -22,6 +22,7 @@ _EINVAL = 22
 _ON_MS = 250
 _OFF_MS = 100
 _STACK_BYTES = 52000
+_PIECE_BYTES = 20000
 _LEAK_BYTES = 400  # of each time it is switched off
 
 
@@ -47,7 +48,7 @@ class BLE:
         if bool(_active) == self._active:
             return None
         if _active:
-            if not _simulation.take_idf("ble", _STACK_BYTES):
+            if not _simulation.take_idf("ble", _STACK_BYTES, _PIECE_BYTES):
                 _simulation.reset("PANIC")
             _simulation.wait_us(_ON_MS * 1000)
         else:

@@ -10,8 +10,8 @@ _ESP_ERR_NVS_NOT_FOUND = 0x1102
 
 
 def idf_heap_info(_capabilities):
-    free = max(0, _simulation.idf_free())
-    regions = [(7288, 0, 0, 0), (16648, 4, 4, 4), (200000, free, free * 9 // 10, free)]
+    free, largest = _simulation.idf_free(), _simulation.idf_largest()
+    regions = [(7288, 0, 0, 0), (16648, 4, 4, 4), (253000, free, largest, free)]
     return regions if _simulation.exists("no_psram") else regions + [(2097152, 1900000, 1900000, 1900000)]
 
 

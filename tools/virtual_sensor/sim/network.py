@@ -8,6 +8,10 @@ As in ports/esp32/network_wlan.c, status() keeps the reason of the last failure 
 scan() returns [] if it fails (always while /.world/no_scan exists). Whether disconnect() during an attempt posts an
 event is not known; it does while /.world/disconnect_event exists. Scans and connections use channels 1 to 11 until
 rfsniff.country() allows others.
+
+Wi-Fi takes memory of the chip: the driver from the first WLAN() on, and more while an interface is active. How much is
+an estimate, no board was measured. Without it MicroPython raises a RuntimeError with the number of ESP_ERR_NO_MEM
+(ports/esp32/network_common.c).
 """
 
 import random
@@ -32,6 +36,8 @@ _CHANNEL_MS = 130  # connect() scans up to the channel of the access point
 _ASSOCIATE_MS = 500  # association and handshake
 _REFUSE_MS = 1000  # until a handshake with a wrong password has failed
 _ADDRESS_MS = 1500  # DHCP with its ARP check; /.world/dhcp_ms holds another value
+_DRIVER_BYTES, _START_BYTES = 45000, 8000
+_PIECE_BYTES = 4000
 _EVENT_MS = 20  # from disconnect() to its event
 _ADDRESS = ("192.0.2.10", "255.255.255.0", "192.0.2.1", "192.0.2.1")
 
@@ -49,6 +55,8 @@ class WLAN:
             raise ValueError("invalid WLAN interface identifier")
         wlan = cls._stations.get(_interface_id)
         if wlan is None:
+            if not cls._stations:
+                _take(_DRIVER_BYTES)
             wlan = cls._stations[_interface_id] = object.__new__(cls)
             _simulation.wifi_ready = True
             wlan._active = False
@@ -69,8 +77,13 @@ class WLAN:
             return self._active
         if not _is_active:
             self._leave()
+        if _is_active and not _simulation.wifi_started:
+            _take(_START_BYTES)
         self._active = bool(_is_active)
+        was_started = _simulation.wifi_started
         _simulation.wifi_started = any(wlan._active for wlan in WLAN._stations.values())
+        if was_started and not _simulation.wifi_started:
+            _simulation.give_idf("wifi", _START_BYTES)
         return None
 
     def connect(self, _ssid=None, _password=None, *, bssid=None):
@@ -207,6 +220,11 @@ class WLAN:
         if self._joined and not self._has_address and now_us >= self._address_us:
             self._has_address = True
             self._reason = 0
+
+
+def _take(size):
+    if not _simulation.take_idf("wifi", size, _PIECE_BYTES):
+        raise RuntimeError("Wifi Unknown Error 0x0101")
 
 
 class LAN:

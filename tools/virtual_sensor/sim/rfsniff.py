@@ -13,6 +13,11 @@ import _simulation
 import micropython
 from micropython import const
 
+try:
+    import static_memory
+except ImportError:  # only the interpreter that tools/native.py builds has it
+    static_memory = None
+
 RECORD_BYTES = 36
 MANAGEMENT = 1
 CONTROL = 2
@@ -20,6 +25,7 @@ DATA = 4
 UNDECODABLE = 8
 
 _RING = const(512)  # records
+_MEMORY_BYTES = const(16032)
 _KIND = const(13)
 _EPERM = const(1)
 _ESP_ERR_WIFI_NOT_INIT = const(0x3001)
@@ -37,6 +43,7 @@ _ranges = []  # [offset of the records, first, end, scene time at the start of t
 _waiting = 0
 _pushed = 0
 _dropped = 0
+_memory = None
 
 
 def start(_channel, _filter):
@@ -103,6 +110,17 @@ def stop():
     global _running
     _fill()
     _running = False  # waiting records can still be read
+
+
+def memory(_size):
+    global _memory
+    if not 0 <= _size <= _MEMORY_BYTES:
+        raise ValueError("size should be 0..16032")
+    if static_memory:
+        return static_memory.take(_size)
+    if _memory is None:
+        _memory = bytearray(_MEMORY_BYTES)  # in the heap, because this interpreter has no other
+    return _memory if _size == _MEMORY_BYTES else _memory[:_size]
 
 
 def is_running():

@@ -15,6 +15,7 @@ import tls
 PROTOCOL_TLS_CLIENT = tls.PROTOCOL_TLS_CLIENT
 CERT_REQUIRED = tls.CERT_REQUIRED
 _BYTES = 40000
+_PIECE_BYTES = 17000  # the buffer of received records
 _ALLOC_FAILED = -0x7F00
 _UTC_TIME = b"\x17\x0d"  # in DER: a date of 13 characters, YYMMDDhhmmssZ
 
@@ -48,7 +49,7 @@ class SSLContext:
         if all(now > end for begin, end in self._validity):
             raise ValueError("\nThe certificate validity has expired\n")
         _simulation.idf_taken["tls"] = 0  # of the connection before
-        if not _simulation.take_idf("tls", _BYTES):
+        if not _simulation.take_idf("tls", _BYTES, _PIECE_BYTES):
             raise OSError(_ALLOC_FAILED, "MBEDTLS_ERR_SSL_ALLOC_FAILED")
         _simulation.wait_us(1500000 + random.randrange(1500000))  # the handshake's arithmetic
         return self._context.wrap_socket(

@@ -93,6 +93,13 @@ def test_the_table_takes_at_most_16_kb():
     assert len(StationTable().table) == layout.TABLE_BYTES <= 16 * 1024
 
 
+def test_a_table_in_given_memory_begins_empty():
+    memory = bytearray(b"\x55" * layout.TABLE_BYTES)
+    table = StationTable(memory)
+
+    assert table.table is memory and memory == StationTable().table
+
+
 @given(st.integers(1, 10**6), st.sampled_from([3, 30, 100]))
 @example(79, 3)  # settled when no time had passed
 @settings(max_examples=15, deadline=None)
