@@ -83,6 +83,7 @@ def sign_in(user: User) -> None:
     with current_app.extensions["sessions"].begin() as store:
         secret = user_sessions.begin(store, user, request.headers.get("User-Agent", ""))
     session.clear()
+    g.pop("csrf_token", None)  # Flask-WTF's copy of the old session's token; a form in this answer needs the new one
     if language:
         session["language"] = language
     session.permanent = True

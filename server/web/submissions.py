@@ -41,8 +41,16 @@ def init(app: Flask) -> None:
     app.after_request(_end)
     app.teardown_request(_close)
     app.register_error_handler(ChangedMeanwhile, _show_changes)
-    app.jinja_env.globals.update(seen_entry=_seen_entry, form_number=lambda: secrets.token_urlsafe(12))
-    app.context_processor(lambda: {"sent_forms": session.pop("sent", []) if session.get("sent") else []})
+    app.jinja_env.globals.update(seen_entry=_seen_entry, form_number=_form_number, pop_sent_forms=_pop_sent_forms)
+
+
+def _form_number() -> str:
+    return secrets.token_urlsafe(12)
+
+
+def _pop_sent_forms() -> list[str]:
+    """Return the numbers of the forms that were handled since the last page; static/drafts.js forgets their texts."""
+    return session.pop("sent", []) if "sent" in session else []
 
 
 def _seen_entry() -> str:
@@ -123,12 +131,12 @@ def _show_changes(error: ChangedMeanwhile):
         for change in error.changes
     ]
     back = request.path if "GET" in (request.url_rule.methods if request.url_rule else ()) else request.referrer
-    typed = typed_forms.read(seen_entry=g.get("newest_entry", ""), once=secrets.token_urlsafe(12))
+    typed = typed_forms.read(seen_entry=g.get("newest_entry", ""), once=_form_number())
     return render_template("changed.html", changes=changes, typed=typed, back=back), 409
 
 
 def _show_repeated(kept: KeptAnswer):
-    typed = typed_forms.read(once=secrets.token_urlsafe(12))
+    typed = typed_forms.read(once=_form_number())
     return render_template("repeated.html", done=bool(kept.status), typed=typed), 409
 
 
