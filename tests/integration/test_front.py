@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import re
 import socket
 import sys
 import threading
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from server import addresses, front, migrations
+from server import addresses, create_app, front, migrations
 from server.config import Settings
 from tests.support.ports import free_port
 from tests.support.server_kit import Process, is_open
@@ -193,3 +194,29 @@ def test_it_serves_ipv6_and_names_ipv4_clients_as_such(serve, listens, reached, 
 
     with urllib.request.urlopen(request, timeout=20) as answer:
         assert answer.read().decode() == f"0 {address} None"
+
+
+def test_a_half_sent_request_to_every_route_keeps_nobody_waiting(web, tmp_path):
+    """Whatever the route: the body is read before the application has anything to do with it."""
+    rules = [
+        rule for rule in create_app(Settings(data=tmp_path)).url_map.iter_rules() if "POST" in (rule.methods or ())
+    ]
+    assert len(rules) > 60
+    slow = []
+    for rule in rules:
+        path = re.sub(r"<[^>]*>", "1", rule.rule)
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        slow.append(dial(web.port, head.encode() + b"Content-Length: 1000\r\n\r\nnote="))
+    try:
+        for _ in range(5):
+            status, took_s = ask(web.port)
+            assert status == 200 and took_s < 1
+            for client in slow:
+                client.sendall(b"x")
+        for client in slow:  # none has got an answer
+            client.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                client.recv(1)
+    finally:
+        for client in slow:
+            client.close()

@@ -213,8 +213,8 @@ def test_a_cursor_of_another_facility_is_answered_like_one_of_no_row(app, addres
 
 
 def without_address(answer):
-    """A page without the cursor that its own links repeat, the time at which it was made, and the CSRF tokens."""
-    text = re.sub(r'YWZ0ZXI[\w%=-]*|name="server-time" content="\d+"', "", answer.text)
+    """A page without the cursor that its own links repeat, its time, its request's number, and the tokens of forms."""
+    text = re.sub(r'YWZ0ZXI[\w%=-]*|name="server-time" content="\d+"|· \w{16}</p>', "", answer.text)
     return re.sub(r'(data-token|name="(?:csrf[_-]token|once)" (?:content|value))="[^"]*"', r"\1", text)
 
 
@@ -367,3 +367,27 @@ def test_no_form_breaks_on_rubbish_in_its_fields(app, addresses, sign_in, post):
             form = {**dict.fromkeys(names, rubbish), **FORMS.get(endpoint, {})}
             answer = post(client, address, form, page="/me", follow=False)
             assert answer.status_code < 500, (endpoint, rubbish)
+
+
+def test_an_id_of_another_facility_behind_the_question_mark_shows_nothing_of_it(
+    app, addresses, stranger_to_the_hall, room
+):
+    """Filters, searches and exports: also as PDF, CSV and XLSX."""
+    client, tried = stranger_to_the_hall("manager"), 0
+    shown_by = ("facilities.show", "organisations.show", "findings.show")
+    ids = {addresses[endpoint, "GET"].rpartition("/")[2] for endpoint in shown_by}
+    words = ("예시시청", "City Hall", "demo-1", "1층 여자화장실")
+
+    for (endpoint, method), address in addresses.items():
+        if method != "GET" or endpoint in NO_PLACE or has_arguments(app, endpoint):
+            continue
+        source = inspect.getsource(present(inspect.getmodule(inspect.unwrap(app.view_functions[endpoint]))))
+        for name in sorted(set(ASKED.findall(source))):
+            for foreign in (*ids, room, "demo-1"):
+                for extra in ({}, {"as": "pdf"}) if "as" in source else ({},):
+                    answer = client.get(address, query_string={name: foreign, **extra})
+                    assert answer.status_code < 500, (endpoint, name)
+                    shown = answer.text.replace(foreign, "") if answer.mimetype.startswith("text/") else ""
+                    assert not [word for word in words if word != foreign and word in shown], (endpoint, name, foreign)
+                    tried += 1
+    assert tried > 300
