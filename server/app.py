@@ -4,7 +4,7 @@ import structlog
 from flask import Flask, current_app
 from sqlalchemy import text
 
-from server import api, cli, db, i18n, metrics, request_ids, response_headers, security, vault, web
+from server import api, cli, clock, db, i18n, metrics, request_ids, response_headers, security, vault, web
 from server.config import Settings
 from server.services.upkeep import readiness
 from server.web.assets import WebApp
@@ -30,6 +30,7 @@ def create(settings: Settings) -> Flask:
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
     app.extensions["settings"] = settings
+    clock.use_zone(settings.time_zone)
     app.extensions["vault"] = keys
     app.extensions["sessions"] = db.open_sessions(settings.url())
     if settings.proxies:

@@ -59,6 +59,7 @@ class Ingest:
     def __init__(self, settings: Settings):
         keys = vault.open_vault(settings)
         self._settings = settings
+        clock.use_zone(settings.time_zone)
         self._sessions = db.open_sessions(settings.url())
         self._vault = keys
         self._keyring = Keyring(self._sessions, keys)

@@ -196,7 +196,8 @@ class Policy(Base):
     facility_id: Mapped[int | None] = key_of("facility.id")
     restroom_id: Mapped[int | None] = key_of("restroom.id")
     method: Mapped[Word]  # one of PLANNED
-    days: Mapped[int | None]  # interval; 0: not required here; null: this scope sets no interval any more
+    days: Mapped[int | None]  # interval; 0: not required here; null: a rule, or this scope sets none any more
+    rule: Mapped[str] = mapped_column(String(32), default="", server_default="")  # one of deadlines.RULES
     set_s: Mapped[TimeS]
     by_id: Mapped[int | None] = key_of("user.id")
 

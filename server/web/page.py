@@ -57,6 +57,7 @@ def init(app: Flask) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
         iso=iso,
+        iso_day=iso_day,
         hour_minute=hour_minute,
         date=i18n.short_day,
         floor=floor,
@@ -185,6 +186,11 @@ def row_number(text: str | None) -> int | None:
 def iso(at_s: int) -> str:
     """Return a time in ISO 8601: 2026-11-22T05:30:00Z."""
     return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def iso_day(at_s: int) -> str:
+    """Return the day of a time in the site's time zone, in ISO 8601: 2026-11-22."""
+    return clock.local(at_s).date().isoformat()
 
 
 def hour_minute(at_s: int) -> str:

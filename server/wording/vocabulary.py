@@ -45,6 +45,14 @@ METHODS = {"eye": _("Eye"), "rf": _("RF sensor"), "lens": _("Lens finder")}
 # models.places.PLANNED
 PLANNED = {**METHODS, "selftest": _("Sensor self-test")}
 
+# services.places.deadlines.RULES
+PLAN_RULES = {
+    "monthly": _("once a month"),
+    "quarterly": _("once in each quarter"),
+    "half_yearly": _("once in each half-year"),
+    "school_term": _("before each school term: by the end of February and by 15 August"),
+}
+
 # Methods within the sentence "none found by ...".
 METHODS_BY = {
     "eye": lazy_pgettext("found by", "eye"),

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from server import clock
@@ -24,23 +24,38 @@ from server.services import paging
 from server.services.audit import log
 from server.services.errors import Refused
 from server.services.people import access
+from server.services.places import deadlines
 
 # The law requires two inspections a year (Public Toilets Act, article 12(1)); from 2027-02-12 also of malfunctions
 # and false alarms of installed detection systems, which the self-test of fixed sensors covers.
+# An interval of up to LEGAL_DAYS also ends with the calendar's half-year: 183 days after 30 December is 1 July, and
+# the first half would have passed without an inspection.
 LEGAL_DAYS = 183
 MOST_DAYS = 3650
 DAY_S = 86400
 WEEK_S = 7 * DAY_S
 MINUTES_A_RESTROOM = 30  # as observed by newspapers; for estimates of work only
 CHUNK = 500
+GOLDEN_RATIO = 0.618034  # its multiples, modulo 1, spread evenly however many there are
 DONE_COLUMNS = {EYE: "eye_done_s", RF: "rf_done_s", LENS: "lens_done_s", SELFTEST: "selftest_done_s"}
+
+
+class Interval(NamedTuple):
+    """How often a method is due: every `days` days (0: not required), or by a calendar rule, one of deadlines.RULES."""
+
+    days: int
+    rule: str = ""
+
+    @property
+    def is_required(self) -> bool:
+        return bool(self.days or self.rule)
 
 
 class Due(NamedTuple):
     """One method of one restroom. due_s None: not required here. done_s None: never done."""
 
     method: str
-    days: int
+    interval: Interval
     done_s: int | None
     due_s: int | None
     overdue: bool
@@ -55,25 +70,29 @@ class Week(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """The interval set at one scope. days None: none is set; from_days: the one inherited from the wider scope."""
+    """The interval set at one scope; None: none is set. inherited: the one of the wider scope."""
 
     method: str
-    days: int | None
-    from_days: int
+    own: Interval | None
+    inherited: Interval
 
 
 class Intervals:
-    """The policies as they count now."""
+    """The policies as they count now, or counted at a time in the past."""
 
-    def __init__(self, session: Session):
-        self._days = {}
-        for row in session.scalars(select(Policy).order_by(Policy.id)):
-            self._days[_scope(row.organisation_id, row.facility_id, row.restroom_id), row.method] = row.days
+    def __init__(self, session: Session, before_s: int | None = None):
+        self._intervals: dict[tuple, Interval | None] = {}
+        query = select(Policy).order_by(Policy.id)
+        if before_s is not None:
+            query = query.where(Policy.set_s < before_s)
+        for row in session.scalars(query):
+            interval = Interval(row.days or 0, row.rule) if row.days is not None or row.rule else None
+            self._intervals[_scope(row.organisation_id, row.facility_id, row.restroom_id), row.method] = interval
 
     def of(
         self, organisation_id: int | None = None, facility_id: int | None = None, restroom_id: int | None = None
-    ) -> dict[str, int]:
-        """Return {method: days}, 0 for "not required"; the narrowest scope with an interval decides."""
+    ) -> dict[str, Interval]:
+        """Return the interval of each method; the narrowest scope with one decides."""
         scopes = [
             scope
             for scope in (("restroom", restroom_id), ("facility", facility_id), ("organisation", organisation_id))
@@ -81,8 +100,8 @@ class Intervals:
         ]
         intervals = {}
         for method in PLANNED:
-            candidates = (self._days.get((scope, method)) for scope in (*scopes, ("all", None)))
-            intervals[method] = next((days for days in candidates if days is not None), LEGAL_DAYS)
+            candidates = (self._intervals.get((scope, method)) for scope in (*scopes, ("all", None)))
+            intervals[method] = next((own for own in candidates if own is not None), Interval(LEGAL_DAYS))
         return intervals
 
     def at(
@@ -91,13 +110,18 @@ class Intervals:
         """Return what is set at exactly this scope, and what it inherits."""
         scope = _scope(organisation_id, facility_id, restroom_id)
         inherited = self.of(*_wider_scope(organisation_id, facility_id, restroom_id))
-        return [Setting(method, self._days.get((scope, method)), inherited[method]) for method in PLANNED]
+        return [Setting(method, self._intervals.get((scope, method)), inherited[method]) for method in PLANNED]
 
-    def first_due(self, organisation_id: int | None, now_s: int) -> tuple[int, str] | tuple[None, None]:
-        """Return (due_s, method) of a restroom added now: due at once, unless nothing is required."""
-        intervals = self.of(organisation_id)
-        method = next((method for method in (EYE, RF, LENS) if intervals[method]), None)
-        return (now_s, method) if method else (None, None)
+    def first_due(
+        self, organisation_id: int | None, facility_id: int, now_s: int
+    ) -> tuple[int, str] | tuple[None, None]:
+        """Return (due_s, method) of a restroom that is imported now; (None, None) if nothing is required."""
+        dues = [
+            (_first_due_s(interval, now_s, facility_id), method)
+            for method, interval in self.of(organisation_id).items()
+            if interval.is_required and method != SELFTEST
+        ]
+        return min(dues, key=lambda due: due[0], default=(None, None))
 
 
 def _scope(organisation_id, facility_id, restroom_id):
@@ -125,16 +149,20 @@ def set_policy(
     organisation: Organisation | None = None,
     facility: Facility | None = None,
     restroom: Restroom | None = None,
+    rule: str = "",
 ) -> Policy:
     """
     Set the interval of a method for one organisation, facility or restroom, or (none of them given) for everything.
 
-    days  0: not required; None: nothing is set at this scope any more
+    days  0: not required; None: a calendar rule holds or, without one, nothing is set at this scope any more
+    rule  one of deadlines.RULES, or ""
 
     The restrooms concerned are refreshed. Raises Refused: interval_bad.
     """
     if method not in PLANNED:
         raise ValueError(f"{method!r} is none of {', '.join(PLANNED)}")
+    if rule and (rule not in deadlines.RULES or days is not None):
+        raise ValueError(f"{rule!r} is none of {', '.join(deadlines.RULES)}, or there is an interval in days beside it")
     if days is not None and not 0 <= days <= MOST_DAYS:
         raise Refused("interval_bad", most=MOST_DAYS)
     policy = Policy(
@@ -143,6 +171,7 @@ def set_policy(
         restroom_id=restroom.id if restroom else None,
         method=method,
         days=days,
+        rule=rule,
         set_s=clock.now_s(),
         by_id=user.id,
     )
@@ -158,7 +187,8 @@ def set_policy(
     # The inspections have not changed, so that the times of the newest ones stay.
     _set_due(session, session.scalars(query).all(), Intervals(session))
     scope = restroom or facility or organisation
-    log.add(session, "plan.set", scope.public_id if scope else "all", {"method": method, "days": days}, user)
+    body = {"method": method, "days": days, "rule": rule}
+    log.add(session, "plan.set", scope.public_id if scope else "all", body, user)
     return policy
 
 
@@ -177,10 +207,10 @@ def refresh(session: Session, restroom_ids: Iterable[int], intervals: Intervals 
 
 def list_methods(restroom: Restroom, intervals: Intervals, has_sensor: bool, now_s: int) -> list[Due]:
     """Return the state of every method in one restroom; its facility must be loaded."""
-    days_of = intervals.of(restroom.facility.organisation_id, restroom.facility_id, restroom.id)
+    of_methods = intervals.of(restroom.facility.organisation_id, restroom.facility_id, restroom.id)
     return [
-        Due(method, days, getattr(restroom, DONE_COLUMNS[method]), due_s, due_s is not None and due_s <= now_s)
-        for method, days, due_s in _dues(restroom, days_of, has_sensor)
+        Due(method, interval, getattr(restroom, DONE_COLUMNS[method]), due_s, due_s is not None and due_s <= now_s)
+        for method, interval, due_s in _dues(restroom, of_methods, has_sensor)
     ]
 
 
@@ -219,8 +249,13 @@ def count_due(session: Session, user, now_s: int, *, within_s: int = 0, block: s
     return session.scalar(_filter_due(select(func.count(Restroom.id)), user, now_s + within_s, block)) or 0
 
 
+def is_due(at_s: int) -> ColumnElement[bool]:
+    """Return the condition that a restroom is overdue at a time. Lists, maps, routes, reminders and reports use it."""
+    return Restroom.due_s <= at_s
+
+
 def _filter_due(query: Select, user, before_s: int, block: str) -> Select:
-    query = access.within(query, user, Restroom.facility_id).where(Restroom.due_s <= before_s)
+    query = access.within(query, user, Restroom.facility_id).where(is_due(before_s))
     return query.where(Restroom.block == block) if block else query
 
 
@@ -271,23 +306,48 @@ def _set_due(session, restroom_ids, intervals):
         with_sensor = set(session.scalars(query))
         restrooms = select(Restroom).where(Restroom.id.in_(chunk)).options(joinedload(Restroom.facility))
         for restroom in session.scalars(restrooms):
-            days_of = intervals.of(restroom.facility.organisation_id, restroom.facility_id, restroom.id)
-            dues = _dues(restroom, days_of, restroom.id in with_sensor)
+            of_methods = intervals.of(restroom.facility.organisation_id, restroom.facility_id, restroom.id)
+            dues = _dues(restroom, of_methods, restroom.id in with_sensor)
             due = [(due_s, method) for method, _, due_s in dues if due_s is not None]
             first = min(due, key=lambda pair: pair[0], default=(None, None))
             restroom.due_s, restroom.due_method = first if restroom.retired_s is None else (None, None)
         session.flush()
 
 
-def _dues(restroom, days_of, has_sensor):
-    """Yield (method, days, due_s or None)."""
+def _dues(restroom, of_methods, has_sensor):
+    """Yield (method, Interval, due_s or None)."""
     for method in PLANNED:
-        days = days_of[method] if method != SELFTEST or has_sensor else 0
+        interval = of_methods[method] if method != SELFTEST or has_sensor else Interval(0)
         done_s = getattr(restroom, DONE_COLUMNS[method])
-        due_s = None
-        if days:
-            due_s = done_s + days * DAY_S if done_s is not None else restroom.created_s
-        yield method, days, due_s
+        yield method, interval, due_s(interval, done_s, restroom) if interval.is_required else None
+
+
+def due_s(interval: Interval, done_s: int | None, restroom: Restroom) -> int:
+    """
+    Return from when on a method that is required is overdue, given when it was last done (None: never).
+
+    A restroom that was added by hand is due at once. Imported ones are spread over the time in which the first
+    inspection is due.
+    """
+    if done_s is not None:
+        return _limit_s(interval, done_s, deadlines.next_s)
+    if restroom.source_id is None:
+        return restroom.created_s
+    return _first_due_s(interval, restroom.created_s, restroom.facility_id)
+
+
+def _limit_s(interval, from_s, next_s):
+    """Return the earlier of the interval's end and the deadline. next_s: deadlines.next_s or first_s."""
+    if interval.rule:
+        return next_s(interval.rule, from_s)
+    end_s = from_s + interval.days * DAY_S
+    return min(end_s, next_s(deadlines.HALF_YEARLY, from_s)) if interval.days <= LEGAL_DAYS else end_s
+
+
+def _first_due_s(interval, created_s, facility_id):
+    """Return the due time of an imported restroom that was never inspected; the rooms of a building share it."""
+    limit_s = _limit_s(interval, created_s, deadlines.first_s)
+    return created_s + int((limit_s - created_s) * (facility_id * GOLDEN_RATIO % 1))
 
 
 def _load_done(session, restroom_ids):

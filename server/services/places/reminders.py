@@ -20,7 +20,7 @@ def remind(session: Session, now_s: int, enqueue: Callable) -> int:
     """
     plans.refresh_selftests(session)
     query = select(Restroom.facility_id, func.count(Restroom.id), func.min(Restroom.due_s))
-    query = query.join(Facility).where(Restroom.due_s <= now_s)
+    query = query.join(Facility).where(plans.is_due(now_s))
     query = query.where(Facility.reminded_s.is_(None) | (Facility.reminded_s <= now_s - AGAIN_S))
     overdue = session.execute(query.group_by(Restroom.facility_id).order_by(Restroom.facility_id)).all()
     for start in range(0, len(overdue), BATCH):

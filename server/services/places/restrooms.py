@@ -110,7 +110,7 @@ def list_restrooms(
         chosen = select(Facility.id).where(Facility.public_id == ids.clean(facility))
         query = query.where(Restroom.facility_id.in_(chosen))
     if due_before_s is not None:
-        query = query.where(Restroom.due_s < due_before_s)
+        query = query.where(plans.is_due(due_before_s))
     if only is not None:
         query = query.where(Restroom.id.in_(only))
     cursor_id = paging.decode(cursor)

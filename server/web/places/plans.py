@@ -10,7 +10,7 @@ from server import clock, security
 from server.models.places import BLOCKS, Facility, Organisation, Restroom
 from server.services import errors
 from server.services.people import accounts
-from server.services.places import facilities, organisations, plans, restrooms, routes, visitor_requests
+from server.services.places import deadlines, facilities, organisations, plans, restrooms, routes, visitor_requests
 from server.web import forms, page
 from server.web.places import presenters
 
@@ -128,16 +128,23 @@ def intervals() -> ResponseReturnValue:
             page.flash_success(gettext("The intervals are set."))
         return redirect(request.full_path.rstrip("?"))
     return render_template(
-        "places/plans/intervals.html", scope=scope, settings=settings, legal=plans.LEGAL_DAYS, choices=DAY_CHOICES
+        "places/plans/intervals.html",
+        scope=scope,
+        settings=settings,
+        legal=plans.LEGAL_DAYS,
+        choices=DAY_CHOICES,
+        rules=deadlines.RULES,
     )
 
 
 def _set_policies(settings):
     """Set the intervals of the form that differ from the present ones. Raises ValueError."""
-    days = {}
+    intervals: dict[str, plans.Interval | None] = {}
     for setting in settings:
-        text = request.form.get(setting.method, "").strip()
-        days[setting.method] = int(text) if text else None
+        text, rule = request.form.get(setting.method, "").strip(), request.form.get(f"{setting.method}-rule", "")
+        if rule and rule not in deadlines.RULES:
+            raise ValueError(rule)
+        intervals[setting.method] = plans.Interval(0, rule) if rule else plans.Interval(int(text)) if text else None
     with page.sessions().begin() as session:
         scope = _load_scope(session)
         place: dict[str, Any] = {}
@@ -148,8 +155,11 @@ def _set_policies(settings):
         elif scope.organisation:
             place = {"organisation": scope.organisation}
         for setting in settings:
-            if days[setting.method] != setting.days:
-                plans.set_policy(session, page.user(), setting.method, days[setting.method], **place)
+            interval = intervals[setting.method]
+            if interval != setting.own:
+                days = interval.days if interval and not interval.rule else None
+                rule = interval.rule if interval else ""
+                plans.set_policy(session, page.user(), setting.method, days, rule=rule, **place)
 
 
 def _load_scope(session) -> Scope:

@@ -12,7 +12,7 @@ from server.wording import vocabulary
 
 class Due(NamedTuple):
     """
-    due_s    when the next inspection is due; None: at once
+    due_s    when the next inspection is due; None: at once, or (not overdue) never
     overdue  it is, or no complete inspection is known
     text     the same in a few words
     """
@@ -27,7 +27,7 @@ def due(room: Restroom, now_s: int) -> Due:
     if room.due_s is None:
         return Due(None, False, gettext("Nothing planned"))
     if room.due_s > now_s:
-        return Due(room.due_s, False, gettext("By %(day)s", day=i18n.short_day(room.due_s)))
+        return Due(room.due_s, False, gettext("By %(day)s", day=i18n.short_day(room.due_s - 1)))
     assert room.due_method, "set together with due_s"
     done_s = {method: getattr(room, column) for method, column in plans.DONE_COLUMNS.items()}
     if done_s[room.due_method] is not None:

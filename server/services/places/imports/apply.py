@@ -134,7 +134,7 @@ def _add(session, preview, new, owners, intervals):
     source_ids = session.scalars(adding, sources).all()
     rooms = []
     for facility, facility_id, source_id, (key, place) in zip(facilities, facility_ids, source_ids, new, strict=True):
-        due_s, method = intervals.first_due(facility["organisation_id"], now_s)
+        due_s, method = intervals.first_due(facility["organisation_id"], facility_id, now_s)
         for kind, stalls in _rooms(place.rooms):
             room = _room(place, key, kind, stalls)
             room.update(facility_id=facility_id, source_id=source_id, created_s=now_s, due_s=due_s, due_method=method)

@@ -1,5 +1,7 @@
 """How often what has to be inspected, what is due, and where to go next."""
 
+from collections import Counter
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,8 +12,10 @@ from server.models import Facility, Inspection, InspectionResult, Restroom
 from server.models.intake import Selftest
 from server.services.errors import Refused
 from server.services.people.accounts import SYSTEM
-from server.services.places import facilities, opening_hours, plans, reminders, restrooms, routes
+from server.services.places import deadlines, facilities, opening_hours, plans, reminders, restrooms, routes
 from server.services.sensors import enrolment
+from tests.support import restroom_files
+from tests.support.values import present
 
 NOW_S = 1_800_000_000  # 2027-01-15 17:00 in Seoul, a Friday
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -78,7 +82,79 @@ def test_the_narrowest_policy_decides_and_an_empty_one_gives_way(session, hall, 
     assert (by_facility - NOW_S, by_room - NOW_S) == (4 * DAY_S, -3 * DAY_S)
     assert hall.due_s == NOW_S + 50 * DAY_S
     settings = {setting.method: setting for setting in plans.Intervals(session).at(hall.facility.organisation_id)}
-    assert (settings["eye"].days, settings["eye"].from_days, settings["rf"].days) == (60, 30, None)
+    assert settings["eye"] == plans.Setting("eye", plans.Interval(60), plans.Interval(30))
+    assert settings["rf"].own is None
+
+
+def _seoul(*day):
+    return int(datetime(*day, tzinfo=SEOUL).timestamp())
+
+
+def test_a_restroom_inspected_on_its_last_day_each_time_has_an_inspection_in_every_half_year(hall):
+    done_s, halves = _seoul(2026, 1, 1), set()
+    while done_s < _seoul(2046, 1, 1):
+        day = clock.local(done_s)
+        halves.add((day.year, day.month > 6))
+        done_s = plans.due_s(plans.Interval(plans.LEGAL_DAYS), done_s, hall) - 1
+
+    assert len(halves) == 40
+
+
+@pytest.mark.parametrize(
+    "interval, done, due",
+    [
+        (plans.Interval(183), (2026, 12, 30), (2027, 7, 1)),  # at the beginning, not at the end of 1 July
+        (plans.Interval(183), (2026, 12, 30, 15), (2027, 7, 1)),
+        (plans.Interval(183), (2026, 3, 1), (2026, 8, 31)),
+        (plans.Interval(365), (2026, 12, 30), (2027, 12, 30)),
+        (plans.Interval(0, "half_yearly"), (2026, 6, 30, 23, 59, 59), (2027, 1, 1)),
+        (plans.Interval(0, "half_yearly"), (2026, 7, 1), (2027, 7, 1)),
+        (plans.Interval(0, "monthly"), (2028, 1, 31, 23), (2028, 3, 1)),  # 29 February
+        (plans.Interval(0, "quarterly"), (2026, 4, 1), (2026, 10, 1)),
+        (plans.Interval(0, "school_term"), (2026, 2, 20), (2026, 8, 16)),
+        (plans.Interval(0, "school_term"), (2026, 3, 5), (2026, 8, 16)),  # too early for the term in August
+        (plans.Interval(0, "school_term"), (2026, 7, 10), (2027, 3, 1)),
+    ],
+)
+def test_the_earlier_of_interval_and_calendar_decides(hall, interval, done, due):
+    assert clock.local(plans.due_s(interval, _seoul(*done), hall)) == datetime(*due, tzinfo=SEOUL)
+
+
+def test_a_calendar_rule_is_a_policy_like_an_interval(session, kim, hall, inspected):
+    inspected(hall, 10)  # on 5 January
+    plans.set_policy(session, kim, "eye", None, rule="monthly", facility=hall.facility)
+
+    settings = {setting.method: setting for setting in plans.Intervals(session).at(None, hall.facility_id)}
+    assert (hall.due_s, hall.due_method) == (_seoul(2027, 3, 1), "eye")
+    assert settings["eye"].own == plans.Interval(0, "monthly")
+    plans.set_policy(session, kim, "eye", None, facility=hall.facility)
+    assert hall.due_method == "eye" and hall.due_s == NOW_S + 173 * DAY_S
+    with pytest.raises(ValueError, match="is none of"):
+        plans.set_policy(session, kim, "eye", None, rule="FREQ=SECONDLY")
+
+
+def test_imported_restrooms_are_due_one_building_after_the_other(sessions, table, take):
+    rows = [dict(restroom_files.ROWS[0], 관리번호=f"n-{n}", 화장실명=f"역 {n}") for n in range(100)]
+    take(table(rows))
+    with sessions() as session:
+        rooms = session.scalars(select(Restroom).order_by(Restroom.due_s)).all()
+        days = [(present(room.due_s) - NOW_S) // DAY_S for room in rooms]
+        before = {room.id: room.due_s for room in rooms}
+        plans.refresh(session, before)
+
+        assert {room.id: room.due_s for room in rooms} == before  # the import and the refresh agree
+    limit = (deadlines.first_s(deadlines.HALF_YEARLY, NOW_S) - NOW_S) // DAY_S
+    assert max(days) <= limit
+    by_tenth = Counter(day * 10 // (limit + 1) for day in days)
+    assert len(by_tenth) == 10 and max(by_tenth.values()) <= 1.5 * min(by_tenth.values())
+
+
+def test_every_list_of_overdue_restrooms_agrees_at_the_very_second(session, hall, inspected):
+    inspected(hall, 10)
+    for at_s, count in ((hall.due_s - 1, 0), (hall.due_s, 1)):
+        assert plans.count_due(session, SYSTEM, at_s) == count
+        assert len(restrooms.list_restrooms(session, SYSTEM, due_before_s=at_s).rows) == count
+        assert reminders.remind(session, at_s, lambda *a, **k: None) == count
 
 
 def test_what_is_not_asked_for_is_never_due(session, hall):
