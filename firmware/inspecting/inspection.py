@@ -1,7 +1,7 @@
 """
 The inspection that runs on this sensor, if any.
 
-    inspection = Inspection(journal, engine, clock, ignore, end_sweep)
+    inspection = Inspection(journal, engine, clock, ignore, reports)
     inspection.resume()                    # after a reset during an inspection
     inspection.start("K7Q2", ["c0:ff:ee:00:00:01"])
     inspection.stop(CMD)
@@ -24,18 +24,17 @@ LIMIT_MS = 4 * 3_600_000  # an inspection that runs longer was not stopped by mi
 
 class Inspection:
     """
-    journal, engine, clock   a Journal, an Engine and a Clock
-    ignore                   addresses of known harmless emitters, as text
-    end_sweep                function() that reports the sweep up to now
-    on_start                 function(), called at the start: nothing heard before counts
+    journal, engine, clock, reports   a Journal, an Engine, a Clock and a Reports
+    ignore                            addresses of known harmless emitters, as text
+    on_start                          function(), called at the start: nothing heard before counts
     """
 
-    def __init__(self, journal, engine, clock, ignore, end_sweep, on_start=None):
+    def __init__(self, journal, engine, clock, ignore, reports, on_start=None):
         self._journal = journal
         self._engine = engine
         self._clock = clock
         self._ignore = ignore
-        self._end_sweep = end_sweep
+        self._reports = reports
         self._on_start = on_start
         self.began_ms = 0
 
@@ -66,7 +65,7 @@ class Inspection:
         if self.id:
             self.stop(by)
         else:
-            self._end_sweep()
+            self._reports.end_sweep()
         # Before the report: a reset between the two repeats a start, but never loses one.
         with open(FILE, "w") as file:
             json.dump({"inspection": inspection, "known": known}, file)
@@ -74,14 +73,14 @@ class Inspection:
         if self._on_start:
             self._on_start()
         self._begin(inspection, known)
-        self._journal.append(messages.SESSION, {"what": STARTED, "by": by})
+        self._reports.add(messages.SESSION, {"what": STARTED, "by": by})
 
     def stop(self, by: str) -> None:
         """Report the coverage and stop the running inspection, if any."""
         if not self.id:
             return
-        self._end_sweep()
-        self._journal.append(messages.SESSION, {"what": STOPPED, "by": by})
+        self._reports.end_sweep()
+        self._reports.add(messages.SESSION, {"what": STOPPED, "by": by})
         self._journal.inspection = ""
         self._engine.ignore(self._ignore)
         try:

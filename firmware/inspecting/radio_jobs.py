@@ -1,7 +1,7 @@
 """
 Jobs that interrupt sniffing: self-test and test signal.
 
-    jobs = RadioJobs(settings, clock, ...)
+    jobs = RadioJobs(settings, clock, listener, panel, health, uplink, report)
     jobs.request({})                              # a self-test: the arguments of its command
     jobs.request(TEST_SIGNAL)                     # send the test signal
     if jobs.is_pending: await jobs.run_pending()  # between two steps of the listener
@@ -19,28 +19,23 @@ TEST_SIGNAL_S = 600
 
 class RadioJobs:
     """
-    settings, clock, engine, listener, panel, health   as in their modules
-    wlan     network.WLAN of the station interface
+    settings, clock, listener, panel, health   as in their modules
     uplink   the uplink; the test signal is sent over it, so it must be Wi-Fi
-    sniffer  a radio.sniffer.Sniffer or None
     report   function(kind, body) that appends a report to the journal
 
     status_text  the running job, for the display; "" if none runs
     address      transmitter address of the running test signal, else ""
     """
 
-    def __init__(self, settings, clock, engine, listener, panel, health, wlan, uplink, sniffer, report):
+    def __init__(self, settings, clock, listener, panel, health, uplink, report):
         self.status_text = ""
         self.address = ""
         self._settings = settings
         self._clock = clock
-        self._engine = engine
         self._listener = listener
         self._panel = panel
         self._health = health
-        self._wlan = wlan
         self._uplink = uplink
-        self._sniffer = sniffer
         self._report = report
         self._pending = {} if settings["selftest_at_start"] else None
         self._selftest = None
@@ -93,15 +88,16 @@ class RadioJobs:
 
         self.status_text = "Self-test"
         self._panel.show(signal.TESTING)
+        radios = self._listener.radios
         parts = Parts(
             self._clock,
-            self._wlan,
-            self._sniffer,
-            self._listener.spectrum,
+            radios.wlan,
+            radios.sniffer,
+            radios.spectrum,
             self._settings["channels"],
             self._panel,
             self._listener.step,
-            self._engine.forget,
+            self._listener.engine.forget,
             self._health.feed_watchdog,
         )
         self._selftest = test = SelfTest(parts, args.get("emitter", ""), args.get("quiet", False))
@@ -115,7 +111,7 @@ class RadioJobs:
         from firmware.inspecting.test_signal import TestSignal
         from firmware.network.uplink import NoUplink
 
-        self._signal = test_signal = TestSignal(self._wlan, self._uplink, self._clock)
+        self._signal = test_signal = TestSignal(self._listener.radios.wlan, self._uplink, self._clock)
         self.status_text, self.address = "Test signal", test_signal.address
         print("test signal from", self.address)
         self._panel.show(signal.EMITTING)

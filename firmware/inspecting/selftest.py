@@ -199,7 +199,9 @@ class SelfTest:
 
 def _flash_works():
     """Write a file, read it back, compare and remove it."""
-    pattern = bytes([(index * 167 + 13) & 0xFF for index in range(256)])
+    pattern = bytearray(256)
+    for index in range(len(pattern)):  # a list would need 1 kB in one piece
+        pattern[index] = (index * 167 + 13) & 0xFF
     try:
         with open(FILE, "wb") as file:
             for _ in range(FLASH_BYTES // len(pattern)):

@@ -1,8 +1,7 @@
 """
 Handlers of the server's commands.
 
-    for name, handler in ServerCommands(inspection, plan, listener, clock, on_reading, report,
-    request_job).handlers():
+    for name, handler in ServerCommands(inspection, listener, clock, on_reading, report, request_job).handlers():
         commands.on(name, handler)
 
 A handler gets the checked arguments (ansim/downlink_rules.py) and the command's id. It
@@ -21,15 +20,14 @@ FOLLOW_UPLOAD_MS = 10_000  # how often a Wi-Fi sensor uploads readings while it 
 
 class ServerCommands:
     """
-    inspection, plan, listener, clock   an Inspection, a Plan, a Listener and a Clock
-    on_reading                          function(subject, rssi_dbm, smoothed_dbm, sigma_db, trend) for a followed signal
-    report                              function(kind, body) that appends a report to the journal
-    request_job                         function(job): RadioJobs.request
+    inspection, listener, clock   an Inspection, a Listener and a Clock
+    on_reading                    function(subject, rssi_dbm, smoothed_dbm, sigma_db, trend) for a followed signal
+    report                        function(kind, body) that appends a report to the journal
+    request_job                   function(job): RadioJobs.request
     """
 
-    def __init__(self, inspection, plan, listener, clock, on_reading, report, request_job):
+    def __init__(self, inspection, listener, clock, on_reading, report, request_job):
         self._inspection = inspection
-        self._plan = plan
         self._listener = listener
         self._clock = clock
         self._on_reading = on_reading
@@ -59,9 +57,9 @@ class ServerCommands:
         return None
 
     def _dwell(self, args, command_id):
-        if not self._plan.hears(args["channel"]):
+        if not self._listener.plan.hears(args["channel"]):
             return refusals.NO_CHANNEL
-        self._plan.dwell_on(args["channel"], args["seconds"], self._clock.now_ms())
+        self._listener.plan.dwell_on(args["channel"], args["seconds"], self._clock.now_ms())
         return None
 
     @property
@@ -75,18 +73,18 @@ class ServerCommands:
 
         if not self._listener.has_sniffer:
             return refusals.NO_SNIFFER
-        if not self._plan.hears(channel):
+        if not self._listener.plan.hears(channel):
             return refusals.NO_CHANNEL
         now_ms = self._clock.now_ms()
         self._channel = channel
-        self._plan.dwell_on(channel, seconds, now_ms, FOLLOW_UPLOAD_MS)
+        self._listener.plan.dwell_on(channel, seconds, now_ms, FOLLOW_UPLOAD_MS)
         until_ms = now_ms + seconds * 1000
         self._listener.follow(Follower(address_bytes(subject), until_ms, self._on_reading))
         return None
 
     def stop_following(self) -> None:
         """Return to the ordinary plan."""
-        self._plan.dwell_on(self._channel, 0, self._clock.now_ms())
+        self._listener.plan.dwell_on(self._channel, 0, self._clock.now_ms())
         self._listener.follow(None)
 
     def _locate(self, args, command_id):
@@ -106,7 +104,7 @@ class ServerCommands:
         from ansim.detect.stimulus import BadSlots, Stimulus
         from firmware.inspecting.stimulus_test import StimulusTest
 
-        if not self._plan.hears(args["channel"]):
+        if not self._listener.plan.hears(args["channel"]):
             return refusals.NO_CHANNEL
         now_ms = self._clock.now_ms()
         try:
@@ -115,6 +113,6 @@ class ServerCommands:
             return refusals.BAD_SLOTS
         test.begin(now_ms)
         last = args["slots"][-1]
-        self._plan.dwell_on(args["channel"], (last[0] + last[1]) // 1000 + 2, now_ms)
+        self._listener.plan.dwell_on(args["channel"], (last[0] + last[1]) // 1000 + 2, now_ms)
         self._listener.test_stimulus(StimulusTest(test, args["channel"], self._report))
         return None

@@ -13,6 +13,7 @@ _MODULES = (
     "firmware.maintenance.settings_trial",
     "firmware.maintenance.slots",
     "firmware.journal.compaction",
+    "firmware.radio.radios",
     "firmware.inspecting.selftest",
     "firmware.inspecting.test_signal",
     "firmware.inspecting.follow",

@@ -13,7 +13,8 @@ import asyncio
 import time
 from collections import namedtuple
 
-from ansim.finding import ALARM
+from ansim.finding import ALARM, CLEARED, RAISED, is_new_alarm
+from firmware.panel import signal
 from firmware.panel.signal import LOST, LOW_BATTERY, Signal, beat, step_of
 
 LED, BUZZER, BUTTON, BATTERY, OLED, NRF24 = "led", "buzzer", "button", "battery", "oled", "nrf24"
@@ -23,6 +24,7 @@ BATTERY_MS = 60_000
 LOW_PERCENT = 10
 COVERED_MS = 3000  # for each channel, as in server/services/inspecting/coverage.py
 MAX_FINDINGS = 6
+SHOW_FINDING_MS = 60_000
 
 # device      the sensor's name
 # activity    up to 10 characters
@@ -59,6 +61,7 @@ class Panel:
         self._signal = Signal(board.LED if LED in fitted else None, board.LED_ON, self._pin(BUZZER, board.BUZZER))
         self._screen = None
         self._listened_ms = {}  # by channel
+        self._alarm_until_ms = self._notice_until_ms = 0  # shown by the light, of the clock passed to announce()
         self._battery_ms = None  # when the battery was read
         self.show = self._signal.show
         self.play = self._signal.play
@@ -100,6 +103,26 @@ class Panel:
                 return
             del self.findings[min(notices, key=lambda subject: self.findings[subject][1])]
         self.findings[finding.subject] = (finding.channel, finding.rssi_dbm, is_alarm)
+
+    def announce(self, finding, now_ms: int) -> None:
+        """Take a Finding: keep or remove it, and show and sound a new one."""
+        self.record_finding(finding, finding.event != CLEARED)
+        if is_new_alarm(finding) or finding.event == RAISED:
+            if finding.level == ALARM:
+                self._alarm_until_ms = now_ms + SHOW_FINDING_MS
+            else:
+                self._notice_until_ms = now_ms + SHOW_FINDING_MS
+            self.play(signal.ALARM if finding.level == ALARM else signal.NOTICE)
+
+    def show_listening(self, is_inspecting: bool, now_ms: int) -> None:
+        """Show that the sensor listens, and for SHOW_FINDING_MS that it has a new finding."""
+        self.reading = None
+        if now_ms < self._alarm_until_ms:
+            self.show(signal.FOUND)
+        elif now_ms < self._notice_until_ms:
+            self.show(signal.NOTICED)
+        else:
+            self.show(signal.INSPECTING if is_inspecting else signal.LISTENING)
 
     def reset(self) -> None:
         """Clear findings and coverage for a new inspection."""

@@ -1,7 +1,7 @@
 """
 Carry out the plan: run one radio after the other and pass all observations to the engine.
 
-    listener = Listener(plan, engine, clock, wlan, sniffer, on_finding, upload, health)
+    listener = Listener(plan, engine, radios, clock, health, on_finding, upload)
     while True:
         await listener.step()
 
@@ -29,28 +29,24 @@ class Listener:
     """
     Runs the radios, feeds the engine and passes on its findings.
 
-    plan, engine, clock   a Plan, an Engine and a Clock
-    wlan                  network.WLAN of the station interface, for scans
-    sniffer               a radio.sniffer.Sniffer, None without the native module
-    on_finding            function(Finding)
-    upload                async function(deadline_ms) -> delivered; called in an UPLOAD step
-    health                a Health
-    spectrum              a radio.nrf24.Nrf24 that has begun, None without one
+    plan, engine    a Plan and an Engine
+    radios          radios.Radios
+    clock, health   a Clock and a Health
+    on_finding      function(Finding)
+    upload          async function(deadline_ms) -> delivered; called in an UPLOAD step
     """
 
-    def __init__(self, plan, engine, clock, wlan, sniffer, on_finding, upload, health, spectrum=None):
-        self._plan = plan
-        self._engine = engine
+    def __init__(self, plan, engine, radios, clock, health, on_finding, upload):
+        self.plan = plan
+        self.engine = engine
+        self.radios = radios
         self._clock = clock
-        self._wlan = wlan
-        self._sniffer = sniffer
         self._on_finding = on_finding
         self._upload = upload
         self._health = health
         self._failures = 0
         self._follower = None
         self._stimulus_test = None
-        self.spectrum = spectrum
         self.radio_errors = 0  # refusals of a radio
         self.has_ble_memory = True  # the last BLE step was not skipped for lack of memory
         self._ble_dropped = 0
@@ -59,7 +55,7 @@ class Listener:
     @property
     def has_sniffer(self) -> bool:
         """True if this sensor has the native sniffer."""
-        return self._sniffer is not None
+        return self.radios.sniffer is not None
 
     @property
     def is_following(self) -> bool:
@@ -69,7 +65,7 @@ class Listener:
     @property
     def ring_dropped(self) -> int:
         """Number of frames lost because the sniffer's ring was full."""
-        return self._sniffer.dropped if self._sniffer else 0
+        return self.radios.sniffer.dropped if self.radios.sniffer else 0
 
     @property
     def is_sniffing(self) -> bool:
@@ -92,7 +88,7 @@ class Listener:
     async def step(self) -> str:
         """Run the plan's next step; return its phase. Raises RadioFailed."""
         now_ms = self._clock.now_ms()
-        step = self._plan.next(now_ms, self._engine.candidates(now_ms))
+        step = self.plan.next(now_ms, self.engine.candidates(now_ms))
         self._health.feed_watchdog()
         try:
             if step.phase in (phases.SNIFF, phases.DWELL):
@@ -106,36 +102,36 @@ class Listener:
             if self._failures >= MAX_FAILURES:
                 raise RadioFailed("%s: %s" % (step.phase, error))
             self.stop()
-            self._wlan.active(False)  # the next step switches it on again
+            self.radios.wlan.active(False)  # the next step switches it on again
             await asyncio.sleep_ms(200)
         self._health.forgive_crashes(now_ms)
         return step.phase
 
     def stop(self) -> None:
         """Stop sniffing."""
-        self._engine.tune(0, self._clock.now_ms())
-        if self._sniffer:
-            self._sniffer.stop()
+        self.engine.tune(0, self._clock.now_ms())
+        if self.radios.sniffer:
+            self.radios.sniffer.stop()
             self._is_sniffing = False
             self._health.note_sniffing(False)
 
     async def _sniff(self, step):
         # Before the first call, because the chip may crash in it.
         self._health.note_sniffing(True)
-        await self._sniffer.tune(step.channel)
+        await self.radios.sniffer.tune(step.channel)
         self._is_sniffing = True
         began_ms = now_ms = judged_ms = self._clock.now_ms()
-        self._engine.tune(step.channel, began_ms)
+        self.engine.tune(step.channel, began_ms)
         tested_ms = began_ms
         may_be_quiet = step.phase == phases.SNIFF
         while now_ms - began_ms < step.duration_ms:
             await asyncio.sleep_ms(min(DRAIN_MS, step.duration_ms - (now_ms - began_ms)))
-            undecodable, dropped = self._sniffer.drain(self._on_records)
-            self._engine.lost(undecodable, dropped)
+            undecodable, dropped = self.radios.sniffer.drain(self._on_records)
+            self.engine.lost(undecodable, dropped)
             now_ms = self._clock.now_ms()
             may_be_quiet = may_be_quiet and not undecodable
-            if may_be_quiet and now_ms - began_ms >= self._plan.quiet_ms():
-                if self._engine.is_quiet():
+            if may_be_quiet and now_ms - began_ms >= self.plan.quiet_ms():
+                if self.engine.is_quiet():
                     break
                 may_be_quiet = False
             if self._follower is not None and not self._follower.tick(now_ms):
@@ -143,14 +139,14 @@ class Listener:
             if self._stimulus_test is not None:
                 if not self._stimulus_test.tick(step.channel, tested_ms, now_ms):
                     result = self._stimulus_test.result
-                    self._engine.moved(result["subject"], result["p_ppm"])
+                    self.engine.moved(result["subject"], result["p_ppm"])
                     self._stimulus_test = None
                 tested_ms = now_ms
             if now_ms - judged_ms >= JUDGE_MS:
                 judged_ms = now_ms
                 self._judge(now_ms)
                 self._health.feed_watchdog()
-                if step.phase == phases.DWELL and self._plan.may_leave(now_ms, self._engine.candidates(now_ms)):
+                if step.phase == phases.DWELL and self.plan.may_leave(now_ms, self.engine.candidates(now_ms)):
                     break
         self._judge(now_ms)
 
@@ -158,21 +154,21 @@ class Listener:
         self.stop()
         gc.collect()  # the pause costs nothing here, and TLS needs contiguous memory
         if step.phase == phases.SCAN:
-            access_points = wifi_scan.scan(self._wlan, self._clock.now_ms())
-            self._engine.access_points(access_points, self._clock.now_ms())
+            access_points = wifi_scan.scan(self.radios.wlan, self._clock.now_ms())
+            self.engine.access_points(access_points, self._clock.now_ms())
         elif step.phase == phases.BLE:
             self.has_ble_memory = ble.has_memory()
             if self.has_ble_memory:
-                self._ble_dropped += await ble.listen(step.duration_ms, self._clock.now_ms, self._engine.advertisement)
+                self._ble_dropped += await ble.listen(step.duration_ms, self._clock.now_ms, self.engine.advertisement)
         elif step.phase == phases.SPECTRUM:
-            self._engine.spectrum(await self.spectrum.listen(step.duration_ms, self._clock.now_ms))
+            self.engine.spectrum(await self.radios.spectrum.listen(step.duration_ms, self._clock.now_ms))
         elif step.phase == phases.UPLOAD:
             delivered = await self._upload(step.duration_ms)
-            self._plan.end_upload(self._clock.now_ms(), delivered)
+            self.plan.end_upload(self._clock.now_ms(), delivered)
         self._judge(self._clock.now_ms())
 
     def _on_records(self, records, count):
-        self._engine.take(records, count)
+        self.engine.take(records, count)
         if self._stimulus_test is not None:
             self._stimulus_test.take(records, count, self._clock.now_ms())
         if self._follower is not None:
@@ -188,7 +184,7 @@ class Listener:
                 self._follower.proximity.add(now_ms, level - 256 if level > 127 else level)
 
     def _judge(self, now_ms):
-        for finding in self._engine.judge(now_ms):
+        for finding in self.engine.judge(now_ms):
             if is_new_alarm(finding):  # a notice waits for the next upload: the alarm needs the time for listening
-                self._plan.upload_soon()
+                self.plan.upload_soon()
             self._on_finding(finding)

@@ -43,10 +43,13 @@ class SensorParts:
 
     def boot(self) -> Inspection:
         self.journal.inspection = ""
-        return Inspection(self.journal, self.engine, self.clock, ["aa:aa:aa:aa:aa:aa"], self.end_sweep)
+        return Inspection(self.journal, self.engine, self.clock, ["aa:aa:aa:aa:aa:aa"], self)
+
+    def add(self, kind, body):
+        self.journal.append(kind, body)
 
     def end_sweep(self):
-        self.journal.append(messages.SWEEP, {})
+        self.add(messages.SWEEP, {})
 
 
 @pytest.fixture

@@ -47,6 +47,9 @@ class Listener:
     stimulus_test: Any = None
     has_sniffer = True
 
+    def __init__(self, plan):
+        self.plan = plan
+
     @property
     def is_following(self):
         return self.follower is not None
@@ -61,9 +64,10 @@ class Listener:
 def make_handlers(inspection=None):
     """Return (handlers by command, plan, listener, calls of the callbacks)."""
     calls = []
-    plan, listener = Plan(), Listener()
+    plan = Plan()
+    listener = Listener(plan)
     callbacks = (lambda *reading: calls.append(reading), lambda kind, body: calls.append((kind, body)), calls.append)
-    commands = ServerCommands(inspection or Inspection(), plan, listener, Clock(), *callbacks)
+    commands = ServerCommands(inspection or Inspection(), listener, Clock(), *callbacks)
     return dict(commands.handlers()), plan, listener, calls
 
 
@@ -156,7 +160,7 @@ def test_a_test_signal_is_requested_unless_an_inspection_runs_or_the_job_is_refu
 
 
 def test_a_sensor_on_a_cable_refuses_to_send_a_test_signal():
-    jobs = RadioJobs({"uplink": "ethernet", "selftest_at_start": False}, *[None] * 9)
+    jobs = RadioJobs({"uplink": "ethernet", "selftest_at_start": False}, *[None] * 6)
 
     assert jobs.request(TEST_SIGNAL) == refusals.NO_WIFI
     assert not jobs.is_pending

@@ -1,4 +1,5 @@
 from collections import namedtuple
+from types import SimpleNamespace
 
 import pytest
 
@@ -243,6 +244,23 @@ def test_alarms_take_the_place_of_the_weakest_notices():
     assert all(is_alarm for _channel, _rssi_dbm, is_alarm in panel.findings.values())
     panel.record_finding(Finding("alarm 0", 6, -80, NOTICE), True)
     assert panel.findings["alarm 0"] == (6, -80, False)
+
+
+@pytest.mark.parametrize(("level", "shown"), [(ALARM, signal.FOUND), (NOTICE, signal.NOTICED)])
+def test_a_new_finding_is_sounded_once_and_shown_for_a_minute(level, shown):
+    panel = make_panel()
+    played, shows = [], []
+    panel.play, panel.show = played.append, shows.append
+    for event in ("raised", "updated"):
+        panel.announce(
+            SimpleNamespace(event=event, level=level, subject="x", channel=6, rssi_dbm=-50, evidence=[]), 1000
+        )
+    for now_ms in (60_999, 61_000):
+        panel.show_listening(True, now_ms)
+
+    assert played == [signal.ALARM if level == ALARM else signal.NOTICE]
+    assert shows == [shown, signal.INSPECTING]
+    assert list(panel.findings) == ["x"]
 
 
 def test_coverage_counts_each_channel_up_to_what_is_enough():
