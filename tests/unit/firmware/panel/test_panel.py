@@ -247,10 +247,11 @@ def test_alarms_take_the_place_of_the_weakest_notices():
 
 
 @pytest.mark.parametrize(("level", "shown"), [(ALARM, signal.FOUND), (NOTICE, signal.NOTICED)])
-def test_a_new_finding_is_sounded_once_and_shown_for_a_minute(level, shown):
+def test_a_new_finding_is_sounded_once_and_shown_for_a_minute(level, shown, monkeypatch):
     panel = make_panel()
     played, shows = [], []
-    panel.play, panel.show = played.append, shows.append
+    monkeypatch.setattr(panel, "play", played.append)
+    monkeypatch.setattr(panel, "show", shows.append)
     for event in ("raised", "updated"):
         panel.announce(
             SimpleNamespace(event=event, level=level, subject="x", channel=6, rssi_dbm=-50, evidence=[]), 1000
