@@ -48,7 +48,7 @@ BOARDS = {
 
 # First block of the heap of a board, in bytes: the program with all that it holds (firmware/native/README.md). The file
 # rfsniff/micropython.cmake has the same number.
-BOARD_HEAP_BYTES = 104 * 1024
+BOARD_HEAP_BYTES = 80 * 1024
 
 # Without the parts that need submodules, which the Debian source package lacks; the module does not need them.
 HOST_OPTIONS = ("VARIANT=standard", "MICROPY_PY_BTREE=0", "MICROPY_PY_FFI=0")

@@ -1,13 +1,17 @@
 """
-Small files on the flash.
+Files on the flash: small ones that are replaced, and those that arrive in parts (update.py, signature_update.py).
 
 A file is replaced in one step: the new text is written beside it as `<path>.new`, which is then renamed. So a power
 cut leaves either the old or the new file.
 """
 
+import binascii
 import errno
+import hashlib
 import json
 import os
+
+_BUFFER_BYTES = 512
 
 
 def size(path: str):
@@ -37,6 +41,38 @@ def write_json(path: str, content) -> None:
     with open(path + ".new", "w") as file:
         json.dump(content, file)
     os.rename(path + ".new", path)
+
+
+def append(part: str, offset: int, data: bytes) -> int:
+    """
+    Append what is new of a part to a file; return the file's length. Raises OSError.
+
+    offset  of the data, not beyond the file's end; a part that was received before changes nothing
+    """
+    received = size(part) or 0
+    if offset + len(data) > received:
+        with open(part, "ab") as file:
+            file.write(data[received - offset :])
+        received = offset + len(data)
+    return received
+
+
+def sha256(path: str, feed_watchdog=None) -> str:
+    """Return the SHA-256 of a file as hex, "" if there is none; read in small pieces."""
+    digest = hashlib.sha256()
+    buffer = bytearray(_BUFFER_BYTES)
+    try:
+        with open(path, "rb") as file:
+            while True:
+                count = file.readinto(buffer)
+                if not count:
+                    break
+                digest.update(memoryview(buffer)[:count])
+    except OSError:
+        return ""
+    if feed_watchdog:
+        feed_watchdog()
+    return binascii.hexlify(digest.digest()).decode()
 
 
 def touch(path: str) -> None:

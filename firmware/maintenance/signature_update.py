@@ -7,7 +7,6 @@ Parts come in order. A part that was received before counts as done, so each may
 """
 
 import binascii
-import hashlib
 import os
 
 from ansim import refusals, signatures
@@ -39,14 +38,9 @@ def receive(args: dict, key: bytes, folder: str):
     received = files.size(part) or 0
     if args["offset"] > received:
         return "%s:%d" % (refusals.WRONG_OFFSET, received)
-    end = args["offset"] + len(data)
-    if end > args["bytes"]:
+    if args["offset"] + len(data) > args["bytes"]:
         return refusals.TOO_MUCH_DATA
-    if end > received:
-        with open(part, "ab") as file:
-            file.write(data[received - args["offset"] :])
-        received = end
-    if received < args["bytes"]:
+    if files.append(part, args["offset"], data) < args["bytes"]:
         return ""
     error = _refusal(part, args["sha256"], numbers[0], key, folder)
     if error:
@@ -57,9 +51,8 @@ def receive(args: dict, key: bytes, folder: str):
 
 
 def _refusal(part, sha256, number, key, folder):
-    with open(part, "rb") as file:
-        if binascii.hexlify(hashlib.sha256(file.read()).digest()).decode() != sha256:
-            return refusals.TABLE_DAMAGED
+    if files.sha256(part) != sha256:
+        return refusals.TABLE_DAMAGED
     try:
         signatures.verify_update(part, number, key, signatures.Tables("", folder).revision(number))
     except signatures.BadTable as error:

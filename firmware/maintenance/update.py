@@ -12,8 +12,6 @@ copied. The running version is not touched before every file has been read back 
 small file switches (slots.py, boot.py).
 """
 
-import binascii
-import hashlib
 import os
 
 from ansim import refusals
@@ -82,7 +80,7 @@ class Update:
             self._forget()
             return False
         manifest_path = self._folder + "/" + MANIFEST
-        if _hash(manifest_path, feed_watchdog) != args["sha256"]:
+        if files.sha256(manifest_path, feed_watchdog) != args["sha256"]:
             mark = args["sha256"][:8]
             if not files.exists(manifest_path + PART + "." + mark):
                 _remove_tree(self._folder, feed_watchdog)  # of another version
@@ -102,7 +100,7 @@ class Update:
                 if files.size(path) == size:  # got its name only after it was compared
                     continue
                 _make_folders(self._folder, name)
-                if files.size(old_path) == size and _hash(old_path, feed_watchdog) == digest:
+                if files.size(old_path) == size and files.sha256(old_path, feed_watchdog) == digest:
                     _copy(old_path, path + PART, feed_watchdog)
                     os.rename(path + PART, path)
                 elif not await self._get(path, digest, size, fetch, is_late, feed_watchdog):
@@ -130,12 +128,10 @@ class Update:
                 return False
             if not data or received + len(data) > size:
                 raise BadUpdate(refusals.WRONG_FILE + ":" + digest[:8])
-            with open(part, "ab") as file:
-                file.write(data)
-            received += len(data)
+            received = files.append(part, received, data)
         if not size:
             files.touch(part)
-        if _hash(part, feed_watchdog) != digest:
+        if files.sha256(part, feed_watchdog) != digest:
             os.remove(part)  # damaged by a power cut or by the flash: fetch all of it again
             return False
         os.rename(part, path)
@@ -156,7 +152,7 @@ class Update:
         with open(manifest_path) as manifest:
             for line in manifest:
                 digest, _, name = _entry(line)
-                if _hash(self._folder + "/" + name, feed_watchdog) != digest:
+                if files.sha256(self._folder + "/" + name, feed_watchdog) != digest:
                     os.remove(self._folder + "/" + name)
                     raise BadUpdate(refusals.FILE_DAMAGED + ":" + name)
 
@@ -183,24 +179,6 @@ def _entry(line):
     if len(fields) != 3 or len(fields[0]) != 64 or ".." in fields[2] or fields[2][:1] in ("/", ""):
         raise BadUpdate(refusals.BAD_MANIFEST)
     return fields[0], int(fields[1]), fields[2]
-
-
-def _hash(path, feed_watchdog):
-    """Return the SHA-256 of a file as hex, "" if there is none."""
-    digest = hashlib.sha256()
-    buffer = bytearray(_BUFFER_BYTES)
-    view = memoryview(buffer)
-    try:
-        with open(path, "rb") as file:
-            while True:
-                count = file.readinto(buffer)
-                if not count:
-                    break
-                digest.update(view[:count])
-    except OSError:
-        return ""
-    feed_watchdog()
-    return binascii.hexlify(digest.digest()).decode()
 
 
 def _copy(source, target, feed_watchdog):

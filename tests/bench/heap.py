@@ -1,8 +1,9 @@
 """
 Measure the heap of the whole firmware, and whether it stays the same over hours.
 
-    python -m tests.bench.heap [--heap 112k] [--hours 1] [--scene crowded] [--tls] [--csv heap.csv]
+    python -m tests.bench.heap [--heap 92k] [--hours 1] [--scene crowded] [--tls] [--csv heap.csv]
     python -m tests.bench.heap --minimum          # the smallest heap with which the firmware runs
+    python -m tests.bench.heap --modules          # what each module takes, the simulated hardware's apart
 
 One virtual sensor, a real mosquitto and a small server that confirms every report. Scene time runs faster than the
 clock while the firmware waits. After each minute of scene time the heap is collected and measured; the CSV has
@@ -25,8 +26,10 @@ heap; with --code files it is loaded into the heap.
 
 import argparse
 import json
+import os
 import re
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -38,7 +41,9 @@ from ansim import messages
 from tests.support import brokers
 from tests.support.delivery import DEVICE, KEY, TinyServer
 from tests.support.ports import free_port
+from tools import native
 from tools.lib.errors import ToolError, run
+from tools.lib.paths import ROOT
 from tools.simulate import scene_path, settings_for
 from tools.virtual_sensor.sensor import IN_FILES, IN_IMAGE, IN_ROM, VirtualSensor
 
@@ -46,9 +51,11 @@ MEASURE_S = 60
 PANEL = ("led", "button", "buzzer", "oled", "battery")
 FLAT_BYTES = 2048
 STEP_K = 8
+HARDWARE = "simulated hardware"
 BLOCK_BYTES = {IN_IMAGE: 16, IN_ROM: 32, IN_FILES: 32}  # of the interpreter's heap, by its size of a pointer
 MEM_INFO = ("stack: ", "GC: total", "No. of 1-blocks")  # beginnings of the lines of micropython.mem_info()
 MINIMUM_HOURS = 0.2
+MODULES_SCRIPT = ROOT / "tests" / "bench" / "modules_on_micropython.py"
 
 
 class Measurement(NamedTuple):
@@ -256,6 +263,45 @@ def largest_block(output: list[str], block_bytes: int) -> int:
     return min((int(match[1]) * block_bytes for match in matches if match), default=0)
 
 
+def modules() -> dict[str, int]:
+    """Return {name of a module: bytes that it takes of the heap}, with the program in the image; all are imported."""
+    with tempfile.TemporaryDirectory() as scratch:
+        flash, world = Path(scratch) / "flash", Path(scratch) / "world"
+        flash.mkdir()
+        world.mkdir()
+        (world / "settings.json").write_text(json.dumps(settings_for(DEVICE, KEY, fitted=list(PANEL))))
+        (world / "chip").write_text("esp32")
+        environ = {**os.environ, "SIM_FLASH": str(flash), "SIM_WORLD": str(world), "SIM_FROZEN": "1"}
+        command = [str(native.build_host(frozen=True)), "-X", "heapsize=400k", str(MODULES_SCRIPT)]
+        process = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
+    try:
+        return json.loads(process.stdout.splitlines()[-1])
+    except (IndexError, ValueError) as error:
+        raise ToolError(f"{MODULES_SCRIPT.name} failed: {process.stdout} {process.stderr}") from error
+
+
+def group_of(name: str) -> str:
+    """Return to which part of the program a module of modules() belongs."""
+    if name.startswith(("ansim", "firmware.")):
+        return ".".join(name.split(".")[:2]) if name.startswith("firmware.") else "ansim"
+    if name.startswith("asyncio."):
+        return "asyncio"
+    stand_ins = {file.stem for file in (ROOT / "tools" / "virtual_sensor" / "sim").glob("*.py")} - {"boot"}
+    return HARDWARE if name in stand_ins or name == native.SIM_BOOT else "MicroPython"
+
+
+def _print_modules():
+    taken = modules()
+    groups: dict[str, int] = {}
+    for name, size in taken.items():
+        groups[group_of(name)] = groups.get(group_of(name), 0) + size
+    for rows in (taken, groups):
+        for name, size in sorted(rows.items(), key=lambda row: -row[1]):
+            print(f"{size:7}  {name}")
+        print()
+    print(f"{sum(taken.values()) - groups[HARDWARE]:7}  without the simulated hardware")
+
+
 def list_problems(measurement: Measurement, hours: float, reports_an_hour: int = 30) -> list[str]:
     """Return the reasons for which a run failed, as sentences."""
     rows, problems = measurement.rows, []
@@ -312,6 +358,9 @@ def main(arguments: list[str] | None = None) -> int:
     text = f"{options.scene}, {options.stations or 'its own'} stations, {options.uplink}"
     text += f", TLS {'on' if options.tls else 'off'}{', panel' if options.panel else ''}"
     text += f"{', a day of commands' if options.day else ''}, code in {options.code}"
+    if options.modules:
+        _print_modules()
+        return 0
     if options.minimum:
         smallest_k = minimum_heap(lambda heap: measure(scene, heap, MINIMUM_HOURS, *conditions, schedule))
         print(f"minimum heap: {smallest_k}k ({text})")
@@ -340,7 +389,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench.heap", description=(__doc__ or "").strip().splitlines()[0]
     )
-    parser.add_argument("--heap", default="112k")
+    parser.add_argument("--heap", default="92k")
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument("--speed", type=float, default=60.0)
     parser.add_argument("--scene", default="crowded")
@@ -352,6 +401,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tls", action="store_true", help="encrypt the connection to the broker")
     parser.add_argument("--seed", type=int, default=0, help="of all random values in the scene")
     parser.add_argument("--csv", type=Path)
+    parser.add_argument("--modules", action="store_true", help="print what each module takes of the heap")
     parser.add_argument("--minimum", action="store_true", help="search for the smallest sufficient heap")
     return parser
 

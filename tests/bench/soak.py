@@ -1,7 +1,7 @@
 """
 Run the whole firmware among faults, and check that no report is lost.
 
-    python -m tests.bench.soak [--minutes 10] [--seed 1] [--heap 112k] [--speed 60]
+    python -m tests.bench.soak [--minutes 10] [--seed 1] [--heap 92k] [--speed 60]
 
 One virtual sensor with its program in a 32-bit interpreter's image, TLS, Bluetooth and every part of a panel, a real
 mosquitto and a small server that confirms every report: see heap.py. Every few seconds a random fault happens: the
@@ -32,7 +32,7 @@ from tools.lib.errors import run
 from tools.simulate import scene_path, settings_for
 from tools.virtual_sensor.sensor import IN_IMAGE, VirtualSensor
 
-HEAP = "112k"
+HEAP = "92k"
 STATIONS = 24
 RECOVERY_S = 90.0  # by the clock
 TOO_LITTLE_FOR_TLS = "83000"  # Wi-Fi takes 53000 of them

@@ -39,14 +39,26 @@ def test_a_restart_a_short_run_and_missing_reports_are_problems():
     assert "only 3 reports" in heap.list_problems(measurement([50000] * 60, reports=3), 1)[0]
 
 
+@pytest.mark.build
+def test_the_modules_of_the_program_take_less_than_42_kb_and_the_simulated_hardware_is_counted_apart():
+    taken = heap.modules()
+    groups = {name: heap.group_of(name) for name in taken}
+
+    assert (groups["machine"], groups["firmware.app"]) == (heap.HARDWARE, "firmware.app")
+    assert (groups["ansim.detect.engine"], groups["asyncio.core"]) == ("ansim", "asyncio")
+    hardware = sum(size for name, size in taken.items() if groups[name] == heap.HARDWARE)
+    assert 8 * 1024 < hardware < 12 * 1024
+    assert sum(taken.values()) - hardware < 42 * 1024
+
+
 @pytest.mark.long
 @pytest.mark.timeout(1500)  # minutes, and more of them on a busy machine
 @pytest.mark.build
 @pytest.mark.mosquitto
 @pytest.mark.parametrize("uplink", ["wifi", "ethernet"])
-def test_the_whole_firmware_with_its_panel_works_through_a_day_in_a_crowd_in_112_kb(uplink):
+def test_the_whole_firmware_with_its_panel_works_through_a_day_in_a_crowd_in_a_boards_heap(uplink):
     conditions = {"tls": True, "stations": 72, "panel": True, "schedule": heap.DayOfCommands}
-    result = heap.measure(scene_path("crowded"), "112k", 0.5, 80, uplink, IN_IMAGE, **conditions)
+    result = heap.measure(scene_path("crowded"), "92k", 0.5, 80, uplink, IN_IMAGE, **conditions)
 
     assert heap.list_problems(result, 0.5) == []
     assert len(result.acks) == 6

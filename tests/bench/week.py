@@ -1,7 +1,7 @@
 """
 Measure the heap of the whole firmware over a week in a restroom.
 
-    python -m tests.bench.week [--days 7] [--heap 112k] [--speed 5000] [--csv week.csv]
+    python -m tests.bench.week [--days 7] [--heap 92k] [--speed 5000] [--csv week.csv]
 
 One virtual sensor with its program in the interpreter's image, TLS, Bluetooth and every part of a panel, and a real
 mosquitto: see heap.py. The scene is six hours in a restroom, four times a day: three permanent devices and now and
@@ -125,7 +125,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m tests.bench.week", description=(__doc__ or "").strip().splitlines()[0]
     )
     parser.add_argument("--days", type=float, default=7)
-    parser.add_argument("--heap", default="112k")
+    parser.add_argument("--heap", default="92k")
     parser.add_argument("--speed", type=float, default=5000)
     parser.add_argument("--csv", type=Path)
     options = parser.parse_args(arguments)

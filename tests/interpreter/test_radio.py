@@ -250,6 +250,7 @@ def test_wifi_that_gets_no_memory_is_a_refusal_of_the_radio(board, name, size):
     from firmware.network.uplink import NoUplink, Wifi
     from firmware.radio.listener import Listener, RadioFailed
     from firmware.radio.plan import SCAN, Step
+    from firmware.radio.radios import Radios
 
     class Plan:
         def next(self, now_ms, candidates):
@@ -268,7 +269,7 @@ def test_wifi_that_gets_no_memory_is_a_refusal_of_the_radio(board, name, size):
 
     with open("/.world/{name}", "w") as file:
         file.write("{size}")
-    listener = Listener(Plan(), Engine(), clock, wlan, None, None, None, Health())
+    listener = Listener(Plan(), Engine(), Radios(wlan, None, None, []), clock, Health(), None, None)
 
     async def main():
         try:

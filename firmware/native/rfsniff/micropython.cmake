@@ -10,5 +10,5 @@ target_sources(usermod_rfsniff INTERFACE
 )
 # The whole program fits into the first block of the heap, so the heap never takes memory that Wi-Fi, Bluetooth and TLS
 # need later, and has no gap between two blocks (firmware/native/README.md).
-target_compile_definitions(usermod_rfsniff INTERFACE MICROPY_GC_INITIAL_HEAP_SIZE=106496)
+target_compile_definitions(usermod_rfsniff INTERFACE MICROPY_GC_INITIAL_HEAP_SIZE=81920)
 target_link_libraries(usermod INTERFACE usermod_rfsniff)
