@@ -1,13 +1,20 @@
 """
 Problem documents (RFC 9457): the error answers of everything under /api.
 
-    return problem_documents.document(404, "not_found", "There is no such thing here.")
+    return problem_documents.document(404, "not_found")
+
+One rule of language: `detail` is in the language that Accept-Language prefers, English or Korean, and English without
+it. All else is for programs and the same in every language.
 """
 
 import json
 
 from flask import Response, make_response, request
+from flask_babel import force_locale
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from server import wording
+from server.wording import problems
 
 MEDIA_TYPE = "application/problem+json"
 TITLES = {
@@ -27,8 +34,21 @@ TITLES = {
 CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "not_json", 429: "too_many"}
 
 
-def document(status: int, code: str, detail: str, values: dict | None = None) -> Response:
-    """Return a problem document. `code` is stable, `detail` is for people, `values` for programs."""
+def language() -> str:
+    """Return the language of `detail`: "ko" if the request prefers Korean, else "en"."""
+    return request.accept_languages.best_match(("en", "ko")) or "en"
+
+
+def document(status: int, code: str, values: dict | None = None) -> Response:
+    """
+    Return a problem document.
+
+    code    stable; a key of wording.problems.PROBLEMS, or a refusal's
+    values  for programs; some sentences contain them
+    """
+    with force_locale(language()):
+        known = code in problems.PROBLEMS
+        detail = problems.problem(code, values or {}) if known else wording.refusal(code, values or {})
     body = {"type": f"urn:ansim:problem:{code}", "title": TITLES.get(status, "Error"), "status": status}
     answer = make_response(json.dumps({**body, "detail": detail, "code": code, "values": values or {}}), status)
     answer.content_type = MEDIA_TYPE
@@ -39,7 +59,7 @@ def document(status: int, code: str, detail: str, values: dict | None = None) ->
 
 def from_http(error: HTTPException) -> Response:
     """Return the document of one of werkzeug's errors, such as 405."""
-    answer = document(error.code or 500, CODES.get(error.code or 500, "bad_request"), error.description or "")
+    answer = document(error.code or 500, CODES.get(error.code or 500, "bad_request"))
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         answer.headers["Allow"] = ", ".join(error.valid_methods)
     return answer

@@ -5,6 +5,7 @@ Limits for requests that guess or flood: sign-in, second-factor codes, and forms
     def login(): ...
 """
 
+import hashlib
 from collections.abc import Callable
 
 from flask import Response, g, request, session
@@ -49,6 +50,25 @@ def retry_after_s() -> int:
     """Return how many seconds a client that the limiter throttles has to wait."""
     limit = limiter.current_limit
     return max(1, int(limit.reset_at) - clock.now_s()) if limit else 60
+
+
+def limit_programs(view: Callable) -> Callable:
+    """Throttle the API per token, and per address without one; cost() of a request is more than 1 if it is dear."""
+    return limiter.limit("1200 per minute", key_func=_token_digest, cost=cost)(view)
+
+
+def cost() -> int:
+    """Return what a request to the API costs: an export reads whole tables, a test sends a message to a stranger."""
+    leaf = request.path.rstrip("/").rpartition("/")[2]
+    return COSTS.get(leaf, 1)
+
+
+COSTS = {"exports": 60, "proof": 60, "certificate": 60, "test": 240}
+
+
+def _token_digest() -> str:
+    shown = request.headers.get("Authorization", "")
+    return "token:" + hashlib.sha256(shown.encode()).hexdigest() if shown else get_network()
 
 
 def limit_strangers(view: Callable) -> Callable:

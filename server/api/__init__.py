@@ -8,6 +8,7 @@ documents and not pages, it ignores cookies (and needs no CSRF token), and it is
 
     authentication  bearer tokens, their scopes and users
     responses       problem documents, pages of a list, idempotency keys
+    document        the OpenAPI document
     schemas         pydantic models of requests and responses
     places          facilities, restrooms
     inspecting      inspections: list, start, steps, finish, correct; their log entries
@@ -25,7 +26,7 @@ from werkzeug.local import LocalProxy
 from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response
 
-from server import security
+from server import security, throttling
 
 PREFIX = "/api/v1"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -49,6 +50,7 @@ def register(app: Flask) -> None:
 
 
 @bp.route(f"{PREFIX}/<anything:rest>", methods=METHODS)
+@throttling.limit_programs
 @security.csrf.exempt  # the API ignores cookies
 @security.public  # every operation but the OpenAPI document needs a token
 def enter(rest: str) -> Response:

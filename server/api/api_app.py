@@ -4,7 +4,19 @@ from apiflask import APIFlask
 from flask import Flask
 from flask_babel import Babel
 
-from server.api import PREFIX, audit, authentication, findings, inspecting, places, reporting, responses, sensors
+from server import problem_documents
+from server.api import (
+    PREFIX,
+    audit,
+    authentication,
+    document,
+    findings,
+    inspecting,
+    places,
+    reporting,
+    responses,
+    sensors,
+)
 
 DESCRIPTION = """\
 Facilities, restrooms, inspections, findings, sensors, the log and reports.
@@ -38,10 +50,10 @@ def create(pages: Flask) -> APIFlask:
     )
     for name in ("settings", "vault", "sessions"):
         api.extensions[name] = pages.extensions[name]
-    Babel(api, locale_selector=responses.language)
+    Babel(api, locale_selector=problem_documents.language)
     responses.init(api)
     authentication.init(api)
     for module in (places, inspecting, findings, sensors, audit, reporting):
         api.register_blueprint(module.bp)
-    api.spec_processor(responses.complete_document)
+    api.spec_processor(document.complete)
     return api

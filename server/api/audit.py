@@ -19,7 +19,7 @@ bp = APIBlueprint("log", __name__, url_prefix=PREFIX)
 def log(query_data: schemas.LogQuery) -> dict:
     """The whole log, oldest first, without personal fields: for administrators whose role holds everywhere."""
     if not authentication.user().everywhere:
-        raise responses.Problem(403, "right_missing", "The person's role does not hold everywhere.")
+        raise responses.Problem(403, "not_everywhere")
     with authentication.sessions()() as session:
         entries = log_service.list_from(
             session, query_data.kind, query_data.subject, query_data.cursor, query_data.limit

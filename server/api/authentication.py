@@ -58,17 +58,17 @@ def _check() -> None:
     if presented.lower().startswith(SCHEME):
         token = _token(presented[len(SCHEME) :].strip())
     if token is None:
-        raise Problem(401, "token_needed", "Show a token that is good now: Authorization: Bearer ansim_...")
+        raise Problem(401, "token_needed")
     if token.user.must_change_password:
-        raise Problem(403, "password_to_change", "The person has a one-time password and must choose their own first.")
+        raise Problem(403, "password_to_change")
     if security.lacks_second_factor(token.user):
-        raise Problem(403, "second_factor_needed", "The person's role needs a second factor, and it is not set up.")
+        raise Problem(403, "second_factor_needed")
     # Fails closed: an operation without a mark is for administrators only.
     right = getattr(current_app.view_functions[request.endpoint], "right", accounts.ADMINISTER)
     if right not in token.scopes:
-        raise Problem(403, "scope_missing", f"The token has no scope `{right}`.", {"scope": right})
+        raise Problem(403, "scope_missing", {"scope": right})
     if not accounts.may(token.user, right):
-        raise Problem(403, "right_missing", f"The person's role does not include `{right}`.", {"scope": right})
+        raise Problem(403, "right_missing", {"scope": right})
     g.token = token
 
 

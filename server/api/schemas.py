@@ -11,7 +11,12 @@ from server.api.responses import MAX_LIMIT
 from server.models.checklists import ANSWERS
 from server.models.findings import DISPOSITIONS, STATUSES
 from server.models.inspections import OUTCOMES, REOPENED, RESULTS
-from server.models.places import BLOCKS, METHODS
+from server.models.outside import KINDS as NOTIFICATION_KINDS
+from server.models.outside import TEST
+from server.models.people import ADMIN, ROLES
+from server.models.places import BLOCKS, METHODS, PLANNED
+from server.services.people import accounts
+from server.services.sensors import commands, fleet
 from server.services.sensors.operations import MAINTENANCE_COMMANDS, RADIO_COMMANDS
 
 
@@ -179,7 +184,7 @@ class RestroomOut(BaseModel):
     facility_name: str
     name: str
     name_en: str
-    block: str
+    block: Annotated[str, OneOf(BLOCKS)]
     floor: str
     stalls: int
     address: str
@@ -192,15 +197,17 @@ class RestroomOut(BaseModel):
     retired_s: int | None
     running: bool
     last_inspected_s: int | None
-    last_result: str | None  # "reopened": an alarm followed "none_found"
-    due_s: int | None
-    due_method: str | None
+    last_result: Annotated[str, OneOf((*RESULTS, REOPENED))] | None  # "reopened": an alarm followed "none_found"
+    due_s: int | None  # due from then on
+    due_method: Annotated[str, OneOf(PLANNED)] | None
 
 
 class StepOut(BaseModel):
     id: int
-    method: str
-    outcome: str  # "reopened": something open or suspicious followed "none_found"
+    method: Annotated[str, OneOf(METHODS)]
+    outcome: Annotated[
+        str, OneOf((*OUTCOMES, REOPENED))
+    ]  # "reopened": something open or suspicious followed "none_found"
     note: str
     at_s: int  # when the step was done
     received_s: int  # when it was stored
@@ -208,8 +215,8 @@ class StepOut(BaseModel):
 
 
 class ResultOut(BaseModel):
-    result: str
-    methods: list[str]
+    result: Annotated[str, OneOf(RESULTS)]
+    methods: list[Annotated[str, OneOf(METHODS)]]
     reason: str
     note: str
     coverage: dict | None  # channels and seconds listened; see docs/api.md
@@ -223,8 +230,9 @@ class InspectionRow(BaseModel):
     facility: str
     started_s: int
     finished_s: int | None
-    result: str | None  # as it stands: "reopened" if an alarm followed "none_found"; null while it runs
-    methods: list[str]
+    # as it stands: "reopened" if an alarm followed "none_found"; null while it runs
+    result: Annotated[str, OneOf((*RESULTS, REOPENED))] | None
+    methods: list[Annotated[str, OneOf(METHODS)]]
     corrected: bool
 
 
@@ -237,7 +245,7 @@ class InspectionOut(InspectionRow):
 
 
 class GivenOut(BaseModel):
-    answer: str
+    answer: Annotated[str, OneOf(ANSWERS)]
     note: str
     at_s: int
     by: str | None
@@ -246,7 +254,7 @@ class GivenOut(BaseModel):
 class AnswerOut(BaseModel):
     item: str
     text: str
-    answer: str | None
+    answer: Annotated[str, OneOf(ANSWERS)] | None
     note: str
     newest: int  # goes into `seen` of an answer
     contested: list[GivenOut]  # answers of people who had not seen each other's, until one of them settles it
@@ -264,7 +272,7 @@ class ChecklistOut(BaseModel):
 
 class FindingRow(BaseModel):
     id: str
-    status: str
+    status: Annotated[str, OneOf(STATUSES)]
     level: Annotated[str, OneOf(LEVELS)]  # at present
     alarmed_s: int | None  # when it became an alarm for the first time; null: never
     likely: str  # the innocent cause that a notice which is over most likely was
@@ -281,11 +289,11 @@ class FindingRow(BaseModel):
     score_max: int
     rssi_dbm: int
     channel: int
-    disposition: str | None
+    disposition: Annotated[str, OneOf(DISPOSITIONS)] | None
 
 
 class DispositionOut(BaseModel):
-    kind: str
+    kind: Annotated[str, OneOf(DISPOSITIONS)]
     reason: str
     police: dict | None
     at_s: int
@@ -301,7 +309,7 @@ class FindingOut(FindingRow):
 class SensorOut(BaseModel):
     name: str
     label: str
-    status: str
+    status: Annotated[str, OneOf(fleet.STATES)]
     restroom: str | None
     last_seen_s: int | None
     version: str
@@ -320,7 +328,7 @@ class CommandOut(BaseModel):
 
     id: str
     name: str
-    status: str
+    status: Annotated[str, OneOf(commands.STATUSES)]
     error: str
     created_s: int
     expires_s: int
@@ -381,21 +389,70 @@ class ReportOut(BaseModel):
     since_s: int
     until_s: int
     made_s: int
-    by: str  # organisation, facility or restroom
+    by: Annotated[str, OneOf(("organisation", "facility", "restroom"))]
     total: CountsOut
     rows: list[ReportRowOut]
 
 
 class MeOut(BaseModel):
     user: str
-    role: str
+    role: Annotated[str, OneOf(ROLES)]
     everywhere: bool
-    scopes: list[str]
+    scopes: list[Annotated[str, OneOf(accounts.RIGHTS[ADMIN])]]
     expires_s: int
 
 
+class ProblemOut(BaseModel):
+    """An RFC 9457 problem document. Programs read `code`; `detail` is for people."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    values: dict[str, Any]
+
+
+class ClaimIn(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"code": "ABCD-EFGH", "device": "hall-1", "label": ""}]})
+    code: Annotated[str, Field(max_length=200)]
+    device: Annotated[str, Field(max_length=200)]
+    label: Annotated[str, Field(max_length=200)]
+
+
+class ClaimOut(BaseModel):
+    """The sensor's key, and the broker's address as sensors reach it, as far as the server knows it."""
+
+    key: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    broker: str | None = None
+    port: int | None = None
+    tls: bool | None = None
+    ca: str | None = None
+
+
+class NotificationOut(BaseModel):
+    """One notification in the body of a webhook. subject: public id of what it is about, or a sensor's name."""
+
+    id: str
+    kind: Annotated[str, OneOf((*NOTIFICATION_KINDS, TEST))]
+    at_s: int
+    facility: str | None
+    subject: str
+    facts: dict[str, Any]
+    text: str
+    page: str | None = None  # address of the page about it
+
+
+class WebhookBody(BaseModel):
+    version: Annotated[int, OneOf((1,))]
+    subscription: str
+    notices: list[NotificationOut]
+
+
 def _page(name: str, item: type[BaseModel]) -> type[BaseModel]:
-    return type(name, (BaseModel,), {"__annotations__": {"items": list[item], "next": str | None}})
+    return type(
+        name, (BaseModel,), {"__annotations__": {"items": list[item], "next": str | None}, "__module__": __name__}
+    )
 
 
 FacilityPage = _page("FacilityPage", FacilityOut)

@@ -27,6 +27,8 @@ KINDS = (
     CHAIN_BROKEN,
 )
 
+TEST = "test"  # not in KINDS: sent to one subscription by its test button
+
 WEBHOOK, APPRISE = "webhook", "apprise"
 WAYS = (WEBHOOK, APPRISE)
 

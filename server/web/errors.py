@@ -97,14 +97,14 @@ def _too_many(wait_s):
 
 def _broken(_error):
     if problem_documents.is_api_request():
-        return problem_documents.document(500, "broken", "Something is broken on this server.")
+        return problem_documents.document(500, "broken")
     # The database may be what is broken, so this page uses neither the signed-in user nor the language.
     return render_template("broken.html", typed=typed_forms.read()), 500
 
 
 def _answer(code, heading, advice, symbol):
     if problem_documents.is_api_request():
-        return problem_documents.document(code, problem_documents.CODES.get(code, "bad_request"), str(heading))
+        return problem_documents.document(code, problem_documents.CODES.get(code, "bad_request"))
     if request.headers.get("HX-Request"):
         return gettext("Error %(code)s", code=code), code
     return render_template(

@@ -18,6 +18,7 @@ AGAIN_AFTER_S = 5  # a connected sensor acknowledges within a second, unless its
 EXPIRED = "expired"
 WITHDRAWN = "withdrawn"
 WAITING, SENT, DONE, REFUSED = "waiting", "sent", "done", "refused"
+STATUSES = (WAITING, SENT, DONE, REFUSED, EXPIRED)
 # Sensors of version 0.1 answer with sentences; these are the ones that the server acts upon or has words for.
 _FORMER_SENTENCES = {
     "the sensor does not know the time yet": refusals.NO_TIME,

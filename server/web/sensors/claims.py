@@ -28,17 +28,13 @@ def redeem() -> ResponseReturnValue:
     values = [body.get(name, "") for name in _FIELDS] if isinstance(body, dict) else []
     texts = [value for value in values if isinstance(value, str) and len(value) <= MAX_TEXT]
     if len(texts) != len(_FIELDS):
-        return problem_documents.document(
-            400, "bad_request", "The body should be JSON: code, device and label, each a text."
-        )
+        return problem_documents.document(400, "claim_incomplete")
     code, device, label = texts
     try:
         with page.sessions().begin() as session:
             _, key = claims.redeem(session, current_app.extensions["vault"], code, device, label)
     except errors.Refused as error:
-        return problem_documents.document(
-            403 if error.code == "claim_bad" else 409, error.code, page.refusal_text(error)
-        )
+        return problem_documents.document(403 if error.code == "claim_bad" else 409, error.code, error.values)
     response = jsonify(key=key.hex(), **_broker_address(current_app.extensions["settings"]))
     response.headers["Cache-Control"] = "no-store"
     return response, 201

@@ -10,6 +10,9 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
+from server.models.outside import KINDS, TEST
+from server.models.places import BLOCKS
+from server.services.sensors import fleet
 from tests.unit.server.api.conftest import BASE
 
 CHECKS = (not_a_server_error, content_type_conformance, response_schema_conformance)
@@ -49,6 +52,27 @@ def _schema_of(operation, document):
     for one in [*bodies, *operation["responses"].values()]:
         taken += [content["schema"] for content in one.get("content", {}).values()]
     return {"allOf": taken, "components": document["components"]}
+
+
+def test_each_model_has_one_component_named_as_its_title(document):
+    schemas = document["components"]["schemas"]
+
+    assert all("." not in name and schema["title"] == name for name, schema in schemas.items())
+    titles = [schema["title"] for schema in schemas.values()]
+    assert len(titles) == len(set(titles))
+
+
+def test_every_operation_names_its_limit_and_the_enumerations_are_closed(document):
+    schemas = document["components"]["schemas"]
+
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            assert "Retry-After" in operation["responses"]["429"]["headers"], (method, path)
+    assert schemas["RestroomOut"]["properties"]["block"]["enum"] == list(BLOCKS)
+    assert schemas["SensorOut"]["properties"]["status"]["enum"] == list(fleet.STATES)
+    assert document["paths"]["/api/v1/claims"]["post"]["security"] == []
+    kinds = schemas["NotificationOut"]["properties"]["kind"]["enum"]
+    assert document["webhooks"]["notifications"]["post"] and kinds == [*KINDS, TEST]
 
 
 def references(part):
