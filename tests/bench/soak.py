@@ -7,7 +7,8 @@ One virtual sensor with its program in a 32-bit interpreter's image, TLS, Blueto
 mosquitto and a small server that confirms every report: see heap.py. Every few seconds a random fault happens: the
 power fails at any instant, the chip panics, browns out or is reset by USB, the access point goes and comes back, the
 broker is killed, names are resolved after ten seconds or not at all, the server is silent, the chip's memory is too
-small for TLS. The faults and their order depend on the seed; their instants depend on the machine's speed, too.
+small for TLS, or in pieces that are. The faults and their order depend on the seed; their instants depend on the
+machine's speed, too.
 
 After the last fault everything works again. The soak fails unless then the sensor connects within RECOVERY_S, every
 report of every start has arrived once and unchanged (or a report says that it was dropped), the journal is empty, and
@@ -36,6 +37,7 @@ HEAP = "92k"
 STATIONS = 24
 RECOVERY_S = 90.0  # by the clock
 TOO_LITTLE_FOR_TLS = "83000"  # Wi-Fi takes 53000 of them
+TOO_SMALL_FOR_TLS = "12000"  # for one of its buffers, and for Bluetooth
 # Fault, weight. Those that end the sensor's run are rarer, so that it gets to work in between.
 FAULTS = (
     ("power_cut", 3),
@@ -48,6 +50,7 @@ FAULTS = (
     ("no_names", 1),
     ("server_silent", 2),
     ("no_memory_for_tls", 2),
+    ("memory_in_pieces", 1),
 )
 RESTARTS = ("power_cut", "crash", "usb_reset", "brown_out")
 
@@ -96,10 +99,12 @@ class _Faults:
             self._server.away = self._server.silent = True
         elif name == "no_memory_for_tls":
             (world / "idf_bytes").write_text(TOO_LITTLE_FOR_TLS)
+        elif name == "memory_in_pieces":
+            (world / "idf_largest").write_text(TOO_SMALL_FOR_TLS)
 
     def end(self, name: str) -> None:
         world = self._sensor.world
-        for file in ("no_wifi", "dns_ms", "no_dns", "idf_bytes"):
+        for file in ("no_wifi", "dns_ms", "no_dns", "idf_bytes", "idf_largest"):
             (world / file).unlink(missing_ok=True)
         if name == "broker_killed":
             self._broker.start()
