@@ -1,5 +1,6 @@
-"""The topic rules as an amqtt plugin, and amqtt's broker with four corrections."""
+"""The topic rules as an amqtt plugin, and amqtt's broker with seven corrections."""
 
+import asyncio
 import time
 from typing import Any, Protocol
 
@@ -53,19 +54,69 @@ class AccessPlugin(BaseAuthPlugin, BaseTopicPlugin):
         return allowed
 
 
-class _SnapshotDict(dict):
-    """A dictionary that may change while it is iterated over."""
+class _Subscriptions(dict):
+    """
+    amqtt's {topic filter: [(session, QoS), ...]}, which may change while it is iterated over.
+
+    Neither a message nor a client that comes or goes makes amqtt look at the filters of all other sensors:
+
+    - a sensor subscribes to its own topics, without wildcards, so the filters of a message are found by its topic;
+    - iterating yields the filters of lasting sessions only. amqtt iterates when a client connects, to send it what
+      was retained for subscriptions that it has already.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self._with_wildcards: set[str] = set()
+        self._of_client: dict[str, set[str]] = {}
+        self._lasting: set[str] = set()
 
     def __iter__(self):
-        return iter(list(super().keys()))
+        return iter([name for name in self._lasting if name in self])
+
+    def __setitem__(self, name, subscribers):
+        super().__setitem__(name, subscribers)
+        if _has_wildcard(name):
+            self._with_wildcards.add(name)
+
+    def __delitem__(self, name):
+        super().__delitem__(name)
+        self._with_wildcards.discard(name)
+        self._lasting.discard(name)
+
+    def __repr__(self):
+        return f"<{len(self)} subscriptions>"  # amqtt asks for this text whenever a client subscribes
+
+    def clear(self):
+        super().clear()
+        for index in (self._with_wildcards, self._of_client, self._lasting):
+            index.clear()
 
     def items(self):
         return list(super().items())
 
+    def note(self, name: str, session: Session) -> None:
+        """Remember that a client has subscribed."""
+        self._of_client.setdefault(session.client_id or "", set()).add(name)
+        if not session.clean_session:
+            self._lasting.add(name)
+
+    def take_filters(self, session: Session) -> set[str]:
+        """Return the filters that a client has subscribed to, and forget them."""
+        return self._of_client.pop(session.client_id or "", set())
+
+    def candidates(self, topic: str) -> list[str]:
+        """Return the filters that may match a topic: the topic itself and those with wildcards."""
+        return [*([topic] if topic in self else ()), *self._with_wildcards]
+
+
+def _has_wildcard(name):
+    return "+" in name or "#" in name
+
 
 class EmbeddedBroker(Broker):
     """
-    amqtt 0.12.1's broker with four corrections.
+    amqtt 0.12.1's broker with seven corrections.
 
     They override private methods of that version, which is pinned; tests/integration/test_broker.py tests them.
     """
@@ -74,7 +125,7 @@ class EmbeddedBroker(Broker):
         super().__init__(*args, **kwargs)
         # amqtt iterates over its subscriptions with pauses in between, and fails when a client subscribes
         # meanwhile: a message is lost, or a client disconnected.
-        self._subscriptions = _SnapshotDict()
+        self._subscriptions: _Subscriptions = _Subscriptions()
         self._has_room = True
         self._looked = 0.0
 
@@ -104,14 +155,53 @@ class EmbeddedBroker(Broker):
 
     async def add_subscription(self, subscription, session) -> int:
         # With QoS 2, amqtt would keep a message until the client has answered twice.
-        return await super().add_subscription((subscription[0], min(subscription[1], _QOS_1)), session)
+        granted = await super().add_subscription((subscription[0], min(subscription[1], _QOS_1)), session)
+        if granted in (0, _QOS_1):
+            self._subscriptions.note(subscription[0], session)
+        return granted
+
+    async def _del_all_subscriptions(self, session) -> None:
+        # amqtt looks at every filter of every sensor.
+        for name in self._subscriptions.take_filters(session):
+            if self._del_subscription(name, session) and not self._subscriptions[name]:
+                del self._subscriptions[name]
 
     async def _publish_retained_messages_for_subscription(self, subscription, session) -> None:
         # amqtt calls this for every filter of every client whenever a client connects, and so would send
         # each sensor the retained messages of all others. Skip filters that are not this session's.
-        subscribers = self._subscriptions.get(subscription[0], ())
-        if any(subscriber is session for subscriber, _qos in subscribers):
+        name, qos = subscription
+        subscribers = self._subscriptions.get(name, ())
+        if not any(subscriber is session for subscriber, _qos in subscribers):
+            return
+        if _has_wildcard(name):
             await super()._publish_retained_messages_for_subscription(subscription, session)
+            return
+        # amqtt compares the filter with every retained message.
+        retained, handler = self._retained_messages.get(name), self._get_handler(session)
+        if retained and handler:
+            await handler.mqtt_publish(name, retained.data, min(qos, retained.qos or qos), retain=True)
+
+    async def _run_broadcast(self, running_tasks) -> None:
+        # amqtt compares a message's topic with every filter of every sensor.
+        broadcast = await self._broadcast_queue.get()
+        topic = broadcast["topic"]
+        for name in self._subscriptions.candidates(topic):
+            if self._matches(topic, name):
+                for session, qos in list(self._subscriptions.get(name, ())):
+                    await self._pass_on(broadcast, session, broadcast.get("qos", qos), running_tasks)
+
+    async def _pass_on(self, broadcast, session, qos, running_tasks):
+        """Send a message to one subscriber, or keep it while a client with a lasting session is away."""
+        if not await self._topic_filtering(session, topic=broadcast["topic"], action=Action.RECEIVE):
+            return
+        if session.transitions.state != "connected":
+            if qos and not session.clean_session:
+                await self._retain_broadcast_message(broadcast, qos, session)
+            return
+        handler = self._get_handler(session)
+        if handler:
+            sending = handler.mqtt_publish(broadcast["topic"], broadcast["data"], qos, retain=False)
+            running_tasks.append(asyncio.ensure_future(sending))
 
     async def _retain_broadcast_message(self, broadcast, qos, target_session) -> None:
         # amqtt keeps messages for an absent client without limit.

@@ -19,10 +19,11 @@ from amqtt.mqtt.connect import ConnectPacket
 from sqlalchemy.exc import SQLAlchemyError
 
 from server import addresses
-from server.broker import authentication, topic_rules
+from server.broker import authentication, login_queue, topic_rules
 from server.broker.amqtt_plugin import EmbeddedBroker
 from server.broker.authentication import Authenticator
 from server.broker.connection import Connection, Control
+from server.broker.login_queue import LoginQueue
 from server.broker.strangers import Strangers
 from server.ingest.rejections import Rejections
 from server.services.intake import counters
@@ -59,6 +60,7 @@ class Listener:
 
     def __init__(self, authenticator: Authenticator, quotas: Quotas, strangers: Strangers | None = None):
         self._authenticator = authenticator
+        self._logins = LoginQueue(authenticator)
         self._quotas = quotas
         self._strangers = strangers or Strangers()
         self._broker: EmbeddedBroker = None  # pyright: ignore[reportAttributeAccessIssue]  # set by start()
@@ -185,7 +187,9 @@ class Listener:
                 await self._shake_hands(writer)
             async with asyncio.timeout(CONNECT_WITHIN_S):
                 data, packet = await _read_connect(reader)
-                await self._check(packet)
+            # What is left is this broker's work: the client does not lose its place for it.
+            self._strangers.remove(network, writer)
+            await self._check(packet, network)
         except _Refused as refusal:
             self.reject(refusal.user, counters.REFUSED_LOGIN, str(refusal))
             if refusal.answer:
@@ -223,13 +227,15 @@ class Listener:
                 await asyncio.wait_for(earlier.done.wait(), TAKEOVER_S)
         return connection
 
-    async def _check(self, packet):
+    async def _check(self, packet, network):
         """Raise _Refused if a CONNECT is rejected."""
         user, password = packet.username, packet.password
         if not user or password is None:
             raise _Refused("no user name or password")
         try:
-            found = await asyncio.to_thread(self._authenticator.check, user, password)
+            found = await self._logins.check(network, user, password)
+        except login_queue.Busy:
+            raise _Refused("too many logins at a time", answer=_UNAVAILABLE) from None
         except SQLAlchemyError:
             raise _Refused("the database does not answer", answer=_UNAVAILABLE) from None
         if found == authentication.UNKNOWN:

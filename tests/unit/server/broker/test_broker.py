@@ -1,13 +1,15 @@
 import asyncio
+import threading
 import time
 from typing import cast
 
 import pytest
 from amqtt.adapters import BufferReader
 from amqtt.mqtt.connect import ConnectPacket
+from amqtt.session import Session
 from sqlalchemy import event
 
-from server.broker import amqtt_plugin, authentication, strangers, topic_rules
+from server.broker import amqtt_plugin, authentication, login_queue, strangers, topic_rules
 from server.broker.connection import Connection, Control
 from server.services.intake import counters
 from server.services.intake.quotas import BYTES, MESSAGES, Limits, Quotas
@@ -59,7 +61,7 @@ def test_the_database_is_not_asked_for_what_is_no_sensors_name(vault, sessions, 
     event.listen(sessions.engine, "before_cursor_execute", lambda *args: asked.append(args[3]))
     authenticator = authentication.Authenticator(sessions, vault)
 
-    assert authenticator.check(name, "p") == authentication.UNKNOWN and not asked
+    assert authenticator.check_all([(name, "p")]) == [authentication.UNKNOWN] and not asked
 
     authenticator.add_counts({(name, counters.REFUSED_LOGIN): 2, ("hall", counters.REFUSED_LOGIN): 1})
     assert not [values for values in asked if name and name in str(values)]
@@ -67,15 +69,97 @@ def test_the_database_is_not_asked_for_what_is_no_sensors_name(vault, sessions, 
         assert counters.list_today(session) == [("", counters.REFUSED_LOGIN, 3)]
 
 
-def test_a_snapshot_dictionary_may_change_while_it_is_iterated_over():
-    snapshot = amqtt_plugin._SnapshotDict(a=1, b=2)
+def session(name, clean=True):
+    made = Session()
+    made.client_id, made.clean_session = name, clean
+    return made
 
-    for key in snapshot:
-        snapshot[key + "x"] = 0
-    for key, _ in snapshot.items():
-        snapshot[key + "y"] = 0
 
-    assert len(snapshot) == 8
+def test_subscriptions_may_change_while_they_are_iterated_over():
+    table = amqtt_plugin._Subscriptions()
+    for name in ("a/b", "a/+"):
+        table[name] = []
+        table.note(name, session("ingest", clean=False))
+
+    for name in table:
+        table[name + "x"] = []
+    for name, _ in table.items():
+        del table[name]
+
+    assert len(table) == 0 and table.candidates("a/b") == []
+
+
+def test_a_message_finds_its_subscriptions_without_looking_at_the_others():
+    table = amqtt_plugin._Subscriptions()
+    ingest, hall = session("ingest", clean=False), session("hall")
+    for name, subscriber in [("ansim/1/+/report", ingest), ("ansim/1/hall/cmd", hall), ("ansim/1/hall/stored", hall)]:
+        table[name] = [(subscriber, 1)]
+        table.note(name, subscriber)
+
+    assert table.candidates("ansim/1/hall/cmd") == ["ansim/1/hall/cmd", "ansim/1/+/report"]
+    assert table.candidates("ansim/1/other/cmd") == ["ansim/1/+/report"]
+    assert list(table) == ["ansim/1/+/report"]  # hall's session is clean: nothing is retained for it
+    assert table.take_filters(hall) == {"ansim/1/hall/cmd", "ansim/1/hall/stored"} and not table.take_filters(hall)
+
+
+class Slow(authentication.Authenticator):
+    """An authenticator that answers when it is told to."""
+
+    def __init__(self):
+        self.go_on = threading.Event()
+        self.together = []
+
+    def check_all(self, logins):
+        self.go_on.wait(20)
+        self.together.append(len(logins))
+        if any(user == "broken" for user, _ in logins):
+            raise OSError("disk")
+        return [authentication.RIGHT if user == password else authentication.WRONG for user, password in logins]
+
+
+def test_logins_that_wait_are_checked_together_each_with_its_own_outcome():
+    slow = Slow()
+
+    async def run():
+        queue = login_queue.LoginQueue(slow)
+        waiting = [asyncio.create_task(queue.check("here", f"s{n}", f"s{n % 2}")) for n in range(10)]
+        await asyncio.sleep(0.05)
+        slow.go_on.set()
+        return await asyncio.gather(*waiting)
+
+    assert asyncio.run(run()) == [authentication.RIGHT] * 2 + [authentication.WRONG] * 8
+    assert sum(slow.together) == 10 and len(slow.together) <= 2
+
+
+def test_only_so_many_logins_wait_of_one_network(monkeypatch):
+    monkeypatch.setattr(login_queue, "MAX_PER_NETWORK", 3)
+    slow = Slow()
+
+    async def run():
+        queue = login_queue.LoginQueue(slow)
+        waiting = [asyncio.create_task(queue.check("there", "a", "a")) for _ in range(5)]
+        other = asyncio.create_task(queue.check("here", "b", "b"))
+        await asyncio.sleep(0.05)
+        slow.go_on.set()
+        first = await asyncio.gather(*waiting, return_exceptions=True), await other
+        return *first, await queue.check("there", "a", "a")
+
+    outcomes, other, later = asyncio.run(run())
+    assert [type(outcome) is login_queue.Busy for outcome in outcomes] == [False] * 3 + [True] * 2
+    assert other == later == authentication.RIGHT
+
+
+def test_a_failure_reaches_each_login_that_waited_and_no_later_one():
+    slow = Slow()
+    slow.go_on.set()
+
+    async def run():
+        queue = login_queue.LoginQueue(slow)
+        first = await asyncio.gather(queue.check("here", "broken", ""), return_exceptions=True)
+        return first[0], await queue.check("here", "a", "a")
+
+    error, later = asyncio.run(run())
+    assert isinstance(error, OSError) and later == authentication.RIGHT
 
 
 class Transport:

@@ -1,0 +1,1 @@
+"""Light devices for tools/loadtest.py: real messages and signatures, without the firmware."""
