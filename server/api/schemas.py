@@ -197,7 +197,7 @@ class RestroomOut(BaseModel):
     retired_s: int | None
     running: bool
     last_inspected_s: int | None
-    last_result: Annotated[str, OneOf((*RESULTS, REOPENED))] | None  # "reopened": an alarm followed "none_found"
+    last_result: Annotated[str, OneOf((*RESULTS, REOPENED))] | None  # "reopened": more followed "none_found"
     due_s: int | None  # due from then on
     due_method: Annotated[str, OneOf(PLANNED)] | None
 
@@ -230,7 +230,7 @@ class InspectionRow(BaseModel):
     facility: str
     started_s: int
     finished_s: int | None
-    # as it stands: "reopened" if an alarm followed "none_found"; null while it runs
+    # as it stands: "reopened" if something suspicious followed "none_found"; null while it runs
     result: Annotated[str, OneOf((*RESULTS, REOPENED))] | None
     methods: list[Annotated[str, OneOf(METHODS)]]
     corrected: bool

@@ -1,6 +1,6 @@
 """Findings: camera-like transmissions, their evidence and their dispositions."""
 
-from sqlalchemy import JSON, Boolean, ColumnElement, Index, LargeBinary, String, UniqueConstraint, func, select
+from sqlalchemy import JSON, Boolean, ColumnElement, Index, LargeBinary, String, UniqueConstraint, case, func, select
 from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from ansim.finding import ALARM
@@ -93,11 +93,12 @@ def blocking() -> ColumnElement[bool]:
 
 
 # Here, because findings know of inspections and not the other way round.
-Inspection.open_findings = column_property(
+Inspection.unsettled = column_property(
     select(func.count(Finding.id))
     .where(Finding.inspection_id == Inspection.id, blocking())
     .correlate_except(Finding)
     .scalar_subquery()
+    + case((Inspection.reopened_s.is_not(None), 1), else_=0)
 )
 
 

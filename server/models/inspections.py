@@ -13,7 +13,7 @@ from server.models.sensors import Sensor
 
 NONE_FOUND, NOT_COMPLETED, REFERRED = "none_found", "not_completed", "referred"
 RESULTS = (NONE_FOUND, NOT_COMPLETED, REFERRED)
-REOPENED = "reopened"  # beside RESULTS: "none found" was recorded, and an alarm followed that is not settled
+REOPENED = "reopened"  # beside RESULTS: "none found" was recorded, and something followed that is not settled
 
 # Outcomes of a step.
 STEP_NONE_FOUND, STEP_SUSPICIOUS, STEP_NOT_DONE = "none_found", "suspicious", "not_done"
@@ -41,9 +41,11 @@ class Inspection(Base):
     # Current values of the newest InspectionResult; null while it runs.
     finished_s: Mapped[int | None] = mapped_column(index=True)
     result: Mapped[str | None] = mapped_column(String(32))
+    # When something suspicious was handed over after the newest result; null: nothing, or a correction has settled it.
+    reopened_s: Mapped[int | None]
 
     if TYPE_CHECKING:
-        open_findings: Mapped[int]  # findings beside which "none found" does not stand; see models/findings.py
+        unsettled: Mapped[int]  # things beside which "none found" does not stand; see models/findings.py
 
     restroom: Mapped[Restroom] = relationship()
     started_by: Mapped[User | None] = relationship()
@@ -58,8 +60,8 @@ class Inspection(Base):
 
     @property
     def standing_result(self) -> str | None:
-        """The result as it stands: REOPENED instead of NONE_FOUND while a finding rules that out."""
-        return REOPENED if self.result == NONE_FOUND and self.open_findings else self.result
+        """The result as it stands: REOPENED instead of NONE_FOUND while something rules that out."""
+        return REOPENED if self.result == NONE_FOUND and self.unsettled else self.result
 
 
 class InspectionStep(Base):

@@ -29,7 +29,7 @@ KINDS = {
     "inspection.corrected": _("Inspection corrected"),
     "inspection.finished": _("Inspection finished"),
     "inspection.person": _("Person takes part"),
-    "inspection.reopened": _("Inspection open again: an alarm followed"),
+    "inspection.reopened": _("Inspection open again: something suspicious followed"),
     "inspection.signed": _("Inspection signed"),
     "inspection.started": _("Inspection started"),
     "inspection.step": _("Step recorded"),

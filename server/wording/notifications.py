@@ -11,7 +11,7 @@ from server.wording import finding_title
 KINDS = {
     "finding_new": _("A sensor reports a camera-like transmission (alarm)"),
     "finding_notice": _("A sensor notices a one-way sender (notice)"),
-    "inspection_reopened": _("An alarm followed the end of an inspection"),
+    "inspection_reopened": _("Something suspicious followed the end of an inspection"),
     "inspection_overdue": _("Inspections are overdue"),
     "inspection_asked": _("A visitor asks for an inspection"),
     "sensor_silent": _("A sensor has fallen silent"),
@@ -50,8 +50,8 @@ def sentence(kind: str, subject: str, facts: dict, place: str) -> str:
         return gettext("%(where)s: %(what)s. This is a notice, not an alarm.", where=where, what=what)
     if kind == "inspection_reopened":
         return gettext(
-            "%(where)s: an alarm was reported after the inspection had ended. Its result does not stand until a person"
-            " has judged the alarm.",
+            "%(where)s: something suspicious was reported after the inspection had ended. Its result does not stand"
+            " until a person has judged it.",
             where=where,
         )
     if kind == "inspection_overdue":

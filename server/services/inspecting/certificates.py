@@ -43,6 +43,7 @@ class Certificate(NamedTuple):
     photos       number of its photos
     changed      number of them that are not what was received, by the log's digests
     late         alarms that followed the result
+    late_reports  suspicious things that people reported after it
     """
 
     inspection: Inspection
@@ -59,6 +60,7 @@ class Certificate(NamedTuple):
     photos: int
     changed: int
     late: list[standing.LateAlarm]
+    late_reports: list[standing.LateReport]
 
 
 def build(session: Session, inspection: Inspection, photo_folder: Path) -> Certificate:
@@ -92,4 +94,5 @@ def build(session: Session, inspection: Inspection, photo_folder: Path) -> Certi
         photos=len(kept),
         changed=len(photos.find_changed(session, photo_folder, kept)),
         late=standing.list_late_alarms(session, inspection),
+        late_reports=standing.list_late_reports(session, inspection),
     )

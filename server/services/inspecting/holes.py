@@ -15,6 +15,7 @@ from server.models.places import Restroom
 from server.services import paging
 from server.services.audit import log
 from server.services.errors import NotFound, Refused
+from server.services.inspecting import standing
 from server.services.people import access, accounts
 from server.services.people.accounts import Actor
 
@@ -71,7 +72,11 @@ def count_open(session: Session, user: Actor) -> int:
 def add(
     session: Session, room: Restroom, user: Actor, stall: int, place: str, inspection: Inspection | None = None
 ) -> Hole:
-    """Record a hole. Raises Refused: hole_place_needed, stall_unknown(stalls)."""
+    """
+    Record a hole. After the end of its inspection it reopens the result "none found" (standing.py).
+
+    Raises Refused: hole_place_needed, stall_unknown(stalls).
+    """
     place = place.strip()[:200]
     if not place:
         raise Refused("hole_place_needed")
@@ -92,6 +97,8 @@ def add(
     _add_event(session, hole, user, FOUND, place, now_s)
     body = {"restroom": room.public_id, "stall": stall, "place": place}
     log.add(session, "hole.found", hole.public_id, body, user)
+    if inspection is not None and inspection.result is not None:
+        standing.reopen(session, inspection, hole=hole.public_id)
     return hole
 
 

@@ -24,7 +24,7 @@ from server.models.inspections import (
     OfflineVisit,
 )
 from server.models.intake import Selftest
-from server.models.places import EYE, METHODS, RF, Facility, Restroom
+from server.models.places import EYE, LENS, METHODS, RF, Facility, Restroom
 from server.models.sensors import Sensor
 from server.services import paging
 from server.services.audit import log
@@ -111,9 +111,9 @@ def _has_result(result):
     if result == RUNNING:
         return Inspection.id == Restroom.running_inspection_id
     if result == REOPENED:
-        return (Inspection.result == NONE_FOUND) & (Inspection.open_findings > 0)
+        return (Inspection.result == NONE_FOUND) & (Inspection.unsettled > 0)
     stands = Inspection.result == result
-    return stands & (Inspection.open_findings == 0) if result == NONE_FOUND else stands
+    return stands & (Inspection.unsettled == 0) if result == NONE_FOUND else stands
 
 
 def list_running(session: Session, user: Actor, limit: int = 20) -> list[Inspection]:
@@ -244,11 +244,15 @@ def current_steps(inspection: Inspection) -> dict[str, InspectionStep | None]:
 
 
 def standing_steps(inspection: Inspection) -> dict[str, InspectionStep | None]:
-    """Return current_steps() for readers: without an RF step "none found" beside which an alarm is not settled."""
+    """Return current_steps() for readers: without a step "none found" beside which something is not settled."""
     rows = steps.current(inspection)
-    rf = rows[RF]
-    if rf is not None and rf.outcome == STEP_NONE_FOUND and inspection.standing_result == REOPENED:
-        rows[RF] = None
+    if inspection.standing_result == REOPENED:
+        is_late = inspection.reopened_s is not None  # what people saw speaks against the steps that people did
+        doubted = [RF] * (inspection.unsettled > is_late) + [EYE, LENS] * is_late
+        for method in doubted:
+            step = rows[method]
+            if step is not None and step.outcome == STEP_NONE_FOUND:
+                rows[method] = None
     return rows
 
 
@@ -448,7 +452,9 @@ def _add_result(session, inspection, user, result, reason, note):
     )
     session.add(row)
     inspection.result = result
+    inspection.reopened_s = None
     session.flush()
+    session.expire(inspection, ["unsettled"])
     return row
 
 

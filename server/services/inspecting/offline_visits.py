@@ -6,7 +6,8 @@ Offline visits: inspections recorded on a phone without a network, and handed ov
 
 A visit joins the unfinished inspection of the restroom whose time it overlaps, or begins one. It never finishes it: the
 sensors' reports, the result and the signatures follow when the inspector is online again. Its author saw no answers of
-others, so it replaces none: what differs stands beside them until a person settles it (revisions.py).
+others, so it replaces none: what differs stands beside them until a person settles it (revisions.py). A suspicious
+visit reopens the result "none found" of an inspection that was going on at the same time and has ended (standing.py).
 """
 
 import re
@@ -23,7 +24,7 @@ from server.models.inspections import OUTCOMES, STEP_NONE_FOUND, STEP_SUSPICIOUS
 from server.models.places import EYE, LENS, Restroom
 from server.services.audit import log
 from server.services.errors import Refused
-from server.services.inspecting import checklists, inspections, participants, steps
+from server.services.inspecting import checklists, inspections, participants, standing, steps
 from server.services.people import access, accounts
 from server.services.people.accounts import Actor
 from server.services.places import restrooms
@@ -122,11 +123,14 @@ def store(session: Session, user: Actor, visit: Visit, now_s: int) -> Inspection
         inspection = _begin(session, room, user, visit, now_s)
     else:
         participants.add(session, inspection, {"user": user}, now_s)
-    _add_visit(session, user, inspection, visit, clamped, now_s)
+    row = _add_visit(session, user, inspection, visit, clamped, now_s)
     _record_answers(session, user, inspection, visit)
     if visit.lens:
         at_s = visit.lens_at_s or visit.ended_s
         inspections.record_step(session, inspection, LENS, visit.lens, user, visit.lens_note, 0, at_s)
+    words = [word for part in visit.answers.values() for word, _note, _at_s in part.values()]
+    if SUSPICIOUS in words or visit.lens == STEP_SUSPICIOUS:
+        standing.reopen_overlapping(session, row)
     return inspection
 
 
@@ -175,13 +179,13 @@ def list_visits(session: Session, inspection: Inspection) -> list[OfflineVisit]:
 
 def _add_visit(session, user, inspection, visit, clamped, now_s):
     times = {"began_s": visit.began_s, "ended_s": visit.ended_s, "received_s": now_s}
-    session.add(
-        OfflineVisit(key=visit.key, inspection_id=inspection.id, by_id=user.id, clamped=clamped, **times),
-    )
+    row = OfflineVisit(key=visit.key, inspection_id=inspection.id, by_id=user.id, clamped=clamped, **times)
+    session.add(row)
     session.flush()
     personal = {"note": visit.note} if visit.note else None
     body = {"visit": visit.key, **times, **({"clamped": True} if clamped else {})}
     log.add(session, "inspection.offline", inspection.public_id, body, user, personal)
+    return row
 
 
 def _record_answers(session, user, inspection, visit):

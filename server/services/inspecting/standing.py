@@ -1,25 +1,32 @@
 """
 Whether a result "none found" still stands, and what was reported after it.
 
-    standing.check(session, finding)                   # after an event or a disposition of a finding
-    standing.list_late_alarms(session, inspection)     # for the record and the certificate
+    standing.check(session, finding)                      # after an event or a disposition of a finding
+    standing.reopen(session, inspection, hole=public_id)  # after something suspicious that people report late
+    standing.list_late_alarms(session, inspection)        # for the record and the certificate
+    standing.list_late_reports(session, inspection)
 
-A result does not stand while one of the inspection's findings is open, unresolved or referred to the police:
-Inspection.standing_result is then REOPENED. The result's row stays as it was recorded.
+A result does not stand while one of the inspection's findings is open, unresolved or referred to the police, nor after
+a suspicious answer or a hole that was handed over later, until a person corrects the record: Inspection.standing_result
+is then REOPENED. The result's row stays as it was recorded.
 """
 
+import json
 from typing import NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ansim.finding import ALARM
+from server import clock, db
 from server.models.findings import Disposition, Finding, FindingEvent, blocking
-from server.models.inspections import NONE_FOUND, REOPENED, Inspection
+from server.models.inspections import NONE_FOUND, REOPENED, Inspection, OfflineVisit
 from server.models.outside import INSPECTION_REOPENED
 from server.models.places import Restroom
 from server.services.audit import log
 from server.services.outside import notifications
+
+VISIT, HOLE = "visit", "hole"
 
 
 class LateAlarm(NamedTuple):
@@ -35,6 +42,20 @@ class LateAlarm(NamedTuple):
     at_s: int
     judged: Disposition | None
     blocking: bool
+
+
+class LateReport(NamedTuple):
+    """
+    Something suspicious that people reported after the result.
+
+    kind       VISIT or HOLE
+    at_s       when it was received
+    settled_s  when a person corrected the record afterwards; None: not yet
+    """
+
+    kind: str
+    at_s: int
+    settled_s: int | None
 
 
 def check(session: Session, finding: Finding, was_blocking: bool) -> None:
@@ -53,14 +74,63 @@ def check(session: Session, finding: Finding, was_blocking: bool) -> None:
         return
     query = select(func.count(Finding.id)).where(Finding.inspection_id == inspection.id, blocking())
     count = session.scalar(query) or 0
-    session.expire(inspection, ["open_findings"])
+    session.expire(inspection, ["unsettled"])
     room = session.get_one(Restroom, inspection.restroom_id)
     if room.last_inspection_id == inspection.id:
-        room.last_result = REOPENED if count else NONE_FOUND
+        room.last_result = REOPENED if count or inspection.reopened_s else NONE_FOUND
         session.flush()
-    if count != 1 or was_blocking or not is_blocking(session, finding):
+    if count != 1 or inspection.reopened_s or was_blocking or not is_blocking(session, finding):
         return
     log.add(session, "inspection.reopened", inspection.public_id, {"finding": finding.public_id})
+    _notify(session, inspection, room, finding=finding.public_id)
+
+
+def reopen(session: Session, inspection: Inspection, **cause: str) -> None:
+    """
+    Reopen the result "none found" of an inspection, because people report something suspicious after it.
+
+    cause  visit=<key of an offline visit> or hole=<public id>
+
+    It stays open until a person corrects the record. People are notified once.
+    """
+    inspection = db.lock_row(session, inspection)
+    if inspection.result != NONE_FOUND:
+        return
+    was_open = bool(inspection.unsettled)
+    inspection.reopened_s = clock.now_s()
+    room = session.get_one(Restroom, inspection.restroom_id)
+    if room.last_inspection_id == inspection.id:
+        room.last_result = REOPENED
+    session.flush()
+    session.expire(inspection, ["unsettled"])
+    log.add(session, "inspection.reopened", inspection.public_id, cause)
+    if not was_open:
+        _notify(session, inspection, room, **cause)
+
+
+def reopen_overlapping(session: Session, visit: OfflineVisit) -> None:
+    """Reopen the results of other inspections of the restroom that were going on during a suspicious visit."""
+    own = session.get_one(Inspection, visit.inspection_id)
+    query = select(Inspection).where(Inspection.restroom_id == own.restroom_id, Inspection.id != own.id)
+    query = query.where(Inspection.result == NONE_FOUND, Inspection.started_s <= visit.ended_s)
+    for inspection in session.scalars(query.where(Inspection.finished_s >= visit.began_s).order_by(Inspection.id)):
+        reopen(session, inspection, visit=visit.key)
+
+
+def list_late_reports(session: Session, inspection: Inspection) -> list[LateReport]:
+    """Return what people reported after the result of a finished inspection, oldest first."""
+    entries = log.list_entries(session, [inspection.public_id], "inspection.reopened").rows
+    settled_s = inspection.results[-1].at_s if inspection.results and inspection.reopened_s is None else None
+    rows = []
+    for entry, _personal in reversed(entries):
+        body = json.loads(entry.body)
+        kind = next((kind for kind in (VISIT, HOLE) if kind in body), None)
+        if kind:
+            rows.append(LateReport(kind, entry.at_s, settled_s))
+    return rows
+
+
+def _notify(session, inspection, room, **cause):
     notifications.enqueue(
         session,
         INSPECTION_REOPENED,
@@ -68,7 +138,7 @@ def check(session: Session, finding: Finding, was_blocking: bool) -> None:
         inspection.public_id,
         restroom=room.name,
         restroom_id=room.public_id,
-        finding=finding.public_id,
+        **cause,
     )
 
 

@@ -15,19 +15,25 @@ from server.models.intake import Report, Selftest, Sweep
 from server.services.intake.received import NewReport
 from server.services.intake.statements import Boot
 
+AHEAD_S = 60  # clocks that are set by NTP differ by less
 _DATED = (Sweep, Selftest, FindingEvent, StimulusResult)  # models with a report_id whose at_s is the report's
 
 
-def report_time(at_s: int | None, tick_ms: int, zero_s: int | None) -> int | None:
+def report_time(at_s: int | None, tick_ms: int, zero_s: int | None, received_s: int) -> int | None:
     """
-    Return when a report was made, or None if that is not known.
+    Return when a report was made, not after it was received; None if that is not known.
 
     at_s    the sensor's own time, if it knew it
     zero_s  time of tick 0 of the boot, if known
+
+    A time that has not come yet by more than AHEAD_S is one of a wrong clock. The report's body keeps it, and the
+    sensor's page shows by how much the clock differs.
     """
-    if at_s is not None:
-        return at_s
-    return None if zero_s is None else zero_s + tick_ms // 1000
+    if at_s is None and zero_s is not None:
+        at_s = zero_s + tick_ms // 1000
+    if at_s is not None and at_s > received_s + AHEAD_S:
+        return received_s
+    return at_s
 
 
 def apply_clock_reports(session: Session, new: list[NewReport], boots: dict[tuple[int, int], Boot]) -> None:
@@ -43,10 +49,13 @@ def apply_clock_reports(session: Session, new: list[NewReport], boots: dict[tupl
 
 
 def _date_boot(session, sensor_id, boot, zero_s):
-    undated = select(Report.id, Report.tick_ms).where(
+    undated = select(Report.id, Report.tick_ms, Report.received_s).where(
         Report.sensor_id == sensor_id, Report.boot == boot, Report.at_s.is_(None)
     )
-    rows = [{"row_id": row_id, "at_s": zero_s + tick_ms // 1000} for row_id, tick_ms in session.execute(undated)]
+    rows = [
+        {"row_id": row_id, "at_s": report_time(None, tick_ms, zero_s, received_s)}
+        for row_id, tick_ms, received_s in session.execute(undated)
+    ]
     if not rows:
         return
     connection = session.connection()

@@ -117,7 +117,7 @@ def _insert(session, pseudonyms, unique, boots, now_s):
     ):
         message = report.message
         tick_ms = message["tick_ms"]
-        at_s = dating.report_time(message["at_s"], tick_ms, boots[key[:2]].zero_s)
+        at_s = dating.report_time(message["at_s"], tick_ms, boots[key[:2]].zero_s, now_s)
         content = derive.without_addresses(session, pseudonyms, message, report.body, at_s or now_s)
         new.append(NewReport(key, message, report.body, digest, at_s, report_id))
         rows.append(

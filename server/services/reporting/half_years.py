@@ -53,7 +53,7 @@ class Counts(NamedTuple):
     enough_times  of them, those inspected as often as the law demands in that span
     overdue       of them, those overdue now by their plans
     inspections   inspections finished in the span; none_found, not_completed, referred: by their current result;
-                  reopened: "none found" was recorded, and an alarm followed that is not settled
+                  reopened: "none found" was recorded, and something followed that is not settled
     eye, rf, lens inspections in which this method was done
     corrected     inspections whose result was corrected
     covered       inspections with an RF coverage; coverage_sum: their percentages added up
@@ -283,7 +283,7 @@ def _finished(session: Session, user, scope: Scope, key, span: Span) -> _Numbers
 def _reopened(session: Session, user, scope: Scope, key, span: Span) -> _Numbers:
     """Move the inspections whose "none found" does not stand from that column to their own."""
     query = _in_span(select(key, func.count(Inspection.id)).select_from(Inspection), span)
-    query = query.where(Inspection.result == NONE_FOUND, Inspection.open_findings > 0)
+    query = query.where(Inspection.result == NONE_FOUND, Inspection.unsettled > 0)
     for group, number in session.execute(_within(query, user, scope).group_by(key)):
         yield group, NONE_FOUND, -number
         yield group, REOPENED, number

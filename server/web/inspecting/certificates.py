@@ -42,8 +42,15 @@ def show(public_id: str) -> ResponseReturnValue:
             "coverage": coverage,
             "sentence": presenters.result_sentence(certificate.result),
             "statement": presenters.step_statement(certificate.steps["rf"], coverage, findings),
-            "late": [presenters.late_alarm_sentence(row) for row in certificate.late],
-            "superseded_s": next((row.at_s for row in certificate.late if row.blocking), None),
+            "late": [
+                *(presenters.late_alarm_sentence(row) for row in certificate.late),
+                *(presenters.late_report_sentence(row) for row in certificate.late_reports),
+            ],
+            "superseded_s": min(
+                [row.at_s for row in certificate.late if row.blocking]
+                + [row.at_s for row in certificate.late_reports if row.settled_s is None],
+                default=None,
+            ),
             "record": page.public_address("inspections.show", public_id=inspection.public_id),
             "not_covered": wording.not_covered(certificate, coverage),
             "address": address,

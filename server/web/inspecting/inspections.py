@@ -70,6 +70,9 @@ def show(public_id: str) -> ResponseReturnValue:
             steps=presenters.list_steps(session, inspection, coverage, inspection_findings),
             coverage=coverage,
             late=[(row, presenters.late_alarm_sentence(row)) for row in standing.list_late_alarms(session, inspection)],
+            late_reports=[
+                presenters.late_report_sentence(row) for row in standing.list_late_reports(session, inspection)
+            ],
             findings=inspection_findings,
             same_day=_findings_of_the_day(session, inspection),
             progress=checklists.load_progress(session, inspection),

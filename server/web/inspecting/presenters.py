@@ -191,7 +191,7 @@ def result_sentence(row: Any) -> str:
     if result is None:
         return gettext("Being inspected now")
     if result.result == NONE_FOUND and result.inspection.standing_result == REOPENED:
-        return gettext("Open again: an alarm followed the result")
+        return gettext("Open again: something suspicious followed the result")
     if result.result == NONE_FOUND:
         return gettext("None found by %(methods)s", methods=methods_text(result.methods))
     if result.result == NOT_COMPLETED:
@@ -210,6 +210,18 @@ def late_alarm_sentence(late: standing.LateAlarm) -> str:
         judged=i18n.when(late.judged.at_s),
         kind=vocabulary.DISPOSITIONS[late.judged.kind].short,
     )
+
+
+def late_report_sentence(late: standing.LateReport) -> str:
+    """Return what people reported after the result in one sentence, and whether the record was corrected since."""
+    when = i18n.when(late.at_s)
+    if late.kind == standing.VISIT:
+        first = gettext("Something suspicious, written down without a network, was handed over on %(when)s.", when=when)
+    else:
+        first = gettext("A hole was reported after the result, on %(when)s.", when=when)
+    if late.settled_s is None:
+        return first + " " + gettext("Look at it, then correct the record.")
+    return first + " " + gettext("The record was corrected on %(when)s.", when=i18n.when(late.settled_s))
 
 
 def step_statement(step: InspectionStep | None, coverage: Coverage | None, findings: list[Finding]) -> str:

@@ -1,4 +1,4 @@
-"""Alarms that are reported after an inspection has ended."""
+"""What is reported after an inspection has ended: alarms, suspicious answers, holes."""
 
 import pytest
 from sqlalchemy import select
@@ -6,7 +6,7 @@ from sqlalchemy import select
 from server import clock
 from server.models import LogEntry, Notification
 from server.services.findings import dispositions
-from server.services.inspecting import certificates, inspections, standing
+from server.services.inspecting import certificates, checklists, holes, inspections, offline_visits, standing
 from server.services.people.accounts import SYSTEM
 from server.services.reporting import half_years
 from tests.support.sensor_messages import NOW_S, Voice, heard
@@ -90,3 +90,103 @@ def test_a_late_alarm_of_a_result_that_claims_nothing_changes_nothing(session, p
     send_alarm(session, pseudonyms, inspection, sensor)
 
     assert inspection.standing_result == "not_completed" and notified(session) == []
+
+
+VISIT = offline_visits.Visit("0190a8e0-0000-7000-8000-000000000001", "", 0, 0, {}, "", "", "")
+
+
+@pytest.fixture
+def looked(session, hall, kim, monkeypatch):
+    """An inspection that ended with "none found" by eye a minute ago; it began ten minutes ago."""
+    monkeypatch.setattr(clock, "now_s", lambda: NOW_S - 600)
+    inspection = inspections.start(session, hall, kim)
+    checklists.answer_rest(session, inspection, kim)
+    inspections.record_step(session, inspection, "eye", "none_found", kim)
+    inspections.record_step(session, inspection, "lens", "none_found", kim)
+    monkeypatch.setattr(clock, "now_s", lambda: NOW_S - 60)
+    inspections.finish(session, inspection, kim, "none_found")
+    monkeypatch.setattr(clock, "now_s", lambda: NOW_S)
+    return inspection
+
+
+def hand_over(session, hall, kim, began_s=NOW_S - 500, ended_s=NOW_S - 200, **content):
+    visit = VISIT._replace(room=hall.public_id, began_s=began_s, ended_s=ended_s, **content)
+    return offline_visits.store(session, kim, visit, NOW_S)
+
+
+SUSPICIOUS = {"answers": {2: {"hooks": ("suspicious", "a hole", NOW_S - 300)}}}
+
+
+@pytest.mark.parametrize(
+    "content", [SUSPICIOUS, {"lens": "suspicious", "lens_note": "a glint"}], ids=["answer", "lens"]
+)
+def test_a_suspicious_visit_of_the_same_time_reopens_the_result(session, looked, hall, kim, tmp_path, content):
+    own = hand_over(session, hall, kim, **content)
+
+    assert own.id != looked.id and own.result is None
+    assert (looked.result, looked.standing_result, hall.last_result) == ("none_found", "reopened", "reopened")
+    assert entries_of(session, looked)[-1] == "inspection.reopened" and len(notified(session)) == 1
+    assert [(row.kind, row.settled_s) for row in standing.list_late_reports(session, looked)] == [("visit", None)]
+    assert not any(inspections.standing_steps(looked).values())
+    paper = certificates.build(session, looked, tmp_path)
+    assert not any(paper.steps.values()) and len(paper.late_reports) == 1
+    reopened = inspections.list_inspections(session, SYSTEM, result="reopened").rows
+    assert [row.id for row in reopened] == [looked.id]
+    assert inspections.list_inspections(session, SYSTEM, result="none_found").rows == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"lens": "none_found"},
+        {**SUSPICIOUS, "began_s": NOW_S - 5000, "ended_s": NOW_S - 4000},
+        {**SUSPICIOUS, "began_s": NOW_S - 40, "ended_s": NOW_S - 10},
+    ],
+    ids=["nothing suspicious", "before it", "after it"],
+)
+def test_other_visits_leave_the_result_as_it_is(session, looked, hall, kim, content):
+    hand_over(session, hall, kim, **content)
+
+    assert looked.standing_result == "none_found" and notified(session) == []
+
+
+def test_a_hole_that_is_reported_after_the_end_reopens_the_result(session, looked, hall, kim):
+    holes.add(session, hall, kim, 1, "door", inspection=looked)
+    holes.add(session, hall, kim, 2, "wall", inspection=looked)
+
+    assert (looked.standing_result, hall.last_result) == ("reopened", "reopened")
+    assert [row.kind for row in standing.list_late_reports(session, looked)] == ["hole", "hole"]
+    assert len(notified(session)) == 1
+
+
+def test_a_correction_by_a_person_settles_it_and_the_record_keeps_both(session, looked, hall, kim):
+    hand_over(session, hall, kim, **SUSPICIOUS)
+
+    inspections.correct(session, looked, kim, "none_found", "the hole is a screw, looked at again")
+
+    assert (looked.standing_result, hall.last_result) == ("none_found", "none_found")
+    assert standing.list_late_reports(session, looked)[0].settled_s == NOW_S
+    assert [row.result for row in looked.results] == ["none_found", "none_found"]
+    holes.add(session, hall, kim, 2, "wall", inspection=looked)
+    assert looked.standing_result == "reopened"
+
+
+def test_a_judged_alarm_does_not_settle_what_people_reported(session, pseudonyms, finished, sensor, hall, kim):
+    alarm = send_alarm(session, pseudonyms, finished, sensor)
+    holes.add(session, hall, kim, 1, "door", inspection=finished)
+
+    dispositions.dispose(session, alarm, kim, "false", "a loudspeaker")
+
+    assert (finished.standing_result, hall.last_result) == ("reopened", "reopened")
+    assert len(notified(session)) == 1
+    assert inspections.standing_steps(finished)["rf"] is not None
+
+
+def test_a_hole_that_is_found_during_the_inspection_or_after_another_result_reopens_nothing(session, hall, kim):
+    inspection = inspections.start(session, hall, kim)
+    holes.add(session, hall, kim, 1, "door", inspection=inspection)
+    inspections.finish(session, inspection, kim, "not_completed", "alarm")
+    holes.add(session, hall, kim, 1, "wall", inspection=inspection)
+
+    assert inspection.standing_result == "not_completed"
+    assert "inspection.reopened" not in entries_of(session, inspection)

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import event, func, select
 
 from ansim import messages
-from server.models import DroppedRange, Report, Selftest, SensorBoot, Sweep
+from server.models import DroppedRange, Finding, Report, Selftest, SensorBoot, Sweep
 from server.services.intake import completeness, dead_letters, store
 from tests.support.sensor_messages import NOW_S, Voice, heard
 
@@ -201,6 +201,19 @@ def test_the_sensors_own_time_is_not_overruled(session, pseudonyms, sensor):
     heard(session, pseudonyms, voice.says(messages.CLOCK, {"at_tick_ms": 0, "time_s": NOW_S, "source": "ntp"}))
 
     assert session.scalars(select(Report.at_s).order_by(Report.seq)).all()[0] == NOW_S - 7
+
+
+@pytest.mark.parametrize("ahead_s", [61, 2 * 86400, 1 << 31])
+def test_a_time_that_has_not_come_yet_is_the_time_of_receipt(session, pseudonyms, sensor, ahead_s):
+    """A clock that runs ahead, by the sensor itself and by a CLOCK report; the body keeps what the sensor said."""
+    voice, other = Voice(sensor), Voice(sensor, boot=2)
+    heard(session, pseudonyms, voice.finds(at_s=NOW_S + ahead_s), other.says())
+    clock = {"at_tick_ms": 0, "time_s": min(NOW_S + ahead_s, (1 << 32) - 1), "source": "server"}
+    heard(session, pseudonyms, other.says(messages.CLOCK, clock))
+
+    assert set(session.scalars(select(Report.at_s))) == {NOW_S}
+    finding = session.scalars(select(Finding)).one()
+    assert (finding.first_at_s, finding.last_at_s) == (NOW_S, NOW_S)
 
 
 def test_a_clock_says_nothing_about_another_boot(session, pseudonyms, sensor):

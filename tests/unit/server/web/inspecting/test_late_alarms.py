@@ -45,8 +45,8 @@ def test_no_document_says_none_found_beside_the_alarm(late, sign_in, app):
 
     for text in (show, paper):
         assert "None found by" not in text and "No camera-like transmission found" not in text
-        assert "Open again: an alarm followed the result" in text and "It has not been judged yet" in text
-    assert "Open again: an alarm followed the result" in place
+        assert "Open again: something suspicious followed the result" in text and "It has not been judged yet" in text
+    assert "Open again: something suspicious followed the result" in place
     assert "Superseded on" in paper and f"/inspections/{running}" in paper
     public = client.get(f"/r/{room}").text
     assert "None found" not in public and "alarm" not in public
@@ -75,3 +75,26 @@ def test_the_record_names_open_findings_of_the_room_and_day_outside_the_inspecti
     page = client.get(f"/inspections/{running}").text
 
     assert 'id="same-day"' in page and alarm.public_id in page
+
+
+def test_no_document_says_none_found_beside_a_hole_that_is_reported_later(app, begin, look, post):
+    """Nor in Korean, on the page of the door, in the API's list or in the half-year."""
+    client, running = begin()
+    look(running)
+    with app.extensions["sessions"].begin() as session:
+        inspection = inspections.load(session, accounts.SYSTEM, running)
+        user, room = present(inspection.started_by), inspection.restroom.public_id
+        inspections.record_step(session, inspection, "eye", "none_found", user)
+        inspections.finish(session, inspection, user, "none_found")
+    post(client, f"/inspections/{running}/holes", {"stall": "1", "place": "door"}, page=f"/inspections/{running}")
+
+    show, paper = pages_of(client, running)
+    for text in (show, paper):
+        assert "None found by" not in text and "A hole was reported after the result" in text
+        assert "Look at it, then correct the record" in text
+    assert "Superseded on" in paper
+    for address in (f"/restrooms/{room}", f"/r/{room}", "/"):
+        assert "None found" not in client.get(address).text, address
+    post(client, f"/inspections/{running}/correct", {"result": "none_found", "reason": "a screw"}, follow=False)
+    show, paper = pages_of(client, running)
+    assert "None found by eye" in show and "The record was corrected on" in show and "Superseded" not in paper
