@@ -71,6 +71,7 @@ class App(Sensor):
         self._server_commands = ServerCommands(
             self._inspection, listener, clock, self._show_reading, reports.add, self._jobs.request
         )
+        self._idle_upload_ms = 0  # when an idle sensor uploaded last
         self._button = self._make_button_actions() if BUTTON in self._panel.fitted else None
 
     def _make_listener(self, channels):
@@ -112,35 +113,40 @@ class App(Sensor):
         await asyncio.gather(*tasks)
 
     async def _listen(self):
-        uploaded_ms = 0
         while True:
             self._inspection.stop_if_expired()
-            now_ms = self._clock.now_ms()
             if self._jobs.is_pending:
                 await self._run_job()
                 continue
             self._jobs.tick()
             if self._settings["always_listen"] or self._inspection.id or self._listener.is_following:
-                await self._listen_step(now_ms)
-                is_over = self._end_sweep_if_due(INSPECTION_SWEEP_MS if self._inspection.id else SWEEP_MS)
-                if (
-                    is_over
-                    and not self._inspection.id
-                    and chip_memory.is_used_up(now_ms, self._settings["tls"] and not self._connection.connected)
-                ):
-                    print("The chip's memory is used up; the sensor restarts")
-                    await self._restart()
-                continue
-            self._panel.show(signal.IDLE)
-            self._listener.stop()
-            self._health.feed_watchdog()
-            self._reports.restart_sweep()  # an idle sensor owes no coverage
-            if not self._is_wired and (
-                not uploaded_ms or now_ms - uploaded_ms >= self._settings["upload_every_s"] * 1000
-            ):
-                await self._upload(IDLE_UPLOAD_MS)
-                uploaded_ms = self._clock.now_ms()
-            await asyncio.sleep_ms(IDLE_MS)
+                await self._listen_step()
+            else:
+                await self._idle()
+
+    async def _listen_step(self):
+        now_ms = self._clock.now_ms()
+        if not self._listener.is_following:
+            self._panel.show_listening(bool(self._inspection.id), now_ms)
+        await self._listener.step()
+        is_over = self._end_sweep_if_due(INSPECTION_SWEEP_MS if self._inspection.id else SWEEP_MS)
+        if is_over and not self._inspection.id:
+            needs_tls = self._settings["tls"] and not self._connection.connected
+            if chip_memory.is_used_up(now_ms, needs_tls):
+                print("The chip's memory is used up; the sensor restarts")
+                await self._restart()
+
+    async def _idle(self):
+        """Wait for an inspection, and upload now and then."""
+        self._panel.show(signal.IDLE)
+        self._listener.stop()
+        self._health.feed_watchdog()
+        self._reports.restart_sweep()  # an idle sensor owes no coverage
+        since_ms = self._clock.now_ms() - self._idle_upload_ms
+        if not self._is_wired and (not self._idle_upload_ms or since_ms >= self._settings["upload_every_s"] * 1000):
+            await self._upload(IDLE_UPLOAD_MS)
+            self._idle_upload_ms = self._clock.now_ms()
+        await asyncio.sleep_ms(IDLE_MS)
 
     async def _upload(self, deadline_ms):
         """Deliver the waiting reports by Wi-Fi; True if the server has them all."""
@@ -151,16 +157,10 @@ class App(Sensor):
         )
 
     async def _run_job(self):
-        self._reports.end_sweep()
+        self._end_sweep_if_due(0)
         await self._jobs.run_pending()
         self._reports.restart_sweep()  # what the job has heard is not part of a sweep
         self._listener.plan.upload_soon()
-
-    async def _listen_step(self, now_ms):
-        if not self._listener.is_following:
-            self._panel.show_listening(bool(self._inspection.id), now_ms)
-        await self._listener.step()
-        self._reports.write_findings()
 
     def _on_finding(self, finding):
         if not self._jobs.handles(finding):
