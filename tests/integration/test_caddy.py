@@ -42,19 +42,21 @@ def site(tmp_path):
         HTTP_PORT=str(free_port()),
     ).start()
     authority = tmp_path / "caddy/pki/authorities/local/root.crt"
-    wait_for(lambda: is_open(web_port) and is_open(port) and authority.exists(), 30)
-    context = ssl.create_default_context(cafile=str(authority))
+    try:
+        wait_for(lambda: is_open(web_port) and is_open(port) and authority.exists(), 30)
+        context = ssl.create_default_context(cafile=str(authority))
 
-    def ask(path, method="GET", **headers):
-        connection = http.client.HTTPSConnection("localhost", port, timeout=20 * PATIENCE, context=context)
-        connection.request(method, path, headers={"User-Agent": AGENT, **headers})
-        answer = connection.getresponse()
-        return answer, answer.read()
+        def ask(path, method="GET", **headers):
+            connection = http.client.HTTPSConnection("localhost", port, timeout=20 * PATIENCE, context=context)
+            connection.request(method, path, headers={"User-Agent": AGENT, **headers})
+            answer = connection.getresponse()
+            return answer, answer.read()
 
-    wait_for(lambda: _is_well(ask), 30)
-    yield ask, caddy
-    caddy.end()
-    web.end()
+        wait_for(lambda: _is_well(ask), 30)
+        yield ask, caddy
+    finally:
+        caddy.end()
+        web.end()
 
 
 def _is_well(ask):
