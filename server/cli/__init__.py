@@ -12,12 +12,12 @@ from server.services.errors import Refused
 
 def init(app: Flask) -> None:
     """Add all commands to the application."""
-    from server.cli import accounts, audit, outside
+    from server.cli import accounts, audit, brokers, outside
     from server.cli.places import import_restrooms, remind
 
     for command in (import_restrooms, remind, db_upgrade, ingest, broker, enrol_sensor, revoke_sensor, demo):
         app.cli.add_command(command)
-    for module in (accounts, audit, outside):
+    for module in (accounts, audit, brokers, outside):
         module.init(app)
 
 
