@@ -21,6 +21,7 @@ _COLUMNS = (
         "detector",
         "created_s",
         "changed_s",
+        "happened_s",
         "first_at_s",
         "last_at_s",
         "score",

@@ -70,7 +70,7 @@ class InspectionQuery(Page):
     restroom: Short = ""
     facility: Short = ""
     result: Annotated[str, OneOf((*RESULTS, REOPENED, "running"))] | None = None
-    since_s: Time | None = None
+    since_s: Time | None = None  # both go by `finished_s`, while it runs by `started_s`
     until_s: Time | None = None
 
 
@@ -79,7 +79,8 @@ class FindingQuery(Page):
     level: Annotated[str, OneOf(LEVELS)] | None = None  # the highest that it has reached
     restroom: Short = ""
     facility: Short = ""
-    since_s: Time | None = None
+    since_s: Time | None = None  # both go by `happened_s`
+    until_s: Time | None = None
 
 
 class CommandIn(_In):
@@ -283,6 +284,7 @@ class FindingRow(BaseModel):
     inspection: str | None
     created_s: int
     changed_s: int
+    happened_s: int  # first_at_s if it is plausible, else created_s
     first_at_s: int | None
     last_at_s: int | None
     score: int

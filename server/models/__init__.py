@@ -51,6 +51,7 @@ from server.models.places import (
     Policy,
     Restroom,
     RestroomImport,
+    RestroomUse,
     SiteNotice,
 )
 from server.models.sensors import Claim, Command, Release, ReleaseFile, Rollout, RolloutSensor, Sensor
@@ -108,6 +109,7 @@ __all__ = [
     "Report",
     "Restroom",
     "RestroomImport",
+    "RestroomUse",
     "Rollout",
     "RolloutSensor",
     "Selftest",

@@ -23,6 +23,10 @@ NOTED, OPEN, CASE, CLOSED = "noted", "open", "case", "closed"
 STATUSES = (NOTED, OPEN, CASE, CLOSED)
 WITH_ADDRESS = (OPEN, CASE)  # and their exact reports
 
+# A sensor's time is plausible if it is at most so long after the receipt of the report, and so long before: a sensor may
+# be without a network for months.
+AHEAD_S, OLDEST_S = 60, 366 * 86400
+
 # Detectors whose findings say that something could not be judged. They are notices, but no one-way senders.
 GAPS = ("undecodable_source",)
 
@@ -79,12 +83,32 @@ class Finding(Base):
     disposition: Mapped[str | None] = mapped_column(String(32))
     known_emitter_id: Mapped[int | None] = key_of("known_emitter.id")
 
+    @property
+    def happened_s(self) -> int:
+        """When it was first heard, by the sensor's clock if that is plausible, else when it was received."""
+        heard_s, received_s = self.first_at_s, self.created_s
+        if heard_s is None or not received_s - OLDEST_S <= heard_s <= received_s + AHEAD_S:
+            return received_s
+        return heard_s
+
     sensor: Mapped[Sensor] = relationship()
     inspection: Mapped[Inspection | None] = relationship()
     restroom: Mapped[Restroom | None] = relationship()
     known_emitter: Mapped[KnownEmitter | None] = relationship(foreign_keys=[known_emitter_id])
     events: Mapped[list["FindingEvent"]] = relationship(order_by="FindingEvent.id", back_populates="finding")
     dispositions: Mapped[list["Disposition"]] = relationship(order_by="Disposition.id", back_populates="finding")
+
+
+def happened_between(since_s: int, until_s: int) -> ColumnElement[bool]:
+    """Return the condition that a finding happened in [since_s, until_s); see Finding.happened_s."""
+    # The first two conditions follow from the third, and are what the index can answer.
+    received = Finding.created_s.between(since_s - AHEAD_S, until_s + OLDEST_S)
+    happened_s = case((_is_plausible(), Finding.first_at_s), else_=Finding.created_s)
+    return received & (happened_s >= since_s) & (happened_s < until_s)
+
+
+def _is_plausible():
+    return Finding.first_at_s.between(Finding.created_s - OLDEST_S, Finding.created_s + AHEAD_S)
 
 
 def blocking() -> ColumnElement[bool]:
@@ -154,6 +178,8 @@ class Disposition(Base):
     reason: Mapped[Text]
     police: Mapped[dict | None] = mapped_column(JSON)  # {"called_s", "station", "receipt", "custody"} when referred
     at_s: Mapped[TimeS]
+    # By the facility's list of known emitters. A person's decision stays one after the name is erased.
+    automatic: Mapped[bool] = mapped_column(Boolean, default=False, server_default="0")
     by_id: Mapped[int | None] = key_of("user.id")
 
     finding: Mapped[Finding] = relationship(back_populates="dispositions")

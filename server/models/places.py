@@ -87,6 +87,8 @@ class Restroom(Base):
     sort_key: Mapped[str] = mapped_column(String(420), default="", server_default="")  # names as lists sort them
     source_id: Mapped[int | None] = mapped_column(index=True)  # the FacilitySource it was imported with, if any
     created_s: Mapped[TimeS]
+    # Current: in use, and under the facility's organisation, since then; null: since created_s. See RestroomUse.
+    use_since_s: Mapped[int | None]
     retired_s: Mapped[int | None]  # out of use; its records are kept
 
     # Current: the newest finished inspection and the one that runs, if any. (No foreign keys: they would
@@ -107,6 +109,23 @@ class Restroom(Base):
 
     facility: Mapped[Facility] = relationship(back_populates="restrooms")
     external_ids: Mapped[list["ExternalId"]] = relationship(back_populates="restroom")
+
+
+class RestroomUse(Base):
+    """
+    A time that is over in which a restroom was in use under one organisation: until it was retired, or moved.
+
+    The time that goes on, or that ended when the restroom was retired for good, is in Restroom: from use_since_s or
+    created_s to retired_s.
+    """
+
+    __tablename__ = "restroom_use"
+
+    id: Mapped[Id]
+    restroom_id: Mapped[int] = key_of("restroom.id")
+    organisation_id: Mapped[int] = key_of("organisation.id")
+    from_s: Mapped[TimeS]
+    to_s: Mapped[TimeS]
 
 
 class ExternalId(Base):

@@ -17,6 +17,9 @@ from server.services.errors import NotFound
 Row = TypeVar("Row")
 
 
+FOREVER_S = 1 << 40  # later than any time that is stored
+
+
 class BadCursor(NotFound):
     """The text is not a cursor, or is the cursor of a row that the list does not have. The API answers with 400."""
 

@@ -15,6 +15,7 @@ KINDS = {
     "emitter.approved": _("Known device approved"),
     "emitter.withdrawn": _("Known device withdrawn"),
     "facility.changed": _("Site changed"),
+    "facility.moved": _("Site moved to another organisation"),
     "finding.disposed": _("Finding settled"),
     "finding.ended": _("Notice over"),
     "finding.escalated": _("Notice became an alarm"),

@@ -3,8 +3,9 @@
 from flask_babel import format_decimal, gettext
 from flask_babel import lazy_gettext as _
 
-from server import i18n
-from server.services.reporting.half_years import Counts, Report
+from server import clock, i18n
+from server.services.places import names
+from server.services.reporting.half_years import VERSION, Counts, Report
 from server.wording import vocabulary
 
 # Column of a report -> its heading. The order is the order in the table.
@@ -13,7 +14,7 @@ COLUMNS = {
     "inspected": _("Inspected"),
     "not_inspected": _("Not inspected"),
     "enough_times": _("Legal minimum met"),
-    "overdue": _("Overdue now"),
+    "overdue": _("Overdue"),
     "inspections": _("Inspections"),
     "none_found": _("Result: none found"),
     "reopened": _("Result: open again"),
@@ -74,6 +75,32 @@ def title(report: Report) -> str:
     return gettext("Inspection report: %(where)s, %(when)s", where=where(report), when=when)
 
 
+def file_name(report: Report) -> str:
+    """Return the name of the report's files: place and period."""
+    half = f"-H{report.span.half}" if report.span.half else ""
+    return f"ansim-{where(report)}-{report.span.year}{half}"
+
+
+def facts(report: Report) -> list[list[str]]:
+    """Return [name, value] rows that say what the report is about, when it was made, and by which definitions."""
+    span, made = report.span, clock.local(report.made_s)
+    place = next((place for place in report.scope if place is not None), None)
+    first, last = clock.local(span.since_s).date(), clock.local(span.until_s - 1).date()
+    return [
+        [gettext("Report"), title(report)],
+        [gettext("Places"), where(report) if place is None else f"{where(report)} ({place.public_id})"],
+        [gettext("Period"), f"{first.isoformat()} – {last.isoformat()}"],
+        [gettext("Made"), made.isoformat(timespec="minutes")],
+        [gettext("Version of the definitions"), str(VERSION)],
+    ]
+
+
+def sorted_rows(report: Report) -> list[Counts]:
+    """Return the report's rows by the names that this language shows."""
+    rows = [row for row in report.rows if row.place]
+    return sorted(rows, key=lambda row: names.natural_key(i18n.local_name(row.place)))
+
+
 def where(report: Report) -> str:
     """Return the name of the report's place."""
     place = next((place for place in report.scope if place is not None), None)
@@ -92,8 +119,9 @@ def limits() -> list[str]:
             " phones need eyes and a lens finder."
         ),
         gettext(
-            "Inspected: restrooms in use now with at least one completed inspection in this time. Overdue is as of the"
-            " day the report was made, by each place's plan."
+            "Restrooms: all that were in use at some time in the period. Inspected: those with at least one completed"
+            " inspection in it. Overdue: by each place's plan at the end of the period or, while it runs, when the"
+            " report was made."
         ),
         gettext(
             "The false-alarm rate is the share of false alarms among the RF alarms that a person has judged. RF "
@@ -108,11 +136,11 @@ def limits() -> list[str]:
 
 
 def table(report: Report) -> tuple[list[str], list[list]]:
-    """Return (header, rows) of the whole report for a spreadsheet; the last row is the total."""
+    """Return (header, rows) of the whole report for a spreadsheet; the last row is the total. facts() go below."""
     header = [str(KINDS[report.by]), gettext("Id"), *(heading(name) for name in COLUMNS)]
     rows = [
         [i18n.local_name(row.place), row.place.public_id, *(value(row, name) for name in COLUMNS)]
-        for row in report.rows
+        for row in sorted_rows(report)
         if row.place
     ]
     return header, [*rows, [gettext("Total"), "", *(value(report.total, name) for name in COLUMNS)]]

@@ -14,7 +14,18 @@ from typing import NamedTuple
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
-from server.models.findings import CLOSED, FALSE, GAPS, KNOWN, NEIGHBOUR, REFERRED, UNRESOLVED, Disposition, Finding
+from server.models.findings import (
+    CLOSED,
+    FALSE,
+    GAPS,
+    KNOWN,
+    NEIGHBOUR,
+    REFERRED,
+    UNRESOLVED,
+    Disposition,
+    Finding,
+    happened_between,
+)
 from server.models.inspections import Inspection, InspectionSensor
 from server.models.places import Facility, Restroom
 from server.models.sensors import Sensor
@@ -154,7 +165,7 @@ _KINDS = {FALSE: "false", NEIGHBOUR: "neighbour", KNOWN: "known", UNRESOLVED: "u
 
 
 def _alarms(user, since_s, until_s):
-    judged = select(Disposition.id).where(Disposition.finding_id == Finding.id, Disposition.by_id.is_not(None))
+    judged = select(Disposition.id).where(Disposition.finding_id == Finding.id, Disposition.automatic.is_(False))
     listed = case((Finding.known_emitter_id.is_not(None) & ~judged.exists(), 1), else_=0)
     still_open = case((Finding.disposition.is_(None), 1), else_=0)
     columns = (Finding.board, Finding.version, Restroom.facility_id, Finding.disposition, listed, still_open)
@@ -197,7 +208,7 @@ def _median_length(session, user, since_s, until_s):
 
 
 def _created(query, user, since_s, until_s):
-    query = query.where(Finding.created_s >= since_s, Finding.created_s < until_s)
+    query = query.where(happened_between(since_s, until_s))
     return access.within(query, user, Restroom.facility_id)
 
 

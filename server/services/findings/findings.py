@@ -26,6 +26,7 @@ from server.models.findings import (
     FindingEvent,
     PseudonymKey,
     StimulusResult,
+    happened_between,
 )
 from server.models.inspections import Inspection
 from server.models.places import Facility, Restroom
@@ -143,6 +144,7 @@ def list_findings(
     restroom: str = "",
     facility: str = "",
     since_s: int | None = None,
+    until_s: int | None = None,
     cursor: str | None = None,
     limit: int = 50,
     newest_first: bool = False,
@@ -153,7 +155,7 @@ def list_findings(
     status              one of models.findings.STATUSES, "" for all
     level               the highest that it has reached: ALARM, NOTICE, "" for all
     restroom, facility  public ids
-    since_s             only those created at or after this time
+    since_s, until_s    happened in [since_s, until_s); see Finding.happened_s
 
     Raises BadCursor.
     """
@@ -174,8 +176,9 @@ def list_findings(
         facility_ids = select(Facility.id).where(Facility.public_id == ids.clean(facility))
         chosen = select(Restroom.id).where(Restroom.facility_id.in_(facility_ids))
         query = query.where(Finding.restroom_id.in_(chosen))
-    if since_s is not None:
-        query = query.where(Finding.created_s >= since_s)
+    if since_s is not None or until_s is not None:
+        since_s = since_s or 0
+        query = query.where(happened_between(since_s, paging.FOREVER_S if until_s is None else until_s))
     cursor_id = paging.decode(cursor)
     if cursor_id is not None:
         query = query.where(Finding.id < cursor_id if newest_first else Finding.id > cursor_id)

@@ -5,29 +5,35 @@ The board of a campaign: its progress by stop and by team, from the inspections 
     campaign_board.mark(session, campaign)              # changes whenever the board does
 """
 
+from collections import Counter
 from typing import NamedTuple
 
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from server.models.campaigns import Campaign, CampaignAction, CampaignHandover, CampaignStop, CampaignTeam
 from server.models.findings import Finding
-from server.models.inspections import NONE_FOUND, NOT_COMPLETED, REFERRED, Inspection
+from server.models.inspections import NONE_FOUND, NOT_COMPLETED, REFERRED, REOPENED, Inspection
 from server.models.photos import Photo
 from server.models.places import Restroom
 from server.services.inspecting import photos
+
+COMPLETED = (NONE_FOUND, REFERRED)
 
 
 class Counts(NamedTuple):
     """
     rooms    restrooms to inspect
-    done     of those, inspected to the end at least once
-    running, not_completed, referred   restrooms whose newest inspection is so
+    done     of those, inspected to the end at least once; a later visit that is not completed changes nothing
+    reopened restrooms that were done with "none found", beside which an alarm followed that is not settled
+    running, not_completed   of the others, restrooms whose newest inspection is so
+    referred of those done, restrooms whose inspection was referred
     alarms   findings that were alarms
     """
 
     rooms: int
     done: int
+    reopened: int
     running: int
     not_completed: int
     referred: int
@@ -40,6 +46,7 @@ class StopLine(NamedTuple):
     stop: CampaignStop
     rooms: int
     done: int
+    reopened: int
     running: int
     not_completed: int
     referred: int
@@ -53,6 +60,7 @@ class TeamLine(NamedTuple):
     stops: int
     rooms: int
     done: int
+    reopened: int
     running: int
     not_completed: int
     referred: int
@@ -82,11 +90,9 @@ def load(session: Session, campaign: Campaign) -> Board:
     rooms_query = rooms_query.where(Restroom.retired_s.is_(None)).group_by(Restroom.facility_id)
     rooms = dict(session.execute(rooms_query).all())
     is_own = Inspection.campaign_id == campaign.id
-    newest = select(func.max(Inspection.id)).where(is_own).group_by(Inspection.restroom_id)
-    results_query = select(Restroom.facility_id, Inspection.result, func.count(Inspection.id))
-    results_query = results_query.join(Restroom, Restroom.id == Inspection.restroom_id)
-    results_query = results_query.where(Inspection.id.in_(newest)).group_by(Restroom.facility_id, Inspection.result)
-    results = {(facility_id, result): count for facility_id, result, count in session.execute(results_query)}
+    results: Counter[tuple[int, str | None]] = Counter()
+    for inspection in _counting(session, is_own).values():
+        results[inspection.restroom.facility_id, inspection.standing_result] += 1
     alarms_query = select(Restroom.facility_id, func.count(Finding.id))
     alarms_query = alarms_query.join(Inspection, Inspection.id == Finding.inspection_id)
     alarms_query = alarms_query.join(Restroom, Restroom.id == Inspection.restroom_id).where(is_own)
@@ -95,16 +101,17 @@ def load(session: Session, campaign: Campaign) -> Board:
     lines = []
     for stop in campaign.stops:
         facility_id = stop.facility_id
-        referred = results.get((facility_id, REFERRED), 0)
-        done = results.get((facility_id, NONE_FOUND), 0) + referred
+        referred = results[facility_id, REFERRED]
+        done = results[facility_id, NONE_FOUND] + referred
         lines.append(
             StopLine(
                 stop,
                 # A restroom that was retired since then still counts if it was inspected.
                 max(rooms.get(facility_id, 0), done),
                 done,
-                results.get((facility_id, None), 0),
-                results.get((facility_id, NOT_COMPLETED), 0),
+                results[facility_id, REOPENED],
+                results[facility_id, None],
+                results[facility_id, NOT_COMPLETED],
                 referred,
                 alarms.get(facility_id, 0),
             )
@@ -113,6 +120,17 @@ def load(session: Session, campaign: Campaign) -> Board:
     if any(line.stop.team_id is None for line in lines):
         teams.append(_team_line(None, lines))
     return Board(lines, teams, _sum(lines))
+
+
+def _counting(session: Session, condition: ColumnElement[bool]) -> dict[int, Inspection]:
+    """Return {restroom: the inspection that counts}: the newest completed one or, without any, the newest."""
+    query = select(Inspection).where(condition).options(joinedload(Inspection.restroom))
+    counting: dict[int, Inspection] = {}
+    for inspection in session.scalars(query.order_by(Inspection.id)):
+        before = counting.get(inspection.restroom_id)
+        if before is None or inspection.result in COMPLETED or before.result not in COMPLETED:
+            counting[inspection.restroom_id] = inspection
+    return counting
 
 
 def _team_line(team, lines):
@@ -160,12 +178,10 @@ def list_inspections(session: Session, campaign: Campaign, facility_id: int | No
 
 
 def list_rooms(session: Session, campaign: Campaign, stop: CampaignStop) -> list[tuple[Restroom, Inspection | None]]:
-    """Return the restrooms of a stop by name, each with its newest inspection in this campaign, or None."""
+    """Return the restrooms of a stop by name, each with the inspection of this campaign that counts, or None."""
     query = select(Restroom).where(Restroom.facility_id == stop.facility_id, Restroom.retired_s.is_(None))
-    newest: dict[int, Inspection] = {}
-    for inspection in list_inspections(session, campaign, stop.facility_id):
-        newest.setdefault(inspection.restroom_id, inspection)
-    return [(room, newest.get(room.id)) for room in session.scalars(query.order_by(Restroom.sort_key, Restroom.id))]
+    counting = _counting(session, Inspection.campaign_id == campaign.id)
+    return [(room, counting.get(room.id)) for room in session.scalars(query.order_by(Restroom.sort_key, Restroom.id))]
 
 
 def mark(session: Session, campaign: Campaign) -> str:

@@ -23,7 +23,7 @@ from server.models.inspections import (
     InspectionStep,
     OfflineVisit,
 )
-from server.models.intake import Selftest
+from server.models.intake import Selftest, Sweep
 from server.models.places import EYE, LENS, METHODS, RF, Facility, Restroom
 from server.models.sensors import Sensor
 from server.services import paging
@@ -81,7 +81,7 @@ def list_inspections(
 
     restroom, facility  public ids
     result              one of RESULTS, REOPENED or RUNNING, as it stands
-    since_s, until_s    started in [since_s, until_s)
+    since_s, until_s    happened in [since_s, until_s): ended then or, if it runs, started then
     """
     query = select(Inspection).join(Restroom, Restroom.id == Inspection.restroom_id)
     query = access.within(query, user, Restroom.facility_id)
@@ -96,15 +96,19 @@ def list_inspections(
         query = query.where(Restroom.facility_id.in_(facility_ids))
     if result:
         query = query.where(_has_result(result))
-    if since_s is not None:
-        query = query.where(Inspection.started_s >= since_s)
-    if until_s is not None:
-        query = query.where(Inspection.started_s < until_s)
+    if since_s is not None or until_s is not None:
+        query = query.where(_happened_between(since_s or 0, paging.FOREVER_S if until_s is None else until_s))
     start_id = paging.decode(cursor)
     if start_id is not None:
         query = query.where(Inspection.id < start_id if newest_first else Inspection.id > start_id)
     query = query.order_by(Inspection.id.desc() if newest_first else Inspection.id).limit(limit + 1)
     return paging.cut(session.scalars(query).all(), limit)
+
+
+def _happened_between(since_s, until_s):
+    ended = (Inspection.finished_s >= since_s) & (Inspection.finished_s < until_s)
+    runs = Inspection.finished_s.is_(None) & (Inspection.started_s >= since_s) & (Inspection.started_s < until_s)
+    return ended | runs
 
 
 def _has_result(result):
@@ -406,17 +410,28 @@ def correct(
     if room.last_inspection_id == inspection.id:
         room.last_result = result
     session.flush()
+    if result == NOT_COMPLETED:
+        visitor_requests.reopen(session, inspection)
+    else:
+        visitor_requests.answer(session, inspection)
     plans.refresh(session, [room.id])
     _log_result(session, "inspection.corrected", inspection, row, user)
     return row
 
 
 def _ended_s(session: Session, inspection: Inspection, now_s: int) -> int:
-    """Return when an inspection ended: at the end of its visits if all of it was done offline, else now."""
+    """
+    Return when an inspection ended: now or, if a phone handed it over, at the last of its visits, steps and sweeps.
+
+    An RF step is recorded after the sweeps it rests on, so that these are what counts.
+    """
     ended_s = session.scalar(select(func.max(OfflineVisit.ended_s)).where(OfflineVisit.inspection_id == inspection.id))
-    if ended_s is None or _has_sensors(session, inspection):
+    if ended_s is None:
         return now_s
-    return ended_s if all(step.received_s or step.at_s <= ended_s for step in inspection.steps) else now_s
+    swept_s = session.scalar(select(func.max(Sweep.at_s)).where(Sweep.inspection_id == inspection.id))
+    online = (step for step in inspection.steps if not step.received_s)
+    times = [swept_s if step.method == RF and swept_s else step.at_s for step in online]
+    return min(max(ended_s, swept_s or 0, *times), now_s)
 
 
 def _reopen_steps(session, inspection, user):

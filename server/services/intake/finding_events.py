@@ -261,5 +261,6 @@ def _close_if_known(session, finding, address, now_s):
     finding.known_emitter_id = emitter.id
     finding.disposition = emitter.reason
     session.flush()
-    session.add(Disposition(finding_id=finding.id, kind=emitter.reason, reason=ON_THE_LIST, at_s=now_s, by_id=None))
+    row = Disposition(finding_id=finding.id, kind=emitter.reason, reason=ON_THE_LIST, at_s=now_s, automatic=True)
+    session.add(row)
     dispositions.close(session, finding)

@@ -11,7 +11,7 @@ from server.services import paging
 from server.services.audit import log
 from server.services.errors import NotFound
 from server.services.people import access, accounts
-from server.services.places import organisations, restrooms
+from server.services.places import names, organisations, plans, restrooms, uses
 
 MOST_RESTROOMS = 500  # restrooms of one facility that its page lists
 _MOST_WORDS = 8  # of a search
@@ -79,8 +79,8 @@ def count_restrooms(session: Session, facilities: Sequence[Facility]) -> dict[in
 def list_restrooms(session: Session, facility: Facility) -> list[Restroom]:
     """Return the restrooms of a facility by name, the retired ones last; at most MOST_RESTROOMS."""
     query = select(Restroom).where(Restroom.facility_id == facility.id)
-    query = query.order_by(Restroom.retired_s.is_not(None), Restroom.name, Restroom.id)
-    return list(session.scalars(query.limit(MOST_RESTROOMS)))
+    rows = session.scalars(query.order_by(Restroom.retired_s.is_not(None), Restroom.sort_key).limit(MOST_RESTROOMS))
+    return sorted(rows, key=lambda row: (row.retired_s is not None, names.natural_key(row.name), row.id))
 
 
 def list_sources(session: Session, facility: Facility) -> list[FacilitySource]:
@@ -109,6 +109,20 @@ def change(session: Session, user, facility: Facility, name: str, name_en: str, 
     restrooms.refresh_texts(session, facility, session.scalars(query).all())
     log.add(session, "facility.changed", facility.public_id, {"fields": changed}, user)
     return True
+
+
+def move(session: Session, user, facility: Facility, organisation: Organisation) -> None:
+    """Move a facility with its restrooms to another organisation; reports of the time before still count it there."""
+    if facility.organisation_id == organisation.id:
+        return
+    now_s, former = clock.now_s(), facility.organisation
+    moved = session.scalars(select(Restroom).where(Restroom.facility_id == facility.id)).all()
+    uses.move(session, moved, former.id, now_s)
+    facility.organisation = organisation
+    session.flush()
+    plans.refresh(session, [restroom.id for restroom in moved])
+    body = {"from": former.public_id, "to": organisation.public_id}
+    log.add(session, "facility.moved", facility.public_id, body, user)
 
 
 def add_own(session: Session, user, name: str, address: str = "") -> Facility:

@@ -61,6 +61,14 @@ class Due(NamedTuple):
     overdue: bool
 
 
+class NeverInspected(NamedTuple):
+    """What decides when the first inspection of a restroom is due; see due_s()."""
+
+    source_id: int | None
+    facility_id: int
+    created_s: int
+
+
 class Week(NamedTuple):
     """The work of one week. start_s None: already overdue."""
 
@@ -322,7 +330,7 @@ def _dues(restroom, of_methods, has_sensor):
         yield method, interval, due_s(interval, done_s, restroom) if interval.is_required else None
 
 
-def due_s(interval: Interval, done_s: int | None, restroom: Restroom) -> int:
+def due_s(interval: Interval, done_s: int | None, restroom: Restroom | NeverInspected) -> int:
     """
     Return from when on a method that is required is overdue, given when it was last done (None: never).
 

@@ -21,7 +21,7 @@ from server.services import paging
 from server.services.audit import log
 from server.services.errors import NotFound, Refused
 from server.services.people import access, accounts
-from server.services.places import plans
+from server.services.places import plans, uses
 
 MOST_FOUND = 1000  # a search with more results is not counted to the end
 _MOST_WORDS = 8  # of a search
@@ -97,7 +97,7 @@ def list_restrooms(
     search     words that all occur in names, address or ids
     facility   public id
     block      one of models.places.BLOCKS, "" for all
-    state      RUNNING, NEVER (inspected), WITH_FINDINGS (open), "" for all
+    state      RUNNING, NEVER (inspected to the end), WITH_FINDINGS (open), "" for all
     retired    include retired restrooms
     only       row ids from find_ids(), instead of search and state
     backwards  the rows before the cursor instead of those after it; by name only
@@ -252,7 +252,7 @@ def retire(session: Session, user, restroom: Restroom, reason: str) -> None:
 def restore(session: Session, user, restroom: Restroom) -> None:
     """Put a retired restroom back into use."""
     if restroom.retired_s is not None:
-        restroom.retired_s = None
+        uses.begin_again(session, [restroom], clock.now_s())
         session.flush()
         plans.refresh(session, [restroom.id])
         log.add(session, "restroom.back", restroom.public_id, {}, user)
@@ -294,7 +294,9 @@ def _filter(query: Select, search: str, block: str, state: str, retired: bool = 
     if state == RUNNING:
         query = query.where(Restroom.running_inspection_id.is_not(None))
     elif state == NEVER:
-        query = query.where(Restroom.last_inspected_s.is_(None))
+        query = query.where(
+            *(column.is_(None) for column in (Restroom.eye_done_s, Restroom.rf_done_s, Restroom.lens_done_s))
+        )
     elif state == WITH_FINDINGS:
         query = query.where(Restroom.id.in_(select(Finding.restroom_id).where(Finding.status == OPEN)))
     return query

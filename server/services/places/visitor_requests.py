@@ -9,7 +9,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, contains_eager
 
 from server import clock, db
-from server.models.inspections import Inspection
+from server.models.inspections import NONE_FOUND, REFERRED, Inspection
 from server.models.outside import INSPECTION_ASKED
 from server.models.places import Facility, InspectionRequest, Restroom
 from server.services.audit import log
@@ -45,10 +45,34 @@ def record(session: Session, restroom: Restroom) -> InspectionRequest:
 
 
 def answer(session: Session, inspection: Inspection) -> None:
-    """Close the open request of a restroom that has been inspected."""
+    """Close the open request of a restroom that has been inspected, unless somebody asked after the inspection."""
     is_open = (InspectionRequest.restroom_id == inspection.restroom_id) & InspectionRequest.answered_s.is_(None)
+    is_open &= InspectionRequest.last_s <= (inspection.finished_s or 0)
     values = {"answered_s": clock.now_s(), "inspection_id": inspection.id}
     session.execute(update(InspectionRequest).where(is_open).values(**values))
+
+
+def reopen(session: Session, inspection: Inspection) -> None:
+    """
+    Open the request that an inspection answered, because its result is corrected to "not completed".
+
+    It stays answered if another inspection after it was completed. It joins the request that is open meanwhile, if any.
+    """
+    query = select(InspectionRequest).where(InspectionRequest.inspection_id == inspection.id)
+    for request in session.scalars(query).all():
+        later = select(Inspection).where(Inspection.restroom_id == inspection.restroom_id)
+        later = later.where(Inspection.finished_s >= request.last_s, Inspection.result.in_((NONE_FOUND, REFERRED)))
+        other = session.scalar(later.where(Inspection.id != inspection.id).order_by(Inspection.finished_s).limit(1))
+        if other is not None:
+            request.inspection_id = other.id
+            continue
+        newer = load_open(session, inspection.restroom)
+        if newer is not None:
+            newer.first_s, newer.count = min(newer.first_s, request.first_s), newer.count + request.count
+            session.delete(request)
+        else:
+            request.answered_s = request.inspection_id = None
+        session.flush()
 
 
 def load_open(session: Session, restroom: Restroom) -> InspectionRequest | None:

@@ -9,20 +9,24 @@ The database counts in a handful of queries, however many rows there are.
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, String, case, cast, func, select
+from sqlalchemy import ColumnElement, Select, String, case, cast, func, select
 from sqlalchemy.orm import Session
 
 from server import clock
-from server.models.findings import DISPOSITIONS, GAPS, Disposition, Finding
+from server.models.findings import DISPOSITIONS, GAPS, Disposition, Finding, happened_between
 from server.models.inspections import NONE_FOUND, NOT_COMPLETED, REOPENED, Inspection, InspectionResult
 from server.models.places import METHODS, Facility, Organisation, Restroom
 from server.services.errors import NotFound
 from server.services.people import access
+from server.services.places import names, plans, uses
 
 LEGAL_TIMES = 2  # inspections a year, Public Toilets Act art. 12(1); so one in half a year
+
+
+VERSION = 2  # of what the columns count, in docs/reports.md; files state it
 
 
 class Span(NamedTuple):
@@ -48,10 +52,10 @@ class Scope(NamedTuple):
 class Counts(NamedTuple):
     """
     place         the Organisation, Facility or Restroom that is counted; None for the total
-    restrooms     restrooms in use now
+    restrooms     restrooms that were in use in the span
     inspected     of them, those with at least one completed inspection in the span
     enough_times  of them, those inspected as often as the law demands in that span
-    overdue       of them, those overdue now by their plans
+    overdue       of them, those overdue by their plans at the end of the span, or now if it has not ended
     inspections   inspections finished in the span; none_found, not_completed, referred: by their current result;
                   reopened: "none found" was recorded, and something followed that is not settled
     eye, rf, lens inspections in which this method was done
@@ -96,12 +100,12 @@ class Counts(NamedTuple):
     @property
     def false_permille(self) -> int | None:
         """False alarms among the judged, in thousandths; None while nothing is judged."""
-        return self.as_false * 1000 // self.judged if self.judged else None
+        return _rounded(self.as_false * 1000, self.judged)
 
     @property
     def coverage_percent(self) -> int | None:
         """Mean RF coverage of the inspections that have one."""
-        return self.coverage_sum // self.covered if self.covered else None
+        return _rounded(self.coverage_sum, self.covered)
 
     @property
     def not_inspected(self) -> int:
@@ -114,6 +118,42 @@ class Counts(NamedTuple):
 
 
 _NUMBERS = Counts._fields[1:]
+
+
+def _rounded(total: int, number: int) -> int | None:
+    """Return the quotient, halves rounded up; None without a number."""
+    return (2 * total + number) // (2 * number) if number else None
+
+
+class _Population(NamedTuple):
+    """
+    The restrooms of a report.
+
+    key  what the rows are grouped by
+    """
+
+    user: Any
+    scope: Scope
+    span: Span
+    uses: uses.Uses
+    key: ColumnElement[int]
+
+    def of(self, query: Select) -> Select:
+        """Limit a query that has Restroom joined."""
+        query = query.join(Facility, Facility.id == Restroom.facility_id)
+        query = query.outerjoin(self.uses.of_past, self.uses.of_past.c.restroom_id == Restroom.id)
+        if self.scope.restroom:
+            query = query.where(Restroom.id == self.scope.restroom.id)
+        elif self.scope.facility:
+            query = query.where(Restroom.facility_id == self.scope.facility.id)
+        elif self.scope.organisation:
+            query = query.where(self.uses.owner == self.scope.organisation.id)
+        return access.within(query, self.user, Restroom.facility_id)
+
+    def inspected(self, query: Select) -> Select:
+        """Limit a query of Inspection to those that ended in the span."""
+        query = self.of(query.join(Restroom, Restroom.id == Inspection.restroom_id))
+        return query.where(Inspection.finished_s >= self.span.since_s, Inspection.finished_s < self.span.until_s)
 
 
 class Report(NamedTuple):
@@ -183,55 +223,85 @@ def make_report(session: Session, user, span: Span, scope: Scope) -> Report:
     Its rows are organisations for all places, facilities for an organisation, restrooms for a facility; for a restroom
     there is one row.
     """
-    by, key = _grouping(scope)
+    by, population = _population(user, span, scope)
     table: dict[int, dict[str, int]] = {}
-    for numbers in (
-        _restrooms(session, user, scope, key),
-        _inspected(session, user, scope, key, span),
-        _finished(session, user, scope, key, span),
-        _reopened(session, user, scope, key, span),
-        _findings(session, user, scope, key, span),
-    ):
-        for group, name, number in numbers:
+    for count in (_restrooms, _overdue, _inspected, _finished, _reopened, _findings):
+        for group, name, number in count(session, population):
             row = table.setdefault(group, dict.fromkeys(_NUMBERS, 0))
             row[name] += number
     total = {name: sum(row[name] for row in table.values()) for name in _NUMBERS}
     places = _places(session, by, table)
-    by_name = sorted(places.items(), key=lambda item: (item[1].name, item[0]))
+    by_name = sorted(places.items(), key=lambda item: (names.natural_key(item[1].name), item[0]))
     rows = [Counts(place, **table[group]) for group, place in by_name]
     return Report(span, scope, clock.now_s(), by, Counts(None, **total), rows)
 
 
-def _grouping(scope: Scope):
+def _population(user, span: Span, scope: Scope) -> tuple[str, _Population]:
+    """Return what a row of the report is, and the restrooms that it counts."""
+    of_span = uses.between(span.since_s, span.until_s)
+    by, key = "organisation", of_span.owner
     if scope.restroom or scope.facility:
-        return "restroom", Restroom.id
-    return ("facility", Restroom.facility_id) if scope.organisation else ("organisation", Facility.organisation_id)
-
-
-def _within(query: Select, user, scope: Scope) -> Select:
-    """Limit a query that has Restroom and Facility joined."""
-    if scope.restroom:
-        query = query.where(Restroom.id == scope.restroom.id)
-    elif scope.facility:
-        query = query.where(Restroom.facility_id == scope.facility.id)
+        by, key = "restroom", Restroom.id
     elif scope.organisation:
-        query = query.where(Facility.organisation_id == scope.organisation.id)
-    return access.within(query, user, Restroom.facility_id)
+        by, key = "facility", Restroom.facility_id
+    return by, _Population(user, scope, span, of_span, key)
 
 
-def _restrooms(session: Session, user, scope: Scope, key) -> _Numbers:
-    overdue_sum = func.sum(case((Restroom.due_s <= clock.now_s(), 1), else_=0))
-    query = select(key, func.count(Restroom.id), overdue_sum).join(Facility, Facility.id == Restroom.facility_id)
-    query = _within(query.where(Restroom.retired_s.is_(None)), user, scope)
-    for group, number, overdue in session.execute(query.group_by(key)):
+def _restrooms(session: Session, population: _Population) -> _Numbers:
+    query = population.of(select(population.key, func.count(Restroom.id)).select_from(Restroom))
+    for group, number in session.execute(query.where(population.uses.in_use).group_by(population.key)):
         yield group, "restrooms", number
-        yield group, "overdue", overdue
 
 
-def _in_span(query: Select, span: Span) -> Select:
-    query = query.join(Restroom, Restroom.id == Inspection.restroom_id)
-    query = query.join(Facility, Facility.id == Restroom.facility_id)
-    return query.where(Inspection.finished_s >= span.since_s, Inspection.finished_s < span.until_s)
+def _overdue(session: Session, population: _Population) -> _Numbers:
+    """Count the restrooms overdue now, by the columns that lists use; or, for a span that is over, at its end."""
+    if population.span.until_s <= clock.now_s():
+        yield from _overdue_then(session, population)
+        return
+    query = population.of(select(population.key, func.count(Restroom.id)).select_from(Restroom))
+    query = query.where(population.uses.in_use, plans.is_due(clock.now_s()))
+    for group, number in session.execute(query.group_by(population.key)):
+        yield group, "overdue", number
+
+
+def _overdue_then(session: Session, population: _Population) -> _Numbers:
+    """
+    Count the restrooms in use at the end of the span that were overdue then, by the policies of that time.
+
+    Self-tests are left out: they are not kept as long as inspections.
+    """
+    until_s = population.span.until_s
+    done: dict[tuple[int, str], int] = {}
+    query = population.of(
+        _completed(select(Restroom.id, cast(InspectionResult.methods, String), func.max(Inspection.finished_s)))
+    )
+    query = query.where(Inspection.finished_s < until_s).group_by(Restroom.id, cast(InspectionResult.methods, String))
+    for restroom_id, methods, finished_s in session.execute(query):
+        for method in METHODS:
+            if f'"{method}"' in methods:
+                done[restroom_id, method] = max(finished_s, done.get((restroom_id, method), 0))
+    at_end = uses.between(until_s - 1, until_s)
+    columns = (Restroom.id, Restroom.facility_id, Restroom.source_id, Restroom.created_s)
+    query = population.of(select(population.key, Facility.organisation_id, *columns).select_from(Restroom))
+    query = query.where(at_end.goes_on | Restroom.id.in_(select(at_end.of_past.c.restroom_id)))
+    intervals = plans.Intervals(session, before_s=until_s)
+    for group, organisation_id, restroom_id, facility_id, source_id, created_s in session.execute(query):
+        place = plans.NeverInspected(source_id, facility_id, created_s)
+        of_methods = intervals.of(organisation_id, facility_id, restroom_id)
+        is_overdue = any(
+            of_methods[method].is_required
+            and plans.due_s(of_methods[method], done.get((restroom_id, method)), place) <= until_s
+            for method in METHODS
+        )
+        if is_overdue:
+            yield group, "overdue", 1
+
+
+def _completed(query: Select) -> Select:
+    """Return a query of inspections that were completed by at least one method, joined with result and restroom."""
+    query = query.select_from(Inspection).join(Restroom, Restroom.id == Inspection.restroom_id)
+    query = query.join(InspectionResult, _is_current())
+    return query.where(cast(InspectionResult.methods, String) != "[]", InspectionResult.result != NOT_COMPLETED)
 
 
 def _is_current():
@@ -241,15 +311,12 @@ def _is_current():
     return InspectionResult.id == newest
 
 
-def _inspected(session: Session, user, scope: Scope, key, span: Span) -> _Numbers:
+def _inspected(session: Session, population: _Population) -> _Numbers:
     """Count the restrooms that were inspected at all, and often enough."""
-    done = cast(InspectionResult.methods, String)
-    inner = select(key.label("grp"), func.count(Inspection.id).label("times")).select_from(Inspection)
-    inner = _in_span(inner.join(InspectionResult, _is_current()), span).where(
-        done != "[]", InspectionResult.result != NOT_COMPLETED
-    )
-    inner = _within(inner.where(Restroom.retired_s.is_(None)), user, scope)
-    inner = inner.group_by(Restroom.id, key).subquery()
+    span = population.span
+    inner = _completed(select(population.key.label("grp"), func.count(Inspection.id).label("times")))
+    inner = population.of(inner).where(Inspection.finished_s >= span.since_s, Inspection.finished_s < span.until_s)
+    inner = inner.where(population.uses.in_use).group_by(Restroom.id, population.key).subquery()
     needed = LEGAL_TIMES if span.half == 0 else LEGAL_TIMES // 2
     enough_sum = func.sum(case((inner.c.times >= needed, 1), else_=0))
     for group, number, enough in session.execute(select(inner.c.grp, func.count(), enough_sum).group_by(inner.c.grp)):
@@ -257,18 +324,18 @@ def _inspected(session: Session, user, scope: Scope, key, span: Span) -> _Number
         yield group, "enough_times", enough
 
 
-def _finished(session: Session, user, scope: Scope, key, span: Span) -> _Numbers:
+def _finished(session: Session, population: _Population) -> _Numbers:
     """Count inspections by result and methods. There are few combinations of methods, so they are grouped by them."""
     done = cast(InspectionResult.methods, String)
     percent = InspectionResult.coverage["percent"].as_integer()
     first = InspectionResult.__table__.alias("first")
     earlier = select(first.c.id).where(first.c.inspection_id == Inspection.id, first.c.id < InspectionResult.id)
     corrected = func.sum(case((earlier.exists(), 1), else_=0))
-    columns = (key, InspectionResult.result, done)
+    columns = (population.key, InspectionResult.result, done)
     query = select(*columns, func.count(), func.count(percent), func.coalesce(func.sum(percent), 0), corrected)
-    query = _in_span(query.select_from(Inspection).join(InspectionResult, _is_current()), span)
+    query = population.inspected(query.select_from(Inspection).join(InspectionResult, _is_current()))
     for group, result, methods, number, covered, coverage_sum, corrected_count in session.execute(
-        _within(query, user, scope).group_by(*columns)
+        query.group_by(*columns)
     ):
         yield group, "inspections", number
         yield group, result, number
@@ -280,24 +347,24 @@ def _finished(session: Session, user, scope: Scope, key, span: Span) -> _Numbers
                 yield group, method, number
 
 
-def _reopened(session: Session, user, scope: Scope, key, span: Span) -> _Numbers:
+def _reopened(session: Session, population: _Population) -> _Numbers:
     """Move the inspections whose "none found" does not stand from that column to their own."""
-    query = _in_span(select(key, func.count(Inspection.id)).select_from(Inspection), span)
+    query = population.inspected(select(population.key, func.count(Inspection.id)).select_from(Inspection))
     query = query.where(Inspection.result == NONE_FOUND, Inspection.unsettled > 0)
-    for group, number in session.execute(_within(query, user, scope).group_by(key)):
+    for group, number in session.execute(query.group_by(population.key)):
         yield group, NONE_FOUND, -number
         yield group, REOPENED, number
 
 
-def _findings(session: Session, user, scope: Scope, key, span: Span) -> _Numbers:
-    judged = select(Disposition.id).where(Disposition.finding_id == Finding.id, Disposition.by_id.is_not(None))
+def _findings(session: Session, population: _Population) -> _Numbers:
+    judged = select(Disposition.id).where(Disposition.finding_id == Finding.id, Disposition.automatic.is_(False))
     listed = case((Finding.known_emitter_id.is_not(None) & ~judged.exists(), 1), else_=0)
     was_alarm = case((Finding.alarmed_s.is_not(None), 1), else_=0)
-    columns = (key, Finding.disposition, listed, was_alarm)
-    query = select(*columns, func.count(Finding.id)).join(Restroom, Restroom.id == Finding.restroom_id)
-    query = query.join(Facility, Facility.id == Restroom.facility_id)
-    query = query.where(Finding.created_s >= span.since_s, Finding.created_s < span.until_s)
-    query = _within(query.where(Finding.alarmed_s.is_not(None) | Finding.detector.not_in(GAPS)), user, scope)
+    columns = (population.key, Finding.disposition, listed, was_alarm)
+    query = select(*columns, func.count(Finding.id)).select_from(Finding)
+    query = population.of(query.join(Restroom, Restroom.id == Finding.restroom_id))
+    query = query.where(happened_between(population.span.since_s, population.span.until_s))
+    query = query.where(Finding.alarmed_s.is_not(None) | Finding.detector.not_in(GAPS))
     for group, disposition, by_list, is_alarm, number in session.execute(query.group_by(*columns)):
         if not is_alarm:
             yield group, "notices", number

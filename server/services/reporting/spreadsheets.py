@@ -3,7 +3,7 @@ Tables as CSV and XLSX files.
 
     csv_bytes(header, rows);  xlsx_bytes("title", header, rows)
 
-Cells are texts, numbers or None. A text that looks like a formula is neutralised.
+Cells are texts, numbers or None; a row may be shorter than the header. A text that looks like a formula is neutralised.
 """
 
 import csv
@@ -43,7 +43,7 @@ def xlsx_bytes(title: str, header: list[str], rows: list[list]) -> bytes:
     sheet = book.create_sheet(re.sub(r"[\[\]:*?/\\]", " ", title)[:31])
     sheet.freeze_panes = "B2"
     for number, name in enumerate(header, 1):
-        longest = max([len(str(row[number - 1] or "")) for row in rows[:200]] + [6], default=6)
+        longest = max([len(str(row[number - 1] or "")) for row in rows[:200] if len(row) >= number] + [6])
         width = min(max(longest * 1.6, len(name) * 0.9, 8), _WIDEST)
         sheet.column_dimensions[get_column_letter(number)].width = width
     for row_index, row in enumerate([header, *rows]):

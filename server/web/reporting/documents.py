@@ -1,5 +1,6 @@
 """Answers that are files: CSV, XLSX and PDF."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,6 @@ from flask import Response, current_app, redirect, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from server import clock
 from server.services.reporting import pdf
 from server.web import page
 
@@ -20,10 +20,16 @@ TYPES = {
 
 
 def download(data: bytes, kind: str, name: str) -> Response:
-    """Return a file as an answer. kind: CSV, XLSX or PDF; its name gets a stamp and the kind's ending."""
-    stamp = clock.day(clock.now_s())
-    headers = {"Content-Disposition": f'attachment; filename="{name}-{stamp}.{kind}"'}
-    return Response(data, content_type=TYPES[kind], headers=headers)
+    """Return a file as an answer. kind: CSV, XLSX or PDF; its name gets the kind's ending."""
+    answer = Response(data, content_type=TYPES[kind])
+    # Werkzeug adds the form of RFC 8187 for a name that is not ASCII.
+    answer.headers.set("Content-Disposition", "attachment", filename=f"{file_name(name)}.{kind}")
+    return answer
+
+
+def file_name(name: str) -> str:
+    """Return a name without the characters that a file system refuses."""
+    return re.sub(r'[\s\\/:*?"<>|\x00-\x1f]+', "-", name).strip("-.")[:150]
 
 
 def pdf_answer(template: str, back: str, name: str, **values: Any) -> ResponseReturnValue:

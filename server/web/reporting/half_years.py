@@ -36,10 +36,13 @@ def index() -> ResponseReturnValue:
         if kind in documents.TYPES:
             page.record_access(access_log.EXPORTED, f"report:{kind}:{_id(scope) or 'all'}")
         if kind in (CSV, XLSX):
-            return _file(kind, wording.title(report), *wording.table(report))
+            return _file(kind, report)
         if kind == PDF:
             return documents.pdf_answer(
-                "reporting/_paper.html", url_for("reports.index", **query), "ansim-report", **_context(report)
+                "reporting/_paper.html",
+                url_for("reports.index", **query),
+                wording.file_name(report),
+                **_context(report),
             )
         if kind == PRINT:
             return render_template("reporting/print.html", body="reporting/_paper.html", back=query, **_context(report))
@@ -73,12 +76,16 @@ def _context(report: half_years.Report) -> dict:
         "report": report,
         "title": wording.title(report),
         "wording": wording,
-        "rows": report.rows[:SHOWN_ROWS],
+        "facts": wording.facts(report),
+        "rows": wording.sorted_rows(report)[:SHOWN_ROWS],
         "hidden": max(0, len(report.rows) - SHOWN_ROWS),
         "limits": wording.limits(),
     }
 
 
-def _file(kind, title, header, rows):
+def _file(kind, report):
+    header, rows = wording.table(report)
+    rows += [[], *wording.facts(report)]
+    title = wording.title(report)
     data = spreadsheets.csv_bytes(header, rows) if kind == CSV else spreadsheets.xlsx_bytes(title, header, rows)
-    return documents.download(data, kind, "ansim-report")
+    return documents.download(data, kind, wording.file_name(report))

@@ -22,7 +22,7 @@ from server.models.places import (
 )
 from server.services.audit import log, seen
 from server.services.errors import Refused
-from server.services.places import organisations, plans, restrooms
+from server.services.places import organisations, plans, restrooms, uses
 from server.services.places.imports import layouts
 from server.services.places.imports.fixtures import ACCESSIBLE_MEN, ACCESSIBLE_WOMEN
 from server.services.places.imports.preview import NEW, Preview, file_sha256, read_places
@@ -227,7 +227,8 @@ def _change_rooms(session, source, rooms, place, key, now_s, back):
         if before.get(kind) == stalls:
             continue
         if kind in by_kind:
-            by_kind[kind].stalls, by_kind[kind].retired_s = stalls, None
+            by_kind[kind].stalls = stalls
+            uses.begin_again(session, [by_kind[kind]], now_s)
         else:
             fields = _room(place, key, kind, stalls)
             room = Restroom(facility_id=source.facility_id, source_id=source.id, created_s=now_s, **fields)

@@ -8,6 +8,7 @@ from server.services.people import accounts
 from server.services.places import facilities, restrooms
 from tests.support.pictures import jpeg
 from tests.support.sensor_messages import Voice, heard
+from tests.support.values import present
 
 
 def refusal(call, *arguments, **named):
@@ -106,6 +107,27 @@ def test_the_board_counts_by_building_and_team(session, pseudonyms, running, hal
         (None, 1, 1),
     ]
     assert (board.total.rooms, board.total.done) == (3, 1)
+
+
+def test_a_room_that_is_done_stays_done_until_an_alarm_reopens_it(session, pseudonyms, running, hall, kim, sensor):
+    voice = Voice(sensor)
+    one = inspections.start(session, hall, kim, [sensor])
+    voice.inspection = one.public_id
+    inspections.record_step(session, one, "lens", "none_found", kim)
+    inspections.finish(session, one, kim, "none_found")
+    inspections.finish(session, inspections.start(session, hall, kim), kim, "not_completed", "water")
+
+    def counts():
+        session.expire_all()
+        line = campaign_board.load(session, running).stops[0]
+        return line.done, line.reopened, line.running, line.not_completed
+
+    before = counts()
+    rooms = dict(campaign_board.list_rooms(session, running, running.stops[0]))
+    heard(session, pseudonyms, voice.finds())
+
+    assert before == (1, 0, 0, 0) and present(rooms[hall]).id == one.id
+    assert counts() == (0, 1, 0, 0)
 
 
 def test_the_mark_changes_with_what_the_board_shows_and_only_then(session, running, hall, kim):

@@ -1,5 +1,8 @@
 """What is written down without a network and handed over later."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from server import clock
@@ -9,6 +12,7 @@ from server.services.errors import NotFound, Refused
 from server.services.inspecting import checklists, inspections, offline_visits
 from server.services.people import accounts
 from server.services.places import facilities, restrooms
+from tests.support.sensor_messages import Voice, heard
 from tests.support.steps import recorded_step
 from tests.support.values import present
 
@@ -59,6 +63,33 @@ def test_handed_over_twice_it_is_there_once(session, kim, hall):
 
     assert again.id == first.id and session.query(OfflineVisit).count() == 1
     assert session.query(ChecklistAnswer).count() == count
+
+
+def test_a_visit_of_the_last_hour_of_june_belongs_to_june_however_late_it_is_handed_over(
+    session, kim, hall, sensor, pseudonyms, monkeypatch
+):
+    midnight = int(datetime(2026, 7, 1, tzinfo=ZoneInfo("Asia/Seoul")).timestamp())
+    monkeypatch.setattr(clock, "now_s", lambda: midnight + 9 * 3600)
+    times = {"began_s": midnight - 3600, "ended_s": midnight - 1800}
+    visit = a_visit(hall, answers=everything_fine(session, hall), lens="none_found", **times)
+    one = offline_visits.store(session, kim, visit, midnight + 9 * 3600)
+    inspections.add_sensor(session, one, sensor, midnight - 3600)
+    voice = Voice(sensor)
+    voice.inspection = one.public_id
+    heard(session, pseudonyms, voice.says(at_s=midnight - 1500))
+    session.expire_all()
+    inspections.record_step(session, one, "rf", "none_found", kim)
+
+    inspections.finish(session, one, kim, "none_found")
+
+    assert one.finished_s == hall.last_inspected_s == hall.eye_done_s == midnight - 1500
+    session.refresh(one)
+    assert one.results[-1].at_s == midnight + 9 * 3600  # when it was recorded stays beside it
+    listed = [
+        inspections.list_inspections(session, kim, since_s=since_s, until_s=until_s).rows
+        for since_s, until_s in ((midnight - 86400, midnight), (midnight, None))
+    ]
+    assert listed == [[one], []]
 
 
 def started(session, room, monkeypatch, at_s):

@@ -3,12 +3,13 @@
 import pytest
 from sqlalchemy import select
 
+from server import clock
 from server.models import InspectionRequest, Notification
 from server.services.errors import Refused
 from server.services.inspecting import inspections
 from server.services.people import accounts
 from server.services.people.accounts import SYSTEM
-from server.services.places import visitor_requests
+from server.services.places import restrooms, visitor_requests
 from tests.support.values import present
 
 
@@ -38,6 +39,53 @@ def test_a_completed_inspection_answers_and_one_that_was_not_completed_does_not(
 
     assert visitor_requests.load_open(session, hall) is None and visitor_requests.count_open(session, SYSTEM) == 0
     assert session.scalar(select(InspectionRequest)).inspection_id == done.id
+
+
+def test_a_correction_reopens_the_request_or_answers_it(session, hall):
+    visitor_requests.record(session, hall)
+    done = inspect(session, hall, "none_found")
+
+    inspections.correct(session, done, SYSTEM, "not_completed", "the wrong room")
+    reopened = visitor_requests.load_open(session, hall)
+    inspections.correct(session, done, SYSTEM, "none_found", "the right room after all")
+
+    assert present(reopened).count == 1
+    assert visitor_requests.load_open(session, hall) is None
+    assert session.scalar(select(InspectionRequest)).inspection_id == done.id
+
+
+def test_a_reopened_request_joins_the_open_one_and_needs_no_answer_if_another_inspection_followed(session, hall):
+    visitor_requests.record(session, hall)
+    first = inspect(session, hall, "none_found")
+    visitor_requests.record(session, hall)
+    inspections.correct(session, first, SYSTEM, "not_completed", "the wrong room")
+    joined = present(visitor_requests.load_open(session, hall)).count
+    second, third = inspect(session, hall, "none_found"), inspect(session, hall, "none_found")
+
+    inspections.correct(session, second, SYSTEM, "not_completed", "the wrong room")
+
+    assert joined == 2 and visitor_requests.load_open(session, hall) is None
+    assert session.scalar(select(InspectionRequest.inspection_id)) == third.id
+
+
+def test_a_visit_before_the_question_is_no_answer(session, hall, monkeypatch):
+    visitor_requests.record(session, hall)
+    now_s = clock.now_s()
+    one = inspections.start(session, hall, SYSTEM)
+    inspections.record_step(session, one, "lens", "none_found", SYSTEM)
+    monkeypatch.setattr(inspections, "_ended_s", lambda *_: now_s - 3600)  # handed over by a phone
+
+    inspections.finish(session, one, SYSTEM, "none_found")
+
+    assert visitor_requests.load_open(session, hall) is not None
+
+
+def test_a_room_that_was_only_visited_in_vain_was_never_inspected(session, hall):
+    one = inspect(session, hall, "not_completed", "locked")
+    never = restrooms.count_restrooms(session, SYSTEM, state=restrooms.NEVER)
+    inspections.correct(session, one, SYSTEM, "none_found", "it was open")
+
+    assert (never, restrooms.count_restrooms(session, SYSTEM, state=restrooms.NEVER)) == (1, 0)
 
 
 def test_whoever_asks_after_an_inspection_begins_anew(session, hall):

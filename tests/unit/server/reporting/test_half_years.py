@@ -6,13 +6,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from openpyxl import load_workbook
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from server import clock
 from server.models import Disposition, Finding, Inspection, InspectionResult, KnownEmitter, User, UserPlace
 from server.services.errors import NotFound
 from server.services.people.accounts import SYSTEM
-from server.services.places import facilities, organisations, restrooms
+from server.services.places import facilities, organisations, plans, restrooms
 from server.services.reporting import half_years, pdf, spreadsheets
 from server.services.reporting.half_years import Scope
 from tests.support.values import present
@@ -72,7 +72,11 @@ def found(session, room, sensor, at_s, kind=None, by=None, score=80, listed=Fals
     session.add(one)
     session.flush()
     if kind:
-        session.add(Disposition(finding_id=one.id, kind=kind, reason="x", at_s=at_s, by_id=by.id if by else None))
+        session.add(
+            Disposition(
+                finding_id=one.id, kind=kind, reason="x", at_s=at_s, by_id=by.id if by else None, automatic=listed
+            )
+        )
         session.flush()
 
 
@@ -100,22 +104,119 @@ def test_inspections_are_counted_by_method_and_by_the_result_that_counts(session
 
     assert (one.inspections, one.none_found, one.not_completed, one.referred) == (4, 2, 1, 1)
     assert (one.eye, one.rf, one.lens, one.corrected) == (4, 2, 2, 1)
-    assert (one.covered, one.coverage_percent) == (2, 75)
+    assert (one.covered, one.coverage_percent) == (2, 76)
     assert (one.restrooms, one.inspected, one.not_inspected) == (2, 2, 0)
 
 
-def test_what_was_not_completed_and_what_is_retired_does_not_count_as_inspected(session, hall, mens):
+def test_what_was_not_completed_does_not_count_as_inspected(session, hall, mens):
     inspected(session, hall, H2.since_s, "not_completed", ("eye",))
     inspected(session, mens, H2.since_s)
-    mens.retired_s = clock.now_s()
-    session.flush()
 
     one = half_years.make_report(session, SYSTEM, H2, Scope()).total
 
-    assert (one.restrooms, one.inspected, one.not_inspected, one.inspections) == (1, 0, 1, 2)
+    assert (one.restrooms, one.inspected, one.not_inspected, one.inspections) == (2, 1, 1, 2)
+
+
+DAY_S = 86400
+
+
+@pytest.fixture
+def at(monkeypatch):
+    """A function that sets the clock."""
+    return lambda at_s: monkeypatch.setattr(clock, "now_s", lambda: at_s)
+
+
+def test_a_report_counts_the_restrooms_in_use_in_its_period(session, hall, kim, at):
+    hall.created_s = H1.since_s - DAY_S
+    at(H2.since_s + 40 * DAY_S)
+    added = restrooms.add(session, hall.facility, "Added in August")
+    inspected(session, hall, H1.since_s)
+    restrooms.retire(session, kim, hall, "closed")
+
+    def numbers(span):
+        one = half_years.make_report(session, SYSTEM, span, Scope()).total
+        return one.restrooms, one.inspected, one.not_inspected
+
+    in_august = numbers(H1), numbers(H2)
+    at(H2.until_s + 200 * DAY_S)
+    restrooms.retire(session, kim, added, "closed")
+    restrooms.restore(session, kim, hall)
+
+    assert in_august == ((1, 1, 0), (2, 0, 2)) == (numbers(H1), numbers(H2))
+    assert numbers(half_years.half_year(2027, 1, SEOUL)) == (1, 0, 1)  # the one that was added
+    assert numbers(half_years.half_year(2027, 2, SEOUL)) == (2, 0, 2)
+
+
+def test_a_building_counts_for_the_organisation_that_had_it_last_in_the_period(session, hall, depot, kim, at):
+    for room in (hall, depot):
+        room.created_s = H1.since_s - DAY_S
+    city = hall.facility.organisation
+    inspected(session, hall, H1.since_s)
+    at(H2.since_s + DAY_S)
+    facilities.move(session, kim, hall.facility, depot.facility.organisation)
+
+    def rows(span, **scope):
+        report = half_years.make_report(session, SYSTEM, span, Scope(**scope))
+        return {present(row.place).name: (row.restrooms, row.inspected) for row in report.rows}
+
+    assert rows(H1) == {"City": (1, 1), "Elsewhere": (1, 0)}
+    assert rows(H2) == {"Elsewhere": (2, 0)}
+    assert rows(H1, organisation=city) == {"Hall": (1, 1)} and rows(H2, organisation=city) == {}
+
+
+def test_overdue_of_a_period_that_is_over_is_as_of_its_end(session, hall, mens, kim, at):
+    for room in (hall, mens):
+        room.created_s = H1.since_s - DAY_S
+    inspected(session, mens, H1.until_s - 1, methods=("eye", "rf", "lens"))
+    overdue = []
+    for at_s in (H2.since_s, H2.until_s + 300 * DAY_S):
+        at(at_s)
+        inspected(session, hall, at_s, methods=("eye", "rf", "lens"))
+        plans.set_policy(session, kim, "eye", 10)  # counts from its day on
+        plans.refresh(session, [hall.id, mens.id])
+        overdue.append(half_years.make_report(session, SYSTEM, H1, Scope()).total.overdue)
+
+    assert overdue == [1, 1]
+
+
+def test_shares_are_rounded_not_cut():
+    assert half_years.Counts(None, covered=3, coverage_sum=200).coverage_percent == 67
+    assert half_years.Counts(None, as_false=2, as_referred=1).false_permille == 667
+    assert half_years.Counts(None, covered=8, coverage_sum=4).coverage_percent == 1
+
+
+def test_rows_sort_by_the_numbers_in_their_names(session, hall):
+    for name in ("여자화장실 10", "여자화장실 2", "남자화장실 1", "women's 3"):
+        restrooms.add(session, hall.facility, name)
+
+    report = half_years.make_report(session, SYSTEM, H2, Scope(facility=hall.facility))
+
+    names = [present(row.place).name for row in report.rows]
+    assert names == ["Women's", "women's 3", "남자화장실 1", "여자화장실 2", "여자화장실 10"]
+
+
+def test_a_finding_counts_for_the_half_in_which_it_was_heard_if_that_is_plausible(session, hall, sensor):
+    hall.created_s = H1.since_s
+    for heard_s, received_s in (
+        (H1.until_s - 60, H2.since_s + 3600),  # handed over an hour after midnight
+        (H1.since_s, H2.since_s + 200 * DAY_S),  # a clock more than a year wrong
+        (H2.until_s, H2.since_s + 10),  # a clock that runs ahead
+    ):
+        found(session, hall, sensor, received_s)
+        newest = session.scalars(select(Finding).order_by(Finding.id.desc())).first()
+        newest.first_at_s = heard_s - (200 * DAY_S if heard_s == H1.since_s else 0)
+        session.flush()
+
+    assert [half_years.make_report(session, SYSTEM, span, Scope()).total.alarms for span in (H1, H2)] == [1, 1]
+    assert [finding.happened_s for finding in session.scalars(select(Finding).order_by(Finding.id))] == [
+        H1.until_s - 60,
+        H2.since_s + 200 * DAY_S,
+        H2.since_s + 10,
+    ]
 
 
 def test_the_law_asks_for_two_a_year_so_one_in_half_a_year(session, hall, mens):
+    hall.created_s = H1.since_s
     inspected(session, hall, H1.since_s)
     inspected(session, hall, H2.since_s)
     inspected(session, mens, H2.since_s)
@@ -184,7 +285,7 @@ def test_the_database_counts_however_many_rows_there_are(session, hall, mens, se
 
     half_years.make_report(session, SYSTEM, H2, Scope(facility=hall.facility))
 
-    assert len([one for one in asked if one.startswith("SELECT")]) <= 6
+    assert len([one for one in asked if one.startswith("SELECT")]) <= 7
 
 
 def test_half_years_meet_in_the_site_s_own_midnight():

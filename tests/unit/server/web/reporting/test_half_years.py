@@ -1,12 +1,16 @@
 """Half-year reports as pages and files, and the PDFs behind them."""
 
+import csv
+import io
 import sys
 
 import pytest
+from openpyxl import load_workbook
 from sqlalchemy import select
+from werkzeug.http import parse_options_header
 
 from server.models import AccessEvent, Restroom
-from server.services.reporting import pdf
+from server.services.reporting import half_years, pdf
 from tests.unit.server.web.conftest import FORBIDDEN, text_of
 
 
@@ -40,15 +44,36 @@ def test_rubbish_in_the_address_is_no_error_of_ours(sign_in, query):
 def test_the_files_have_their_kinds_and_exports_are_written_down(sign_in, lens_inspection, app):
     client = sign_in("viewer", "ko")
 
-    csv, xlsx = client.get("/reports?as=csv"), client.get("/reports?as=xlsx")
+    table, xlsx = client.get("/reports?as=csv"), client.get("/reports?as=xlsx")
 
-    assert csv.data.startswith(b"\xef\xbb\xbf\xea") and csv.mimetype == "text/csv"
+    assert table.data.startswith(b"\xef\xbb\xbf\xea") and table.mimetype == "text/csv"
     assert xlsx.data[:2] == b"PK" and "attachment" in xlsx.headers["Content-Disposition"]
     with app.extensions["sessions"]() as session:
         assert set(session.scalars(select(AccessEvent.subject).where(AccessEvent.kind == "exported"))) == {
             "report:csv:all",
             "report:xlsx:all",
         }
+
+
+def test_files_say_what_they_are_about(sign_in, lens_inspection, app, room):
+    client = sign_in("viewer", "ko")
+    with app.extensions["sessions"]() as session:
+        organisation = session.scalar(select(Restroom).where(Restroom.public_id == room)).facility.organisation
+        public_id, name = organisation.public_id, organisation.name
+
+    csv_answer = client.get(f"/reports?as=csv&of={public_id}&year=2026&half=1")
+    xlsx_answer = client.get(f"/reports?as=xlsx&of={public_id}&year=2026&half=0")
+
+    disposition = parse_options_header(csv_answer.headers["Content-Disposition"])[1]
+    assert disposition["filename"] == f"ansim-{name.replace(chr(32), chr(45))}-2026-H1.csv"
+    rows = list(csv.reader(io.StringIO(csv_answer.data.decode("utf-8-sig"))))
+    blank = rows.index([])
+    facts = dict(row[:2] for row in rows[blank + 1 :])
+    assert rows[blank - 1][0] == "합계"
+    assert facts["대상 장소"] == f"{name} ({public_id})" and facts["기간"] == "2026-01-01 – 2026-06-30"
+    assert facts["작성 시각"].endswith("+09:00") and facts["집계 기준 버전"] == str(half_years.VERSION)
+    sheet = load_workbook(io.BytesIO(xlsx_answer.data)).worksheets[0]
+    assert "2026-01-01 – 2026-12-31" in [row[1].value for row in sheet.iter_rows()]
 
 
 @pytest.mark.parametrize("missing, what", [(pdf.PANGO, "Pango"), (pdf.FONT, "fonts-nanum")])
