@@ -333,6 +333,22 @@ def test_a_chip_whose_memory_leaks_restarts_on_purpose_before_it_fails(sensor, s
     assert 0 < server.infos[0]["chip_free_bytes"] < 91000
 
 
+def test_with_memory_in_pieces_too_small_for_bluetooth_it_detects_and_does_not_claim_bluetooth(
+    sensor, server, tmp_path
+):
+    world = tmp_path / "sensor" / "world"
+    world.mkdir(parents=True)
+    (world / "idf_largest").write_text("30000")
+    sensor(SMALL_SCENE, "ethernet", speed=20)
+
+    wait_for(lambda: reports(server, messages.FINDING), 20)
+    sweeps = wait_for(lambda: reports(server, messages.SWEEP)[1:], 30)
+
+    assert all(messages.BLE not in one["body"]["capabilities"] for one in sweeps)
+    assert server.infos[0]["chip_largest_bytes"] == 30000
+    assert len(reports(server, messages.RESET)) == 1
+
+
 def test_reports_made_offline_are_delivered_in_order_when_the_network_is_back(sensor, server):
     offline = sensor(CAMERA_LATER, speed=40)
     wait_for(lambda: len(server.order) >= 2)
