@@ -44,6 +44,12 @@ def is_on() -> bool:
     return bluetooth is not None and bluetooth.BLE().active()
 
 
+def switch_off() -> None:
+    """Switch Bluetooth off, if it is on, to free its memory."""
+    if is_on():
+        bluetooth.BLE().active(False)
+
+
 async def listen(duration_ms: int, now_ms, on_advertisement) -> int:
     """
     Scan for a while and call on_advertisement(Advertisement) for each one.

@@ -102,6 +102,7 @@ class Listener:
             if self._failures >= MAX_FAILURES:
                 raise RadioFailed("%s: %s" % (step.phase, error))
             self.stop()
+            ble.switch_off()  # its memory may be what Wi-Fi lacks
             self.radios.wlan.active(False)  # the next step switches it on again
             await asyncio.sleep_ms(200)
         self._health.forgive_crashes(now_ms)

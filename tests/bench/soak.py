@@ -37,7 +37,7 @@ HEAP = "92k"
 STATIONS = 24
 OUTPUT_LINES = 300  # printed after a failure
 RECOVERY_S = 90.0  # by the clock
-TOO_LITTLE_FOR_TLS = "83000"  # Wi-Fi takes 53000 of them
+TOO_LITTLE_FOR_TLS = "30000"
 TOO_SMALL_FOR_TLS = "12000"  # for one of its buffers, and for Bluetooth
 # Fault, weight. Those that end the sensor's run are rarer, so that it gets to work in between.
 FAULTS = (
@@ -99,13 +99,13 @@ class _Faults:
         elif name == "server_silent":
             self._server.away = self._server.silent = True
         elif name == "no_memory_for_tls":
-            (world / "idf_bytes").write_text(TOO_LITTLE_FOR_TLS)
+            (world / "idf_free").write_text(TOO_LITTLE_FOR_TLS)
         elif name == "memory_in_pieces":
             (world / "idf_largest").write_text(TOO_SMALL_FOR_TLS)
 
     def end(self, name: str) -> None:
         world = self._sensor.world
-        for file in ("no_wifi", "dns_ms", "no_dns", "idf_bytes", "idf_largest"):
+        for file in ("no_wifi", "dns_ms", "no_dns", "idf_free", "idf_largest"):
             (world / file).unlink(missing_ok=True)
         if name == "broker_killed":
             self._broker.start()

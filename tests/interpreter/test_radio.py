@@ -241,13 +241,9 @@ def test_wifi_bluetooth_and_tls_draw_from_one_memory_of_the_chip(silent_board):
     assert [line // 1000 for line in lines] == [150, 105, 97, 105, 53]
 
 
-@pytest.mark.parametrize(("name", "size"), [("idf_bytes", 48000), ("idf_largest", 3000)])
-def test_wifi_that_gets_no_memory_is_a_refusal_of_the_radio(board, name, size):
-    """MicroPython raises a RuntimeError then, not an OSError."""
-    lines = board.run(
-        START
-        + f"""
-    from firmware.network.uplink import NoUplink, Wifi
+LISTENER = (
+    START
+    + """
     from firmware.radio.listener import Listener, RadioFailed
     from firmware.radio.plan import SCAN, Step
     from firmware.radio.radios import Radios
@@ -256,20 +252,30 @@ def test_wifi_that_gets_no_memory_is_a_refusal_of_the_radio(board, name, size):
         def next(self, now_ms, candidates):
             return Step(SCAN, 0, 2000)
 
-    class Engine:
-        def candidates(self, now_ms):
-            return []
+    class Quiet:
+        # An engine that finds nothing, or a Health.
 
-        def tune(self, channel, now_ms):
-            pass
-
-    class Health:
         def __getattr__(self, name):
-            return lambda *arguments: None
+            return lambda *arguments: []
 
-    with open("/.world/{name}", "w") as file:
-        file.write("{size}")
-    listener = Listener(Plan(), Engine(), Radios(wlan, None, None, []), clock, Health(), None, None)
+    def shrink(name, size):
+        with open("/.world/" + name, "w") as file:
+            file.write(str(size))
+
+    listener = Listener(Plan(), Quiet(), Radios(wlan, None, None, []), clock, Quiet(), None, None)
+"""
+)
+
+
+@pytest.mark.parametrize(("name", "size"), [("idf_free", 5000), ("idf_largest", 3000)])
+def test_wifi_that_gets_no_memory_is_a_refusal_of_the_radio(board, name, size):
+    """MicroPython raises a RuntimeError then, not an OSError."""
+    lines = board.run(
+        LISTENER
+        + f"""
+    from firmware.network.uplink import NoUplink, Wifi
+
+    shrink("{name}", {size})
 
     async def main():
         try:
@@ -287,6 +293,27 @@ def test_wifi_that_gets_no_memory_is_a_refusal_of_the_radio(board, name, size):
     )
 
     assert lines == ["the radio refuses: Wifi Unknown Error 0x0101", ["scan: Wifi Unknown Error 0x0101", 5]]
+
+
+def test_bluetooth_gives_way_to_wifi_that_gets_no_memory(board):
+    lines = board.run(
+        LISTENER
+        + """
+    import bluetooth
+
+    bluetooth.BLE().active(True)
+    shrink("idf_bytes", 100000)
+
+    async def main():
+        for _ in range(2):
+            await listener.step()
+        print(json.dumps([listener.radio_errors, bluetooth.BLE().active(), wlan.active()]))
+
+    asyncio.run(main())
+    """
+    )
+
+    assert lines == [[1, False, True]]
 
 
 def test_memory_in_pieces_too_small_for_tls_ends_the_connection_and_after_an_hour_the_run(silent_board, tmp_path):

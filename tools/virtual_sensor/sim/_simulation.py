@@ -24,6 +24,7 @@ Files in /.world:
     has_5ghz          while it exists, the radio has the channels of 5 GHz too
     idf_bytes         size of the chip's internal memory beside MicroPython's heap, from which Wi-Fi, Bluetooth and TLS
                       take theirs: 253 kB without the file, which leaves 200 kB beside Wi-Fi
+    idf_free          at most so much of it is free, as if another user had the rest
     idf_largest       its largest free block, as if it were in pieces; without the file nine tenths of what is free
     no_wifi, no_lan   while they exist, no network can be joined
     no_scan, disconnect_event, dhcp_ms, wifi_password   see network.py
@@ -179,7 +180,8 @@ def give_idf(user: str, size: int) -> None:
 
 def idf_free() -> int:
     """Return the free bytes of the chip's internal memory, from which Wi-Fi, Bluetooth and TLS allocate."""
-    return max(0, int(load("idf_bytes", "253000")) - sum(idf_taken.values()))
+    free = max(0, int(load("idf_bytes", "253000")) - sum(idf_taken.values()))
+    return min(free, int(load("idf_free", free)))
 
 
 def idf_largest() -> int:
