@@ -38,3 +38,15 @@ def listen(host: str, port: int, backlog: int = 512) -> socket.socket:
     family, _, _, _, address = info[0]
     dual = family == socket.AF_INET6 and host in ("::", "") and socket.has_dualstack_ipv6()
     return socket.create_server(address[:2], family=family, backlog=backlog, dualstack_ipv6=dual)
+
+
+def is_loopback(host: str) -> bool:
+    """Return True for this machine itself: "localhost", 127.0.0.0/8, ::1 (also as ::ffff:127.0.0.1)."""
+    if host == "localhost":
+        return True
+    try:
+        ip = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+    return (mapped or ip).is_loopback

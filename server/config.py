@@ -8,6 +8,7 @@ Values never appear in a problem, because some of them are secrets.
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,10 +19,12 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 PREFIX = "ANSIM_"
 _TILE = ("{z}", "{x}", "{y}")
+_BLANK = re.compile(r"[\s\x00-\x1f]")
 _ROLE = "(admin|manager|inspector|viewer)"
 
 Port = Annotated[int, Field(ge=1, le=65535)]
-Amount = Annotated[int, Field(ge=1)]
+Days = Annotated[int, Field(ge=1, le=36_500)]
+Amount = Annotated[int, Field(ge=1, le=1 << 53)]
 
 
 class BadSettings(Exception):
@@ -47,11 +50,11 @@ class Settings(BaseModel):
     public_url: str = ""  # address of the site for visitors, for QR codes; "": taken from the request
     https: bool = False  # the site is reached by HTTPS: secure cookies and HSTS
     proxies: Annotated[int, Field(ge=0, le=5)] = 0  # trusted reverse proxies in front of the web server
-    keep_raw_days: Annotated[int, Field(ge=1)] = 7  # `flask retention`, see docs/privacy.md: raw reports
+    keep_raw_days: Days = 7  # `flask retention`, see docs/privacy.md: raw reports
     keep_keys_days: Annotated[int, Field(ge=1, le=7)] = 7  # keys of pseudonyms; shorter is allowed, longer is not
-    keep_features_days: Annotated[int, Field(ge=1)] = 90  # measurements of emitters, sweeps, commands, counters
-    keep_inspections_days: Annotated[int, Field(ge=1)] = 1095  # names and notes of inspections, the access log
-    keep_finds_days: Annotated[int, Field(ge=1)] = 3653  # cases for the police, with address and evidence
+    keep_features_days: Days = 90  # measurements of emitters, sweeps, commands, counters
+    keep_inspections_days: Days = 1095  # names and notes of inspections, the access log
+    keep_finds_days: Days = 3653  # cases for the police, with address and evidence
     session_hours: Annotated[int, Field(ge=1, le=24)] = 12  # longest life of a session; also of a form
     session_idle_minutes: Annotated[int, Field(ge=5, le=1440)] = 240  # a session ends after so long without a request
     second_factor_for: Annotated[str, Field(pattern=rf"^({_ROLE}(,{_ROLE})*)?$")] = (
@@ -80,7 +83,9 @@ class Settings(BaseModel):
         300  # most in one transaction; a third of the broker's max_inflight_messages, see docs/server.md
     )
     batch_wait_ms: Annotated[int, Field(ge=0, le=1000)] = 20  # longest wait for a batch to fill
-    silent_after_s: Annotated[int, Field(ge=30)] = 300  # a sensor counts as silent after so long without a message
+    silent_after_s: Annotated[int, Field(ge=30, le=86_400)] = (
+        300  # a sensor counts as silent after so long without a message
+    )
     ingest_metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0  # 0: none; else Prometheus on this machine only
     # Quotas of one sensor, see docs/server.md: over them it is slowed down, and people are notified.
     quota_messages_minute: Amount = 3000  # the full journal of a sensor (512 kB) is 1,100 reports
@@ -133,6 +138,11 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     return settings
 
 
+def make_files_private() -> None:
+    """Let every file of this process be for its owner only, from its first byte on. Call it first in a program."""
+    os.umask(0o077)
+
+
 def _contradictions(settings: Settings) -> list[str]:
     problems = []
     secret = settings.secret.get_secret_value()
@@ -142,20 +152,16 @@ def _contradictions(settings: Settings) -> list[str]:
         ZoneInfo(settings.time_zone)
     except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
         problems.append("ANSIM_TIME_ZONE should be a name of the time zone database, such as Asia/Seoul")
-    if settings.public_url and urlsplit(settings.public_url).scheme not in ("http", "https"):
-        problems.append("ANSIM_PUBLIC_URL should begin with https:// or http://")
+    problems += _address_problems(settings)
     if settings.https and settings.proxies and not settings.public_url:
         problems.append("ANSIM_PUBLIC_URL is needed behind a proxy: invitations and door codes contain it")
-    if settings.timestamp_url and urlsplit(settings.timestamp_url).scheme not in ("http", "https"):
-        problems.append("ANSIM_TIMESTAMP_URL should begin with https:// or http://")
     if bool(settings.mqtt_cert) != bool(settings.mqtt_key):
         problems.append("ANSIM_MQTT_CERT and ANSIM_MQTT_KEY go together")
     for field in ("mqtt_ca", "mqtt_cert", "mqtt_key", "log_key"):
         path = getattr(settings, field)
         if path and not path.is_file():
             problems.append(f"{PREFIX}{field.upper()}: no such file")
-    if settings.database_url.get_secret_value() and not settings.url().startswith(("sqlite:", "postgresql+psycopg:")):
-        problems.append("ANSIM_DATABASE_URL should begin with sqlite: or postgresql+psycopg:")
+    problems += _database_problems(settings)
     tiles = settings.map_tiles
     if tiles and (not tiles.startswith(("https://", "http://", "/")) or any(part not in tiles for part in _TILE)):
         problems.append("ANSIM_MAP_TILES should be an address with {z}, {x} and {y} in it")
@@ -164,3 +170,43 @@ def _contradictions(settings: Settings) -> list[str]:
     if not settings.data.is_dir() and settings.data.exists():
         problems.append("ANSIM_DATA should be a folder")
     return problems
+
+
+def _address_problems(settings: Settings) -> list[str]:
+    problems = []
+    for field in ("public_url", "timestamp_url"):
+        text = getattr(settings, field)
+        name = PREFIX + field.upper()
+        try:
+            parts = urlsplit(text)
+            is_plain = not parts.username and not parts.fragment and parts.port != 0
+        except ValueError:
+            problems.append(f"{name} should be an address such as https://ansim.example.org")
+            continue
+        if text and (
+            parts.scheme not in ("http", "https") or not parts.hostname or not is_plain or _BLANK.search(text)
+        ):
+            problems.append(f"{name} should begin with https:// or http:// and name a host")
+    if settings.https and settings.public_url.startswith("http://"):
+        problems.append("ANSIM_PUBLIC_URL should begin with https://, because ANSIM_HTTPS is set")
+    for field in ("host", "mqtt_host", "mqtt_bind", "sensor_broker"):
+        text = getattr(settings, field)
+        if _BLANK.search(text) or "/" in text or (not text and field != "sensor_broker"):
+            problems.append(f"{PREFIX}{field.upper()} should be a host name or an address, without a scheme")
+    return problems
+
+
+def _database_problems(settings: Settings) -> list[str]:
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    given = settings.database_url.get_secret_value()
+    if not given:
+        return []
+    try:
+        driver = make_url(given).drivername
+    except (ArgumentError, ValueError):
+        driver = ""
+    if driver not in ("sqlite", "postgresql+psycopg"):
+        return ["ANSIM_DATABASE_URL should be sqlite:///<file> or postgresql+psycopg://<user>:<password>@<host>/<name>"]
+    return []

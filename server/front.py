@@ -156,6 +156,7 @@ def make_server(application: Any, listening: socket.socket, trust_proxies: bool 
 
 def run(settings: Settings) -> None:
     """Serve until interrupted. Raises OSError if the address cannot be used."""
+    config.make_files_private()
     logging_setup.configure(settings.log_format)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a line for each request that waits for a thread
     application = create_app(settings)

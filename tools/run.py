@@ -226,6 +226,12 @@ def _mqtt_bind():
 def _print_welcome(options, admin, took_s):
     print(f"\nAnsim is running (ready after {took_s:.1f} s).")
     print(f"  open      {_address(options)}/")
+    if options.host not in LOOPBACKS and not os.environ.get("ANSIM_HTTPS"):
+        print("  WARNING   without HTTPS: passwords and sessions can be read by everybody on the way (--insecure)")
+    if options.host not in LOOPBACKS and not os.environ.get("ANSIM_PUBLIC_URL"):
+        print(
+            "  NOTE      door signs, invitations and claim codes need ANSIM_PUBLIC_URL, this site's address for others"
+        )
     if admin:
         print(f"  sign in   {admin[0]}   one-time password: {admin[1]}   (you choose your own at the first sign-in)")
     print(f"  data      {options.data}   (logs in {OUTPUT_FOLDER}/)")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import structlog
 from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
 
-from server import db, logging_setup, vault
+from server import config, db, logging_setup, vault
 from server.broker import amqtt_plugin
 from server.broker.authentication import Authenticator
 from server.broker.listener import AMQTT_LISTENER, Listener
@@ -84,6 +84,7 @@ def run(settings: Settings) -> None:
     """Migrate the database, then serve until interrupted. Raises CannotListen."""
     from server import migrations
 
+    config.make_files_private()
     logging_setup.configure(settings.log_format)
     _allow_many_connections()
     migrations.upgrade(settings)

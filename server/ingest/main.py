@@ -21,7 +21,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from sqlalchemy.exc import OperationalError
 
 from ansim import topics
-from server import clock, db, logging_setup, vault
+from server import clock, config, db, logging_setup, vault
 from server.broker import topic_rules
 from server.config import Settings
 from server.ingest import batch, decode, exclusive, mqtt_client, outgoing
@@ -376,6 +376,7 @@ def run(settings: Settings) -> None:
     """Migrate the database, then store the sensors' messages until interrupted."""
     from server import migrations
 
+    config.make_files_private()
     logging_setup.configure(settings.log_format)
     migrations.upgrade(settings)
     vault.check(settings, db.open_sessions(settings.url()))

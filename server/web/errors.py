@@ -12,8 +12,8 @@ from flask_login.utils import login_url
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from server import problem_documents, security, throttling
-from server.services.errors import NotFound
+from server import problem_documents, security, throttling, wording
+from server.services.errors import NotFound, Refused
 from server.services.people import attempts
 from server.web import typed_forms
 
@@ -62,6 +62,7 @@ def init(app: Flask) -> None:
     """Register the error handlers."""
     app.register_error_handler(HTTPException, _known)
     app.register_error_handler(NotFound, lambda _error: _answer(404, *PAGES[404]))
+    app.register_error_handler(Refused, _refused)
     app.register_error_handler(CSRFError, _old_form)
     app.login_manager.unauthorized_handler(_signed_out)  # pyright: ignore[reportAttributeAccessIssue]
     app.register_error_handler(attempts.TooManyAttempts, lambda error: _too_many(error.wait_s))
@@ -79,6 +80,14 @@ def _old_form(_error):
     if not flask_login.current_user.is_authenticated and typed_forms.read():
         return typed_forms.ask_to_sign_in()
     return _answer(400, *OLD_FORM)
+
+
+def _refused(error):
+    """Answer a refusal that the view leaves to the application."""
+    reason = wording.refusal(error.code, error.values)
+    return _answer(
+        409, gettext("This was not recorded") if request.method == "POST" else gettext("Not now"), reason, "info"
+    )
 
 
 def _known(error):

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from wtforms import Field
 
 from ansim.finding import NOTICE
-from server import clock, i18n, wording
+from server import addresses, clock, i18n, wording
 from server.db import Sessions
 from server.models.people import User
 from server.services import errors
@@ -121,9 +121,24 @@ def flash_success(message: str) -> None:
 
 
 def public_address(endpoint: str, **values: Any) -> str:
-    """Return the absolute URL of a page, as visitors reach it."""
+    """Return the absolute URL of a page, as visitors reach it. Raises Refused: public_url_needed, see public_base()."""
+    return public_base() + url_for(endpoint, **values)
+
+
+def public_base() -> str:
+    """
+    Return the address of this site for links that leave it, such as on signs, without "/" at the end.
+
+    Raises Refused: public_url_needed. Without the setting the address would be what the request says, which anybody can
+    make up; only a request from this machine to itself is believed.
+    """
     base = current_app.extensions["settings"].public_url.rstrip("/")
-    return base + url_for(endpoint, **values) if base else url_for(endpoint, _external=True, **values)
+    if base:
+        return base
+    host = urlsplit(request.host_url).hostname or ""
+    if not (addresses.is_loopback(host) and addresses.is_loopback(request.remote_addr or "")):
+        raise errors.Refused("public_url_needed")
+    return request.host_url.rstrip("/")
 
 
 def flash_warning(message: str) -> None:

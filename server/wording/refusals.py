@@ -107,6 +107,9 @@ REFUSALS = {
     "witness_failed": _("The witness file of the log cannot be read or written. Tell the operator of this server."),
     "timestamp_failed": _("The time stamp authority gave no usable answer. Try again later."),
     "nothing_logged": _("The log tells nothing about this."),
+    "public_url_needed": _(
+        "This needs the address at which others reach this site. Whoever runs this server sets it: ANSIM_PUBLIC_URL."
+    ),
     # people
     "wrong_password": _("The current password is not right."),
     "too_many_attempts": _("Too many wrong tries. Wait %(wait_s)s seconds, then try again."),

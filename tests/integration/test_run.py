@@ -163,3 +163,13 @@ def test_the_demo_comes_to_an_alarm_and_to_a_notice_that_ends_by_themselves(run,
     assert camera[0] == look_alike[0] == ("raised", "notice")
     assert all(level == "notice" for _event, level in look_alike)
     assert demo.interrupt() == 0
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7"])
+def test_a_host_of_the_network_without_https_is_refused(host, tmp_path):
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("ANSIM_")}
+    command = [sys.executable, ROOT / "tools/run.py", "--host", host, "--data", str(tmp_path / "data")]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 2 and "without HTTPS" in done.stderr and "--insecure" in done.stderr
+    assert not (tmp_path / "data").exists()

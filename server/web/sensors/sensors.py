@@ -254,7 +254,7 @@ def claim() -> ResponseReturnValue:
 def _show_code(code, sensor):
     page.note_done()
     # In the answer to the form itself: an address with the code in it would stay in histories and logs.
-    server = current_app.extensions["settings"].public_url or request.host_url.rstrip("/")
+    server = page.public_base()
     minutes = claims.LIFETIME_S // 60
     answer = render_template("sensors/claim.html", code=code, sensor=sensor, server=server, minutes=minutes)
     return answer, 200, {"Cache-Control": "no-store"}
