@@ -36,10 +36,15 @@ VERIFY_LOG_S = 86400
 _PAGES = {
     "finding_new": "/findings/{}",
     "finding_notice": "/findings/{}",
+    "finding_escalated": "/findings/{}",
+    "finding_disposed": "/findings/{}",
+    "inspection_finished": "/inspections/{}",
+    "inspection_corrected": "/inspections/{}",
     "inspection_reopened": "/inspections/{}",
     "inspection_overdue": "/plan",
     "inspection_asked": "/restrooms/{}",
     "sensor_silent": "/sensors/{}",
+    "sensor_back": "/sensors/{}",
     "sensor_over_quota": "/sensors/{}",
 }
 

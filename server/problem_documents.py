@@ -24,6 +24,7 @@ TITLES = {
     404: "Not found",
     405: "Method not allowed",
     409: "Refused",
+    410: "Not as received",
     412: "Changed meanwhile",
     413: "Too large",
     415: "Not JSON",

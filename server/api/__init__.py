@@ -13,7 +13,11 @@ documents and not pages, it ignores cookies (and needs no CSRF token), and it is
     places          facilities, restrooms
     inspecting      inspections: list, start, steps, finish, correct; their log entries
     findings        findings and dispositions
+    holes           holes, photos
+    changes         the change feed
+    documents       exports, certificates, proofs
     sensors         sensors
+    webhooks        webhooks and their deliveries
     audit           the log
     reporting       half-year reports
 """

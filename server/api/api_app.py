@@ -9,13 +9,17 @@ from server.api import (
     PREFIX,
     audit,
     authentication,
+    changes,
     document,
+    documents,
     findings,
+    holes,
     inspecting,
     places,
     reporting,
     responses,
     sensors,
+    webhooks,
 )
 
 DESCRIPTION = """\
@@ -53,7 +57,7 @@ def create(pages: Flask) -> APIFlask:
     Babel(api, locale_selector=problem_documents.language)
     responses.init(api)
     authentication.init(api)
-    for module in (places, inspecting, findings, sensors, audit, reporting):
+    for module in (places, inspecting, findings, holes, changes, documents, sensors, webhooks, audit, reporting):
         api.register_blueprint(module.bp)
     api.spec_processor(document.complete)
     return api

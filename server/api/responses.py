@@ -95,11 +95,12 @@ def page_out(rows: paging.Page, row_out: Callable[[Any], dict]) -> dict:
     return {"items": [row_out(row) for row in rows.rows], "next": rows.next}
 
 
-def once(user: User, work: Callable[[Session], Work]) -> Response:
+def once(user: User, work: Callable[[Session], Work], secret: bool = False) -> Response:
     """
     Do a POST's work, or return the first answer again if it is repeated with the same idempotency key.
 
-    work  takes a session that writes
+    work    takes a session that writes
+    secret  the answer holds a secret, and is kept sealed
 
     If the request has If-Match, a change of others since that state is answered with 412.
     """
@@ -112,11 +113,13 @@ def once(user: User, work: Callable[[Session], Work]) -> Response:
         if key is not None:
             kept = idempotency.begin(session, user, key, hashlib.sha256(content).hexdigest())
             if kept.status:
-                return _answer(kept.body, kept.status, kept.location, again=True)
+                body = current_app.extensions["vault"].unseal(kept.body) if secret else kept.body
+                return _answer(body, kept.status, kept.location, again=True)
         model, status, location = work(session)
         body = model.model_dump_json().encode()
         if kept is not None:
-            kept.status, kept.body, kept.location = status, body, location
+            kept.status, kept.location = status, location
+            kept.body = current_app.extensions["vault"].seal(body) if secret else body
     return _answer(body, status, location)
 
 

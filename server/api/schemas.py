@@ -10,12 +10,15 @@ from ansim.finding import LEVELS
 from server.api.responses import MAX_LIMIT
 from server.models.checklists import ANSWERS
 from server.models.findings import DISPOSITIONS, STATUSES
-from server.models.inspections import OUTCOMES, REOPENED, RESULTS
+from server.models.inspections import DRAWN, OUTCOMES, PASSWORD, REOPENED, RESULTS, TYPED
 from server.models.outside import KINDS as NOTIFICATION_KINDS
 from server.models.outside import TEST
 from server.models.people import ADMIN, ROLES
+from server.models.photos import PHOTO_KINDS
 from server.models.places import BLOCKS, METHODS, PLANNED
+from server.services.outside import changes
 from server.services.people import accounts
+from server.services.reporting import exports
 from server.services.sensors import commands, fleet
 from server.services.sensors.operations import MAINTENANCE_COMMANDS, RADIO_COMMANDS
 
@@ -118,6 +121,45 @@ class ReportQuery(_In):
 class Participant(_In):
     name: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_storable)]
     agency: Annotated[str, Field(max_length=100), AfterValidator(_storable)] = ""
+
+
+class ChangesQuery(Page):
+    """cursor of the answer before; the first time changed_since, or neither for everything."""
+
+    changed_since: Time | None = None
+
+
+class HoleQuery(Page):
+    state: Annotated[str, OneOf(("open", "closed", "all"))] = "open"
+
+
+class PhotoQuery(_In):
+    small: bool = False
+
+
+class ProofQuery(_In):
+    names: bool = False  # with the personal fields that are not erased
+
+
+class ExportQuery(_In):
+    format: Annotated[str, OneOf(exports.FORMATS)] = "jsonl"
+    facility: Short = ""
+    since_s: Time | None = None
+    until_s: Time | None = None
+
+
+class WebhookIn(_In):
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"name": "Control room", "url": "https://example.org/hook", "kinds": ["finding_new"]}]
+        },
+    )
+    name: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_storable)]
+    url: Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_storable)]
+    kinds: Annotated[list[Annotated[str, OneOf(NOTIFICATION_KINDS)]], Field(min_length=1, max_length=20)]
+    place: Short = ""  # the id of an organisation or a facility; nothing: all places
+    language: Annotated[str, OneOf(("en", "ko"))] = "en"  # of `text`
 
 
 class Start(_In):
@@ -308,6 +350,132 @@ class FindingOut(FindingRow):
     dispositions: list[DispositionOut]  # newest first
 
 
+class HoleOut(BaseModel):
+    id: str
+    restroom: str
+    facility: str
+    stall: int  # 0: the room itself
+    place: str
+    found_s: int
+    sticker_s: int | None
+    ticket: str
+    closed_s: int | None
+
+
+class PhotoOut(BaseModel):
+    """sha256 is of the file as received, as in the log; GET /photos/{id} returns a copy without EXIF."""
+
+    id: str
+    sha256: str
+    size_bytes: int
+    media_type: str
+    width: int
+    height: int
+    kind: Annotated[str, OneOf(PHOTO_KINDS)]
+    note: str
+    received_s: int
+
+
+class PhotosOut(BaseModel):
+    items: list[PhotoOut]
+
+
+class ChangeOut(BaseModel):
+    """facts: the log entry's body. Of inspection, finding and hole only the one of `type` is there, as it is now."""
+
+    at_s: int
+    kind: str
+    type: Annotated[str, OneOf(changes.TYPES)]
+    id: str
+    facts: dict[str, Any]
+    inspection: InspectionRow | None
+    finding: FindingRow | None
+    hole: HoleOut | None
+
+
+class ChangesOut(BaseModel):
+    items: list[ChangeOut]
+    cursor: str  # continue here, at once if `more`, else later
+    more: bool
+
+
+class SignatureOut(BaseModel):
+    name: str
+    kind: Annotated[str, OneOf((DRAWN, TYPED, PASSWORD))]
+    at_s: int
+    hash: str
+
+
+class EntryRef(BaseModel):
+    n: int
+    hash: str
+
+
+class HeadOut(EntryRef):
+    at_s: int
+    key: str
+    signature: str
+
+
+class CertificateOut(BaseModel):
+    """
+    record_hash       what the participants signed
+    record_unchanged  the record gives that hash today; not after names in it were erased
+    superseded_s      when an alarm followed that rules the result out; null: it stands
+    """
+
+    inspection: InspectionRow
+    corrects: int
+    not_done: list[Annotated[str, OneOf(METHODS)]]
+    coverage: dict[str, Any] | None
+    signatures: list[SignatureOut]
+    record_hash: str
+    record_unchanged: bool
+    log_entry: EntryRef | None
+    head: HeadOut | None
+    photos: int
+    photos_changed: int
+    late_findings: list[str]
+    superseded_s: int | None
+
+
+class WebhookOut(BaseModel):
+    """host: scheme and host of the address, which itself is not shown."""
+
+    id: str
+    name: str
+    kinds: list[Annotated[str, OneOf(NOTIFICATION_KINDS)]]
+    host: str
+    place: str | None
+    language: str
+    created_s: int
+    ended_s: int | None
+
+
+class WebhookMade(WebhookOut):
+    secret: str  # the signing key, 64 hex digits used as text
+
+
+class WebhooksOut(BaseModel):
+    items: list[WebhookOut]
+
+
+class DeliveryOut(BaseModel):
+    """due_s: the next attempt; null: sent or given up."""
+
+    notification: str
+    kind: Annotated[str, OneOf((*NOTIFICATION_KINDS, TEST))]
+    status: Annotated[str, OneOf(("waiting", "sent", "failed"))]
+    tries: int
+    error: str
+    due_s: int | None
+    ended_s: int | None
+
+
+class DeliveriesOut(BaseModel):
+    items: list[DeliveryOut]
+
+
 class SensorOut(BaseModel):
     name: str
     label: str
@@ -461,5 +629,6 @@ FacilityPage = _page("FacilityPage", FacilityOut)
 RestroomPage = _page("RestroomPage", RestroomOut)
 InspectionPage = _page("InspectionPage", InspectionRow)
 FindingPage = _page("FindingPage", FindingRow)
+HolePage = _page("HolePage", HoleOut)
 SensorPage = _page("SensorPage", SensorOut)
 LogPage = _page("LogPage", LogEntryOut)

@@ -6,18 +6,25 @@ from flask_babel import gettext, ngettext
 from flask_babel import lazy_gettext as _
 
 from server.wording import finding_title
+from server.wording.vocabulary import DISPOSITIONS, RESULTS
 
 # models.outside.KINDS
 KINDS = {
     "finding_new": _("A sensor reports a camera-like transmission (alarm)"),
     "finding_notice": _("A sensor notices a one-way sender (notice)"),
+    "finding_escalated": _("A notice has become an alarm"),
+    "finding_disposed": _("A person has judged a finding"),
+    "inspection_finished": _("An inspection has ended"),
+    "inspection_corrected": _("The result of an inspection was corrected"),
     "inspection_reopened": _("Something suspicious followed the end of an inspection"),
     "inspection_overdue": _("Inspections are overdue"),
     "inspection_asked": _("A visitor asks for an inspection"),
     "sensor_silent": _("A sensor has fallen silent"),
+    "sensor_back": _("A silent sensor is heard again"),
     "sensor_over_quota": _("A sensor sends more than its quota"),
     "chain_broken": _("The log is not as it was written"),
 }
+TEST_TITLE = _("A test")
 WAYS = {"webhook": _("Webhook, for programs"), "apprise": _("Mail or chat, by Apprise")}
 PACES = {"at_once": _("At once"), "hourly": _("Together, every hour"), "daily": _("Together, in the morning at eight")}
 
@@ -48,6 +55,21 @@ def sentence(kind: str, subject: str, facts: dict, place: str) -> str:
     if kind == "finding_notice":
         what = finding_title(facts.get("detector", ""), is_notice=True)
         return gettext("%(where)s: %(what)s. This is a notice, not an alarm.", where=where, what=what)
+    if kind == "finding_escalated":
+        what = finding_title(facts.get("detector", ""))
+        return gettext("%(where)s: a notice has become an alarm. %(what)s.", where=where, what=what)
+    if kind == "finding_disposed":
+        decision = DISPOSITIONS.get(facts.get("disposition", ""), "")
+        return gettext("%(where)s: a person has judged a finding: %(decision)s.", where=where, decision=decision)
+    if kind in ("inspection_finished", "inspection_corrected"):
+        result = RESULTS.get(facts.get("result", ""), "")
+        if kind == "inspection_finished":
+            return gettext("%(where)s: an inspection has ended: %(result)s.", where=where, result=result)
+        return gettext("%(where)s: the result of an inspection was corrected: %(result)s.", where=where, result=result)
+    if kind == "sensor_back":
+        return gettext("%(where)s: the sensor %(sensor)s is heard again.", where=where, sensor=subject)
+    if kind == "test":
+        return gettext("This is a test. Notifications arrive here.")
     if kind == "inspection_reopened":
         return gettext(
             "%(where)s: something suspicious was reported after the inspection had ended. Its result does not stand"
@@ -82,7 +104,7 @@ def sentence(kind: str, subject: str, facts: dict, place: str) -> str:
 def title(count: int, kind: str) -> str:
     """Return the subject line of a message about one notification, or several."""
     if count == 1:
-        return gettext("Ansim: %(what)s", what=KINDS.get(kind, kind))
+        return gettext("Ansim: %(what)s", what=KINDS.get(kind, TEST_TITLE))
     return ngettext("Ansim: %(num)s notification", "Ansim: %(num)s notifications", count)
 
 

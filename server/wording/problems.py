@@ -13,6 +13,7 @@ PROBLEMS = {
     "not_json": _("The body must be JSON, with Content-Type: application/json."),
     "not_valid": _("The request is not as documented; values.errors names the fields."),
     "too_many": _("Too many requests. Try again after the seconds that Retry-After gives."),
+    "photo_changed": _("The photo's bytes differ from those in the log, so it is not shown."),
     "broken": _("Something is broken on this server."),
     "cursor_bad": _("This cursor does not come from this list."),
     "changed_meanwhile": _("Others have changed this since the state that If-Match names. Read it again."),

@@ -18,11 +18,13 @@ from server.models.findings import (
     Finding,
     FindingEvent,
 )
+from server.models.outside import FINDING_DISPOSED
 from server.models.places import Facility, KnownEmitter, Restroom
 from server.services.audit import log
 from server.services.errors import Refused
 from server.services.findings import findings, known_emitters
 from server.services.inspecting import standing
+from server.services.outside import notifications
 from server.services.people import accounts
 
 KNOWN_FOR_S = 365 * 86400  # an approved emitter has to be renewed after a year
@@ -79,6 +81,17 @@ def dispose(
         close(session, finding)
     session.flush()
     _log_disposition(session, user, finding, disposition)
+    room = finding.restroom
+    notifications.enqueue(
+        session,
+        FINDING_DISPOSED,
+        room.facility_id if room else None,
+        finding.public_id,
+        detector=finding.detector,
+        level=finding.level,
+        disposition=kind,
+        **({"restroom": room.name, "restroom_id": room.public_id} if room else {}),
+    )
     standing.check(session, finding, was_blocking)
     return disposition
 

@@ -159,12 +159,7 @@ def list_findings(
 
     Raises BadCursor.
     """
-    query = _within(select(Finding), user).options(
-        joinedload(Finding.sensor),
-        joinedload(Finding.known_emitter),
-        joinedload(Finding.inspection),
-        joinedload(Finding.restroom).joinedload(Restroom.facility),
-    )
+    query = visible(user)
     if status:
         query = query.where(Finding.status == status)
     if level:
@@ -184,6 +179,16 @@ def list_findings(
         query = query.where(Finding.id < cursor_id if newest_first else Finding.id > cursor_id)
     query = query.order_by(Finding.id.desc() if newest_first else Finding.id)
     return paging.cut(session.scalars(query.limit(limit + 1)).all(), limit)
+
+
+def visible(user) -> Select[tuple[Finding]]:
+    """Return the query for the findings that a user may see, with sensor, restroom, inspection and known emitter."""
+    return _within(select(Finding), user).options(
+        joinedload(Finding.sensor),
+        joinedload(Finding.known_emitter),
+        joinedload(Finding.inspection),
+        joinedload(Finding.restroom).joinedload(Restroom.facility),
+    )
 
 
 def count_open(session: Session, user) -> int:

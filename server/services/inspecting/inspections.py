@@ -24,6 +24,7 @@ from server.models.inspections import (
     OfflineVisit,
 )
 from server.models.intake import Selftest, Sweep
+from server.models.outside import INSPECTION_CORRECTED, INSPECTION_FINISHED
 from server.models.places import EYE, LENS, METHODS, RF, Facility, Restroom
 from server.models.sensors import Sensor
 from server.services import paging
@@ -31,6 +32,7 @@ from server.services.audit import log
 from server.services.errors import NotFound, Refused
 from server.services.findings import dispositions, known_emitters
 from server.services.inspecting import campaigns, checklists, coverage, participants, signatures, steps
+from server.services.outside import notifications
 from server.services.people import access, accounts
 from server.services.people.accounts import Actor
 from server.services.places import plans, visitor_requests
@@ -485,6 +487,17 @@ def _log_result(session, kind, inspection, row, user):
     # Reason and note are free text, in which people may be named.
     personal = {name: text for name, text in (("reason", row.reason), ("note", row.note)) if text}
     log.add(session, kind, inspection.public_id, body, user, personal)
+    room = inspection.restroom
+    notifications.enqueue(
+        session,
+        INSPECTION_FINISHED if kind == "inspection.finished" else INSPECTION_CORRECTED,
+        room.facility_id,
+        inspection.public_id,
+        restroom=room.name,
+        restroom_id=room.public_id,
+        result=row.result,
+        methods=row.methods,
+    )
 
 
 def _why_findings_block(session, inspection):

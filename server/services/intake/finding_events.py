@@ -95,6 +95,8 @@ def _log_change(session, finding, before, body):
             facts.update(score=finding.score, known=finding.status != OPEN)
             if before.level:
                 log.add(session, "finding.escalated", finding.public_id, {**facts, "reason": reason})
+                if finding.status == OPEN:
+                    _notify(session, "finding_escalated", finding)
             else:
                 log.add(session, "finding.raised", finding.public_id, facts)
             if finding.status == OPEN:

@@ -25,9 +25,18 @@ LEASE_S = 180  # an attempt that has not ended by then died with its process; lo
 BATCH = 50  # most notifications in one message
 
 
-def list_deliveries(session: Session, user, limit: int = 50, failed: bool = False) -> list[Delivery]:
-    """Return the newest deliveries of the user's subscriptions; failed: only those given up or being retried."""
+def list_deliveries(
+    session: Session, user, limit: int = 50, failed: bool = False, subscription: Subscription | None = None
+) -> list[Delivery]:
+    """
+    Return the newest deliveries of the user's subscriptions.
+
+    failed        only those given up or being retried
+    subscription  only those to it
+    """
     query = select(Delivery).join(Subscription).order_by(Delivery.id.desc()).limit(limit)
+    if subscription is not None:
+        query = query.where(Delivery.subscription_id == subscription.id)
     if failed:
         query = query.where(Delivery.sent == 0, Delivery.tries > 0)
     query = subscriptions.manageable(_load_parts(query), user)

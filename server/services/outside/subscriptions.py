@@ -20,6 +20,7 @@ from server.models.outside import (
     HOURLY,
     KINDS,
     PACES,
+    TEST,
     WAYS,
     WEBHOOK,
     Delivery,
@@ -110,12 +111,28 @@ def end(session: Session, user, public_id: str) -> None:
     log.add(session, "subscription.ended", subscription.public_id, {}, user)
 
 
-def load(session: Session, user, public_id: str) -> Subscription:
-    """Return a running subscription that the user may manage. Raises NotFound."""
+def send_test(session: Session, user, public_id: str) -> Delivery:
+    """Let a test be sent to a subscription at once, whatever its hours; return its delivery. Raises NotFound."""
+    subscription = load(session, user, public_id)
+    now_s = clock.now_s()
+    notification = Notification(kind=TEST, subject=subscription.public_id, facts={}, at_s=now_s, spread_s=now_s)
+    session.add(notification)
+    session.flush()
+    delivery = Delivery(
+        notice_id=notification.id, subscription_id=subscription.id, due_s=now_s, tries=0, error="", sent=0
+    )
+    session.add(delivery)
+    session.flush()
+    return delivery
+
+
+def load(session: Session, user, public_id: str, way: str = "") -> Subscription:
+    """Return a running subscription that the user may manage. way: only of this way. Raises NotFound."""
     subscription = session.scalar(select(Subscription).where(Subscription.public_id == public_id))
     if (
         subscription is None
         or subscription.ended_s is not None
+        or (way and subscription.way != way)
         or not _may_manage(session, user, subscription.organisation, subscription.facility)
     ):
         raise NotFound("subscription")

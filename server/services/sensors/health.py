@@ -9,7 +9,7 @@ from ansim import messages
 from server import clock
 from server.models.findings import Finding
 from server.models.intake import Proximity, SensorBoot, Tally
-from server.models.outside import SENSOR_OVER_QUOTA
+from server.models.outside import SENSOR_BACK, SENSOR_OVER_QUOTA
 from server.models.places import Restroom
 from server.models.sensors import Sensor
 from server.services.intake import counters
@@ -25,9 +25,20 @@ LIVE_LATE_MS = 2000  # a later point has waited in the sensor; for less, its clo
 def heard(session: Session, sensor_ids, now_s: int) -> None:
     """Record that these sensors have just been heard."""
     if sensor_ids:
+        _notify_back(session, sensor_ids)
         # Sorted, so that two ingest workers cannot deadlock.
         rows = [{"id": sensor_id, "last_seen_s": now_s, "silent_s": None} for sensor_id in sorted(sensor_ids)]
         session.execute(update(Sensor), rows)
+
+
+def _notify_back(session, sensor_ids):
+    """Enqueue a notification for each of these sensors that was silent."""
+    query = select(Sensor.name, Restroom.facility_id, Restroom.name).outerjoin(
+        Restroom, Restroom.id == Sensor.restroom_id
+    )
+    query = query.where(Sensor.id.in_(sensor_ids), Sensor.silent_s.is_not(None))
+    for name, facility_id, restroom in session.execute(query.order_by(Sensor.id)).all():
+        notifications.enqueue(session, SENSOR_BACK, facility_id, name, **({"restroom": restroom} if restroom else {}))
 
 
 def take_state(session: Session, sensor_id: int, message: dict, now_s: int, retained: bool) -> None:

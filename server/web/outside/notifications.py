@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from sqlalchemy.orm import Session
 
-from server import security
+from server import security, throttling
 from server.models.outside import KINDS, PACES, WAYS, Subscription
 from server.services import errors
 from server.services.outside import deliveries, subscriptions
@@ -102,6 +102,17 @@ def end(public_id: str) -> ResponseReturnValue:
     with page.sessions().begin() as session:
         subscriptions.end(session, page.user(), public_id)
     page.flash_success(gettext("Nothing more is told there."))
+    return redirect(url_for("notifications.index"))
+
+
+@bp.post("/notices/<public_id>/test")
+@security.needs(accounts.MANAGE)
+@throttling.limiter.limit("10 per minute")
+def test(public_id: str) -> ResponseReturnValue:
+    """Send a test to a subscription."""
+    with page.sessions().begin() as session:
+        subscriptions.send_test(session, page.user(), public_id)
+    page.flash_success(gettext("A test will be sent within seconds. If it fails, it appears below."))
     return redirect(url_for("notifications.index"))
 
 

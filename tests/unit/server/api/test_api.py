@@ -5,7 +5,11 @@ from sqlalchemy import func, select
 
 from server import clock
 from server.models import Finding, Inspection, KeptAnswer, Token, User
+from server.services.inspecting import holes, photos
+from server.services.outside import subscriptions
+from server.services.people.accounts import SYSTEM
 from server.services.sensors import claims
+from tests.support import pictures
 
 PROBLEM = "application/problem+json"
 
@@ -234,7 +238,26 @@ def samples(app, program, say, room):
     with app.extensions["sessions"].begin() as session:
         finding = session.scalar(select(Finding.public_id))
         facility = session.scalar(select(Inspection)).restroom.facility.public_id
+        row = session.scalar(select(Inspection))
+        admin = session.scalar(select(User).where(User.login == "inspector-api"))
+        hole = holes.add(session, row.restroom, admin, 0, "door", row).public_id
+        hall = row.restroom.facility
+        folder = photos.folder(app.extensions["settings"])
+        photo = photos.add(session, folder, pictures.jpeg(), admin, "eye", hall.id, inspection=row).public_id
+        webhook, _ = subscriptions.subscribe(
+            session,
+            app.extensions["vault"],
+            SYSTEM,
+            "x",
+            ["finding_new"],
+            "webhook",
+            "https://127.0.0.1/",
+            hall,
+            private_targets=True,
+        )
+        webhook_id = webhook.public_id
     things = {"restrooms": room, "facilities": facility, "inspections": running["id"], "findings": finding}
+    things |= {"holes": hole, "photos": photo, "webhooks": webhook_id}
 
     def fill(path):
         kind = path.split("/")[1]
@@ -251,6 +274,9 @@ GOOD = {
     "dispositions": {"kind": "false", "reason": "x"},
     "commands": {"name": "test_signal"},
     "maintenance": {"name": "restart"},
+    "webhooks": {"name": "x", "url": "https://1.1.1.1/", "kinds": ["finding_new"]},
+    "test": {},
+    "end": {},
 }
 
 
@@ -316,6 +342,8 @@ def test_somebody_of_another_facility_gets_to_nothing_of_this_one(app, samples, 
             assert [one["name"] for one in answer.json["items"]] == ["Elsewhere"]
         elif path == "/reports":
             assert answer.status_code == 422 or answer.json["total"]["restrooms"] == 0
+        elif path.startswith("/exports/"):
+            assert answer.data == b"", path
         elif path not in ("/me", "/log", "/sensors"):
             assert answer.json["items"] == [], path
 
