@@ -34,7 +34,7 @@ _PROOF = {"description": "A proof, see docs/log.md", "content": {"application/js
 @bp.doc(responses={200: _FILE})
 @authentication.needs(accounts.SEE)
 def export_inspections(query_data: schemas.ExportQuery) -> Response:
-    """All inspections started in [since_s, until_s), with their results as they stand. The export is recorded."""
+    """All inspections that happened in [since_s, until_s), with their results as they stand. The export is recorded."""
     return _export("inspections", schemas.InspectionRow, inspections.list_inspections, inspecting.row_out, query_data)
 
 
@@ -43,7 +43,7 @@ def export_inspections(query_data: schemas.ExportQuery) -> Response:
 @bp.doc(responses={200: _FILE})
 @authentication.needs(accounts.SEE)
 def export_findings(query_data: schemas.ExportQuery) -> Response:
-    """All findings created in [since_s, until_s), with their dispositions. The export is recorded."""
+    """All findings that happened in [since_s, until_s), with their dispositions. The export is recorded."""
     return _export("findings", schemas.FindingRow, findings_service.list_findings, findings.row_out, query_data)
 
 
