@@ -17,7 +17,7 @@ STYLESHEET = "css/ansim.css"
 # are linked by the few pages that need them.
 STYLES = (
     *("base", "layout", "components", "levels", "forms"),
-    *("findings", "inspecting", "places", "people", "sensors", "reporting"),
+    *("findings", "inspecting", "places", "people", "sensors", "reporting", "charts"),
 )
 
 # vendor/<name>/ -> (package, its folder of static files). The packages hold these files only.

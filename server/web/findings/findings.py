@@ -17,7 +17,7 @@ from server.services.intake.finding_events import ON_THE_LIST
 from server.services.people import access_log, accounts
 from server.services.sensors import operations
 from server.web import page
-from server.web.findings import forms
+from server.web.findings import forms, pictures
 from server.web.inspecting import presenters
 from server.web.sensors import presenters as sensor_presenters
 from server.wording import movement_test
@@ -45,12 +45,14 @@ class TimelineEntry(NamedTuple):
     A line of a finding's history: an event of the sensor (score, rssi_dbm) or a disposition (by, reason).
 
     why       sentences: why the level changed
+    changes   what differs from the event before
     is_alarm  this event made it an alarm
     """
 
     at_s: int
     text: str
     why: list[str]
+    changes: list[str]
     is_alarm: bool
     score: int | None
     rssi_dbm: int | None
@@ -125,6 +127,7 @@ def show(public_id: str) -> ResponseReturnValue:
         detail = findings.load_detail(session, page.user(), finding, pseudonyms)
         page.record_access(access_log.SAW_FINDING, finding.public_id)
         may_judge = findings.may(session, page.user(), accounts.DISPOSE, finding)
+        lines = wording.evidence(detail.evidence)
         covered = None
         if finding.inspection:
             covered = presenters.current_coverage(session, finding.inspection)
@@ -137,7 +140,9 @@ def show(public_id: str) -> ResponseReturnValue:
             notice=findings.is_notice(finding),
             going_on=findings.is_going_on(finding),
             gap=finding.detector in GAPS,
-            evidence=wording.evidence(detail.evidence),
+            evidence=lines,
+            level_chart=pictures.level(detail),
+            evidence_chart=pictures.evidence(lines),
             considered=wording.considered(detail.considered),
             timeline=_timeline(detail),
             stimulus=[_stimulus_answer(test) for test in detail.stimulus],
@@ -172,10 +177,10 @@ def _hint(finding):
 
 def _timeline(detail):
     """Return the events and dispositions of a finding, newest first."""
-    entries, level = [], None
+    entries, before = [], None
     for event in reversed(detail.events):
-        entries.append(_event_entry(detail.finding, event, level))
-        level = event.level
+        entries.append(_event_entry(detail.finding, event, before))
+        before = event
     for disposition in detail.dispositions:
         text = str(wording.vocabulary.DISPOSITIONS[disposition.kind].short)
         by = disposition.by.name if disposition.by else gettext("automatic")
@@ -183,12 +188,13 @@ def _timeline(detail):
         if reason == ON_THE_LIST:
             reason = gettext("It is on the building's list of known devices.")
         police = disposition.police
-        entries.append(TimelineEntry(disposition.at_s, text, [], False, None, None, by, reason, police))
+        entries.append(TimelineEntry(disposition.at_s, text, [], [], False, None, None, by, reason, police))
     entries.reverse()  # of two at the same time the later one comes first, because the sort is stable
     return sorted(entries, key=lambda entry: entry.at_s, reverse=True)
 
 
-def _event_entry(finding, event, level_before):
+def _event_entry(finding, event, before):
+    level_before = before.level if before else None
     is_change = level_before is not None and event.level != level_before
     texts = wording.vocabulary.NOTICE_EVENTS if event.level == NOTICE else wording.vocabulary.EVENTS
     text = str(texts.get(event.event, event.event))
@@ -199,7 +205,26 @@ def _event_entry(finding, event, level_before):
     is_alarm = event.level == ALARM and (is_change or level_before is None)
     why = wording.change_reasons(event.evidence)
     at_s = event.at_s or event.received_s
-    return TimelineEntry(at_s, text, why, is_alarm, event.score, event.rssi_dbm, None, "", None)
+    changes = _changes(before, event) if before else []
+    return TimelineEntry(at_s, text, why, changes, is_alarm, event.score, event.rssi_dbm, None, "", None)
+
+
+def _changes(before, event):
+    """Return what differs between two events of a finding, in words."""
+    changes = []
+    if event.score != before.score:
+        changes.append(gettext("Evidence %(before)s → %(after)s points", before=before.score, after=event.score))
+    if event.rssi_dbm != before.rssi_dbm:
+        changes.append(gettext("Signal %(before)s → %(after)s dBm", before=before.rssi_dbm, after=event.rssi_dbm))
+    if event.channel != before.channel:
+        changes.append(gettext("Channel %(before)s → %(after)s", before=before.channel, after=event.channel))
+    if event.evidence and before.evidence:
+        had, has = ({row[0] for row in one.evidence if row[3]} for one in (before, event))
+        for line in wording.evidence(row for row in event.evidence if row[0] in has - had):
+            changes.append(gettext("New: %(what)s", what=line.title))
+        for line in wording.evidence(row for row in before.evidence if row[0] in had - has):
+            changes.append(gettext("Does not count any more: %(what)s", what=line.title))
+    return changes
 
 
 def _stimulus_answer(test):

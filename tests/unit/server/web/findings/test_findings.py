@@ -193,3 +193,19 @@ def test_a_finding_shows_its_restroom_visit_by_visit(begin, say, post, sign_in):
     page = client.get(find(r'href="(/findings/[0-9a-z]{12})"', client.get("/findings").text)).text
 
     assert "This restroom, visit by visit" in page and "This finding" in page
+
+
+def test_the_page_draws_level_and_evidence_and_the_timeline_says_what_changed(app, begin, say, sign_in):
+    _client, running = begin("demo-1")
+    say.finding("demo-1", running, score=64, rssi_dbm=-61, evidence=[["uplink_kbps", 1240, 80, 64]])
+    changed = {"evidence": [["uplink_kbps", 1240, 80, 64], ["gop_permille", 610, 500, 15]]}
+    say.finding("demo-1", running, event="updated", score=79, rssi_dbm=-52, **changed)
+    with app.extensions["sessions"]() as session:
+        page = sign_in().get("/findings/" + session.scalar(select(Finding.public_id))).text
+
+    assert page.count('class="chart-svg"') == page.count("The same as a table") == 2
+    assert "79 points of evidence; an alarm needs 60" in page
+    assert "between -61 and -52 dBm" in page
+    for change in ("Evidence 64 → 79 points", "Signal -61 → -52 dBm", "New: Rhythm"):
+        assert change in page
+    assert page.index('href="#decide"') < page.index("What to do now") < page.index('id="decide"')

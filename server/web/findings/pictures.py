@@ -1,0 +1,77 @@
+"""Charts of a finding: its level over time with the visits, and its evidence around the alarm line."""
+
+from collections.abc import Sequence
+
+from flask_babel import gettext
+
+from ansim.finding import ALARM_SCORE
+from server import i18n
+from server.services.findings.findings import FindingDetail
+from server.web import charts
+from server.web.charts import Chart, Mark
+from server.wording import EvidenceLine
+
+GAP_S = 15 * 60  # an update comes with every change of ten points or after minutes; longer is silence
+MOST_POINTS = 300
+
+
+def level(detail: FindingDetail) -> Chart:
+    """Return the signal strength of a finding's transmitter over time, also from the other findings of it."""
+    points = [(event.at_s or event.received_s, event.rssi_dbm) for event in reversed(detail.events)]
+    points += [(other.last_at_s or other.created_s, other.rssi_dbm) for other in detail.same_emitter]
+    known = [(at_s, float(rssi_dbm)) for at_s, rssi_dbm in points if rssi_dbm]
+    known = sorted(known, key=lambda point: point[0])[-MOST_POINTS:]
+    since_s = min([at_s for at_s, _ in known], default=0)
+    marks = [
+        Mark(visit.inspection.started_s, gettext("Start of an inspection"))
+        for visit in reversed(detail.visits)
+        if visit.inspection.started_s >= since_s - GAP_S
+    ]
+    values = [value for _, value in known]
+    summary = ""
+    if values:
+        summary = gettext(
+            "%(count)s readings from %(first)s to %(last)s: between %(low)s and %(high)s dBm.",
+            count=len(values),
+            first=i18n.when(known[0][0]),
+            last=i18n.when(known[-1][0]),
+            low=int(min(values)),
+            high=int(max(values)),
+        )
+    one_day = bool(known) and known[-1][0] - known[0][0] < 86400
+    return charts.line(
+        gettext("Signal over time (dBm)"),
+        summary,
+        known,
+        head=(gettext("Time"), gettext("Signal (dBm)")),
+        when=i18n.when,
+        short=i18n.clock if one_day and not _is_widened(marks, known) else i18n.short_day,
+        gap_s=GAP_S,
+        marks=marks,
+        mark_name=gettext("Start of an inspection"),
+    )
+
+
+def _is_widened(marks, known):
+    """Return whether the marks widen a chart of one day to several."""
+    return any(abs(mark.at_s - at_s) > 86400 for mark in marks for at_s, _ in (known[0], known[-1]))
+
+
+def evidence(lines: Sequence[EvidenceLine]) -> Chart:
+    """Return a finding's evidence as bars for and against, with its score and the alarm line."""
+    rows = [(line.title, line.weight) for line in lines if line.weight]
+    score = max(0, min(100, sum(weight for _, weight in rows)))
+    summary = gettext(
+        "%(score)s points of evidence; an alarm needs %(limit)s and no harmless cause that fits better.",
+        score=score,
+        limit=ALARM_SCORE,
+    )
+    return charts.balance(
+        gettext("What speaks for a camera, and what against"),
+        summary,
+        (gettext("Evidence"), gettext("Points")),
+        rows,
+        (gettext("Together"), score),
+        (gettext("Alarm line"), ALARM_SCORE),
+        (gettext("speaks for a camera"), gettext("speaks against")),
+    )
