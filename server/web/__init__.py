@@ -1,6 +1,7 @@
 """
 The pages, by blueprint. A view reads the request, calls a service, and renders a template; services have the rules.
 
+    start        what waits for a person, by role
     account      sign-in, password, second factor, API tokens, language
     places       restroom list, a restroom with its log, door sign
     maps         the same on a map
@@ -30,7 +31,7 @@ The pages, by blueprint. A view reads the request, calls a service, and renders 
 
 from flask import Flask
 
-from server.web import assets, errors, page, submissions
+from server.web import assets, errors, page, start, submissions
 from server.web.audit import log
 from server.web.findings import findings, known_emitters, signal
 from server.web.inspecting import (
@@ -63,6 +64,7 @@ def register(app: Flask) -> None:
     errors.init(app)
     submissions.init(app)
     for module in (
+        start,
         own_account,
         restrooms,
         maps,

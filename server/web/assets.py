@@ -16,7 +16,7 @@ STYLESHEET = "css/ansim.css"
 # The parts of STYLESHEET, in the order of the cascade: what all pages share, then the subjects. map.css and paper.css
 # are linked by the few pages that need them.
 STYLES = (
-    *("base", "layout", "components", "levels", "forms"),
+    *("base", "layout", "components", "levels", "forms", "start"),
     *("findings", "inspecting", "places", "people", "sensors", "reporting", "charts"),
 )
 

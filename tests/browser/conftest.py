@@ -99,7 +99,7 @@ def visit(chromium):
 
 
 def sign_in(page, login="manager", password=PASSWORD):
-    """Sign in; ends on the list of restrooms."""
+    """Sign in; ends on the start page."""
     page.goto("/login")
     page.fill("#login", login)
     page.fill("#password", password)

@@ -89,6 +89,8 @@ def test_an_inspection_with_the_real_firmware_from_sign_in_to_the_log(
 ):
     say, page = WORDS[language], visit(running_site, language, size)
     sign_in(page)
+    page.wait_for_url(re.compile("/start$"))
+    page.goto("/")
     page.get_by_role("link", name=say["room"], exact=True).click()
     page.get_by_role("link", name=say["start"]).click()
     expect(page.locator('input[value="demo-1"]')).to_be_checked()
@@ -152,6 +154,8 @@ def sensor(running_site):
 
 def start_inspection(page):
     sign_in(page)
+    page.wait_for_url(re.compile("/start$"))
+    page.goto("/")
     page.get_by_role("link", name="Women's, ground floor", exact=True).click()
     page.get_by_role("link", name="Start an inspection").click()
     page.locator('input[value="demo-1"]').check()

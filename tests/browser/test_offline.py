@@ -40,7 +40,7 @@ def room(site):
 def take_along(page, site):
     """Sign in with a network, and wait until the phone has what it needs."""
     sign_in(page, "inspector")
-    page.wait_for_url(site.address + "/")
+    page.wait_for_url(site.address + "/start")
     page.evaluate(TAKEN_ALONG)
 
 

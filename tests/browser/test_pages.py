@@ -124,7 +124,7 @@ def test_every_page_can_be_read_pressed_and_heard(site, pages, visit, language, 
     page.goto("/login")
     looks = {"/login": page.evaluate(CHECK_PAGE)}
     sign_in(page)
-    page.wait_for_url(site.address + "/")
+    page.wait_for_url(site.address + "/start")
     for address in pages:
         page.goto(address)
         looks[address] = page.evaluate(CHECK_PAGE)
@@ -141,7 +141,7 @@ def test_every_page_can_be_read_pressed_and_heard(site, pages, visit, language, 
 def test_a_printed_record_has_no_navigation(site, pages, visit):
     page = visit(site)
     sign_in(page)
-    page.wait_for_url(site.address + "/")
+    page.wait_for_url(site.address + "/start")
     page.goto(next(address for address in pages if address.endswith("/correct")).removesuffix("/correct"))
     page.emulate_media(media="print")
 
@@ -152,7 +152,7 @@ def test_a_printed_record_has_no_navigation(site, pages, visit):
 def test_the_map_leads_to_a_restroom(site, pages, visit):
     page = visit(site, "ko", PHONE)
     sign_in(page)
-    page.wait_for_url(site.address + "/")
+    page.wait_for_url(site.address + "/start")
     page.goto("/map")
 
     expect(page.locator("#map-sentence")).to_contain_text("화장실 10곳")

@@ -57,7 +57,7 @@ def officer_begins(page, first_password):
     page.fill("#new", PASSWORD)
     page.fill("#again", PASSWORD)
     page.locator("main form .button-main").click()
-    expect(page.locator(".search").first).to_be_visible()
+    expect(page.locator(".first-steps")).to_be_visible()
 
 
 def officer_imports(page, folder, bad, album):
@@ -97,7 +97,7 @@ def joins(page, link, name, login):
     page.wait_for_url(lambda url: "/invitation" not in url)
     if "/login" in page.url:
         sign_in(page, login)
-    expect(page.locator(".search").first).to_be_visible()
+    page.wait_for_url(re.compile("/start$"))
 
 
 def installer_adds_a_sensor(page, site, album):

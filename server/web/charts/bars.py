@@ -102,10 +102,11 @@ def balance(
         parts.append(drawing.text(4, y + 13, drawing.cut(name, 48)))
         parts.append(drawing.text(WIDTH - 4, y + 13, f"{points:+d}".replace("-", "−"), "end", strong=True))
         parts.append(drawing.rect(start, y + 19, max(end - start, 1), 11, kind))
+        parts.append(drawing.stroke(x_of(0), y + 17, x_of(0), y + 32))
     y = len(rows) * BALANCE_ROW + 6
     parts.append(drawing.text(4, y + 13, f"{total[0]}: {total[1]}", strong=True))
     parts.append(drawing.rect(x_of(0), y + 19, x_of(total[1]) - x_of(0), 14, "c-for"))
-    parts.append(drawing.stroke(x_of(0), 18, x_of(0), y + 33))
+    parts.append(drawing.stroke(x_of(0), y + 17, x_of(0), y + 35))
     parts.append(drawing.stroke(x_of(limit[1]), y + 15, x_of(limit[1]), y + 38, "c-text", True))
     parts.append(drawing.text(min(x_of(limit[1]), WIDTH - 60), y + 50, f"{limit[0]}: {limit[1]}", "middle"))
     table = drawing.table_rows([*rows, total, limit])

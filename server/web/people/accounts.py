@@ -207,7 +207,7 @@ def accept() -> ResponseReturnValue:
         else:
             security.sign_in(user)
             page.flash_success(gettext("Welcome. Your account is ready."))
-            return redirect(url_for("places.index"))
+            return redirect(url_for("start.index"))
     elif request.method == "POST" and not form.errors:
         abort(400)
     status = 403 if problem else 200

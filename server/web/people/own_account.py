@@ -21,7 +21,7 @@ TOKEN_DAYS = (30, 90, 365)
 @throttling.limit_logins
 def login() -> ResponseReturnValue:
     """Sign in; ?next= is the page to go on to."""
-    next_page = page.local_address(request.args.get("next")) or url_for("places.index")
+    next_page = page.local_address(request.args.get("next")) or url_for("start.index")
     if page.user().is_authenticated and request.method == "GET":
         return redirect(next_page)
     form, problem = forms.LoginForm(), None
@@ -63,7 +63,7 @@ def _authenticate(login: str, password: str) -> User | None:
 @throttling.limit_code
 def code() -> ResponseReturnValue:
     """Second step of sign-in: the code from the app, or a recovery code."""
-    next_page = page.local_address(request.args.get("next")) or url_for("places.index")
+    next_page = page.local_address(request.args.get("next")) or url_for("start.index")
     form, problem = forms.CodeForm(), None
     with page.sessions()() as store:
         person = security.halfway(store)
@@ -115,7 +115,7 @@ def password() -> ResponseReturnValue:
             # A new password ends all sessions of the user, this one too.
             _sign_in_again(person)
             page.flash_success(gettext("The new password is set. Other sessions of yours have ended."))
-            return redirect(url_for("places.index"))
+            return redirect(url_for("start.index"))
     return render_template(
         "people/account/password.html",
         form=form,
@@ -224,4 +224,4 @@ def end_session(public_id: str) -> ResponseReturnValue:
 def language() -> ResponseReturnValue:
     """Change the language for this session and go back."""
     i18n.remember(request.form.get("language", ""))
-    return redirect(page.local_address(request.form.get("next")) or url_for("places.index"))
+    return redirect(page.local_address(request.form.get("next")) or url_for("start.index"))

@@ -28,11 +28,11 @@ def test_the_first_sign_in_leads_to_a_new_password_and_then_to_the_restrooms(str
 
     form = {"old": once[1], "new": "four words are enough", "again": "four words are enough"}
     page = post(client, "/password", form)
-    assert page.request.path == "/"
+    assert page.request.path == "/start"
     assert "The new password is set" in page.text
 
     assert log_in(stranger(), post, once[0], once[1]).status_code == 403
-    assert log_in(stranger(), post, once[0], "four words are enough").request.path == "/"
+    assert log_in(stranger(), post, once[0], "four words are enough").request.path == "/start"
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_signing_in_never_leads_to_another_server(stranger, post, sign_in, targe
 
     answer = client.post("/login", query_string={"next": target}, data=form)
 
-    assert answer.location == "/"
+    assert answer.location == "/start"
 
 
 def test_signing_out_ends_the_session(sign_in, post):
