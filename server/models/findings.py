@@ -23,8 +23,8 @@ NOTED, OPEN, CASE, CLOSED = "noted", "open", "case", "closed"
 STATUSES = (NOTED, OPEN, CASE, CLOSED)
 WITH_ADDRESS = (OPEN, CASE)  # and their exact reports
 
-# A sensor's time is plausible if it is at most so long after the receipt of the report, and so long before: a sensor may
-# be without a network for months.
+# A sensor's time is plausible if it is at most so long after the receipt of the report, and so long before it: a sensor
+# may be without a network for months.
 AHEAD_S, OLDEST_S = 60, 366 * 86400
 
 # Detectors whose findings say that something could not be judged. They are notices, but no one-way senders.

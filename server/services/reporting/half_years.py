@@ -282,8 +282,8 @@ def _overdue_then(session: Session, population: _Population) -> _Numbers:
                 done[restroom_id, method] = max(finished_s, done.get((restroom_id, method), 0))
     at_end = uses.between(until_s - 1, until_s)
     columns = (Restroom.id, Restroom.facility_id, Restroom.source_id, Restroom.created_s)
-    query = population.of(select(population.key, Facility.organisation_id, *columns).select_from(Restroom))
-    query = query.where(at_end.goes_on | Restroom.id.in_(select(at_end.of_past.c.restroom_id)))
+    query = population.of(select(population.key, at_end.owner, *columns).select_from(Restroom))
+    query = query.outerjoin(at_end.of_past, at_end.of_past.c.restroom_id == Restroom.id).where(at_end.in_use)
     intervals = plans.Intervals(session, before_s=until_s)
     for group, organisation_id, restroom_id, facility_id, source_id, created_s in session.execute(query):
         place = plans.NeverInspected(source_id, facility_id, created_s)

@@ -46,6 +46,7 @@ def restroom(public_id: str) -> ResponseReturnValue:
             and row.result.result in (NONE_FOUND, REFERRED)
             and row.result.methods
         ]
+        visits.sort(key=lambda visit: -visit.at_s)  # one that is handed over late is not the newest
         return render_template(
             "places/public/restroom.html",
             room=room,
