@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tools.lib.paths import ROOT, TOOLS
 
+UNVERIFIED = "ANSIM_INSTALL_UNVERIFIED"  # "1": install the pinned versions without comparing hashes
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
@@ -80,6 +81,14 @@ def _has_pip():
     return PYTHON.exists() and subprocess.run([str(PYTHON), "-m", "pip", "-V"], capture_output=True).returncode == 0
 
 
+def _what_to_install(requirements: Path) -> list[str]:
+    """Return pip's arguments: the lock file with its hashes if there is one, else the versions alone."""
+    lock = requirements.with_suffix(".lock")
+    if not lock.exists() or os.environ.get(UNVERIFIED) == "1":
+        return ["-r", str(requirements)]
+    return ["--require-hashes", "-r", str(lock)]
+
+
 def _install(requirements: Path) -> None:
     started = time.monotonic()
     if not _has_pip():
@@ -89,7 +98,7 @@ def _install(requirements: Path) -> None:
         except (OSError, subprocess.CalledProcessError) as error:
             sys.exit(f"error: cannot create {VENV}: {error}; on Debian run `apt install python3-venv`")
     print(f"Installing the packages of {requirements.name} (once, a few minutes) ...", flush=True)
-    command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "-r", str(requirements)]
+    command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", *_what_to_install(requirements)]
     pip = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     tail = []
     for line in pip.stdout or ():
@@ -98,5 +107,8 @@ def _install(requirements: Path) -> None:
             print("  " + line.strip()[:100], flush=True)
     if pip.wait() != 0:
         print("\n".join(tail), file=sys.stderr)
-        sys.exit("error: pip could not install the requirements; check the network, then run the same command again")
+        sys.exit(
+            "error: pip could not install the requirements; check the network, then run the same command again. If a"
+            f" package's hash is another one than in the lock file, find out why; {UNVERIFIED}=1 installs without it"
+        )
     print(f"Installed in {time.monotonic() - started:.0f} s.", flush=True)
