@@ -18,23 +18,24 @@ RIGHT, WRONG, UNKNOWN = "right", "wrong", "unknown"  # password, password, user
 class Authenticator:
     """Queries the database. Its methods block, so call them from a thread."""
 
-    def __init__(self, sessions: sessionmaker[Session], vault: Vault):
+    def __init__(self, sessions: sessionmaker[Session], vault: Vault, has_reader: bool = False):
         self._sessions = sessions
         self._vault = vault
+        self._services = (topic_rules.SERVICE, *([topic_rules.READER] if has_reader else []))
 
     def check_all(self, logins: Sequence[tuple[str, str]]) -> list[str]:
         """
         Return for each (user, password) whether the password is right.
 
-        RIGHT    it is the sensor's (envelope.broker_password), or our own service's
+        RIGHT    it is the sensor's (envelope.broker_password), our own service's, or the reader's
         UNKNOWN  no such sensor is enrolled, or it is revoked
         WRONG    otherwise
         """
-        sealed_keys = self._load_keys({user for user, _ in logins if user != topic_rules.SERVICE})
+        sealed_keys = self._load_keys({user for user, _ in logins if user not in self._services})
         return [self._check(user, password, sealed_keys) for user, password in logins]
 
     def _check(self, user, password, sealed_keys):
-        if user == topic_rules.SERVICE:
+        if user in self._services:
             expected = self._vault.service_password(user)
         else:
             expected = self._sensor_password(sealed_keys.get(user))

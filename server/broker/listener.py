@@ -42,6 +42,9 @@ UNREAD_S = 30  # ... and after this time the connection is ended
 _CONNECT = 0x10
 _UNAVAILABLE = b"\x20\x02\x00\x03"  # CONNACK, code 3
 _NOT_AUTHORISED = b"\x20\x02\x00\x05"  # CONNACK, code 5
+_BAD_VERSION = b"\x20\x02\x00\x01"  # CONNACK, code 1
+_MQTT_5, _VERSION_5_TEXT = 5, b"This broker speaks MQTT 3.1.1, not MQTT 5."
+_REASON_STRING = 0x1F  # a property of MQTT 5
 
 log = structlog.get_logger()
 
@@ -141,7 +144,7 @@ class Listener:
 
     async def _end_revoked(self):
         names = [connection.user for connection in self._connections.values()]
-        sensors = sorted(set(names) - {topic_rules.SERVICE})
+        sensors = sorted(set(names) - {topic_rules.SERVICE, topic_rules.READER})
         for name in await asyncio.to_thread(self._authenticator.list_revoked, sensors):
             if name in self._connections:
                 self._connections[name].end("revoked")
@@ -259,10 +262,24 @@ async def _read_connect(reader):
     if head[0] != _CONNECT or head[-1] & 0x80 or length > MAX_CONNECT_BYTES:
         raise _Refused("the first packet is not an MQTT CONNECT", answer=b"")
     data = head + await reader.readexactly(length)
+    _check_version(data[len(head) :])
     packet = await _parse_connect(data)
     if packet is None:
         raise _Refused("the first packet is not an MQTT CONNECT", answer=b"")
     return data, packet
+
+
+def _check_version(body: bytes) -> None:
+    """Raise _Refused for a version other than MQTT 3.1.1, with an answer that a client of that version reads."""
+    size = int.from_bytes(body[:2])
+    name, version = body[2 : 2 + size], body[2 + size : 3 + size]
+    if name == b"MQTT" and version and version[0] >= _MQTT_5:
+        text = bytes((_REASON_STRING,)) + len(_VERSION_5_TEXT).to_bytes(2) + _VERSION_5_TEXT
+        # MQTT 5, section 3.2: no session, reason 0x84 (Unsupported Protocol Version), and why.
+        answer = bytes((0x00, 0x84, len(text))) + text
+        raise _Refused("MQTT 5 or newer", answer=bytes((0x20, len(answer))) + answer)
+    if (name == b"MQTT" and version != b"\x04") or name == b"MQIsdp":
+        raise _Refused("an MQTT version other than 3.1.1", answer=_BAD_VERSION)
 
 
 async def _parse_connect(data):

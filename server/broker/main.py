@@ -38,7 +38,7 @@ async def serve(
     """
     stop = stop or asyncio.Event()
     asyncio.sslproto.SSLProtocol.max_size = TLS_BUFFER_BYTES
-    authenticator = Authenticator(db.open_sessions(settings.url()), vault.open_vault(settings))
+    authenticator = Authenticator(db.open_sessions(settings.url()), vault.open_vault(settings), settings.mqtt_reader)
     listener = Listener(authenticator, Quotas(Limits.of(settings)))
     # EXTERNAL: amqtt opens no port of its own; all connections come through our listener.
     external = ListenerConfig(type=ListenerType.EXTERNAL)

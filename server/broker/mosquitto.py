@@ -4,7 +4,8 @@ Write the configuration, passwords and access list of a mosquitto, with the rule
     files = mosquitto.make_files(accounts, ingest, place)      # {name: text}
     mosquitto.write(folder, files)                        # True if a file has changed: mosquitto should reload (SIGHUP)
 
-The rules follow topic_rules.py: a sensor writes and reads its own topics, ingest all of them. Sensors have a listener
+The rules follow topic_rules.py: a sensor writes and reads its own topics, ingest all of them, the reader reads state
+and health of all sensors. Sensors have a listener
 of their own, where the client id is the user name, so that none of them ends another one's connection. Several ingest
 workers have one user name and different client ids; they use the other listener, which is for this machine.
 
@@ -60,6 +61,8 @@ def load_accounts(session: Session, vault: Vault, settings: Settings) -> dict[st
     user = settings.mqtt_user or topic_rules.SERVICE
     password = settings.mqtt_password.get_secret_value() or vault.service_password(topic_rules.SERVICE)
     accounts = {user: password}
+    if settings.mqtt_reader:
+        accounts[topic_rules.READER] = vault.service_password(topic_rules.READER)
     query = select(Sensor.name, Sensor.key_sealed).where(Sensor.revoked_s.is_(None)).order_by(Sensor.name)
     for name, sealed_key in session.execute(query):
         accounts[name] = envelope.broker_password(vault.unseal(sealed_key))
@@ -111,6 +114,9 @@ def _access(ingest):
     lines += ["", f"user {ingest}"]
     lines += [f"topic read {topics.everyone(leaf)}" for leaf in topics.FROM_SENSOR]
     lines += [f"topic write {topics.everyone(leaf)}" for leaf in topics.TO_SENSOR]
+    lines += [f"topic write {topic_rules.DISCOVERY}#", "", f"user {topic_rules.READER}"]
+    lines += [f"topic read {topics.everyone(leaf)}" for leaf in topic_rules.READABLE]
+    lines += [f"topic read {topic_rules.DISCOVERY}#"]
     return "\n".join(lines) + "\n"
 
 

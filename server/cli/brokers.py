@@ -15,6 +15,7 @@ WATCH_EVERY_S = 5
 def init(app: Flask) -> None:
     """Add the command to the application."""
     app.cli.add_command(broker_config)
+    app.cli.add_command(broker_reader)
 
 
 def _address(_context, _parameter, text):
@@ -46,6 +47,7 @@ def broker_config(
     Start mosquitto with FOLDER/mosquitto.conf. When a sensor was enrolled, revoked or given a new key, run the command
     again (or let --watch do it), and send mosquitto SIGHUP (--reload "systemctl reload mosquitto").
     """
+    from ansim import topics
     from server.broker import mosquitto, topic_rules
 
     given = [authority, certificate, key]
@@ -65,12 +67,28 @@ def broker_config(
         except OSError as error:
             sys.exit(f"error: cannot write to {folder}: {error.strerror}")
         if has_changed:
-            click.echo(f"{folder}: {len(accounts) - 1} sensors")
+            click.echo(f"{folder}: {len([name for name in accounts if topics.is_device(name)])} sensors")
             if reload_command:
                 _reload(reload_command)
         if not watch:
             return
         time.sleep(WATCH_EVERY_S)
+
+
+@click.command("broker-reader")
+@with_appcontext
+def broker_reader():
+    """
+    Print user name and password of the account for other programs, which reads sensors' state and health.
+
+    Needs ANSIM_MQTT_READER=yes, also for the broker. The client id has to begin with the user name and "-".
+    """
+    from server.broker import topic_rules
+
+    if not current_app.extensions["settings"].mqtt_reader:
+        sys.exit("error: there is no such account; set ANSIM_MQTT_READER=yes for this command and for the broker")
+    click.echo(f"user      {topic_rules.READER}")
+    click.echo(f"password  {current_app.extensions['vault'].service_password(topic_rules.READER)}")
 
 
 def _reload(command):

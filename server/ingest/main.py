@@ -26,6 +26,7 @@ from server.broker import topic_rules
 from server.config import Settings
 from server.ingest import batch, decode, exclusive, mqtt_client, outgoing
 from server.ingest.decode import Message
+from server.ingest.home_assistant import Discovery
 from server.ingest.keyring import Keyring
 from server.ingest.rejections import Rejections
 from server.services.findings.pseudonyms import Pseudonyms
@@ -43,6 +44,7 @@ BACKOFF_S = (0.1, 0.2, 0.5, 1, 2)
 WARN_EVERY = 100  # failures to connect: every three minutes
 COMMANDS_EVERY_S = 0.3
 MAINTENANCE_EVERY_S = 10
+DISCOVERY_EVERY_S = 10  # until a new sensor is announced to Home Assistant
 
 _PUBACK = struct.Struct(">BBH")  # MQTT 3.1.1, section 3.4
 
@@ -73,9 +75,10 @@ class Ingest:
         self._batch: list[tuple[Message, bool]] = []  # (message, retained) in the order they came
         self._packet_ids: list[int] = []  # to acknowledge once the batch is stored
         self._batch_began = 0.0  # on the monotonic clock
-        self._next = dict.fromkeys(("lease", "commands", "maintenance", "heartbeat"), 0.0)
+        self._next = dict.fromkeys(("lease", "commands", "maintenance", "heartbeat", "discovery"), 0.0)
         # Of several workers, the holder also receives all messages but reports, and sends commands.
         self._lead = Lease(self._sessions, leases.INGEST, settings.worker)
+        self._discovery = Discovery() if settings.home_assistant else None
         self._stopping = False
         self._client: mqtt_client.Client = None  # pyright: ignore[reportAttributeAccessIssue]  # made by run()
         self._failures = 0  # to connect, in a row
@@ -153,6 +156,9 @@ class Ingest:
         if reason.is_failure:
             self._warn("the broker refuses this account; trying again", reason=str(reason))
             return
+        if self._discovery:
+            self._discovery.forget()
+            self._next["discovery"] = 0.0
         # Also after a reconnect: a restarted broker may have lost the subscriptions.
         group = self._settings.share_group
         reports = topics.everyone(topics.REPORT)
@@ -323,6 +329,9 @@ class Ingest:
         if now >= self._next["maintenance"]:
             self._next["maintenance"] = now + MAINTENANCE_EVERY_S
             self._run_maintenance()
+        if self._discovery and self.ready and now >= self._next["discovery"]:
+            self._next["discovery"] = now + DISCOVERY_EVERY_S
+            self._announce(self._discovery)
         if self.ready and now >= self._next["heartbeat"]:
             self._next["heartbeat"] = now + heartbeat.EVERY_S
             heartbeat.beat(self._settings.data)
@@ -343,6 +352,12 @@ class Ingest:
                 messages.append((sensor, topics.CMD, fields))
         if messages:
             self._publish([], messages)
+
+    def _announce(self, discovery):
+        with self._sessions() as session:
+            due = discovery.due(session)
+        for topic, payload in due:
+            self._client.publish(topic, payload, qos=1, retain=True)
 
     def _run_maintenance(self):
         now_s = clock.now_s()
