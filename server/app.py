@@ -18,7 +18,7 @@ def create(settings: Settings) -> Flask:
     keys = vault.open_vault(settings)
     app.config.update(
         SECRET_KEY=keys.key("web-session"),
-        SESSION_COOKIE_NAME="ansim",
+        SESSION_COOKIE_NAME="__Host-ansim" if settings.https else "ansim",  # the prefix binds it to this host
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.https,

@@ -38,7 +38,7 @@ def _add(response: Response) -> Response:
     headers.setdefault("Permissions-Policy", "camera=(self), geolocation=(self), microphone=()")
     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     if current_app.extensions["settings"].https:
-        headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
     if request.endpoint != "static":
         # Pages contain names, which a shared computer should not cache.
         headers.setdefault("Cache-Control", "no-store")
