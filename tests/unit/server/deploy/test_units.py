@@ -103,6 +103,6 @@ def test_the_image_has_what_the_processes_import():
     text = (CONTAINERS / "Containerfile").read_text()
     copied = set(re.findall(r"^COPY (\S+)", text, re.MULTILINE))
 
-    assert {"ansim", "server", "requirements.txt"} <= copied
+    assert {"ansim", "server", "requirements-server.lock"} <= copied
     assert all((ROOT / name).exists() for name in copied)
     assert "\nUSER ansim\n" in text
