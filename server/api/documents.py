@@ -111,7 +111,7 @@ def _certificate_out(made: certificates.Certificate) -> schemas.CertificateOut:
         inspection=inspecting.row_out(made.inspection),
         corrects=made.corrects,
         not_done=made.not_done,
-        coverage=made.result.coverage,
+        coverage=made.result.standing_coverage,
         signatures=[
             schemas.SignatureOut(name=row.name, kind=row.kind, at_s=row.at_s, hash=row.hash) for row in made.signatures
         ],

@@ -146,6 +146,7 @@ def row_out(inspection: Inspection) -> dict:
         "result": inspection.standing_result,
         "methods": list(newest.methods) if newest else [],
         "corrected": len(inspection.results) > 1,
+        "provisional": newest is not None and newest.is_provisional,
     }
 
 
@@ -184,6 +185,7 @@ def _inspection_out(session: Session, public_id: str) -> schemas.InspectionOut:
                 reason=result.reason,
                 note=result.note,
                 coverage=result.coverage,
+                final_coverage=result.final_coverage,
                 at_s=result.at_s,
                 by=_name(result.by),
             )

@@ -263,6 +263,7 @@ class ResultOut(BaseModel):
     reason: str
     note: str
     coverage: dict | None  # channels and seconds listened; see docs/api.md
+    final_coverage: dict | None  # the same once the last sweeps have come, if that was after the result
     at_s: int
     by: str | None
 
@@ -277,6 +278,7 @@ class InspectionRow(BaseModel):
     result: Annotated[str, OneOf((*RESULTS, REOPENED))] | None
     methods: list[Annotated[str, OneOf(METHODS)]]
     corrected: bool
+    provisional: bool  # it rests on a sensor whose last sweep is missing
 
 
 class InspectionOut(InspectionRow):
@@ -536,6 +538,7 @@ class CountsOut(BaseModel):
     rf: int
     lens: int
     corrected: int
+    provisional: int
     covered: int
     coverage_percent: int | None
     alarms: int

@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import JSON, Boolean, Index, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import JSON, Boolean, Index, String, UniqueConstraint, func, select
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from server import ids
 from server.models.base import Base, Count, Id, Json, Name, PublicId, Text, TimeS, Word, key_of
 from server.models.people import User
-from server.models.places import Restroom
+from server.models.places import RF, Restroom
 from server.models.sensors import Sensor
 
 NONE_FOUND, NOT_COMPLETED, REFERRED = "none_found", "not_completed", "referred"
@@ -45,6 +45,7 @@ class Inspection(Base):
     reopened_s: Mapped[int | None]
 
     if TYPE_CHECKING:
+        listening: Mapped[int]  # sensors that have started and not stopped, as far as their reports have come
         unsettled: Mapped[int]  # things beside which "none found" does not stand; see models/findings.py
 
     restroom: Mapped[Restroom] = relationship()
@@ -123,6 +124,15 @@ class InspectionSensor(Base):
     sensor: Mapped[Sensor] = relationship()
 
 
+Inspection.listening = column_property(
+    select(func.count(InspectionSensor.id))
+    .where(InspectionSensor.inspection_id == Inspection.id)
+    .where(InspectionSensor.started_s.is_not(None), InspectionSensor.stopped_s.is_(None))
+    .correlate_except(InspectionSensor)
+    .scalar_subquery()
+)
+
+
 class InspectionResult(Base):
     """A result. A correction is a further row with its reason; the newest counts."""
 
@@ -135,11 +145,23 @@ class InspectionResult(Base):
     reason: Mapped[Text]  # why it was not completed, or why it is corrected
     note: Mapped[Text]
     coverage: Mapped[dict | None] = mapped_column(JSON)  # the RF coverage at that moment: Coverage.summary()
+    # The same once every sensor has handed over its last sweep, if that was after the result; not what people signed.
+    final_coverage: Mapped[dict | None] = mapped_column(JSON)
     at_s: Mapped[TimeS]
     by_id: Mapped[int | None] = key_of("user.id")
 
     inspection: Mapped[Inspection] = relationship(back_populates="results")
     by: Mapped[User | None] = relationship()
+
+    @property
+    def standing_coverage(self) -> dict | None:
+        """The RF coverage as it stands."""
+        return self.final_coverage or self.coverage
+
+    @property
+    def is_provisional(self) -> bool:
+        """True while it rests on a sensor whose last sweep is missing: what that sensor heard is not all known."""
+        return RF in self.methods and self.inspection.listening > 0
 
 
 DRAWN, TYPED, PASSWORD = "drawn", "typed", "password"

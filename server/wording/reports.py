@@ -24,6 +24,7 @@ COLUMNS = {
     "rf": _("With RF step"),
     "lens": _("With lens step"),
     "corrected": _("Corrected"),
+    "provisional": _("RF provisional"),
     "coverage_percent": _("RF coverage, mean %"),
     "alarms": _("RF alarms"),
     "open": _("Alarms not judged yet"),

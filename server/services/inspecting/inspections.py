@@ -477,7 +477,7 @@ def _add_result(session, inspection, user, result, reason, note):
 
 def _coverage_summary(session, inspection):
     """Return the coverage of the sweeps, or what an earlier result established if retention has deleted some since."""
-    established = [row.coverage for row in inspection.results if row.coverage]
+    established = [row.standing_coverage for row in inspection.results if row.standing_coverage]
     return max((coverage.of_inspection(session, inspection).summary(), *established), key=lambda row: row["sweeps"])
 
 

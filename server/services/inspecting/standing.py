@@ -24,6 +24,7 @@ from server.models.inspections import NONE_FOUND, REOPENED, Inspection, OfflineV
 from server.models.outside import INSPECTION_REOPENED
 from server.models.places import Restroom
 from server.services.audit import log
+from server.services.inspecting import coverage
 from server.services.outside import notifications
 
 VISIT, HOLE = "visit", "hole"
@@ -140,6 +141,24 @@ def _notify(session, inspection, room, **cause):
         restroom_id=room.public_id,
         **cause,
     )
+
+
+def complete(session: Session, inspection: Inspection) -> None:
+    """
+    Take over the coverage of all sweeps into the result, once no sensor listens any more.
+
+    A sensor sends its report "stopped" after its last sweep, and reports are stored in their order.
+    """
+    session.flush()
+    session.expire(inspection, ["listening", "results"])
+    if inspection.result is None or inspection.listening or not inspection.results:
+        return
+    result = inspection.results[-1]
+    final = coverage.of_inspection(session, inspection).summary()
+    if result.coverage is None or final["sweeps"] <= result.coverage["sweeps"]:
+        return
+    result.final_coverage = final
+    log.add(session, "inspection.completed", inspection.public_id, {"coverage": final})
 
 
 def is_blocking(session: Session, finding: Finding) -> bool:

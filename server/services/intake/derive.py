@@ -13,6 +13,7 @@ from server.models.inspections import Inspection, InspectionSensor, SweepAssignm
 from server.models.intake import Selftest
 from server.models.sensors import Sensor
 from server.services.findings.pseudonyms import Pseudonyms
+from server.services.inspecting import standing
 from server.services.intake import finding_events, statements
 from server.services.intake.received import NewReport
 from server.services.sensors import commands
@@ -24,7 +25,7 @@ _ADDRESSES = {messages.FINDING: ("subject", "bssid"), messages.STIMULUS: ("subje
 def record(session: Session, pseudonyms: Pseudonyms, new: list[NewReport], now_s: int) -> None:
     """Add the rows that are derived from new reports, given in the order they came."""
     inspections = _load_inspections(session, new)
-    sweeps = []
+    sweeps, stopped = [], []
     for report in new:
         kind = report.message["kind"]
         inspection_id, restroom_id = inspections.get((report.message["inspection"], report.sensor_id), (None, None))
@@ -39,9 +40,13 @@ def record(session: Session, pseudonyms: Pseudonyms, new: list[NewReport], now_s
             _record_selftest(session, report, now_s)
         elif kind == messages.SESSION:
             _record_session(session, report, inspection_id, now_s)
+            if inspection_id is not None and report.message["body"]["what"] == "stopped":
+                stopped.append(inspection_id)
         elif kind == messages.STIMULUS:
             _record_stimulus(session, pseudonyms, report, now_s)
     statements.insert_sweeps(session, sweeps)
+    for inspection_id in dict.fromkeys(stopped):
+        standing.complete(session, session.get_one(Inspection, inspection_id))
 
 
 def _load_inspections(session, new):

@@ -58,4 +58,5 @@ def _row(inspection, alarms, notices):
     result = inspection.results[-1] if inspection.results else None
     people = [person.name for person in inspection.people]
     sensors = [chosen.sensor.name for chosen in inspection.sensors]
-    return HistoryRow(inspection, people, sensors, alarms, notices, result, result.coverage if result else None)
+    coverage = result.standing_coverage if result else None
+    return HistoryRow(inspection, people, sensors, alarms, notices, result, coverage)

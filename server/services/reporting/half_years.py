@@ -60,6 +60,7 @@ class Counts(NamedTuple):
                   reopened: "none found" was recorded, and something followed that is not settled
     eye, rf, lens inspections in which this method was done
     corrected     inspections whose result was corrected
+    provisional   inspections whose RF step rests on a sensor whose last sweep is missing
     covered       inspections with an RF coverage; coverage_sum: their percentages added up
     alarms        findings that were alarms; open: without disposition; listed: closed as known emitters
     as_...        by their disposition: as_false, as_neighbour, as_known_emitter, as_unresolved, as_referred
@@ -80,6 +81,7 @@ class Counts(NamedTuple):
     rf: int = 0
     lens: int = 0
     corrected: int = 0
+    provisional: int = 0
     covered: int = 0
     coverage_sum: int = 0
     alarms: int = 0
@@ -327,16 +329,21 @@ def _inspected(session: Session, population: _Population) -> _Numbers:
 def _finished(session: Session, population: _Population) -> _Numbers:
     """Count inspections by result and methods. There are few combinations of methods, so they are grouped by them."""
     done = cast(InspectionResult.methods, String)
-    percent = InspectionResult.coverage["percent"].as_integer()
+    final = InspectionResult.final_coverage["percent"].as_integer()
+    percent = func.coalesce(final, InspectionResult.coverage["percent"].as_integer())
+    is_provisional = done.contains('"rf"') & (Inspection.listening > 0)
+    provisional = func.sum(case((is_provisional, 1), else_=0))
     first = InspectionResult.__table__.alias("first")
     earlier = select(first.c.id).where(first.c.inspection_id == Inspection.id, first.c.id < InspectionResult.id)
     corrected = func.sum(case((earlier.exists(), 1), else_=0))
     columns = (population.key, InspectionResult.result, done)
-    query = select(*columns, func.count(), func.count(percent), func.coalesce(func.sum(percent), 0), corrected)
+    sums = (func.count(), func.count(percent), func.coalesce(func.sum(percent), 0), corrected, provisional)
+    query = select(*columns, *sums)
     query = population.inspected(query.select_from(Inspection).join(InspectionResult, _is_current()))
-    for group, result, methods, number, covered, coverage_sum, corrected_count in session.execute(
+    for group, result, methods, number, covered, coverage_sum, corrected_count, provisional_count in session.execute(
         query.group_by(*columns)
     ):
+        yield group, "provisional", provisional_count
         yield group, "inspections", number
         yield group, result, number
         yield group, "corrected", corrected_count

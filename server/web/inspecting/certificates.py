@@ -32,7 +32,7 @@ def show(public_id: str) -> ResponseReturnValue:
             return redirect(url_for("inspections.show", public_id=inspection.public_id))
         as_pdf = request.args.get("as") == documents.PDF
         page.record_access(access_log.EXPORTED if as_pdf else access_log.SAW_INSPECTION, inspection.public_id)
-        coverage = presenters.coverage(certificate.result.coverage)
+        coverage = presenters.coverage(certificate.result.standing_coverage)
         findings = inspections.list_findings(session, inspection)
         address = page.public_address("public.restroom", public_id=inspection.restroom.public_id)
         values = {
@@ -53,6 +53,7 @@ def show(public_id: str) -> ResponseReturnValue:
             ),
             "record": page.public_address("inspections.show", public_id=inspection.public_id),
             "not_covered": wording.not_covered(certificate, coverage),
+            "provisional": presenters.provisional_sentence(certificate.inspection),
             "address": address,
             "qr": _qr_code(address),
             "methods": vocabulary.METHODS,

@@ -60,7 +60,7 @@ def show(public_id: str) -> ResponseReturnValue:
             )
         page.record_access(access_log.SAW_INSPECTION, inspection.public_id)
         result = inspection.results[-1]
-        coverage = presenters.coverage(result.coverage)
+        coverage = presenters.coverage(result.standing_coverage)
         inspection_findings = inspections.list_findings(session, inspection)
         signed = {row.person_id: row for row in signatures.list_signatures(session, result)}
         return render_template(
@@ -69,6 +69,7 @@ def show(public_id: str) -> ResponseReturnValue:
             sentence=presenters.result_sentence(result),
             steps=presenters.list_steps(session, inspection, coverage, inspection_findings),
             coverage=coverage,
+            provisional=presenters.provisional_sentence(inspection),
             late=[(row, presenters.late_alarm_sentence(row)) for row in standing.list_late_alarms(session, inspection)],
             late_reports=[
                 presenters.late_report_sentence(row) for row in standing.list_late_reports(session, inspection)

@@ -192,11 +192,25 @@ def result_sentence(row: Any) -> str:
         return gettext("Being inspected now")
     if result.result == NONE_FOUND and result.inspection.standing_result == REOPENED:
         return gettext("Open again: something suspicious followed the result")
+    if result.result == NONE_FOUND and result.is_provisional:
+        return gettext("None found by %(methods)s; RF is provisional", methods=methods_text(result.methods))
     if result.result == NONE_FOUND:
         return gettext("None found by %(methods)s", methods=methods_text(result.methods))
     if result.result == NOT_COMPLETED:
         return gettext("Not completed")
     return gettext("Referred to police") if result.result == REFERRED else result.result
+
+
+def provisional_sentence(inspection: Inspection) -> str:
+    """Return what is missing of a result that is provisional; "" if it is not."""
+    if not inspection.results or not inspection.results[-1].is_provisional:
+        return ""
+    names = [used.sensor.name for used in inspection.sensors if used.started_s is not None and used.stopped_s is None]
+    return gettext(
+        "The RF step is provisional: the last sweep of %(sensors)s has not arrived."
+        " What it heard last is not known yet.",
+        sensors=", ".join(names),
+    )
 
 
 def late_alarm_sentence(late: standing.LateAlarm) -> str:

@@ -37,8 +37,9 @@ DAY_S = 86400
 SEEDS = (1, 2)
 COLUMNS = [
     *("restrooms", "inspected", "not_inspected", "enough_times", "overdue", "inspections", "none_found", "reopened"),
-    *("not_completed", "referred", "eye", "rf", "lens", "corrected", "coverage_percent", "alarms", "open", "listed"),
-    *("as_known_emitter", "as_neighbour", "as_false", "as_unresolved", "as_referred", "false_percent", "notices"),
+    *("not_completed", "referred", "eye", "rf", "lens", "corrected", "provisional", "coverage_percent", "alarms"),
+    *("open", "listed", "as_known_emitter", "as_neighbour", "as_false", "as_unresolved", "as_referred"),
+    *("false_percent", "notices"),
 ]
 SHORT = [
     *("restrooms", "inspected", "enough_times", "overdue", "inspections", "eye", "rf", "lens", "coverage_percent"),
@@ -100,6 +101,7 @@ class Ledger:
             "enough_times": sum(completed.count(room) >= needed for room in in_use),
             "overdue": sum(self.is_overdue(room, until) for room in in_use),
             "inspections": len(done),
+            "provisional": sum(row["provisional"] for row in done),
             "corrected": sum(row["corrected"] for row in done),
             "coverage_percent": half_up(sum(percents), len(percents)),
             "alarms": len(alarms),
@@ -262,9 +264,10 @@ class World:
         if not uses or uses[-1][2] is not None:
             return  # the restroom is out of use
         kind = self.random.choice(
-            ("lens", "eye", "sensor", "sensor", "late", "in_vain", "referred", "offline", "corrected")
+            ("lens", "eye", "sensor", "sensor", "late", "waiting", "in_vain", "referred", "offline", "corrected")
         )
         row = {"room": room, "when": when, "corrected": False, "percent": None, "findings": []}
+        row["provisional"] = False
         getattr(self, f"_visit_{kind}")(row)
         self.ledger.inspections.append(row)
 
@@ -326,16 +329,17 @@ class World:
             self.stop_clock(received_s + 300)
             self._finish(session, row, inspection, user, "none_found", ["lens"])
 
-    def _visit_sensor(self, row):
+    def _visit_sensor(self, row, stopped=True):
         """The sensor listens to all channels, or to some of them too shortly."""
         with self.sessions.begin() as session:
             inspection, user = self._start(session, row)
             sensor = session.get_one(Sensor, self.sensor)
-            inspections.add_sensor(session, inspection, sensor, row["when"] - 900, row["when"] - 900, row["when"])
+            began_s, stopped_s = row["when"] - 900, row["when"] if stopped else None
+            inspections.add_sensor(session, inspection, sensor, began_s, began_s, stopped_s)
             session.flush()
             body, short = sweep_body(), self.random.choice((0, 0, 4, 13))
             body["channels"] = [[n, 1000 if n <= short else 5000, 10, 0, 0] for n in range(1, 14)]
-            row["percent"] = int((short * 1000 + (13 - short) * 3000) * 100 / (13 * 3000))
+            row["short"], row["percent"] = short, self._percent(short, 1000)
             self.voice.inspection = inspection.public_id
             heard(session, self.pseudonyms, self.voice.says(body=body, at_s=row["when"] - 60), now_s=row["when"])
             session.expire_all()
@@ -343,6 +347,26 @@ class World:
             for method in methods:
                 inspections.record_step(session, inspection, method, "none_found", user)
             self._finish(session, row, inspection, user, "none_found", methods)
+
+    @staticmethod
+    def _percent(short, heard_ms):
+        """The coverage if some channels were listened to for less than 3 s."""
+        return int((short * heard_ms + (13 - short) * 3000) * 100 / (13 * 3000))
+
+    def _visit_waiting(self, row):
+        """The sensor's last sweep arrives after the result, or never."""
+        self._visit_sensor(row, stopped=False)
+        row["provisional"] = "rf" in row["methods"]
+        if self.random.random() < 0.3:
+            return
+        received_s = row["when"] + self.random.randrange(60, DAY_S)
+        self.stop_clock(received_s)
+        body = {**sweep_body(60_000, 90_000), "channels": [[n, 300, 1, 0, 0] for n in range(1, 14)]}
+        with self.sessions.begin() as session:
+            last = self.voice.says(body=body, at_s=row["when"] - 1)
+            stopped = self.voice.says("session", {"what": "stopped", "by": "cmd"}, row["when"])
+            heard(session, self.pseudonyms, last, stopped, now_s=received_s)
+        row["provisional"], row["percent"] = False, self._percent(row["short"], 1300)
 
     def _visit_late(self, row):
         """The sensor hands over an alarm of the visit after its end."""

@@ -3,6 +3,7 @@
 import pytest
 
 from server import clock
+from server.models import LogEntry
 from server.services.findings import dispositions, pseudonyms
 from server.services.inspecting import inspections
 from server.services.people import accounts
@@ -98,3 +99,34 @@ def test_no_document_says_none_found_beside_a_hole_that_is_reported_later(app, b
     post(client, f"/inspections/{running}/correct", {"result": "none_found", "reason": "a screw"}, follow=False)
     show, paper = pages_of(client, running)
     assert "None found by eye" in show and "The record was corrected on" in show and "Superseded" not in paper
+
+
+def test_a_result_is_provisional_until_the_last_sweep_has_come(app, begin, look):
+    client, running = begin("demo-1")
+    look(running)
+    keys = pseudonyms.Pseudonyms(app.extensions["vault"])
+    with app.extensions["sessions"].begin() as session:
+        inspection = inspections.load(session, accounts.SYSTEM, running)
+        user = present(inspection.started_by)
+        voice = Voice(fleet.load(session, accounts.SYSTEM, "demo-1"), boot=900)
+        voice.inspection = running
+        started = voice.says("session", {"what": "started", "by": "cmd"})
+        heard(session, keys, started, voice.says(), now_s=clock.now_s())
+        inspections.record_step(session, inspection, "rf", "none_found", user)
+        inspections.finish(session, inspection, user, "none_found")
+    before = pages_of(client, running)
+    with app.extensions["sessions"].begin() as session:
+        signed = inspections.load(session, accounts.SYSTEM, running).results[-1].coverage
+        stopped = voice.says("session", {"what": "stopped", "by": "cmd"})
+        heard(session, keys, voice.says(), stopped, now_s=clock.now_s() + 60)
+    after = pages_of(client, running)
+
+    for text in before:
+        assert "the last sweep of demo-1 has not arrived" in text
+    assert "RF is provisional" in before[0]
+    assert not any("provisional" in text for text in after)
+    with app.extensions["sessions"]() as session:
+        result = inspections.load(session, accounts.SYSTEM, running).results[-1]
+        assert result.coverage == signed and present(result.final_coverage)["sweeps"] == signed["sweeps"] + 1
+        kinds = [entry.kind for entry in session.query(LogEntry).filter_by(subject=running)]
+        assert kinds.count("inspection.completed") == 1
