@@ -41,6 +41,11 @@ def server():
         run(programs() / "createdb", "-h", folder, "-p", port, "-U", "ansim", f"test{made}")
         return f"postgresql+psycopg://ansim@/test{made}?host={folder}&port={port}"
 
+    def crash() -> None:
+        """Restart the server as after kill -9: connections end, and it recovers from its write-ahead log."""
+        run(programs() / "pg_ctl", "-D", data, "-m", "immediate", "-o", options, "-l", folder / "log", "-w", "restart")
+
+    database.crash = crash  # pyright: ignore[reportFunctionMemberAccess]
     try:
         yield database
     finally:

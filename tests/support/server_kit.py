@@ -10,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+from pydantic import SecretStr
 from sqlalchemy import func, select
 
 from server import db, migrations, vault
@@ -63,6 +64,10 @@ class Process:
             self.kill()
 
     @property
+    def was_started(self) -> bool:
+        return self._running is not None
+
+    @property
     def status(self) -> int | None:
         """The exit status, None while the program runs."""
         return self._process.poll()
@@ -79,6 +84,10 @@ class Process:
     @property
     def output(self) -> str:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+
+def _plain(value):
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
 class Inside:
@@ -140,13 +149,43 @@ class Server:
         self.vault = vault.open_vault(self.settings)
         self.sessions = db.open_sessions(self.settings.url())
         environ = {"ANSIM_DATA": str(folder), "ANSIM_MQTT_PORT": str(self.port)}
-        environ.update({f"ANSIM_{name.upper()}": str(value) for name, value in settings.items()})
+        environ.update({f"ANSIM_{name.upper()}": _plain(value) for name, value in settings.items()})
         self.environ = environ
-        self.ingest = Process([sys.executable, "-m", "server.ingest"], folder / "ingest.log", **environ)
-        self.broker = Process([sys.executable, "-m", "server.broker"], folder / "broker.log", **environ)
+        self.web_port = free_port()
+        self.ingest = self._process("ingest", "server.ingest")
+        self.broker = self._process("broker", "server.broker")
+        self.web = self._process("web", "server.front", ANSIM_PORT=str(self.web_port))
+        self.notify = self._process("notify", "server.notify")
         self.folder = folder
         self.is_embedded = True
         self._inside = []
+
+    def _process(self, name, module, **environ):
+        """A process of this installation, whose clock set_clock() sets."""
+        path = os.pathsep.join((str(ROOT), str(ROOT / "tests/support/clock_jump")))
+        clock = {"PYTHONPATH": path, "ANSIM_TEST_CLOCK": str(self._clock_file(name))}
+        command = [sys.executable, "-m", module]
+        return Process(command, self.settings.data / f"{name}.log", **self.environ, **clock, **environ)
+
+    def _clock_file(self, name):
+        return self.settings.data / f"{name}.clock"
+
+    def set_clock(self, name: str, offset_s: int) -> None:
+        """Set the clock of a process wrong by so many seconds; 0: right again."""
+        self._clock_file(name).write_text(str(offset_s))
+
+    def processes(self) -> dict[str, Process]:
+        """{name: process} of all that have been started."""
+        made = {"broker": self.broker, "ingest": self.ingest, "web": self.web, "notify": self.notify}
+        return {name: process for name, process in made.items() if process.was_started}
+
+    def start_all(self):
+        """Broker, ingest, web and notify."""
+        self.start()
+        self.web.start()
+        self.notify.start()
+        wait_for(lambda: is_open(self.web_port))
+        return self
 
     def use_mosquitto(self):
         """A mosquitto instead of the embedded broker: it forgets everything when it is killed, like amqtt."""
@@ -187,8 +226,8 @@ class Server:
     def end(self):
         for inside in self._inside:
             inside.end()
-        self.ingest.end()
-        self.broker.end()
+        for process in self.processes().values():
+            process.end()
         self.sessions.engine.dispose()
 
     def enrol(self, name: str, **fields) -> bytes:
