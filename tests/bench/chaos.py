@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -42,7 +43,7 @@ def main() -> None:
 
 def _run(folder, options, database):
     """Return 0 if every report that was made is stored and confirmed once, else 1."""
-    settings = {"database_url": SecretStr(database())} if database else {}
+    settings: dict[str, Any] = {"database_url": SecretStr(database())} if database else {}
     server = Server(folder / "data", **settings)
     if options.mosquitto:
         server.use_mosquitto()

@@ -3,6 +3,8 @@
 import contextlib
 import sys
 import urllib.request
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -32,7 +34,8 @@ SETUPS = [
 @pytest.mark.parametrize(("on_postgresql", "broker"), SETUPS)
 def test_confirmed_is_stored_is_made(on_postgresql, broker, tmp_path, empty_database):
     with contextlib.ExitStack() as stack:
-        crash_database, settings = None, {}
+        crash_database: Callable[[], None] | None = None
+        settings: dict[str, Any] = {}
         if on_postgresql:
             database = stack.enter_context(postgresql.server())
             crash_database, settings = database.crash, {"database_url": SecretStr(database())}
