@@ -1,5 +1,6 @@
 """
-The notifying process: sends the outbox; every hour enqueues reminders of overdue inspections; verifies the log daily.
+The notifying process: sends the outbox; every hour enqueues reminders of overdue inspections; verifies the log daily;
+enqueues a notification if the installation cannot do its work for some minutes, such as without ingest.
 
     python -m server.notify        # or `flask --app server notify`
 
@@ -19,12 +20,13 @@ from flask_babel import force_locale
 from server import clock, ids
 from server.config import Settings
 from server.db import Sessions
-from server.models.outside import CHAIN_BROKEN, WEBHOOK, Delivery
+from server.models.outside import CHAIN_BROKEN, NOT_READY, WEBHOOK, Delivery
 from server.services.audit import derived, verification, witness
 from server.services.inspecting import photos
+from server.services.intake import heartbeat
 from server.services.outside import channels, deliveries, notifications
 from server.services.places import reminders
-from server.services.upkeep import leases
+from server.services.upkeep import leases, readiness
 from server.services.upkeep.leases import Lease
 from server.vault import BadSeal
 from server.wording import notifications as wording
@@ -33,6 +35,9 @@ TICK_S = 2
 HOUR_S = 3600
 VERIFY_LOG_S = 86400
 # The page that a notification links to, by its kind; {} is its subject.
+READY_EVERY_S = 30
+NOT_READY_AFTER_S = 180  # a restart or an upgrade takes less
+NOT_READY_AGAIN_S = 6 * 3600
 _PAGES = {
     "finding_new": "/findings/{}",
     "finding_notice": "/findings/{}",
@@ -46,6 +51,7 @@ _PAGES = {
     "sensor_silent": "/sensors/{}",
     "sensor_back": "/sensors/{}",
     "sensor_over_quota": "/sensors/{}",
+    "message_refused": "/sensors/{}",
 }
 
 logger = structlog.get_logger()
@@ -54,7 +60,7 @@ logger = structlog.get_logger()
 def run(app: Flask, stopping: threading.Event) -> None:
     """Work until `stopping` is set."""
     sessions, next_hour, next_verification, next_lease = app.extensions["sessions"], 0.0, 0.0, 0.0
-    lease = Lease(sessions, leases.NOTIFY, ids.new(16))
+    lease, watch, next_look = Lease(sessions, leases.NOTIFY, ids.new(16)), ReadinessWatch(app), 0.0
     while not stopping.is_set():
         now_s, now = clock.now_s(), time.monotonic()
         if now >= next_lease:
@@ -68,10 +74,37 @@ def run(app: Flask, stopping: threading.Event) -> None:
         if lease.is_held and now >= next_verification:
             next_verification = now + VERIFY_LOG_S
             verify_log(sessions, app.extensions["settings"])
+        if lease.is_held and now >= next_look:
+            next_look = now + READY_EVERY_S
+            watch.look(now)
         while tick(app) and not stopping.is_set():
             pass
         stopping.wait(TICK_S)
     lease.release()
+
+
+class ReadinessWatch:
+    """Notices what keeps the installation from its work for NOT_READY_AFTER_S; see services/upkeep/readiness.py."""
+
+    def __init__(self, app: Flask):
+        self._extensions = app.extensions
+        self._since: dict[str, float] = {}
+
+    def look(self, now: float) -> None:
+        """Look once, and enqueue a notification of each problem that lasts. now: seconds of time.monotonic()."""
+        sessions, settings = self._extensions["sessions"], self._extensions["settings"]
+        problems = readiness.list_problems(sessions, settings, self._extensions["vault"])
+        if not heartbeat.is_known(settings.data):
+            problems = [problem for problem in problems if problem != readiness.INGEST]  # it runs on another machine
+        self._since = {problem: self._since.get(problem, now) for problem in problems}
+        lasting = [problem for problem, since in self._since.items() if now - since >= NOT_READY_AFTER_S]
+        if not lasting or readiness.DATABASE in problems:  # without a database there is no outbox
+            return
+        with sessions.begin() as session:
+            for problem in lasting:
+                if not notifications.is_recent(session, NOT_READY, problem, NOT_READY_AGAIN_S):
+                    notifications.enqueue(session, NOT_READY, None, problem)
+                    logger.error("the installation cannot do its work", problem=problem)
 
 
 def tick(app: Flask) -> int:

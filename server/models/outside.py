@@ -17,6 +17,7 @@ INSPECTION_OVERDUE, INSPECTION_ASKED, SENSOR_SILENT, SENSOR_OVER_QUOTA, CHAIN_BR
     "chain_broken",
 )
 INSPECTION_FINISHED, INSPECTION_CORRECTED = "inspection_finished", "inspection_corrected"
+MESSAGE_REFUSED, NOT_READY = "message_refused", "not_ready"
 FINDING_ESCALATED, FINDING_DISPOSED, SENSOR_BACK = "finding_escalated", "finding_disposed", "sensor_back"
 KINDS = (
     FINDING_NEW,
@@ -31,6 +32,8 @@ KINDS = (
     SENSOR_SILENT,
     SENSOR_BACK,
     SENSOR_OVER_QUOTA,
+    MESSAGE_REFUSED,
+    NOT_READY,
     CHAIN_BROKEN,
 )
 

@@ -22,7 +22,16 @@ KINDS = {
     "sensor_silent": _("A sensor has fallen silent"),
     "sensor_back": _("A silent sensor is heard again"),
     "sensor_over_quota": _("A sensor sends more than its quota"),
+    "message_refused": _("A message of a sensor could not be stored"),
+    "not_ready": _("The server cannot do its work"),
     "chain_broken": _("The log is not as it was written"),
+}
+# Codes of services.upkeep.readiness.
+NOT_READY = {
+    "ingest": _("Reports of sensors are not stored: the ingest process does not run, or has no broker."),
+    "disk": _("The disk is nearly full."),
+    "secret": _("The secret is not the one of this database."),
+    "migrations": _("The database is not of this version of the program."),
 }
 TEST_TITLE = _("A test")
 WAYS = {"webhook": _("Webhook, for programs"), "apprise": _("Mail or chat, by Apprise")}
@@ -92,6 +101,19 @@ def sentence(kind: str, subject: str, facts: dict, place: str) -> str:
             where=where,
             sensor=subject,
         )
+    return _about_server(kind, subject, facts, where)
+
+
+def _about_server(kind, subject, facts, where):
+    if kind == "message_refused":
+        return gettext(
+            "%(where)s: a message of the sensor %(sensor)s could not be stored and is kept for whoever runs the"
+            " server.",
+            where=where,
+            sensor=subject,
+        )
+    if kind == "not_ready":
+        return gettext("The server cannot do its work. %(why)s", why=NOT_READY.get(subject, subject))
     if kind == "chain_broken":
         return gettext(
             "The log is not as it was written: entry %(entry)s was changed. Keep the server as it is, and call"

@@ -11,20 +11,34 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from server.models.intake import DeadLetter
+from server.models.outside import MESSAGE_REFUSED
+from server.models.places import Restroom
+from server.models.sensors import Sensor
+from server.services.outside import notifications
 
 MAX_ROWS = 1000
 MAX_REASON_CHARS = 200
+NOTIFY_EVERY_S = 86400
 _DIGIT = rb"[0-9A-Fa-f]"
 _ADDRESS = re.compile(rb"(?<!%s)(?:(?:%s{2}[:-]){5}%s{2}|%s{12}(?!%s))" % ((_DIGIT,) * 5))
 
 
 def add(session: Session, sensor: str, topic: str, reason: str, body: bytes, now_s: int) -> DeadLetter:
-    """Keep a message of the sensor with this name; delete all but the newest MAX_ROWS."""
+    """
+    Keep a message of the sensor with this name; delete all but the newest MAX_ROWS.
+
+    People are notified once a day and sensor.
+    """
     letter = DeadLetter(sensor=sensor, topic=topic, reason=reason[:MAX_REASON_CHARS], body=body, received_s=now_s)
     session.add(letter)
     session.flush()
     oldest = select(DeadLetter.id).order_by(DeadLetter.id.desc()).offset(MAX_ROWS - 1).limit(1).scalar_subquery()
     session.execute(delete(DeadLetter).where(DeadLetter.id < oldest).execution_options(synchronize_session=False))
+    if not notifications.is_recent(session, MESSAGE_REFUSED, sensor, NOTIFY_EVERY_S):
+        place = select(Restroom.facility_id, Restroom.name).join(Sensor, Sensor.restroom_id == Restroom.id)
+        row = session.execute(place.where(Sensor.name == sensor)).first()
+        facts = {"restroom": row.name} if row else {}
+        notifications.enqueue(session, MESSAGE_REFUSED, row.facility_id if row else None, sensor, **facts)
     return letter
 
 

@@ -36,5 +36,10 @@ def is_beating(folder: Path) -> bool:
     return 0 <= _now_ms() - written_ms <= STALE_AFTER_S * 1000
 
 
+def is_known(folder: Path) -> bool:
+    """Return True if an ingest process has ever used this data folder, so that a missing heartbeat says something."""
+    return (folder / _NAME).exists()
+
+
 def _now_ms():
     return int(time.monotonic() * 1000)
