@@ -1,5 +1,10 @@
 """Makes the Flask application; see server.create_app()."""
 
+import string
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
 import structlog
 from flask import Flask, current_app
 from sqlalchemy import text
@@ -33,6 +38,7 @@ def create(settings: Settings) -> Flask:
     clock.use_zone(settings.time_zone)
     app.extensions["vault"] = keys
     app.extensions["sessions"] = db.open_sessions(settings.url())
+    app.wsgi_app = _encode_query(app.wsgi_app)
     if settings.proxies:
         from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -50,6 +56,18 @@ def create(settings: Settings) -> Flask:
     web.register(app)
     api.register(app)
     return app
+
+
+def _encode_query(application: Callable) -> Callable:
+    """Percent-encode the bytes of a query string that are not ASCII: Werkzeug fails on those that are not UTF-8."""
+
+    def handle(environ: dict, start_response: Callable) -> Any:
+        query = environ.get("QUERY_STRING", "")
+        if not query.isascii():
+            environ["QUERY_STRING"] = quote(query.encode("latin-1"), safe=string.punctuation)
+        return application(environ, start_response)
+
+    return handle
 
 
 @security.public

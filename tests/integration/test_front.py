@@ -220,3 +220,12 @@ def test_a_half_sent_request_to_every_route_keeps_nobody_waiting(web, tmp_path):
     finally:
         for client in slow:
             client.close()
+
+
+@pytest.mark.parametrize("target", [b"/login?next=\x8b\xff", b"//\x81", b"/api/v1/restrooms?search=\x8b", b"/r/\xff"])
+def test_bytes_that_are_no_text_in_an_address_are_no_error_of_the_server(web, target):
+    with dial(web.port, b"GET " + target + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n") as client:
+        client.settimeout(20 * PATIENCE)
+        status = client.recv(1 << 16).split()[1]
+
+    assert status in (b"200", b"302", b"308", b"400", b"401", b"404"), status

@@ -39,3 +39,12 @@ def test_a_form_that_somebody_made_up_breaks_nothing(begin, sign_in, post, addre
     answer = post(client, address % running if "%s" in address else address, form, page="/me")
 
     assert answer.status_code in (200, 404)
+
+
+@pytest.mark.parametrize("address", ["/login", "/restrooms", "/r/x", "/api/v1/restrooms", "/nothing"])
+def test_a_query_of_bytes_that_are_no_text_is_no_error_of_the_server(app, sign_in, address):
+    """As gunicorn passes them on; a browser would encode them."""
+    environ = {"QUERY_STRING": "search=\x8b\xff&next=\xc3("}
+
+    for client in (app.test_client(), sign_in("manager")):
+        assert client.get(address, environ_overrides=environ).status_code < 500
