@@ -16,14 +16,16 @@ canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii
 
 def check(text: str, key: str) -> list[dict]:
     """Return the entries of a proof, oldest first. Raises ValueError that names the first part that does not verify."""
-    proof, entries, name = json.loads(text), [], "the proof"
+    entries, name = [], "the proof"
     try:
+        proof = json.loads(text)
         require(canonical(proof) == text.strip() and proof["format"] == "ansim proof 1" and len(proof) == 3)
         for part in proof["parts"]:
             n, chain, head = part["items"][0]["n"] - 1, unhex(part["after"]), part["head"]
             for item in part["items"]:
                 n, name, body = n + 1, f"entry {n + 1}", item.get("entry")
                 chain = sha256(chain + (unhex(item["digest"]) if body is None else sha256(body.encode())))
+                require(type(item["n"]) is int)  # true equals 1
                 require((n, chain) == (item["n"], unhex(item["hash"])) and len(item) == (3 if body is None else 4))
                 if body is not None:
                     entry, personal, name = json.loads(body), item["personal"], f"entry {n} or its personal fields"
@@ -50,7 +52,9 @@ def check(text: str, key: str) -> list[dict]:
             }
             require(committed <= with_names | forgotten.keys())
         name = "the list of subjects"
-        require(entries and proof["subjects"] in ([], sorted({entry["subject"] for entry in entries})))
+        is_whole = [entry["n"] for entry in entries] == list(range(1, len(entries) + 1))
+        subjects = [] if proof["subjects"] == [] and is_whole else sorted({entry["subject"] for entry in entries})
+        require(entries and proof["subjects"] == subjects)
     except Exception as error:
         raise ValueError(f"{name} is not as it was written and signed ({type(error).__name__} {error})") from error
     return entries

@@ -77,6 +77,17 @@ KINDS = {
     "token.revoked": _("Token ended"),
 }
 
+# The parts of a proof that static/verify_proof.js names, with # for the number of the entry.
+PROOF_PARTS = {
+    "the proof": _("the file as a whole"),
+    "the public key": _("the public key"),
+    "entry #": _("entry #"),
+    "entry # or its personal fields": _("entry # or its personal fields"),
+    "the signed head of entry #": _("the signed head of entry #"),
+    "what is said to be forgotten": _("what is said to be erased"),
+    "the list of subjects": _("the list of objects"),
+}
+
 # Filters of the log's page: {prefix of a kind: text}.
 GROUPS = {
     "": _("Everything"),

@@ -56,6 +56,7 @@ def pages(site):
         "/privacy",
         f"/facilities/{building}/privacy-sign",
         "/log/heads",
+        "/log/verify",
         f"/inspections/{done.public_id}/log",
         "/?search=nothing-like-this",
         f"/restrooms/{room}",

@@ -94,6 +94,15 @@ def heads() -> ResponseReturnValue:
     return render_template("audit/heads.html", heads=newest, key=public_key, plain_page=True)
 
 
+@bp.get("/log/verify")
+@security.public
+def verify() -> ResponseReturnValue:
+    """A page that checks a proof in the browser, for everybody; the server takes no part in it."""
+    titles = {kind: str(title) for kind, title in wording.KINDS.items()}
+    parts = {part: str(text) for part, text in wording.PROOF_PARTS.items()}
+    return render_template("audit/verify.html", titles=titles, parts=parts, plain_page=True)
+
+
 @bp.get("/log/heads.json")
 @security.public
 def heads_json() -> ResponseReturnValue:
