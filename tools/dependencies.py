@@ -25,7 +25,7 @@ import tomllib
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -106,25 +106,28 @@ def write_locks() -> None:
 
 def make_sbom(packages: list[Package]) -> str:
     """Return a CycloneDX 1.6 document, JSON, the same for the same packages."""
-    from cyclonedx.model import HashAlgorithm, HashType
-    from cyclonedx.model.bom import Bom
-    from cyclonedx.model.component import Component, ComponentType
+    from cyclonedx import model
+    from cyclonedx.model import bom as boms
+    from cyclonedx.model import component as components
     from cyclonedx.output.json import JsonV1Dot6
     from packageurl import PackageURL
 
+    # Its serialisation wraps the classes in a way that type checkers do not see through.
+    Bom, Component, HashType = cast(Any, (boms.Bom, components.Component, model.HashType))  # noqa: N806
+    kinds = components.ComponentType
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     bom = Bom()
     bom.metadata.component = Component(
-        name=project["name"], version=project["version"], type=ComponentType.APPLICATION, bom_ref=project["name"]
+        name=project["name"], version=project["version"], type=kinds.APPLICATION, bom_ref=project["name"]
     )
     for package in packages:
         component = Component(
             name=package.name,
             version=package.version,
-            type=ComponentType.LIBRARY,
+            type=kinds.LIBRARY,
             bom_ref=f"{package.name}=={package.version}",
             purl=PackageURL("pypi", None, package.name, package.version),
-            hashes=[HashType(alg=HashAlgorithm.SHA_256, content=digest) for digest in package.hashes],
+            hashes=[HashType(alg=model.HashAlgorithm.SHA_256, content=digest) for digest in package.hashes],
         )
         bom.components.add(component)
         bom.register_dependency(bom.metadata.component, [component])

@@ -102,12 +102,15 @@ def _end(response: Response) -> Response:
     is_redirect = response.status_code in (302, 303)
     is_refused = is_redirect and g.get("warned", False) and not form.committed
     if "claim" in g:
-        if (is_redirect and not is_refused) or (response.status_code == 200 and (form.committed or g.get("form_done"))):
+        user_id, key = g.pop("claim")
+        # After a download the browser stays on the page, where the same form may be sent again on purpose.
+        is_page = response.status_code == 200 and "Content-Disposition" not in response.headers
+        if (is_redirect and not is_refused) or (is_page and (form.committed or g.get("form_done"))):
             location = response.location or ""
-            idempotency.keep(current_app.extensions["sessions"], *g.pop("claim"), response.status_code, location)
+            idempotency.keep(current_app.extensions["sessions"], user_id, key, response.status_code, location)
             session["sent"] = [*session.get("sent", []), request.form[ONCE]][-_SENT_KEPT:]
         else:
-            idempotency.release(current_app.extensions["sessions"], *g.pop("claim"))
+            idempotency.release(current_app.extensions["sessions"], user_id, key)
     typed = typed_forms.read() if is_refused else None
     if typed is None or not typed.texts:
         return response
@@ -130,7 +133,8 @@ def _show_changes(error: ChangedMeanwhile):
         (wording.title(change.kind), change, [(name, _as_text(value)) for name, value in change.body.items()])
         for change in error.changes
     ]
-    back = request.path if "GET" in (request.url_rule.methods if request.url_rule else ()) else request.referrer
+    methods = (request.url_rule.methods if request.url_rule else None) or ()
+    back = request.path if "GET" in methods else request.referrer
     typed = typed_forms.read(seen_entry=g.get("newest_entry", ""), once=_form_number())
     return render_template("changed.html", changes=changes, typed=typed, back=back), 409
 

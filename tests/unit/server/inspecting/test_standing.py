@@ -109,8 +109,9 @@ def looked(session, hall, kim, monkeypatch):
     return inspection
 
 
-def hand_over(session, hall, kim, began_s=NOW_S - 500, ended_s=NOW_S - 200, **content):
-    visit = VISIT._replace(room=hall.public_id, began_s=began_s, ended_s=ended_s, **content)
+def hand_over(session, hall, kim, **content):
+    times = {"began_s": NOW_S - 500, "ended_s": NOW_S - 200}
+    visit = VISIT._replace(room=hall.public_id, **{**times, **content})
     return offline_visits.store(session, kim, visit, NOW_S)
 
 
