@@ -53,6 +53,7 @@ from server.models.places import (
     RestroomImport,
     RestroomUse,
     SiteNotice,
+    VisitorReport,
 )
 from server.models.sensors import Claim, Command, Release, ReleaseFile, Rollout, RolloutSensor, Sensor
 from server.models.upkeep import Lease
@@ -126,4 +127,5 @@ __all__ = [
     "User",
     "UserPlace",
     "UserSession",
+    "VisitorReport",
 ]

@@ -23,6 +23,10 @@ SELFTEST = "selftest"
 PLANNED = (*METHODS, SELFTEST)
 
 
+# What a visitor can ask for or report: an inspection, or something that could hide a lens.
+ASKED, SCREW, HOLE, GAP, OBJECT = VISITOR_REPORTS = ("asked", "screw", "hole", "gap", "object")
+
+
 class Organisation(Base):
     """The owner of facilities: a municipality, a school, a company."""
 
@@ -32,6 +36,7 @@ class Organisation(Base):
     public_id: Mapped[PublicId] = mapped_column(default=ids.new)
     name: Mapped[Name]
     name_en: Mapped[Name]
+    phone: Mapped[str] = mapped_column(String(40), default="", server_default="")  # shown on the public pages
     created_s: Mapped[TimeS]
 
     facilities: Mapped[list["Facility"]] = relationship(back_populates="organisation")
@@ -250,5 +255,24 @@ class InspectionRequest(Base):
     count: Mapped[Count]
     answered_s: Mapped[int | None]  # when the next inspection of the restroom was completed
     inspection_id: Mapped[int | None] = key_of("inspection.id")  # that inspection
+
+    restroom: Mapped[Restroom] = relationship()
+
+
+class VisitorReport(Base):
+    """
+    What a visitor asked for or reported with the code on a door. Nothing about the visitor is stored.
+
+    public_id  the code with which the visitor asks how it stands; the restroom's next inspection answers it
+    """
+
+    __tablename__ = "visitor_report"
+
+    id: Mapped[Id]
+    public_id: Mapped[PublicId] = mapped_column(default=ids.new)
+    restroom_id: Mapped[int] = key_of("restroom.id")
+    kind: Mapped[Word]  # one of VISITOR_REPORTS
+    stall: Mapped[Count]  # 0: the room itself, or not said
+    at_s: Mapped[TimeS] = mapped_column(index=True)
 
     restroom: Mapped[Restroom] = relationship()

@@ -10,6 +10,7 @@ REFUSALS = {
     "sensor_busy": _("The sensor %(sensor)s is being used for another inspection."),
     "sensor_revoked": _("The sensor %(sensor)s has been withdrawn."),
     "restroom_retired": _("This restroom no longer exists; its log is kept."),
+    "visitor_report_bad": _("Please choose what it is about, and a stall of this restroom."),
     "finished": _("This inspection is already finished. A correction is a new entry."),
     "running": _("This inspection is still running; finish it first."),
     "reason_needed": _("Please give the reason; it becomes part of the record."),

@@ -68,6 +68,15 @@ METHOD_HELP = {
     "lens": _("Darken the room if you can and look through the lens finder for a glint, at eye and knee height."),
 }
 
+# models.places.VISITOR_REPORTS
+VISITOR_REPORTS = {
+    "asked": _("Inspection asked for"),
+    "screw": _("Loose or odd screw"),
+    "hole": _("Hole"),
+    "gap": _("Gap"),
+    "object": _("Suspicious object"),
+}
+
 # models.places.BLOCKS
 BLOCKS = {
     "women": _("Women"),

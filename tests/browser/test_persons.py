@@ -40,7 +40,7 @@ WORDS = {
         "not_covered": "점검하지 못한 범위",
         "signed": "서명",
         "public": "불법촬영 카메라 점검",
-        "touch": "아무것도 만지지 마세요.",
+        "touch": "만지지 마세요.",
         "report": "점검 보고서",
         "forbidden": ("안전합니다", "안전함", "카메라 없음"),
     },
@@ -99,9 +99,8 @@ def test_from_the_file_to_the_signed_certificate(running_site, visit, tmp_path, 
 
 def _visitor_asks(page, room, album):
     page.goto(f"/r/{room}")
-    page.locator("#ask button").click()
-    expect(page.locator(".note-good")).to_be_visible()
-    page.locator("#ask").scroll_into_view_if_needed()
+    page.locator("#ask .button-main").click()
+    expect(page.locator(".visitor-code")).to_be_visible()
     album.keep(page, "visitor-asks")
 
 

@@ -57,11 +57,16 @@ def add(session: Session, name: str, name_en: str = "") -> Organisation:
     return organisation
 
 
-def change(session: Session, user, organisation: Organisation, name: str, name_en: str) -> bool:
-    """Rename an organisation; return whether anything changed."""
-    if (organisation.name, organisation.name_en) == (name, name_en):
+def change(
+    session: Session, user, organisation: Organisation, name: str, name_en: str, phone: str | None = None
+) -> bool:
+    """Change an organisation's names and its phone (None: unchanged); return whether anything changed."""
+    phone = organisation.phone if phone is None else phone
+    fields = ["name"] if (organisation.name, organisation.name_en) != (name, name_en) else []
+    fields += ["phone"] if organisation.phone != phone else []
+    if not fields:
         return False
-    organisation.name, organisation.name_en = name, name_en
+    organisation.name, organisation.name_en, organisation.phone = name, name_en, phone
     session.flush()
-    log.add(session, "organisation.changed", organisation.public_id, {"fields": ["name"]}, user)
+    log.add(session, "organisation.changed", organisation.public_id, {"fields": fields}, user)
     return True

@@ -1,6 +1,7 @@
 """
 Inspections that visitors request with the code on the door. No account, name or text is asked for or stored.
 
+    visitor_requests.report(session, restroom, SCREW, 2)   # a VisitorReport; its public id is a code
     visitor_requests.record(session, restroom)      # counted in the open request until an inspection answers it
     visitor_requests.answer(session, inspection)    # called when an inspection is finished
 """
@@ -8,16 +9,52 @@ Inspections that visitors request with the code on the door. No account, name or
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, contains_eager
 
-from server import clock, db
+from server import clock, db, ids
 from server.models.inspections import NONE_FOUND, REFERRED, Inspection
 from server.models.outside import INSPECTION_ASKED
-from server.models.places import Facility, InspectionRequest, Restroom
+from server.models.places import ASKED, VISITOR_REPORTS, Facility, InspectionRequest, Restroom, VisitorReport
 from server.services.audit import log
-from server.services.errors import Refused
+from server.services.errors import NotFound, Refused
 from server.services.outside import notifications
 from server.services.people import access
 
 MOST_SHOWN = 50
+
+
+def report(session: Session, restroom: Restroom, kind: str = ASKED, stall: int = 0) -> VisitorReport:
+    """
+    Record what a visitor asks for or reports: a request for an inspection, which notifies the operator.
+
+    kind   one of VISITOR_REPORTS
+    stall  its number; 0: the room, or not said
+
+    Raises Refused: restroom_retired, visitor_report_bad.
+    """
+    if kind not in VISITOR_REPORTS or not 0 <= stall <= max(restroom.stalls, 1):
+        raise Refused("visitor_report_bad")
+    record(session, restroom)
+    row = VisitorReport(restroom_id=restroom.id, kind=kind, stall=stall, at_s=clock.now_s())
+    session.add(row)
+    session.flush()
+    return row
+
+
+def load_report(session: Session, restroom: Restroom, code: str) -> VisitorReport:
+    """Return a visitor's report by its code, which is valid at its own restroom only. Raises NotFound."""
+    query = select(VisitorReport).where(VisitorReport.public_id == ids.clean(code))
+    row = session.scalar(query.where(VisitorReport.restroom_id == restroom.id))
+    if row is None:
+        raise NotFound("visitor_report")
+    return row
+
+
+def list_reports(session: Session, restroom: Restroom) -> list[VisitorReport]:
+    """Return what visitors have reported since the last completed inspection, the newest first; no plain requests."""
+    query = select(VisitorReport).where(VisitorReport.restroom_id == restroom.id, VisitorReport.kind != ASKED)
+    done = select(func.max(Inspection.finished_s)).where(Inspection.restroom_id == restroom.id)
+    last_s = session.scalar(done.where(Inspection.result.in_((NONE_FOUND, REFERRED))))
+    query = query.where(VisitorReport.at_s > (last_s or 0))
+    return list(session.scalars(query.order_by(VisitorReport.id.desc()).limit(MOST_SHOWN)))
 
 
 def record(session: Session, restroom: Restroom) -> InspectionRequest:

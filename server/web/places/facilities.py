@@ -33,6 +33,7 @@ def edit(public_id: str) -> ResponseReturnValue:
     with page.sessions()() as session:
         facility = facilities.load(session, page.user(), public_id, accounts.MANAGE)
     form = forms.NameForm(obj=facility)
+    del form.phone
     back = url_for("facilities.show", public_id=public_id)
     if form.validate_on_submit():
         with page.sessions().begin() as session:

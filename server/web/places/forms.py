@@ -6,7 +6,7 @@ from typing import Any
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
 from wtforms import DecimalField, Field, IntegerField, SelectField, StringField, TextAreaField
-from wtforms.validators import Optional, StopValidation
+from wtforms.validators import Optional, Regexp, StopValidation
 
 from server.models.places import BLOCKS
 from server.web import forms
@@ -96,14 +96,18 @@ class RestroomForm(FlaskForm):
         return values
 
 
+_PHONE = _("A phone number has digits, blanks, +, - and brackets.")
+
+
 class NameForm(FlaskForm):
     name = StringField(_("Name"), [forms.REQUIRED, forms.at_most(200)])
     name_en = StringField(_("Name in English"), [forms.at_most(200)])
     address = StringField(_("Address"), [forms.at_most(200)])
+    phone = StringField(_("Phone for visitors"), [forms.at_most(40), Regexp(r"^[0-9 +()-]*$", message=_PHONE)])
 
     def fields(self) -> dict:
         """Return the texts of the form's fields, runs of blanks made one."""
-        fields = (self.name, self.name_en, *([self.address] if "address" in self else []))
+        fields = (self.name, self.name_en, *(self[name] for name in ("address", "phone") if name in self))
         return {field.short_name: " ".join((field.data or "").split()) for field in fields}
 
 

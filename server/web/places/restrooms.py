@@ -114,6 +114,7 @@ def show(public_id: str) -> ResponseReturnValue:
             plan=plans.list_methods(room, plans.Intervals(session), bool(sensors), now_s),
             sensors=sensors,
             visitor_request=visitor_requests.load_open(session, room),
+            visitor_reports=visitor_requests.list_reports(session, room),
             sources=facilities.list_sources(session, room.facility),
             older=found.next and url_for("places.show", public_id=room.public_id, before=found.next),
         )
