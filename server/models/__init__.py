@@ -55,6 +55,7 @@ from server.models.places import (
     SiteNotice,
     VisitorReport,
 )
+from server.models.reporting import FrozenReport
 from server.models.sensors import Claim, Command, Release, ReleaseFile, Rollout, RolloutSensor, Sensor
 from server.models.upkeep import Lease
 
@@ -81,6 +82,7 @@ __all__ = [
     "FailedAttempt",
     "Finding",
     "FindingEvent",
+    "FrozenReport",
     "Hole",
     "HoleEvent",
     "Inspection",

@@ -30,6 +30,7 @@ KINDS = {
     "inspection.corrected": _("Inspection corrected"),
     "inspection.finished": _("Inspection finished"),
     "inspection.person": _("Person takes part"),
+    "report.frozen": _("Report frozen as submitted"),
     "inspection.completed": _("RF step complete: the last sweep has arrived"),
     "inspection.reopened": _("Inspection open again: something suspicious followed"),
     "inspection.signed": _("Inspection signed"),

@@ -83,6 +83,7 @@ REFUSALS = {
     "import_stopped": _("The file has not been taken over, because something stands against it."),
     "import_file_changed": _("The file is no longer the one that was looked at. Please look at it again."),
     "external_id_taken": _("The number %(value)s of %(source)s belongs to another restroom."),
+    "period_runs": _("The period of this report has not ended. It can be frozen from the day after it."),
     "interval_bad": _("An interval has 0 to %(most)s days."),
     # findings
     "police_needed": _("Please say when 112 was called and which station answered."),

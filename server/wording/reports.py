@@ -4,6 +4,7 @@ from flask_babel import format_decimal, gettext
 from flask_babel import lazy_gettext as _
 
 from server import clock, i18n
+from server.models.reporting import FrozenReport
 from server.services.places import names
 from server.services.reporting.half_years import VERSION, Counts, Report
 from server.wording import vocabulary
@@ -94,6 +95,12 @@ def facts(report: Report) -> list[list[str]]:
         [gettext("Made"), made.isoformat(timespec="minutes")],
         [gettext("Version of the definitions"), str(VERSION)],
     ]
+
+
+def frozen_facts(row: FrozenReport) -> list[list[str]]:
+    """Return [name, value] rows that say when a report was frozen, and its hash."""
+    submitted = clock.local(row.at_s).isoformat(timespec="minutes")
+    return [[gettext("As submitted on"), submitted], ["SHA-256", row.sha256]]
 
 
 def sorted_rows(report: Report) -> list[Counts]:

@@ -26,6 +26,7 @@ from server.services.findings import known_emitters
 from server.services.inspecting import campaigns, holes, photos
 from server.services.outside import subscriptions
 from server.services.people import accounts, invitations, tokens, user_sessions
+from server.services.reporting import frozen, half_years
 from tests.support import pictures
 
 # Arguments whose name is the same in every route.
@@ -103,6 +104,7 @@ def _things(session, app, running, room):
         "account.end_session:public_id": own.public_id,
         "token": token.public_id,
         "privacy:public_id": hall.public_id,
+        "reports:public_id": _frozen_report(session, admin),
         "updates:public_id": _release(session),
     }
 
@@ -148,3 +150,8 @@ def _release(session):
     session.add(added)
     session.flush()
     return added.public_id
+
+
+def _frozen_report(session, admin):
+    span = half_years.half_year(2026, 1, clock.zone())
+    return frozen.freeze(session, admin, half_years.make_report(session, admin, span, half_years.Scope())).public_id

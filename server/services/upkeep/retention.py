@@ -44,6 +44,7 @@ from server.models.intake import DeadLetter, Proximity, Report, Selftest, Sweep,
 from server.models.outside import Delivery, KeptAnswer, Notification
 from server.models.people import AccessEvent, FailedAttempt, Invitation, UserSession
 from server.models.photos import HoleEvent, Photo
+from server.models.reporting import FrozenReport
 from server.models.sensors import Command
 from server.services.audit import log
 from server.services.inspecting import photos
@@ -210,6 +211,7 @@ DATED = (
     (CampaignHandover, {"reason": "", "by_id": None}),
     (CampaignAction, {"text": "", "by_id": None}),
     (HoleEvent, {"text": "", "by_id": None}),
+    (FrozenReport, {"by_id": None}),
 )
 
 

@@ -2,11 +2,13 @@
 
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, current_app, render_template, request, url_for
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from server.services.people import access_log
-from server.services.reporting import half_years, spreadsheets
+from server import security
+from server.services import errors
+from server.services.people import access_log, accounts
+from server.services.reporting import frozen, half_years, spreadsheets
 from server.web import page
 from server.web.reporting import documents
 from server.web.reporting.documents import CSV, PDF, XLSX
@@ -52,8 +54,50 @@ def index() -> ResponseReturnValue:
             years=range(this_year, this_year - YEARS, -1),
             organisations=half_years.list_organisations(session, page.user()),
             up=_parents(scope),
+            frozen=frozen.list_frozen(session, page.user(), report),
+            may_freeze=report.span.until_s <= report.made_s,
             **_context(report),
         )
+
+
+@bp.post("/reports/freeze")
+@security.needs(accounts.MANAGE)
+def freeze() -> ResponseReturnValue:
+    """Freeze the report of ?of=, ?year=, ?half= as it is now: as it is submitted."""
+    zone = ZoneInfo(current_app.extensions["settings"].time_zone)
+    year, half = request.args.get("year", 0, type=int), request.args.get("half", 0, type=int)
+    if not 2000 <= year <= half_years.current_half(zone)[0] or half not in (0, 1, 2):
+        raise errors.NotFound("report")
+    with page.sessions().begin() as session:
+        scope = half_years.load_scope(session, page.user(), request.args.get("of", "").strip()[:40])
+        report = half_years.make_report(session, page.user(), half_years.half_year(year, half, zone), scope)
+        try:
+            row = frozen.freeze(session, page.user(), report)
+        except errors.Refused as error:
+            page.flash_warning(page.refusal_text(error))
+            return redirect(url_for("reports.index", of=_id(scope), year=year, half=half))
+        return redirect(url_for("reports.show_frozen", public_id=row.public_id))
+
+
+@bp.get("/reports/frozen/<public_id>")
+def show_frozen(public_id: str) -> ResponseReturnValue:
+    """A report as it was submitted; ?as= csv, xlsx, or print (the default)."""
+    kind = request.args.get("as", "")
+    with page.sessions()() as session:
+        row = frozen.load(session, page.user(), public_id)
+        report = frozen.thaw(row)
+        stamp = wording.frozen_facts(row)
+        if kind in documents.TYPES:
+            page.record_access(access_log.EXPORTED, f"report:{kind}:{row.public_id}")
+        if kind in (CSV, XLSX):
+            return _file(kind, report, stamp)
+        context = _context(report)
+        context["facts"] = [*context["facts"], *stamp]
+        if kind == PDF:
+            back = url_for("reports.show_frozen", public_id=public_id)
+            return documents.pdf_answer("reporting/_paper.html", back, wording.file_name(report), **context)
+        query = {"of": row.of or None, "year": row.year, "half": row.half}
+        return render_template("reporting/print.html", body="reporting/_paper.html", back=query, frozen=row, **context)
 
 
 def _id(scope: half_years.Scope) -> str | None:
@@ -83,9 +127,9 @@ def _context(report: half_years.Report) -> dict:
     }
 
 
-def _file(kind, report):
+def _file(kind, report, stamp=()):
     header, rows = wording.table(report)
-    rows += [[], *wording.facts(report)]
+    rows += [[], *wording.facts(report), *stamp]
     title = wording.title(report)
     data = spreadsheets.csv_bytes(header, rows) if kind == CSV else spreadsheets.xlsx_bytes(title, header, rows)
     return documents.download(data, kind, wording.file_name(report))

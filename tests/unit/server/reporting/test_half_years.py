@@ -1,6 +1,7 @@
 """Reports: what is counted, for whom, and how it leaves as a file."""
 
 import csv
+import hashlib
 import io
 from zoneinfo import ZoneInfo
 
@@ -9,11 +10,11 @@ from openpyxl import load_workbook
 from sqlalchemy import event, select
 
 from server import clock
-from server.models import Disposition, Finding, Inspection, InspectionResult, KnownEmitter, User, UserPlace
-from server.services.errors import NotFound
+from server.models import Disposition, Finding, Inspection, InspectionResult, KnownEmitter, LogEntry, User, UserPlace
+from server.services.errors import NotFound, Refused
 from server.services.people.accounts import SYSTEM
 from server.services.places import facilities, organisations, plans, restrooms
-from server.services.reporting import half_years, pdf, spreadsheets
+from server.services.reporting import frozen, half_years, pdf, spreadsheets
 from server.services.reporting.half_years import Scope
 from tests.support.values import present
 
@@ -291,6 +292,47 @@ def test_the_database_counts_however_many_rows_there_are(session, hall, mens, se
 def test_half_years_meet_in_the_site_s_own_midnight():
     assert H1.until_s == H2.since_s and H1.since_s == 1767193200  # 2025-12-31T15:00Z
     assert half_years.half_year(2026, 0, SEOUL)[2:] == (H1.since_s, H2.until_s)
+
+
+def test_a_frozen_report_stays_as_it_was_submitted(session, hall, mens, kim, at):
+    at(H2.until_s + DAY_S)
+    for room in (hall, mens):
+        room.created_s = H2.since_s
+    inspected(session, hall, H2.since_s, methods=("eye", "rf"), percent=51)
+    submitted = half_years.make_report(session, SYSTEM, H2, Scope(facility=hall.facility))
+    row = frozen.freeze(session, kim, submitted)
+    inspected(session, mens, H2.since_s)  # handed over late
+    hall.name = "Renamed"
+    session.flush()
+
+    then, now = frozen.thaw(row), half_years.make_report(session, SYSTEM, H2, Scope(facility=hall.facility))
+
+    assert [(present(one.place).name, one._replace(place=None)) for one in then.rows] == [
+        (present(one.place).name if present(one.place).name != "Renamed" else "Women's", one._replace(place=None))
+        for one in submitted.rows
+    ]
+    assert (then.total, then.span, then.made_s) == (submitted.total, H2, submitted.made_s)
+    assert frozen.count_differences(then, submitted) == 0 < frozen.count_differences(then, now)
+    assert frozen.list_frozen(session, kim, now) == [row] and frozen.load(session, kim, row.public_id) is row
+    entry = session.scalars(select(LogEntry).order_by(LogEntry.n.desc())).first()
+    assert entry.kind == "report.frozen" and row.sha256 in entry.body
+    assert row.sha256 == hashlib.sha256(row.content.encode()).hexdigest()
+
+
+def test_a_period_that_runs_is_not_frozen_and_others_do_not_see_a_frozen_report(session, hall, kim, hashed, at):
+    at(H2.until_s - 1)
+    with pytest.raises(Refused, match="period_runs"):
+        frozen.freeze(session, kim, half_years.make_report(session, SYSTEM, H2, Scope()))
+    at(H2.until_s)
+    row = frozen.freeze(session, kim, half_years.make_report(session, SYSTEM, H2, Scope()))
+    lee = User(
+        login="lee", name="Lee", role="manager", everywhere=False, password_hash=hashed, session_word="0", created_s=1
+    )
+    session.add(lee)
+    session.flush()
+
+    with pytest.raises(NotFound):
+        frozen.load(session, lee, row.public_id)
 
 
 # Files
