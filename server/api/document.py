@@ -19,6 +19,17 @@ from server.services import idempotency
 from server.services.outside.webhooks import SIGNATURE_HEADER
 
 CLAIMS = "/api/v1/claims"
+# Bodies of requests, by model; a test sends each of them.
+EXAMPLES = {
+    "Start": {"restroom": "8m2kq7xw", "sensors": ["hall-1"], "people": [{"name": "Kim", "agency": "Police"}]},
+    "AnswersIn": {"stall": 0, "answers": {"ceiling": {"answer": "ok"}}},
+    "StepIn": {"method": "lens", "outcome": "none_found"},
+    "ResultIn": {"result": "not_completed", "reason": "A stall was locked"},
+    "DispositionIn": {"kind": "false", "reason": "A loudspeaker"},
+    "CommandIn": {"name": "dwell", "channel": 6, "seconds": 30},
+    "MaintenanceIn": {"name": "settings", "changes": {"upload_every_s": 30}},
+    "WebhookIn": {"name": "Control room", "url": "https://1.1.1.1/hook", "kinds": ["finding_new"]},
+}
 _COMPONENT = "#/components/schemas/"
 _PROBLEM = {
     "description": "A problem document",
@@ -36,20 +47,20 @@ def complete(document: dict | str) -> dict:
     assert isinstance(document, dict), "APIFlask makes a text only if the format is YAML"
     models = document.setdefault("components", {}).setdefault("schemas", {})
     names = {name: name.rpartition(".")[2] for name in models}
-    document = _renamed(document, names)
-    document["components"]["schemas"] = _flattened(models, names)
+    made: dict = _renamed(document, names)
+    made["components"]["schemas"] = _flattened(models, names)
     for model in (schemas.ProblemOut, schemas.ClaimIn, schemas.ClaimOut, schemas.WebhookBody):
-        _add_model(document, model)
-    document["components"]["schemas"]["Problem"] = document["components"]["schemas"].pop("ProblemOut") | {
-        "title": "Problem"
-    }
-    document["security"] = [{"token": []}]
-    for operations in document.get("paths", {}).values():
+        _add_model(made, model)
+    made["components"]["schemas"]["Problem"] = made["components"]["schemas"].pop("ProblemOut") | {"title": "Problem"}
+    for name, example in EXAMPLES.items():
+        made["components"]["schemas"][name]["examples"] = [example]
+    made["security"] = [{"token": []}]
+    for operations in made.get("paths", {}).values():
         for method, operation in operations.items():
             _complete_operation(method, operation)
-    document["paths"][CLAIMS] = {"post": _claim()}
-    document["webhooks"] = {"notifications": {"post": _webhook()}}
-    return document
+    made["paths"][CLAIMS] = {"post": _claim()}
+    made["webhooks"] = {"notifications": {"post": _webhook()}}
+    return made
 
 
 def _complete_operation(method: str, operation: dict) -> None:

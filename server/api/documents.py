@@ -108,7 +108,7 @@ def proof(public_id: str, query_data: schemas.ProofQuery) -> Response:
 def _certificate_out(made: certificates.Certificate) -> schemas.CertificateOut:
     head = made.head
     return schemas.CertificateOut(
-        inspection=inspecting.row_out(made.inspection),
+        inspection=schemas.InspectionRow(**inspecting.row_out(made.inspection)),
         corrects=made.corrects,
         not_done=made.not_done,
         coverage=made.result.standing_coverage,

@@ -1,7 +1,7 @@
 """Pydantic models of requests and responses. Times are whole seconds UTC; an `id` is a public id and never changes."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
@@ -149,12 +149,6 @@ class ExportQuery(_In):
 
 
 class WebhookIn(_In):
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "examples": [{"name": "Control room", "url": "https://example.org/hook", "kinds": ["finding_new"]}]
-        },
-    )
     name: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_storable)]
     url: Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_storable)]
     kinds: Annotated[list[Annotated[str, OneOf(NOTIFICATION_KINDS)]], Field(min_length=1, max_length=20)]
@@ -617,7 +611,7 @@ class NotificationOut(BaseModel):
 
 
 class WebhookBody(BaseModel):
-    version: Annotated[int, OneOf((1,))]
+    version: Literal[1]
     subscription: str
     notices: list[NotificationOut]
 

@@ -33,7 +33,7 @@ class Reader:
         self.client.on_connect = lambda _c, _d, _f, reason, properties: self._connected(reason, properties, filters)
         self.client.on_subscribe = lambda _c, _d, _m, reasons, _p: self.granted.extend(reasons)
         self.client.on_disconnect = lambda *_: setattr(self, "ended", True)
-        self.client.on_message = lambda _c, _d, message: self.received.update({message.topic: message.payload})
+        self.client.on_message = lambda _c, _d, message: self.received.update({message.topic: bytes(message.payload)})
         self.client.connect("127.0.0.1", server.port)
         self.client.loop_start()
 

@@ -43,6 +43,27 @@ def test_an_object_of_another_facility_is_answered_like_an_unknown_one(app, samp
     assert compared > 12
 
 
+def test_the_example_of_every_operation_s_body_is_accepted(app, samples, program, room):  # noqa: F811
+    ask, sent = program("admin"), 0
+    document = app.test_client().get("/api/v1/openapi.json").json
+
+    for path in sorted(
+        posts(app), key=lambda path: (path.endswith(("/finish", "/corrections")), not path.endswith("h"))
+    ):
+        content = document["paths"]["/api/v1" + path]["post"].get("requestBody")
+        if content is None:
+            continue
+        model = content["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        (example,) = document["components"]["schemas"][model]["examples"]
+        if model == "Start":  # an inspection runs in the samples' room
+            other = next(row["id"] for row in ask.get("/restrooms").json["items"] if row["id"] != room)
+            example = example | {"restroom": other, "sensors": ["demo-2"]}
+        answer = ask.post(samples(path), example)
+        assert answer.status_code == 201, (path, answer.text)
+        sent += 1
+    assert sent >= 9
+
+
 def test_a_post_with_the_same_key_is_executed_once(app, samples, program, room):  # noqa: F811
     ask = program("admin")
 

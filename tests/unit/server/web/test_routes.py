@@ -29,6 +29,7 @@ PUBLIC = {
     "readiness_page",
     "log.heads",
     "log.heads_json",
+    "log.verify",
     "offline.shell",
     "offline.worker",
     "people.accept",
