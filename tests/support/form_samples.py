@@ -195,6 +195,7 @@ SAMPLES = {
     ),
     "notifications.end": Sample({}, replaces=True),
     "notifications.retry": Sample({}),
+    "notifications.test": Sample({}),
     "privacy.change_sign": Sample({"text": TEXT, "text_en": ""}, replaces=True),
 }
 # Forms that are not in this table, and why.

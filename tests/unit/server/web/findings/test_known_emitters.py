@@ -29,7 +29,7 @@ def test_an_entry_that_somebody_else_has_taken_off_says_who_and_when(app, sign_i
     with app.extensions["sessions"].begin() as session:
         user, _ = accounts.add_user(session, "park", "Park", "manager")
         hall = session.scalars(select(Facility).order_by(Facility.id).limit(1)).one()
-        emitter = known_emitters.add(session, user, hall, "c0:ff:ee:00:00:77", "CCTV", "known", "the guard's")
+        emitter = known_emitters.add(session, user, hall, "c0:ff:ee:00:00:77", "CCTV", "neighbour", "the guard's")
         number = emitter.id
         known_emitters.withdraw(session, emitter, user, "it is gone")
 
