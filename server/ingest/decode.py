@@ -26,6 +26,7 @@ class Message(NamedTuple):
     leaf: str  # one of topics.FROM_SENSOR
     fields: dict  # the decoded and checked message
     body: bytes  # its exact JSON bytes
+    problem: str = ""  # why a report is malformed of which only the number is kept
 
 
 class RejectedMessage(Exception):
@@ -57,16 +58,16 @@ def decode(keyring: Keyring, topic: str, payload: bytes, now: float) -> Message:
         raise RejectedMessage(counters.UNKNOWN_SENSOR, "", "no sensor of that name is enrolled")
     if sensor.revoked:
         raise RejectedMessage(counters.REVOKED, name, "the sensor is revoked")
-    body = _unseal(keyring, sensor, topic, payload, now)
+    body, problem = _unseal(keyring, sensor, topic, payload, now), ""
     try:
         fields = _decode_report(body) if leaf == topics.REPORT else decode_message(leaf, body)
     except UnknownVersion as error:
         raise RejectedMessage(counters.UNKNOWN_VERSION, name, str(error)) from None
     except BadMessage as error:
-        fields = _unreadable(body) if leaf == topics.REPORT else None
+        fields, problem = _unreadable(body) if leaf == topics.REPORT else None, str(error)
         if fields is None:
-            raise RejectedMessage(counters.MALFORMED, name, str(error)) from None
-    return Message(sensor, leaf, fields, body)
+            raise RejectedMessage(counters.MALFORMED, name, problem) from None
+    return Message(sensor, leaf, fields, body, problem)
 
 
 # Few topics come often, so they are cached; a topic that is not ours raises and is not cached.

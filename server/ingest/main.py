@@ -225,6 +225,8 @@ class Ingest:
                 message = decode.decode(self._keyring, topic, payload, now)
                 self._check_quotas(message.sensor.name, len(payload), now)
                 self._batch.append((message, retained))
+                if message.problem:  # counted when its number is stored
+                    self._rejections.warn(counters.MALFORMED, message.sensor.name, message.problem, now)
             except decode.RejectedMessage as rejected:
                 self._rejections.add(rejected.reason, rejected.sensor, rejected.detail, now)
             except Exception as error:

@@ -9,7 +9,8 @@ from structlog.testing import capture_logs
 from ansim import envelope, messages, topics
 from ansim.decode import argument_problems, decode_message
 from server import envelope_signer
-from server.ingest import decode, mqtt_client, outgoing, rejections
+from server.config import Settings
+from server.ingest import decode, main, mqtt_client, outgoing, rejections
 from server.ingest.keyring import Keyring, SensorKey
 from server.services.intake import counters, store
 from server.services.people.accounts import SYSTEM
@@ -223,6 +224,18 @@ def test_the_keyring_notices_new_keys_and_revocations(sessions, vault):
         enrolment.revoke(session, fleet.load(session, SYSTEM, "hall"))
     with pytest.raises(decode.RejectedMessage, match="revoked"):
         decode.decode(keyring, TOPIC, sealed(sweep()), NOW_S + 2)
+
+
+def test_a_signed_report_that_is_malformed_is_logged_like_other_dropped_messages(tmp_path):
+    process = main.Ingest(Settings(data=tmp_path))
+    process._keyring = TwoSensors()  # the sensors of a database
+    report = sealed({**sweep(seq=7), "kind": "no_such_kind", "secret": "content"})
+    with capture_logs() as lines:
+        process._receive([(TOPIC, report, 1, False), (TOPIC, report, 2, False)])
+
+    dropped = [line for line in lines if line["event"] == "message dropped"]
+    assert [(line["why"], line["log_level"]) for line in dropped] == [("malformed", "warning")]
+    assert dropped[0]["sensor"] and dropped[0]["detail"] and "content" not in str(dropped)
 
 
 def test_each_rejection_is_counted_and_logged_once_a_minute():

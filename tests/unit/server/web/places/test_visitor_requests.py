@@ -5,7 +5,7 @@ import string
 import pytest
 from sqlalchemy import select
 
-from server.models import Organisation, Restroom, VisitorReport
+from server.models import Organisation, VisitorReport
 from server.services.inspecting import inspections
 from server.services.people import accounts
 from server.services.places import restrooms
