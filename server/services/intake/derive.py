@@ -86,7 +86,12 @@ def _sweep_row(report, inspection_id):
     """Return a tuple of statements.SWEEP."""
     body = report.message["body"]
     channels = body["channels"]
-    _, listened_ms, frames, undecodable, dropped = map(sum, zip(*channels, strict=True)) if channels else [0] * 5
+    listened_ms = frames = undecodable = dropped = 0
+    for _, channel_ms, channel_frames, channel_undecodable, channel_dropped in channels:
+        listened_ms += channel_ms
+        frames += channel_frames
+        undecodable += channel_undecodable
+        dropped += channel_dropped
     return (
         report.report_id,
         report.sensor_id,
