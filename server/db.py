@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import CursorResult, Delete, Engine, Insert, Update, create_engine, event
+from sqlalchemy import CursorResult, Delete, Engine, Update, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -71,8 +71,8 @@ def insert(session: Session, table: Any) -> "postgresql.Insert | sqlite.Insert":
     return dialect.insert(table)
 
 
-def execute_count(session: Session, statement: Insert | Update | Delete) -> int:
-    """Execute an INSERT, UPDATE or DELETE; return how many rows it changed."""
+def execute_count(session: Session, statement: Update | Delete) -> int:
+    """Execute an UPDATE or DELETE; return how many rows it changed."""
     return cast(CursorResult, session.execute(statement)).rowcount
 
 

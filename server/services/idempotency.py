@@ -19,7 +19,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from server import clock
-from server.db import Sessions, execute_count, insert
+from server.db import Sessions, insert
 from server.models.outside import KeptAnswer
 from server.services.errors import Refused
 
@@ -56,7 +56,7 @@ def claim(sessions: Sessions, user_id: int, key: str, wait_s: float) -> KeptAnsw
     while True:
         with sessions.begin() as session:
             query = insert(session, KeptAnswer).values(**row, made_s=clock.now_s()).on_conflict_do_nothing()
-            if execute_count(session, query):
+            if session.scalar(query.returning(KeptAnswer.id)) is not None:
                 return None
         with sessions() as session:
             kept = session.scalar(select(KeptAnswer).where(*_of(user_id, key)))

@@ -7,8 +7,8 @@ from server import db, vault
 from server.config import Settings
 from server.models import Delivery, KeptAnswer, Restroom, Sensor
 from server.services import idempotency
-from server.services.audit import verification
-from server.services.errors import Refused
+from server.services.audit import log, seen, verification
+from server.services.errors import ChangedMeanwhile, Refused
 from server.services.findings.pseudonyms import Pseudonyms
 from server.services.outside import deliveries, notifications, subscriptions
 from server.services.people import accounts
@@ -107,3 +107,32 @@ def test_an_installation_moves_from_one_database_to_the_other_and_back(lived_in,
         assert session.scalar(select(func.count(Sensor.id))) == 4
         assert verification.verify(session).problem is None
     sessions.engine.dispose()
+
+
+def test_a_form_is_claimed_once_and_a_released_one_again(sessions):
+    with sessions.begin() as session:
+        user_id = accounts.add_user(session, "claims", "Claims", accounts.MANAGER)[0].id
+
+    assert idempotency.claim(sessions, user_id, "form x", 0) is None
+    waiting = idempotency.claim(sessions, user_id, "form x", 0)
+    assert waiting is not None and waiting.status == 0
+    idempotency.release(sessions, user_id, "form x")
+    assert idempotency.claim(sessions, user_id, "form x", 0) is None
+    idempotency.keep(sessions, user_id, "form x", 302, "/places")
+    done = idempotency.claim(sessions, user_id, "form x", 5)
+    assert done is not None and (done.status, done.location) == (302, "/places")
+
+
+def test_a_change_of_somebody_else_is_refused(sessions):
+    with sessions.begin() as session:
+        first, second = (accounts.add_user(session, name, name, accounts.MANAGER)[0] for name in ("one", "two"))
+        seen_n = log.add(session, "restroom.changed", "room-1", {}, first).n
+    with sessions.begin() as session:
+        log.add(session, "restroom.changed", "room-1", {"name": "theirs"}, second)
+
+    with pytest.raises(ChangedMeanwhile) as refused, seen.form(seen_n), sessions.begin() as session:
+        log.add(session, "restroom.changed", "room-1", {"name": "mine"}, first)
+    assert [(change.by, change.body) for change in refused.value.changes] == [("two", {"name": "theirs"})]
+    with seen.form(seen_n + 1) as form, sessions.begin() as session:
+        log.add(session, "restroom.changed", "room-1", {"name": "mine"}, first)
+    assert form.committed
