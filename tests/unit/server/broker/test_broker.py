@@ -1,4 +1,6 @@
 import asyncio
+import subprocess
+import sys
 import threading
 import time
 from typing import cast
@@ -13,6 +15,8 @@ from server.broker import amqtt_plugin, authentication, login_queue, strangers, 
 from server.broker.connection import Connection, Control
 from server.services.intake import counters
 from server.services.intake.quotas import BYTES, MESSAGES, Limits, Quotas
+from tests.conftest import ROOT
+from tests.support.waiting import PATIENCE
 
 CONNECT = b"\x10\x16\0\4MQTT\4\x82\0\x1e\0\4hall\0\4hall"
 NO_QUOTAS = Quotas(Limits({MESSAGES: (10**9, 10**9), BYTES: (10**9, 10**9)}, 1))
@@ -310,3 +314,26 @@ class TestStrangers:
         made.add("a", 4, lambda: dropped.append(4))
         made.remove("a", 0)
         assert dropped == [1] and len(made) == 3
+
+
+HANGING = """
+import asyncio
+from server.broker import main
+main.END_WITHIN_S = 0.3
+async def serve(settings, stop):
+    print("serving", flush=True)
+    await stop.wait()
+    await asyncio.Event().wait()
+main.serve = serve
+asyncio.run(main._run(None))
+"""
+
+
+def test_an_end_that_hangs_is_cut_short():
+    process = subprocess.Popen([sys.executable, "-c", HANGING], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout and process.stdout.readline() == "serving\n"
+
+    process.terminate()
+
+    assert process.wait(20 * PATIENCE) == 0
+    process.stdout.close()
