@@ -27,7 +27,7 @@ from server.services.inspecting import (
 from server.services.people import access_log
 from server.services.sensors import commands, fleet
 from server.web import page
-from server.web.inspecting import presenters
+from server.web.inspecting import pictures, presenters
 from server.web.sensors import presenters as sensor_presenters
 from server.wording.sensor_refusals import sensor_refusal
 
@@ -69,6 +69,7 @@ def show(public_id: str) -> ResponseReturnValue:
             sentence=presenters.result_sentence(result),
             steps=presenters.list_steps(session, inspection, coverage, inspection_findings),
             coverage=coverage,
+            channel_map=pictures.channel_map(session, inspection),
             provisional=presenters.provisional_sentence(inspection),
             late=[(row, presenters.late_alarm_sentence(row)) for row in standing.list_late_alarms(session, inspection)],
             late_reports=[

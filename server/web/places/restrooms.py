@@ -16,6 +16,7 @@ from server.services.people import accounts
 from server.services.places import facilities, history, plans, restrooms, visitor_requests
 from server.web import page
 from server.web.forms import SelectChoice
+from server.web.inspecting import pictures
 from server.web.places import forms, presenters
 
 bp = Blueprint("places", __name__)
@@ -115,9 +116,15 @@ def show(public_id: str) -> ResponseReturnValue:
             sensors=sensors,
             visitor_request=visitor_requests.load_open(session, room),
             visitor_reports=visitor_requests.list_reports(session, room),
+            calendar=_calendar(found.rows, now_s),
             sources=facilities.list_sources(session, room.facility),
             older=found.next and url_for("places.show", public_id=room.public_id, before=found.next),
         )
+
+
+def _calendar(rows, now_s):
+    done = [(row.inspection, row.result.methods) for row in rows if row.result]
+    return pictures.year_calendar(done, clock.local(now_s).year, i18n.language())
 
 
 @bp.route("/restrooms/new", methods=["GET", "POST"])

@@ -12,6 +12,7 @@ from server.services.reporting import frozen, half_years, spreadsheets
 from server.web import page
 from server.web.reporting import documents
 from server.web.reporting.documents import CSV, PDF, XLSX
+from server.web.start import shares_chart
 from server.wording import reports as wording
 
 bp = Blueprint("reports", __name__)
@@ -19,6 +20,16 @@ bp = Blueprint("reports", __name__)
 PRINT = "print"
 SHOWN_ROWS = 300  # on the page and on paper; the files have all
 YEARS = 6
+COMPARED = (
+    "restrooms",
+    "inspected",
+    "enough_times",
+    "inspections",
+    "coverage_percent",
+    "alarms",
+    "as_false",
+    "as_referred",
+)
 
 
 @bp.get("/reports")
@@ -34,6 +45,8 @@ def index() -> ResponseReturnValue:
     with page.sessions()() as session:
         scope = half_years.load_scope(session, page.user(), request.args.get("of", "").strip()[:40])
         report = half_years.make_report(session, page.user(), span, scope)
+        before = half_years.make_report(session, page.user(), _span_before(span, zone), scope)
+        context = _context(report, before)
         query = {"of": _id(scope), "year": year, "half": span.half}
         if kind in documents.TYPES:
             page.record_access(access_log.EXPORTED, f"report:{kind}:{_id(scope) or 'all'}")
@@ -44,10 +57,10 @@ def index() -> ResponseReturnValue:
                 "reporting/_paper.html",
                 url_for("reports.index", **query),
                 wording.file_name(report),
-                **_context(report),
+                **context,
             )
         if kind == PRINT:
-            return render_template("reporting/print.html", body="reporting/_paper.html", back=query, **_context(report))
+            return render_template("reporting/print.html", body="reporting/_paper.html", back=query, **context)
         return render_template(
             "reporting/index.html",
             query=query,
@@ -56,7 +69,7 @@ def index() -> ResponseReturnValue:
             up=_parents(scope),
             frozen=frozen.list_frozen(session, page.user(), report),
             may_freeze=report.span.until_s <= report.made_s,
-            **_context(report),
+            **context,
         )
 
 
@@ -115,9 +128,26 @@ def _parents(scope: half_years.Scope) -> list:
     return [None, *chain[:-1]] if chain else []
 
 
-def _context(report: half_years.Report) -> dict:
+def _span_before(span: half_years.Span, zone: ZoneInfo) -> half_years.Span:
+    """Return the half-year before a half-year, the year before a year."""
+    if span.half == 2:
+        return half_years.half_year(span.year, 1, zone)
+    return half_years.half_year(span.year - 1, 2 if span.half else 0, zone)
+
+
+def _percent(counts: half_years.Counts) -> int | None:
+    return counts.inspected * 100 // counts.restrooms if counts.restrooms else None
+
+
+def _context(report: half_years.Report, before: half_years.Report | None = None) -> dict:
     return {
         "report": report,
+        "before": before,
+        "percent": _percent(report.total),
+        "percent_before": _percent(before.total) if before and before.total.inspections else None,
+        "compared": COMPARED,
+        "shares": shares_chart(report) if len(report.rows) > 1 and report.by != "restroom" else None,
+        "not_inspected": [row for row in wording.sorted_rows(report) if row.not_inspected],
         "title": wording.title(report),
         "wording": wording,
         "facts": wording.facts(report),

@@ -115,3 +115,18 @@ def test_the_report_is_a_pdf(sign_in, lens_inspection, has_fonts):
     text, _ = text_of(sign_in("viewer", "ko").get("/reports?as=pdf"))
 
     assert "점검 보고서" in text and "예시시" in text
+
+
+def test_the_printed_report_has_approval_box_percentage_comparison_and_annex(sign_in, lens_inspection):
+    page = sign_in("viewer").get("/reports?as=print").text
+
+    for text in ("Drafted by", "Approved by", "10 % of the restrooms were inspected (1 of 10).", "Period before"):
+        assert text in page
+    assert page.index("Annex: not inspected in this period") < page.index("How to read this")
+    assert "9 restrooms" in page
+
+
+def test_the_page_leads_with_the_percentage(sign_in, lens_inspection):
+    page = sign_in("viewer").get("/reports").text
+
+    assert page.index("<strong>10 %</strong>") < page.index("of the restrooms inspected in this period")
