@@ -63,9 +63,9 @@ UPLOAD_KBPS = 1500  # a transfer takes what the network gives; most cameras send
 TRANSFER_KBPS = 5000  # more than an encoder in a small camera makes
 NO_PAUSES, PAUSES = 900, 700  # permille of the tenths of seconds: a transfer has no pauses, pictures have
 # What a camera rarely does, and what calls, sound and uploads do: an even flow without a rhythm, as rate control and
-# pacing make it (worst of 72 camera sessions: variation 502, or 295 with a rhythm of 661); only full packets without a
-# rhythm, in less unequal bursts than key frames make (1,585); no rhythm at all; speech of 50 short frames a second
-# beside the picture (340).
+# pacing make it (worst of 72 camera sessions: variation 502, or 295 with a rhythm of 661); only full packets in less
+# unequal bursts than key frames make (1,549), with a rhythm or without; no rhythm at all; speech of 50 short frames a
+# second beside the picture (340).
 STEADY, FULL_STEADY, ANY_RHYTHM, SPEECH = 400, 1300, 10, 380
 SOUND_KBPS = 450  # music of 320 kbit/s and its headers; a camera this slow has key frames that stand out
 # Uploads, pages and most one-way calls are over by the first; sound and uploads that only their evenness tells from
@@ -104,7 +104,10 @@ def least_ms(values: list | array) -> int:
     if values[OWN_SOURCE] != UNKNOWN:
         return ALARM_MS
     full = _at_least(values, MAX_LENGTH_SHARE, FULL_FRAMES)
-    steady = not _at_least(values, GOP, RHYTHM) and _below(values, VARIATION, FULL_STEADY if full else STEADY)
+    if full:
+        steady = _below(values, VARIATION, FULL_STEADY)  # with any rhythm: a transfer at a set pace has one, too
+    else:
+        steady = _below(values, VARIATION, STEADY) and not _at_least(values, GOP, RHYTHM)
     silence = values[MEAN_DOWN] == UNKNOWN and values[HEARD_MS] >= LISTENED_MS
     if silence or (steady and (full or values[UPLINK_KBPS] < SOUND_KBPS)):
         return ALARM_DATA_MS
