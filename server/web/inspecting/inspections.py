@@ -107,17 +107,23 @@ def _live_parts(session: Session, inspection: Inspection) -> dict:
     mark = freshness.inspection_mark(session, inspection)
     inspection_findings = inspections.list_findings(session, inspection)
     coverage = presenters.current_coverage(session, inspection)
+    alarms = [finding for finding in inspection_findings if findings.is_alarm(finding)]
+    open_alarms = [finding for finding in alarms if finding.status == OPEN]
+    progress = checklists.load_progress(session, inspection)
+    steps = presenters.list_steps(session, inspection, coverage, inspection_findings)
     return {
         "inspection": inspection,
         "since": mark,
-        "alarms": [finding for finding in inspection_findings if findings.is_alarm(finding)],
+        "alarms": alarms,
+        "open_alarms": open_alarms,
+        "next_step": presenters.next_step(steps, bool(open_alarms), progress),
         "notices": [finding for finding in inspection_findings if findings.is_notice(finding)],
         "others": [row for row in inspection_findings if not findings.is_alarm(row) and not findings.is_notice(row)],
         "earlier": earlier_findings(session, inspection),
         "coverage": coverage,
-        "steps": presenters.list_steps(session, inspection, coverage, inspection_findings),
+        "steps": steps,
         "sensors": [_listening(session, inspection, used) for used in inspection.sensors],
-        "progress": checklists.load_progress(session, inspection),
+        "progress": progress,
         "visits": offline_visits.list_visits(session, inspection),
         "selftests": {used.sensor_id: selftest for used, selftest in inspections.selftests_of(session, inspection)},
     }

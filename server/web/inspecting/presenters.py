@@ -20,7 +20,7 @@ from server.models.inspections import (
     Inspection,
     InspectionStep,
 )
-from server.models.places import METHODS, RF
+from server.models.places import EYE, LENS, METHODS, RF
 from server.services.errors import Refused
 from server.services.findings.findings import is_notice
 from server.services.inspecting import checklists, inspections, standing, steps
@@ -81,6 +81,36 @@ class Step(NamedTuple):
     contested: list[InspectionStep]
     reopened: InspectionStep | None
     seen: int
+
+
+class NextStep(NamedTuple):
+    """
+    What comes next in a running inspection.
+
+    kind    ALARM, CHECKLIST, RECORD, LISTEN or FINISH
+    method  of RECORD and CHECKLIST, else ""
+    """
+
+    kind: str
+    method: str = ""
+
+
+ALARM, CHECKLIST, RECORD, LISTEN, FINISH = "alarm", "checklist", "record", "listen", "finish"
+
+
+def next_step(rows: list[Step], has_open_alarm: bool, progress: checklists.Progress) -> NextStep:
+    """Return what comes next: an open alarm, the checklist, eye, lens, RF, and then the result."""
+    if has_open_alarm:
+        return NextStep(ALARM)
+    by_method = {row.method: row for row in rows}
+    eye = by_method[EYE]
+    if progress.parts and progress.open + progress.contested and eye.outcome is None:
+        return NextStep(CHECKLIST, EYE)
+    for method in (EYE, LENS, RF):
+        step = by_method[method]
+        if step.outcome is None or step.contested:
+            return NextStep(LISTEN) if method == RF and step.hindrance else NextStep(RECORD, method)
+    return NextStep(FINISH)
 
 
 def current_coverage(session: Session, inspection: Inspection) -> Coverage | None:

@@ -1,15 +1,15 @@
 """The steps of an inspection: the outcome of each method, and the checklist of the eye step, stall by stall."""
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, abort, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from server import security
+from server import clock, security
 from server.models.checklists import ANSWERS
 from server.models.inspections import OUTCOMES
 from server.models.places import METHODS
 from server.services import errors
-from server.services.inspecting import checklists, inspections, revisions, steps
+from server.services.inspecting import checklists, inspections, offline_visits, revisions, steps
 from server.services.people import accounts
 from server.web import page
 from server.web.inspecting import presenters
@@ -17,6 +17,7 @@ from server.web.inspecting import presenters
 bp = Blueprint("steps", __name__)
 
 NOTE_LENGTH = 1000
+LATE_S = 10  # an answer that arrives later than this was given without a network
 
 
 @bp.route("/inspections/<public_id>/steps/<method>", methods=["GET", "POST"])
@@ -66,8 +67,14 @@ def _record(public_id, method, outcome, note):
 @bp.route("/inspections/<public_id>/eye", methods=["GET", "POST"])
 @security.needs(accounts.INSPECT)
 def eye(public_id: str) -> ResponseReturnValue:
-    """The checklist of one place, ?stall= its number, 0 for the room itself. POST records answers and goes on."""
+    """
+    The checklist of one place, ?stall= its number, 0 for the room itself. POST records answers and goes on.
+
+    POST with "Accept: application/json" saves one answer and stays: 200 {"seen", "answered", "warning"} or 409 {"why"}.
+    """
     problem, stall = None, request.values.get("stall", type=int)
+    if request.method == "POST" and request.accept_mimetypes.best == "application/json":
+        return _save_answer(public_id, stall or 0)
     if request.method == "POST":
         problem = _answer(public_id, stall or 0)
         if problem is None:
@@ -99,6 +106,32 @@ def _read_answers():
             seen_id = page.row_number(request.form.get(f"seen-{key}")) or 0
             answers[key] = checklists.Answer(word, page.form_text(f"note-{key}", NOTE_LENGTH), seen_id)
     return answers
+
+
+def _save_answer(public_id, stall):
+    """Save the answer of a form that has one, given `age_s` seconds ago."""
+    answers = _read_answers()
+    if len(answers) != 1:
+        return jsonify(why=gettext("Please choose one.")), 409
+    [(key, answer)] = answers.items()
+    age_s = min(max(request.form.get("age_s", 0, type=int), 0), offline_visits.OLDEST_S)
+    try:
+        with page.sessions().begin() as session:
+            inspection = inspections.load(session, page.user(), public_id, accounts.INSPECT)
+            if age_s >= LATE_S:
+                answer = answer._replace(at_s=max(clock.now_s() - age_s, inspection.started_s))
+            shown = next(
+                (part for part in checklists.load_progress(session, inspection).parts if part.stall == stall), None
+            )
+            checklists.answer(session, inspection, page.user(), stall, {key: answer})
+            changed = [presenters.answer_text(row) for row in _list_changed(shown)]
+            progress = checklists.load_progress(session, inspection)
+            newest_id = max(line.newest_id for line in progress.lines if (line.stall, line.item["key"]) == (stall, key))
+    except errors.Refused as error:
+        return jsonify(why=page.refusal_text(error)), 409
+    warning = gettext("Answered by others while this page was open: %(answers)s", answers="; ".join(changed))
+    answered = gettext("%(done)s of %(all)s answered", done=progress.done, all=len(progress.lines))
+    return jsonify(seen=newest_id, answered=answered, warning=warning if changed else "")
 
 
 def _answer(public_id, stall):

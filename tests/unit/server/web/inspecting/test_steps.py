@@ -2,7 +2,7 @@
 
 import re
 
-from server.models import ChecklistAnswer
+from server.models import ChecklistAnswer, Inspection
 
 
 def test_the_list_leads_from_stall_to_stall_and_then_the_step_can_be_recorded(begin, post, rows):
@@ -102,3 +102,46 @@ def test_rubbish_in_the_list_is_ignored_or_not_found(begin, post, rows):
     assert post(client, eye, {"stall": "1", "answer-nothing": "ok"}).status_code == 404
     post(client, eye, {"stall": "x", "answer-hooks": "maybe"})
     assert rows(ChecklistAnswer) == []
+
+
+def test_one_answer_is_saved_at_once_and_the_page_stays(begin, post, rows):
+    client, running = begin()
+    eye = f"/inspections/{running}/eye"
+    token = re.search(r'name="csrf_token" value="([^"]+)"', client.get(eye).text).group(1)
+
+    def save(**fields):
+        form = {"csrf_token": token, "stall": "1", **fields}
+        return client.post(eye, data=form, headers={"Accept": "application/json"})
+
+    reply = save(**{"answer-hooks": "ok", "seen-hooks": "0", "age_s": "0"})
+    assert reply.status_code == 200 and reply.json["answered"].startswith("1 of ")
+    [row] = rows(ChecklistAnswer)
+    assert (row.stall, row.answer, row.id) == (1, "ok", reply.json["seen"])
+
+    assert save(**{"answer-hooks": "ok", "seen-hooks": "0"}).status_code == 200  # the same again, after a lost reply
+    assert len(rows(ChecklistAnswer)) == 1
+
+    refused = save(**{"answer-hooks": "suspicious", "seen-hooks": "0"})
+    assert refused.status_code == 409 and "say why" in refused.json["why"]
+    late = save(**{"answer-hooks": "suspicious", "note-hooks": "a glint", "seen-hooks": str(row.id), "age_s": "999999"})
+    assert late.status_code == 200 and rows(ChecklistAnswer)[1].answer == "suspicious"
+    assert rows(Inspection)[0].started_s <= rows(ChecklistAnswer)[1].at_s  # no answer is older than its inspection
+    assert save().status_code == 409
+
+
+def test_the_header_of_the_running_page_says_what_is_done_and_what_comes_next(begin, post):
+    client, running = begin()
+    eye = f"/inspections/{running}/eye"
+
+    page = client.get(f"/inspections/{running}").text
+    assert re.search(r'id="next" href="[^"]*/eye"', page) and re.search(r'class="number">0/\d+<', page)
+
+    for stall in range(6):
+        post(client, eye, {"stall": stall, "rest": "1"}, page=eye)
+    assert re.search(r'id="next" href="[^"]*/steps/eye"', client.get(f"/inspections/{running}").text)
+    post(client, f"/inspections/{running}/steps/eye", {"outcome": "none_found"})
+    assert re.search(r'id="next" href="[^"]*/steps/lens"', client.get(f"/inspections/{running}").text)
+    post(client, f"/inspections/{running}/steps/lens", {"outcome": "none_found"})
+    post(client, f"/inspections/{running}/steps/rf", {"outcome": "not_done", "note": "no sensor"})
+    assert re.search(r'id="next" href="[^"]*/finish"', client.get(f"/inspections/{running}").text)
+    assert re.search(r'id="live-head"', client.get(f"/inspections/{running}/live").text)
