@@ -15,6 +15,7 @@ from ansim.detect.camera_evidence import (
     GOP,
     HEARD_MS,
     LOCAL_ADDRESS,
+    LOSS,
     MAX_LENGTH,
     MAX_LENGTH_SHARE,
     MEAN_DOWN,
@@ -67,6 +68,9 @@ NO_PAUSES, PAUSES = 900, 700  # permille of the tenths of seconds: a transfer ha
 # unequal bursts than key frames make (1,549), with a rhythm or without; no rhythm at all; speech of 50 short frames a
 # second beside the picture (340).
 STEADY, FULL_STEADY, ANY_RHYTHM, SPEECH = 400, 1300, 10, 380
+# Blocks of a program, paced, with pauses: single pictures come by a clock, and key frames make unequal bursts. Cameras
+# without a rhythm and with as even bursts have no pauses (644); with more loss the pauses are those of the listening.
+BLOCK_DUTY, BLOCK_LOSS = 550, 250
 SOUND_KBPS = 450  # music of 320 kbit/s and its headers; a camera this slow has key frames that stand out
 # Uploads, pages and most one-way calls are over by the first; sound and uploads that only their evenness tells from
 # cameras have twice the time.
@@ -108,12 +112,19 @@ def least_ms(values: list | array) -> int:
         steady = _below(values, VARIATION, FULL_STEADY)  # with any rhythm: a transfer at a set pace has one, too
     else:
         steady = _below(values, VARIATION, STEADY) and not _at_least(values, GOP, RHYTHM)
+    if _may_be_blocks(values):
+        return ALARM_DATA_MS
     silence = values[MEAN_DOWN] == UNKNOWN and values[HEARD_MS] >= LISTENED_MS
     if silence or (steady and (full or values[UPLINK_KBPS] < SOUND_KBPS)):
         return ALARM_DATA_MS
     if steady or _below(values, GOP, ANY_RHYTHM) or _at_least(values, SMALL_UP, SPEECH):
         return ALARM_CALL_MS
     return ALARM_MS
+
+
+def _may_be_blocks(values):
+    pauses = values[FINE_DUTY] < BLOCK_DUTY and _below(values, LOSS, BLOCK_LOSS)
+    return pauses and _below(values, GOP, RHYTHM) and _below(values, VARIATION, FULL_STEADY)
 
 
 def likely(considered: list, rows: list, sent_s: int) -> str:
