@@ -116,7 +116,7 @@ def _live_parts(session: Session, inspection: Inspection) -> dict:
         "since": mark,
         "alarms": alarms,
         "open_alarms": open_alarms,
-        "next_step": presenters.next_step(steps, bool(open_alarms), progress),
+        "next_step": presenters.next_step(steps, bool(open_alarms), progress, bool(inspection.sensors)),
         "notices": [finding for finding in inspection_findings if findings.is_notice(finding)],
         "others": [row for row in inspection_findings if not findings.is_alarm(row) and not findings.is_notice(row)],
         "earlier": earlier_findings(session, inspection),

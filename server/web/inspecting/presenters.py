@@ -98,7 +98,9 @@ class NextStep(NamedTuple):
 ALARM, CHECKLIST, RECORD, LISTEN, FINISH = "alarm", "checklist", "record", "listen", "finish"
 
 
-def next_step(rows: list[Step], has_open_alarm: bool, progress: checklists.Progress) -> NextStep:
+def next_step(
+    rows: list[Step], has_open_alarm: bool, progress: checklists.Progress, has_sensors: bool = True
+) -> NextStep:
     """Return what comes next: an open alarm, the checklist, eye, lens, RF, and then the result."""
     if has_open_alarm:
         return NextStep(ALARM)
@@ -109,7 +111,7 @@ def next_step(rows: list[Step], has_open_alarm: bool, progress: checklists.Progr
     for method in (EYE, LENS, RF):
         step = by_method[method]
         if step.outcome is None or step.contested:
-            return NextStep(LISTEN) if method == RF and step.hindrance else NextStep(RECORD, method)
+            return NextStep(LISTEN) if method == RF and step.hindrance and has_sensors else NextStep(RECORD, method)
     return NextStep(FINISH)
 
 
