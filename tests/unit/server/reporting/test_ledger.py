@@ -465,6 +465,7 @@ class Reader:
 
     def page(self, of, year, half):
         text = self.browser.get("/reports", query_string={"of": of, "year": year, "half": half}).text
+        text = re.sub("<figure.*?</figure>", "", text, flags=re.DOTALL)  # charts have tables of their own
         shown = []
         for name, cells in re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', text, re.DOTALL):
             shown.append((re.sub("<.*?>", "", name), re.findall(r'<td class="number">(.*?)</td>', cells)))

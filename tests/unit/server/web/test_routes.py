@@ -75,6 +75,7 @@ BODIES = {
         "way": "webhook",
         "pace": "at_once",
     },
+    "reports.freeze": None,  # its place stands in the query: test_route_situations.py
     "people.invite": {"places": "{facility}", "name": "x", "role": "viewer"},
     "places.new": {"facility": "{facility}", "name": "x", "block": "women", "stalls": "1"},
     "plans.intervals": {"?facility": "{facility}", "eye": "30"},
