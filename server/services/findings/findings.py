@@ -159,7 +159,7 @@ def list_findings(
 
     Raises BadCursor.
     """
-    query = visible(user)
+    query: Select = visible(user)
     if status:
         query = query.where(Finding.status == status)
     if level:

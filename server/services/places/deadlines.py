@@ -66,7 +66,9 @@ def _first_from(rule: str, day: date) -> date:
     days = rrule.rruleset()
     for recurrence in _RULES[rule].recurrences:
         days.rrule(rrule.rrule(dtstart=midnight, **recurrence))
-    return days.after(midnight, inc=True).date()
+    deadline = days.after(midnight, inc=True)
+    assert deadline is not None  # the rules have no end
+    return deadline.date()
 
 
 def _end_s(day: date, zone: ZoneInfo) -> int:

@@ -241,7 +241,8 @@ def make_report(session: Session, user, span: Span, scope: Scope) -> Report:
 def _population(user, span: Span, scope: Scope) -> tuple[str, _Population]:
     """Return what a row of the report is, and the restrooms that it counts."""
     of_span = uses.between(span.since_s, span.until_s)
-    by, key = "organisation", of_span.owner
+    by: str = "organisation"
+    key: Any = of_span.owner
     if scope.restroom or scope.facility:
         by, key = "restroom", Restroom.id
     elif scope.organisation:

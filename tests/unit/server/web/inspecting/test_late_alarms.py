@@ -127,6 +127,6 @@ def test_a_result_is_provisional_until_the_last_sweep_has_come(app, begin, look)
     assert not any("provisional" in text for text in after)
     with app.extensions["sessions"]() as session:
         result = inspections.load(session, accounts.SYSTEM, running).results[-1]
-        assert result.coverage == signed and present(result.final_coverage)["sweeps"] == signed["sweeps"] + 1
+        assert result.coverage == signed and present(result.final_coverage)["sweeps"] == present(signed)["sweeps"] + 1
         kinds = [entry.kind for entry in session.query(LogEntry).filter_by(subject=running)]
         assert kinds.count("inspection.completed") == 1

@@ -107,7 +107,7 @@ def test_rubbish_in_the_list_is_ignored_or_not_found(begin, post, rows):
 def test_one_answer_is_saved_at_once_and_the_page_stays(begin, post, rows):
     client, running = begin()
     eye = f"/inspections/{running}/eye"
-    token = re.search(r'name="csrf_token" value="([^"]+)"', client.get(eye).text).group(1)
+    token = re.findall(r'name="csrf_token" value="([^"]+)"', client.get(eye).text)[0]
 
     def save(**fields):
         form = {"csrf_token": token, "stall": "1", **fields}
