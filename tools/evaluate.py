@@ -2,8 +2,12 @@
 Measure the detectors on a folder of recordings.
 
     python -m tools.evaluate ../shared/captures
+    python -m tools.evaluate ../shared/captures ../shared/captures_new --levels --out docs/detection.md
     python -m tools.evaluate ../shared/captures --plan --loss 0.5 --burst --scenes --out docs/detection.md --plots
     docs/images
+
+--levels writes a section of its own: false notices and false alarms of each kind with confidence limits, by hour,
+visit and collection, and the cameras found in time (tools/evaluation/levels.py).
 
 tools/evaluation/dataset.py describes the layout of the folder, tools/evaluation/counting.py defines the
 counted quantities. The same command evaluates any other folder of that layout.
@@ -16,7 +20,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.evaluation import crowded, dataset, lookalikes, plots, report, run, tables
+from tools.evaluation import crowded, dataset, levels, lookalikes, plots, report, run, tables
 from tools.evaluation.run import Condition
 from tools.lib import arguments, errors
 from tools.lib.parallel import run_jobs
@@ -33,9 +37,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         options.loss = LOSS
     if options.repeats < 1 or options.number < 1:
         raise errors.ToolError("--repeats and --number are counts; give 1 or more")
-    cases, problems = dataset.split_readable(dataset.read(options.folder))
-    for problem in problems + [f"{name} is no recording" for name in dataset.other_files(options.folder)]:
+    every = [case for folder in options.folders for case in dataset.read(folder)]
+    if options.levels:  # in whole captures nobody knows which frames are the device's
+        every = [case for case in every if case.kind != dataset.CAPTURE]
+        if not every:
+            raise errors.ToolError("--levels needs header streams, of which the device is known; these are captures")
+    cases, problems = dataset.split_readable(every)
+    others = [name for folder in options.folders for name in dataset.other_files(folder)]
+    for problem in problems + [f"{name} is no recording" for name in others]:
         print(f"left out: {problem}", file=sys.stderr)
+    if options.levels:
+        _write_levels(options, cases, _command(argv))
+        return
     all_conditions = conditions(options)
     outcomes = run_jobs(
         "recordings",
@@ -60,17 +73,27 @@ def main(argv: Sequence[str] | None = None) -> None:
     pictures = plots.save(options.plots, outcomes, results) if options.plots else []
     if options.out:
         links = [(report.link(Path(options.plots) / name, options.out), caption) for name, caption in pictures]
-        folder = f"the folder `{Path(options.folder).resolve().name}`"
+        names = ", ".join(f"`{Path(folder).resolve().name}`" for folder in options.folders)
+        folder = f"the {'folder' if len(options.folders) == 1 else 'folders'} {names}"
         if problems:
             folder += f", without {len(problems)} recordings that could not be read"
         report.write(options.out, report.markdown(_command(argv), folder, outcomes, verdicts, results, links))
+
+
+def _write_levels(options, cases, command):
+    outcomes = run_jobs("recordings", run.play, [(case, levels.CONDITION, options.seed) for case in cases])
+    repeats = run_jobs("repeats", levels.play_repeat, levels.list_jobs(outcomes, options.seed))
+    text = levels.markdown(command, outcomes, repeats)
+    print(text)
+    if options.out:
+        report.write(options.out, text, levels.BEGIN, levels.END)
 
 
 def _play_crowds(options, cases):
     crowds = []
     if options.scenes:
         crowds = crowded.compose(cases, options.seed, options.number)
-        files = dataset.scene_files(options.folder)
+        files = [path for folder in options.folders for path in dataset.scene_files(folder)]
         crowds += [crowded.from_file(path, number) for number, path in enumerate(files, len(crowds))]
     if options.keep:
         crowded.write_scenes(crowds, options.keep)
@@ -102,7 +125,14 @@ def _command(argv):
 
 def _parser():
     parser = argparse.ArgumentParser(prog="python -m tools.evaluate", description=arguments.summary_line(__doc__))
-    parser.add_argument("folder", help="recordings: manifest.csv and a sub-folder per label")
+    parser.add_argument(
+        "folders", nargs="+", metavar="folder", help="recordings: manifest.csv and a sub-folder per label"
+    )
+    parser.add_argument(
+        "--levels",
+        action="store_true",
+        help="only the tables of false notices and false alarms by kind, hour, visit and collection, on channel",
+    )
     parser.add_argument("--plan", action="store_true", help="also hop over 13 channels as the firmware does")
     parser.add_argument(
         "--loss", type=float, default=0.0, metavar="P", help="also with this share of the frames lost (0 to 0.99)"

@@ -8,6 +8,7 @@ raised for the device between its start and 5 s after its end, or was raised bef
 false window is an active window of a device that is no camera, during which a finding stands.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ SESSION_BYTES = 2000  # in a second, sent by the device
 SESSION_GAP_S = 3
 SESSION_S = 8
 GRACE_S = 5
+VISIT_S = 180  # of an inspection
+NORMAL_95 = 1.959964  # quantile of the normal distribution for a two-sided 95 % interval
 
 
 @dataclass
@@ -139,3 +142,32 @@ def mark_sessions(sessions: Iterable[Session], spans: Sequence[tuple[float, floa
 def windows_during(starts: Iterable[int], spans: Sequence[tuple[float, float]]) -> list[int]:
     """Return the starts of the windows during which a finding stood."""
     return [start for start in starts if any(from_s < start + WINDOW_S and to_s > start for from_s, to_s in spans)]
+
+
+def wilson(part: int, whole: int) -> tuple[float, float]:
+    """
+    Return the Wilson 95 % interval of a share, (low, high), 0..1 each; (0, 1) if `whole` is 0.
+
+    The interval holds for independent observations. Windows of one recording are not independent.
+    """
+    if not whole:
+        return 0.0, 1.0
+    square = NORMAL_95 * NORMAL_95
+    share = part / whole
+    middle = share + square / (2 * whole)
+    half = NORMAL_95 * math.sqrt(share * (1 - share) / whole + square / (4 * whole * whole))
+    scale = 1 + square / whole
+    return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
+
+
+def spans_begun(starts: Sequence[int], spans: Sequence[tuple[float, float]]) -> int:
+    """Return the number of spans that overlap one of the windows at least."""
+    return sum(any(from_s < start + WINDOW_S and to_s > start for start in starts) for from_s, to_s in spans)
+
+
+def visits(starts: Iterable[int]) -> list[list[int]]:
+    """Return the windows of each visit of VISIT_S, counted from the recording's start; visits without are left out."""
+    by_visit: dict[int, list[int]] = {}
+    for start in starts:
+        by_visit.setdefault(start // VISIT_S, []).append(start)
+    return [by_visit[number] for number in sorted(by_visit)]

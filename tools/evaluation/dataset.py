@@ -18,6 +18,8 @@ from tools.traffic import air, streams
 
 CAMERA, IDLE, NEGATIVE, CAPTURE = "camera", "idle camera", "negative", "capture"
 
+UNKNOWN = "unknown"  # collection
+
 SUFFIX = ".hdr.csv.gz"
 CAPTURE_SUFFIXES = (".pcap", ".pcapng", ".cap")
 OTHER_SUFFIXES = (".json", ".csv", ".md", ".txt", ".py", ".png", ".svg", ".html", ".pdf")
@@ -37,6 +39,7 @@ class Case:
     device  groups the figures
     model   groups cameras of one model
     role    air.STATION or air.AP
+    collection  where the recording was published, the manifest's column "repo"
     """
 
     path: Path
@@ -46,6 +49,7 @@ class Case:
     device: str
     model: str
     role: str
+    collection: str = UNKNOWN
 
 
 def read(folder: Path | str) -> list[Case]:
@@ -70,7 +74,8 @@ def read(folder: Path | str) -> list[Case]:
         if device == "host":  # the manifest's word for many different phones and laptops
             device = own_id
         kind = CAPTURE if is_capture else _kind(label, row)
-        cases.append(Case(path, kind, label, own_id, device, row.get("model") or device, _role(label, own_id, row)))
+        role, collection = _role(label, own_id, row), row.get("repo") or UNKNOWN
+        cases.append(Case(path, kind, label, own_id, device, row.get("model") or device, role, collection))
     if not cases:
         raise ToolError(f"{folder} has no {SUFFIX} file; give a folder laid out like the captures")
     return cases

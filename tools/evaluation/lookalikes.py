@@ -7,7 +7,7 @@ real devices have that shape.
 """
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -146,7 +146,7 @@ def judge(group: str, source: Case | dict[str, Any], seed: int, section: tuple[f
         frames = _generated(source, seed)
     else:
         case, is_phone = source, source.kind == dataset.NEGATIVE
-        frames = _loop(case.path, *section) if section else _from_first(streams.frames(case.path))
+        frames = loop(case.path, *section, SECONDS) if section else _from_first(streams.frames(case.path))
     outcome = run.play_frames(replace(case, kind=dataset.NEGATIVE), frames, run.Condition("look-alike"), seed, is_phone)
     spans = outcome.spans
     fits = tuple(outcome.verdicts[-1][3]) if outcome.verdicts else ()
@@ -175,21 +175,25 @@ def _from_first(frames):
         yield (t_s - first_s, *rest)
 
 
-def _loop(path, from_s, to_s):
-    """Loop a section of a recording for SECONDS, with pauses shortened to 2 s."""
+def loop(path: Path, from_s: float, to_s: float, seconds: float) -> Iterator[tuple]:
+    """
+    Yield the frames of a section of a recording again and again for some seconds, with pauses shortened to 2 s.
+
+    from_s, to_s  the section, seconds from the recording's start
+    """
     section, at_s, last_s = [], 0.0, None
     for t_s, up, length, rssi in streams.frames(path):
         if t_s < from_s:
             continue
         at_s += 0.0 if last_s is None else min(2.0, max(0.0, t_s - last_s))
         last_s = t_s
-        if at_s > SECONDS or t_s >= to_s:
+        if at_s > seconds or t_s >= to_s:
             break
         section.append((at_s, up, length, rssi))
     length_s = at_s + 0.05
     for number in itertools.count() if section else ():
         for t_s, *rest in section:
-            if number * length_s + t_s > SECONDS:
+            if number * length_s + t_s > seconds:
                 return
             yield (number * length_s + t_s, *rest)
 

@@ -128,14 +128,18 @@ def markdown(
     return "\n\n".join(parts) + "\n"
 
 
-def write(path: Path | str, text: str) -> None:
-    """Write the evaluation to a document, in place of the previous one. Raises ToolError."""
+def write(path: Path | str, text: str, begin: str = BEGIN, end: str = END) -> None:
+    """
+    Write a section to a document, in place of the previous one. Raises ToolError.
+
+    begin, end  the markers of the section; `text` starts and ends with them
+    """
     path = Path(path)
     try:
         before = path.read_text(encoding="utf-8") if path.exists() else "# Detection\n\n"
-        start, end = before.find(BEGIN), before.find(END)
-        if start >= 0 and end > start:
-            after = before[end + len(END) :].lstrip("\n")
+        start, stop = before.find(begin), before.find(end)
+        if start >= 0 and stop > start:
+            after = before[stop + len(end) :].lstrip("\n")
             whole = before[:start] + text + ("\n" + after if after else "")
         else:
             whole = before.rstrip("\n") + "\n\n" + text

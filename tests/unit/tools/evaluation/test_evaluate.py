@@ -199,11 +199,11 @@ def test_look_alikes_are_judged_early_and_late(loud):
 def test_a_short_recording_is_looped(folder, loud):
     case = next(case for case in dataset.read(folder) if case.id == "six")
 
-    frames = list(lookalikes._loop(case.path, 0, 1 << 32))
+    frames = list(lookalikes.loop(case.path, 0, 1 << 32, lookalikes.SECONDS))
 
     assert lookalikes.SECONDS - 3 < frames[-1][0] <= lookalikes.SECONDS
     assert [frame[0] for frame in frames] == sorted(frame[0] for frame in frames)
-    assert list(lookalikes._loop(case.path, 1000, 2000)) == []
+    assert list(lookalikes.loop(case.path, 1000, 2000, lookalikes.SECONDS)) == []
 
 
 def test_crowded_scenes_are_drawn_within_their_limits(folder):

@@ -1,0 +1,343 @@
+"""
+False notices, false alarms and camera sessions by kind, device and collection, with confidence limits.
+
+    outcomes = [run.play(case, CONDITION, seed) for case in cases]
+    repeats = [play_repeat(*job) for job in list_jobs(outcomes, seed)]
+    text = markdown(command, outcomes, repeats)
+
+Everything is heard on channel and complete. A *notice* counts whenever a finding stands, of either level.
+
+repeat of a camera session   the session again and again for REPEAT_S: a camera that goes on
+repeat of another recording  the recording again and again for one visit, pauses shortened to 2 s: a device in
+                             use for the whole visit
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from tools.evaluation import anchors, counting, dataset, lookalikes, run
+from tools.evaluation.dataset import Case
+from tools.evaluation.run import Outcome
+from tools.traffic import streams
+
+BEGIN = "<!-- levels: begin (written by tools/evaluate.py --levels; changes by hand are lost) -->"
+END = "<!-- levels: end -->"
+CONDITION = run.Condition("on channel")
+REPEAT_S = 110  # of a camera session
+NOTICE_S, LATE_NOTICE_S = 10, 30
+ALARM_S, LATE_ALARM_S = 60, 90
+WORST_DEVICES = 8
+
+METHOD = """
+Each recording is played to the sensor's detectors once, heard on its channel, with no frame lost. A *window* is
+10 s, starting every 5 s; it is *active* with 20 frames of the device or more. It counts as a false notice if a
+finding of either level stands in it, and as a false alarm if an alarm stands. *An hour* is an hour of active air
+(720 active windows), and counts the findings, not the windows. *Limit* is the upper end of the Wilson 95 %
+interval. It assumes independent windows; those of one recording are not, so the real uncertainty is larger. The
+limits by device and by repeated recording do not have this fault, but recordings of one application are alike too.
+"""
+
+VISITS = """
+A *recorded* visit is three minutes of a recording (less at its end) in which the device was active in one window
+or more. A *repeated* visit plays one recording again and again for three minutes, its pauses shortened to 2 s: the
+device is in use for the whole visit. Most calls, uploads and applications were recorded for less than a minute, in
+which no alarm is possible; only the repeated visits show whether they become one. The seams of a repetition can look
+like a rhythm.
+"""
+
+IN_SAMPLE = """
+Nothing was refitted for this table: each collection is judged with the same weights, gate and waiting times, and
+all of these were chosen with all of these collections in view (the weights on the first folder of recordings, the
+gate and the waiting times on all). So these figures are **in-sample**: they show how evenly the detector fits the
+collections, not how it performs on one that it has not seen.
+"""
+
+
+class Repeat(NamedTuple):
+    """What stood while a recording, or a session of a camera, was played again and again."""
+
+    case: Case
+    from_s: int  # start of the session in the recording, 0 for other recordings
+    notice_s: float | None  # time of the first finding, None if there was none
+    alarm_s: float | None  # time of the first alarm
+
+
+class _Tally:
+    """Sums of some outcomes."""
+
+    def __init__(self, outcomes: Iterable[Outcome]):
+        self.outcomes = list(outcomes)
+        self.recordings = len(self.outcomes)
+        self.windows = sum(len(outcome.summary.active) for outcome in self.outcomes)
+        self.notices = sum(len(outcome.false) for outcome in self.outcomes)
+        self.alarms = sum(len(outcome.false_alarms) for outcome in self.outcomes)
+        self.five = sum(
+            len(set(outcome.summary.active) & set(outcome.anchors.get(anchors.FIVE, ()))) for outcome in self.outcomes
+        )
+        self.hours = self.windows * counting.STEP_S / 3600
+        self.begun = sum(counting.spans_begun(outcome.summary.active, outcome.spans) for outcome in self.outcomes)
+        self.alarms_begun = sum(
+            counting.spans_begun(outcome.summary.active, outcome.alarms) for outcome in self.outcomes
+        )
+
+    def devices(self) -> dict[str, tuple[int, int, int]]:
+        """Return {device: (active windows, with a notice, with an alarm)} of the devices with an active window."""
+        devices: dict[str, tuple[int, int, int]] = {}
+        for outcome in self.outcomes:
+            if outcome.summary.active:
+                own = len(outcome.summary.active), len(outcome.false), len(outcome.false_alarms)
+                before = devices.get(outcome.case.device, (0, 0, 0))
+                devices[outcome.case.device] = before[0] + own[0], before[1] + own[1], before[2] + own[2]
+        return devices
+
+    def visits(self) -> tuple[int, int, int]:
+        """Return the number of recorded visits: (all, with a notice, with an alarm)."""
+        visits = notices = alarms = 0
+        for outcome in self.outcomes:
+            for starts in counting.visits(outcome.summary.active):
+                visits += 1
+                notices += not set(starts).isdisjoint(outcome.false)
+                alarms += not set(starts).isdisjoint(outcome.false_alarms)
+        return visits, notices, alarms
+
+
+def list_jobs(outcomes: Iterable[Outcome], seed: int) -> list[tuple]:
+    """Return the arguments of play_repeat() for each camera session and each other recording with an active window."""
+    jobs = []
+    for outcome in outcomes:
+        if outcome.case.kind == dataset.CAMERA:
+            jobs += [
+                (outcome.case, session.start_s, session.end_s, REPEAT_S, seed) for session in outcome.summary.sessions
+            ]
+        elif outcome.summary.active:
+            jobs.append((outcome.case, 0, streams.LONGEST_S, counting.VISIT_S, seed))
+    return jobs
+
+
+def play_repeat(case: Case, from_s: int, to_s: int, seconds: int, seed: int) -> Repeat:
+    """Play a section of a recording again and again on its channel and return the Repeat."""
+    outcome = run.play_frames(case, lookalikes.loop(case.path, from_s, to_s, seconds), CONDITION, seed)
+    return Repeat(case, from_s, *(spans[0][0] if spans else None for spans in (outcome.spans, outcome.alarms)))
+
+
+def markdown(command: str, outcomes: Sequence[Outcome], repeats: Sequence[Repeat]) -> str:
+    """
+    Return the section of the document, with its markers.
+
+    command   the command line that made it
+    outcomes  of run.play() with CONDITION, captures left out
+    repeats   of play_repeat() on list_jobs()
+    """
+    parts = [
+        BEGIN,
+        f"Made by `{command}`.",
+        METHOD.strip(),
+        *_joined(by_kind(outcomes)),
+        worst(outcomes),
+        "**A visit of three minutes beside one such device.** " + VISITS.strip(),
+        *_joined(by_visit(outcomes, repeats)),
+        *_joined(cameras(outcomes, repeats)),
+        "**By collection.** " + IN_SAMPLE.strip(),
+        *_joined(by_collection(outcomes, repeats)),
+        END,
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def by_kind(outcomes: Iterable[Outcome]) -> list[str]:
+    """Return a line for each kind of device without a camera, their sum, and the cameras that do not stream."""
+    lines = [
+        "| kind | recordings | active windows | with a false notice | limit | with a false alarm | limit | "
+        "five-threshold rule | notices an hour | alarms an hour | devices: with a notice | limit |",
+        "|---" * 12 + "|",
+    ]
+    for name, tally in _rows(outcomes):
+        devices = tally.devices()
+        noticed = sum(notices > 0 for _, notices, _ in devices.values())
+        lines.append(
+            f"| {name} | {tally.recordings} | {tally.windows:,} | {_share(tally.notices, tally.windows)} | "
+            f"{_limit(tally.notices, tally.windows)} | {tally.alarms} | {_limit(tally.alarms, tally.windows)} | "
+            f"{tally.five} | {_rate(tally.begun, tally.hours)} | {_rate(tally.alarms_begun, tally.hours)} | "
+            f"{noticed} of {len(devices)} | {_limit(noticed, len(devices))} |"
+        )
+    return lines
+
+
+def worst(outcomes: Iterable[Outcome]) -> str:
+    """Return sentences that name the worst kind and the worst devices."""
+    kinds = [(name, tally) for name, tally in _kinds(outcomes) if tally.windows]
+    if not any(tally.notices for _, tally in kinds):
+        return "No device without a camera had a notice."
+    name, tally = max(kinds, key=lambda row: row[1].notices / row[1].windows)
+    devices = [
+        (notices, windows, alarms, device, label)
+        for label, kind in kinds
+        for device, (windows, notices, alarms) in kind.devices().items()
+        if notices
+    ]
+    devices.sort(key=lambda row: (-row[2], -row[0], row[1], row[3]))
+    listed = [
+        f"{device} ({label}, {notices} of {windows} windows" + (f", {alarms} with an alarm)" if alarms else ")")
+        for notices, windows, alarms, device, label in devices[:WORST_DEVICES]
+    ]
+    more = f", and {len(devices) - WORST_DEVICES} others" if len(devices) > WORST_DEVICES else ""
+    above = [name for name, kind in kinds if kind.notices > kind.five]
+    return (
+        f"The worst kind is `{name}`: {_share(tally.notices, tally.windows)} of its windows. The worst device is "
+        f"{listed[0]}. "
+        + (f"The next: {', '.join(listed[1:])}{more}. " if listed[1:] else "")
+        + (
+            f"More windows than the five-threshold rule: {', '.join(f'`{name}`' for name in above)}."
+            if above
+            else "No kind has more windows with a notice than the five-threshold rule flags."
+        )
+    )
+
+
+def by_visit(outcomes: Iterable[Outcome], repeats: Sequence[Repeat]) -> list[str]:
+    """Return a line for each kind: recorded and repeated visits with a notice and with an alarm."""
+    lines = [
+        "| kind | recorded visits | with a notice | limit | with an alarm | limit | repeated visits | with a notice | "
+        "limit | with an alarm | limit |",
+        "|---" * 11 + "|",
+    ]
+    for name, tally in _rows(outcomes):
+        visits, notices, alarms = tally.visits()
+        cases = {outcome.case for outcome in tally.outcomes}
+        own = [repeat for repeat in repeats if repeat.case in cases]
+        repeated = len(own), sum(r.notice_s is not None for r in own), sum(r.alarm_s is not None for r in own)
+        cells = [
+            f"{whole:,} | {_share(noticed, whole)} | {_limit(noticed, whole)} | {alarmed} | {_limit(alarmed, whole)}"
+            for whole, noticed, alarmed in ((visits, notices, alarms), repeated)
+        ]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def cameras(outcomes: Iterable[Outcome], repeats: Sequence[Repeat]) -> list[str]:
+    """Return the share of camera sessions noticed and alarmed in time, and the names of those that were not."""
+    sessions = [
+        (outcome.case, session)
+        for outcome in outcomes
+        if outcome.case.kind == dataset.CAMERA
+        for session in outcome.summary.sessions
+    ]
+    if not sessions:
+        return ["There are no camera sessions."]
+    own = [repeat for repeat in repeats if repeat.case.kind == dataset.CAMERA]
+    models = {case.model for case, _ in sessions}
+    late = [(case, session.start_s) for case, session in sessions if not _within(session.delay_s, NOTICE_S)]
+    in_time = len(models) - len({case.model for case, _ in late})
+    quiet = [(repeat.case, repeat.from_s) for repeat in own if not _within(repeat.alarm_s, ALARM_S)]
+    recorded = [
+        _found([_within(session.delay_s, limit) for _, session in sessions]) for limit in (NOTICE_S, LATE_NOTICE_S)
+    ]
+    lines = [
+        f"**Cameras**, {len(sessions)} sessions of {len(models)} models (in brackets the lower end of the Wilson 95 % "
+        "interval). A session is 8 s or more with 2 kB/s or more, with gaps of 3 s at most; *repeated* plays it again "
+        f"and again for {REPEAT_S} s.",
+        "",
+        f"| sessions | noticed within {NOTICE_S} s | {LATE_NOTICE_S} s | alarm within {ALARM_S} s | {LATE_ALARM_S} s |",
+        "|---" * 5 + "|",
+        "| as recorded | " + " | ".join(recorded) + " | - | - |",
+    ]
+    if own:
+        cells = [_found([_within(repeat.notice_s, limit) for repeat in own]) for limit in (NOTICE_S, LATE_NOTICE_S)]
+        cells += [_found([_within(repeat.alarm_s, limit) for repeat in own]) for limit in (ALARM_S, LATE_ALARM_S)]
+        lines.append("| repeated | " + " | ".join(cells) + " |")
+    last = f"Models with all sessions noticed within {NOTICE_S} s: {in_time} of {len(models)}."
+    if late:
+        last += f" Not within {NOTICE_S} s as recorded: {_names(late)}."
+    if quiet:
+        last += f" No alarm within {ALARM_S} s: {_names(quiet)}."
+    return [*lines, "", last]
+
+
+def by_collection(outcomes: Iterable[Outcome], repeats: Sequence[Repeat]) -> list[str]:
+    """Return a line for each collection: its false windows, and its camera sessions found in time."""
+    groups: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        groups.setdefault(outcome.case.collection, []).append(outcome)
+    lines = [
+        f"| collection | recordings | active windows | with a false notice | limit | with a false alarm | limit | "
+        f"five-threshold rule | camera sessions noticed within {NOTICE_S} s | alarm within {ALARM_S} s, repeated |",
+        "|---" * 10 + "|",
+    ]
+    for name, group in sorted(groups.items()):
+        tally = _Tally(outcome for outcome in group if outcome.case.kind == dataset.NEGATIVE)
+        seen = [
+            _within(session.delay_s, NOTICE_S)
+            for outcome in group
+            if outcome.case.kind == dataset.CAMERA
+            for session in outcome.summary.sessions
+        ]
+        alarmed = [
+            _within(repeat.alarm_s, ALARM_S)
+            for repeat in repeats
+            if repeat.case.kind == dataset.CAMERA and repeat.case.collection == name
+        ]
+        lines.append(
+            f"| {name} | {len(group)} | {tally.windows:,} | {_share(tally.notices, tally.windows)} | "
+            f"{_limit(tally.notices, tally.windows)} | {tally.alarms} | {_limit(tally.alarms, tally.windows)} | "
+            f"{tally.five} | {_of(seen)} | {_of(alarmed)} |"
+        )
+    return lines
+
+
+def _kinds(outcomes):
+    """Return [(label, _Tally), ...] of the devices without a camera."""
+    labels: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.case.kind == dataset.NEGATIVE:
+            labels.setdefault(outcome.case.label, []).append(outcome)
+    return [(label, _Tally(group)) for label, group in sorted(labels.items())]
+
+
+def _rows(outcomes):
+    """Return [(first cell, _Tally), ...] of a table by kind."""
+    outcomes = list(outcomes)
+    rows = [(f"`{label}`", tally) for label, tally in _kinds(outcomes)]
+    rows.append(("all of these", _Tally(outcome for outcome in outcomes if outcome.case.kind == dataset.NEGATIVE)))
+    idle = _Tally(outcome for outcome in outcomes if outcome.case.kind == dataset.IDLE)
+    return [*rows, ("cameras that do not stream", idle)] if idle.recordings else rows
+
+
+def _names(found):
+    return ", ".join(f"{case.id} at {start_s} s ({case.model})" for case, start_s in found)
+
+
+def _within(at_s, limit_s):
+    return at_s is not None and at_s <= limit_s
+
+
+def _of(flags):
+    return f"{sum(flags)} of {len(flags)}" if flags else "-"
+
+
+def _found(flags):
+    found, low = sum(flags) / len(flags), counting.wilson(sum(flags), len(flags))[0]
+    return f"{_of(flags)}, {_percent(found, math.floor)} ({_percent(low, math.floor)})"
+
+
+def _share(part, whole):
+    return f"{part} ({_percent(part / whole, round)})" if part and whole else str(part)
+
+
+def _limit(part, whole):
+    return _percent(counting.wilson(part, whole)[1], math.ceil) if whole else "-"
+
+
+def _percent(share: float, rounded: Callable[[float], float]) -> str:
+    """Return a share in percent with two digits or more; `rounded` keeps a limit on its safe side."""
+    steps = 100 if share < 0.01 else 10 if share < 0.1 or 0.9 < share < 1 else 1
+    value = rounded(round(share * 100 * steps, 6)) / steps
+    return f"{value:.{len(str(steps)) - 1}f} %"
+
+
+def _rate(count, hours):
+    return f"{count / hours:.1f}" if hours else "-"
+
+
+def _joined(lines):
+    return ["\n".join(lines)] if lines else []
