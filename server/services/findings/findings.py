@@ -56,17 +56,19 @@ class FindingDetail(NamedTuple):
     """
     Everything that explains a finding; all lists are newest first.
 
-    evidence      [[rule, value, threshold, weight], ...] of the newest event that has any; of a notice that is over,
-                  of its strongest event
-    considered    [[cause, verdict], ...] of the same event
-    same_emitter  other findings that are probably of the same emitter
-    visits        the latest inspections of its restroom
-    suspicious    True until an innocent cause is recorded: the page then leads with what to do
+    evidence        [[rule, value, threshold, weight], ...] of the newest event that has any; of a notice that is over,
+                    of its strongest event
+    evidence_score  score of the same event
+    considered      [[cause, verdict], ...] of the same event
+    same_emitter    other findings that are probably of the same emitter
+    visits          the latest inspections of its restroom
+    suspicious      True until an innocent cause is recorded: the page then leads with what to do
     """
 
     finding: Finding
     events: list[FindingEvent]
     evidence: list
+    evidence_score: int
     considered: list
     dispositions: list[Disposition]
     stimulus: list[StimulusResult]
@@ -209,6 +211,7 @@ def load_detail(session: Session, user, finding: Finding, pseudonyms: Pseudonyms
         finding=finding,
         events=events,
         evidence=explaining.evidence if explaining else [],
+        evidence_score=explaining.score if explaining else finding.score,
         considered=explaining.considered if explaining else [],
         dispositions=list(reversed(finding.dispositions)),
         stimulus=list(session.scalars(query)),

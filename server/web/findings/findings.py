@@ -142,7 +142,7 @@ def show(public_id: str) -> ResponseReturnValue:
             gap=finding.detector in GAPS,
             evidence=lines,
             level_chart=pictures.level(detail),
-            evidence_chart=pictures.evidence(lines),
+            evidence_chart=pictures.evidence(lines, detail.evidence_score, finding.detector),
             considered=wording.considered(detail.considered),
             timeline=_timeline(detail),
             stimulus=[_stimulus_answer(test) for test in detail.stimulus],

@@ -1,9 +1,10 @@
-"""Charts of a finding: its level over time with the visits, and its evidence around the alarm line."""
+"""Charts of a finding: its level over time with the visits, and its evidence around the line of a notice."""
 
 from collections.abc import Sequence
 
 from flask_babel import gettext
 
+from ansim.detect.camera_stream import NOTICE_SCORE
 from ansim.finding import ALARM_SCORE
 from server import i18n
 from server.services.findings.findings import FindingDetail
@@ -11,6 +12,7 @@ from server.web import charts
 from server.web.charts import Chart, Mark
 from server.wording import EvidenceLine
 
+CAMERA_STREAM = "camera_stream"  # has a line of its own; for the other detectors it is ALARM_SCORE
 GAP_S = 15 * 60  # an update comes with every change of ten points or after minutes; longer is silence
 MOST_POINTS = 300
 
@@ -57,14 +59,22 @@ def _is_widened(marks, known):
     return any(abs(mark.at_s - at_s) > 86400 for mark in marks for at_s, _ in (known[0], known[-1]))
 
 
-def evidence(lines: Sequence[EvidenceLine]) -> Chart:
-    """Return a finding's evidence as bars for and against, with its score and the alarm line."""
+def evidence(lines: Sequence[EvidenceLine], score: int, detector: str) -> Chart:
+    """
+    Return a finding's evidence as bars for and against, with its score and the line of a notice.
+
+    A detector that starts from a number of points, as camera_stream does, or whose report has not all of its evidence,
+    has the difference as a row of its own, so that the bars add up to the score.
+    """
     rows = [(line.title, line.weight) for line in lines if line.weight]
-    score = max(0, min(100, sum(weight for _, weight in rows)))
+    start = score - sum(weight for _, weight in rows)
+    if start:
+        rows.insert(0, (gettext("Starting value"), start))
+    limit = NOTICE_SCORE if detector == CAMERA_STREAM else ALARM_SCORE
     summary = gettext(
-        "%(score)s points of evidence; an alarm needs %(limit)s and no harmless cause that fits better.",
+        "%(score)s of 100 points; a notice needs %(limit)s. Time, a sign or a test makes it an alarm, not more points.",
         score=score,
-        limit=ALARM_SCORE,
+        limit=limit,
     )
     return charts.balance(
         gettext("What speaks for a camera, and what against"),
@@ -72,6 +82,6 @@ def evidence(lines: Sequence[EvidenceLine]) -> Chart:
         (gettext("Evidence"), gettext("Points")),
         rows,
         (gettext("Together"), score),
-        (gettext("Alarm line"), ALARM_SCORE),
+        (gettext("Line of a notice"), limit),
         (gettext("speaks for a camera"), gettext("speaks against")),
     )

@@ -204,7 +204,7 @@ def test_the_page_draws_level_and_evidence_and_the_timeline_says_what_changed(ap
         page = sign_in().get("/findings/" + session.scalar(select(Finding.public_id))).text
 
     assert page.count('class="chart-svg"') == page.count("The same as a table") == 2
-    assert "79 points of evidence; an alarm needs 60" in page
+    assert "79 of 100 points; a notice needs 54." in page
     assert "between -61 and -52 dBm" in page
     for change in ("Evidence 64 → 79 points", "Signal -61 → -52 dBm", "New: Rhythm"):
         assert change in page
