@@ -165,6 +165,13 @@ def spans_begun(starts: Sequence[int], spans: Sequence[tuple[float, float]]) -> 
     return sum(any(from_s < start + WINDOW_S and to_s > start for start in starts) for from_s, to_s in spans)
 
 
+def windows_after(starts: Iterable[int], seconds: int) -> list[int]:
+    """Return the active windows that follow so many seconds of active windows without a gap."""
+    active = set(starts)
+    before = range(STEP_S, seconds + 1, STEP_S)
+    return [start for start in sorted(active) if all(start - ago in active for ago in before)]
+
+
 def visits(starts: Iterable[int]) -> list[list[int]]:
     """Return the windows of each visit of VISIT_S, counted from the recording's start; visits without are left out."""
     by_visit: dict[int, list[int]] = {}

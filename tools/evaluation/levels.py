@@ -8,11 +8,12 @@ False notices, false alarms and camera sessions by kind, device and collection, 
 Everything is heard on channel and complete. A *notice* counts whenever a finding stands, of either level.
 
 repeat of a camera session   the session again and again for REPEAT_S: a camera that goes on
-repeat of another recording  the recording again and again for one visit, pauses shortened to 2 s: a device in
-                             use for the whole visit
+repeat of another recording  one that is shorter than a visit and has two active windows or more, again and again for
+                             a visit: a device in use all the time
 """
 
 import math
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -25,25 +26,31 @@ BEGIN = "<!-- levels: begin (written by tools/evaluate.py --levels; changes by h
 END = "<!-- levels: end -->"
 CONDITION = run.Condition("on channel")
 REPEAT_S = 110  # of a camera session
+REPEAT_WINDOWS = 2  # active windows of another recording, at least: repeating a second would invent a device
 NOTICE_S, LATE_NOTICE_S = 10, 30
 ALARM_S, LATE_ALARM_S = 60, 90
 WORST_DEVICES = 8
+UNBROKEN_S = 60
 
 METHOD = """
 Each recording is played to the sensor's detectors once, heard on its channel, with no frame lost. A *window* is
 10 s, starting every 5 s; it is *active* with 20 frames of the device or more. It counts as a false notice if a
-finding of either level stands in it, and as a false alarm if an alarm stands. *An hour* is an hour of active air
-(720 active windows), and counts the findings, not the windows. *Limit* is the upper end of the Wilson 95 %
-interval. It assumes independent windows; those of one recording are not, so the real uncertainty is larger. The
-limits by device and by repeated recording do not have this fault, but recordings of one application are alike too.
+finding of either level stands in it, and as a false alarm if an alarm stands. *Limit* is the upper end of the Wilson
+95 % interval. It assumes independent windows; those of one recording are not, so the real uncertainty is larger. An
+alarm needs about a minute of a notice: only the windows *after 60 s* of unbroken activity could easily have one.
+"""
+
+HOURS = """
+An hour is an hour of active air (720 active windows) and counts the findings in it, not their windows. Devices that
+were never active are left out. The limits by device do not have the fault of the windows; but there are few devices,
+many recordings are of one application, and each phone or laptop counts as often as its folder has a name for it.
 """
 
 VISITS = """
-A *recorded* visit is three minutes of a recording (less at its end) in which the device was active in one window
-or more. A *repeated* visit plays one recording again and again for three minutes, its pauses shortened to 2 s: the
-device is in use for the whole visit. Most calls, uploads and applications were recorded for less than a minute, in
-which no alarm is possible; only the repeated visits show whether they become one. The seams of a repetition can look
-like a rhythm.
+A *recorded* visit is three minutes of a recording (less at its end) in which the device was active in one window or
+more. Most calls, uploads and applications were recorded for less time than an alarm needs. So each recording that is
+shorter than a visit and has two active windows or more is also *repeated*, again and again for three minutes: the
+device goes on for the whole visit. The seams of a repetition can look like a rhythm.
 """
 
 IN_SAMPLE = """
@@ -61,6 +68,7 @@ class Repeat(NamedTuple):
     from_s: int  # start of the session in the recording, 0 for other recordings
     notice_s: float | None  # time of the first finding, None if there was none
     alarm_s: float | None  # time of the first alarm
+    pause_s: float = math.inf  # longer pauses were shortened to this
 
 
 class _Tally:
@@ -74,6 +82,9 @@ class _Tally:
         self.alarms = sum(len(outcome.false_alarms) for outcome in self.outcomes)
         self.five = sum(
             len(set(outcome.summary.active) & set(outcome.anchors.get(anchors.FIVE, ()))) for outcome in self.outcomes
+        )
+        self.unbroken = sum(
+            len(counting.windows_after(outcome.summary.active, UNBROKEN_S)) for outcome in self.outcomes
         )
         self.hours = self.windows * counting.STEP_S / 3600
         self.begun = sum(counting.spans_begun(outcome.summary.active, outcome.spans) for outcome in self.outcomes)
@@ -103,22 +114,26 @@ class _Tally:
 
 
 def list_jobs(outcomes: Iterable[Outcome], seed: int) -> list[tuple]:
-    """Return the arguments of play_repeat() for each camera session and each other recording with an active window."""
+    """Return the arguments of play_repeat() for each camera session and each other short recording."""
     jobs = []
     for outcome in outcomes:
         if outcome.case.kind == dataset.CAMERA:
             jobs += [
-                (outcome.case, session.start_s, session.end_s, REPEAT_S, seed) for session in outcome.summary.sessions
+                (outcome.case, session.start_s, session.end_s, REPEAT_S, seed, pause_s)
+                for session in outcome.summary.sessions
+                for pause_s in (math.inf, lookalikes.PAUSE_S)
             ]
-        elif outcome.summary.active:
-            jobs.append((outcome.case, 0, streams.LONGEST_S, counting.VISIT_S, seed))
+        elif len(outcome.summary.active) >= REPEAT_WINDOWS and outcome.seconds < counting.VISIT_S:
+            jobs.append((outcome.case, 0, streams.LONGEST_S, counting.VISIT_S, seed, math.inf))
     return jobs
 
 
-def play_repeat(case: Case, from_s: int, to_s: int, seconds: int, seed: int) -> Repeat:
+def play_repeat(case: Case, from_s: int, to_s: int, seconds: int, seed: int, pause_s: float) -> Repeat:
     """Play a section of a recording again and again on its channel and return the Repeat."""
-    outcome = run.play_frames(case, lookalikes.loop(case.path, from_s, to_s, seconds), CONDITION, seed)
-    return Repeat(case, from_s, *(spans[0][0] if spans else None for spans in (outcome.spans, outcome.alarms)))
+    frames = lookalikes.loop(case.path, from_s, to_s, seconds, pause_s)
+    outcome = run.play_frames(case, frames, CONDITION, seed)
+    notice_s, alarm_s = (spans[0][0] if spans else None for spans in (outcome.spans, outcome.alarms))
+    return Repeat(case, from_s, notice_s, alarm_s, pause_s)
 
 
 def markdown(command: str, outcomes: Sequence[Outcome], repeats: Sequence[Repeat]) -> str:
@@ -132,13 +147,16 @@ def markdown(command: str, outcomes: Sequence[Outcome], repeats: Sequence[Repeat
     parts = [
         BEGIN,
         f"Made by `{command}`.",
-        METHOD.strip(),
+        _paragraph(METHOD),
         *_joined(by_kind(outcomes)),
-        worst(outcomes),
-        "**A visit of three minutes beside one such device.** " + VISITS.strip(),
+        _paragraph(worst(outcomes)),
+        _paragraph("**An hour of active air, and devices.** " + HOURS),
+        *_joined(by_hour(outcomes)),
+        _paragraph("**A visit of three minutes beside one such device.** " + VISITS),
         *_joined(by_visit(outcomes, repeats)),
+        _paragraph(repeats_with_alarm(repeats)),
         *_joined(cameras(outcomes, repeats)),
-        "**By collection.** " + IN_SAMPLE.strip(),
+        _paragraph("**By collection.** " + IN_SAMPLE),
         *_joined(by_collection(outcomes, repeats)),
         END,
     ]
@@ -148,18 +166,33 @@ def markdown(command: str, outcomes: Sequence[Outcome], repeats: Sequence[Repeat
 def by_kind(outcomes: Iterable[Outcome]) -> list[str]:
     """Return a line for each kind of device without a camera, their sum, and the cameras that do not stream."""
     lines = [
-        "| kind | recordings | active windows | with a false notice | limit | with a false alarm | limit | "
-        "five-threshold rule | notices an hour | alarms an hour | devices: with a notice | limit |",
-        "|---" * 12 + "|",
+        "| kind | recordings | active windows | with a false notice | limit | five-threshold rule | with a false "
+        f"alarm | limit | after {UNBROKEN_S} s |",
+        "|---" * 9 + "|",
+    ]
+    lines += [
+        f"| {name} | {tally.recordings} | {tally.windows:,} | {_share(tally.notices, tally.windows)} | "
+        f"{_limit(tally.notices, tally.windows)} | {tally.five} | {tally.alarms} | "
+        f"{_limit(tally.alarms, tally.windows)} | {tally.unbroken:,} |"
+        for name, tally in _rows(outcomes)
+    ]
+    return lines
+
+
+def by_hour(outcomes: Iterable[Outcome]) -> list[str]:
+    """Return a line for each kind: notices and alarms by hour of active air, and devices that had one."""
+    lines = [
+        "| kind | hours | notices an hour | alarms an hour | active devices | with a notice | limit | with an alarm | "
+        "limit |",
+        "|---" * 9 + "|",
     ]
     for name, tally in _rows(outcomes):
-        devices = tally.devices()
-        noticed = sum(notices > 0 for _, notices, _ in devices.values())
+        devices = tally.devices().values()
+        noticed, alarmed = sum(row[1] > 0 for row in devices), sum(row[2] > 0 for row in devices)
         lines.append(
-            f"| {name} | {tally.recordings} | {tally.windows:,} | {_share(tally.notices, tally.windows)} | "
-            f"{_limit(tally.notices, tally.windows)} | {tally.alarms} | {_limit(tally.alarms, tally.windows)} | "
-            f"{tally.five} | {_rate(tally.begun, tally.hours)} | {_rate(tally.alarms_begun, tally.hours)} | "
-            f"{noticed} of {len(devices)} | {_limit(noticed, len(devices))} |"
+            f"| {name} | {tally.hours:.1f} | {_rate(tally.begun, tally.hours)} | "
+            f"{_rate(tally.alarms_begun, tally.hours)} | {len(devices)} | {noticed} | "
+            f"{_limit(noticed, len(devices))} | {alarmed} | {_limit(alarmed, len(devices))} |"
         )
     return lines
 
@@ -215,6 +248,17 @@ def by_visit(outcomes: Iterable[Outcome], repeats: Sequence[Repeat]) -> list[str
     return lines
 
 
+def repeats_with_alarm(repeats: Iterable[Repeat]) -> str:
+    """Return a sentence that names the repeated recordings of devices without a camera that had an alarm."""
+    alarms = sorted(
+        (repeat.case.label, repeat.case.id, repeat.alarm_s)
+        for repeat in repeats
+        if repeat.alarm_s is not None and repeat.case.kind != dataset.CAMERA
+    )
+    listed = ", ".join(f"{name} ({label}, after {alarm_s:.0f} s)" for label, name, alarm_s in alarms)
+    return f"Repeated recordings with an alarm: {listed or 'none'}."
+
+
 def cameras(outcomes: Iterable[Outcome], repeats: Sequence[Repeat]) -> list[str]:
     """Return the share of camera sessions noticed and alarmed in time, and the names of those that were not."""
     sessions = [
@@ -229,60 +273,78 @@ def cameras(outcomes: Iterable[Outcome], repeats: Sequence[Repeat]) -> list[str]
     models = {case.model for case, _ in sessions}
     late = [(case, session.start_s) for case, session in sessions if not _within(session.delay_s, NOTICE_S)]
     in_time = len(models) - len({case.model for case, _ in late})
+    shortened = [repeat for repeat in own if repeat.pause_s < math.inf]
+    own = [repeat for repeat in own if repeat.pause_s == math.inf]
     quiet = [(repeat.case, repeat.from_s) for repeat in own if not _within(repeat.alarm_s, ALARM_S)]
     recorded = [
         _found([_within(session.delay_s, limit) for _, session in sessions]) for limit in (NOTICE_S, LATE_NOTICE_S)
     ]
     lines = [
-        f"**Cameras**, {len(sessions)} sessions of {len(models)} models (in brackets the lower end of the Wilson 95 % "
-        "interval). A session is 8 s or more with 2 kB/s or more, with gaps of 3 s at most; *repeated* plays it again "
-        f"and again for {REPEAT_S} s.",
+        _paragraph(
+            f"**Cameras.** Sessions: {len(sessions)}, models: {len(models)}; in brackets the lower end of the Wilson "
+            "95 % interval. A session is 8 s or more with 2 kB/s or more, with gaps of 3 s at most; *repeated* plays "
+            f"it again and again for {REPEAT_S} s."
+        ),
         "",
         f"| sessions | noticed within {NOTICE_S} s | {LATE_NOTICE_S} s | alarm within {ALARM_S} s | {LATE_ALARM_S} s |",
         "|---" * 5 + "|",
         "| as recorded | " + " | ".join(recorded) + " | - | - |",
     ]
-    if own:
-        cells = [_found([_within(repeat.notice_s, limit) for repeat in own]) for limit in (NOTICE_S, LATE_NOTICE_S)]
-        cells += [_found([_within(repeat.alarm_s, limit) for repeat in own]) for limit in (ALARM_S, LATE_ALARM_S)]
-        lines.append("| repeated | " + " | ".join(cells) + " |")
+    for name, group in (("repeated", own), (f"repeated, pauses of {lookalikes.PAUSE_S:.0f} s at most", shortened)):
+        if group:
+            cells = [_found([_within(row.notice_s, limit) for row in group]) for limit in (NOTICE_S, LATE_NOTICE_S)]
+            cells += [_found([_within(row.alarm_s, limit) for row in group]) for limit in (ALARM_S, LATE_ALARM_S)]
+            lines.append(f"| {name} | " + " | ".join(cells) + " |")
     last = f"Models with all sessions noticed within {NOTICE_S} s: {in_time} of {len(models)}."
     if late:
         last += f" Not within {NOTICE_S} s as recorded: {_names(late)}."
     if quiet:
-        last += f" No alarm within {ALARM_S} s: {_names(quiet)}."
-    return [*lines, "", last]
+        last += f" No alarm within {ALARM_S} s, repeated with all pauses: {_names(quiet)}."
+    return [*lines, "", _paragraph(last)]
 
 
 def by_collection(outcomes: Iterable[Outcome], repeats: Sequence[Repeat]) -> list[str]:
-    """Return a line for each collection: its false windows, and its camera sessions found in time."""
+    """
+    Return a line for each collection: its false windows, and its camera sessions found in time.
+
+    Collections without cameras and without a notice share the last line.
+    """
     groups: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         groups.setdefault(outcome.case.collection, []).append(outcome)
     lines = [
-        f"| collection | recordings | active windows | with a false notice | limit | with a false alarm | limit | "
-        f"five-threshold rule | camera sessions noticed within {NOTICE_S} s | alarm within {ALARM_S} s, repeated |",
+        f"| collection | recordings | active windows | with a false notice | limit | five-threshold rule | "
+        f"with a false alarm | limit | sessions noticed within {NOTICE_S} s | alarm within {ALARM_S} s, repeated |",
         "|---" * 10 + "|",
     ]
+    others: list[Outcome] = []
+    quiet = 0
     for name, group in sorted(groups.items()):
-        tally = _Tally(outcome for outcome in group if outcome.case.kind == dataset.NEGATIVE)
-        seen = [
-            _within(session.delay_s, NOTICE_S)
-            for outcome in group
-            if outcome.case.kind == dataset.CAMERA
-            for session in outcome.summary.sessions
-        ]
-        alarmed = [
-            _within(repeat.alarm_s, ALARM_S)
-            for repeat in repeats
-            if repeat.case.kind == dataset.CAMERA and repeat.case.collection == name
-        ]
-        lines.append(
-            f"| {name} | {len(group)} | {tally.windows:,} | {_share(tally.notices, tally.windows)} | "
-            f"{_limit(tally.notices, tally.windows)} | {tally.alarms} | {_limit(tally.alarms, tally.windows)} | "
-            f"{tally.five} | {_of(seen)} | {_of(alarmed)} |"
-        )
-    return lines
+        if any(outcome.false or outcome.case.kind == dataset.CAMERA for outcome in group):
+            lines.append(_collection(name, group, repeats))
+        else:
+            others += group
+            quiet += 1
+    return [*lines, _collection(f"others ({quiet})", others, repeats)] if quiet else lines
+
+
+def _collection(name, group, repeats):
+    tally = _Tally(outcome for outcome in group if outcome.case.kind == dataset.NEGATIVE)
+    cases = {outcome.case for outcome in group if outcome.case.kind == dataset.CAMERA}
+    seen = [
+        _within(session.delay_s, NOTICE_S)
+        for outcome in group
+        if outcome.case in cases
+        for session in outcome.summary.sessions
+    ]
+    alarmed = [
+        _within(repeat.alarm_s, ALARM_S) for repeat in repeats if repeat.case in cases and repeat.pause_s == math.inf
+    ]
+    return (
+        f"| {name} | {len(group)} | {tally.windows:,} | {_share(tally.notices, tally.windows)} | "
+        f"{_limit(tally.notices, tally.windows)} | {tally.five} | {tally.alarms} | "
+        f"{_limit(tally.alarms, tally.windows)} | {_of(seen)} | {_of(alarmed)} |"
+    )
 
 
 def _kinds(outcomes):
@@ -337,6 +399,10 @@ def _percent(share: float, rounded: Callable[[float], float]) -> str:
 
 def _rate(count, hours):
     return f"{count / hours:.1f}" if hours else "-"
+
+
+def _paragraph(text):
+    return textwrap.fill(" ".join(text.split()), 120, break_long_words=False, break_on_hyphens=False)
 
 
 def _joined(lines):

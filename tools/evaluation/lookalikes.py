@@ -16,6 +16,7 @@ from tools.evaluation import dataset, run
 from tools.evaluation.dataset import Case
 from tools.traffic import air, packets, patterns, streams
 
+PAUSE_S = 2.0  # of a loop, at most
 SECONDS = 120
 EARLY_S, LATE_S = 10, 60
 ONE_WAY_SHARE = 0.75  # of the bytes sent by the device
@@ -175,17 +176,18 @@ def _from_first(frames):
         yield (t_s - first_s, *rest)
 
 
-def loop(path: Path, from_s: float, to_s: float, seconds: float) -> Iterator[tuple]:
+def loop(path: Path, from_s: float, to_s: float, seconds: float, pause_s: float = PAUSE_S) -> Iterator[tuple]:
     """
-    Yield the frames of a section of a recording again and again for some seconds, with pauses shortened to 2 s.
+    Yield the frames of a section of a recording again and again for some seconds.
 
     from_s, to_s  the section, seconds from the recording's start
+    pause_s       longer pauses are shortened to this
     """
     section, at_s, last_s = [], 0.0, None
     for t_s, up, length, rssi in streams.frames(path):
         if t_s < from_s:
             continue
-        at_s += 0.0 if last_s is None else min(2.0, max(0.0, t_s - last_s))
+        at_s += 0.0 if last_s is None else min(pause_s, max(0.0, t_s - last_s))
         last_s = t_s
         if at_s > seconds or t_s >= to_s:
             break

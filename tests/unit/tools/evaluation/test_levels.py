@@ -1,6 +1,7 @@
 """False notices, alarms, hours, visits and collections are counted as defined, on small made-up streams."""
 
 import gzip
+import math
 from pathlib import Path
 
 import pytest
@@ -72,14 +73,27 @@ def test_windows_with_a_notice_and_with_an_alarm_are_counted_by_kind():
     table = rows(levels.by_kind([LAMP, PHONE, LAPTOP, IDLE]))
 
     # 20 to 31 s touches the windows from 15, 20, 25 and 30 s, 28 to 31 s those from 20, 25 and 30 s.
+    # The five-threshold rule flags an active window of each; that from 900 s is not active.
     calls = table["`neg_call`"]
-    assert calls[:3] == ["2", "24", "4 (17 %)"] and calls[4] == "3" and calls[6] == "2"
+    assert calls[:3] == ["2", "24", "4 (17 %)"] and calls[4:6] == ["2", "3"]
     assert calls[3] == "36 %"  # Wilson: 0.0667 to 0.3585
-    assert calls[7:9] == ["30.0", "30.0"]  # one of each in 24 windows, which are two minutes of active air
-    assert calls[9] == "1 of 2"
-    assert table["`neg_iot`"][:6] == ["1", "120", "0", "3.2 %", "0", "3.2 %"]
+    assert calls[7] == "0" and table["`neg_iot`"][7] == "108"  # each has had a minute of activity but for the first 12
+    assert table["`neg_iot`"][:7] == ["1", "120", "0", "3.2 %", "0", "0", "3.2 %"]
     assert table["all of these"][:3] == ["3", "144", "4 (2.8 %)"]
     assert table["cameras that do not stream"][:2] == ["1", "12"]
+
+
+def test_findings_are_counted_by_hour_and_by_device():
+    table = rows(levels.by_hour([LAMP, PHONE, LAPTOP, IDLE]))
+
+    # One of each in 24 windows, which are two minutes of active air.
+    assert table["`neg_call`"] == ["0.0", "30.0", "30.0", "2", "1", "90.6 %", "1", "90.6 %"]
+    assert table["`neg_iot`"] == ["0.2", "0.0", "0.0", "1", "0", "80 %", "0", "80 %"]
+
+
+def test_windows_after_a_minute_of_activity_have_no_gap_before_them():
+    assert counting.windows_after(range(0, 71, 5), 60) == [60, 65, 70]
+    assert counting.windows_after([*range(0, 30, 5), *range(35, 100, 5)], 60) == [95]
 
 
 def test_the_worst_kind_and_device_are_named():
@@ -100,29 +114,52 @@ def test_visits_are_counted_as_recorded_and_repeated():
     assert [table["`neg_call`"][at] for at in (0, 1, 3, 5, 6, 8)] == ["2", "1 (50 %)", "1", "2", "2 (100 %)", "1"]
 
 
+def test_sessions_and_short_recordings_are_repeated():
+    short, long = outcome("neg_call", "short", [0, 5]), outcome("neg_call", "long", [0, 5])
+    short.seconds, long.seconds = 14.0, 180.0
+    second = outcome("neg_call", "a second of a device", [0])
+
+    jobs = levels.list_jobs([camera("one", 8.0), short, long, second], 1)
+
+    assert [(job[0].device, job[3], job[5]) for job in jobs] == [
+        ("one", levels.REPEAT_S, math.inf),
+        ("one", levels.REPEAT_S, 2.0),
+        ("short", counting.VISIT_S, math.inf),
+    ]
+
+
 def test_cameras_in_time_are_counted_and_the_others_named():
     soon, late, never = camera("soon", 8.0), camera("late", 12.0), camera("never", None)
-    lines = levels.cameras([soon, late, never], [repeat(soon, 8, 60), repeat(late, 12, 80), repeat(never)])
+    repeats = [repeat(soon, 8, 60), repeat(late, 12, 80), repeat(never)]
+    shortened = [repeat(never, 9, 58)._replace(pause_s=2.0)]
+    lines = levels.cameras([soon, late, never], repeats + shortened)
 
     table = rows(lines)
     assert [cell.split(",")[0] for cell in table["as recorded"][:2]] == ["1 of 3", "2 of 3"]
     assert [cell.split(",")[0] for cell in table["repeated"]] == ["1 of 3", "2 of 3", "1 of 3", "2 of 3"]
+    assert table["repeated, pauses of 2 s at most"][2].startswith("1 of 1")
     assert "noticed within 10 s: 1 of 3." in lines[-1]
-    assert "as recorded: late at 0 s (late), never at 0 s (never)." in lines[-1]
+    assert "as recorded: late at 0 s (late), never at 0 s (never)." in " ".join(lines[-1].split())
+    assert levels.repeats_with_alarm([repeat(PHONE, 8, 70.4)]) == (
+        "Repeated recordings with an alarm: phone (neg_call, after 70 s)."
+    )
     assert levels.cameras([LAMP], []) == ["There are no camera sessions."]
 
 
 def test_collections_are_counted_apart():
     far = camera("far", 20.0, "two/b")
-    table = rows(levels.by_collection([LAMP, PHONE, LAPTOP, IDLE, far], [repeat(far, 8, 58)]))
+    quiet = outcome("neg_iot", "plug", MINUTE, collection="three/c")
+    table = rows(levels.by_collection([LAMP, PHONE, LAPTOP, IDLE, far, quiet], [repeat(far, 8, 58)]))
 
-    assert table["one/a"] == ["3", "132", "4 (3.0 %)", "7.6 %", "3", "6.5 %", "1", "-", "-"]
+    assert table["others (1)"][:3] == ["1", "12", "0"]
+
+    assert table["one/a"] == ["3", "132", "4 (3.0 %)", "7.6 %", "1", "3", "6.5 %", "-", "-"]
     assert table["two/b"][:3] == ["2", "12", "0"] and table["two/b"][-2:] == ["0 of 1", "1 of 1"]
 
 
 @pytest.mark.parametrize(("share", "rounded", "text"), [(0.001234, "up", "0.13 %"), (1.0, "down", "100 %")])
 def test_limits_are_rounded_to_their_safe_side(share, rounded, text):
-    assert levels._percent(share, {"up": levels.math.ceil, "down": levels.math.floor}[rounded]) == text
+    assert levels._percent(share, {"up": math.ceil, "down": math.floor}[rounded]) == text
 
 
 def test_the_command_writes_its_section_between_its_markers(tmp_path, monkeypatch, capsys):
