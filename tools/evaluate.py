@@ -7,7 +7,8 @@ Measure the detectors on a folder of recordings.
     docs/images
 
 --levels writes a section of its own: false notices and false alarms of each kind with confidence limits, by hour,
-visit and collection, and the cameras found in time (tools/evaluation/levels.py).
+visit and collection, and the cameras found in time (tools/evaluation/levels.py). It is heard on channel; --plan, --loss
+and --burst add rows for the cameras.
 
 tools/evaluation/dataset.py describes the layout of the folder, tools/evaluation/counting.py defines the
 counted quantities. The same command evaluates any other folder of that layout.
@@ -82,7 +83,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _write_levels(options, cases, command):
     outcomes = run_jobs("recordings", run.play, [(case, levels.CONDITION, options.seed) for case in cases])
-    repeats = run_jobs("repeats", levels.play_repeat, levels.list_jobs(outcomes, options.seed))
+    jobs = levels.list_jobs(outcomes, options.seed, conditions(options)[1:], options.repeats)
+    repeats = run_jobs("repeats", levels.play_repeat, jobs)
     text = levels.markdown(command, outcomes, repeats)
     print(text)
     if options.out:
@@ -131,7 +133,8 @@ def _parser():
     parser.add_argument(
         "--levels",
         action="store_true",
-        help="only the tables of false notices and false alarms by kind, hour, visit and collection, on channel",
+        help="only the tables of false notices and false alarms by kind, hour, visit and collection, on channel; "
+        "other conditions only for cameras",
     )
     parser.add_argument("--plan", action="store_true", help="also hop over 13 channels as the firmware does")
     parser.add_argument(

@@ -5,7 +5,8 @@ False notices, false alarms and camera sessions by kind, device and collection, 
     repeats = [play_repeat(*job) for job in list_jobs(outcomes, seed)]
     text = markdown(command, outcomes, repeats)
 
-Everything is heard on channel and complete. A *notice* counts whenever a finding stands, of either level.
+Everything but further repeats of camera sessions is heard on channel and complete. A *notice* counts whenever a
+finding stands, of either level.
 
 repeat of a camera session   the session again and again for REPEAT_S: a camera that goes on
 repeat of another recording  one that is shorter than a visit and has two active windows or more, again and again for
@@ -69,6 +70,7 @@ class Repeat(NamedTuple):
     notice_s: float | None  # time of the first finding, None if there was none
     alarm_s: float | None  # time of the first alarm
     pause_s: float = math.inf  # longer pauses were shortened to this
+    condition: run.Condition = CONDITION
 
 
 class _Tally:
@@ -113,27 +115,37 @@ class _Tally:
         return visits, notices, alarms
 
 
-def list_jobs(outcomes: Iterable[Outcome], seed: int) -> list[tuple]:
-    """Return the arguments of play_repeat() for each camera session and each other short recording."""
+def list_jobs(
+    outcomes: Iterable[Outcome], seed: int, conditions: Sequence[run.Condition] = (), count: int = 1
+) -> list[tuple]:
+    """
+    Return the arguments of play_repeat() for each camera session and each other short recording.
+
+    conditions  under which camera sessions are also repeated, `count` times with other random numbers
+    """
     jobs = []
+    received = [(math.inf, CONDITION, seed), (lookalikes.PAUSE_S, CONDITION, seed)]
+    received += [(lookalikes.PAUSE_S, condition, seed + more) for condition in conditions for more in range(count)]
     for outcome in outcomes:
         if outcome.case.kind == dataset.CAMERA:
             jobs += [
-                (outcome.case, session.start_s, session.end_s, REPEAT_S, seed, pause_s)
+                (outcome.case, session.start_s, session.end_s, REPEAT_S, *how)
                 for session in outcome.summary.sessions
-                for pause_s in (math.inf, lookalikes.PAUSE_S)
+                for how in received
             ]
         elif len(outcome.summary.active) >= REPEAT_WINDOWS and outcome.seconds < counting.VISIT_S:
-            jobs.append((outcome.case, 0, streams.LONGEST_S, counting.VISIT_S, seed, math.inf))
+            jobs.append((outcome.case, 0, streams.LONGEST_S, counting.VISIT_S, math.inf, CONDITION, seed))
     return jobs
 
 
-def play_repeat(case: Case, from_s: int, to_s: int, seconds: int, seed: int, pause_s: float) -> Repeat:
-    """Play a section of a recording again and again on its channel and return the Repeat."""
+def play_repeat(
+    case: Case, from_s: int, to_s: int, seconds: int, pause_s: float, condition: run.Condition, seed: int
+) -> Repeat:
+    """Play a section of a recording again and again under one condition and return the Repeat."""
     frames = lookalikes.loop(case.path, from_s, to_s, seconds, pause_s)
-    outcome = run.play_frames(case, frames, CONDITION, seed)
+    outcome = run.play_frames(case, frames, condition, seed)
     notice_s, alarm_s = (spans[0][0] if spans else None for spans in (outcome.spans, outcome.alarms))
-    return Repeat(case, from_s, notice_s, alarm_s, pause_s)
+    return Repeat(case, from_s, notice_s, alarm_s, pause_s, condition)
 
 
 def markdown(command: str, outcomes: Sequence[Outcome], repeats: Sequence[Repeat]) -> str:
@@ -273,7 +285,10 @@ def cameras(outcomes: Iterable[Outcome], repeats: Sequence[Repeat]) -> list[str]
     models = {case.model for case, _ in sessions}
     late = [(case, session.start_s) for case, session in sessions if not _within(session.delay_s, NOTICE_S)]
     in_time = len(models) - len({case.model for case, _ in late})
-    shortened = [repeat for repeat in own if repeat.pause_s < math.inf]
+    repeated: dict[str, list[Repeat]] = {}
+    for repeat in own:
+        pauses = "all pauses" if repeat.pause_s == math.inf else f"pauses of {repeat.pause_s:.0f} s at most"
+        repeated.setdefault(f"repeated, {pauses}, {repeat.condition.name}", []).append(repeat)
     own = [repeat for repeat in own if repeat.pause_s == math.inf]
     quiet = [(repeat.case, repeat.from_s) for repeat in own if not _within(repeat.alarm_s, ALARM_S)]
     recorded = [
@@ -288,13 +303,12 @@ def cameras(outcomes: Iterable[Outcome], repeats: Sequence[Repeat]) -> list[str]
         "",
         f"| sessions | noticed within {NOTICE_S} s | {LATE_NOTICE_S} s | alarm within {ALARM_S} s | {LATE_ALARM_S} s |",
         "|---" * 5 + "|",
-        "| as recorded | " + " | ".join(recorded) + " | - | - |",
+        "| as recorded, on channel | " + " | ".join(recorded) + " | - | - |",
     ]
-    for name, group in (("repeated", own), (f"repeated, pauses of {lookalikes.PAUSE_S:.0f} s at most", shortened)):
-        if group:
-            cells = [_found([_within(row.notice_s, limit) for row in group]) for limit in (NOTICE_S, LATE_NOTICE_S)]
-            cells += [_found([_within(row.alarm_s, limit) for row in group]) for limit in (ALARM_S, LATE_ALARM_S)]
-            lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    for name, group in repeated.items():
+        cells = [_found([_within(row.notice_s, limit) for row in group]) for limit in (NOTICE_S, LATE_NOTICE_S)]
+        cells += [_found([_within(row.alarm_s, limit) for row in group]) for limit in (ALARM_S, LATE_ALARM_S)]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
     last = f"Models with all sessions noticed within {NOTICE_S} s: {in_time} of {len(models)}."
     if late:
         last += f" Not within {NOTICE_S} s as recorded: {_names(late)}."

@@ -44,6 +44,7 @@ def rows(lines):
     return {row[0]: row[1:] for row in table if not row[0].startswith("-")}
 
 
+HOPPING = run.Condition("hopping", True)
 MINUTE = range(0, 60, 5)
 LAMP = outcome("neg_iot", "lamp", range(0, 600, 5))
 PHONE = outcome("neg_call", "phone", MINUTE, spans=[(20, 31)], alarms=[(28, 31)], five=[0, 900])
@@ -119,25 +120,32 @@ def test_sessions_and_short_recordings_are_repeated():
     short.seconds, long.seconds = 14.0, 180.0
     second = outcome("neg_call", "a second of a device", [0])
 
-    jobs = levels.list_jobs([camera("one", 8.0), short, long, second], 1)
+    jobs = levels.list_jobs([camera("one", 8.0), short, long, second], 1, [HOPPING], 2)
 
-    assert [(job[0].device, job[3], job[5]) for job in jobs] == [
-        ("one", levels.REPEAT_S, math.inf),
-        ("one", levels.REPEAT_S, 2.0),
-        ("short", counting.VISIT_S, math.inf),
+    assert [(job[0].device, *job[3:]) for job in jobs] == [
+        ("one", levels.REPEAT_S, math.inf, levels.CONDITION, 1),
+        ("one", levels.REPEAT_S, 2.0, levels.CONDITION, 1),
+        ("one", levels.REPEAT_S, 2.0, HOPPING, 1),
+        ("one", levels.REPEAT_S, 2.0, HOPPING, 2),
+        ("short", counting.VISIT_S, math.inf, levels.CONDITION, 1),
     ]
 
 
 def test_cameras_in_time_are_counted_and_the_others_named():
     soon, late, never = camera("soon", 8.0), camera("late", 12.0), camera("never", None)
     repeats = [repeat(soon, 8, 60), repeat(late, 12, 80), repeat(never)]
-    shortened = [repeat(never, 9, 58)._replace(pause_s=2.0)]
+    shortened = [repeat(never, 9, 58)._replace(pause_s=2.0, condition=HOPPING)]
     lines = levels.cameras([soon, late, never], repeats + shortened)
 
     table = rows(lines)
-    assert [cell.split(",")[0] for cell in table["as recorded"][:2]] == ["1 of 3", "2 of 3"]
-    assert [cell.split(",")[0] for cell in table["repeated"]] == ["1 of 3", "2 of 3", "1 of 3", "2 of 3"]
-    assert table["repeated, pauses of 2 s at most"][2].startswith("1 of 1")
+    assert [cell.split(",")[0] for cell in table["as recorded, on channel"][:2]] == ["1 of 3", "2 of 3"]
+    assert [cell.split(",")[0] for cell in table["repeated, all pauses, on channel"]] == [
+        "1 of 3",
+        "2 of 3",
+        "1 of 3",
+        "2 of 3",
+    ]
+    assert table["repeated, pauses of 2 s at most, hopping"][2].startswith("1 of 1")
     assert "noticed within 10 s: 1 of 3." in lines[-1]
     assert "as recorded: late at 0 s (late), never at 0 s (never)." in " ".join(lines[-1].split())
     assert levels.repeats_with_alarm([repeat(PHONE, 8, 70.4)]) == (
@@ -183,7 +191,7 @@ def test_the_command_writes_its_section_between_its_markers(tmp_path, monkeypatc
     assert text.startswith(f"Before.\n\n{levels.BEGIN}\n\nMade by `python -m tools.evaluate folder0 folder1 --levels")
     assert text.endswith(f"{levels.END}\n\nAfter.\n") and "replaced" not in text
     table = rows(text.splitlines())
-    assert table["as recorded"][0].startswith("1 of 1") and table["unknown"][0] == "2"
+    assert table["as recorded, on channel"][0].startswith("1 of 1") and table["unknown"][0] == "2"
     assert "`neg_iot`" in capsys.readouterr().out
 
 
