@@ -187,9 +187,11 @@ def loop(path: Path, from_s: float, to_s: float, seconds: float, pause_s: float 
     for t_s, up, length, rssi in streams.frames(path):
         if t_s < from_s:
             continue
+        if t_s >= to_s:  # the pause before this frame is not part of the section
+            break
         at_s += 0.0 if last_s is None else min(pause_s, max(0.0, t_s - last_s))
         last_s = t_s
-        if at_s > seconds or t_s >= to_s:
+        if at_s > seconds:
             break
         section.append((at_s, up, length, rssi))
     length_s = at_s + 0.05

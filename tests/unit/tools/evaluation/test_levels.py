@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tools import evaluate
-from tools.evaluation import anchors, counting, dataset, levels, run
+from tools.evaluation import anchors, counting, dataset, levels, lookalikes, run
 from tools.lib.errors import ToolError
 from tools.traffic import air, patterns
 
@@ -129,6 +129,16 @@ def test_sessions_and_short_recordings_are_repeated():
         ("one", levels.REPEAT_S, 2.0, HOPPING, 2),
         ("short", counting.VISIT_S, math.inf, levels.CONDITION, 1),
     ]
+
+
+def test_the_pause_after_a_section_is_not_repeated(tmp_path):
+    path = tmp_path / "one.hdr.csv.gz"
+    with gzip.open(path, "wt") as file:
+        file.write("t_s,up,mpdu_len,rssi\n0.0,1,900,\n1.0,1,900,\n50.0,1,900,\n")
+
+    times = [frame[0] for frame in lookalikes.loop(path, 0, 8, 4, math.inf)]
+
+    assert times == pytest.approx([0, 1, 1.05, 2.05, 2.1, 3.1, 3.15])
 
 
 def test_cameras_in_time_are_counted_and_the_others_named():
