@@ -121,7 +121,7 @@ def _certificate_out(made: certificates.Certificate) -> schemas.CertificateOut:
         head=schemas.HeadOut(n=head.n, at_s=head.at_s, hash=head.hash, key=head.key, signature=head.signature)
         if head
         else None,
-        photos=made.photos,
+        photos=len(made.photos),
         photos_changed=made.changed,
         late_findings=[row.finding.public_id for row in made.late],
         superseded_s=next((row.at_s for row in made.late if row.blocking), None),

@@ -4,7 +4,8 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from server import clock
+from server import clock, i18n
+from server.models.checklists import SUSPICIOUS
 from server.services import errors
 from server.services.inspecting import certificates, inspections, signatures
 from server.services.people import access_log
@@ -57,6 +58,8 @@ def show(public_id: str) -> ResponseReturnValue:
             "address": address,
             "qr": _qr_code(address),
             "methods": vocabulary.METHODS,
+            "suspicious": [line for line in certificate.answers.lines if line.answer == SUSPICIOUS],
+            "item_text": _item_text,
             "strokes": signatures.svg_path,
             "printed_s": clock.now_s(),
         }
@@ -70,3 +73,7 @@ def _qr_code(address):
     import segno
 
     return segno.make(address, error="m").svg_data_uri(scale=4, border=2, dark="#000", light="#fff")
+
+
+def _item_text(item):
+    return item["text"] if i18n.language() == "ko" else item.get("text_en") or item["text"]

@@ -3,10 +3,11 @@
 import pytest
 from sqlalchemy import select
 
-from server.models import Inspection, User
-from server.services.inspecting import certificates, inspections, photos, signatures
+from server.models import Hole, Inspection, Photo, User
+from server.services.inspecting import certificates, checklists, inspections, photos, signatures
 from server.services.people import accounts, scopes
 from server.services.places import facilities, organisations
+from tests.support.pictures import jpeg
 from tests.support.values import present
 from tests.unit.server.web.conftest import FORBIDDEN, text_of
 
@@ -31,7 +32,7 @@ def test_the_certificate_is_a_pdf_with_its_font_and_its_proof(
 def test_the_certificate_says_what_was_not_done(sign_in, lens_inspection):
     page = sign_in("viewer").get(f"/inspections/{lens_inspection}/certificate").text
 
-    assert "Not done: Eye." in page and "Not done: RF sensor." in page and "Not signed." in page
+    assert "Not done: Eye." in page and "Not done: RF sensor." in page and "Not signed</span>" in page
     assert "about no time after it" in page and page.count("data:image/svg") == 1
 
 
@@ -87,3 +88,27 @@ def test_the_certificate_keeps_the_hash_of_the_result_after_a_name_was_erased(si
 
     assert before.is_same and before.record_hash in page
     assert "The record gives another one today" in page
+
+
+def test_the_certificate_lists_the_holes_the_suspicious_answers_the_photos_and_who_did_not_sign(
+    begin, post, upload, rows, app
+):
+    client, running = begin(partner="Officer Lee", agency="Police")
+    for place, ticket in (("left partition", "FM-7"), ("ceiling panel", "")):
+        form = {"stall": "2", "place": place, "ticket": ticket}
+        upload(client, f"/inspections/{running}/holes", form, f"/inspections/{running}", photo=jpeg())
+    post(client, f"/holes/{rows(Hole)[1].public_id}", {"kind": "closed", "text": "filled"})
+    with app.extensions["sessions"].begin() as session:
+        inspection = inspections.load(session, accounts.SYSTEM, running)
+        answers = {"hooks": checklists.Answer("suspicious", "a hook that is new")}
+        checklists.answer(session, inspection, present(inspection.started_by), 2, answers)
+    post(client, f"/inspections/{running}/finish", {"result": "not_completed", "reason": "One stall was locked"})
+
+    page = client.get(f"/inspections/{running}/certificate").text
+
+    assert "left partition" in page and "Waits for repair" in page and "FM-7" in page
+    assert "ceiling panel" in page and "Repaired" in page
+    assert "Answered: 1 of " in page and "Suspicious: 1." in page
+    assert "Stall 2: Hooks and shelves – a hook that is new" in page
+    assert all(photo.sha256 in page for photo in rows(Photo))
+    assert page.count("Not signed</span>") == 2 and "Officer Lee" in page
