@@ -14,11 +14,11 @@ from server.services.reporting import half_years, overview
 from server.web import charts, page
 from server.web.charts import Chart, Series
 from server.web.places import presenters
+from server.web.reporting import pictures
 
 bp = Blueprint("start", __name__)
 
 NEXT_SHOWN = 3
-SHARES_SHOWN = 30
 
 
 @bp.get("/start")
@@ -49,7 +49,7 @@ def index() -> ResponseReturnValue:
             due=[(room, presenters.due(room, now_s)) for room in due],
             report=report,
             weeks=_weeks_chart(weeks) if weeks else None,
-            shares=shares_chart(report) if report and len(report.rows) > 1 else None,
+            shares=pictures.shares_chart(report) if report and len(report.rows) > 1 else None,
             is_manager=is_manager,
             is_inspector=is_inspector,
             is_new=not numbers.restrooms,
@@ -68,18 +68,3 @@ def _weeks_chart(weeks) -> Chart:
     labels = [i18n.short_day(week.start_s) for week in weeks]
     series = [Series(gettext("Inspections"), values)]
     return charts.columns(gettext("Inspections by week"), summary, gettext("Week from"), labels, series)
-
-
-def shares_chart(report: half_years.Report) -> Chart:
-    """Return the share of restrooms inspected in a half-year, place by place, the lowest first."""
-    rows = [(i18n.local_name(row.place), row.inspected, row.restrooms) for row in report.rows if row.restrooms]
-    rows.sort(key=lambda row: (row[1] / row[2], row[0]))
-    total = report.total
-    percent = total.inspected * 100 // total.restrooms if total.restrooms else 0
-    summary = gettext(
-        "%(percent)s %% of all restrooms inspected; %(places)s places, the lowest share first.",
-        percent=percent,
-        places=len(rows),
-    )
-    head = (gettext("Place"), gettext("Inspected"), gettext("Restrooms"), gettext("Share"))
-    return charts.shares(gettext("Share of restrooms inspected"), summary, head, rows[:SHARES_SHOWN])

@@ -10,9 +10,8 @@ from server.services import errors
 from server.services.people import access_log, accounts
 from server.services.reporting import frozen, half_years, spreadsheets
 from server.web import page
-from server.web.reporting import documents
+from server.web.reporting import documents, pictures
 from server.web.reporting.documents import CSV, PDF, XLSX
-from server.web.start import shares_chart
 from server.wording import reports as wording
 
 bp = Blueprint("reports", __name__)
@@ -146,7 +145,7 @@ def _context(report: half_years.Report, before: half_years.Report | None = None)
         "percent": _percent(report.total),
         "percent_before": _percent(before.total) if before and before.total.inspections else None,
         "compared": COMPARED,
-        "shares": shares_chart(report) if len(report.rows) > 1 and report.by != "restroom" else None,
+        "shares": pictures.shares_chart(report) if len(report.rows) > 1 and report.by != "restroom" else None,
         "not_inspected": [row for row in wording.sorted_rows(report) if row.not_inspected],
         "title": wording.title(report),
         "wording": wording,
