@@ -49,7 +49,7 @@ KINDS = {
     "person.places": _("Places of a person changed"),
     "person.recovery_code": _("Recovery code used"),
     "person.role": _("Role changed"),
-    "person.second_factor": _("Second factor changed"),
+    "person.second_factor": _("Two-step verification changed"),
     "person.uninvited": _("Invitation withdrawn"),
     "personal.erased": _("Personal fields forgotten"),
     "photo.removed": _("Photo deleted"),

@@ -11,7 +11,7 @@ CHECKS = {
     "emitter": _("Recognises the test signal"),
     "flash": _("Storage works"),
     "heap": _("Memory is free"),
-    "clock": _("Knows the time"),
+    "clock": _("Clock is set"),
     "battery": _("Battery charged"),
     "access_points": _("Finds Wi-Fi networks"),
     "beacons_heard": _("Hears Wi-Fi traffic"),

@@ -1,5 +1,6 @@
 """Findings: the list, one finding with its evidence in words, its disposition, and the false-alarm rates."""
 
+from datetime import timedelta
 from typing import NamedTuple
 
 from flask import Blueprint, Response, abort, current_app, redirect, render_template, request, url_for
@@ -23,6 +24,8 @@ from server.web.sensors import presenters as sensor_presenters
 from server.wording import movement_test
 
 bp = Blueprint("findings", __name__)
+
+TREND_MONTHS = 6  # shown on the page of false alarms
 
 ALL = "all"
 SPANS_DAYS = (30, 183, 365)
@@ -165,7 +168,19 @@ def alarms() -> ResponseReturnValue:
     now_s = clock.now_s()
     with page.sessions()() as session:
         rates = false_alarms.load_rates(session, page.user(), now_s - days * 86400, now_s + 1)
-        return render_template("findings/alarms.html", rates=rates, days=days, spans=SPANS_DAYS)
+        trend = pictures.false_alarms_by_month(_months(session, now_s))
+        return render_template("findings/alarms.html", rates=rates, days=days, spans=SPANS_DAYS, trend=trend)
+
+
+def _months(session, now_s):
+    """Return (first day, rates) of the last TREND_MONTHS months, this one included, oldest first."""
+    first = clock.local(now_s).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    until_s, months = now_s + 1, []
+    for _ in range(TREND_MONTHS):
+        since_s = int(first.timestamp())
+        months.append((first, false_alarms.load_rates(session, page.user(), since_s, until_s)))
+        until_s, first = since_s, (first - timedelta(days=1)).replace(day=1)
+    return months[::-1]
 
 
 def _hint(finding):

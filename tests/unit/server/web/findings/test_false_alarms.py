@@ -14,4 +14,6 @@ def test_the_false_alarm_page_says_the_rate_and_what_it_rests_on(begin, say, pos
 
     page = manager.get("/findings/alarms").text
 
-    assert "100.0 %" in page and "1 false of 1 judged alarms" in page and "esp32_devkit" in page and "0.1.0" in page
+    assert "100.0 %" in page and "1 false of 1 judged alarms in 6 months." in page
+    assert "1 false of 1 judged alarms; 0 are still open." in page
+    assert "esp32_devkit" in page and "0.1.0" in page
