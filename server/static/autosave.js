@@ -14,7 +14,7 @@
   const person = here.dataset.user;
   const form = document.querySelector("form[data-autosave]");
   const status = document.getElementById("saved");
-  const refused = new Set();
+  const refused = new Map(); // key: the note that says why, with a button to discard the answer
   let sending = null;
 
   const say = (name, text = "") => {
@@ -32,6 +32,24 @@
   const isComplete = (entry) => entry.word === "ok" || entry.note;
   const keyOf = (address, stall, item) => [PREFIX + person, address, stall, item].join("|");
   const field = (name) => form?.elements[name];
+
+  function allow(key) {
+    refused.get(key)?.remove();
+    refused.delete(key);
+  }
+
+  function refuse(key, entry, why) {
+    const note = here.querySelector("[data-kind=answer]").content.firstElementChild.cloneNode(true);
+    note.querySelector("p").append(" ", why);
+    note.querySelector("a").href = entry.address + "?stall=" + entry.stall;
+    note.querySelector("button").addEventListener("click", () => {
+      localStorage.removeItem(key);
+      allow(key);
+      say("");
+    });
+    refused.set(key, note);
+    here.append(note);
+  }
 
   async function send(key, entry) {
     const body = new URLSearchParams({ csrf_token: here.dataset.token, stall: entry.stall });
@@ -57,7 +75,7 @@
       return reply.warning || "";
     }
     if (reply?.why) {
-      refused.add(key);
+      refuse(key, entry, reply.why);
       throw new Error(reply.why);
     }
     throw new Error(answer.status < 500 ? status?.dataset.session : status?.dataset.offline);
@@ -92,7 +110,7 @@
     const stall = Number(field("stall").value);
     const entry = { person, address, stall, item, word, note: field("note-" + item).value.trim(), seen: field("seen-" + item).value };
     const key = keyOf(address, stall, item);
-    refused.delete(key);
+    allow(key);
     localStorage.setItem(key, JSON.stringify({ ...entry, at: Date.now() }));
     const chosen = [...form.querySelectorAll('[type="radio"]:checked')];
     document.getElementById("scene").hidden = !chosen.some((radio) => radio.value === "suspicious");

@@ -10,6 +10,7 @@ The pages, by blueprint. A view reads the request, calls a service, and renders 
     imports      taking over restrooms from a file
     plans        overdue, work by week, next route, intervals
     checkin      the number on a door, starting an inspection; sweeps: assigning a sweep by button
+    work         what an inspector has to finish, to sign and to hand over, and what comes next
     inspections  live page and record; steps, results (finish, correct), participants, signatures, certificates, photos,
                  holes; checklists: their versions
     findings     list, one finding with its evidence, disposition; false-alarm rates
@@ -42,6 +43,7 @@ from server.web.inspecting import (
     checklists,
     holes,
     inspections,
+    my_work,
     offline_visits,
     participants,
     photos,
@@ -74,6 +76,7 @@ def register(app: Flask) -> None:
         plans,
         check_in,
         button_sweeps,
+        my_work,
         inspections,
         steps,
         results,

@@ -32,6 +32,7 @@ _SECTIONS = {
     "plans": "plan",
     "inspections": "places",
     "checkin": "places",
+    "work": "places",
     "emitters": "findings",
     "signal": "findings",
     "campaigns": "campaigns",

@@ -2,7 +2,7 @@
 
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, current_app, render_template
+from flask import Blueprint, current_app, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
@@ -52,6 +52,7 @@ def index() -> ResponseReturnValue:
             shares=pictures.shares_chart(report) if report and len(report.rows) > 1 else None,
             is_manager=is_manager,
             is_inspector=is_inspector,
+            work_address=url_for("work.index") if is_inspector else None,
             is_new=not numbers.restrooms,
             has_sensor=overview.has_sensor(session),
         )

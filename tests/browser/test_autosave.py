@@ -86,3 +86,26 @@ def test_every_press_is_saved_at_once_and_survives_what_happens_to_a_phone(site,
     album.keep(page, "running-head")
     look = page.evaluate(CHECK_PAGE)
     assert not look["faint"] and not look["unnamed"] and not look["small"] and look["wider"] == 0
+
+
+def test_an_answer_that_the_server_refuses_is_shown_until_it_is_discarded(site, visit, running):
+    page = visit(site, "en", PHONE, may_complain=True)
+    sign_in(page, "inspector")
+    page.wait_for_url(site.address + "/start")
+    page.goto(f"/inspections/{running}/eye?stall=1")
+    with site.server.sessions.begin() as session:
+        inspection = inspections.load(session, accounts.SYSTEM, running)
+        inspections.finish(session, inspection, inspection.started_by, "not_completed", "closed", "")
+
+    press(page, "door", "ok")
+    discard = page.get_by_role("button", name="Discard this answer")
+    expect(discard).to_be_visible()
+    page.goto("/work")
+    expect(page.get_by_role("heading", name="My work today")).to_be_visible()
+    expect(discard).to_be_visible()
+    discard.click()
+    expect(discard).to_have_count(0)
+    page.reload()
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('answer:')).length") == 0
+    expect(discard).to_have_count(0)

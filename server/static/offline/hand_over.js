@@ -75,6 +75,7 @@
   for (const visit of visits.filter((visit) => !visit.ended_s && isOwn(visit))) {
     show("open", visit, "", pageOf(visit));
   }
+  document.dispatchEvent(new Event("visits-handed-over"));
 })().catch(() => {
   // Without a network or storage, the visits stay on the phone.
 });

@@ -1,20 +1,19 @@
 """Check-in: find the restroom by the number on its door, and start its inspection."""
 
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from server import security
-from server.models.places import Restroom
 from server.models.sensors import Sensor
 from server.services import errors
-from server.services.inspecting import button_sweeps, inspections, participants
+from server.services.inspecting import button_sweeps, inspections
 from server.services.people import accounts
 from server.services.places import restrooms
 from server.services.sensors import fleet
 from server.web import page
+from server.web.inspecting import next_starts
 from server.web.inspecting.participants import read_people
-from server.web.sensors import presenters
 
 bp = Blueprint("checkin", __name__)
 
@@ -74,23 +73,23 @@ def start(public_id: str) -> ResponseReturnValue:
         else:
             return redirect(url_for("inspections.show", public_id=inspection.public_id))
     with page.sessions()() as session:
-        silent_after_s = current_app.extensions["settings"].silent_after_s
         room = restrooms.load(session, page.user(), public_id, accounts.INSPECT)
         running = inspections.running_in(session, room)
         if running is not None and problem is None:
             return redirect(url_for("inspections.show", public_id=running.public_id))
-        available = fleet.list_available(session, page.user())
-        choices = [presenters.summary(sensor, silent_after_s) for sensor in available]
-        choices.sort(key=lambda choice: choice.sensor.restroom_id != room.id)
+        suggestion = next_starts.suggest(session, room)
+        is_new = request.method == "GET"
+        colleague = next((user.public_id for user in suggestion.colleagues), "")
+        partner, agency = next(iter(suggestion.partners), ("", ""))
         return render_template(
             "inspecting/inspections/start.html",
             room=room,
-            colleagues=participants.list_candidates(session, page.user(), room.facility_id),
-            colleague=page.form_text("colleague", 40),
-            choices=choices,
-            chosen=request.form.getlist("sensors") if request.method == "POST" else _preselect(choices, room),
-            partner=page.form_text("partner", 100),
-            agency=page.form_text("agency", 100),
+            colleagues=suggestion.offered,
+            colleague=colleague if is_new else page.form_text("colleague", 40),
+            choices=suggestion.choices,
+            chosen=suggestion.sensors if is_new else request.form.getlist("sensors"),
+            partner=partner if is_new else page.form_text("partner", 100),
+            agency=agency if is_new else page.form_text("agency", 100),
             problem=problem,
         )
 
@@ -98,13 +97,6 @@ def start(public_id: str) -> ResponseReturnValue:
 def _read_sensors(session: Session) -> list[Sensor]:
     names = dict.fromkeys(request.form.getlist("sensors"))
     return [fleet.load(session, page.user(), name, accounts.INSPECT) for name in names]
-
-
-def _preselect(choices: list[presenters.SensorSummary], room: Restroom) -> list[str]:
-    """Return the names of the connected sensors fixed in this restroom, else of the only connected one."""
-    online = [choice.sensor for choice in choices if choice.state in (fleet.ONLINE, fleet.SLEEPING)]
-    fixed_here = [sensor.name for sensor in online if sensor.restroom_id == room.id]
-    return fixed_here or ([online[0].name] if len(online) == 1 else [])
 
 
 def search_restrooms(session: Session, words: str) -> list[restrooms.RestroomSummary]:

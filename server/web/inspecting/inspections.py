@@ -27,7 +27,7 @@ from server.services.inspecting import (
 from server.services.people import access_log
 from server.services.sensors import commands, fleet
 from server.web import page
-from server.web.inspecting import pictures, presenters
+from server.web.inspecting import next_starts, pictures, presenters
 from server.web.sensors import presenters as sensor_presenters
 from server.wording.sensor_refusals import sensor_refusal
 
@@ -78,6 +78,7 @@ def show(public_id: str) -> ResponseReturnValue:
             findings=inspection_findings,
             same_day=_findings_of_the_day(session, inspection),
             progress=checklists.load_progress(session, inspection),
+            next_start=next_starts.suggest_next(session, inspection),
             visits=offline_visits.list_visits(session, inspection),
             photos=photos.list_photos(session, inspection_id=inspection.id),
             holes=holes.list_for_inspection(session, inspection),

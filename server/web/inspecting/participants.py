@@ -13,6 +13,8 @@ from server.web import page
 
 bp = Blueprint("participants", __name__)
 
+MOST_PARTNERS = 20
+
 
 @bp.post("/inspections/<public_id>/people")
 @security.needs(accounts.INSPECT)
@@ -29,15 +31,13 @@ def join(public_id: str) -> ResponseReturnValue:
 
 
 def read_people(session: Session, room: Restroom) -> list[dict]:
-    """Return the people of the form: a colleague by account, a person by name and agency, or both."""
-    people = []
-    colleague = request.form.get("colleague", "")
-    if colleague:
-        offered = participants.list_candidates(session, page.user(), room.facility_id)
-        candidates = {user.public_id: user for user in offered}
-        if colleague in candidates:
-            people.append({"user": candidates[colleague]})
-    name = page.form_text("partner", 100)
-    if name:
-        people.append({"name": name, "agency": page.form_text("agency", 100)})
+    """Return the people of the form: colleagues by account, and people by name and agency; each may come repeatedly."""
+    offered = participants.list_candidates(session, page.user(), room.facility_id)
+    chosen = dict.fromkeys(request.form.getlist("colleague"))
+    people: list[dict] = [{"user": user} for user in offered if user.public_id in chosen]
+    agencies = request.form.getlist("agency")
+    for number, name in enumerate(request.form.getlist("partner")[:MOST_PARTNERS]):
+        if name.strip():
+            agency = agencies[number] if number < len(agencies) else ""
+            people.append({"name": name.strip()[:100], "agency": agency.strip()[:100]})
     return people

@@ -11,6 +11,7 @@ from server.services import errors
 from server.services.inspecting import inspections, participants, signatures
 from server.services.people import accounts
 from server.web import page
+from server.web.inspecting import next_starts
 
 bp = Blueprint("signatures", __name__)
 
@@ -40,6 +41,7 @@ def sign(public_id: str) -> ResponseReturnValue:
             width=signatures.WIDTH,
             height=signatures.HEIGHT,
             path=signatures.svg_path,
+            next_start=next_starts.suggest_next(session, inspection),
             problem=problem,
             person_id=person_id,
             typed_name=request.form.get("name", ""),
