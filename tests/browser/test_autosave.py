@@ -12,6 +12,7 @@ from server.services.people import accounts
 from tests.browser.conftest import DESK, PASSWORD, PHONE, sign_in
 from tests.support import persons
 from tests.support.page_checks import CHECK_PAGE
+from tests.support.values import present
 
 pytestmark = pytest.mark.chromium
 
@@ -95,7 +96,7 @@ def test_an_answer_that_the_server_refuses_is_shown_until_it_is_discarded(site, 
     page.goto(f"/inspections/{running}/eye?stall=1")
     with site.server.sessions.begin() as session:
         inspection = inspections.load(session, accounts.SYSTEM, running)
-        inspections.finish(session, inspection, inspection.started_by, "not_completed", "closed", "")
+        inspections.finish(session, inspection, present(inspection.started_by), "not_completed", "closed", "")
 
     press(page, "door", "ok")
     discard = page.get_by_role("button", name="Discard this answer")

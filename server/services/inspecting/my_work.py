@@ -72,7 +72,9 @@ def next_room(session: Session, user: User, inspection: Inspection, now_s: int, 
     for room in session.scalars(query.order_by(Restroom.due_s, Restroom.id)):
         if room.id not in visited:
             return room
-    start = (here.latitude, here.longitude) if here.latitude is not None else None
+    start = None
+    if here.latitude is not None and here.longitude is not None:
+        start = here.latitude, here.longitude
     stops = routes.plan_route(session, user, now_s, zone, start).stops
     return next((room for stop in stops for room in stop.rooms if room.id not in visited), None)
 
