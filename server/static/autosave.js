@@ -29,7 +29,7 @@
       .map((key) => [key, JSON.parse(localStorage.getItem(key))])
       .filter(([key, entry]) => entry.person === person && !refused.has(key))
       .sort(([, one], [, other]) => one.at - other.at);
-  const isComplete = (entry) => entry.word === "ok" || entry.note;
+  const isComplete = (entry) => !entry.lacksReason && (entry.word === "ok" || entry.note);
   const keyOf = (address, stall, item) => [PREFIX + person, address, stall, item].join("|");
   const field = (name) => form?.elements[name];
 
@@ -108,7 +108,11 @@
     }
     const address = form.dataset.autosave;
     const stall = Number(field("stall").value);
-    const entry = { person, address, stall, item, word, note: field("note-" + item).value.trim(), seen: field("seen-" + item).value };
+    // "ok" in place of a suspicion needs words of its own.
+    const box = field("note-" + item);
+    const note = box.value.trim();
+    const lacksReason = word === "ok" && box.closest("[data-reason]") !== null && (!note || note === box.defaultValue.trim());
+    const entry = { person, address, stall, item, word, note, lacksReason, seen: field("seen-" + item).value };
     const key = keyOf(address, stall, item);
     allow(key);
     localStorage.setItem(key, JSON.stringify({ ...entry, at: Date.now() }));
