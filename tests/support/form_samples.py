@@ -204,5 +204,6 @@ LEFT_OUT = {
     "account.second_factor": "shows a new secret at each request",
     "imports.index": "each upload is a preview of its own",
     "offline.hand_over": "JSON with a key of its own: test_offline.py",
+    "reports.freeze": "its period stands in the query: reporting/test_half_years.py freezes one",
     "public.ask": "public: counted once an address and day",
 }

@@ -6,6 +6,7 @@ JSON Schema (draft 7) of a schema of ansim/schema.py.
 
 from tools.message_reference import descriptions
 
+STORABLE_PATTERN = "^[^\\u0000]*$"  # decode.py refuses U+0000, which PostgreSQL cannot store
 ADDRESS_PATTERN = "^[0-9a-f]{2}(:[0-9a-f]{2}){5}$"
 
 
@@ -60,7 +61,12 @@ def _one_of(schema, _where):
 _KINDS = {
     "int": lambda schema, _where: {"type": "integer", "minimum": schema[1], "maximum": schema[2]},
     "number": lambda schema, _where: {"type": "number", "minimum": schema[1], "maximum": schema[2]},
-    "text": lambda schema, _where: {"type": "string", "minLength": schema[1], "maxLength": schema[2]},
+    "text": lambda schema, _where: {
+        "type": "string",
+        "minLength": schema[1],
+        "maxLength": schema[2],
+        "pattern": STORABLE_PATTERN,
+    },
     "hex": lambda schema, _where: {"type": "string", "pattern": f"^[0-9a-f]{{{schema[1]}}}$"},
     "address": lambda _schema, _where: {"type": "string", "pattern": ADDRESS_PATTERN},
     "bool": lambda _schema, _where: {"type": "boolean"},

@@ -173,12 +173,12 @@ def alarms() -> ResponseReturnValue:
 
 
 def _months(session, now_s):
-    """Return (first day, rates) of the last TREND_MONTHS months, this one included, oldest first."""
+    """Return (first day, Rate) of the last TREND_MONTHS months, this one included, oldest first."""
     first = clock.local(now_s).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     until_s, months = now_s + 1, []
     for _ in range(TREND_MONTHS):
         since_s = int(first.timestamp())
-        months.append((first, false_alarms.load_rates(session, page.user(), since_s, until_s)))
+        months.append((first, false_alarms.load_total(session, page.user(), since_s, until_s)))
         until_s, first = since_s, (first - timedelta(days=1)).replace(day=1)
     return months[::-1]
 

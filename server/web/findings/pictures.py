@@ -8,7 +8,7 @@ from flask_babel import gettext
 from ansim.detect.camera_stream import NOTICE_SCORE
 from ansim.finding import ALARM_SCORE
 from server import i18n
-from server.services.findings.false_alarms import Rates
+from server.services.findings.false_alarms import Rate
 from server.services.findings.findings import FindingDetail
 from server.web import charts
 from server.web.charts import Chart, Mark
@@ -89,16 +89,16 @@ def evidence(lines: Sequence[EvidenceLine], score: int, detector: str) -> Chart:
     )
 
 
-def false_alarms_by_month(months: Sequence[tuple[datetime, Rates]]) -> Chart:
-    """Return the judged and the false alarms of each month, oldest first; months: its first day and its rates."""
-    judged = [rates.total.judged for _first, rates in months]
-    false = [rates.total.false for _first, rates in months]
+def false_alarms_by_month(months: Sequence[tuple[datetime, Rate]]) -> Chart:
+    """Return the judged and the false alarms of each month, oldest first; months: its first day and its alarms."""
+    judged = [rate.judged for _first, rate in months]
+    false = [rate.false for _first, rate in months]
     summary = gettext(
         "%(false)s false of %(judged)s judged alarms in %(months)s months.",
         false=sum(false),
         judged=sum(judged),
         months=len(months),
     )
-    labels = [first.strftime("%Y-%m") for first, _rates in months]
+    labels = [first.strftime("%Y-%m") for first, _rate in months]
     series = [charts.Series(gettext("Judged"), judged), charts.Series(gettext("False"), false)]
     return charts.columns(gettext("False alarms by month"), summary, gettext("Month of the alarm"), labels, series)

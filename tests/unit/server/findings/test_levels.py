@@ -114,7 +114,7 @@ def test_a_notice_that_lasts_becomes_an_alarm_that_has_to_be_judged(session, pse
         ALARM,
     )
     assert after["reason"] == ["alarm_listened_s", 42]
-    assert notified(session) == ["finding_notice", "finding_new"]
+    assert notified(session) == ["finding_notice", "finding_escalated", "finding_new"]
 
 
 def test_a_notice_that_ends_closes_itself_and_says_what_it_most_likely_was(session, pseudonyms, inspected, voice):
