@@ -66,7 +66,7 @@ def test_from_the_file_to_the_signed_certificate(running_site, visit, tmp_path, 
     invited = persons.officer_invites(officer, "inspector", persons.INSPECTOR)
     sensor = persons.installer_adds_a_sensor(officer, running_site, album)
     persons.joins(inspector, invited, persons.INSPECTOR, "sujin")
-    persons.manager_plans(inspector, album)
+    persons.manager_plans(inspector, running_site, album)
     room = _room(running_site)
     _visitor_asks(visitor, room, album)
     _plan_knows(inspector, 1)

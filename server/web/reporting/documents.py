@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from flask import Response, current_app, redirect, render_template
 from flask.typing import ResponseReturnValue
@@ -22,9 +23,14 @@ TYPES = {
 def download(data: bytes, kind: str, name: str) -> Response:
     """Return a file as an answer. kind: CSV, XLSX or PDF; its name gets the kind's ending."""
     answer = Response(data, content_type=TYPES[kind])
-    # Werkzeug adds the form of RFC 8187 for a name that is not ASCII.
-    answer.headers.set("Content-Disposition", "attachment", filename=f"{file_name(name)}.{kind}")
+    answer.headers["Content-Disposition"] = _attachment(f"{file_name(name)}.{kind}")
     return answer
+
+
+def _attachment(name):
+    """Return Content-Disposition for a file's name; a header is ASCII, so the name is written as RFC 8187 says, too."""
+    plain = re.sub(r"-{2,}", "-", "".join(c if c.isascii() and c not in '"%' else "-" for c in name))
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def file_name(name: str) -> str:
