@@ -1,5 +1,5 @@
 """
-Put load on an installation with thousands of light devices, and compare what they had confirmed with what is stored.
+Put load on an installation with thousands of light devices, and compare the confirmed reports with the stored ones.
 
     python -m tools.loadtest --devices 500 --rate 500 --seconds 60     # an installation of its own, embedded broker
     python -m tools.loadtest --devices 2000 --burst 50 --seconds 60    # all come back with 50 reports
@@ -10,8 +10,8 @@ A light device has a sensor's messages, signatures, journal and window, without 
 and an ingest process run for the test, in a temporary folder. With --data the devices are enrolled in that
 installation (names load-1, load-2, ...), which leaves entries in its log for good: use one that is for tests.
 
-At the end every device goes on until all it made is confirmed, for at most --drain seconds. The exit status is 1 if
-a report that a device had confirmed is not stored once.
+At the end the devices keep sending until all their reports are confirmed, for at most --drain seconds. The exit status
+is 1 if a confirmed report is missing or stored twice.
 """
 
 import argparse
@@ -91,7 +91,7 @@ async def _drive(options: argparse.Namespace, keys: dict[str, bytes], figures: F
 
 
 async def _load(options, devices, figures, live):
-    """Make reports at the rate, with what else was asked for."""
+    """Make reports at the given rate, with the storm, the slow devices and the bad messages, if any."""
     began, made, bad, shown, storm = time.monotonic(), 0, 0.0, 0.0, options.storm
     slow = devices[: options.slow]
     for device in slow:

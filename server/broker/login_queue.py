@@ -1,7 +1,7 @@
 """
-Check logins together: all that wait at a time cost one query.
+Check logins in batches: up to MAX_TOGETHER waiting logins cost one query.
 
-After a power cut a thousand sensors connect within seconds. Checked one by one they would wait longer than they try.
+After a power cut a thousand sensors connect within seconds. Checked one by one, most would give up before their turn.
 """
 
 import asyncio

@@ -1,14 +1,14 @@
 """
 Whether a result "none found" still stands, and what was reported after it.
 
-    standing.check(session, finding)                      # after an event or a disposition of a finding
+    standing.check(session, finding, was_blocking)        # after an event or a disposition of a finding
     standing.reopen(session, inspection, hole=public_id)  # after something suspicious that people report late
     standing.list_late_alarms(session, inspection)        # for the record and the certificate
     standing.list_late_reports(session, inspection)
 
-A result does not stand while one of the inspection's findings is open, unresolved or referred to the police, nor after
-a suspicious answer or a hole that was handed over later, until a person corrects the record: Inspection.standing_result
-is then REOPENED. The result's row stays as it was recorded.
+While one of the inspection's findings is open, unresolved or referred to the police, its result does not stand. A
+suspicious answer or a hole that is handed over later reopens it, too, until a person corrects the record. While it does
+not stand, Inspection.standing_result is REOPENED. The result's row stays as it was recorded.
 """
 
 import json

@@ -1,5 +1,5 @@
 """
-Work that one process of several does: leading the ingest workers, the daily work of notify.
+Leases: which one of several processes does a job, such as leading the ingest workers or notify's daily work.
 
     lease = Lease(sessions, "ingest", "worker-2")
     lease.keep(time.monotonic())      # every EVERY_S; True while this process has it
@@ -24,7 +24,7 @@ class Lease:
     """One process's view of one lease."""
 
     def __init__(self, sessions: sessionmaker[Session], name: str, holder: str):
-        """The holder's name is at most 32 characters; a process that is started again with it goes on at once."""
+        """The holder's name is at most 32 characters; a process restarted with it has the lease at once."""
         self._sessions = sessions
         self._name = name
         self._holder = holder
@@ -62,6 +62,6 @@ class Lease:
             self._watched, self._since = tuple(row), now
         if row[0] and now - self._since < LOST_S:
             return False
-        # Of several watchers one finds the row as it was.
+        # If several watchers try at once, only the first finds the row unchanged.
         taken = update(Row).where(Row.name == self._name, Row.holder == row[0], Row.beat == row[1])
         return db.execute_count(session, taken.values(holder=self._holder, beat=row[1] + 1)) == 1
