@@ -18,8 +18,10 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import random
 import resource
+import socket
 import ssl
 import statistics
 import sys
@@ -221,9 +223,6 @@ def _as_text(result):
 @contextlib.contextmanager
 def _own_installation(data: Path) -> Iterator[int]:
     """Run a broker and an ingest process with a folder's data; yield the broker's port."""
-    import os
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -196,16 +196,16 @@ def test_a_revoked_sensor_is_heard_no_more(running, hall):
 def test_reports_made_before_the_clock_was_known_are_dated(running, hall):
     hall.append(tick_ms=5000)
     hall.append(messages.FINDING, finding_body(), tick_ms=8000)
-    hall.append(messages.CLOCK, {"at_tick_ms": 10_000, "time_s": 1_800_000_000, "source": "server"}, tick_ms=10_000)
+    hall.append(messages.CLOCK, {"at_tick_ms": 10_000, "time_s": 1_700_000_000, "source": "server"}, tick_ms=10_000)
     wait_for(lambda: not hall.journal)
 
     with running.sessions() as session:
         assert session.scalars(select(Report.at_s).order_by(Report.seq)).all() == [
-            1_799_999_995,
-            1_799_999_998,
-            1_800_000_000,
+            1_699_999_995,
+            1_699_999_998,
+            1_700_000_000,
         ]
-        assert session.scalar(select(Finding.first_at_s)) == 1_799_999_998
+        assert session.scalar(select(Finding.first_at_s)) == 1_699_999_998
 
 
 def test_what_the_database_cannot_take_ends_the_process_and_is_stored_after_a_restart(server, sensors):

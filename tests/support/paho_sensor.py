@@ -8,6 +8,7 @@ away.
 """
 
 import contextlib
+import copy
 import json
 import secrets
 import threading
@@ -20,6 +21,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from ansim import envelope, messages, topics
 from server import envelope_signer
 from tests.support.waiting import PATIENCE, wait_for
+from tools.load.device import SWEEP
 
 AGAIN_AFTER_S = 1.5  # nothing confirmed for so long: begin anew (a real sensor: 10 s)
 AGAIN_MOST_S = 12
@@ -28,17 +30,7 @@ WINDOW = 64  # reports on their way at a time
 
 def sweep_body(from_ms=0, to_ms=60000) -> dict:
     """A usual SWEEP body: all 13 channels."""
-    return {
-        "from_ms": from_ms,
-        "to_ms": to_ms,
-        "capabilities": ["scan", "sniff", "ble"],
-        "channels": [[channel, 4200 + channel, 800 + channel, 20, 0] for channel in range(1, 14)],
-        "deaf_ms": 5400,
-        "stations": 12,
-        "access_points": 9,
-        "ble": 14,
-        "full": False,
-    }
+    return {**copy.deepcopy(SWEEP), "from_ms": from_ms, "to_ms": to_ms}
 
 
 def finding_body(subject="02:00:5e:00:00:09", event="raised", score=80, **changes) -> dict:
