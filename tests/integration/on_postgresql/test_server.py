@@ -77,9 +77,12 @@ def test_a_file_of_restrooms_is_imported_planned_and_walked(sessions, tmp_path):
         assert preview.counts["new"] == expected
     with sessions.begin() as session:
         plans.set_policy(session, SYSTEM, "rf", 30)
-        assert plans.count_due(session, SYSTEM, clock.now_s()) == 40
-        assert plans.list_workload(session, SYSTEM, clock.now_s())[0].restrooms == 40
-        route = routes.plan_route(session, SYSTEM, clock.now_s(), UTC, start=(37.5, 127.0), blocks=("women",))
+        # The plan spreads the first inspections over the interval; after it, all of them are due.
+        at_s = clock.now_s() + 31 * plans.DAY_S
+        assert plans.count_due(session, SYSTEM, clock.now_s()) < 40
+        assert plans.count_due(session, SYSTEM, at_s) == 40
+        assert plans.list_workload(session, SYSTEM, at_s)[0].restrooms == 40
+        route = routes.plan_route(session, SYSTEM, at_s, UTC, start=(37.5, 127.0), blocks=("women",))
         assert [stop.facility.name for stop in route.stops[:3]] == ["화장실 00", "화장실 01", "화장실 02"]
         first = restrooms.list_restrooms(session, SYSTEM, by_name=True, limit=15)
         second = restrooms.list_restrooms(session, SYSTEM, by_name=True, limit=15, cursor=first.next)
@@ -87,7 +90,7 @@ def test_a_file_of_restrooms_is_imported_planned_and_walked(sessions, tmp_path):
         back = restrooms.list_restrooms(session, SYSTEM, by_name=True, limit=15, cursor=before, backwards=True)
         assert back.rows == first.rows
         assert len(restrooms.find_ids(session, SYSTEM, "여자화장실 중구") or ()) == 20
-        assert reminders.remind(session, clock.now_s(), notifications.enqueue) == 20
+        assert reminders.remind(session, at_s, notifications.enqueue) == 20
     path.write_text(header + "화장실 00,예시시 중구 0,1,2,37.5,127.0\n")
     with sessions() as session:
         stopped = imports.make_preview(session, path, imports.Options())
