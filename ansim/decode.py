@@ -45,15 +45,15 @@ def decode_message(leaf: str, data: bytes) -> dict:
     if message.get("v") not in versions:
         raise UnknownVersion("format version is not %s" % " or ".join([str(version) for version in versions]))
     if not is_from_sensor:
-        from ansim import downlink_rules
+        from ansim import downlink_schemas
 
-        problems = check(downlink_rules.message(leaf), message)
+        problems = check(downlink_schemas.message(leaf), message)
     else:
-        from ansim import uplink_rules
+        from ansim import uplink_schemas
 
-        problems = check(uplink_rules.message(leaf), message)
+        problems = check(uplink_schemas.message(leaf), message)
         if not problems and leaf == topics.REPORT:
-            body_problems = check(uplink_rules.body(message["kind"]), message["body"])
+            body_problems = check(uplink_schemas.body(message["kind"]), message["body"])
             problems = ["body: " + problem for problem in body_problems]
         if not problems and not _is_storable(message):
             problems = ["a text has U+0000 or half of a surrogate pair"]
@@ -64,9 +64,9 @@ def decode_message(leaf: str, data: bytes) -> dict:
 
 def argument_problems(name: str, args: dict) -> list | None:
     """Return the problems of a command's arguments as a list of sentences, or None if there is no such command."""
-    from ansim import downlink_rules
+    from ansim import downlink_schemas
 
-    schema = downlink_rules.arguments(name)
+    schema = downlink_schemas.arguments(name)
     return None if schema is None else check(schema, args)
 
 

@@ -2,7 +2,7 @@
 Messages between sensor and server: constants, and functions that make each kind of message.
 
 A message is a JSON object that travels in an envelope (envelope.py) on a topic (topics.py).
-decode.py decodes and checks messages by the schemas in uplink_rules.py and downlink_rules.py.
+decode.py decodes and checks messages by the schemas in uplink_schemas.py and downlink_schemas.py.
 docs/messages.md documents the format for authors of other software.
 
     message = report(boot=7, seq=12, prev=PREV, tick_ms=81000, at_s=None, inspection="", kind=SWEEP, body={...})
@@ -141,7 +141,7 @@ def live(boot: int, tick_ms: int, subject: str, rssi_dbm: int, smoothed_dbm: int
 
 
 def ack(boot: int, command_id: str, error: str = "") -> dict:
-    """Return the acknowledgement of a command: done without an error, else a code of ansim/refusals.py."""
+    """Return the acknowledgement of a command: done without an error, else a code of ansim/refusal_codes.py."""
     return {"v": FORMAT_VERSION, "boot": boot, "id": command_id, "ok": not error, "error": error[:200]}
 
 

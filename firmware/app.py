@@ -1,18 +1,18 @@
 """
 The sensor in ordinary operation.
 
-    app = App(settings, health)
+    app = App(settings, crash_counter)
     await app.run()                # for ever; raises unexpected errors
 
 Each part knows only parts above it, and this module connects them:
 
-    Sensor          sensor.py                     clock, journal, uplink, commands, upkeep, connection to the server
+    BaseApp         base_app.py                   clock, journal, uplink, commands, upkeep, connection to the server
     panel           panel/panel.py                light, buzzer, display, battery
     listener        radio/listener.py             runs the radios as the plan says; the engine judges what they hear
     reports         inspecting/reports.py         findings and sweeps, into the journal
     inspection      inspecting/inspection.py      its id is in every report
     jobs            inspecting/radio_jobs.py      self-test and test signal, which interrupt the listener
-    server_commands inspecting/server_commands.py what the server asks for
+    handlers        inspecting/command_handlers.py  what the server asks for
     button          inspecting/button_actions.py  what a person asks for
 
 A Wi-Fi sensor listens, and uploads when the plan says so: it cannot do both at once, because a connection occupies the
@@ -26,18 +26,18 @@ import machine
 
 from ansim.detect import engine as engines
 from ansim.detect.stations.layout import TABLE_BYTES
+from firmware.base_app import BaseApp
+from firmware.inspecting.command_handlers import CommandHandlers
 from firmware.inspecting.inspection import Inspection
 from firmware.inspecting.radio_jobs import RadioJobs
 from firmware.inspecting.reports import Reports
-from firmware.inspecting.server_commands import ServerCommands
 from firmware.maintenance import chip_memory, unload_modules
-from firmware.maintenance.upkeep import TABLES, UPDATE_WINDOW_MS
+from firmware.maintenance.maintenance_commands import TABLES, UPDATE_WINDOW_MS
 from firmware.panel import signal
 from firmware.panel.panel import BUTTON, DisplayStatus, Panel
 from firmware.radio import sniffer
 from firmware.radio.listener import Listener
 from firmware.radio.plan import Plan
-from firmware.sensor import Sensor
 
 SWEEP_MS = 60_000
 INSPECTION_SWEEP_MS = 30_000  # during an inspection, whose page shows the coverage
@@ -46,29 +46,29 @@ IDLE_MS = 500
 IDLE_UPLOAD_MS = 20_000  # an idle sensor misses nothing meanwhile
 
 
-class App(Sensor):
+class App(BaseApp):
     """
     The whole sensor. The constructor makes the parts; run() starts them.
 
-    settings, health, on_trial   see Sensor
+    settings, crash_counter, on_trial   see BaseApp
 
     Raises boards.UnknownBoard.
     """
 
-    def __init__(self, settings: dict, health, on_trial: bool = False):
+    def __init__(self, settings: dict, crash_counter, on_trial: bool = False):
         from firmware import boards  # here, so that it can be unloaded
 
         gc.collect()  # imports have left holes, which the permanent objects should fill
         board = boards.load(settings["board"])
-        super().__init__(settings, health, board, on_trial)
+        super().__init__(settings, crash_counter, board, on_trial)
         clock, self._panel = self._clock, Panel(board, settings["fitted"] or board.FITTED, self._status)
         self._listener = listener = self._make_listener(boards.channels_of(board, settings))
         self._reports = reports = Reports(listener, clock, self._panel, self._report)
         self._inspection = Inspection(
             self._journal, listener.engine, clock, settings["ignore"], reports, self._panel.reset
         )
-        self._jobs = RadioJobs(settings, clock, listener, self._panel, health, self._uplink, reports.add)
-        self._server_commands = ServerCommands(
+        self._jobs = RadioJobs(settings, clock, listener, self._panel, crash_counter, self._uplink, reports.add)
+        self._command_handlers = CommandHandlers(
             self._inspection, listener, clock, self._show_reading, reports.add, self._jobs.request
         )
         self._idle_upload_ms = 0  # when an idle sensor uploaded last
@@ -77,8 +77,8 @@ class App(Sensor):
     def _make_listener(self, channels):
         from firmware.radio.radios import open_radios
 
-        settings, health = self._settings, self._health
-        radios = open_radios(self._wlan, self._board, self._panel.fitted, health.sniff_level())
+        settings, crash_counter = self._settings, self._crash_counter
+        radios = open_radios(self._wlan, self._board, self._panel.fitted, crash_counter.sniff_level())
         has_spectrum = radios.spectrum is not None
         engine = engines.standard(settings, TABLES, has_spectrum, sniffer.static_memory(TABLE_BYTES))
         plan = Plan(
@@ -88,7 +88,7 @@ class App(Sensor):
             upload_every_ms=settings["upload_every_s"] * 1000,
             uplink=settings["uplink"],
         )
-        return Listener(plan, engine, radios, self._clock, health, self._on_finding, self._upload)
+        return Listener(plan, engine, radios, self._clock, crash_counter, self._on_finding, self._upload)
 
     async def run(self) -> None:
         """Listen and report for ever. Raises unexpected errors."""
@@ -102,7 +102,7 @@ class App(Sensor):
         self._inspection.resume()
         self._panel.begin()
         self._report_reset()
-        self._add_handlers(self._server_commands.handlers())
+        self._add_handlers(self._command_handlers.handlers())
         self._add_handlers(self._upkeep.handlers())
         tasks = [self._listen(), self._panel.run()]
         if self._button:
@@ -140,7 +140,7 @@ class App(Sensor):
         """Wait for an inspection, and upload now and then."""
         self._panel.show(signal.IDLE)
         self._listener.stop()
-        self._health.feed_watchdog()
+        self._crash_counter.feed_watchdog()
         self._reports.restart_sweep()  # an idle sensor owes no coverage
         since_ms = self._clock.now_ms() - self._idle_upload_ms
         if not self._is_wired and (not self._idle_upload_ms or since_ms >= self._settings["upload_every_s"] * 1000):
@@ -208,7 +208,7 @@ class App(Sensor):
         from firmware.inspecting.button_actions import ButtonActions
 
         return ButtonActions(
-            self._inspection, self._panel, self._server_commands, lambda: self._journal.boot, self._jobs
+            self._inspection, self._panel, self._command_handlers, lambda: self._journal.boot, self._jobs
         )
 
     async def _restart(self, last=None):

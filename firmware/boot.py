@@ -7,8 +7,8 @@ Tasks that cannot wait for the program itself:
   is complete. From then on the new version counts, and its files are moved to their places here. If the power fails in
   between, the next start continues. So there is always a whole program to run.
 - Choose the slot of an update over the air, /a or /b, whose folder has to come first in sys.path. A new slot has a
-  limited number of starts to reach the broker; then the one before it runs again (firmware/maintenance/slots.py has the
-  format of SLOTS, firmware/maintenance/update.py fills the slots).
+  limited number of starts to reach the broker; then the one before it runs again. firmware/maintenance/program_slots.py
+  has the format of SLOTS, and program_update.py there fills the slots.
 - Prefer files to a program in the interpreter's image (firmware/native/README.md): files are there only if they are
   newer.
 
@@ -22,7 +22,7 @@ import sys
 READY = "/ready"
 SLOTS = "/slots.json"
 PENDING = "/update.json"
-WATCHDOG_MS = 90000  # as in firmware/maintenance/health.py
+WATCHDOG_MS = 90000  # as in firmware/maintenance/crash_counter.py
 OBSOLETE = READY + "/obsolete"  # paths to remove, one per line; an old x.py would be imported instead of a new x.mpy
 
 
@@ -39,7 +39,7 @@ def watch():
     """
     Start and return the watchdog if there are slots or an incomplete installation; None otherwise.
 
-    firmware/maintenance/health.py takes it over: it is in `watchdog` of this file, whose names main.py shares.
+    firmware/maintenance/crash_counter.py takes it over: it is in `watchdog` of this file, whose names main.py shares.
     """
     if not (_exists(SLOTS) or _exists(READY)):
         return None  # no watchdog at the prompt of a new board

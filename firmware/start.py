@@ -14,7 +14,7 @@ import time
 import machine
 
 from ansim import VERSION
-from firmware.maintenance.health import BROWN_OUT, Health
+from firmware.maintenance.crash_counter import BROWN_OUT, CrashCounter
 from firmware.panel import signal
 from firmware.radio import sniffer
 
@@ -33,37 +33,37 @@ def main() -> None:
     # Not only when the heap is full: long-lived objects would be scattered over all of it, with no room for a message.
     gc.threshold(COLLECT_BYTES)
     sniffer.silence()
-    health = Health()
-    health.begin()
+    crash_counter = CrashCounter()
+    crash_counter.begin()
     _resume_wipe()
     try:
-        if health.cause == BROWN_OUT:
-            seconds = min(LOW_POWER_PAUSE_S << min(health.brown_outs_in_a_row - 1, 6), MAX_PAUSE_S)
+        if crash_counter.cause == BROWN_OUT:
+            seconds = min(LOW_POWER_PAUSE_S << min(crash_counter.brown_outs_in_a_row - 1, 6), MAX_PAUSE_S)
             print("The supply voltage fell too low; the sensor starts in %d s" % seconds)
-            pause(seconds, health)
-        settings, on_trial = wait_for_settings(health)
-        if health.crashes_in_a_row >= SAFE_MODE_AFTER:
-            print("Safe mode after %d crashes in a row" % health.crashes_in_a_row)
+            pause(seconds, crash_counter)
+        settings, on_trial = wait_for_settings(crash_counter)
+        if crash_counter.crashes_in_a_row >= SAFE_MODE_AFTER:
+            print("Safe mode after %d crashes in a row" % crash_counter.crashes_in_a_row)
             from firmware.safe_mode import SafeMode
 
-            asyncio.run(SafeMode(settings, health, on_trial).run())
+            asyncio.run(SafeMode(settings, crash_counter, on_trial).run())
         else:
             from firmware.app import App
 
-            asyncio.run(App(settings, health, on_trial).run())
+            asyncio.run(App(settings, crash_counter, on_trial).run())
     except KeyboardInterrupt:
-        health.feed_by_timer()
+        crash_counter.feed_by_timer()
         raise
     except Exception as error:
         print("The sensor stopped unexpectedly and restarts:")
         sys.print_exception(error)
         sniffer.silence()
-        health.record_exception(error)
-        pause(min(FIRST_PAUSE_S << min(health.crashes_in_a_row, 8), MAX_PAUSE_S), health)
+        crash_counter.record_exception(error)
+        pause(min(FIRST_PAUSE_S << min(crash_counter.crashes_in_a_row, 8), MAX_PAUSE_S), crash_counter)
     machine.reset()
 
 
-def wait_for_settings(health):
+def wait_for_settings(crash_counter):
     """Wait for usable settings, and feed the watchdog; return (the checked settings, True if they are on trial)."""
     from ansim.settings import BadSettings  # here, so that it can be unloaded
     from firmware import boards
@@ -76,15 +76,15 @@ def wait_for_settings(health):
             return settings, on_trial
         except (BadSettings, boards.UnknownBoard) as error:
             print("settings.json is not usable:\n%s" % error)
-        health.feed_watchdog()
+        crash_counter.feed_watchdog()
         # The board is unknown without settings: most have their light on this pin.
         signal.Signal(boards.load(boards.NAMES[0]).LED, 1).blink_for(signal.FAULT, RETRY_MS)
 
 
-def pause(seconds, health):
+def pause(seconds, crash_counter):
     """Wait; Ctrl-C on the console still works."""
     for _ in range(seconds):
-        health.feed_watchdog()
+        crash_counter.feed_watchdog()
         time.sleep(1)
 
 

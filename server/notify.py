@@ -21,13 +21,13 @@ from server import clock, ids
 from server.config import Settings
 from server.db import Sessions
 from server.models.outside import CHAIN_BROKEN, NOT_READY, WEBHOOK, Delivery
-from server.services.audit import derived, verification, witness
+from server.services.audit import tampered_rows, verification, witness
 from server.services.inspecting import photos
 from server.services.intake import heartbeat
-from server.services.outside import channels, deliveries, notifications
+from server.services.outside import channels, delivery_queue, notifications
 from server.services.places import reminders
-from server.services.upkeep import leases, readiness
-from server.services.upkeep.leases import Lease
+from server.services.upkeep import leader_election, readiness
+from server.services.upkeep.leader_election import Lease
 from server.vault import BadSeal
 from server.wording import notifications as wording
 
@@ -60,11 +60,11 @@ logger = structlog.get_logger()
 def run(app: Flask, stopping: threading.Event) -> None:
     """Work until `stopping` is set."""
     sessions, next_hour, next_verification, next_lease = app.extensions["sessions"], 0.0, 0.0, 0.0
-    lease, watch, next_look = Lease(sessions, leases.NOTIFY, ids.new(16)), ReadinessWatch(app), 0.0
+    lease, watch, next_look = Lease(sessions, leader_election.NOTIFY, ids.new(16)), ReadinessWatch(app), 0.0
     while not stopping.is_set():
         now_s, now = clock.now_s(), time.monotonic()
         if now >= next_lease:
-            next_lease = now + leases.EVERY_S
+            next_lease = now + leader_election.EVERY_S
             lease.keep(now)
         if lease.is_held and now >= next_hour:
             next_hour = now + HOUR_S
@@ -116,14 +116,14 @@ def tick(app: Flask) -> int:
     with sessions.begin() as session:
         notifications.spread(session, ZoneInfo(settings.time_zone))
     with sessions.begin() as session:
-        claimed = deliveries.claim(session)
+        claimed = delivery_queue.claim(session)
     if not claimed:
         return 0
     error = _send(app, claimed)
     if error:
         logger.warning("notification not sent", subscription=claimed[0].subscription.public_id, why=error)
     with sessions.begin() as session:
-        deliveries.settle(session, claimed, error, ZoneInfo(settings.time_zone))
+        delivery_queue.settle(session, claimed, error, ZoneInfo(settings.time_zone))
     return len(claimed)
 
 
@@ -181,7 +181,7 @@ def verify_log(sessions: Sessions, settings: Settings) -> None:
         path = settings.witness_path()
         problem = verification.verify(session, known_heads=witness.read(path) if path else ()).problem
         if problem is None:
-            different = next(derived.find_differences(session, photos.folder(settings)), None)
+            different = next(tampered_rows.find_differences(session, photos.folder(settings)), None)
             problem = different and verification.Problem(different.n, f"{different.kind}_differs")
     if problem is None:
         return

@@ -124,7 +124,7 @@ def _load_user(session_id):
     with current_app.extensions["sessions"]() as store:
         user = accounts.load_by_session_id(store, session_id)
         row = user_sessions.load(store, user, session.get("secret", ""), session_limits()) if user else None
-        # Before anything else is read: the pages of this request show at least this state; see web/submissions.py.
+        # Before anything else is read: the pages of this request show at least this state; see web/form_submissions.py.
         g.newest_entry = log.newest_n(store)
     if row is None:
         return None

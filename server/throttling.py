@@ -41,8 +41,8 @@ def limit_code(view: Callable) -> Callable:
 
 
 def _has_failed(response: Response) -> bool:
-    # Success is a redirect, or the page of a kept form (web/typed_forms.py). Only failures count, because a whole shift
-    # signs in from one address of an office.
+    # Success is a redirect, or the page of a kept form (web/interrupted_forms.py). Only failures count, because a whole
+    # shift signs in from one address of an office.
     return response.status_code != 302 and not g.get("signed_in", False)
 
 

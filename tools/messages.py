@@ -2,8 +2,8 @@
 """
 Write the generated parts of docs/messages.md, and docs/asyncapi.json, from the schemas of the messages.
 
-    python3 tools/messages.py             # after a change of ansim/uplink_rules.py, downlink_rules.py or messages.py
-    python3 tools/messages.py --check     # exit status 1 if a file is stale
+    python3 tools/messages.py           # after a change of ansim/uplink_schemas.py, downlink_schemas.py or messages.py
+    python3 tools/messages.py --check   # exit status 1 if a file is stale
 """
 
 import sys

@@ -25,7 +25,7 @@ LIB = "/lib/"
 
 def collect_files(arch: str = "", root: Path = ROOT) -> dict[str, bytes]:
     """
-    Return the files of a slot (see firmware/maintenance/update.py) as {path: content}.
+    Return the files of a slot (see firmware/maintenance/program_update.py) as {path: content}.
 
     arch  one of payload.ARCHITECTURES, "" for every board
 

@@ -24,7 +24,7 @@ RPD and Wi-Fi's bursts; Wikipedia "Video sender" (channels, 6.0/6.5 MHz audio su
 
 from array import array
 
-from ansim.detect.alarm import Alarm, silent, strongest_first, total
+from ansim.detect.hysteresis import Alarm, silent, strongest_first, total
 from ansim.finding import ALARM, ALARM_SCORE, Evidence, Finding
 from ansim.frame_header import RATE, RECORD_BYTES, RSSI_DBM
 from ansim.observation import Spectrum

@@ -21,7 +21,7 @@ client and video from the BSSID itself: reverse engineering of A9, X5 and HDWiFi
 (DavidVentura/cam-reverse, datenstau/A9_PPPP).
 """
 
-from ansim.detect.alarm import Alarm, distance_verdict, fingerprint, make_room, silent, strongest_first, total
+from ansim.detect.hysteresis import Alarm, distance_verdict, fingerprint, make_room, silent, strongest_first, total
 from ansim.finding import ALARM, ALARM_SCORE, CLEARED, NOTICE, RAISED, UPDATED, Evidence, Finding, printable
 from ansim.frame_header import address_text, is_local
 from ansim.signatures import CAMERA, Tables

@@ -16,7 +16,7 @@ camera is public, so the names are as their sources state them.
 """
 
 from ansim.ble_fields import advertised
-from ansim.detect.alarm import Alarm, distance_verdict, fingerprint, make_room, silent, strongest_first, total
+from ansim.detect.hysteresis import Alarm, distance_verdict, fingerprint, make_room, silent, strongest_first, total
 from ansim.finding import ALARM_SCORE, NOTICE, Evidence, Finding, printable
 from ansim.frame_header import address_text
 from ansim.observation import Advertisement

@@ -18,8 +18,8 @@ from array import array
 
 from ansim.detect import camera_evidence as evidence
 from ansim.detect import innocent_causes, weights
-from ansim.detect.alarm import fingerprint, strongest_first
 from ansim.detect.camera_evidence import RSSI_ZERO, UNKNOWN
+from ansim.detect.hysteresis import fingerprint, strongest_first
 from ansim.detect.periodicity import MIN_BINS, periodicity
 from ansim.detect.stations.layout import (
     F_BSSID,

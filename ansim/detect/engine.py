@@ -22,10 +22,10 @@ traffic(BSSID, now_ms, kbit/s, clients).
 Nothing here has a clock: `now_ms` is the sensor's monotonic time in milliseconds.
 """
 
-from ansim.detect.alarm import fingerprint
 from ansim.detect.camera_access_point import CameraAccessPoint
 from ansim.detect.camera_beacon import CameraBeacon
 from ansim.detect.camera_stream import CameraStream
+from ansim.detect.hysteresis import fingerprint
 from ansim.frame_header import address_bytes
 from ansim.observation import Advertisement, Spectrum
 from ansim.signatures import Tables

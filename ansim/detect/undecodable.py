@@ -16,8 +16,8 @@ Legitimate causes: every laptop and phone with two antennas that uploads or call
 
 from array import array
 
-from ansim.detect.alarm import fingerprint, strongest_first
 from ansim.detect.camera_evidence import ACKED_FRAMES, DECODED
+from ansim.detect.hysteresis import fingerprint, strongest_first
 from ansim.detect.stations.layout import F_BSSID, F_HOME, F_LAST_S, F_SUM_ACKED_DOWN, F_SUM_DOWN
 from ansim.detect.stations.table import StationTable
 from ansim.finding import CLEARED, NOTICE, RAISED, Evidence, Finding

@@ -32,7 +32,7 @@ A kind is tier + 4 * place in CAUSES.
 import hashlib
 from collections import namedtuple
 
-from ansim import refusals
+from ansim import refusal_codes
 from ansim.envelope import hmac_sha256, same
 from ansim.signatures.pattern import EITHER, first_letter_bit, is_sound, matches
 
@@ -108,7 +108,7 @@ def verify_update(path: str, table: int, key: bytes, revision: int) -> int:
     key       the device's key of 32 bytes, with which the update must be signed
     revision  of the table in use; an update that is not newer is refused, so that old ones cannot be replayed
 
-    Raises BadTable; its text is a code of ansim/refusals.py, or a sentence if the file itself is no good table.
+    Raises BadTable; its text is a code of ansim/refusal_codes.py, or a sentence if the file itself is no good table.
     """
     try:
         new_revision, _, body = read(path, table)
@@ -117,11 +117,11 @@ def verify_update(path: str, table: int, key: bytes, revision: int) -> int:
             file.seek(HEADER_BYTES + len(body))
             signature = file.read(SIGNATURE_BYTES + 1)
     except OSError:
-        raise BadTable(refusals.TABLE_DAMAGED)
+        raise BadTable(refusal_codes.TABLE_DAMAGED)
     if len(signature) != SIGNATURE_BYTES or not same(signature, hmac_sha256(key, header)):
-        raise BadTable(refusals.NOT_SIGNED)
+        raise BadTable(refusal_codes.NOT_SIGNED)
     if new_revision <= revision:
-        raise BadTable(refusals.TABLE_NOT_NEWER)
+        raise BadTable(refusal_codes.TABLE_NOT_NEWER)
     return new_revision
 
 

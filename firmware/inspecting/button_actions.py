@@ -22,7 +22,7 @@ FOLLOW_S = 300
 class ButtonActions:
     """
     inspection, panel  an Inspection and a Panel
-    commands           a ServerCommands, which follows signals
+    commands           a CommandHandlers, which follows signals
     boot               function that returns the number of this boot
     jobs               a RadioJobs
     """

@@ -1,7 +1,7 @@
 """
 Jobs that interrupt sniffing: self-test and test signal.
 
-    jobs = RadioJobs(settings, clock, listener, panel, health, uplink, report)
+    jobs = RadioJobs(settings, clock, listener, panel, crash_counter, uplink, report)
     jobs.request({})                              # a self-test: the arguments of its command
     jobs.request(TEST_SIGNAL)                     # send the test signal
     if jobs.is_pending: await jobs.run_pending()  # between two steps of the listener
@@ -10,7 +10,7 @@ Jobs that interrupt sniffing: self-test and test signal.
 The code of both jobs is imported when one runs, to save heap.
 """
 
-from ansim import messages, refusals
+from ansim import messages, refusal_codes
 from firmware.panel import signal
 
 TEST_SIGNAL = "test_signal"
@@ -19,7 +19,7 @@ TEST_SIGNAL_S = 600
 
 class RadioJobs:
     """
-    settings, clock, listener, panel, health   as in their modules
+    settings, clock, listener, panel, crash_counter   as in their modules
     uplink   the uplink; the test signal is sent over it, so it must be Wi-Fi
     report   function(kind, body) that appends a report to the journal
 
@@ -27,14 +27,14 @@ class RadioJobs:
     address      transmitter address of the running test signal, else ""
     """
 
-    def __init__(self, settings, clock, listener, panel, health, uplink, report):
+    def __init__(self, settings, clock, listener, panel, crash_counter, uplink, report):
         self.status_text = ""
         self.address = ""
         self._settings = settings
         self._clock = clock
         self._listener = listener
         self._panel = panel
-        self._health = health
+        self._crash_counter = crash_counter
         self._uplink = uplink
         self._report = report
         self._pending = {} if settings["selftest_at_start"] else None
@@ -53,7 +53,7 @@ class RadioJobs:
         job  TEST_SIGNAL, or the arguments of a self-test command
         """
         if job == TEST_SIGNAL and self._settings["uplink"] != "wifi":
-            return refusals.NO_WIFI
+            return refusal_codes.NO_WIFI
         self._pending = job
         return None
 
@@ -98,7 +98,7 @@ class RadioJobs:
             self._panel,
             self._listener.step,
             self._listener.engine.forget,
-            self._health.feed_watchdog,
+            self._crash_counter.feed_watchdog,
         )
         self._selftest = test = SelfTest(parts, args.get("emitter", ""), args.get("quiet", False))
         body = await test.run()
@@ -109,14 +109,14 @@ class RadioJobs:
 
     async def _send_test_signal(self):
         from firmware.inspecting.test_signal import TestSignal
-        from firmware.network.uplink import NoUplink
+        from firmware.network.wifi_and_ethernet import NoUplink
 
         self._signal = test_signal = TestSignal(self._listener.radios.wlan, self._uplink, self._clock)
         self.status_text, self.address = "Test signal", test_signal.address
         print("test signal from", self.address)
         self._panel.show(signal.EMITTING)
         try:
-            await test_signal.run(TEST_SIGNAL_S, self._health.feed_watchdog)
+            await test_signal.run(TEST_SIGNAL_S, self._crash_counter.feed_watchdog)
             self._panel.play(signal.STOPPED)
         except (NoUplink, OSError) as error:
             print("test signal:", error)

@@ -116,7 +116,7 @@ def main(ssid="", password=""):
 
     from ansim.settings import load
     from firmware.network.clock import Clock
-    from firmware.network.uplink import Wifi
+    from firmware.network.wifi_and_ethernet import Wifi
 
     networks = [{"ssid": ssid, "password": password}] if ssid else load("/settings.json")["wifi"]
     wlan = network.WLAN(network.WLAN.IF_STA)

@@ -1,1 +1,1 @@
-"""Health, settings, updates and wipe."""
+"""Crash counter, settings, updates and wipe."""

@@ -1,5 +1,5 @@
 """
-Files on the flash: small ones that are replaced, and those that arrive in parts (update.py, signature_update.py).
+Files on the flash: small ones that are replaced, and those that arrive in parts (of programs and signature tables).
 
 A file is replaced in one step: the new text is written beside it as `<path>.new`, which is then renamed. So a power
 cut leaves either the old or the new file.

@@ -1,7 +1,7 @@
 """
 New settings on trial: the old file stays until the broker has been reached with the new one.
 
-    error = propose({"upload_every_s": 30})   # "" or a code of ansim/refusals.py; then restart
+    error = propose({"upload_every_s": 30})   # "" or a code of ansim/refusal_codes.py; then restart
     settings, on_trial = current()            # once, at the start
     accept()                                  # the broker was reached
 
@@ -13,7 +13,7 @@ change is one rename or one remove, so the power may go between any two.
 
 import os
 
-from ansim import refusals
+from ansim import refusal_codes
 from ansim.schema import field_names
 from ansim.settings import BadSettings, checked, load
 from firmware.maintenance import files
@@ -24,17 +24,17 @@ FILE, NEW, TRIED = "/settings.json", "/settings.new", "/settings.tried"
 
 def propose(changes: dict, place: str = "") -> str:
     """
-    Write the settings with some changes for the next start; return a code of ansim/refusals.py, "" if it is done.
+    Write the settings with some changes for the next start; return a code of ansim/refusal_codes.py, "" if it is done.
 
     changes  {name: value}; null resets a setting to its default
     place    folder instead of / (tests)
     """
     settings = files.read_json(place + FILE)
     if settings is None:
-        return refusals.SETTINGS_UNREADABLE
+        return refusal_codes.SETTINGS_UNREADABLE
     for name in changes:
         if name == "device":
-            return refusals.DEVICE_NAME_FIXED
+            return refusal_codes.DEVICE_NAME_FIXED
         if changes[name] is None:
             settings.pop(name, None)
         else:
@@ -42,9 +42,9 @@ def propose(changes: dict, place: str = "") -> str:
     try:
         checked(settings)
     except BadSettings as error:
-        return refusals.BAD_SETTINGS + ":" + field_names(str(error).split("\n"))
+        return refusal_codes.BAD_SETTINGS + ":" + field_names(str(error).split("\n"))
     if not _is_board(settings.get("board")):
-        return refusals.UNKNOWN_BOARD
+        return refusal_codes.UNKNOWN_BOARD
     files.remove(place + TRIED)
     files.write_json(place + NEW, settings)
     return ""

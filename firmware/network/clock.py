@@ -46,7 +46,7 @@ class Clock:
     path      file that keeps the server's time, "" for none
 
     source    UNKNOWN, NTP or SERVER
-    nonce     of the newest state message, which the server repeats in its time; see firmware/network/session.py
+    nonce     of the newest state message, which the server repeats in its time; see firmware/network/mqtt_session.py
     """
 
     def __init__(self, ticks_ms=None, path=""):

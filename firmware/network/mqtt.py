@@ -23,7 +23,7 @@ import gc
 import struct
 from collections import deque
 
-from firmware import scratch
+from firmware import shared_buffer
 
 CONNECT, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PINGREQ, PINGRESP, DISCONNECT = 1, 3, 4, 8, 9, 12, 13, 14
 MAX_RECEIVED_BYTES = 12288  # the longest message is a part of a signature table with its envelope
@@ -335,9 +335,9 @@ def _refusal(code):
 
 
 def _joined(parts, may_share):
-    """Join the parts; with `may_share` in scratch.buffer, which is valid until the next await."""
+    """Join the parts; with `may_share` in shared_buffer.buffer, which is valid until the next await."""
     length = sum([len(part) for part in parts])
-    packet = scratch.buffer
+    packet = shared_buffer.buffer
     if not may_share or length > len(packet):
         return b"".join(parts)
     at = 0

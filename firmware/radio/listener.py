@@ -1,7 +1,7 @@
 """
 Carry out the plan: run one radio after the other and pass all observations to the engine.
 
-    listener = Listener(plan, engine, radios, clock, health, on_finding, upload)
+    listener = Listener(plan, engine, radios, clock, crash_counter, on_finding, upload)
     while True:
         await listener.step()
 
@@ -31,19 +31,19 @@ class Listener:
 
     plan, engine    a Plan and an Engine
     radios          radios.Radios
-    clock, health   a Clock and a Health
+    clock, crash_counter   a Clock and a CrashCounter
     on_finding      function(Finding)
     upload          async function(deadline_ms) -> delivered; called in an UPLOAD step
     """
 
-    def __init__(self, plan, engine, radios, clock, health, on_finding, upload):
+    def __init__(self, plan, engine, radios, clock, crash_counter, on_finding, upload):
         self.plan = plan
         self.engine = engine
         self.radios = radios
         self._clock = clock
         self._on_finding = on_finding
         self._upload = upload
-        self._health = health
+        self._crash_counter = crash_counter
         self._failures = 0
         self._follower = None
         self._stimulus_test = None
@@ -82,14 +82,14 @@ class Listener:
         self._follower = follower
 
     def test_stimulus(self, test) -> None:
-        """Feed a stimulus_test.StimulusTest until it is over."""
+        """Feed a movement_test.StimulusTest until it is over."""
         self._stimulus_test = test
 
     async def step(self) -> str:
         """Run the plan's next step; return its phase. Raises RadioFailed."""
         now_ms = self._clock.now_ms()
         step = self.plan.next(now_ms, self.engine.candidates(now_ms))
-        self._health.feed_watchdog()
+        self._crash_counter.feed_watchdog()
         try:
             if step.phase in (phases.SNIFF, phases.DWELL):
                 await self._sniff(step)
@@ -105,7 +105,7 @@ class Listener:
             ble.switch_off()  # its memory may be what Wi-Fi lacks
             self.radios.wlan.active(False)  # the next step switches it on again
             await asyncio.sleep_ms(200)
-        self._health.forgive_crashes(now_ms)
+        self._crash_counter.forgive_crashes(now_ms)
         return step.phase
 
     def stop(self) -> None:
@@ -114,11 +114,11 @@ class Listener:
         if self.radios.sniffer:
             self.radios.sniffer.stop()
             self._is_sniffing = False
-            self._health.note_sniffing(False)
+            self._crash_counter.note_sniffing(False)
 
     async def _sniff(self, step):
         # Before the first call, because the chip may crash in it.
-        self._health.note_sniffing(True)
+        self._crash_counter.note_sniffing(True)
         await self.radios.sniffer.tune(step.channel)
         self._is_sniffing = True
         began_ms = now_ms = judged_ms = self._clock.now_ms()
@@ -146,7 +146,7 @@ class Listener:
             if now_ms - judged_ms >= JUDGE_MS:
                 judged_ms = now_ms
                 self._judge(now_ms)
-                self._health.feed_watchdog()
+                self._crash_counter.feed_watchdog()
                 if step.phase == phases.DWELL and self.plan.may_leave(now_ms, self.engine.candidates(now_ms)):
                     break
         self._judge(now_ms)

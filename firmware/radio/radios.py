@@ -1,7 +1,7 @@
 """
 The radios of this sensor, as far as they are fitted, answer and may be used.
 
-    radios = open_radios(wlan, board, fitted, health.sniff_level())
+    radios = open_radios(wlan, board, fitted, crash_counter.sniff_level())
 
 The module is unloaded after the start (maintenance/unload_modules.py).
 """
@@ -25,7 +25,7 @@ def open_radios(wlan, board, fitted: list, sniff_level: int) -> Radios:
 
     board        a module of firmware/boards
     fitted       names of the fitted parts; an nRF24 that does not answer is removed
-    sniff_level  what the sniffer may do after the crashes so far, see Health.sniff_level()
+    sniff_level  what the sniffer may do after the crashes so far, see CrashCounter.sniff_level()
     """
     capabilities = [messages.SCAN]
     receiver = None

@@ -14,14 +14,14 @@ import asyncio
 
 from ansim.detect.viper import micropython, ptr8
 from ansim.frame_header import RECORD_BYTES
-from firmware import scratch
+from firmware import shared_buffer
 
 try:
     import rfsniff
 except ImportError:  # an interpreter without the module: the sensor scans only, and reports that
     rfsniff = None
 
-BATCH_RECORDS = scratch.SCRATCH_BYTES // RECORD_BYTES
+BATCH_RECORDS = shared_buffer.SCRATCH_BYTES // RECORD_BYTES
 SETTLE_MS = 10  # after tuning, the radio still delivers frames of the previous channel
 
 ELEVEN_CHANNELS = ("CA", "TW", "US")
@@ -101,18 +101,18 @@ class Sniffer:
             self._dropped_before = 0
         self._channel = channel
         await asyncio.sleep_ms(SETTLE_MS)
-        while rfsniff.readinto(scratch.buffer) == BATCH_RECORDS:
+        while rfsniff.readinto(shared_buffer.buffer) == BATCH_RECORDS:
             pass
 
     def drain(self, on_records) -> tuple:
         """
         Pass all waiting records to on_records(records, count); return how many were (undecodable, dropped).
 
-        `records` is scratch.buffer, which is valid only until on_records returns.
+        `records` is shared_buffer.buffer, which is valid only until on_records returns.
 
         Reads until a batch is not full: one batch a call loses 30 % at 4,600 frames a second.
         """
-        records = scratch.buffer
+        records = shared_buffer.buffer
         undecodable = 0
         count = BATCH_RECORDS
         while count == BATCH_RECORDS:

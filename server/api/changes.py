@@ -3,15 +3,15 @@
 from apiflask import APIBlueprint
 
 from server.api import PREFIX, authentication, findings, holes, inspecting, schemas
-from server.services.outside import changes
+from server.services.outside import change_feed
 from server.services.people import accounts
 
 bp = APIBlueprint("changes", __name__, url_prefix=PREFIX)
 
 _ROWS = {
-    changes.INSPECTION: inspecting.row_out,
-    changes.FINDING: findings.row_out,
-    changes.HOLE: holes.hole_out,
+    change_feed.INSPECTION: inspecting.row_out,
+    change_feed.FINDING: findings.row_out,
+    change_feed.HOLE: holes.hole_out,
 }
 
 
@@ -22,13 +22,13 @@ _ROWS = {
 def index(query_data: schemas.ChangesQuery) -> dict:
     """What has changed in inspections, results, findings, dispositions and holes; keep `cursor` and ask again."""
     with authentication.sessions()() as session:
-        page = changes.list_changes(
+        page = change_feed.list_changes(
             session, authentication.user(), query_data.cursor, query_data.changed_since, query_data.limit
         )
         return {"items": [change_out(row) for row in page.rows], "cursor": page.cursor, "more": page.more}
 
 
-def change_out(change: changes.Change) -> dict:
+def change_out(change: change_feed.Change) -> dict:
     """Return the JSON of a change: its facts, and the object as it is now."""
     kind = change.kind.partition(".")[0]
     objects = {name: row_out(change.object) if name == kind else None for name, row_out in _ROWS.items()}

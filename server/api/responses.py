@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from server import problem_documents
 from server.models.people import User
 from server.services import errors, idempotency, paging
-from server.services.audit import seen
+from server.services.audit import edit_conflicts
 
 KEY_HEADER = "Idempotency-Key"
 MAX_LIMIT = 200
@@ -108,7 +108,7 @@ def once(user: User, work: Callable[[Session], Work], secret: bool = False) -> R
     if key is not None and not (1 <= len(key) <= idempotency.MAX_KEY and key.isascii() and key.isprintable()):
         raise Problem(400, "key_bad")
     content = f"{request.method} {request.path}\n".encode() + request.get_data(cache=True)
-    with seen.form(_state_seen()), current_app.extensions["sessions"].begin() as session:
+    with edit_conflicts.form(_state_seen()), current_app.extensions["sessions"].begin() as session:
         kept = None
         if key is not None:
             kept = idempotency.begin(session, user, key, hashlib.sha256(content).hexdigest())

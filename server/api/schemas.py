@@ -16,10 +16,10 @@ from server.models.outside import TEST
 from server.models.people import ADMIN, ROLES
 from server.models.photos import PHOTO_KINDS
 from server.models.places import BLOCKS, METHODS, PLANNED
-from server.services.outside import changes
+from server.services.outside import change_feed
 from server.services.people import accounts
 from server.services.reporting import exports
-from server.services.sensors import commands, fleet
+from server.services.sensors import command_queue, fleet
 from server.services.sensors.operations import MAINTENANCE_COMMANDS, RADIO_COMMANDS
 
 
@@ -381,7 +381,7 @@ class ChangeOut(BaseModel):
 
     at_s: int
     kind: str
-    type: Annotated[str, OneOf(changes.TYPES)]
+    type: Annotated[str, OneOf(change_feed.TYPES)]
     id: str
     facts: dict[str, Any]
     inspection: InspectionRow | None
@@ -494,7 +494,7 @@ class CommandOut(BaseModel):
 
     id: str
     name: str
-    status: Annotated[str, OneOf(commands.STATUSES)]
+    status: Annotated[str, OneOf(command_queue.STATUSES)]
     error: str
     created_s: int
     expires_s: int

@@ -10,7 +10,7 @@ from server.api import PREFIX, authentication, responses, schemas
 from server.models.sensors import Command, Sensor
 from server.services.findings import findings
 from server.services.people import accounts
-from server.services.sensors import commands, fleet, operations
+from server.services.sensors import command_queue, fleet, operations
 
 bp = APIBlueprint("sensors", __name__, url_prefix=PREFIX)
 
@@ -42,7 +42,7 @@ def list_commands(name: str) -> schemas.CommandsOut:
     """The newest 20 commands to a sensor, newest first, with its answers."""
     with authentication.sessions()() as session:
         sensor = fleet.load(session, authentication.user(), name)
-        return schemas.CommandsOut(items=[command_out(command) for command in commands.recent(session, sensor)])
+        return schemas.CommandsOut(items=[command_out(command) for command in command_queue.recent(session, sensor)])
 
 
 @bp.post("/sensors/<name>/commands")
@@ -103,7 +103,7 @@ def command_out(command: Command) -> schemas.CommandOut:
     return schemas.CommandOut(
         id=command.public_id,
         name=command.name,
-        status=commands.status(command),
+        status=command_queue.status(command),
         error=command.error if command.ok is False else "",
         created_s=command.created_s,
         expires_s=command.expires_s,

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from server.api import PREFIX, authentication, responses, schemas
 from server.models.outside import WEBHOOK, Delivery, Subscription
-from server.services.outside import deliveries, subscriptions
+from server.services.outside import delivery_queue, subscriptions
 from server.services.people import accounts, scopes
 
 bp = APIBlueprint("webhooks", __name__, url_prefix=PREFIX)
@@ -65,7 +65,7 @@ def show(public_id: str) -> dict:
 def list_deliveries(public_id: str) -> dict:
     """The newest 50 deliveries to a webhook, newest first."""
     with authentication.sessions()() as session:
-        rows = deliveries.list_deliveries(session, authentication.user(), subscription=_load(session, public_id))
+        rows = delivery_queue.list_deliveries(session, authentication.user(), subscription=_load(session, public_id))
         return {"items": [_delivery_out(row) for row in rows]}
 
 

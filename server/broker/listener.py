@@ -24,7 +24,7 @@ from server.broker.amqtt_plugin import EmbeddedBroker
 from server.broker.authentication import Authenticator
 from server.broker.connection import Connection, Control
 from server.broker.login_queue import LoginQueue
-from server.broker.strangers import Strangers
+from server.broker.unauthenticated_limits import Strangers
 from server.ingest.rejections import Rejections
 from server.services.intake import counters
 from server.services.intake.quotas import Quotas

@@ -59,8 +59,8 @@ def init(app) -> None:
 def verify_log(heads, older_keys):
     """Verify the whole log, name the first broken entry; compare inspections, findings, rooms and photos with it."""
     from server.models.outside import CHAIN_BROKEN
-    from server.services.audit import derived, verification, witness
     from server.services.audit import heads as log_heads
+    from server.services.audit import tampered_rows, verification, witness
     from server.services.inspecting import photos
     from server.services.outside import notifications
 
@@ -81,7 +81,7 @@ def verify_log(heads, older_keys):
         _refuse(refused)
     with current_app.extensions["sessions"]() as session:
         result = verification.verify(session, show_progress, keys, known_heads)
-        differences = [] if result.problem else list(derived.find_differences(session, photos.folder(settings)))
+        differences = [] if result.problem else list(tampered_rows.find_differences(session, photos.folder(settings)))
     if sys.stderr.isatty():
         click.echo("\r", nl=False, err=True)
     if result.problem:

@@ -19,10 +19,10 @@ from server.ingest.keyring import SensorKey
 from server.models.sensors import Command
 from server.services.findings.pseudonyms import Pseudonyms
 from server.services.intake import completeness, counters, dead_letters
-from server.services.intake import store as reports
+from server.services.intake import idempotent_store as reports
+from server.services.intake.idempotent_store import ReceivedReport
 from server.services.intake.quotas import Quotas
-from server.services.intake.store import ReceivedReport
-from server.services.sensors import commands, health, rollout
+from server.services.sensors import command_queue, rollout, sensor_status
 
 COUNTS_EVERY_S = 1
 _SERVER = Path(__file__).parents[1]
@@ -85,7 +85,7 @@ class BatchStore:
             for message, retained in batch:
                 if message.leaf != topics.REPORT:
                     _handle(session, message, retained, now_s, result)
-            health.heard(session, seen, now_s)
+            sensor_status.heard(session, seen, now_s)
             if write_counts:
                 counters.add(session, self._counts + result.counts, now_s)
         self._seen.update(dict.fromkeys(seen, now))
@@ -171,7 +171,7 @@ class BatchStore:
         return {
             sensor_id
             for sensor_id in seen
-            if sensor_id not in self._seen or now - self._seen[sensor_id] >= health.SEEN_EVERY_S
+            if sensor_id not in self._seen or now - self._seen[sensor_id] >= sensor_status.SEEN_EVERY_S
         }
 
 
@@ -209,17 +209,17 @@ def _handle(session, message, retained, now_s, result):
     sensor, fields = message.sensor, message.fields
     result.counts[sensor.name, counters.ACCEPTED] += 1
     if message.leaf == topics.STATE:
-        health.take_state(session, sensor.id, fields, now_s, retained)
-        if fields["nonce"] and health.is_connected(fields["state"]):
+        sensor_status.take_state(session, sensor.id, fields, now_s, retained)
+        if fields["nonce"] and sensor_status.is_connected(fields["state"]):
             _handle_connect(session, sensor, fields, now_s, result)
     elif message.leaf == topics.INFO:
-        health.take_info(session, sensor.id, fields, None if retained else now_s)
+        sensor_status.take_info(session, sensor.id, fields, None if retained else now_s)
     elif message.leaf == topics.WANT:
         result.parts.append((sensor, rollout.part(session, fields["sha256"], fields["offset"])))
     elif message.leaf == topics.LIVE:
-        health.take_live(session, sensor.id, fields, clock.now_ms())
+        sensor_status.take_live(session, sensor.id, fields, clock.now_ms())
     elif message.leaf == topics.ACK:
-        commands.acknowledge(session, sensor.id, fields["id"], fields["ok"], fields["error"], now_s)
+        command_queue.acknowledge(session, sensor.id, fields["id"], fields["ok"], fields["error"], now_s)
 
 
 def _handle_connect(session, sensor, fields, now_s, result):
@@ -231,20 +231,20 @@ def _handle_connect(session, sensor, fields, now_s, result):
         result.confirmations[sensor.name] = (sensor, {**earlier, **upto})
     if fields["state"] != messages.READY:
         return
-    for command in commands.waiting_for(session, sensor.id, now_s):
-        commands.mark_sent(command, now_s)
+    for command in command_queue.waiting_for(session, sensor.id, now_s):
+        command_queue.mark_sent(command, now_s)
         result.commands.append((sensor, command_message(command)))
 
 
 def take_due_commands(sessions: sessionmaker[Session], now_s: int) -> list[tuple[str, dict]]:
     """Return [(sensor name, cmd message)] of the commands that are due, and mark them as sent."""
     with sessions() as session:
-        if not commands.due(session, now_s, limit=1):
+        if not command_queue.due(session, now_s, limit=1):
             return []
     with sessions.begin() as session:
         due = []
-        for command in commands.due(session, now_s):
-            commands.mark_sent(command, now_s)
+        for command in command_queue.due(session, now_s):
+            command_queue.mark_sent(command, now_s)
             due.append((command.sensor.name, command_message(command)))
         return due
 

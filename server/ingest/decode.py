@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 from ansim import messages, topics
 from ansim.decode import BadMessage, UnknownVersion, decode_message
-from ansim.downlink_rules import MAX_COUNT
+from ansim.downlink_schemas import MAX_COUNT
 from ansim.envelope import BadEnvelope
 from ansim.finding import MAX_LABEL_CHARS, printable
 from server import envelope_signer
 from server.ingest import fast_decode
 from server.ingest.keyring import Keyring, SensorKey
-from server.services.intake import counters, store
+from server.services.intake import counters, idempotent_store
 
 
 class Message(NamedTuple):
@@ -133,4 +133,4 @@ def _unreadable(body):
 
 def unreadable(boot: int, seq: int) -> dict:
     """Return the placeholder for a report of which only the number is kept."""
-    return messages.report(boot, seq, "", 0, None, "", store.UNREADABLE, {})
+    return messages.report(boot, seq, "", 0, None, "", idempotent_store.UNREADABLE, {})

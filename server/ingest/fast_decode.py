@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic_core import CoreSchema, SchemaValidator, ValidationError, core_schema
 
-from ansim import messages, topics, uplink_rules
+from ansim import messages, topics, uplink_schemas
 
 
 def decode(body: bytes) -> dict | None:
@@ -33,7 +33,11 @@ def decode(body: bytes) -> dict | None:
 def _validator() -> SchemaValidator:
     kinds: dict[Any, CoreSchema] = {}
     for kind in messages.KINDS:
-        report = {**uplink_rules.message(topics.REPORT), "kind": ("one_of", (kind,)), "body": uplink_rules.body(kind)}
+        report = {
+            **uplink_schemas.message(topics.REPORT),
+            "kind": ("one_of", (kind,)),
+            "body": uplink_schemas.body(kind),
+        }
         kinds[kind] = _compile(report)
     return SchemaValidator(core_schema.tagged_union_schema(kinds, discriminator="kind"))
 

@@ -24,7 +24,7 @@ from ansim import topics
 from server import clock, config, db, logging_setup, vault
 from server.broker import topic_rules
 from server.config import Settings
-from server.ingest import batch, decode, exclusive, mqtt_client, outgoing
+from server.ingest import batch, decode, messages_to_sensors, mqtt_client, single_instance
 from server.ingest.decode import Message
 from server.ingest.home_assistant import Discovery
 from server.ingest.keyring import Keyring
@@ -32,9 +32,9 @@ from server.ingest.rejections import Rejections
 from server.services.findings.pseudonyms import Pseudonyms
 from server.services.intake import completeness, counters, heartbeat, quotas
 from server.services.intake.quotas import Limits, Quotas
-from server.services.sensors import commands, health, rollout
-from server.services.upkeep import leases
-from server.services.upkeep.leases import Lease
+from server.services.sensors import command_queue, rollout, sensor_status
+from server.services.upkeep import leader_election
+from server.services.upkeep.leader_election import Lease
 
 LEADERS_LEAVES = (topics.STATE, topics.INFO, topics.ACK, topics.WANT)
 KEEPALIVE_S = 30
@@ -67,17 +67,17 @@ class Ingest:
         self._keyring = Keyring(self._sessions, keys)
         self._quotas = Quotas(Limits.of(settings))
         self._store = batch.BatchStore(self._sessions, Pseudonyms(keys), self._quotas)
-        self._silence = health.SilenceDetector()
+        self._silence = sensor_status.SilenceDetector()
         self._password = settings.mqtt_password.get_secret_value() or keys.service_password(topic_rules.SERVICE)
         self._rejections = Rejections()
-        self._confirmations = outgoing.Confirmations()
-        self._time_replies = outgoing.TimeReplies()
+        self._confirmations = messages_to_sensors.Confirmations()
+        self._time_replies = messages_to_sensors.TimeReplies()
         self._batch: list[tuple[Message, bool]] = []  # (message, retained) in the order they came
         self._packet_ids: list[int] = []  # to acknowledge once the batch is stored
         self._batch_began = 0.0  # on the monotonic clock
         self._next = dict.fromkeys(("lease", "commands", "maintenance", "heartbeat", "discovery"), 0.0)
         # Of several workers, the holder also receives all messages but reports, and sends commands.
-        self._lead = Lease(self._sessions, leases.INGEST, settings.worker)
+        self._lead = Lease(self._sessions, leader_election.INGEST, settings.worker)
         self._discovery = Discovery() if settings.home_assistant else None
         self._stopping = False
         self._client: mqtt_client.Client = None  # pyright: ignore[reportAttributeAccessIssue]  # made by run()
@@ -115,7 +115,7 @@ class Ingest:
     def _warm_up(self):
         """Load and compile what is slow at its first use, so that the first messages do not wait for it."""
         self._vault.unseal(self._vault.seal(b""))
-        self._next["lease"] = time.monotonic() + leases.EVERY_S
+        self._next["lease"] = time.monotonic() + leader_election.EVERY_S
         if self._lead.keep(time.monotonic()):
             self._run_maintenance()
             self._send_commands()
@@ -211,7 +211,7 @@ class Ingest:
         return max(len(self._batch), len(self._packet_ids)) >= self._settings.batch_messages
 
     def _idle_s(self):
-        return outgoing.CONFIRM_EVERY_MS / 4000 if self._confirmations.is_waiting() else IDLE_S
+        return messages_to_sensors.CONFIRM_EVERY_MS / 4000 if self._confirmations.is_waiting() else IDLE_S
 
     def _receive(self, publishes):
         """Put messages from the broker into the batch or reject them. Both are acknowledged with the batch."""
@@ -302,7 +302,7 @@ class Ingest:
         self._client.buffered.corked = True
         self._acknowledge(packet_ids)
         for sensor, leaf, fields in messages:
-            topic, payload = outgoing.seal_message(sensor, leaf, fields)
+            topic, payload = messages_to_sensors.seal_message(sensor, leaf, fields)
             self._client.publish(topic, payload, qos=1, retain=leaf == topics.STORED)
         with contextlib.suppress(OSError):  # the next poll() reports the lost connection
             self._client.buffered.flush()
@@ -321,7 +321,7 @@ class Ingest:
         if self._confirmations.is_waiting():
             self._publish([], [])
         if now >= self._next["lease"]:
-            self._next["lease"] = now + leases.EVERY_S
+            self._next["lease"] = now + leader_election.EVERY_S
             self._keep_lease(now)
         if not self._lead.is_held:
             return
@@ -365,9 +365,9 @@ class Ingest:
         now_s = clock.now_s()
         with self._sessions.begin() as session:
             silent = self._silence.detect(session, now_s, self._settings.silent_after_s)
-            over_quota = health.notify_over_quota(session, now_s)
-            commands.expire(session, now_s)
-            health.forget_proximity(session, clock.now_ms())
+            over_quota = sensor_status.notify_over_quota(session, now_s)
+            command_queue.expire(session, now_s)
+            sensor_status.forget_proximity(session, clock.now_ms())
             stopped = [stopped.why for stopped in rollout.tick(session, self._vault, now_s)]
         for name in silent:
             log.warning("sensor has fallen silent", sensor=name)
@@ -398,7 +398,7 @@ def run(settings: Settings) -> None:
     migrations.upgrade(settings)
     vault.check(settings, db.open_sessions(settings.url()))
     tune_garbage_collector()
-    _lock = exclusive.wait_for_turn(settings)  # held until the process ends
+    _lock = single_instance.wait_for_turn(settings)  # held until the process ends
     process = Ingest(settings)
     signal.signal(signal.SIGTERM, process.stop)
     signal.signal(signal.SIGINT, process.stop)

@@ -104,7 +104,7 @@ class Restroom(Base):
     running_inspection_id: Mapped[int | None] = mapped_column(index=True)
 
     # Current: when each method was last done, and what follows from that and the policies; see
-    # services/places/plans.py.
+    # services/places/due_dates.py.
     eye_done_s: Mapped[int | None]
     rf_done_s: Mapped[int | None]
     lens_done_s: Mapped[int | None]

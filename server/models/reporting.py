@@ -14,7 +14,7 @@ class FrozenReport(Base):
     A half-year report as it was submitted.
 
     of       public id of its organisation, facility or restroom; "" for all places
-    content  canonical JSON; see services/reporting/frozen.py
+    content  canonical JSON; see services/reporting/submitted_reports.py
     sha256   of the content, as the log has it
     """
 

@@ -83,7 +83,7 @@ class Claim(Base):
 
 
 class Release(Base):
-    """A firmware version: its manifest is text with one line per file (see firmware/maintenance/update.py)."""
+    """A firmware version: its manifest is text with one line per file (see firmware/maintenance/program_update.py)."""
 
     __tablename__ = "firmware_release"
 

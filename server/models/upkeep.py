@@ -7,7 +7,7 @@ from server.models.base import Base, Count
 
 
 class Lease(Base):
-    """A lease and its holder, see services/upkeep/leases.py."""
+    """A lease and its holder, see services/upkeep/leader_election.py."""
 
     __tablename__ = "lease"
 

@@ -32,7 +32,7 @@ The pages, by blueprint. A view reads the request, calls a service, and renders 
 
 from flask import Flask
 
-from server.web import assets, errors, page, start, submissions
+from server.web import assets, errors, form_submissions, page, start
 from server.web.audit import log
 from server.web.findings import findings, known_emitters, signal
 from server.web.inspecting import (
@@ -64,7 +64,7 @@ def register(app: Flask) -> None:
     assets.init(app)
     page.init(app)
     errors.init(app)
-    submissions.init(app)
+    form_submissions.init(app)
     for module in (
         start,
         own_account,

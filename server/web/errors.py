@@ -14,8 +14,8 @@ from werkzeug.exceptions import HTTPException
 
 from server import problem_documents, security, throttling, wording
 from server.services.errors import NotFound, Refused
-from server.services.people import attempts
-from server.web import typed_forms
+from server.services.people import failed_attempts
+from server.web import interrupted_forms
 
 # code -> (heading, advice, icon)
 PAGES = {
@@ -65,20 +65,20 @@ def init(app: Flask) -> None:
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(CSRFError, _old_form)
     app.login_manager.unauthorized_handler(_signed_out)  # pyright: ignore[reportAttributeAccessIssue]
-    app.register_error_handler(attempts.TooManyAttempts, lambda error: _too_many(error.wait_s))
+    app.register_error_handler(failed_attempts.TooManyAttempts, lambda error: _too_many(error.wait_s))
     app.register_error_handler(500, _broken)
 
 
 def _signed_out():
     """Answer a request that needs a signed-in user."""
-    if typed_forms.read():
-        return typed_forms.ask_to_sign_in()
+    if interrupted_forms.read():
+        return interrupted_forms.ask_to_sign_in()
     return redirect(login_url(security.LOGIN_VIEW, next_url=request.url))
 
 
 def _old_form(_error):
-    if not flask_login.current_user.is_authenticated and typed_forms.read():
-        return typed_forms.ask_to_sign_in()
+    if not flask_login.current_user.is_authenticated and interrupted_forms.read():
+        return interrupted_forms.ask_to_sign_in()
     return _answer(400, *OLD_FORM)
 
 
@@ -108,7 +108,7 @@ def _broken(_error):
     if problem_documents.is_api_request():
         return problem_documents.document(500, "broken")
     # The database may be what is broken, so this page uses neither the signed-in user nor the language.
-    return render_template("broken.html", typed=typed_forms.read()), 500
+    return render_template("broken.html", typed=interrupted_forms.read()), 500
 
 
 def _answer(code, heading, advice, symbol):
@@ -117,5 +117,5 @@ def _answer(code, heading, advice, symbol):
     if request.headers.get("HX-Request"):
         return gettext("Error %(code)s", code=code), code
     return render_template(
-        "error.html", code=code, heading=heading, advice=advice, symbol=symbol, typed=typed_forms.read()
+        "error.html", code=code, heading=heading, advice=advice, symbol=symbol, typed=interrupted_forms.read()
     ), code

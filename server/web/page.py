@@ -154,12 +154,12 @@ def record_access(kind: str, subject: str) -> None:
 
 
 def note_done() -> None:
-    """Say that a form was handled, for an answer that is a page and not a redirect; see submissions.py."""
+    """Say that a form was handled, for an answer that is a page and not a redirect; see form_submissions.py."""
     g.form_done = True
 
 
 def _note_warning():
-    g.warned = True  # see submissions.py
+    g.warned = True  # see form_submissions.py
 
 
 def flash_error(message: str) -> None:

@@ -9,7 +9,7 @@ from flask_babel import gettext
 from server import clock, i18n
 from server.services.inspecting import inspections
 from server.services.people import accounts
-from server.services.places import plans
+from server.services.places import due_dates
 from server.services.reporting import half_years, overview
 from server.web import charts, page
 from server.web.charts import Chart, Series
@@ -35,7 +35,11 @@ def index() -> ResponseReturnValue:
     with page.sessions()() as session:
         numbers = overview.load(session, user, now_s, settings.silent_after_s)
         running = inspections.list_running(session, user, NEXT_SHOWN) if is_inspector else []
-        due = plans.list_due(session, user, now_s, within_s=plans.WEEK_S, limit=NEXT_SHOWN).rows if is_inspector else []
+        due = (
+            due_dates.list_due(session, user, now_s, within_s=due_dates.WEEK_S, limit=NEXT_SHOWN).rows
+            if is_inspector
+            else []
+        )
         zone = ZoneInfo(settings.time_zone)
         span = half_years.half_year(*half_years.current_half(zone), zone)
         report = (

@@ -291,7 +291,7 @@ COMMANDS = {
 }
 
 UPLINKS = {"wifi": "Wi-Fi", "ethernet": lazy_pgettext("uplink", "Cable")}
-# Causes of a sensor's last start: firmware/maintenance/health.py
+# Causes of a sensor's last start: firmware/maintenance/crash_counter.py
 RESET_CAUSES = {
     "power_on": _("switched on"),
     "brown_out": _("supply voltage too low, or reset button"),

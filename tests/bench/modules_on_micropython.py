@@ -12,7 +12,7 @@ import sys
 # Imported later, by parts that are fitted or when the sensor runs.
 LATE = ("ssl", "_machine_i2c_spi", "_machine_pwm_adc_timer", "_ssd1306", "_nrf24")
 LATE += ("firmware.panel.oled", "firmware.panel.screen", "firmware.panel.battery", "firmware.panel.button")
-LATE += ("firmware.inspecting.button_actions", "ansim.downlink_rules", "ansim.detect.stations.count")
+LATE += ("firmware.inspecting.button_actions", "ansim.downlink_schemas", "ansim.detect.stations.count")
 
 taken = {}
 inner = []  # for each import that is under way: bytes of the modules that it imports

@@ -27,9 +27,9 @@ from ansim.envelope import key_bytes
 from ansim.settings import checked
 from firmware.journal.journal import Journal
 from firmware.network.clock import Clock
-from firmware.network.commands import Commands
-from firmware.network.connection import Connection
-from firmware.network.uplink import NoUplink
+from firmware.network.command_receiver import Commands
+from firmware.network.server_connection import Connection
+from firmware.network.wifi_and_ethernet import NoUplink
 
 
 class Cable:

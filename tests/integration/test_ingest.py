@@ -18,9 +18,9 @@ from server.services.intake import counters
 from server.services.people import accounts
 from server.services.people.accounts import SYSTEM
 from server.services.places import facilities, organisations, restrooms
-from server.services.sensors import commands, enrolment, fleet
-from server.services.upkeep import leases
-from server.services.upkeep.leases import Lease
+from server.services.sensors import command_queue, enrolment, fleet
+from server.services.upkeep import leader_election
+from server.services.upkeep.leader_election import Lease
 from tests.support.paho_sensor import finding_body
 from tests.support.server_kit import Inside, Process, ingest_inside, is_open
 from tests.support.waiting import wait_for
@@ -73,13 +73,13 @@ def test_a_state_reaches_the_sensors_row(running, hall):
 
 def test_a_command_reaches_the_sensor_and_its_answer_the_page(running, hall):
     with running.sessions.begin() as session:
-        command = commands.send(
+        command = command_queue.send(
             session, fleet.load(session, SYSTEM, "hall"), messages.DWELL, {"channel": 6, "seconds": 5}
         )
 
     def ended():
         with running.sessions() as session:
-            return commands.recent(session, fleet.load(session, SYSTEM, "hall"))[0].ok
+            return command_queue.recent(session, fleet.load(session, SYSTEM, "hall"))[0].ok
 
     assert wait_for(ended) is True
     assert {one["id"] for one in hall.commands if one["name"] == messages.DWELL} == {command.public_id}
@@ -88,7 +88,7 @@ def test_a_command_reaches_the_sensor_and_its_answer_the_page(running, hall):
 def test_a_command_waits_for_a_sensor_that_is_away(running, sensors):
     away = sensors("hall")
     with running.sessions.begin() as session:
-        commands.send(session, fleet.load(session, SYSTEM, "hall"), messages.RESTART, {}, lifetime_s=600)
+        command_queue.send(session, fleet.load(session, SYSTEM, "hall"), messages.RESTART, {}, lifetime_s=600)
 
     away.connect().wait_ready()
 
@@ -279,8 +279,8 @@ def test_two_workers_share_the_work(server, sensors):
 
 
 def test_when_the_leading_worker_is_gone_another_one_takes_its_messages(server, sensors, monkeypatch):
-    monkeypatch.setattr(leases, "EVERY_S", 0.2)
-    monkeypatch.setattr(leases, "LOST_S", 1)
+    monkeypatch.setattr(leader_election, "EVERY_S", 0.2)
+    monkeypatch.setattr(leader_election, "LOST_S", 1)
     server.use_mosquitto().broker.start()
     wait_for(lambda: is_open(server.port))
 

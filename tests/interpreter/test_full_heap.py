@@ -10,9 +10,9 @@ UPLOAD = """
     import asyncio, gc, json, network
     from firmware.journal.journal import Journal
     from firmware.network.clock import Clock
-    from firmware.network.commands import Commands
-    from firmware.network.connection import MAX_MEMORY_FAILURES, Connection
-    from firmware.network.uplink import Wifi
+    from firmware.network.command_receiver import Commands
+    from firmware.network.server_connection import MAX_MEMORY_FAILURES, Connection
+    from firmware.network.wifi_and_ethernet import Wifi
     from ansim import settings
 
     values = settings.checked({"device": "hall-1", "key": "ab" * 32, "broker": "localhost", "port": 1, "tls": False,
@@ -67,9 +67,9 @@ def test_an_upload_without_memory_is_a_failed_upload_until_it_repeats(board):
 UPKEEP = """
     import json
     from ansim import messages
-    from firmware.maintenance.upkeep import Upkeep
+    from firmware.maintenance.maintenance_commands import MaintenanceCommands
 
-    upkeep = Upkeep({"device": "hall-1", "key": "ab" * 32}, False, None, None, None)
+    upkeep = MaintenanceCommands({"device": "hall-1", "key": "ab" * 32}, False, None, None, None)
     args = {"version": "2", "bytes": 5, "sha256": "0" * 64, "hmac": "0" * 64}
     print(json.dumps([upkeep.info_fields().get("updates"), dict(upkeep.handlers())[messages.UPDATE](args, "c1")]))
 """

@@ -72,7 +72,7 @@ def test_draining_allocates_nothing_for_each_record(board):
         START
         + """
     import gc
-    from firmware import scratch
+    from firmware import shared_buffer
     receiver = sniffer.Sniffer(wlan, sniffer.ALL_KINDS)
     take = lambda records, count: None
 
@@ -83,8 +83,8 @@ def test_draining_allocates_nothing_for_each_record(board):
             rfsniff = sniffer.rfsniff
             rfsniff.stats()
             before = gc.mem_alloc()
-            while rfsniff.readinto(scratch.buffer) == sniffer.BATCH_RECORDS:
-                sniffer.count_undecodable(scratch.buffer, sniffer.BATCH_RECORDS)
+            while rfsniff.readinto(shared_buffer.buffer) == sniffer.BATCH_RECORDS:
+                sniffer.count_undecodable(shared_buffer.buffer, sniffer.BATCH_RECORDS)
             print(gc.mem_alloc() - before)
 
     gc.disable()
@@ -144,7 +144,7 @@ def test_scan_and_uplink_use_channel_13_only_where_the_country_has_it(tmp_path, 
     (scanned, joined) = Board(tmp_path, CHANNEL_13).run(
         f"""
         import asyncio, json, network
-        from firmware.network.uplink import NoUplink, Wifi
+        from firmware.network.wifi_and_ethernet import NoUplink, Wifi
         from firmware.radio import sniffer, wifi_scan
         wlan = network.WLAN(network.WLAN.IF_STA)
         country = {country!r}
@@ -253,7 +253,7 @@ LISTENER = (
             return Step(SCAN, 0, 2000)
 
     class Quiet:
-        # An engine that finds nothing, or a Health.
+        # An engine that finds nothing, or a CrashCounter.
 
         def __getattr__(self, name):
             return lambda *arguments: []
@@ -273,7 +273,7 @@ def test_wifi_that_gets_no_memory_is_a_refusal_of_the_radio(board, name, size):
     lines = board.run(
         LISTENER
         + f"""
-    from firmware.network.uplink import NoUplink, Wifi
+    from firmware.network.wifi_and_ethernet import NoUplink, Wifi
 
     shrink("{name}", {size})
 

@@ -224,7 +224,7 @@ def test_joining_takes_seconds_and_the_radio_refuses_other_things_meanwhile(boar
 
 UPLINK = """
     import asyncio, network, time, _simulation
-    from firmware.network.uplink import NoUplink, Wifi
+    from firmware.network.wifi_and_ethernet import NoUplink, Wifi
     wifi = Wifi(network.WLAN(0), [{"ssid": name, "password": "x"} for name in ("away", "hall")])
 
     def join():

@@ -1,7 +1,7 @@
 """
 What every form of the pages is sent with, so that it is accepted, on the objects of route_samples.py.
 
-A new form without an entry here fails in tests/unit/server/web/test_submissions.py.
+A new form without an entry here fails in tests/unit/server/web/test_form_submissions.py.
 """
 
 from collections.abc import Callable

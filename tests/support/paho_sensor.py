@@ -1,10 +1,9 @@
 """
 A small model of the sensor's side of the protocol, on paho, for tests of ingest and the broker.
 
-It keeps its reports until the server's `stored` covers them. Like the firmware (firmware/network/connection.py and
-firmware/network/session.py) it sends one report and waits for a sign of the server, has a window, and sends
-again at growing intervals when nothing is confirmed, so that many sensors do not fill a broker whose server is
-away.
+It keeps its reports until the server's `stored` covers them. Like the firmware (mqtt_session.py, server_connection.py)
+it sends one report and waits for a sign of the server, has a window, and sends again at growing intervals when nothing
+is confirmed, so that many sensors do not fill a broker whose server is away.
 """
 
 import contextlib

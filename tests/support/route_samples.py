@@ -26,7 +26,7 @@ from server.services.findings import known_emitters
 from server.services.inspecting import campaigns, holes, photos
 from server.services.outside import subscriptions
 from server.services.people import accounts, invitations, tokens, user_sessions
-from server.services.reporting import frozen, half_years
+from server.services.reporting import half_years, submitted_reports
 from tests.support import pictures
 
 # Arguments whose name is the same in every route.
@@ -154,4 +154,6 @@ def _release(session):
 
 def _frozen_report(session, admin):
     span = half_years.half_year(2026, 1, clock.zone())
-    return frozen.freeze(session, admin, half_years.make_report(session, admin, span, half_years.Scope())).public_id
+    return submitted_reports.freeze(
+        session, admin, half_years.make_report(session, admin, span, half_years.Scope())
+    ).public_id

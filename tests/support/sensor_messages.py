@@ -1,8 +1,8 @@
 """Reports as a sensor makes them, for tests of the server."""
 
 from ansim import envelope, messages
-from server.services.intake import store
-from server.services.intake.received import ReceivedReport
+from server.services.intake import idempotent_store
+from server.services.intake.received_report import ReceivedReport
 from tests.support.paho_sensor import finding_body, sweep_body
 
 NOW_S = 1_800_000_000
@@ -41,5 +41,5 @@ class Voice:
 
 
 def heard(session, pseudonyms, *incoming, now_s=NOW_S):
-    """Store reports; return store.Recorded."""
-    return store.record(session, pseudonyms, list(incoming), now_s)
+    """Store reports; return idempotent_store.Recorded."""
+    return idempotent_store.record(session, pseudonyms, list(incoming), now_s)

@@ -14,9 +14,9 @@ from ansim.decode import decode_message
 from server import clock
 from server.models import Sensor
 from server.services.findings.pseudonyms import Pseudonyms
-from server.services.intake import store
-from server.services.intake.received import ReceivedReport
-from server.services.sensors import health
+from server.services.intake import idempotent_store
+from server.services.intake.received_report import ReceivedReport
+from server.services.sensors import sensor_status
 
 CAMERA = "00:bc:99:12:34:56"
 EVIDENCE = (
@@ -66,15 +66,17 @@ class SensorsSay:
         """Store a state message."""
         with self._sessions.begin() as session:
             sensor = _sensor(session, name)
-            health.take_state(session, sensor.id, messages.state(3, word, "0011223344556677"), clock.now_s(), False)
-            health.heard(session, [sensor.id], clock.now_s())
+            sensor_status.take_state(
+                session, sensor.id, messages.state(3, word, "0011223344556677"), clock.now_s(), False
+            )
+            sensor_status.heard(session, [sensor.id], clock.now_s())
 
     def info(self, name, **changed):
         """Store an info message."""
         message = messages.info({**INFO, **changed})
         decode_message(topics.INFO, messages.encode(message))
         with self._sessions.begin() as session:
-            health.take_info(session, _sensor(session, name).id, message)
+            sensor_status.take_info(session, _sensor(session, name).id, message)
 
     def session(self, name, inspection, what):
         """Store a SESSION report: the sensor starts or stops listening for an inspection."""
@@ -131,7 +133,7 @@ class SensorsSay:
         message = decode_message(topics.REPORT, data)
         with self._sessions.begin() as session:
             incoming = [ReceivedReport(_sensor(session, name).id, message, data)]
-            store.record(session, Pseudonyms(self._vault), incoming, now_s)
+            idempotent_store.record(session, Pseudonyms(self._vault), incoming, now_s)
 
 
 def _sensor(session, name):

@@ -16,8 +16,8 @@ MARK = "ansim:"
 INCOMING = "/incoming"
 READY = "/ready"
 BOOT = "/boot.py"
-# The paths an installation manages. Slots of updates over the air (firmware/maintenance/slots.py) are among them, so
-# that they are removed: what is installed by cable must be what runs.
+# The paths an installation manages. They include the slots of updates over the air (maintenance/program_slots.py),
+# so that these are removed: what is installed by cable must be what runs.
 MANAGED_PATHS = ("/boot.py", "/main.py", "/lib/ansim", "/lib/firmware", "/slots.json", "/update.json", "/a", "/b")
 SECRETS = ("key", "ca", "client_cert", "client_key")  # settings that never leave the board
 BUNDLE = "/ansim_bundle"
@@ -248,7 +248,7 @@ def _measure_uplink():
     import asyncio
     import socket
 
-    from firmware.network.uplink import NoUplink, Wifi
+    from firmware.network.wifi_and_ethernet import NoUplink, Wifi
 
     with open("/settings.json") as file:
         settings = json.load(file)
@@ -298,11 +298,11 @@ def restart() -> None:
     for path in AGENT_PATHS:
         _remove(path)
     try:
-        from firmware.maintenance.health import Health
+        from firmware.maintenance.crash_counter import CrashCounter
 
-        health = Health()
+        crash_counter = CrashCounter()
         # Or the sensor would count this as a crash. Version 0.1 has ends().
-        (getattr(health, "intend_reset", None) or health.ends)()
+        (getattr(crash_counter, "intend_reset", None) or crash_counter.ends)()
     except (ImportError, AttributeError, OSError):
         pass
     import time

@@ -7,7 +7,7 @@ The messages and their schemas, as docs/messages.md and docs/asyncapi.json list 
 import re
 from typing import NamedTuple
 
-from ansim import downlink_rules, messages, topics, uplink_rules
+from ansim import downlink_schemas, messages, topics, uplink_schemas
 
 
 class Leaf(NamedTuple):
@@ -37,7 +37,7 @@ def leaves() -> list[Leaf]:
 
 def message_schema(leaf: str) -> dict:
     """Return the schema of the messages on a leaf."""
-    return (uplink_rules if leaf in topics.FROM_SENSOR else downlink_rules).message(leaf)
+    return (uplink_schemas if leaf in topics.FROM_SENSOR else downlink_schemas).message(leaf)
 
 
 def parts() -> list[Part]:
@@ -46,10 +46,10 @@ def parts() -> list[Part]:
     for leaf in leaves():
         found.append(Part(leaf.name, leaf.name, "", message_schema(leaf.name)))
         if leaf.name == topics.REPORT:
-            found += [Part(f"report {kind}", leaf.name, kind, uplink_rules.body(kind)) for kind in messages.KINDS]
+            found += [Part(f"report {kind}", leaf.name, kind, uplink_schemas.body(kind)) for kind in messages.KINDS]
         if leaf.name == topics.CMD:
             for name in messages.COMMANDS:
-                arguments = downlink_rules.arguments(name)
+                arguments = downlink_schemas.arguments(name)
                 assert arguments is not None, name
                 found.append(Part(f"cmd {name}", leaf.name, name, arguments))
     return found

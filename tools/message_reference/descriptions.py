@@ -1,8 +1,8 @@
 """
 What the fields, columns and values of messages mean.
 
-The names come from the schemas (ansim/uplink_rules.py, downlink_rules.py). A test fails if a field, a column or a value
-has no description here, or a description no field.
+The names come from the schemas (ansim/uplink_schemas.py, downlink_schemas.py). A test fails if a field, a column or a
+value has no description here, or a description no field.
 """
 
 # A message or a part of one: "state", "report sweep" (the body of a kind), "cmd dwell" (the arguments of a command).

@@ -1,7 +1,7 @@
 """
 JSON Schema (draft 7) of a schema of ansim/schema.py.
 
-    json_schema(uplink_rules.message("state"), "state")    # {"type": "object", "required": [...], ...}
+    json_schema(uplink_schemas.message("state"), "state")    # {"type": "object", "required": [...], ...}
 """
 
 from tools.message_reference import descriptions

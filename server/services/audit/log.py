@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 from server import clock
 from server.models.audit import LogEntry, LogPersonal, LogTip
 from server.services import paging
-from server.services.audit import canonical, seen
+from server.services.audit import canonical, edit_conflicts
 
 if TYPE_CHECKING:  # accounts.py writes into the log, so it imports this module
     from server.services.people.accounts import Actor
@@ -57,7 +57,7 @@ def add(
     by        the acting user; None or accounts.SYSTEM: the program itself, or a person without an account
     personal  more fields that can be forgotten later, such as {"partners": [...]}; "by" is added
 
-    Raises ValueError if an argument is not of this form; ChangedMeanwhile, see seen.py.
+    Raises ValueError if an argument is not of this form; ChangedMeanwhile, see edit_conflicts.py.
     """
     if not _KIND.fullmatch(kind) or len(kind) > 64:
         raise ValueError(f"{kind!r} is not a kind of entry")
@@ -70,7 +70,7 @@ def add(
     session.flush()
     tip = session.get_one(LogTip, TIP, with_for_update=True, populate_existing=True)
     if "by" in content:
-        seen.check(session, kind, subject)
+        edit_conflicts.check(session, kind, subject)
     entry = LogEntry(n=tip.n + 1, at_s=next_time_s(session, tip), kind=kind, subject=subject, body=canonical.text(body))
     if content:
         row = LogPersonal(n=entry.n, salt=secrets.token_hex(_SALT_BYTES), content=canonical.text(content))
@@ -80,7 +80,7 @@ def add(
     session.add(entry)
     tip.n, tip.hash = entry.n, entry.hash
     session.flush()
-    seen.note(session, entry.n)
+    edit_conflicts.note(session, entry.n)
     return entry
 
 

@@ -23,7 +23,7 @@ from server.models.places import Facility, KnownEmitter, Restroom
 from server.services.audit import log
 from server.services.errors import Refused
 from server.services.findings import findings, known_emitters
-from server.services.inspecting import standing
+from server.services.inspecting import result_validity
 from server.services.outside import notifications
 from server.services.people import accounts
 
@@ -59,7 +59,7 @@ def dispose(
     if kind == REFERRED and not (police or {}).get("station", "").strip():
         raise Refused("police_needed")
     finding = db.lock_row(session, finding)
-    was_blocking = standing.is_blocking(session, finding)
+    was_blocking = result_validity.is_blocking(session, finding)
     now_s = clock.now_s()
     disposition = Disposition(
         finding_id=finding.id,
@@ -92,7 +92,7 @@ def dispose(
         disposition=kind,
         **({"restroom": room.name, "restroom_id": room.public_id} if room else {}),
     )
-    standing.check(session, finding, was_blocking)
+    result_validity.check(session, finding, was_blocking)
     return disposition
 
 

@@ -26,7 +26,7 @@ from server.services.errors import NotFound, Refused
 from server.services.inspecting import coverage, inspections
 from server.services.people import access, accounts
 from server.services.people.accounts import Actor
-from server.services.places import plans
+from server.services.places import due_dates
 from server.services.sensors.fleet import within
 
 NEAR_S = 3 * 3600  # an inspection so long before or after says something about where the sensor was
@@ -150,7 +150,7 @@ def suggest_restrooms(session: Session, user: Actor, sweep: Waiting) -> list[Sug
             add([(room, started_s) for room in rooms], BETWEEN if is_between else SAME_BUILDING)
     if len(suggestions) < MOST_SUGGESTIONS:
         due = access.within(select(Restroom), user, Restroom.facility_id).options(joinedload(Restroom.facility))
-        due = due.where(plans.is_due(clock.now_s() + DUE_SOON_S), Restroom.retired_s.is_(None))
+        due = due.where(due_dates.is_due(clock.now_s() + DUE_SOON_S), Restroom.retired_s.is_(None))
         add([(room, None) for room in session.scalars(due.order_by(Restroom.due_s).limit(MOST_SUGGESTIONS))], DUE)
     return list(suggestions.values())[:MOST_SUGGESTIONS]
 

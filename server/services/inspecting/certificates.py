@@ -28,7 +28,7 @@ from server.models.intake import Selftest
 from server.models.photos import Hole, Photo
 from server.services.audit import heads
 from server.services.errors import Refused
-from server.services.inspecting import checklists, holes, inspections, photos, signatures, standing
+from server.services.inspecting import checklists, holes, inspections, photos, result_validity, signatures
 
 
 class Certificate(NamedTuple):
@@ -67,8 +67,8 @@ class Certificate(NamedTuple):
     unsigned: list[InspectionPerson]
     photos: list[Photo]
     changed: int
-    late: list[standing.LateAlarm]
-    late_reports: list[standing.LateReport]
+    late: list[result_validity.LateAlarm]
+    late_reports: list[result_validity.LateReport]
 
 
 def build(session: Session, inspection: Inspection, photo_folder: Path) -> Certificate:
@@ -107,8 +107,8 @@ def build(session: Session, inspection: Inspection, photo_folder: Path) -> Certi
         unsigned=[person for person in inspection.people if person.id not in signed_ids],
         photos=kept,
         changed=len(photos.find_changed(session, photo_folder, kept)),
-        late=standing.list_late_alarms(session, inspection),
-        late_reports=standing.list_late_reports(session, inspection),
+        late=result_validity.list_late_alarms(session, inspection),
+        late_reports=result_validity.list_late_reports(session, inspection),
     )
 
 

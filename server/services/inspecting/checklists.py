@@ -5,7 +5,7 @@ Checklists of the eye step, and their answers, stall by stall.
     checklists.answer(session, inspection, user, 2, {"hooks": Answer("ok"), "ceiling": Answer("na", "none of its own")})
     checklists.answer_rest(session, inspection, user, 2)          # everything still open in stall 2: nothing suspicious
 
-Answers of people who had not seen each other's stand side by side (revisions.py): as long as one of them is
+Answers of people who had not seen each other's stand side by side (conflicting_entries.py): as long as one of them is
 "suspicious", the point is, until a person who sees both settles it.
 
 Checklists have versions, and an inspection keeps the version it started with. The narrowest scope that has a checklist
@@ -24,9 +24,9 @@ from server import clock, db
 from server.models.checklists import ANSWERS, BOTH, OK, ROOM, STALL, SUSPICIOUS, WHERES, Checklist, ChecklistAnswer
 from server.models.inspections import Inspection
 from server.models.places import EYE, Facility, Organisation, Restroom
-from server.services.audit import log, seen
+from server.services.audit import edit_conflicts, log
 from server.services.errors import NotFound, Refused
-from server.services.inspecting import revisions, steps
+from server.services.inspecting import conflicting_entries, steps
 from server.services.people import access, accounts
 from server.services.people.accounts import Actor
 
@@ -112,7 +112,7 @@ class Line(NamedTuple):
     @property
     def newest_id(self) -> int:
         """The row number of the newest answer, which a form carries as what the person saw; 0: none."""
-        return revisions.newest_id(self.rows)
+        return conflicting_entries.newest_id(self.rows)
 
 
 class Part(NamedTuple):
@@ -275,7 +275,7 @@ def save(session: Session, user: Actor, scope: Scope, items: list[dict], note: s
         raise Refused("checklist_too_long", most=MOST_ITEMS)
     versions = list_versions(session, scope)
     if versions:
-        seen.check(session, "checklist.changed", versions[0].public_id)
+        edit_conflicts.check(session, "checklist.changed", versions[0].public_id)
     used_keys = {item["key"] for version in versions for item in version.items} | {item["key"] for item in BUILTIN}
     checklist = Checklist(
         **scope.columns,
@@ -342,7 +342,7 @@ def load_progress(session: Session, inspection: Inspection) -> Progress:
 
 
 def _line(item, stall, rows):
-    standing = revisions.standing(rows)
+    standing = conflicting_entries.standing(rows)
     words = {row.answer for row in standing}
     contested = standing if len(words) > 1 else []
     answer = None
@@ -393,7 +393,7 @@ def answer(
 def _is_new(line, given):
     """True unless an answer says what its author saw, or what counts already."""
     said = (given.word, given.note)
-    seen = _line(line.item, line.stall, revisions.seen_by(line.rows, _seen_id(line, given)))
+    seen = _line(line.item, line.stall, conflicting_entries.seen_by(line.rows, _seen_id(line, given)))
     return said not in [(state.answer, state.note) for state in (seen, line) if not state.contested]
 
 
@@ -406,7 +406,7 @@ def _check_reasons(lines, new):
     if unexplained:
         raise Refused("answer_reason_needed", items=[item["text"] for item in unexplained])
     for key, given in new.items():
-        seen = revisions.seen_by(lines[key].rows, _seen_id(lines[key], given))
+        seen = conflicting_entries.seen_by(lines[key].rows, _seen_id(lines[key], given))
         notes = [row.note for row in seen if row.answer == SUSPICIOUS]
         if given.word == OK and notes and (not given.note or given.note in (*notes, lines[key].note)):
             unexplained.append(lines[key].item)

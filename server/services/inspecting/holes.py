@@ -15,7 +15,7 @@ from server.models.places import Restroom
 from server.services import paging
 from server.services.audit import log
 from server.services.errors import NotFound, Refused
-from server.services.inspecting import standing
+from server.services.inspecting import result_validity
 from server.services.people import access, accounts
 from server.services.people.accounts import Actor
 
@@ -73,7 +73,7 @@ def add(
     session: Session, room: Restroom, user: Actor, stall: int, place: str, inspection: Inspection | None = None
 ) -> Hole:
     """
-    Record a hole. After the end of its inspection it reopens the result "none found" (standing.py).
+    Record a hole. After the end of its inspection it reopens the result "none found" (result_validity.py).
 
     Raises Refused: hole_place_needed, stall_unknown(stalls).
     """
@@ -98,7 +98,7 @@ def add(
     body = {"restroom": room.public_id, "stall": stall, "place": place}
     log.add(session, "hole.found", hole.public_id, body, user)
     if inspection is not None and inspection.result is not None:
-        standing.reopen(session, inspection, hole=hole.public_id)
+        result_validity.reopen(session, inspection, hole=hole.public_id)
     return hole
 
 

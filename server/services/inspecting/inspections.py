@@ -35,8 +35,8 @@ from server.services.inspecting import campaigns, checklists, coverage, particip
 from server.services.outside import notifications
 from server.services.people import access, accounts
 from server.services.people.accounts import Actor
-from server.services.places import plans, visitor_requests
-from server.services.sensors import commands
+from server.services.places import due_dates, visitor_requests
+from server.services.sensors import command_queue
 from server.services.sensors.fleet import load_selftest, select_busy
 
 RUNNING = "running"  # beside RESULTS, as a filter of list_inspections()
@@ -45,7 +45,7 @@ RUNNING = "running"  # beside RESULTS, as a filter of list_inspections()
 # in ansim/settings.py, whose default is a minute.
 START_LIFETIME_S = 15 * 60
 STOP_LIFETIME_S = 24 * 3600  # a sensor that was carried out of reach still learns that it is over
-MAX_KNOWN = 64  # addresses that fit into the command; see ansim/downlink_rules.py
+MAX_KNOWN = 64  # addresses that fit into the command; see ansim/downlink_schemas.py
 
 
 def load(session: Session, user: Actor, public_id: str, right: str = accounts.SEE) -> Inspection:
@@ -180,7 +180,7 @@ def start(
     for sensor in sensors:
         add_sensor(session, inspection, sensor, now_s)
         args = {"inspection": inspection.public_id, "known": known}
-        commands.send(session, sensor, messages.INSPECTION_START, args, user, START_LIFETIME_S)
+        command_queue.send(session, sensor, messages.INSPECTION_START, args, user, START_LIFETIME_S)
     session.flush()
     body = {"restroom": room.public_id, "sensors": [sensor.name for sensor in sensors]}
     personal = participants.personal_fields(session, inspection) if people else None
@@ -368,12 +368,12 @@ def finish(
     if result != NOT_COMPLETED:
         visitor_requests.answer(session, inspection)
     session.flush()
-    plans.refresh(session, [room.id])
+    due_dates.refresh(session, [room.id])
     used_sensors = select(InspectionSensor).where(InspectionSensor.inspection_id == inspection.id)
     for used in session.scalars(used_sensors):
-        commands.withdraw(session, used.sensor, messages.INSPECTION_START)
+        command_queue.withdraw(session, used.sensor, messages.INSPECTION_START)
         args = {"inspection": inspection.public_id}
-        commands.send(session, used.sensor, messages.INSPECTION_STOP, args, user, STOP_LIFETIME_S)
+        command_queue.send(session, used.sensor, messages.INSPECTION_STOP, args, user, STOP_LIFETIME_S)
     dispositions.forget_notices(session, inspection.id)
     _log_result(session, "inspection.finished", inspection, row, user)
     return row
@@ -416,7 +416,7 @@ def correct(
         visitor_requests.reopen(session, inspection)
     else:
         visitor_requests.answer(session, inspection)
-    plans.refresh(session, [room.id])
+    due_dates.refresh(session, [room.id])
     _log_result(session, "inspection.corrected", inspection, row, user)
     return row
 

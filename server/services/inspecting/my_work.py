@@ -16,10 +16,10 @@ from server.models.people import User
 from server.models.places import Restroom
 from server.models.sensors import Sensor
 from server.services.people import access
-from server.services.places import plans, routes
+from server.services.places import due_dates, routes
 
 SHIFT_S = 12 * 3600  # a team stays together this long after the start of its last inspection
-UNSIGNED_S = 90 * plans.DAY_S
+UNSIGNED_S = 90 * due_dates.DAY_S
 
 
 class Team(NamedTuple):
@@ -67,7 +67,7 @@ def next_room(session: Session, user: User, inspection: Inspection, now_s: int, 
     query = query.where(
         Restroom.facility_id == here.facility_id,
         Restroom.running_inspection_id.is_(None),
-        plans.is_due(now_s + routes.AHEAD_S),
+        due_dates.is_due(now_s + routes.AHEAD_S),
     )
     for room in session.scalars(query.order_by(Restroom.due_s, Restroom.id)):
         if room.id not in visited:

@@ -6,8 +6,9 @@ Offline visits: inspections recorded on a phone without a network, and handed ov
 
 A visit joins the unfinished inspection of the restroom whose time it overlaps, or begins one. It never finishes it: the
 sensors' reports, the result and the signatures follow when the inspector is online again. Its author saw no answers of
-others, so it replaces none: what differs stands beside them until a person settles it (revisions.py). A suspicious
-visit reopens the result "none found" of an inspection that was going on at the same time and has ended (standing.py).
+others, so it replaces none: what differs stands beside them until a person settles it (conflicting_entries.py). A
+suspicious visit reopens the result "none found" of an inspection that was going on at the same time and has ended
+(result_validity.py).
 """
 
 import re
@@ -24,7 +25,7 @@ from server.models.inspections import OUTCOMES, STEP_NONE_FOUND, STEP_SUSPICIOUS
 from server.models.places import EYE, LENS, Restroom
 from server.services.audit import log
 from server.services.errors import Refused
-from server.services.inspecting import checklists, inspections, participants, standing, steps
+from server.services.inspecting import checklists, inspections, participants, result_validity, steps
 from server.services.people import access, accounts
 from server.services.people.accounts import Actor
 from server.services.places import restrooms
@@ -130,7 +131,7 @@ def store(session: Session, user: Actor, visit: Visit, now_s: int) -> Inspection
         inspections.record_step(session, inspection, LENS, visit.lens, user, visit.lens_note, 0, at_s)
     words = [word for part in visit.answers.values() for word, _note, _at_s in part.values()]
     if SUSPICIOUS in words or visit.lens == STEP_SUSPICIOUS:
-        standing.reopen_overlapping(session, row)
+        result_validity.reopen_overlapping(session, row)
     return inspection
 
 

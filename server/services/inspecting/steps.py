@@ -23,7 +23,7 @@ from server.models.inspections import (
 )
 from server.models.places import METHODS
 from server.services.audit import log
-from server.services.inspecting import revisions
+from server.services.inspecting import conflicting_entries
 from server.services.people.accounts import Actor
 
 # Of steps that contradict each other the first of these counts until a person settles it.
@@ -47,7 +47,7 @@ def current(inspection: Inspection) -> dict[str, InspectionStep | None]:
     """Return the step that counts of each method: {"eye": InspectionStep or None, ...}; None also if it is reopened."""
     counting: dict[str, InspectionStep | None] = dict.fromkeys(METHODS)
     for method, rows in _by_method(inspection).items():
-        standing = revisions.standing(rows)
+        standing = conflicting_entries.standing(rows)
         if standing:
             # The newest of the weightiest outcome.
             step = max(standing, key=lambda row: (-_WEIGHT.index(row.outcome), row.id))
@@ -57,7 +57,7 @@ def current(inspection: Inspection) -> dict[str, InspectionStep | None]:
 
 def contradictions(inspection: Inspection) -> dict[str, list[InspectionStep]]:
     """Return the methods whose standing steps have different outcomes, with these steps."""
-    standing = {method: revisions.standing(rows) for method, rows in _by_method(inspection).items()}
+    standing = {method: conflicting_entries.standing(rows) for method, rows in _by_method(inspection).items()}
     return {method: rows for method, rows in standing.items() if len({row.outcome for row in rows}) > 1}
 
 
@@ -65,7 +65,7 @@ def reopened(inspection: Inspection) -> dict[str, InspectionStep]:
     """Return the methods whose step is reopened, with the row that says so."""
     found = {}
     for method, rows in _by_method(inspection).items():
-        standing = revisions.standing(rows)
+        standing = conflicting_entries.standing(rows)
         if standing and all(row.outcome == STEP_REOPENED for row in standing):
             found[method] = standing[-1]
     return found
@@ -73,7 +73,7 @@ def reopened(inspection: Inspection) -> dict[str, InspectionStep]:
 
 def newest_id(inspection: Inspection, method: str) -> int:
     """Return the row number of the newest step of a method, which a form carries as what the person saw."""
-    return revisions.newest_id(_by_method(inspection).get(method, []))
+    return conflicting_entries.newest_id(_by_method(inspection).get(method, []))
 
 
 def add(session: Session, inspection: Inspection, entry: StepEntry, user: Actor) -> InspectionStep:

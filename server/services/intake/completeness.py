@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session
 
 from ansim import messages
 from server.models.intake import DroppedRange, Report, SensorBoot
-from server.services.intake import statements
-from server.services.intake.received import NewReport, ReceivedReport
-from server.services.intake.statements import Boot
+from server.services.intake import bulk_sql
+from server.services.intake.bulk_sql import Boot
+from server.services.intake.received_report import NewReport, ReceivedReport
 
 Boots = dict[tuple[int, int], Boot]  # by (sensor_id, boot)
 
-CONFIRMED_BOOTS = 8  # most rows of a `stored` message; see ansim/downlink_rules.py
+CONFIRMED_BOOTS = 8  # most rows of a `stored` message; see ansim/downlink_schemas.py
 _PREV_CHARS = 16
 _FIRST_ROWS, _WALK_ROWS = 16, 5000  # numbers and ranges read at once, first and at most
 
@@ -79,7 +79,7 @@ def _unknown_ranges(session, late):
     if ranges:
         for row in session.execute(select(*columns).where(tuple_(*columns).in_(sorted(ranges)))):
             ranges.pop(tuple(row))
-    row_ids = statements.take_report_ids(session, len(ranges)) if ranges else ()
+    row_ids = bulk_sql.take_report_ids(session, len(ranges)) if ranges else ()
     return [
         (row_id, (key[0], key[1], seq), body)
         for row_id, (key, (seq, body)) in zip(row_ids, ranges.items(), strict=True)

@@ -12,8 +12,8 @@ from ansim import messages
 from server.models.base import Base
 from server.models.findings import Finding, FindingEvent, StimulusResult
 from server.models.intake import Report, Selftest, Sweep
-from server.services.intake.received import NewReport
-from server.services.intake.statements import Boot
+from server.services.intake.bulk_sql import Boot
+from server.services.intake.received_report import NewReport
 
 AHEAD_S = 60  # clocks that are set by NTP differ by less
 _DATED = (Sweep, Selftest, FindingEvent, StimulusResult)  # models with a report_id whose at_s is the report's

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ansim import finding as wire
-from ansim.uplink_rules import level_of
+from ansim.uplink_schemas import level_of
 from server import clock
 from server.models.findings import CASE, CLOSED, GAPS, NOTED, OPEN, WITH_ADDRESS, Disposition, Finding, FindingEvent
 from server.models.inspections import Inspection
@@ -19,8 +19,8 @@ from server.models.sensors import Sensor
 from server.services.audit import log
 from server.services.findings import dispositions, known_emitters
 from server.services.findings.pseudonyms import Pseudonyms, is_local, maker
-from server.services.inspecting import standing
-from server.services.intake.received import NewReport
+from server.services.inspecting import result_validity
+from server.services.intake.received_report import NewReport
 from server.services.outside import notifications
 
 ON_THE_LIST = "on the facility's list of known emitters"
@@ -101,7 +101,7 @@ def _log_change(session, finding, before, body):
                 log.add(session, "finding.raised", finding.public_id, facts)
             if finding.status == OPEN:
                 _notify(session, "finding_new", finding)
-                standing.check(session, finding, was_blocking=False)
+                result_validity.check(session, finding, was_blocking=False)
         elif finding.level != before.level:
             kind = "finding.escalated" if finding.level == wire.ALARM else "finding.lowered"
             log.add(session, kind, finding.public_id, {**facts, "score": finding.score, "reason": reason})

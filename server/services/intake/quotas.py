@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ansim import finding, messages
-from ansim.uplink_rules import level_of
+from ansim.uplink_schemas import level_of
 from server.config import Settings
 
 MESSAGES = "messages"  # all MQTT packets at the embedded broker, all messages at ingest

@@ -6,7 +6,7 @@ Notifications: the outbox.
 
 enqueue() only writes a row, in the transaction of the event itself, so no notification is lost and none is about
 something that was rolled back. The notifying process makes one delivery for each subscription that covers it
-(deliveries.py).
+(delivery_queue.py).
 """
 
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, joinedload
 from server import clock
 from server.db import execute_count, insert
 from server.models.outside import KINDS, Delivery, KeptAnswer, Notification, Subscription
-from server.services.outside import deliveries, subscriptions
+from server.services.outside import delivery_queue, subscriptions
 
 SPREAD = 500  # most notifications in one transaction
 KEPT_S = 90 * 86400
@@ -44,7 +44,7 @@ def enqueue(session: Session, kind: str, facility_id: int | None, subject: str, 
 
 def has_work(session: Session) -> bool:
     """True if there is something to spread or to send. Takes no lock."""
-    due = select(Delivery.id).where(Delivery.ended_s.is_(None), deliveries.is_due(clock.now_s()))
+    due = select(Delivery.id).where(Delivery.ended_s.is_(None), delivery_queue.is_due(clock.now_s()))
     fresh = select(Notification.id).where(Notification.spread_s.is_(None))
     return any(session.scalar(query.limit(1)) is not None for query in (fresh, due))
 

@@ -11,7 +11,7 @@ from server.db import Sessions
 from server.models.people import ADMIN, INSPECTOR, MANAGER, ROLES, VIEWER, RecoveryCode, Token, User, UserSession
 from server.services.audit import log
 from server.services.errors import NotFound, Refused
-from server.services.people import attempts
+from server.services.people import failed_attempts
 
 SEE, INSPECT, DISPOSE, MANAGE, ADMINISTER = "see", "inspect", "dispose", "manage", "admin"
 RIGHTS = {
@@ -89,10 +89,10 @@ def sign_in(sessions: Sessions, login: str, password: str, address: str) -> User
     Return the user who signs in from an address, and count the attempt.
 
     The password is verified between two short transactions, because argon2 takes long.
-    Raises BadLogin and attempts.TooManyAttempts.
+    Raises BadLogin and failed_attempts.TooManyAttempts.
     """
     name = normalize_login(login)
-    attempts.check(sessions, "password", name, address)
+    failed_attempts.check(sessions, "password", name, address)
     with sessions() as session:
         known = session.scalar(select(User).where(User.login == name))
     rehashed = _verify(known, password)
@@ -103,13 +103,13 @@ def sign_in(sessions: Sessions, login: str, password: str, address: str) -> User
                 raise BadLogin(user.id)
             _finish_login(user, password, rehashed)
     except BadLogin:
-        attempts.failed(sessions, "password", name, address)
+        failed_attempts.failed(sessions, "password", name, address)
         if known is not None:
             with sessions.begin() as session:
                 session.get_one(User, known.id, with_for_update=True).failed_logins += 1
         raise
     assert user is not None
-    attempts.succeeded(sessions, "password", name, address)
+    failed_attempts.succeeded(sessions, "password", name, address)
     return user
 
 
@@ -120,15 +120,15 @@ def confirm(sessions: Sessions, user: User, password: str, address: str) -> None
     Raises Refused: wrong_password, too_many_attempts(wait_s).
     """
     try:
-        attempts.check(sessions, "password", user.login, address)
-    except attempts.TooManyAttempts as error:
+        failed_attempts.check(sessions, "password", user.login, address)
+    except failed_attempts.TooManyAttempts as error:
         raise Refused("too_many_attempts", wait_s=error.wait_s) from None
     try:
         check_current_password(user, password)
     except Refused:
-        attempts.failed(sessions, "password", user.login, address)
+        failed_attempts.failed(sessions, "password", user.login, address)
         raise
-    attempts.succeeded(sessions, "password", user.login, address)
+    failed_attempts.succeeded(sessions, "password", user.login, address)
 
 
 def _verify(user: User | None, password: str) -> str | None:

@@ -11,7 +11,7 @@ from server.services import paging
 from server.services.audit import log
 from server.services.errors import NotFound
 from server.services.people import access, accounts
-from server.services.places import names, organisations, plans, restrooms, uses
+from server.services.places import due_dates, names, organisations, periods_of_use, restrooms
 
 MOST_RESTROOMS = 500  # restrooms of one facility that its page lists
 _MOST_WORDS = 8  # of a search
@@ -117,10 +117,10 @@ def move(session: Session, user, facility: Facility, organisation: Organisation)
         return
     now_s, former = clock.now_s(), facility.organisation
     moved = session.scalars(select(Restroom).where(Restroom.facility_id == facility.id)).all()
-    uses.move(session, moved, former.id, now_s)
+    periods_of_use.move(session, moved, former.id, now_s)
     facility.organisation = organisation
     session.flush()
-    plans.refresh(session, [restroom.id for restroom in moved])
+    due_dates.refresh(session, [restroom.id for restroom in moved])
     body = {"from": former.public_id, "to": organisation.public_id}
     log.add(session, "facility.moved", facility.public_id, body, user)
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, joinedload
 from server.models.findings import OPEN, Finding
 from server.models.places import Restroom
 from server.services.people import access
-from server.services.places import plans
+from server.services.places import due_dates
 
 MOST_SINGLE = 300  # restrooms in view; more become groups
 ACROSS, DOWN = 12, 10  # groups at most, so that their numbers stand beside each other
@@ -78,7 +78,7 @@ def list_groups(session: Session, user, box: Box, now_s: int) -> list[Group]:
     row = func.round((Restroom.latitude - box.south) / high - 0.5 + EDGE)
     column = func.round((Restroom.longitude - box.west) / wide - 0.5 + EDGE)
     middle = func.avg(Restroom.latitude), func.avg(Restroom.longitude)
-    numbers = func.count(), func.count(case((plans.is_due(now_s), 1)))
+    numbers = func.count(), func.count(case((due_dates.is_due(now_s), 1)))
     query = _within(select(row, column, *middle, *numbers), user, box).group_by(row, column)
     findings = _within(_with_findings(row, column, func.count(distinct(Restroom.id))), user, box).group_by(row, column)
     with_findings = {(down, across): count for down, across, count in session.execute(findings)}

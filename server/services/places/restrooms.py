@@ -21,7 +21,7 @@ from server.services import paging
 from server.services.audit import log
 from server.services.errors import NotFound, Refused
 from server.services.people import access, accounts
-from server.services.places import plans, uses
+from server.services.places import due_dates, periods_of_use
 
 MOST_FOUND = 1000  # a search with more results is not counted to the end
 _MOST_WORDS = 8  # of a search
@@ -110,7 +110,7 @@ def list_restrooms(
         chosen = select(Facility.id).where(Facility.public_id == ids.clean(facility))
         query = query.where(Restroom.facility_id.in_(chosen))
     if due_before_s is not None:
-        query = query.where(plans.is_due(due_before_s))
+        query = query.where(due_dates.is_due(due_before_s))
     if only is not None:
         query = query.where(Restroom.id.in_(only))
     cursor_id = paging.decode(cursor)
@@ -189,7 +189,7 @@ def add(
     restroom.search, restroom.sort_key = search_text(restroom), sort_key(facility.name, name)
     session.add(restroom)
     session.flush()
-    plans.refresh(session, [restroom.id])
+    due_dates.refresh(session, [restroom.id])
     if by is not None:
         log.add(session, "restroom.added", restroom.public_id, {"facility": facility.public_id, "name": name}, by)
     return restroom
@@ -245,16 +245,16 @@ def retire(session: Session, user, restroom: Restroom, reason: str) -> None:
     if restroom.retired_s is None:
         restroom.retired_s = clock.now_s()
         session.flush()
-        plans.refresh(session, [restroom.id])
+        due_dates.refresh(session, [restroom.id])
         log.add(session, "restroom.retired", restroom.public_id, {}, user, {"reason": reason.strip()[:2000]})
 
 
 def restore(session: Session, user, restroom: Restroom) -> None:
     """Put a retired restroom back into use."""
     if restroom.retired_s is not None:
-        uses.begin_again(session, [restroom], clock.now_s())
+        periods_of_use.begin_again(session, [restroom], clock.now_s())
         session.flush()
-        plans.refresh(session, [restroom.id])
+        due_dates.refresh(session, [restroom.id])
         log.add(session, "restroom.back", restroom.public_id, {}, user)
 
 

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session, joinedload
 
 from server.models.places import Facility, Restroom
 from server.services.people import access
-from server.services.places import opening_hours, plans
-from server.services.places.plans import DAY_S, MINUTES_A_RESTROOM
+from server.services.places import due_dates, opening_hours
+from server.services.places.due_dates import DAY_S, MINUTES_A_RESTROOM
 
 AHEAD_S = 14 * DAY_S  # a restroom due within this time is worth including while the inspector is in the building
 CANDIDATES = 300
@@ -95,7 +95,7 @@ def plan_route(
 
 def _due(user, now_s, blocks):
     query = access.within(select(Restroom), user, Restroom.facility_id)
-    query = query.where(plans.is_due(now_s + AHEAD_S), Restroom.running_inspection_id.is_(None))
+    query = query.where(due_dates.is_due(now_s + AHEAD_S), Restroom.running_inspection_id.is_(None))
     return query.where(Restroom.block.in_(blocks)) if blocks else query
 
 

@@ -21,7 +21,7 @@ from server.models.inspections import NONE_FOUND, NOT_COMPLETED, REOPENED, Inspe
 from server.models.places import METHODS, Facility, Organisation, Restroom
 from server.services.errors import NotFound
 from server.services.people import access
-from server.services.places import names, plans, uses
+from server.services.places import due_dates, names, periods_of_use
 
 LEGAL_TIMES = 2  # inspections a year, Public Toilets Act art. 12(1); so one in half a year
 
@@ -137,7 +137,7 @@ class _Population(NamedTuple):
     user: Any
     scope: Scope
     span: Span
-    uses: uses.Uses
+    uses: periods_of_use.Uses
     key: ColumnElement[int]
 
     def of(self, query: Select) -> Select:
@@ -240,7 +240,7 @@ def make_report(session: Session, user, span: Span, scope: Scope) -> Report:
 
 def _population(user, span: Span, scope: Scope) -> tuple[str, _Population]:
     """Return what a row of the report is, and the restrooms that it counts."""
-    of_span = uses.between(span.since_s, span.until_s)
+    of_span = periods_of_use.between(span.since_s, span.until_s)
     by: str = "organisation"
     key: Any = of_span.owner
     if scope.restroom or scope.facility:
@@ -262,7 +262,7 @@ def _overdue(session: Session, population: _Population) -> _Numbers:
         yield from _overdue_then(session, population)
         return
     query = population.of(select(population.key, func.count(Restroom.id)).select_from(Restroom))
-    query = query.where(population.uses.in_use, plans.is_due(clock.now_s()))
+    query = query.where(population.uses.in_use, due_dates.is_due(clock.now_s()))
     for group, number in session.execute(query.group_by(population.key)):
         yield group, "overdue", number
 
@@ -283,17 +283,17 @@ def _overdue_then(session: Session, population: _Population) -> _Numbers:
         for method in METHODS:
             if f'"{method}"' in methods:
                 done[restroom_id, method] = max(finished_s, done.get((restroom_id, method), 0))
-    at_end = uses.between(until_s - 1, until_s)
+    at_end = periods_of_use.between(until_s - 1, until_s)
     columns = (Restroom.id, Restroom.facility_id, Restroom.source_id, Restroom.created_s)
     query = population.of(select(population.key, at_end.owner, *columns).select_from(Restroom))
     query = query.outerjoin(at_end.of_past, at_end.of_past.c.restroom_id == Restroom.id).where(at_end.in_use)
-    intervals = plans.Intervals(session, before_s=until_s)
+    intervals = due_dates.Intervals(session, before_s=until_s)
     for group, organisation_id, restroom_id, facility_id, source_id, created_s in session.execute(query):
-        place = plans.NeverInspected(source_id, facility_id, created_s)
+        place = due_dates.NeverInspected(source_id, facility_id, created_s)
         of_methods = intervals.of(organisation_id, facility_id, restroom_id)
         is_overdue = any(
             of_methods[method].is_required
-            and plans.due_s(of_methods[method], done.get((restroom_id, method)), place) <= until_s
+            and due_dates.due_s(of_methods[method], done.get((restroom_id, method)), place) <= until_s
             for method in METHODS
         )
         if is_overdue:

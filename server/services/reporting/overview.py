@@ -16,7 +16,7 @@ from server.models.sensors import Sensor
 from server.services.findings import findings
 from server.services.inspecting import holes, inspections
 from server.services.people import access
-from server.services.places import plans, visitor_requests
+from server.services.places import due_dates, visitor_requests
 from server.services.sensors import fleet
 
 WEEK_S = 7 * 86400
@@ -53,7 +53,7 @@ def load(session: Session, user, now_s: int, silent_after_s: int) -> Overview:
     """Return the numbers at the places of a user."""
     in_use = select(func.count(Restroom.id)).where(Restroom.retired_s.is_(None))
     states = fleet.count_states(session, user, now_s, silent_after_s)
-    overdue = plans.count_due(session, user, now_s)
+    overdue = due_dates.count_due(session, user, now_s)
     return Overview(
         restrooms=session.scalar(access.within(in_use, user, Restroom.facility_id)) or 0,
         sensors=sum(count for state, count in states.items() if state != fleet.REVOKED),
@@ -61,7 +61,7 @@ def load(session: Session, user, now_s: int, silent_after_s: int) -> Overview:
         findings=findings.count_open(session, user),
         running=len(inspections.list_running(session, user, limit=100)),
         overdue=overdue,
-        soon=plans.count_due(session, user, now_s, within_s=WEEK_S) - overdue,
+        soon=due_dates.count_due(session, user, now_s, within_s=WEEK_S) - overdue,
         requests=visitor_requests.count_open(session, user),
         holes=holes.count_open(session, user),
         inspected=count_by_week(session, user, now_s, weeks=1)[0].inspections,

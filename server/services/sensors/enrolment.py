@@ -13,7 +13,7 @@ from server.models.sensors import Sensor
 from server.services.audit import log
 from server.services.errors import Refused
 from server.services.people import access
-from server.services.places import plans
+from server.services.places import due_dates
 from server.vault import Vault
 
 
@@ -88,5 +88,5 @@ def place(session: Session, sensor: Sensor, restroom: Restroom | None, by=None) 
     if restroom is not None:
         sensor.organisation_id = restroom.facility.organisation_id
     session.flush()
-    plans.refresh(session, [restroom_id for restroom_id in (before, sensor.restroom_id) if restroom_id])
+    due_dates.refresh(session, [restroom_id for restroom_id in (before, sensor.restroom_id) if restroom_id])
     log.add(session, "sensor.placed", sensor.name, {"restroom": restroom.public_id if restroom else None}, by)

@@ -26,7 +26,7 @@ from server.models.sensors import Command, Sensor
 from server.services.audit import log
 from server.services.errors import Refused
 from server.services.people import accounts
-from server.services.sensors import commands, fleet
+from server.services.sensors import command_queue, fleet
 from server.vault import Vault
 
 FOLLOW_S = 600  # the longest that the command takes; the page can start it again
@@ -61,8 +61,8 @@ def follow(session: Session, user, finding: Finding, sensor: Sensor, seconds: in
     Raises Refused: finding_without_address, finding_without_channel, sensor_no_sniffer(sensor).
     """
     args = {**_target(finding, sensor), "seconds": seconds}
-    commands.withdraw(session, sensor, messages.LOCATE)
-    return commands.send(session, sensor, messages.LOCATE, args, user, RADIO_LIFETIME_S, finding)
+    command_queue.withdraw(session, sensor, messages.LOCATE)
+    return command_queue.send(session, sensor, messages.LOCATE, args, user, RADIO_LIFETIME_S, finding)
 
 
 def stop_following(session: Session, user, finding: Finding, sensor: Sensor) -> Command:
@@ -78,8 +78,8 @@ def test_movement(session: Session, user, finding: Finding, sensor: Sensor) -> C
     """
     slots = [[start + LEAD_MS, length, mark] for start, length, mark in plan_slots(secrets.randbelow(4096), TEST_S)]
     args = {**_target(finding, sensor), "slots": slots}
-    commands.withdraw(session, sensor, messages.SLOTS)
-    return commands.send(session, sensor, messages.SLOTS, args, user, RADIO_LIFETIME_S, finding)
+    command_queue.withdraw(session, sensor, messages.SLOTS)
+    return command_queue.send(session, sensor, messages.SLOTS, args, user, RADIO_LIFETIME_S, finding)
 
 
 def dwell(session: Session, user, sensor: Sensor, channel: int, seconds: int) -> Command:
@@ -88,23 +88,23 @@ def dwell(session: Session, user, sensor: Sensor, channel: int, seconds: int) ->
     if not ((1 <= channel <= 13 or FIRST_5GHZ <= channel <= LAST_5GHZ) and 1 <= seconds <= DWELL_MAX_S):
         raise Refused("dwell_bad", most=DWELL_MAX_S)
     args = {"channel": channel, "seconds": seconds}
-    return commands.send(session, sensor, messages.DWELL, args, user, RADIO_LIFETIME_S)
+    return command_queue.send(session, sensor, messages.DWELL, args, user, RADIO_LIFETIME_S)
 
 
 def test_itself(session: Session, user, sensor: Sensor, emitter: str = "") -> Command:
     """Let a sensor test itself; emitter: address of another sensor that sends its test signal, "" for none."""
     args = {"emitter": emitter} if emitter else {}
-    return commands.send(session, sensor, messages.RUN_SELFTEST, args, user, SELFTEST_LIFETIME_S)
+    return command_queue.send(session, sensor, messages.RUN_SELFTEST, args, user, SELFTEST_LIFETIME_S)
 
 
 def restart(session: Session, user, sensor: Sensor) -> Command:
     """Let a sensor restart."""
-    return commands.send(session, sensor, messages.RESTART, {}, user, SELFTEST_LIFETIME_S)
+    return command_queue.send(session, sensor, messages.RESTART, {}, user, SELFTEST_LIFETIME_S)
 
 
 def send_test_signal(session: Session, user, sensor: Sensor) -> Command:
     """Let a sensor send its test signal for ten minutes, which another sensor's self-test looks for."""
-    return commands.send(session, sensor, messages.TEST_SIGNAL, {}, user, RADIO_LIFETIME_S)
+    return command_queue.send(session, sensor, messages.TEST_SIGNAL, {}, user, RADIO_LIFETIME_S)
 
 
 def change_settings(session: Session, user, sensor: Sensor, changes: dict) -> Command:
@@ -123,7 +123,7 @@ def change_settings(session: Session, user, sensor: Sensor, changes: dict) -> Co
     if bad:
         raise Refused("settings_bad", names=", ".join(bad))
     log.add(session, "sensor.settings", sensor.name, {"changes": changes}, user)
-    return commands.send(session, sensor, messages.SETTINGS, {"changes": changes}, user, LONG_LIFETIME_S)
+    return command_queue.send(session, sensor, messages.SETTINGS, {"changes": changes}, user, LONG_LIFETIME_S)
 
 
 def send_tables(session: Session, vault: Vault, user, sensor: Sensor) -> list[Command]:
@@ -136,14 +136,14 @@ def send_tables(session: Session, vault: Vault, user, sensor: Sensor) -> list[Co
         for offset in range(0, len(data), PART_BYTES):
             part = base64.b64encode(data[offset : offset + PART_BYTES]).decode()
             args = {"table": table, "bytes": len(data), "sha256": digest, "offset": offset, "data": part}
-            sent.append(commands.send(session, sensor, messages.SIGNATURES, args, user, LONG_LIFETIME_S))
+            sent.append(command_queue.send(session, sensor, messages.SIGNATURES, args, user, LONG_LIFETIME_S))
     return sent
 
 
 def wipe(session: Session, user, sensor: Sensor) -> Command:
     """Let a sensor erase its key, settings and reports. It has to be set up again afterwards."""
     log.add(session, "sensor.wiped", sensor.name, {}, user)
-    return commands.send(session, sensor, messages.WIPE, {"device": sensor.name}, user, LONG_LIFETIME_S)
+    return command_queue.send(session, sensor, messages.WIPE, {"device": sensor.name}, user, LONG_LIFETIME_S)
 
 
 def load_levels(session: Session, finding: Finding, since_ms: int, limit: int = 150) -> list[Proximity]:

@@ -16,12 +16,12 @@ from hashlib import sha256
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
-from ansim import envelope, messages, refusals
+from ansim import envelope, messages, refusal_codes
 from server import clock
 from server.models.sensors import Command, Release, ReleaseFile, Rollout, RolloutSensor, Sensor
 from server.services.audit import log
 from server.services.errors import NotFound, Refused
-from server.services.sensors import commands
+from server.services.sensors import command_queue
 from server.vault import Vault
 
 PART_BYTES = 2048  # one message; a sensor holds the part about three times in memory
@@ -168,7 +168,7 @@ def stop(session: Session, rollout: Rollout, why: str = BY_HAND, now_s: int | No
     for row in list_sensors(session, rollout):
         if row.outcome == WAITING:
             if row.offered_s is not None:
-                commands.withdraw(session, row.sensor, messages.UPDATE)
+                command_queue.withdraw(session, row.sensor, messages.UPDATE)
             row.outcome, row.ended_s = CANCELLED, now_s
     rollout.ended_s, rollout.stopped, rollout.why = now_s, True, why
     log.add(session, "rollout.stopped", rollout.public_id, {"why": why}, user)
@@ -198,7 +198,7 @@ def list_sensors(session: Session, rollout: Rollout) -> list[RolloutSensor]:
 
 
 def part(session: Session, digest: str, offset: int) -> dict:
-    """Return the message that answers a sensor's `want`; offset: up to uplink_rules.MAX_FILE_BYTES."""
+    """Return the message that answers a sensor's `want`; offset: up to uplink_schemas.MAX_FILE_BYTES."""
     query = select(func.substr(ReleaseFile.content, offset + 1, PART_BYTES)).where(ReleaseFile.sha256 == digest)
     data = session.scalar(query) or b""
     return messages.part(digest, offset, base64.b64encode(data).decode())
@@ -232,7 +232,7 @@ def _record_outcomes(session, rollout, rows, now_s):
         if outcome != WAITING:
             row.outcome, row.ended_s = outcome, now_s
             if by_id.get(row.command_id) is not None and by_id[row.command_id].ended_s is None:
-                commands.withdraw(session, row.sensor, messages.UPDATE)  # its acknowledgement was lost
+                command_queue.withdraw(session, row.sensor, messages.UPDATE)  # its acknowledgement was lost
 
 
 def _outcome(release, row, command, now_s):
@@ -251,7 +251,7 @@ def _outcome(release, row, command, now_s):
     if command.ok is None:
         return NOT_HEARD
     if not command.ok:
-        return DONE if commands.refusal_code(command.error) == refusals.ALREADY_INSTALLED else REFUSED
+        return DONE if command_queue.refusal_code(command.error) == refusal_codes.ALREADY_INSTALLED else REFUSED
     return ROLLED_BACK if now_s - command.ended_s > PATIENCE_S else WAITING
 
 
@@ -282,7 +282,7 @@ def _offer(session, vault, rollout, rows, now_s):
         digest = rollout.release.sha256
         args = {"version": rollout.release.version, "bytes": size, "sha256": digest}
         args["hmac"] = envelope.manifest_hmac(key, digest)
-        row.command_id = commands.send(session, row.sensor, messages.UPDATE, args, lifetime_s=OFFER_S).id
+        row.command_id = command_queue.send(session, row.sensor, messages.UPDATE, args, lifetime_s=OFFER_S).id
         row.offered_s = now_s
 
 

@@ -18,7 +18,7 @@ from server.models.findings import OPEN, Finding
 from server.models.intake import DeadLetter
 from server.models.places import Restroom
 from server.models.sensors import Command, Sensor
-from server.services.outside import deliveries
+from server.services.outside import delivery_queue
 from server.services.people.accounts import SYSTEM
 from server.services.sensors import fleet
 
@@ -67,7 +67,7 @@ def read(session: Session, now_s: int, silent_after_s: int) -> Gauges:
         findings={level: of_level.get(level, 0) for level in LEVELS},
         inspections=count(Restroom.running_inspection_id, Restroom.running_inspection_id.is_not(None)),
         commands=count(Command.id, Command.ended_s.is_(None), Command.expires_s > now_s),
-        deliveries=deliveries.count_deliveries(session),
+        deliveries=delivery_queue.count_deliveries(session),
         dead_letters=count(DeadLetter.id),
         last_seen_age_s=None if last_seen_s is None else max(0, now_s - last_seen_s),
         log_entries=height,

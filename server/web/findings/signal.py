@@ -13,7 +13,7 @@ from server.models.sensors import Command, Sensor
 from server.services import errors
 from server.services.findings import findings
 from server.services.people import access_log, accounts
-from server.services.sensors import commands, operations
+from server.services.sensors import command_queue, operations
 from server.web import page
 from server.wording import movement_test, sensor_refusals
 
@@ -53,7 +53,7 @@ def levels(public_id: str) -> ResponseReturnValue:
         return _uncached(
             now_ms=clock.now_ms(),
             points=[[row.received_ms, row.rssi_dbm, row.smoothed_dbm, row.sigma_db, row.trend] for row in points],
-            command=_describe(commands.load_newest(session, finding, messages.LOCATE)),
+            command=_describe(command_queue.load_newest(session, finding, messages.LOCATE)),
         )
 
 
@@ -84,7 +84,7 @@ def movement_state(public_id: str) -> ResponseReturnValue:
     """
     with page.sessions()() as session:
         finding = findings.load_row(session, page.user(), public_id, accounts.INSPECT)
-        command = commands.load_newest(session, finding, messages.SLOTS)
+        command = command_queue.load_newest(session, finding, messages.SLOTS)
         began_ms = command.acknowledged_ms if command and command.ok else None
         result = operations.load_result(session, finding, began_ms // 1000) if began_ms else None
         return _uncached(
@@ -158,16 +158,16 @@ def _describe(command: Command | None) -> dict | None:
     """Return the state of a command for the page."""
     if command is None:
         return None
-    state = commands.status(command)
+    state = command_queue.status(command)
     reason = sensor_refusals.sensor_refusal(command.error)
     text = {
-        commands.WAITING: gettext(
+        command_queue.WAITING: gettext(
             "Waiting for the sensor to connect. A sensor with Wi-Fi connects about once a minute."
         ),
-        commands.SENT: gettext("Sent, waiting for the sensor's answer."),
-        commands.DONE: gettext("The sensor is listening."),
-        commands.REFUSED: gettext("The sensor refused: %(reason)s", reason=reason),
-        commands.EXPIRED: gettext("The sensor did not answer."),
+        command_queue.SENT: gettext("Sent, waiting for the sensor's answer."),
+        command_queue.DONE: gettext("The sensor is listening."),
+        command_queue.REFUSED: gettext("The sensor refused: %(reason)s", reason=reason),
+        command_queue.EXPIRED: gettext("The sensor did not answer."),
     }[state]
     return {"state": state, "text": text, "sensor": command.sensor.label or command.sensor.name}
 

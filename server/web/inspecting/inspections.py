@@ -21,11 +21,11 @@ from server.services.inspecting import (
     offline_visits,
     participants,
     photos,
+    result_validity,
     signatures,
-    standing,
 )
 from server.services.people import access_log
-from server.services.sensors import commands, fleet
+from server.services.sensors import command_queue, fleet
 from server.web import page
 from server.web.inspecting import next_starts, pictures, presenters
 from server.web.sensors import presenters as sensor_presenters
@@ -71,9 +71,12 @@ def show(public_id: str) -> ResponseReturnValue:
             coverage=coverage,
             channel_map=pictures.channel_map(session, inspection),
             provisional=presenters.provisional_sentence(inspection),
-            late=[(row, presenters.late_alarm_sentence(row)) for row in standing.list_late_alarms(session, inspection)],
+            late=[
+                (row, presenters.late_alarm_sentence(row))
+                for row in result_validity.list_late_alarms(session, inspection)
+            ],
             late_reports=[
-                presenters.late_report_sentence(row) for row in standing.list_late_reports(session, inspection)
+                presenters.late_report_sentence(row) for row in result_validity.list_late_reports(session, inspection)
             ],
             findings=inspection_findings,
             same_day=_findings_of_the_day(session, inspection),
@@ -161,7 +164,7 @@ def _activity(session: Session, inspection: Inspection, used: InspectionSensor) 
         return gettext("It listens for this inspection.")
     if used.stopped_s is not None:
         return gettext("It has stopped listening for this inspection.")
-    recent = commands.recent(session, used.sensor)
+    recent = command_queue.recent(session, used.sensor)
     start = next((command for command in recent if _is_start_of(command, inspection)), None)
     if start is not None and start.ended_s is not None and not start.ok:
         return gettext("It did not start: %(why)s", why=sensor_refusal(start.error) or gettext("no answer"))

@@ -23,7 +23,7 @@ from server.models.inspections import (
 from server.models.places import EYE, LENS, METHODS, RF
 from server.services.errors import Refused
 from server.services.findings.findings import is_notice
-from server.services.inspecting import checklists, inspections, standing, steps
+from server.services.inspecting import checklists, inspections, result_validity, steps
 from server.services.inspecting import coverage as coverage_service
 from server.wording import vocabulary
 
@@ -245,7 +245,7 @@ def provisional_sentence(inspection: Inspection) -> str:
     )
 
 
-def late_alarm_sentence(late: standing.LateAlarm) -> str:
+def late_alarm_sentence(late: result_validity.LateAlarm) -> str:
     """Return an alarm that followed the result in one sentence, with its judgement."""
     when = i18n.when(late.at_s)
     if late.judged is None:
@@ -258,10 +258,10 @@ def late_alarm_sentence(late: standing.LateAlarm) -> str:
     )
 
 
-def late_report_sentence(late: standing.LateReport) -> str:
+def late_report_sentence(late: result_validity.LateReport) -> str:
     """Return what people reported after the result in one sentence, and whether the record was corrected since."""
     when = i18n.when(late.at_s)
-    if late.kind == standing.VISIT:
+    if late.kind == result_validity.VISIT:
         first = gettext("Something suspicious, written down without a network, was handed over on %(when)s.", when=when)
     else:
         first = gettext("A hole was reported after the result, on %(when)s.", when=when)

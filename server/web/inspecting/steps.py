@@ -9,7 +9,7 @@ from server.models.checklists import ANSWERS
 from server.models.inspections import OUTCOMES
 from server.models.places import METHODS
 from server.services import errors
-from server.services.inspecting import checklists, inspections, offline_visits, revisions, steps
+from server.services.inspecting import checklists, conflicting_entries, inspections, offline_visits, steps
 from server.services.people import accounts
 from server.web import page
 from server.web.inspecting import presenters
@@ -160,7 +160,11 @@ def _list_changed(part):
     for line in part.lines if part else []:
         seen_id = page.row_number(request.form.get(f"seen-{line.item['key']}"))
         if seen_id is not None:
-            newer = [row for row in revisions.standing(line.rows) if row.id > seen_id and row.by_id != page.user().id]
+            newer = [
+                row
+                for row in conflicting_entries.standing(line.rows)
+                if row.id > seen_id and row.by_id != page.user().id
+            ]
             changed += [presenters.ShownAnswer(line, row) for row in newer]
     return changed
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from server import security, throttling
 from server.models.outside import KINDS, PACES, WAYS, Subscription
 from server.services import errors
-from server.services.outside import deliveries, subscriptions
+from server.services.outside import delivery_queue, subscriptions
 from server.services.people import accounts, scopes
 from server.web import page
 from server.wording import notifications as wording
@@ -29,7 +29,7 @@ def index() -> ResponseReturnValue:
         return render_template(
             "outside/index.html",
             subscriptions=subscriptions.list_subscriptions(session, page.user()),
-            failed=deliveries.list_deliveries(session, page.user(), page.PER_PAGE, failed=True),
+            failed=delivery_queue.list_deliveries(session, page.user(), page.PER_PAGE, failed=True),
             wording=wording,
         )
 
@@ -121,6 +121,6 @@ def test(public_id: str) -> ResponseReturnValue:
 def retry(number: int) -> ResponseReturnValue:
     """Start a delivery that was given up again."""
     with page.sessions().begin() as session:
-        deliveries.retry(session, page.user(), number)
+        delivery_queue.retry(session, page.user(), number)
     page.flash_success(gettext("It will be tried again within seconds."))
     return redirect(url_for("notifications.index"))

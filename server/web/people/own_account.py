@@ -8,7 +8,7 @@ from server import i18n, security, throttling
 from server.models.people import User
 from server.services import errors
 from server.services.people import access_log, accounts, second_factor, tokens, user_sessions
-from server.web import page, typed_forms
+from server.web import interrupted_forms, page
 from server.web.people import forms
 
 bp = Blueprint("account", __name__)
@@ -29,16 +29,16 @@ def login() -> ResponseReturnValue:
         person = _authenticate(form.login.data or "", form.password.data or "")
         if person and person.totp_sealed:
             security.sign_in_halfway(person)
-            if request.form.get(typed_forms.KEPT):
+            if request.form.get(interrupted_forms.KEPT):
                 form = forms.CodeForm(formdata=None)
-                kept = request.form[typed_forms.KEPT]
+                kept = request.form[interrupted_forms.KEPT]
                 return render_template("people/account/code.html", form=form, problem=None, kept=kept)
             return redirect(url_for("account.code", next=page.local_address(request.args.get("next"))))
         if person:
             security.sign_in(person)
-            return typed_forms.go_on(next_page)
+            return interrupted_forms.go_on(next_page)
         problem = gettext("Wrong sign-in name or password.")
-    kept = request.form.get(typed_forms.KEPT, "")
+    kept = request.form.get(interrupted_forms.KEPT, "")
     html = render_template("people/account/login.html", form=form, problem=problem, kept=kept)
     return html, 200 if problem is None else 403
 
@@ -76,9 +76,9 @@ def code() -> ResponseReturnValue:
             access_log.add(store, person.id, kind, "second_factor")
         if passed:
             security.sign_in(person)
-            return typed_forms.go_on(next_page)
+            return interrupted_forms.go_on(next_page)
         problem = gettext("This code is not right, or was used already. Wait for the next one.")
-    kept = request.form.get(typed_forms.KEPT, "")
+    kept = request.form.get(interrupted_forms.KEPT, "")
     html = render_template("people/account/code.html", form=form, problem=problem, kept=kept)
     return html, 200 if problem is None else 403
 

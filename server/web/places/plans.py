@@ -10,15 +10,23 @@ from server import clock, security
 from server.models.places import BLOCKS, Facility, Organisation, Restroom
 from server.services import errors
 from server.services.people import accounts
-from server.services.places import deadlines, facilities, organisations, plans, restrooms, routes, visitor_requests
+from server.services.places import (
+    calendar_rules,
+    due_dates,
+    facilities,
+    organisations,
+    restrooms,
+    routes,
+    visitor_requests,
+)
 from server.web import forms, page
 from server.web.places import presenters
 
 bp = Blueprint("plans", __name__)
 
 OVERDUE, SOON, ASKED = SHOWN = "overdue", "soon", "asked"
-SOON_S = 28 * plans.DAY_S
-DAY_CHOICES = (7, 14, 30, 61, 91, plans.LEGAL_DAYS)
+SOON_S = 28 * due_dates.DAY_S
+DAY_CHOICES = (7, 14, 30, 61, 91, due_dates.LEGAL_DAYS)
 
 
 class Row(NamedTuple):
@@ -62,7 +70,7 @@ def index() -> ResponseReturnValue:
     user = page.user()
     with page.sessions()() as session:
         requests = visitor_requests.list_open(session, user) if show == ASKED else []
-        found = plans.list_due(
+        found = due_dates.list_due(
             session,
             user,
             now_s,
@@ -71,12 +79,12 @@ def index() -> ResponseReturnValue:
             cursor=request.args.get("after"),
             limit=page.PER_PAGE,
         )
-        weeks = plans.list_workload(session, user, now_s)
+        weeks = due_dates.list_workload(session, user, now_s)
         most = max([week.restrooms for week in weeks[1:]], default=0)
         return render_template(
             "places/plans/index.html",
             rows=[Row(room, presenters.due(room, now_s)) for room in found.rows],
-            total=plans.count_due(session, user, now_s, within_s=within_s, block=block),
+            total=due_dates.count_due(session, user, now_s, within_s=within_s, block=block),
             weeks=weeks,
             most=most or 1,
             visitor_requests=requests,
@@ -116,7 +124,7 @@ def intervals() -> ResponseReturnValue:
     """The intervals of everything, or of ?organisation=, ?facility= or ?restroom=."""
     with page.sessions()() as session:
         scope = _load_scope(session)
-        settings = plans.Intervals(session).at(*scope.ids)
+        settings = due_dates.Intervals(session).at(*scope.ids)
     if request.method == "POST":
         try:
             _set_policies(settings)
@@ -131,20 +139,22 @@ def intervals() -> ResponseReturnValue:
         "places/plans/intervals.html",
         scope=scope,
         settings=settings,
-        legal=plans.LEGAL_DAYS,
+        legal=due_dates.LEGAL_DAYS,
         choices=DAY_CHOICES,
-        rules=deadlines.RULES,
+        rules=calendar_rules.RULES,
     )
 
 
 def _set_policies(settings):
     """Set the intervals of the form that differ from the present ones. Raises ValueError."""
-    intervals: dict[str, plans.Interval | None] = {}
+    intervals: dict[str, due_dates.Interval | None] = {}
     for setting in settings:
         text, rule = request.form.get(setting.method, "").strip(), request.form.get(f"{setting.method}-rule", "")
-        if rule and rule not in deadlines.RULES:
+        if rule and rule not in calendar_rules.RULES:
             raise ValueError(rule)
-        intervals[setting.method] = plans.Interval(0, rule) if rule else plans.Interval(int(text)) if text else None
+        intervals[setting.method] = (
+            due_dates.Interval(0, rule) if rule else due_dates.Interval(int(text)) if text else None
+        )
     with page.sessions().begin() as session:
         scope = _load_scope(session)
         place: dict[str, Any] = {}
@@ -159,7 +169,7 @@ def _set_policies(settings):
             if interval != setting.own:
                 days = interval.days if interval and not interval.rule else None
                 rule = interval.rule if interval else ""
-                plans.set_policy(session, page.user(), setting.method, days, rule=rule, **place)
+                due_dates.set_policy(session, page.user(), setting.method, days, rule=rule, **place)
 
 
 def _load_scope(session) -> Scope:

@@ -6,7 +6,7 @@ from flask_babel import gettext
 
 from server import i18n
 from server.models.places import Restroom
-from server.services.places import plans
+from server.services.places import due_dates
 from server.wording import vocabulary
 
 
@@ -29,7 +29,7 @@ def due(room: Restroom, now_s: int) -> Due:
     if room.due_s > now_s:
         return Due(room.due_s, False, gettext("By %(day)s", day=i18n.short_day(room.due_s - 1)))
     assert room.due_method, "set together with due_s"
-    done_s = {method: getattr(room, column) for method, column in plans.DONE_COLUMNS.items()}
+    done_s = {method: getattr(room, column) for method, column in due_dates.DONE_COLUMNS.items()}
     if done_s[room.due_method] is not None:
         return Due(room.due_s, True, gettext("Overdue: %(method)s", method=vocabulary.PLANNED[room.due_method]))
     if any(done_s.values()):

@@ -13,7 +13,7 @@ from server.services import errors, paging
 from server.services.findings import findings
 from server.services.intake import heartbeat
 from server.services.people import accounts
-from server.services.places import facilities, history, plans, restrooms, visitor_requests
+from server.services.places import due_dates, facilities, history, restrooms, visitor_requests
 from server.web import page
 from server.web.forms import SelectChoice
 from server.web.inspecting import pictures
@@ -104,7 +104,7 @@ def show(public_id: str) -> ResponseReturnValue:
         )
         running = next((row.inspection for row in found.rows if row.inspection.id == room.running_inspection_id), None)
         now_s = clock.now_s()
-        sensors = plans.list_fixed_sensors(session, room)
+        sensors = due_dates.list_fixed_sensors(session, room)
         return render_template(
             "places/show.html",
             room=room,
@@ -112,7 +112,7 @@ def show(public_id: str) -> ResponseReturnValue:
             running=running,
             open_findings_here=open_findings.rows,
             due=presenters.due(room, now_s),
-            plan=plans.list_methods(room, plans.Intervals(session), bool(sensors), now_s),
+            plan=due_dates.list_methods(room, due_dates.Intervals(session), bool(sensors), now_s),
             sensors=sensors,
             visitor_request=visitor_requests.load_open(session, room),
             visitor_reports=visitor_requests.list_reports(session, room),

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from server import security
 from server.services import errors
 from server.services.people import access_log, accounts
-from server.services.reporting import frozen, half_years, spreadsheets
+from server.services.reporting import half_years, spreadsheets, submitted_reports
 from server.web import page
 from server.web.reporting import documents, pictures
 from server.web.reporting.documents import CSV, PDF, XLSX
@@ -66,7 +66,7 @@ def index() -> ResponseReturnValue:
             years=range(this_year, this_year - YEARS, -1),
             organisations=half_years.list_organisations(session, page.user()),
             up=_parents(scope),
-            frozen=frozen.list_frozen(session, page.user(), report),
+            frozen=submitted_reports.list_frozen(session, page.user(), report),
             may_freeze=report.span.until_s <= report.made_s,
             **context,
         )
@@ -84,7 +84,7 @@ def freeze() -> ResponseReturnValue:
         scope = half_years.load_scope(session, page.user(), request.args.get("of", "").strip()[:40])
         report = half_years.make_report(session, page.user(), half_years.half_year(year, half, zone), scope)
         try:
-            row = frozen.freeze(session, page.user(), report)
+            row = submitted_reports.freeze(session, page.user(), report)
         except errors.Refused as error:
             page.flash_warning(page.refusal_text(error))
             return redirect(url_for("reports.index", of=_id(scope), year=year, half=half))
@@ -96,8 +96,8 @@ def show_frozen(public_id: str) -> ResponseReturnValue:
     """A report as it was submitted; ?as= csv, xlsx, or print (the default)."""
     kind = request.args.get("as", "")
     with page.sessions()() as session:
-        row = frozen.load(session, page.user(), public_id)
-        report = frozen.thaw(row)
+        row = submitted_reports.load(session, page.user(), public_id)
+        report = submitted_reports.thaw(row)
         stamp = wording.frozen_facts(row)
         if kind in documents.TYPES:
             page.record_access(access_log.EXPORTED, f"report:{kind}:{row.public_id}")

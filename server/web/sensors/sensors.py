@@ -12,7 +12,7 @@ from server.services import errors, freshness
 from server.services.intake import completeness
 from server.services.people import accounts
 from server.services.places import restrooms
-from server.services.sensors import claims, commands, enrolment, fleet, operations
+from server.services.sensors import claims, command_queue, enrolment, fleet, operations
 from server.web import page
 from server.web.sensors import presenters, setting_fields
 from server.wording import selftest as selftest_words
@@ -88,7 +88,8 @@ def show(name: str) -> ResponseReturnValue:
             gaps=completeness.gaps(session, sensor.id)[:GAPS_SHOWN],
             clock_error_s=fleet.load_clock_error_s(session, sensor),
             commands=[
-                (row, commands.valid_for_s(row, now_s)) for row in commands.recent(session, sensor, COMMANDS_SHOWN)
+                (row, command_queue.valid_for_s(row, now_s))
+                for row in command_queue.recent(session, sensor, COMMANDS_SHOWN)
             ],
         )
 

@@ -5,13 +5,13 @@ from sqlalchemy import text
 
 from server import vault
 from server.services.audit import log, verification
-from tests.unit.server.audit import test_derived
+from tests.unit.server.audit import test_tampered_rows
 from tests.unit.server.conftest import hall, hashed, kim, real_hasher, table, take  # noqa: F401
 from tests.unit.server.places import test_imports
 
 pytestmark = pytest.mark.postgresql
 
-folder, done = test_derived.folder, test_derived.done
+folder, done = test_tampered_rows.folder, test_tampered_rows.done
 
 
 @pytest.fixture
@@ -19,10 +19,10 @@ def vault_of(settings):
     return vault.open_vault(settings)
 
 
-test_rows_agree = test_derived.test_rows_as_they_were_written_agree_with_the_log
-test_changed_result = test_derived.test_a_changed_result_is_found
-test_photos = test_derived.test_a_swapped_photo_and_one_that_was_removed_in_silence_are_found
-test_rooms = test_derived.test_a_room_that_was_retired_or_brought_back_in_silence_is_found
+test_rows_agree = test_tampered_rows.test_rows_as_they_were_written_agree_with_the_log
+test_changed_result = test_tampered_rows.test_a_changed_result_is_found
+test_photos = test_tampered_rows.test_a_swapped_photo_and_one_that_was_removed_in_silence_are_found
+test_rooms = test_tampered_rows.test_a_room_that_was_retired_or_brought_back_in_silence_is_found
 test_identical_rows = test_imports.test_rows_that_look_identical_are_left_out_or_kept_as_a_person_decides
 test_accessible_rooms = test_imports.test_accessible_rooms_for_women_and_for_men_are_two
 

@@ -7,10 +7,10 @@ from server import db, vault
 from server.config import Settings
 from server.models import Delivery, KeptAnswer, Restroom, Sensor
 from server.services import idempotency
-from server.services.audit import log, seen, verification
+from server.services.audit import edit_conflicts, log, verification
 from server.services.errors import ChangedMeanwhile, Refused
 from server.services.findings.pseudonyms import Pseudonyms
-from server.services.outside import deliveries, notifications, subscriptions
+from server.services.outside import delivery_queue, notifications, subscriptions
 from server.services.people import accounts
 from server.services.sensors import enrolment
 from server.services.upkeep import backup
@@ -66,10 +66,10 @@ def test_two_notifying_processes_take_different_notices(sessions, vault, hashed)
         notifications.spread(session, test_notifications.SEOUL)
 
     with sessions.begin() as first, sessions.begin() as second:
-        taken = [one.subscription_id for one in deliveries.claim(first)]
-        assert deliveries.claim(second) == []  # what is left to it is locked; the next look gets it
+        taken = [one.subscription_id for one in delivery_queue.claim(first)]
+        assert delivery_queue.claim(second) == []  # what is left to it is locked; the next look gets it
     with sessions.begin() as session:
-        then = [one.subscription_id for one in deliveries.claim(session)]
+        then = [one.subscription_id for one in delivery_queue.claim(session)]
         assert len(taken) == len(then) == 1 and taken != then
         assert session.scalar(select(func.count(Delivery.id))) == 2
 
@@ -130,9 +130,9 @@ def test_a_change_of_somebody_else_is_refused(sessions):
     with sessions.begin() as session:
         log.add(session, "restroom.changed", "room-1", {"name": "theirs"}, second)
 
-    with pytest.raises(ChangedMeanwhile) as refused, seen.form(seen_n), sessions.begin() as session:
+    with pytest.raises(ChangedMeanwhile) as refused, edit_conflicts.form(seen_n), sessions.begin() as session:
         log.add(session, "restroom.changed", "room-1", {"name": "mine"}, first)
     assert [(change.by, change.body) for change in refused.value.changes] == [("two", {"name": "theirs"})]
-    with seen.form(seen_n + 1) as form, sessions.begin() as session:
+    with edit_conflicts.form(seen_n + 1) as form, sessions.begin() as session:
         log.add(session, "restroom.changed", "room-1", {"name": "mine"}, first)
     assert form.committed

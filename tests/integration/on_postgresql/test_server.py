@@ -15,11 +15,11 @@ from server.services.audit import heads, log, signing_key, verification
 from server.services.findings import dispositions, findings
 from server.services.findings.pseudonyms import Pseudonyms
 from server.services.inspecting import coverage, inspections
-from server.services.intake import counters, store
+from server.services.intake import counters, idempotent_store
 from server.services.outside import notifications
 from server.services.people import accounts
 from server.services.people.accounts import SYSTEM
-from server.services.places import facilities, imports, organisations, plans, reminders, restrooms, routes
+from server.services.places import due_dates, facilities, imports, organisations, reminders, restrooms, routes
 from server.services.sensors import enrolment, fleet
 from tests.support.paho_sensor import finding_body
 from tests.support.sensor_messages import NOW_S, Voice, heard
@@ -76,12 +76,12 @@ def test_a_file_of_restrooms_is_imported_planned_and_walked(sessions, tmp_path):
         imports.apply(sessions, path, preview, None)
         assert preview.counts["new"] == expected
     with sessions.begin() as session:
-        plans.set_policy(session, SYSTEM, "rf", 30)
+        due_dates.set_policy(session, SYSTEM, "rf", 30)
         # The plan spreads the first inspections over the interval; after it, all of them are due.
-        at_s = clock.now_s() + 31 * plans.DAY_S
-        assert plans.count_due(session, SYSTEM, clock.now_s()) < 40
-        assert plans.count_due(session, SYSTEM, at_s) == 40
-        assert plans.list_workload(session, SYSTEM, at_s)[0].restrooms == 40
+        at_s = clock.now_s() + 31 * due_dates.DAY_S
+        assert due_dates.count_due(session, SYSTEM, clock.now_s()) < 40
+        assert due_dates.count_due(session, SYSTEM, at_s) == 40
+        assert due_dates.list_workload(session, SYSTEM, at_s)[0].restrooms == 40
         route = routes.plan_route(session, SYSTEM, at_s, UTC, start=(37.5, 127.0), blocks=("women",))
         assert [stop.facility.name for stop in route.stops[:3]] == ["화장실 00", "화장실 01", "화장실 02"]
         first = restrooms.list_restrooms(session, SYSTEM, by_name=True, limit=15)
@@ -118,7 +118,7 @@ def test_workers_that_store_the_same_reports_at_once_store_each_once(sessions, k
             for start in range(seed * 7, len(said) + seed * 7, 20):
                 part = [said[place % len(said)] for place in range(start, start + 40)]
                 with sessions.begin() as session:
-                    store.record(session, names, part, NOW_S)
+                    idempotent_store.record(session, names, part, NOW_S)
         except Exception as error:
             failures.append(error)
 

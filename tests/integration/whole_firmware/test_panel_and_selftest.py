@@ -56,7 +56,7 @@ def recorded_signal(tmp_path_factory):
     import asyncio, network, time
     from firmware.inspecting import test_signal
     from firmware.network.clock import Clock
-    from firmware.network.uplink import Wifi
+    from firmware.network.wifi_and_ethernet import Wifi
     network.WLAN.ifconfig = lambda self: ("127.0.0.1",) * 4
     test_signal.DISCARD_PORT = {receiver.getsockname()[1]}
     wlan = network.WLAN(network.WLAN.IF_STA)

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansim import messages, topics, uplink_rules
+from ansim import messages, topics, uplink_schemas
 from ansim.decode import BadMessage, UnknownVersion, argument_problems, decode_message
 from ansim.finding import ALARM, ALARM_SCORE, CLEARED, NOTICE, Finding
-from ansim.uplink_rules import level_of
+from ansim.uplink_schemas import level_of
 from tests.support.message_examples import EXAMPLES
 
 REPORTS = {message["kind"]: message for leaf, message in EXAMPLES if leaf == topics.REPORT}
@@ -40,7 +40,7 @@ def test_an_unknown_command_has_no_arguments_to_check():
 @pytest.mark.parametrize("kind", messages.KINDS)
 def test_a_report_without_one_of_its_fields_is_refused_by_name(kind):
     message = REPORTS[kind]
-    field = min(name for name in message["body"] if name in uplink_rules.body(kind))
+    field = min(name for name in message["body"] if name in uplink_schemas.body(kind))
     broken = dict(message, body={key: value for key, value in message["body"].items() if key != field})
 
     with pytest.raises(BadMessage, match=f"body: {field} is missing"):

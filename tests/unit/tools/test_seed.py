@@ -8,7 +8,7 @@ from sqlalchemy import event, func, select
 from server import create_app, db, migrations
 from server.config import Settings
 from server.models import Facility, Finding, Inspection, InspectionStep, Organisation, Restroom, Sweep, User
-from server.services.places import plans
+from server.services.places import due_dates
 from tests.support.session_cookies import cookie_of
 from tools import seed
 from tools.lib.errors import ToolError
@@ -71,7 +71,7 @@ def test_the_same_seed_gives_the_same_rows(filled, sessions, tmp_path):
 def test_due_dates_follow_from_the_inspections(sessions):
     with sessions() as session:
         before = {room.id: (room.due_s, room.eye_done_s) for room in session.scalars(select(Restroom))}
-        plans.refresh(session, list(before))
+        due_dates.refresh(session, list(before))
         for room in session.scalars(select(Restroom)):
             if room.due_method != "selftest":
                 assert before[room.id] == (room.due_s, room.eye_done_s)

@@ -20,9 +20,9 @@ from server.models.places import (
     Restroom,
     RestroomImport,
 )
-from server.services.audit import log, seen
+from server.services.audit import edit_conflicts, log
 from server.services.errors import Refused
-from server.services.places import organisations, plans, restrooms, uses
+from server.services.places import due_dates, organisations, periods_of_use, restrooms
 from server.services.places.imports import layouts
 from server.services.places.imports.fixtures import ACCESSIBLE_MEN, ACCESSIBLE_WOMEN
 from server.services.places.imports.preview import NEW, Preview, file_sha256, read_places
@@ -62,7 +62,7 @@ def apply(
     if file_sha256(path) != preview.sha256:
         raise Refused("import_file_changed")
     with sessions() as session:
-        seen.check_families(session, ("restroom.", "restrooms.", "facility.", "organisation."))
+        edit_conflicts.check_families(session, ("restroom.", "restrooms.", "facility.", "organisation."))
     batch = []
     for row, place, _ in read_places(path, preview.layout, preview.columns, progress):
         action = preview.actions.get(row.line) if place else None
@@ -84,7 +84,7 @@ def _write(sessions, preview, batch):
         return
     with sessions.begin() as session:
         owners = _organisations(session, {preview.owner(place) for *_, place in batch})
-        intervals = plans.Intervals(session)
+        intervals = due_dates.Intervals(session)
         new = [(key, place) for kind, key, _, place in batch if kind == NEW]
         _add(session, preview, new, owners, intervals)
         _change(session, {source: (key, place) for kind, key, source, place in batch if kind != NEW}, intervals)
@@ -211,7 +211,7 @@ def _change(session, changed, intervals):
         source.key, source.digest, source.match = key, layouts.digest(place), layouts.match(place)
         source.said, source.seen_s, source.gone_s = values, now_s, None
     session.flush()
-    plans.refresh(session, [room.id for room in touched], intervals)
+    due_dates.refresh(session, [room.id for room in touched], intervals)
 
 
 def _change_rooms(session, source, rooms, place, key, now_s, back):
@@ -228,7 +228,7 @@ def _change_rooms(session, source, rooms, place, key, now_s, back):
             continue
         if kind in by_kind:
             by_kind[kind].stalls = stalls
-            uses.begin_again(session, [by_kind[kind]], now_s)
+            periods_of_use.begin_again(session, [by_kind[kind]], now_s)
         else:
             fields = _room(place, key, kind, stalls)
             room = Restroom(facility_id=source.facility_id, source_id=source.id, created_s=now_s, **fields)

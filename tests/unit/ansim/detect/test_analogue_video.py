@@ -12,7 +12,7 @@ from ansim.frame_header import RECORD_BYTES, pack_into
 from ansim.messages import FINDING, finding_body
 from ansim.observation import Spectrum
 from ansim.schema import check
-from ansim.uplink_rules import BODIES
+from ansim.uplink_schemas import BODIES
 
 
 def spectrum(at_ms, low, high, busy=60, sweeps=60, floor=0):

@@ -18,7 +18,7 @@ from ansim.messages import FINDING, finding_body
 from ansim.observation import AccessPoint
 from ansim.schema import check
 from ansim.signatures import Tables
-from ansim.uplink_rules import BODIES
+from ansim.uplink_schemas import BODIES
 
 TABLES = Tables()
 CAMERA = "V380-1234"

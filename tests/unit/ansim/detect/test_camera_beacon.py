@@ -9,7 +9,7 @@ from ansim.messages import FINDING, finding_body
 from ansim.observation import Advertisement
 from ansim.schema import check
 from ansim.signatures import Tables
-from ansim.uplink_rules import BODIES
+from ansim.uplink_schemas import BODIES
 
 TABLES = Tables()
 V380 = b"\x0d\x09V380_1234567"

@@ -24,7 +24,7 @@ from ansim.detect.stimulus import (
 from ansim.frame_header import FLAG_RETRY, RECORD_BYTES, pack_into
 from ansim.messages import SLOTS, STIMULUS
 from ansim.schema import check
-from ansim.uplink_rules import BODIES
+from ansim.uplink_schemas import BODIES
 from tests.conftest import ROOT, SHARED
 
 CAMERA = "c0:ff:ee:00:00:01"

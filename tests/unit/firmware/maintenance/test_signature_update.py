@@ -2,7 +2,7 @@
 
 import pytest
 
-from ansim import messages, refusals, signatures
+from ansim import messages, refusal_codes, signatures
 from ansim.decode import argument_problems
 from firmware.maintenance import signature_update
 from tests.support.signature_parts import KEY, NEWER, parts, table
@@ -41,10 +41,10 @@ def test_parts_may_come_twice_and_go_on_after_a_restart(tmp_path):
 @pytest.mark.parametrize(
     ("data", "code"),
     [
-        (table(NEWER, OTHER_KEY), refusals.NOT_SIGNED),
-        (table(NEWER - 1), refusals.TABLE_NOT_NEWER),
-        (table(NEWER)[:-32], refusals.NOT_SIGNED),
-        (b"x" * 2000, refusals.TABLE_DAMAGED),
+        (table(NEWER, OTHER_KEY), refusal_codes.NOT_SIGNED),
+        (table(NEWER - 1), refusal_codes.TABLE_NOT_NEWER),
+        (table(NEWER)[:-32], refusal_codes.NOT_SIGNED),
+        (b"x" * 2000, refusal_codes.TABLE_DAMAGED),
     ],
 )
 def test_a_table_that_is_not_good_is_refused_and_the_old_one_stays(tmp_path, data, code):
@@ -58,12 +58,12 @@ def test_a_table_that_is_not_good_is_refused_and_the_old_one_stays(tmp_path, dat
 def test_rubbish_is_refused(tmp_path):
     good = next(parts(table(NEWER)))
     for change, code in (
-        ({"table": "secrets"}, refusals.UNKNOWN_TABLE),
-        ({"table": "../settings"}, refusals.UNKNOWN_TABLE),
-        ({"bytes": 1 << 20}, refusals.TABLE_TOO_LONG),
-        ({"data": "A"}, refusals.BAD_DATA),
-        ({"offset": 500}, f"{refusals.WRONG_OFFSET}:0"),
-        ({"bytes": 10}, refusals.TOO_MUCH_DATA),
+        ({"table": "secrets"}, refusal_codes.UNKNOWN_TABLE),
+        ({"table": "../settings"}, refusal_codes.UNKNOWN_TABLE),
+        ({"bytes": 1 << 20}, refusal_codes.TABLE_TOO_LONG),
+        ({"data": "A"}, refusal_codes.BAD_DATA),
+        ({"offset": 500}, f"{refusal_codes.WRONG_OFFSET}:0"),
+        ({"bytes": 10}, refusal_codes.TOO_MUCH_DATA),
     ):
         assert signature_update.receive({**good, **change}, KEY, str(tmp_path)) == code
     assert not [one for one in tmp_path.iterdir() if one.stat().st_size]
@@ -74,7 +74,7 @@ def test_a_broken_table_is_thrown_away(tmp_path):
         signature_update.receive({**args, "sha256": "0" * 64}, KEY, str(tmp_path)) for args in parts(table(NEWER))
     ]
 
-    assert answers[-1] == refusals.TABLE_DAMAGED
+    assert answers[-1] == refusal_codes.TABLE_DAMAGED
     assert not list(tmp_path.iterdir())
 
 

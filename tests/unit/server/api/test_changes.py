@@ -5,7 +5,7 @@ from sqlalchemy import select
 from server.models import Restroom
 from server.services.audit import log
 from server.services.inspecting import holes
-from server.services.outside import changes
+from server.services.outside import change_feed
 from server.services.people.accounts import SYSTEM
 
 
@@ -90,8 +90,8 @@ def test_the_start_is_found_by_time(app, program, say, room, monkeypatch):
 
 
 def test_changes_elsewhere_do_not_exist_and_do_not_stop_the_feed(app, program, say, room, monkeypatch):
-    monkeypatch.setattr(changes, "BATCH", 2)
-    monkeypatch.setattr(changes, "MOST_READ", 2)
+    monkeypatch.setattr(change_feed, "BATCH", 2)
+    monkeypatch.setattr(change_feed, "MOST_READ", 2)
     work(app, program, say, room)
     ask = program("manager", elsewhere=True)
 

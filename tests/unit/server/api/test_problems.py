@@ -5,7 +5,7 @@ import re
 import pytest
 
 from server.services.people.accounts import SYSTEM
-from server.services.places import plans
+from server.services.places import due_dates
 from server.wording import problems
 
 HANGUL = re.compile("[가-힣]")
@@ -70,6 +70,6 @@ def test_the_time_from_which_a_restroom_is_overdue_counts_in_the_list_and_in_the
     for at_s in (due_s - 1, due_s, due_s + 1):
         listed = {row["id"] for row in ask.get("/restrooms", due_before_s=at_s).json["items"]}
         with app.extensions["sessions"]() as session:
-            planned = {row.public_id for row in plans.list_due(session, SYSTEM, at_s).rows}
+            planned = {row.public_id for row in due_dates.list_due(session, SYSTEM, at_s).rows}
         assert listed == planned
         assert (room in listed) == (at_s >= due_s)

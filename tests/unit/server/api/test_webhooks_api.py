@@ -10,8 +10,8 @@ from server import create_app, notify
 from server.models import Delivery, KeptAnswer, Notification, Sensor
 from server.models.outside import KINDS
 from server.services.outside import notifications
-from server.services.sensors import health
-from server.services.sensors.health import SilenceDetector
+from server.services.sensors import sensor_status
+from server.services.sensors.sensor_status import SilenceDetector
 from tests.unit.server.outside.conftest import receiver  # noqa: F401
 from tests.unit.server.web.conftest import post, sign_in  # noqa: F401
 
@@ -118,8 +118,8 @@ def test_each_event_reaches_the_webhook_with_what_it_is_about(app, program, say,
         sensor.state, sensor.last_seen_s = "ready", 1000
         session.flush()
         assert SilenceDetector().detect(session, 10_000, 60) == ["demo-1"]
-        health.heard(session, {sensor.id}, 10_100)
-        health.heard(session, {sensor.id}, 10_200)
+        sensor_status.heard(session, {sensor.id}, 10_100)
+        sensor_status.heard(session, {sensor.id}, 10_200)
 
     send_all(app)
 

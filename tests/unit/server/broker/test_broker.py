@@ -11,7 +11,7 @@ from amqtt.mqtt.connect import ConnectPacket
 from amqtt.session import Session
 from sqlalchemy import event
 
-from server.broker import amqtt_plugin, authentication, login_queue, strangers, topic_rules
+from server.broker import amqtt_plugin, authentication, login_queue, topic_rules, unauthenticated_limits
 from server.broker.connection import Connection, Control
 from server.services.intake import counters
 from server.services.intake.quotas import BYTES, MESSAGES, Limits, Quotas
@@ -290,7 +290,7 @@ def test_a_client_is_not_read_while_the_broker_has_no_room():
 class TestStrangers:
     def made(self, *networks, most=4, most_per_network=3):
         dropped = []
-        made = strangers.Strangers(most, most_per_network)
+        made = unauthenticated_limits.Strangers(most, most_per_network)
         for key, network in enumerate(networks):
             made.add(network, key, lambda key=key: dropped.append(key))
         return made, dropped

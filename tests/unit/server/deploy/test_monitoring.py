@@ -15,7 +15,7 @@ from server.ingest.main import Ingest
 from server.ingest.metrics import IngestCollector
 from server.services.findings.pseudonyms import Pseudonyms
 from server.services.intake import counters
-from server.services.sensors import commands, enrolment
+from server.services.sensors import command_queue, enrolment
 from server.services.upkeep import gauges
 from tests.conftest import ROOT
 from tests.support.sensor_messages import Voice, heard
@@ -94,7 +94,7 @@ def test_the_numbers_are_those_of_the_database(session, vault, pseudonyms):
     voice = Voice(online)
     heard(session, pseudonyms, voice.says(), voice.finds())
     online.state, online.last_seen_s = messages.READY, 1_000
-    commands.send(session, online, messages.RESTART, {})
+    command_queue.send(session, online, messages.RESTART, {})
 
     numbers = gauges.read(session, 1_010, SILENT_AFTER_S)
 

@@ -12,8 +12,8 @@ from server import envelope_signer
 from server.ingest import batch, decode
 from server.ingest.keyring import Keyring, SensorKey
 from server.models import DeadLetter, Finding, Report, Sensor
-from server.services.intake import counters, dead_letters, store
-from server.services.sensors import health
+from server.services.intake import counters, dead_letters, idempotent_store
+from server.services.sensors import sensor_status
 from tests.support.paho_sensor import finding_body, sweep_body
 from tests.support.sensor_messages import NOW_S
 
@@ -50,7 +50,7 @@ def poison_findings(monkeypatch):
     def fail(*args):
         raise Poison("c0:ff:ee:00:00:01")
 
-    monkeypatch.setattr(batch.reports.derive.finding_events, "record", fail)
+    monkeypatch.setattr(batch.reports.derived_rows.finding_events, "record", fail)
 
 
 def report(hall, seq, kind=messages.SWEEP):
@@ -90,10 +90,10 @@ def test_a_message_that_cannot_be_stored_is_kept_apart_and_the_others_are_stored
         (hall.name, counters.POISON): 1,
     }
     assert {key: count for key, count in result.counts.items() if key[1] != counters.CHAIN_BROKEN} == expected
-    assert [(line["sensor"], line["why"]) for line in lines] == [(hall.name, "Poison in derive.record")]
+    assert [(line["sensor"], line["why"]) for line in lines] == [(hall.name, "Poison in derived_rows.record")]
     with sessions() as session:
         kinds = session.execute(select(Report.seq, Report.kind).order_by(Report.seq)).all()
-        assert [kind for _, kind in kinds] == ["sweep", "sweep", store.UNREADABLE, "sweep", "sweep"]
+        assert [kind for _, kind in kinds] == ["sweep", "sweep", idempotent_store.UNREADABLE, "sweep", "sweep"]
         letter = session.scalars(select(DeadLetter)).one()
         assert (letter.sensor, letter.topic) == (hall.name, f"ansim/1/{hall.name}/report")
         assert (letter.body, letter.received_s) == (poison[0].body, NOW_S)
@@ -116,7 +116,7 @@ def test_a_message_that_is_no_report_can_be_poison_too(batches, sessions, hall, 
     def fail(*args):
         raise UnicodeEncodeError("utf-8", "", 0, 1, "")
 
-    monkeypatch.setattr(health, "take_state", fail)
+    monkeypatch.setattr(sensor_status, "take_state", fail)
     state = received(hall, topics.STATE, messages.state(1, "init", ""))
 
     result = batches.store([state, report(hall, 1)], Counter(), NOW_S)
@@ -131,7 +131,7 @@ def test_a_failing_database_or_disk_ends_ingest(batches, sessions, hall, monkeyp
     def fail(*args):
         raise error
 
-    monkeypatch.setattr(health, "take_state", fail)
+    monkeypatch.setattr(sensor_status, "take_state", fail)
     state = received(hall, topics.STATE, messages.state(1, "init", ""))
 
     with pytest.raises(type(error)):
@@ -147,7 +147,7 @@ def test_the_key_of_a_pseudonym_that_was_rolled_back_is_not_used(batches, sessio
         pseudonyms.of(session, "c0:ff:ee:00:00:01", 1)
         raise Poison
 
-    monkeypatch.setattr(health, "take_state", fail)
+    monkeypatch.setattr(sensor_status, "take_state", fail)
     batches.store([received(hall, topics.STATE, messages.state(1, "init", ""))], Counter(), NOW_S)
 
     assert not pseudonyms._keys

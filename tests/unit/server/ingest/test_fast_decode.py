@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansim import messages, topics, uplink_rules
+from ansim import messages, topics, uplink_schemas
 from ansim.decode import BadMessage, decode_message
 from server.ingest import fast_decode
 from server.models import Report, SensorBoot, Sweep
-from server.services.intake import statements
+from server.services.intake import bulk_sql
 from tests.support.paho_sensor import finding_body, sweep_body
 
 BODIES = {
@@ -110,15 +110,15 @@ def test_it_takes_no_rubbish(data):
 
 
 def test_every_kind_has_a_body_here():
-    assert set(BODIES) == set(messages.KINDS) == set(uplink_rules.BODIES)
+    assert set(BODIES) == set(messages.KINDS) == set(uplink_schemas.BODIES)
 
 
 @pytest.mark.parametrize(
     ("columns", "table", "left_out"),
     [
-        (statements.REPORT, Report, set()),
-        (statements.SWEEP, Sweep, set()),
-        (statements.BOOT, SensorBoot, {"first_received_s"}),
+        (bulk_sql.REPORT, Report, set()),
+        (bulk_sql.SWEEP, Sweep, set()),
+        (bulk_sql.BOOT, SensorBoot, {"first_received_s"}),
     ],
 )
 def test_the_drivers_own_statements_name_every_column(columns, table, left_out):

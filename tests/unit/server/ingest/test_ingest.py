@@ -10,9 +10,9 @@ from ansim import envelope, messages, topics
 from ansim.decode import argument_problems, decode_message
 from server import envelope_signer
 from server.config import Settings
-from server.ingest import decode, main, mqtt_client, outgoing, rejections
+from server.ingest import decode, main, messages_to_sensors, mqtt_client, rejections
 from server.ingest.keyring import Keyring, SensorKey
-from server.services.intake import counters, store
+from server.services.intake import counters, idempotent_store
 from server.services.people.accounts import SYSTEM
 from server.services.sensors import enrolment, fleet
 from tests.support.message_examples import EXAMPLES
@@ -151,7 +151,7 @@ def test_the_info_of_no_other_encoding_is_decoded():
 def test_a_signed_report_that_is_not_of_this_format_keeps_its_number_and_nothing_else(odd):
     message = decode.decode(TwoSensors(), TOPIC, sealed(sweep(seq=7, **odd)), NOW_S)
 
-    assert message.fields == messages.report(1, 7, "", 0, None, "", store.UNREADABLE, {})
+    assert message.fields == messages.report(1, 7, "", 0, None, "", idempotent_store.UNREADABLE, {})
 
 
 @pytest.mark.parametrize("text", [rb"\u0000", b"\x00", b"\xff", rb"\ud800", rb"\u0085", rb"\n", b"\x7f"], ids=repr)
@@ -262,7 +262,7 @@ def test_rejections_do_not_fill_the_memory():
 
 
 def test_a_sensor_is_confirmed_at_once_and_then_not_too_often():
-    confirmations = outgoing.Confirmations()
+    confirmations = messages_to_sensors.Confirmations()
     confirmations.add(HALL, {1: 5})
     assert confirmations.due(1.0) == [(HALL, messages.stored([[1, 5]]))]
 
@@ -275,7 +275,7 @@ def test_a_sensor_is_confirmed_at_once_and_then_not_too_often():
 
 
 def test_the_newest_boots_and_the_one_just_delivered_fit_into_a_confirmation():
-    confirmations = outgoing.Confirmations()
+    confirmations = messages_to_sensors.Confirmations()
     confirmations.add(HALL, dict.fromkeys(range(3, 11), 9))
     confirmations.add(HALL, {1: 4})
 
@@ -286,7 +286,7 @@ def test_the_newest_boots_and_the_one_just_delivered_fit_into_a_confirmation():
 
 
 def test_the_time_is_sent_once_per_connection():
-    replies = outgoing.TimeReplies()
+    replies = messages_to_sensors.TimeReplies()
 
     first = replies.make(HALL, "0" * 16, NOW_S, 5.0)
 

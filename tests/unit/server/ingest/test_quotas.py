@@ -16,7 +16,7 @@ from server.models.intake import Report, SensorBoot
 from server.models.outside import Notification
 from server.services.intake import counters
 from server.services.intake.quotas import Limits, Quotas
-from server.services.sensors import health
+from server.services.sensors import sensor_status
 from tests.support.paho_sensor import finding_body, sweep_body
 
 NOW_S = clock.now_s()
@@ -123,7 +123,7 @@ def test_one_notification_a_day(sessions, hall, stored):
 
     for _ in range(3):
         with sessions.begin() as session:
-            health.notify_over_quota(session, NOW_S)
+            sensor_status.notify_over_quota(session, NOW_S)
 
     with sessions() as session:
         assert session.execute(select(Notification.kind, Notification.subject)).all() == [

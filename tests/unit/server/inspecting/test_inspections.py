@@ -10,7 +10,7 @@ from server.services.inspecting import checklists, coverage, inspections
 from server.services.people import accounts
 from server.services.people.accounts import SYSTEM
 from server.services.places import history, restrooms
-from server.services.sensors import commands, enrolment, fleet
+from server.services.sensors import command_queue, enrolment, fleet
 from tests.support.paho_sensor import sweep_body
 from tests.support.sensor_messages import NOW_S, Voice, heard
 from tests.support.steps import recorded_step
@@ -167,7 +167,7 @@ def test_finishing_frees_the_restroom_and_the_sensor_and_fills_the_log(session, 
 def test_the_sensor_is_told_that_it_is_over_and_not_any_more_that_it_begins(session, covered, kim, sensor):
     inspections.finish(session, covered, kim, "not_completed", "fire alarm")
 
-    waiting = commands.waiting_for(session, sensor.id, 0)
+    waiting = command_queue.waiting_for(session, sensor.id, 0)
 
     assert [command.name for command in waiting] == [messages.INSPECTION_STOP]
 

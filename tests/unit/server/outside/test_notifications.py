@@ -9,10 +9,10 @@ from sqlalchemy import select
 from server import clock
 from server.models import Delivery, LogEntry, Notification, Subscription, UserPlace
 from server.services.errors import NotFound, Refused
-from server.services.outside import deliveries, notifications, subscriptions
+from server.services.outside import delivery_queue, notifications, subscriptions
 from server.services.people import accounts
 from server.services.places import facilities, organisations
-from server.services.sensors import health
+from server.services.sensors import sensor_status
 from tests.support.sensor_messages import Voice, heard
 from tests.support.values import present
 
@@ -69,7 +69,7 @@ def test_a_silent_sensor_enqueues_one_notification(session, sensor, hall):
     session.flush()
 
     for now_s in (1_800_000_299, 1_800_000_300, 1_800_000_400):
-        health.SilenceDetector().detect(session, now_s, 300)
+        sensor_status.SilenceDetector().detect(session, now_s, 300)
     session.flush()
 
     rows = session.scalars(select(Notification)).all()
@@ -135,28 +135,28 @@ def test_a_failed_delivery_is_retried_with_pauses_and_then_given_up(session, sub
     notifications.enqueue(session, "finding_new", None, "f1")
     notifications.spread(session, SEOUL)
     waits = []
-    while claimed := deliveries.claim(session):
-        deliveries.settle(session, claimed, "answered 503")
+    while claimed := delivery_queue.claim(session):
+        delivery_queue.settle(session, claimed, "answered 503")
         session.flush()
         if claimed[0].ended_s is None:
             waits.append(claimed[0].due_s - clock.now_s())
-            assert deliveries.claim(session) == []
+            assert delivery_queue.claim(session) == []
             stopped_clock(waits[-1])
 
     delivery = session.scalar(select(Delivery))
-    assert waits == list(deliveries.PAUSES_S)
-    assert (delivery.sent, delivery.error, delivery.tries) == (0, "answered 503", len(deliveries.PAUSES_S) + 1)
-    assert deliveries.count_deliveries(session) == {"waiting": 0, "dead": 1}
+    assert waits == list(delivery_queue.PAUSES_S)
+    assert (delivery.sent, delivery.error, delivery.tries) == (0, "answered 503", len(delivery_queue.PAUSES_S) + 1)
+    assert delivery_queue.count_deliveries(session) == {"waiting": 0, "dead": 1}
 
 
 def test_no_retry_falls_into_quiet_hours(session, subscribe, stopped_clock):
     subscription = subscribe()
     notifications.enqueue(session, "finding_new", None, "f1")
     notifications.spread(session, SEOUL)
-    claimed = deliveries.claim(session)
+    claimed = delivery_queue.claim(session)
     minute = (clock.now_s() + 9 * 3600) % 86400 // 60
     subscription.quiet_from, subscription.quiet_to = minute, (minute + 60) % 1440
-    deliveries.settle(session, claimed, "answered 503", SEOUL)
+    delivery_queue.settle(session, claimed, "answered 503", SEOUL)
 
     assert claimed[0].due_s > clock.now_s() + 58 * 60
 
@@ -168,9 +168,9 @@ def test_a_delivery_that_was_given_up_can_be_retried(session, subscribe, stopped
     delivery = session.scalar(select(Delivery))
     delivery.ended_s = clock.now_s()
 
-    deliveries.retry(session, kim, delivery.id)
+    delivery_queue.retry(session, kim, delivery.id)
 
-    assert deliveries.claim(session) == [delivery]
+    assert delivery_queue.claim(session) == [delivery]
 
 
 def test_an_expired_lease_is_claimed_again(session, subscribe, stopped_clock):
@@ -178,11 +178,11 @@ def test_an_expired_lease_is_claimed_again(session, subscribe, stopped_clock):
     notifications.enqueue(session, "finding_new", None, "f1")
     notifications.spread(session, SEOUL)
 
-    first = deliveries.claim(session)
-    assert deliveries.claim(session) == []
-    stopped_clock(deliveries.LEASE_S)
+    first = delivery_queue.claim(session)
+    assert delivery_queue.claim(session) == []
+    stopped_clock(delivery_queue.LEASE_S)
 
-    assert deliveries.claim(session) == first
+    assert delivery_queue.claim(session) == first
 
 
 def test_a_claim_is_a_batch_of_one_subscription(session, subscribe, stopped_clock):
@@ -192,7 +192,7 @@ def test_a_claim_is_a_batch_of_one_subscription(session, subscribe, stopped_cloc
         notifications.enqueue(session, "finding_new", None, f"f{n}")
     notifications.spread(session, SEOUL)
 
-    assert [len(deliveries.claim(session)) for _ in range(3)] == [3, 3, 0]
+    assert [len(delivery_queue.claim(session)) for _ in range(3)] == [3, 3, 0]
 
 
 def test_the_address_is_sealed_and_only_its_host_is_shown(session, vault, kim):
@@ -277,7 +277,7 @@ def test_ending_a_subscription_cancels_its_deliveries(session, subscribe, kim):
     subscriptions.end(session, kim, subscription.public_id)
     session.flush()
 
-    assert deliveries.claim(session) == []
+    assert delivery_queue.claim(session) == []
 
 
 def test_old_notifications_are_deleted(session, subscribe, stopped_clock):

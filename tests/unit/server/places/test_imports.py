@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from server.models import Facility, FacilitySource, Organisation, Restroom
 from server.services.errors import Refused
 from server.services.people.accounts import SYSTEM
-from server.services.places import deadlines, imports, restrooms
+from server.services.places import calendar_rules, imports, restrooms
 from server.services.places.imports import fixtures
 from server.wording import refusal
 from tests.conftest import SHARED
@@ -34,7 +34,7 @@ def test_a_row_becomes_a_facility_with_the_rooms_its_counts_say(sessions, table,
         room = session.scalar(select(Restroom).where(Restroom.block == "women"))
         assert (room.opening_hours, room.owner, room.latitude) == ("09:00~18:00", "종로구청", 37.57)
         assert room.facility.organisation.name == "서울특별시 종로구"
-        assert room.created_s <= room.due_s < deadlines.first_s(deadlines.HALF_YEARLY, room.created_s)
+        assert room.created_s <= room.due_s < calendar_rules.first_s(calendar_rules.HALF_YEARLY, room.created_s)
         found = restrooms.list_restrooms(session, SYSTEM, search=f"women {room.public_id}").rows
         assert [room.name for room in found] == ["여자화장실"]
         assert " k1" in room.search

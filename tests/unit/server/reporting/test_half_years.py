@@ -13,8 +13,8 @@ from server import clock
 from server.models import Disposition, Finding, Inspection, InspectionResult, KnownEmitter, LogEntry, User, UserPlace
 from server.services.errors import NotFound, Refused
 from server.services.people.accounts import SYSTEM
-from server.services.places import facilities, organisations, plans, restrooms
-from server.services.reporting import frozen, half_years, pdf, spreadsheets
+from server.services.places import due_dates, facilities, organisations, restrooms
+from server.services.reporting import half_years, pdf, spreadsheets, submitted_reports
 from server.services.reporting.half_years import Scope
 from tests.support.values import present
 
@@ -173,8 +173,8 @@ def test_overdue_of_a_period_that_is_over_is_as_of_its_end(session, hall, mens, 
     for at_s in (H2.since_s, H2.until_s + 300 * DAY_S):
         at(at_s)
         inspected(session, hall, at_s, methods=("eye", "rf", "lens"))
-        plans.set_policy(session, kim, "eye", 10)  # counts from its day on
-        plans.refresh(session, [hall.id, mens.id])
+        due_dates.set_policy(session, kim, "eye", 10)  # counts from its day on
+        due_dates.refresh(session, [hall.id, mens.id])
         overdue.append(half_years.make_report(session, SYSTEM, H1, Scope()).total.overdue)
 
     assert overdue == [1, 1]
@@ -300,20 +300,23 @@ def test_a_frozen_report_stays_as_it_was_submitted(session, hall, mens, kim, at)
         room.created_s = H2.since_s
     inspected(session, hall, H2.since_s, methods=("eye", "rf"), percent=51)
     submitted = half_years.make_report(session, SYSTEM, H2, Scope(facility=hall.facility))
-    row = frozen.freeze(session, kim, submitted)
+    row = submitted_reports.freeze(session, kim, submitted)
     inspected(session, mens, H2.since_s)  # handed over late
     hall.name = "Renamed"
     session.flush()
 
-    then, now = frozen.thaw(row), half_years.make_report(session, SYSTEM, H2, Scope(facility=hall.facility))
+    then, now = submitted_reports.thaw(row), half_years.make_report(session, SYSTEM, H2, Scope(facility=hall.facility))
 
     assert [(present(one.place).name, one._replace(place=None)) for one in then.rows] == [
         (present(one.place).name if present(one.place).name != "Renamed" else "Women's", one._replace(place=None))
         for one in submitted.rows
     ]
     assert (then.total, then.span, then.made_s) == (submitted.total, H2, submitted.made_s)
-    assert frozen.count_differences(then, submitted) == 0 < frozen.count_differences(then, now)
-    assert frozen.list_frozen(session, kim, now) == [row] and frozen.load(session, kim, row.public_id) is row
+    assert submitted_reports.count_differences(then, submitted) == 0 < submitted_reports.count_differences(then, now)
+    assert (
+        submitted_reports.list_frozen(session, kim, now) == [row]
+        and submitted_reports.load(session, kim, row.public_id) is row
+    )
     entry = session.scalars(select(LogEntry).order_by(LogEntry.n.desc())).first()
     assert entry.kind == "report.frozen" and row.sha256 in entry.body
     assert row.sha256 == hashlib.sha256(row.content.encode()).hexdigest()
@@ -322,9 +325,9 @@ def test_a_frozen_report_stays_as_it_was_submitted(session, hall, mens, kim, at)
 def test_a_period_that_runs_is_not_frozen_and_others_do_not_see_a_frozen_report(session, hall, kim, hashed, at):
     at(H2.until_s - 1)
     with pytest.raises(Refused, match="period_runs"):
-        frozen.freeze(session, kim, half_years.make_report(session, SYSTEM, H2, Scope()))
+        submitted_reports.freeze(session, kim, half_years.make_report(session, SYSTEM, H2, Scope()))
     at(H2.until_s)
-    row = frozen.freeze(session, kim, half_years.make_report(session, SYSTEM, H2, Scope()))
+    row = submitted_reports.freeze(session, kim, half_years.make_report(session, SYSTEM, H2, Scope()))
     lee = User(
         login="lee", name="Lee", role="manager", everywhere=False, password_hash=hashed, session_word="0", created_s=1
     )
@@ -332,7 +335,7 @@ def test_a_period_that_runs_is_not_frozen_and_others_do_not_see_a_frozen_report(
     session.flush()
 
     with pytest.raises(NotFound):
-        frozen.load(session, lee, row.public_id)
+        submitted_reports.load(session, lee, row.public_id)
 
 
 # Files

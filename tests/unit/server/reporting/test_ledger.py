@@ -23,7 +23,7 @@ from server.services.findings import dispositions
 from server.services.findings.pseudonyms import Pseudonyms
 from server.services.inspecting import checklists, inspections, offline_visits
 from server.services.people import accounts, data_subjects, tokens
-from server.services.places import facilities, organisations, plans, restrooms
+from server.services.places import due_dates, facilities, organisations, restrooms
 from server.services.reporting import pdf
 from server.services.sensors import enrolment
 from server.services.upkeep import retention
@@ -173,8 +173,8 @@ class World:
             sensor = enrolment.enrol(session, app.extensions["vault"], "carried", "Carried")[0]
             self.sensor, self.voice = sensor.id, Voice(sensor)
             user = session.get_one(User, self.kim)
-            plans.set_policy(session, user, "eye", 0)
-            plans.set_policy(session, user, "rf", 0)
+            due_dates.set_policy(session, user, "eye", 0)
+            due_dates.set_policy(session, user, "rf", 0)
 
     def _add_building(self, session, owner, number):
         organisation = session.get_one(Organisation, self.organisations[owner])
@@ -251,7 +251,7 @@ class World:
         with self.sessions.begin() as session:
             organisation = session.get_one(Organisation, self.organisations[name])
             user = session.get_one(User, self.kim)
-            plans.set_policy(session, user, "lens", days, organisation=organisation, rule=rule)
+            due_dates.set_policy(session, user, "lens", days, organisation=organisation, rule=rule)
         self.ledger.policies.append((when, name, value))
 
     def erase(self, _when, _subject):

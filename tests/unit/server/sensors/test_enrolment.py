@@ -1,12 +1,12 @@
 import pytest
 from sqlalchemy import func, select
 
-from ansim import messages, refusals
+from ansim import messages, refusal_codes
 from server.models import Command, Proximity, SensorBoot, Tally
 from server.services.errors import NotFound, Refused
 from server.services.intake import counters
 from server.services.people.accounts import SYSTEM
-from server.services.sensors import commands, enrolment, fleet, health
+from server.services.sensors import command_queue, enrolment, fleet, sensor_status
 from tests.support.sensor_messages import NOW_S
 
 
@@ -39,46 +39,46 @@ def test_a_sensor_goes_through_its_states(session, sensor):
         return fleet.state_of(sensor, now_s, 300)
 
     assert status() == fleet.NEVER
-    health.take_state(session, sensor.id, state("ready"), at, retained=False)
-    health.heard(session, {sensor.id}, at)
+    sensor_status.take_state(session, sensor.id, state("ready"), at, retained=False)
+    sensor_status.heard(session, {sensor.id}, at)
     session.refresh(sensor)
     assert status() == fleet.ONLINE
     assert status(at + 301) == fleet.SILENT
-    health.take_state(session, sensor.id, state("sleeping"), at, retained=False)
+    sensor_status.take_state(session, sensor.id, state("sleeping"), at, retained=False)
     assert status() == fleet.SLEEPING
-    health.take_state(session, sensor.id, state("lost", ""), at, retained=False)
+    sensor_status.take_state(session, sensor.id, state("lost", ""), at, retained=False)
     assert status() == fleet.OFFLINE
     enrolment.revoke(session, sensor)
     assert status() == fleet.REVOKED
 
 
 def test_a_sensor_that_falls_silent_is_noticed_once_until_it_is_heard_again(session, sensor):
-    health.take_state(session, sensor.id, state("ready"), 1000, retained=False)
-    health.heard(session, {sensor.id}, 1000)
+    sensor_status.take_state(session, sensor.id, state("ready"), 1000, retained=False)
+    sensor_status.heard(session, {sensor.id}, 1000)
 
-    silence = health.SilenceDetector()
+    silence = sensor_status.SilenceDetector()
     assert silence.detect(session, 1000, 300, now=5.0) == []
     assert silence.detect(session, 1299, 300, now=304.0) == []
     assert silence.detect(session, 1300, 300, now=305.0) == ["hall-1"]
     assert silence.detect(session, 1400, 300, now=405.0) == []
-    health.heard(session, {sensor.id}, 1500)
+    sensor_status.heard(session, {sensor.id}, 1500)
     assert silence.detect(session, 1500, 300, now=505.0) == []
     assert silence.detect(session, 1800, 300, now=805.0) == ["hall-1"]
 
 
 def test_at_the_start_the_time_since_it_was_heard_counts(session, sensor):
-    health.take_state(session, sensor.id, state("ready"), 1000, retained=False)
-    health.heard(session, {sensor.id}, 1000)
+    sensor_status.take_state(session, sensor.id, state("ready"), 1000, retained=False)
+    sensor_status.heard(session, {sensor.id}, 1000)
 
-    assert health.SilenceDetector().detect(session, 1300, 300, now=5.0) == ["hall-1"]
+    assert sensor_status.SilenceDetector().detect(session, 1300, 300, now=5.0) == ["hall-1"]
 
 
 @pytest.mark.parametrize("jump_s", [-2 * 86400, 2 * 86400])
 def test_a_clock_that_jumps_makes_no_sensor_silent_and_shows_no_silent_one_online(session, sensor, jump_s):
     at = 1_800_000_000
-    health.take_state(session, sensor.id, state("ready"), at, retained=False)
-    health.heard(session, {sensor.id}, at)
-    silence = health.SilenceDetector()
+    sensor_status.take_state(session, sensor.id, state("ready"), at, retained=False)
+    sensor_status.heard(session, {sensor.id}, at)
+    silence = sensor_status.SilenceDetector()
     assert silence.detect(session, at, 300, now=0.0) == []
 
     after = at + jump_s
@@ -86,7 +86,7 @@ def test_a_clock_that_jumps_makes_no_sensor_silent_and_shows_no_silent_one_onlin
     session.refresh(sensor)
     assert fleet.state_of(sensor, after + 10, 300) == fleet.SILENT, "not heard since the jump"
     assert fleet.count_states(session, SYSTEM, after + 10, 300) == {fleet.SILENT: 1}
-    health.heard(session, {sensor.id}, after + 20)
+    sensor_status.heard(session, {sensor.id}, after + 20)
     session.refresh(sensor)
     assert fleet.state_of(sensor, after + 20, 300) == fleet.ONLINE
     assert silence.detect(session, after + 20, 300, now=20.0) == []
@@ -96,16 +96,16 @@ def test_a_clock_that_jumps_makes_no_sensor_silent_and_shows_no_silent_one_onlin
 
 
 def test_a_sensor_that_said_good_bye_is_not_silent(session, sensor):
-    health.heard(session, {sensor.id}, 1000)
-    health.take_state(session, sensor.id, state("disconnected"), 1000, retained=False)
+    sensor_status.heard(session, {sensor.id}, 1000)
+    sensor_status.take_state(session, sensor.id, state("disconnected"), 1000, retained=False)
 
-    assert health.SilenceDetector().detect(session, 9000, 300) == []
+    assert sensor_status.SilenceDetector().detect(session, 9000, 300) == []
 
 
 def test_info_is_kept_whole(session, sensor):
     info = {"v": 1, "boot": 7, "inspection": "abc", "version": "0.1.0", "battery_percent": 81}
 
-    health.take_info(session, sensor.id, info)
+    sensor_status.take_info(session, sensor.id, info)
 
     assert (sensor.info, sensor.boot, sensor.inspection_ref) == (info, 7, "abc")
 
@@ -113,12 +113,12 @@ def test_info_is_kept_whole(session, sensor):
 def test_proximity_is_kept_for_minutes_and_without_the_address(session, sensor):
     point = messages.live(1, 5, "c0:ff:ee:00:00:01", -60, -58, 3, "warmer")
     for at_ms in (1, 2_000_000):
-        health.take_live(session, sensor.id, point, at_ms)
+        sensor_status.take_live(session, sensor.id, point, at_ms)
     session.flush()
 
-    health.forget_proximity(session, 2_000_000)
+    sensor_status.forget_proximity(session, 2_000_000)
 
-    assert [one.smoothed_dbm for one in health.proximity(session, sensor)] == [-58]
+    assert [one.smoothed_dbm for one in sensor_status.proximity(session, sensor)] == [-58]
     assert "c0:ff:ee" not in repr(session.execute(select(Proximity.__table__)).all())
 
 
@@ -126,76 +126,76 @@ def test_points_that_waited_in_the_sensor_are_dated_when_they_were_heard(session
     session.add(SensorBoot(sensor_id=sensor.id, boot=1, upto=0, highest=0, zero_s=1000, first_received_s=1000))
     for tick_ms in (80_000, 82_000, 90_000):
         point = messages.live(1, tick_ms, "c0:ff:ee:00:00:01", -60, -58, 3, "warmer")
-        health.take_live(session, sensor.id, point, 1_091_000)
+        sensor_status.take_live(session, sensor.id, point, 1_091_000)
     session.flush()
 
-    assert [one.received_ms for one in health.proximity(session, sensor)] == [1_080_000, 1_082_000, 1_091_000]
+    assert [one.received_ms for one in sensor_status.proximity(session, sensor)] == [1_080_000, 1_082_000, 1_091_000]
 
 
 def test_a_command_is_due_when_the_sensor_is_there(session, sensor):
-    command = commands.send(session, sensor, messages.DWELL, {"channel": 6, "seconds": 10})
+    command = command_queue.send(session, sensor, messages.DWELL, {"channel": 6, "seconds": 10})
     now_s = command.created_s
 
-    assert commands.due(session, now_s) == []
+    assert command_queue.due(session, now_s) == []
     sensor.state = "ready"
-    assert commands.due(session, now_s) == [command]
-    assert commands.waiting_for(session, sensor.id, now_s) == [command]
+    assert command_queue.due(session, now_s) == [command]
+    assert command_queue.waiting_for(session, sensor.id, now_s) == [command]
 
 
 def test_a_command_is_sent_again_until_it_is_answered(session, sensor):
     sensor.state = "ready"
-    command = commands.send(session, sensor, messages.RESTART, {})
+    command = command_queue.send(session, sensor, messages.RESTART, {})
     now_s = command.created_s
-    commands.mark_sent(command, now_s)
+    command_queue.mark_sent(command, now_s)
 
-    assert commands.due(session, now_s + 1) == []
-    assert commands.due(session, now_s + 5) == [command]
-    assert commands.acknowledge(session, sensor.id, command.public_id, True, "", now_s + 6)
-    assert commands.due(session, now_s + 20) == []
+    assert command_queue.due(session, now_s + 1) == []
+    assert command_queue.due(session, now_s + 5) == [command]
+    assert command_queue.acknowledge(session, sensor.id, command.public_id, True, "", now_s + 6)
+    assert command_queue.due(session, now_s + 20) == []
     assert (command.ok, command.ended_s) == (True, now_s + 6)
 
 
-@pytest.mark.parametrize("error", [refusals.NO_TIME, "the sensor does not know the time yet"])
+@pytest.mark.parametrize("error", [refusal_codes.NO_TIME, "the sensor does not know the time yet"])
 def test_a_command_that_came_before_the_time_stays_open_and_is_sent_again(session, sensor, error):
     sensor.state = messages.READY
-    command = commands.send(session, sensor, messages.RESTART, {})
-    commands.mark_sent(command, command.created_s)
+    command = command_queue.send(session, sensor, messages.RESTART, {})
+    command_queue.mark_sent(command, command.created_s)
 
-    assert commands.acknowledge(session, sensor.id, command.public_id, False, error, command.created_s + 1)
-    assert commands.due(session, command.created_s + 5) == [command]
+    assert command_queue.acknowledge(session, sensor.id, command.public_id, False, error, command.created_s + 1)
+    assert command_queue.due(session, command.created_s + 5) == [command]
 
 
 def test_an_answer_counts_once_and_for_its_own_sensor(session, sensor, vault):
     other = enrolment.enrol(session, vault, "hall-2")[0]
-    command = commands.send(session, sensor, messages.RESTART, {})
+    command = command_queue.send(session, sensor, messages.RESTART, {})
 
-    assert not commands.acknowledge(session, other.id, command.public_id, True, "", NOW_S)
-    assert commands.acknowledge(session, sensor.id, command.public_id, False, "busy", NOW_S)
-    assert not commands.acknowledge(session, sensor.id, command.public_id, True, "", NOW_S)
+    assert not command_queue.acknowledge(session, other.id, command.public_id, True, "", NOW_S)
+    assert command_queue.acknowledge(session, sensor.id, command.public_id, False, "busy", NOW_S)
+    assert not command_queue.acknowledge(session, sensor.id, command.public_id, True, "", NOW_S)
     assert command.error == "busy"
 
 
 def test_a_command_expires(session, sensor):
-    command = commands.send(session, sensor, messages.RESTART, {}, lifetime_s=60)
+    command = command_queue.send(session, sensor, messages.RESTART, {}, lifetime_s=60)
 
-    assert commands.expire(session, command.created_s + 59) == 0
-    assert commands.expire(session, command.created_s + 60) == 1
-    assert (command.error, command.ok) == (commands.EXPIRED, None)
+    assert command_queue.expire(session, command.created_s + 59) == 0
+    assert command_queue.expire(session, command.created_s + 60) == 1
+    assert (command.error, command.ok) == (command_queue.EXPIRED, None)
 
 
 @pytest.mark.parametrize("ends", ["answer", "expiry"])
 def test_addresses_do_not_outlive_their_command(session, sensor, ends):
-    locate = commands.send(
+    locate = command_queue.send(
         session, sensor, messages.LOCATE, {"subject": "c0:ff:ee:00:00:01", "channel": 6, "seconds": 60}
     )
-    start = commands.send(
+    start = command_queue.send(
         session, sensor, messages.INSPECTION_START, {"inspection": "abc", "known": ["c0:ff:ee:00:00:01"]}
     )
 
     for command in (locate, start):
         if ends == "answer":
-            commands.acknowledge(session, sensor.id, command.public_id, True, "", NOW_S)
-    commands.expire(session, NOW_S + 10**6)
+            command_queue.acknowledge(session, sensor.id, command.public_id, True, "", NOW_S)
+    command_queue.expire(session, NOW_S + 10**6)
     session.flush()
 
     assert "c0:ff:ee" not in repr(session.execute(select(Command.__table__)).all())
@@ -205,15 +205,15 @@ def test_addresses_do_not_outlive_their_command(session, sensor, ends):
 @pytest.mark.parametrize(("name", "args"), [("fly", {}), (messages.DWELL, {"channel": 200, "seconds": 1})])
 def test_a_command_that_no_sensor_would_take_is_our_own_mistake(session, sensor, name, args):
     with pytest.raises(ValueError, match=name):
-        commands.send(session, sensor, name, args)
+        command_queue.send(session, sensor, name, args)
 
 
 def test_a_revoked_sensor_gets_no_commands(session, sensor):
     sensor.state = "ready"
-    commands.send(session, sensor, messages.RESTART, {})
+    command_queue.send(session, sensor, messages.RESTART, {})
     enrolment.revoke(session, sensor)
 
-    assert commands.due(session, 0) == []
+    assert command_queue.due(session, 0) == []
 
 
 def test_tallies_add_up_by_day_sensor_and_word(session, sensor):
@@ -229,7 +229,7 @@ def test_tallies_add_up_by_day_sensor_and_word(session, sensor):
 
 def test_lists_are_by_name_and_by_who_was_heard_last(session, vault, sensor, hall):
     second = enrolment.enrol(session, vault, "hall-0", restroom_id=hall.id)[0]
-    health.heard(session, {sensor.id}, 50)
+    sensor_status.heard(session, {sensor.id}, 50)
 
     assert fleet.list_all(session, SYSTEM) == [second, sensor]
     assert fleet.list_available(session, SYSTEM) == [sensor, second]

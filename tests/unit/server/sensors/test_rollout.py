@@ -9,7 +9,7 @@ from ansim import envelope, messages
 from ansim.decode import argument_problems, decode_message
 from server.models import Command
 from server.services import errors
-from server.services.sensors import commands, enrolment, rollout
+from server.services.sensors import command_queue, enrolment, rollout
 
 NOW_S = 1_800_000_000
 FILES = {"ansim/__init__.py": b"VERSION = '2'", "firmware/start.mpy": b"\x00" * 5000, "firmware/empty.py": b""}
@@ -111,7 +111,9 @@ def test_more_failures_than_allowed_stop_it(session, vault, fleet, release):
     for number in (0, 1):
         assert not made.ended_s
         command = offered(session)[f"hall-{number}"]
-        commands.acknowledge(session, command.sensor_id, command.public_id, False, "no room on the flash", NOW_S + 5)
+        command_queue.acknowledge(
+            session, command.sensor_id, command.public_id, False, "no room on the flash", NOW_S + 5
+        )
         rollout.tick(session, vault, NOW_S + 10)
 
     assert made.why == rollout.TOO_MANY_FAILED
@@ -126,7 +128,7 @@ def test_a_sensor_nobody_hears_is_no_failure(session, vault, fleet, release):
         runs(one, release)
 
     late_s = NOW_S + 10 * rollout.OFFER_S
-    commands.expire(session, late_s)
+    command_queue.expire(session, late_s)
     rollout.tick(session, vault, late_s)
 
     assert made.ended_s and not made.stopped
@@ -137,7 +139,7 @@ def test_when_no_canary_is_heard_nothing_is_known_and_it_stops(session, vault, f
     made = rollout.begin(session, release, fleet, canaries=2)
     rollout.tick(session, vault, NOW_S)
     late_s = NOW_S + 10 * rollout.OFFER_S
-    commands.expire(session, late_s)
+    command_queue.expire(session, late_s)
 
     rollout.tick(session, vault, late_s)
 

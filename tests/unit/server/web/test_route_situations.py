@@ -13,13 +13,13 @@ from sqlalchemy import update
 from server import clock
 from server.models.people import User, UserSession
 from server.services.people import accounts
-from server.web import typed_forms
+from server.web import interrupted_forms
 from tests.support import route_samples
 from tests.unit.server.web.conftest import PASSWORD, csrf_token
 
 WORDS = 'a dark spot above the second hinge, 문틈 위 "점" <b>'
 # Take no form of a page: a token of its own, JSON, or signing in and out.
-NO_FORM = {"claims.redeem", "offline.hand_over", *typed_forms._NEVER}
+NO_FORM = {"claims.redeem", "offline.hand_over", *interrupted_forms._NEVER}
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from babel.messages.extract import extract_from_dir
 from flask_babel import force_locale
 
 from ansim import messages, signatures
-from ansim import refusals as sensor_refusals
+from ansim import refusal_codes as sensor_refusals
 from ansim.finding import EVENTS
 from server import i18n, wording
 from server.models import findings, inspections, people, places
@@ -119,7 +119,7 @@ def test_every_refusal_of_the_services_has_a_sentence():
 
 
 def refusals_of_sensors():
-    """Every code of ansim/refusals.py."""
+    """Every code of ansim/refusal_codes.py."""
     return [code for name, code in vars(sensor_refusals).items() if name.isupper()]
 
 
@@ -128,7 +128,7 @@ def test_the_firmware_refuses_with_codes_only():
     used = set()
     for tree in sources("firmware") + sources("ansim"):
         for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "refusals":
+            if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "refusal_codes":
                 used.add(node.attr)
 
     assert used == names

@@ -7,7 +7,7 @@ from ansim import messages
 from ansim.detect.stimulus import Stimulus
 from server import clock
 from server.models import Command, Finding, Sensor
-from server.services.sensors import commands, health
+from server.services.sensors import command_queue, sensor_status
 from tests.support.sensors_say import CAMERA
 
 SENSOR = "/sensors/demo-1"  # a page with a form, for its token
@@ -41,7 +41,7 @@ def acknowledge(app):
     def answer(name, error=""):
         with app.extensions["sessions"].begin() as session:
             command = session.scalars(select(Command).where(Command.name == name).order_by(Command.id.desc())).first()
-            commands.acknowledge(session, command.sensor_id, command.public_id, not error, error, clock.now_s())
+            command_queue.acknowledge(session, command.sensor_id, command.public_id, not error, error, clock.now_s())
 
     return answer
 
@@ -63,7 +63,7 @@ def test_following_sends_the_sensor_to_the_channel_and_shows_each_level_once(
     with app.extensions["sessions"].begin() as session:
         hall = session.scalar(select(Sensor).where(Sensor.name == "demo-1"))
         for place, dbm in enumerate((-70, -60)):
-            health.take_live(session, hall.id, live(3, 1000 * place, dbm, "warmer"), clock.now_ms() + place)
+            sensor_status.take_live(session, hall.id, live(3, 1000 * place, dbm, "warmer"), clock.now_ms() + place)
     heard = client.get(levels).json
 
     assert (args["subject"], args["channel"], args["seconds"]) == (CAMERA, 6, 600)
@@ -152,7 +152,7 @@ def test_another_sensor_of_the_inspection_can_follow_and_test_and_its_readings_b
     acknowledge(messages.LOCATE)
     with app.extensions["sessions"].begin() as session:
         carried = session.scalar(select(Sensor).where(Sensor.name == "demo-2"))
-        health.take_live(session, carried.id, live(3, 1000, -44, "warmer"), clock.now_ms())
+        sensor_status.take_live(session, carried.id, live(3, 1000, -44, "warmer"), clock.now_ms())
     post(client, finding + "/movement", {"sensor": "demo-2"})
     acknowledge(messages.SLOTS)
     say.stimulus("demo-2", p_ppm=8000)

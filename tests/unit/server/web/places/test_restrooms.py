@@ -12,7 +12,7 @@ from server.services.inspecting import checklists, inspections
 from server.services.intake import heartbeat
 from server.services.people import accounts
 from server.services.people.accounts import SYSTEM
-from server.services.places import plans, restrooms
+from server.services.places import due_dates, restrooms
 from tests.support.values import match, present
 
 DAY_S = 86400
@@ -36,7 +36,7 @@ def visited(app, begin, room, say):
             inspected = present(session.get(Restroom, inspection.restroom_id))
             inspected.last_inspected_s = present(inspected.last_inspected_s) - days_ago * DAY_S
             session.flush()
-            plans.refresh(session, [inspection.restroom_id])
+            due_dates.refresh(session, [inspection.restroom_id])
         return running
 
     return visit
@@ -52,7 +52,7 @@ def eye_and_lens(app):
     """The plan asks for nothing else."""
     with app.extensions["sessions"].begin() as session:
         for method in ("rf", "selftest"):
-            plans.set_policy(session, SYSTEM, method, 0)
+            due_dates.set_policy(session, SYSTEM, method, 0)
 
 
 def test_the_list_says_when_and_how_a_restroom_was_last_inspected(sign_in, visited, eye_and_lens):
