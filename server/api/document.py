@@ -27,6 +27,7 @@ EXAMPLES = {
     "ResultIn": {"result": "not_completed", "reason": "A stall was locked"},
     "DispositionIn": {"kind": "false", "reason": "A loudspeaker"},
     "CommandIn": {"name": "dwell", "channel": 6, "seconds": 30},
+    "MoveIn": {"organisation": "k3v9h2m7qd"},
     "MaintenanceIn": {"name": "settings", "changes": {"upload_every_s": 30}},
     "WebhookIn": {"name": "Control room", "url": "https://1.1.1.1/hook", "kinds": ["finding_new"]},
 }

@@ -1,12 +1,14 @@
 """Facilities and restrooms."""
 
 from apiflask import APIBlueprint
-from flask import g
+from flask import Response, g
+from sqlalchemy.orm import Session
 
 from server.api import PREFIX, authentication, responses, schemas
 from server.models.places import Facility, Restroom
 from server.services.people import accounts
 from server.services.places import facilities as facilities_service
+from server.services.places import organisations
 from server.services.places import restrooms as restrooms_service
 
 bp = APIBlueprint("places", __name__, url_prefix=PREFIX)
@@ -45,6 +47,23 @@ def facility(public_id: str) -> dict:
     """One facility."""
     with authentication.sessions()() as session:
         return facility_out(facilities_service.load(session, authentication.user(), public_id))
+
+
+@bp.post("/facilities/<public_id>/move")
+@bp.input(schemas.MoveIn)
+@bp.output(schemas.FacilityOut, status_code=201)
+@authentication.needs(accounts.ADMINISTER)
+def move_facility(public_id: str, json_data: schemas.MoveIn) -> Response:
+    """Move a facility with its restrooms to another organisation, from now on."""
+
+    def work(session: Session) -> responses.Work:
+        user = authentication.user()
+        facility = facilities_service.load(session, user, public_id, accounts.ADMINISTER)
+        to = organisations.load(session, user, json_data.organisation, accounts.ADMINISTER)
+        facilities_service.move(session, user, facility, to)
+        return schemas.FacilityOut(**facility_out(facility)), 201, ""
+
+    return responses.once(authentication.user(), work)
 
 
 @bp.get("/restrooms")

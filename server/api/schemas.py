@@ -100,6 +100,12 @@ class CommandIn(_In):
     emitter: Annotated[str, Field(pattern="^([0-9a-f]{2}:){5}[0-9a-f]{2}$")] | None = None
 
 
+class MoveIn(_In):
+    """The organisation that a facility moves to."""
+
+    organisation: Id
+
+
 class MaintenanceIn(_In):
     """A lasting change of a sensor. settings needs `changes`: fields of a sensor's settings."""
 

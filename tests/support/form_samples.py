@@ -26,6 +26,7 @@ from server.models import (
 from server.models.inspections import NOT_COMPLETED
 from server.services.inspecting import campaigns, checklists, inspections
 from server.services.people import accounts
+from server.services.places import organisations
 from server.services.sensors import rollout
 
 PHOTO = object()
@@ -108,6 +109,7 @@ def things(session: Session) -> dict[str, str]:
     assert free is not None
     return {
         "facility": hall.public_id,
+        "other_organisation": organisations.add(session, "Park office").public_id,
         "free_room": free.public_id,
         "room": running.restroom.public_id,
         "rollout": session.scalar(select(Rollout.public_id).limit(1)) or "",
@@ -127,6 +129,7 @@ SAMPLES = {
     "places.edit": Sample({"name": TEXT, "block": "women", "stalls": "2"}, replaces=True),
     "places.retire": Sample({"reason": TEXT}, True, address="/restrooms/{free_room}/retire"),
     "facilities.edit": Sample({"name": TEXT}, replaces=True),
+    "facilities.move": Sample({"organisation": "{other_organisation}"}, replaces=True),
     "organisations.edit": Sample({"name": TEXT}, replaces=True),
     "imports.show": Sample({"apply": "yes"}, replaces=True),
     "plans.intervals": Sample({"eye": "17"}, True, address="/plan/intervals?facility={facility}"),

@@ -54,11 +54,14 @@ def check_inside(session: Session, user, organisation_id: int) -> None:
 
 def organisations(user) -> CompoundSelect:
     """Return a query for the row numbers of the organisations in which a user has a place."""
+    facilities = select(Facility.organisation_id).where(Facility.id.in_(_facilities(user)))
+    return whole_organisations(user).union(facilities)
+
+
+def whole_organisations(user) -> Select[int | None]:
+    """Return a query for the row numbers of the organisations that are a user's places as a whole."""
     user_id = getattr(user, "id", None)
-    whole = select(UserPlace.organisation_id).where(
-        UserPlace.user_id == user_id, UserPlace.organisation_id.is_not(None)
-    )
-    return whole.union(select(Facility.organisation_id).where(Facility.id.in_(_facilities(user))))
+    return select(UserPlace.organisation_id).where(UserPlace.user_id == user_id, UserPlace.organisation_id.is_not(None))
 
 
 def is_everywhere(user) -> bool:

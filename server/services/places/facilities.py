@@ -1,11 +1,14 @@
 """Facilities (buildings and sites): loading, listing, adding and changing them."""
 
+import json
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from server import clock, ids
+from server.models.audit import LogEntry
 from server.models.places import Facility, FacilitySource, Organisation, Restroom
 from server.services import paging
 from server.services.audit import log
@@ -14,7 +17,15 @@ from server.services.people import access, accounts
 from server.services.places import due_dates, names, organisations, periods_of_use, restrooms
 
 MOST_RESTROOMS = 500  # restrooms of one facility that its page lists
+MOVED = "facility.moved"  # kind of log entry
 _MOST_WORDS = 8  # of a search
+
+
+class Move(NamedTuple):
+    """A facility's move to another organisation. former: the organisation it belonged to until then."""
+
+    at_s: int
+    former: Organisation | None
 
 
 def load(session: Session, user, public_id: str, right: str = accounts.SEE) -> Facility:
@@ -112,7 +123,11 @@ def change(session: Session, user, facility: Facility, name: str, name_en: str, 
 
 
 def move(session: Session, user, facility: Facility, organisation: Organisation) -> None:
-    """Move a facility with its restrooms to another organisation; reports of the time before still count it there."""
+    """
+    Move a facility with its restrooms to another organisation; reports of the time before still count it there.
+
+    The user needs accounts.ADMINISTER at both. A running inspection goes on.
+    """
     if facility.organisation_id == organisation.id:
         return
     now_s, former = clock.now_s(), facility.organisation
@@ -122,7 +137,20 @@ def move(session: Session, user, facility: Facility, organisation: Organisation)
     session.flush()
     due_dates.refresh(session, [restroom.id for restroom in moved])
     body = {"from": former.public_id, "to": organisation.public_id}
-    log.add(session, "facility.moved", facility.public_id, body, user)
+    log.add(session, MOVED, facility.public_id, body, user)
+
+
+def list_moves(session: Session, facility: Facility) -> list[Move]:
+    """Return the moves of a facility between organisations, newest first."""
+    entries = session.scalars(
+        select(LogEntry)
+        .where(LogEntry.kind == MOVED, LogEntry.subject == facility.public_id)
+        .order_by(LogEntry.n.desc())
+    ).all()
+    former = {json.loads(entry.body)["from"] for entry in entries}
+    query = select(Organisation).where(Organisation.public_id.in_(former))
+    owners = {organisation.public_id: organisation for organisation in session.scalars(query)}
+    return [Move(entry.at_s, owners.get(json.loads(entry.body)["from"])) for entry in entries]
 
 
 def add_own(session: Session, user, name: str, address: str = "") -> Facility:

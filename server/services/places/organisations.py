@@ -49,6 +49,16 @@ def list_organisations(session: Session, user) -> list[OrganisationRow]:
     return [OrganisationRow(organisation, *counts[organisation.id]) for organisation in organisations]
 
 
+def list_whole(session: Session, user, right: str) -> list[Organisation]:
+    """Return the organisations in which a user has a right everywhere, by name."""
+    if not accounts.may(user, right):
+        return []
+    query = select(Organisation).order_by(Organisation.name)
+    if not access.is_everywhere(user):
+        query = query.where(Organisation.id.in_(access.whole_organisations(user)))
+    return list(session.scalars(query))
+
+
 def add(session: Session, name: str, name_en: str = "") -> Organisation:
     """Add an organisation."""
     organisation = Organisation(name=name, name_en=name_en, created_s=clock.now_s())

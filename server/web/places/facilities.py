@@ -4,9 +4,9 @@ from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from server import security
+from server import i18n, security
 from server.services.people import accounts
-from server.services.places import facilities
+from server.services.places import facilities, organisations
 from server.web import page
 from server.web.places import forms
 
@@ -23,6 +23,7 @@ def show(public_id: str) -> ResponseReturnValue:
             facility=facility,
             rooms=facilities.list_restrooms(session, facility),
             sources=facilities.list_sources(session, facility),
+            moves=facilities.list_moves(session, facility),
         )
 
 
@@ -42,3 +43,24 @@ def edit(public_id: str) -> ResponseReturnValue:
         page.flash_success(gettext("Saved."))
         return redirect(back)
     return render_template("places/edit_name.html", place=facility, form=form, back=back)
+
+
+@bp.route("/buildings/<public_id>/move", methods=["GET", "POST"])
+@security.needs(accounts.ADMINISTER)
+def move(public_id: str) -> ResponseReturnValue:
+    """Move a building to another organisation."""
+    with page.sessions()() as session:
+        facility = facilities.load(session, page.user(), public_id, accounts.ADMINISTER)
+        owners = organisations.list_whole(session, page.user(), accounts.ADMINISTER)
+    form = forms.MoveForm()
+    form.organisation.choices = [
+        (owner.public_id, i18n.local_name(owner)) for owner in owners if owner.id != facility.organisation_id
+    ]
+    if form.validate_on_submit():
+        with page.sessions().begin() as session:
+            facility = facilities.load(session, page.user(), public_id, accounts.ADMINISTER)
+            to = organisations.load(session, page.user(), form.organisation.data, accounts.ADMINISTER)
+            facilities.move(session, page.user(), facility, to)
+        page.flash_success(gettext("The building was moved."))
+        return redirect(url_for("facilities.show", public_id=public_id))
+    return render_template("places/move.html", facility=facility, form=form)

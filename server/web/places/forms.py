@@ -111,6 +111,10 @@ class NameForm(FlaskForm):
         return {field.short_name: " ".join((field.data or "").split()) for field in fields}
 
 
+class MoveForm(FlaskForm):
+    organisation = SelectField(_("Move to"), [forms.REQUIRED], validate_choice=True)
+
+
 class ImportForm(FlaskForm):
     file = FileField(_("File"), [FileRequired(_("Please choose a file."))])
     source = StringField(_("Family of files"), [forms.at_most(32)])

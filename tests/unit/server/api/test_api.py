@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import func, select
 
 from server import clock
-from server.models import Finding, Inspection, KeptAnswer, Token, User
+from server.models import Finding, Inspection, KeptAnswer, Organisation, Token, User
 from server.services.inspecting import holes, photos
 from server.services.outside import subscriptions
 from server.services.people.accounts import SYSTEM
@@ -242,6 +242,7 @@ def samples(app, program, say, room):
         admin = session.scalar(select(User).where(User.login == "inspector-api"))
         hole = holes.add(session, row.restroom, admin, 0, "door", row).public_id
         hall = row.restroom.facility
+        session.add(Organisation(public_id="k3v9h2m7qd", name="Park office", created_s=clock.now_s()))
         folder = photos.folder(app.extensions["settings"])
         photo = photos.add(session, folder, pictures.jpeg(), admin, "eye", hall.id, inspection=row).public_id
         webhook, _ = subscriptions.subscribe(
@@ -274,6 +275,7 @@ GOOD = {
     "dispositions": {"kind": "false", "reason": "x"},
     "commands": {"name": "test_signal"},
     "maintenance": {"name": "restart"},
+    "move": {"organisation": "k3v9h2m7qd"},  # made by `samples`
     "webhooks": {"name": "x", "url": "https://1.1.1.1/", "kinds": ["finding_new"]},
     "test": {},
     "end": {},
@@ -320,9 +322,9 @@ def test_a_scope_that_is_missing_refuses_whatever_the_role(app, samples, program
 
 
 def test_a_role_that_does_not_include_it_refuses_whatever_the_scope(app, samples, program, person, room):
-    ask = program("manager")
+    ask = program("admin")
     with app.extensions["sessions"].begin() as session:
-        person(session, "manager").role = "viewer"
+        person(session, "admin").role = "viewer"
 
     for method, path in operations(app):
         if method == "post":

@@ -90,7 +90,8 @@ def test_a_state_that_others_have_changed_since_is_refused(app, samples, program
     body = {"name": "settings", "changes": {"upload_every_s": 30}} if name == "maintenance" else GOOD[name]
     with app.extensions["sessions"].begin() as session:
         other = session.scalar(select(User).where(User.login == "inspector-api"))
-        kind = {"dispositions": "finding.disposed", "maintenance": "sensor.settings"}.get(name, "inspection.corrected")
+        kinds = {"dispositions": "finding.disposed", "maintenance": "sensor.settings", "move": "facility.moved"}
+        kind = kinds.get(name, "inspection.corrected")
         log.add(session, kind, shown.rpartition("/")[2], {}, other)
         count = session.scalar(select(func.count(LogEntry.n)))
 

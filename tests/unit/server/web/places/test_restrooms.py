@@ -1,5 +1,6 @@
 """Restrooms: the list, one restroom with its log, a new one, the sign on its door and what its code leads to."""
 
+import re
 from io import BytesIO
 
 import pytest
@@ -12,7 +13,7 @@ from server.services.inspecting import checklists, inspections
 from server.services.intake import heartbeat
 from server.services.people import accounts
 from server.services.people.accounts import SYSTEM
-from server.services.places import due_dates, restrooms
+from server.services.places import due_dates, organisations, restrooms
 from tests.support.values import match, present
 
 DAY_S = 86400
@@ -184,6 +185,37 @@ def test_a_restroom_that_lacks_something_is_not_added(app, sign_in, post, form, 
     assert 'aria-invalid="true"' in page.text
     with app.extensions["sessions"]() as session:
         assert session.scalar(select(Restroom).where(Restroom.name == "X")) is None
+
+
+def test_an_administrator_moves_a_building_and_its_page_says_where_it_belonged(app, sign_in, post, room):
+    with app.extensions["sessions"].begin() as session:
+        hall = session.scalars(select(Restroom).where(Restroom.public_id == room)).one().facility
+        address, former = f"/buildings/{hall.public_id}", hall.organisation.name_en
+        park = organisations.add(session, "Park office").public_id
+    client = sign_in("admin")
+
+    page = post(client, f"{address}/move", {"organisation": park})
+
+    assert "The building was moved." in page.text
+    facts = re.findall("<dt>(Until[^<]*)</dt><dd>([^<]*)</dd>", page.text)
+    assert [name for _until, name in facts] == [former]
+    with app.extensions["sessions"]() as session:
+        assert session.scalars(select(Restroom).where(Restroom.public_id == room)).one().facility.organisation.name == (
+            "Park office"
+        )
+
+
+def test_a_building_moves_only_between_organisations_that_the_user_administers(app, sign_in, post, room):
+    with app.extensions["sessions"].begin() as session:
+        hall = session.scalars(select(Restroom).where(Restroom.public_id == room)).one().facility
+        address, own = f"/buildings/{hall.public_id}/move", hall.organisation.public_id
+        organisations.add(session, "Park office")
+
+    refused = post(sign_in("manager"), address, {"organisation": own})
+    same = post(sign_in("admin"), address, {"organisation": own})
+
+    assert refused.status_code == 403
+    assert "The building was moved." not in same.text
 
 
 def test_the_code_on_the_door_holds_the_address_of_the_public_page_only(sign_in, room):
