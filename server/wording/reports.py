@@ -6,6 +6,7 @@ from flask_babel import lazy_gettext as _
 from server import clock, i18n
 from server.models.reporting import FrozenReport
 from server.services.places import names
+from server.services.reporting import submitted_reports
 from server.services.reporting.half_years import VERSION, Counts, Report
 from server.wording import vocabulary
 
@@ -101,6 +102,19 @@ def frozen_facts(row: FrozenReport) -> list[list[str]]:
     """Return [name, value] rows that say when a report was frozen, and its hash."""
     submitted = clock.local(row.at_s).isoformat(timespec="minutes")
     return [[gettext("As submitted on"), submitted], ["SHA-256", row.sha256]]
+
+
+def differences(submitted: Report, now: Report) -> list[tuple[str, str, str, str]]:
+    """Return (place, column, as submitted, today) of every number that differs; "–" for a place that a report lacks."""
+    rows = []
+    for before, after in submitted_reports.list_changed(submitted, now):
+        counts = after or before
+        place = i18n.local_name(counts.place if counts else None)
+        for name in COLUMNS:
+            texts = [formatted(row, name) if row else "–" for row in (before, after)]
+            if texts[0] != texts[1]:
+                rows.append((place, heading(name), *texts))
+    return sorted(rows, key=lambda row: names.natural_key(row[0]))
 
 
 def sorted_rows(report: Report) -> list[Counts]:

@@ -3,7 +3,7 @@ Reports as submitted: frozen, with their SHA-256 in the log.
 
     row = submitted_reports.freeze(session, user, report)
     submitted_reports.thaw(row)                                  # the Report as it was
-    submitted_reports.count_differences(submitted_reports.thaw(row), report)    # what has changed since
+    submitted_reports.list_changed(submitted_reports.thaw(row), report)    # rows whose numbers differ today
 """
 
 import hashlib
@@ -88,12 +88,15 @@ def thaw(row: FrozenReport) -> Report:
     return Report(Span(*content["span"]), scope, content["made_s"], content["by"], total, rows)
 
 
-def count_differences(before: Report, after: Report) -> int:
-    """Return how many numbers of the rows differ between two reports of the same places."""
-    tables = [{row.place.public_id: _numbers(row) for row in report.rows if row.place} for report in (before, after)]
-    empty = dict.fromkeys(_FIELDS, 0)
-    pairs = [(tables[0].get(key, empty), tables[1].get(key, empty)) for key in tables[0].keys() | tables[1].keys()]
-    return sum(one.get(name, 0) != other.get(name, 0) for one, other in pairs for name in _FIELDS)
+def list_changed(before: Report, after: Report) -> list[tuple[Counts | None, Counts | None]]:
+    """
+    Return the rows that differ between two reports of the same scope, as (before, after).
+
+    None stands for a place that one of the reports does not have.
+    """
+    old, new = ({row.place.public_id: row for row in report.rows if row.place} for report in (before, after))
+    pairs = [(old.get(key), new.get(key)) for key in [*old, *(new.keys() - old.keys())]]
+    return [(one, other) for one, other in pairs if one is None or other is None or _numbers(one) != _numbers(other)]
 
 
 def _may_see(row, user):

@@ -4,8 +4,10 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from server import security
+from server.models.reporting import FrozenReport
 from server.services import errors
 from server.services.people import access_log, accounts
 from server.services.reporting import half_years, spreadsheets, submitted_reports
@@ -109,11 +111,27 @@ def show_frozen(public_id: str) -> ResponseReturnValue:
             back = url_for("reports.show_frozen", public_id=public_id)
             return documents.pdf_answer("reporting/_paper.html", back, wording.file_name(report), **context)
         query = {"of": row.of or None, "year": row.year, "half": row.half}
-        return render_template("reporting/print.html", body="reporting/_paper.html", back=query, frozen=row, **context)
+        return render_template(
+            "reporting/print.html",
+            body="reporting/_paper.html",
+            back=query,
+            frozen=row,
+            differences=_differences(session, row, report),
+            **context,
+        )
 
 
 def _id(scope: half_years.Scope) -> str | None:
     return next((place.public_id for place in scope if place is not None), None)
+
+
+def _differences(session: Session, row: FrozenReport, report: half_years.Report) -> list | None:
+    """Return what the report of today says otherwise; None if its place cannot be seen any more."""
+    try:
+        scope = half_years.load_scope(session, page.user(), row.of)
+    except errors.NotFound:
+        return None
+    return wording.differences(report, half_years.make_report(session, page.user(), report.span, scope))
 
 
 def _parents(scope: half_years.Scope) -> list:

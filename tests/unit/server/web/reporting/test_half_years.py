@@ -3,13 +3,14 @@
 import csv
 import io
 import sys
+from zoneinfo import ZoneInfo
 
 import pytest
 from openpyxl import load_workbook
 from sqlalchemy import select
 from werkzeug.http import parse_options_header
 
-from server.models import AccessEvent, Restroom
+from server.models import AccessEvent, FrozenReport, Restroom
 from server.services.reporting import half_years, pdf
 from tests.unit.server.web.conftest import FORBIDDEN, text_of
 
@@ -131,3 +132,20 @@ def test_the_page_leads_with_the_percentage(sign_in, lens_inspection):
     page = sign_in("viewer").get("/reports").text
 
     assert page.index("<strong>10 %</strong>") < page.index("of the restrooms inspected in this period")
+
+
+def test_a_submitted_report_lists_what_a_report_of_today_has_differently(sign_in, lens_inspection, app, post):
+    client = sign_in("manager")
+    post(client, "/reports/freeze?year=2025&half=2", {})
+    with app.extensions["sessions"].begin() as session:
+        address = f"/reports/frozen/{session.scalars(select(FrozenReport.public_id)).one()}"
+
+    same = client.get(address).text
+    with app.extensions["sessions"].begin() as session:
+        for room in session.scalars(select(Restroom)):
+            room.created_s = half_years.half_year(2025, 2, ZoneInfo("Asia/Seoul")).since_s
+    changed = client.get(address).text
+
+    assert "A report made today has the same numbers." in same
+    table = changed[changed.index('id="differences"') : changed.index('class="paper-sheet"')]
+    assert "<td>Restrooms</td><td>–</td>" in table and "<td>Not inspected</td>" in table
