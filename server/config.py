@@ -82,7 +82,7 @@ class Settings(BaseModel):
     worker: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,16}$")] = "1"  # tells ingest workers apart
 
     batch_messages: Annotated[int, Field(ge=1, le=5000)] = (
-        300  # most in one transaction; a third of the broker's max_inflight_messages, see docs/server.md
+        1000  # most in one transaction; a third of the broker's max_inflight_messages, see docs/server.md
     )
     batch_wait_ms: Annotated[int, Field(ge=0, le=1000)] = 20  # longest wait for a batch to fill
     silent_after_s: Annotated[int, Field(ge=30, le=86_400)] = (

@@ -23,11 +23,13 @@ class TooLarge(BadEnvelope):
 class Signer:
     """A device's key; the part of the HMAC that is the same for every message is computed only once."""
 
-    __slots__ = ("_inner", "_outer", "key")
+    __slots__ = ("_inner", "_of_topic", "_outer", "_topic", "key")
 
     def __init__(self, key: bytes):
         self.key = key
         padded = key.ljust(_BLOCK_BYTES, b"\0")
+        self._topic = ""  # the newest one, and the state of the hash after it: most messages are on one topic
+        self._of_topic = None
         self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in padded))
         self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in padded))
 
@@ -48,8 +50,11 @@ class Signer:
         return body
 
     def _signature(self, topic, body):
-        inner = self._inner.copy()
-        inner.update(topic.encode() + b"\n")
+        if topic != self._topic or self._of_topic is None:
+            self._of_topic = self._inner.copy()
+            self._of_topic.update(topic.encode() + b"\n")
+            self._topic = topic
+        inner = self._of_topic.copy()
         inner.update(body)
         outer = self._outer.copy()
         outer.update(inner.digest())

@@ -89,7 +89,7 @@ class Broker:
 
 def mosquitto(folder: Path, port: int, users: dict | None = None, tls: str = "", client_ca: str = "") -> Broker:
     """Return a mosquitto that is not started yet. users: name -> password; tls: name of a certificate() in `folder`."""
-    lines = [f"listener {port} 127.0.0.1", "max_queued_messages 0", "max_inflight_messages 1000"]
+    lines = [f"listener {port} 127.0.0.1", "max_queued_messages 0", "max_inflight_messages 3000"]
     if users is None:
         lines.append("allow_anonymous true")
     else:

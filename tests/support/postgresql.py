@@ -16,8 +16,12 @@ def programs() -> Path:
 
 
 @contextlib.contextmanager
-def server():
-    """Yield a function that makes an empty database and returns its SQLAlchemy URL."""
+def server(fsync: bool = False):
+    """
+    Yield a function that makes an empty database and returns its SQLAlchemy URL.
+
+    fsync  True: it waits for the disk as in operation, for benchmarks
+    """
     folder = Path(tempfile.mkdtemp(prefix="ansim-pg-"))
     # PostgreSQL refuses to run as root; its own account may read the folder then.
     as_user = []
@@ -31,7 +35,7 @@ def server():
 
     data = folder / "data"
     run(programs() / "initdb", "-D", data, "-A", "trust", "-U", "ansim", "-E", "UTF8", "--no-sync")
-    options = f"-k {folder} -p {port} -c listen_addresses='' -c fsync=off -c lc_messages=C"
+    options = f"-k {folder} -p {port} -c listen_addresses='' -c fsync={'on' if fsync else 'off'} -c lc_messages=C"
     run(programs() / "pg_ctl", "-D", data, "-o", options, "-l", folder / "log", "-w", "start")
     made = 0
 

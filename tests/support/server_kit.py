@@ -192,7 +192,7 @@ class Server:
         config = self.folder / "mosquitto.conf"
         config.write_text(
             f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
-            "max_queued_messages 0\nmax_inflight_messages 1000\n"
+            "max_queued_messages 0\nmax_inflight_messages 3000\n"
         )
         program = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
         self.broker = Process([program, "-c", config], self.folder / "mosquitto.log")

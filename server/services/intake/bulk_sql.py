@@ -8,6 +8,7 @@ When a column of these tables changes, change it here too; a test compares the n
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from server.models.intake import Report, SensorBoot, Sweep
@@ -151,8 +152,26 @@ def _select(session, table, key, values, columns, lock=""):
 
 
 def _insert(session, table, columns, rows):
-    if rows:
+    if rows and _is_sqlite(session):
         _run(session, f"INSERT INTO {table} ({', '.join(columns)}) VALUES {_marks(session, len(columns))}", rows)
+
+    elif rows:
+        _copy(session, f"COPY {table} ({', '.join(columns)}) FROM STDIN", rows)
+
+
+def _copy(session, statement, rows):
+    """Insert tuples with PostgreSQL's COPY, at a third of the cost of INSERT. Raises SQLAlchemy's exceptions."""
+    import psycopg
+
+    connection = session.connection().connection.driver_connection
+    try:
+        with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except psycopg.Error as error:
+        raise DBAPIError.instance(
+            statement, None, error, psycopg.Error, connection_invalidated=bool(connection.closed)
+        ) from error
 
 
 def _run(session, statement, values=()):

@@ -2,7 +2,7 @@
 
 import json
 
-from pydantic_core import to_json
+import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,8 @@ from server.services.intake import bulk_sql, finding_events
 from server.services.intake.received_report import NewReport
 from server.services.sensors import command_queue
 
+_to_json = msgspec.json.Encoder().encode
+_NO_CHANNELS = ((),) * 5
 # Kinds with addresses in their bodies, and the fields that hold them.
 _ADDRESSES = {messages.FINDING: ("subject", "bssid"), messages.STIMULUS: ("subject",)}
 
@@ -86,12 +88,8 @@ def _sweep_row(report, inspection_id):
     """Return a tuple of bulk_sql.SWEEP."""
     body = report.message["body"]
     channels = body["channels"]
-    listened_ms = frames = undecodable = dropped = 0
-    for _, channel_ms, channel_frames, channel_undecodable, channel_dropped in channels:
-        listened_ms += channel_ms
-        frames += channel_frames
-        undecodable += channel_undecodable
-        dropped += channel_dropped
+    _, *columns = zip(*channels, strict=True) if channels else _NO_CHANNELS
+    listened_ms, frames, undecodable, dropped = map(sum, columns)
     return (
         report.report_id,
         report.sensor_id,
@@ -114,8 +112,8 @@ def _sweep_row(report, inspection_id):
         body.get("missed", 0),
         body.get("flash_ms", 0),
         body.get("ble_dropped", 0),
-        to_json(channels).decode(),
-        to_json(body["capabilities"]).decode(),
+        _to_json(channels).decode(),
+        _to_json(body["capabilities"]).decode(),
     )
 
 

@@ -5,17 +5,18 @@ from datetime import UTC
 
 import pytest
 from sqlalchemy import func, select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ansim import messages
 from server import clock, migrations, vault
+from server.ingest import batch
 from server.models import Finding, Report, SensorBoot, Sweep
 from server.services import paging
 from server.services.audit import heads, log, signing_key, verification
 from server.services.findings import dispositions, findings
 from server.services.findings.pseudonyms import Pseudonyms
 from server.services.inspecting import coverage, inspections
-from server.services.intake import counters, idempotent_store
+from server.services.intake import bulk_sql, counters, idempotent_store
 from server.services.outside import notifications
 from server.services.people import accounts
 from server.services.people.accounts import SYSTEM
@@ -168,3 +169,21 @@ def test_the_database_refuses_to_change_the_log_and_writers_do_not_fork_it(sessi
     ):
         with pytest.raises(DBAPIError, match="append-only"), sessions.begin() as session:
             session.execute(text(change))
+
+
+def test_copied_reports_raise_the_exceptions_that_ingest_knows(sessions, keys):
+    with sessions.begin() as session:
+        hall, _ = enrolment.enrol(session, keys, "hall-1")
+    row = (1, hall.id, 1, 1, messages.SWEEP, 0, None, NOW_S, "", "", "0" * 64, b"{}")
+    with sessions.begin() as session:
+        bulk_sql.insert_reports(session, [row])
+
+    with pytest.raises(IntegrityError) as twice, sessions.begin() as session:
+        bulk_sql.insert_reports(session, [(2, *row[1:])])
+    with pytest.raises(DBAPIError) as lost, sessions.begin() as session:
+        own = session.scalar(text("SELECT pg_backend_pid()"))
+        with sessions.begin() as other:
+            other.execute(text("SELECT pg_terminate_backend(:own)"), {"own": own})
+        bulk_sql.insert_reports(session, [(2, *row[1:3], 2, *row[4:])])
+
+    assert not batch.is_outage(twice.value) and batch.is_outage(lost.value)
