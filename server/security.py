@@ -44,7 +44,7 @@ def init(app: Flask) -> None:
     manager.user_loader(_load_user)
     manager.init_app(app)
     csrf.init_app(app)
-    throttling.limiter.init_app(app)
+    throttling.init(app, app.extensions["sessions"])
     app.before_request(_check_text)
     app.before_request(_check_access)
 

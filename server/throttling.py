@@ -8,10 +8,11 @@ Limits for requests that guess or flood: sign-in, second-factor codes, and forms
 import hashlib
 from collections.abc import Callable
 
-from flask import Response, g, request, session
+from flask import Flask, Response, g, request, session
 from flask_limiter import Limiter
 
-from server import addresses, clock
+from server import addresses, clock, throttle_storage
+from server.db import Sessions
 
 
 def get_network() -> str:
@@ -19,9 +20,15 @@ def get_network() -> str:
     return addresses.network_of(request.remote_addr or "")
 
 
-# Counted in this process's memory: several web workers multiply the attempts of an attacker, which argon2's 50 ms an
-# attempt and the limit per login still make hopeless.
-limiter = Limiter(get_network, storage_uri="memory://", default_limits=[])
+limiter = Limiter(get_network, default_limits=[])
+
+
+def init(app: Flask, sessions: Sessions) -> None:
+    """Throttle an app's views. The counts are in PostgreSQL, or, with SQLite, in this process's memory."""
+    in_database = sessions.engine.dialect.name == "postgresql"
+    app.config["RATELIMIT_STORAGE_URI"] = f"{throttle_storage.SCHEME}://" if in_database else "memory://"
+    app.config["RATELIMIT_STORAGE_OPTIONS"] = {"sessions": sessions} if in_database else {}
+    limiter.init_app(app)
 
 
 def limit_logins(view: Callable) -> Callable:

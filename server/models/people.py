@@ -147,3 +147,13 @@ class AccessEvent(Base):
     token_id: Mapped[int | None] = key_of("token.id")
     kind: Mapped[Word]  # one of services.people.access_log.KINDS
     subject: Mapped[str] = mapped_column(String(64))  # public id of the record, or what was exported
+
+
+class ThrottleCount(Base):
+    """Requests of one client that a limit of server/throttling.py counts, until `ends_s`. key: SHA-256, hex."""
+
+    __tablename__ = "throttle_count"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    count: Mapped[Count]
+    ends_s: Mapped[TimeS] = mapped_column(index=True)
