@@ -21,7 +21,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.evaluation import crowded, dataset, levels, lookalikes, plots, report, run, tables
+from tools import fit
+from tools.evaluation import crowded, dataset, levels, lookalikes, nested, plots, report, run, tables
 from tools.evaluation.run import Condition
 from tools.lib import arguments, errors
 from tools.lib.parallel import run_jobs
@@ -39,16 +40,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.repeats < 1 or options.number < 1:
         raise errors.ToolError("--repeats and --number are counts; give 1 or more")
     every = [case for folder in options.folders for case in dataset.read(folder)]
-    if options.levels:  # in whole captures nobody knows which frames are the device's
+    if options.levels or options.nested:  # in whole captures nobody knows which frames are the device's
         every = [case for case in every if case.kind != dataset.CAPTURE]
         if not every:
-            raise errors.ToolError("--levels needs header streams, of which the device is known; these are captures")
+            raise errors.ToolError(
+                "--levels and --nested need header streams, of which the device is known; these are captures"
+            )
     cases, problems = dataset.split_readable(every)
     others = [name for folder in options.folders for name in dataset.other_files(folder)]
     for problem in problems + [f"{name} is no recording" for name in others]:
         print(f"left out: {problem}", file=sys.stderr)
     if options.levels:
         _write_levels(options, cases, _command(argv))
+    if options.nested:
+        _write_nested(options, cases, _command(argv))
+    if options.levels or options.nested:
         return
     all_conditions = conditions(options)
     outcomes = run_jobs(
@@ -89,6 +95,14 @@ def _write_levels(options, cases, command):
     print(text)
     if options.out:
         report.write(options.out, text, levels.BEGIN, levels.END)
+
+
+def _write_nested(options, cases, command):
+    data = nested.collect(options.folders[0], cases, fit.collect)
+    text = nested.markdown(command, data, cases, options.seed)
+    print(text)
+    if options.out:
+        report.write(options.out, text, nested.BEGIN, nested.END)
 
 
 def _play_crowds(options, cases):
@@ -135,6 +149,12 @@ def _parser():
         action="store_true",
         help="only the tables of false notices and false alarms by kind, hour, visit and collection, on channel; "
         "other conditions only for cameras",
+    )
+    parser.add_argument(
+        "--nested",
+        action="store_true",
+        help="only the tables of recordings that are judged by a detector fitted without their collection, kind or "
+        "model; the weights are fitted on the first folder",
     )
     parser.add_argument("--plan", action="store_true", help="also hop over 13 channels as the firmware does")
     parser.add_argument(

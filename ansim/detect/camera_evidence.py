@@ -192,12 +192,12 @@ def may_send_pictures(values: array) -> bool:
     return True
 
 
-def unmet_condition(values: array) -> tuple | None:
+def unmet_condition(values: array, necessary: tuple = NECESSARY) -> tuple | None:
     """Return (place, limit) of the first condition that `values` do not meet; None if they meet all, or PICTURES."""
     if values[GOP] != UNKNOWN and may_send_pictures(values):
         return None
     lossy = UNKNOWN > values[LOSS] >= LATE_MAX_LOSS
-    for place, least, most in NECESSARY:
+    for place, least, most in necessary:
         if lossy and place >= LATE_KBPS:
             break
         if values[place] < (least - least // 8 if lossy else least):

@@ -85,15 +85,17 @@ class CameraStream:
     """
     Makes findings of the kinds "camera_stream", and "undecodable_source" with a score below the alarm.
 
-    rules   module with the weights; tools/fit.py tries others
-    tables  a signatures.Tables, to know the addresses of camera makers; None: no address is known
-    memory  see StationTable
+    rules      module with the weights; tools/fit.py tries others
+    tables     a signatures.Tables, to know the addresses of camera makers; None: no address is known
+    memory     see StationTable
+    necessary  conditions of the gate; tools/evaluation/nested.py tries others
     """
 
     name = "camera_stream"
 
-    def __init__(self, rules=weights, tables=None, memory=None):
+    def __init__(self, rules=weights, tables=None, memory=None, necessary=evidence.NECESSARY):
         self._rules = rules
+        self._necessary = necessary
         self._tables = tables
         self._shape = evidence.pack(rules.SHAPE)
         self._amount = evidence.pack(rules.AMOUNT)
@@ -204,7 +206,7 @@ class CameraStream:
         if values[evidence.OWN_SOURCE] != UNKNOWN:
             address = table.address(number)
             values[evidence.OPEN_NETWORK] = self._open_networks.get(fingerprint(address), UNKNOWN)
-            if shape >= CANDIDATE_SCORE and not evidence.unmet_condition(values):
+            if shape >= CANDIDATE_SCORE and not evidence.unmet_condition(values, self._necessary):
                 clients = 1 if values[evidence.SINGLE_CLIENT] >= 900 else 2
                 self._own_streams.append((address, values[evidence.UPLINK_KBPS], clients))
             shape += self._points(self._access_point)
@@ -227,7 +229,7 @@ class CameraStream:
             self._follow(suspect, number)
             score = shape + self._points(self._amount) + self._points(self._second)
             score = max(0, min(100, score))
-            unmet = suspect.maker is None and evidence.unmet_condition(values)
+            unmet = suspect.maker is None and evidence.unmet_condition(values, self._necessary)
             score = min(score, UNMET_SCORE) if unmet else score
             if not (suspect.level and self._sends_pictures(suspect) and values[evidence.HEARD_MS] < DECIDED_MS):
                 suspect.score = score  # between two of its pictures a visit hears nothing

@@ -60,6 +60,8 @@ LONG_S = 60
 LISTENED_MS = 8000  # of listening without an answer
 BRIEF_S = 15  # pages, photos and logs are sent in less
 TALK_DOWN_BYTES, TALK_SHARE = 240, 790
+# Somebody else's picture or voice comes back; cameras with a share this low receive frames of 128 bytes or less.
+CALL_TALK_BYTES = 200
 UPLOAD_KBPS = 1500  # a transfer takes what the network gives; most cameras send less
 TRANSFER_KBPS = 5000  # more than an encoder in a small camera makes
 NO_PAUSES, PAUSES = 900, 700  # permille of the tenths of seconds: a transfer has no pauses, pictures have
@@ -71,6 +73,9 @@ STEADY, FULL_STEADY, ANY_RHYTHM, SPEECH = 400, 1300, 10, 380
 # Blocks of a program, paced, with pauses: single pictures come by a clock, and key frames make unequal bursts. Cameras
 # without a rhythm and with as even bursts have no pauses (644); with more loss the pauses are those of the listening.
 BLOCK_DUTY, BLOCK_LOSS = 550, 250
+# Where a quarter of the frames is lost, what is lost makes any flow uneven, and a paced transfer looks like key frames:
+# its full packets vary by up to 1,681, those of cameras that send hardly anything else by 1,743 or more.
+LOSSY_FULL, LOSSY_STEADY = 880, 1700
 SOUND_KBPS = 450  # music of 320 kbit/s and its headers; a camera this slow has key frames that stand out
 # Uploads, pages and most one-way calls are over by the first; sound and uploads that only their evenness tells from
 # cameras have twice the time.
@@ -112,7 +117,7 @@ def least_ms(values: list | array) -> int:
         steady = _below(values, VARIATION, FULL_STEADY)  # with any rhythm: a transfer at a set pace has one, too
     else:
         steady = _below(values, VARIATION, STEADY) and not _at_least(values, GOP, RHYTHM)
-    if _may_be_blocks(values):
+    if _may_be_blocks(values) or _may_be_lossy_data(values):
         return ALARM_DATA_MS
     silence = values[MEAN_DOWN] == UNKNOWN and values[HEARD_MS] >= LISTENED_MS
     if silence or (steady and (full or values[UPLINK_KBPS] < SOUND_KBPS)):
@@ -125,6 +130,12 @@ def least_ms(values: list | array) -> int:
 def _may_be_blocks(values):
     pauses = values[FINE_DUTY] < BLOCK_DUTY and _below(values, LOSS, BLOCK_LOSS)
     return pauses and _below(values, GOP, RHYTHM) and _below(values, VARIATION, FULL_STEADY)
+
+
+def _may_be_lossy_data(values):
+    """Return True for nearly only full packets, many of them lost, that do not vary as key frames do."""
+    lossy = _at_least(values, LOSS, BLOCK_LOSS) and _at_least(values, MAX_LENGTH_SHARE, LOSSY_FULL)
+    return lossy and not _at_least(values, VARIATION, LOSSY_STEADY)
 
 
 def likely(considered: list, rows: list, sent_s: int) -> str:
@@ -178,7 +189,8 @@ def _neighbour(values):
 
 def _call(values):
     long_answers = _at_least(values, MEAN_DOWN, CALL_DOWN_BYTES) and values[UPLINK_SHARE] < ONE_WAY_SHARE
-    if values[UPLINK_SHARE] <= CALL_SHARE or long_answers:
+    talks = _at_least(values, MEAN_DOWN, CALL_TALK_BYTES) and values[UPLINK_SHARE] < TALK_SHARE
+    if values[UPLINK_SHARE] <= CALL_SHARE or long_answers or talks:
         return FOR
     if _at_least(values, GOP, RHYTHM) and values[UPLINK_SHARE] >= CAMERA_SHARE:
         return AGAINST

@@ -16,7 +16,7 @@ repeat of another recording  one that is shorter than a visit and has two active
 import math
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tools.evaluation import anchors, counting, dataset, lookalikes, run
 from tools.evaluation.dataset import Case
@@ -139,11 +139,18 @@ def list_jobs(
 
 
 def play_repeat(
-    case: Case, from_s: int, to_s: int, seconds: int, pause_s: float, condition: run.Condition, seed: int
+    case: Case,
+    from_s: int,
+    to_s: int,
+    seconds: int,
+    pause_s: float,
+    condition: run.Condition,
+    seed: int,
+    make_engine: Callable[[], Any] | None = None,
 ) -> Repeat:
     """Play a section of a recording again and again under one condition and return the Repeat."""
     frames = lookalikes.loop(case.path, from_s, to_s, seconds, pause_s)
-    outcome = run.play_frames(case, frames, condition, seed)
+    outcome = run.play_frames(case, frames, condition, seed, make_engine=make_engine)
     notice_s, alarm_s = (spans[0][0] if spans else None for spans in (outcome.spans, outcome.alarms))
     return Repeat(case, from_s, notice_s, alarm_s, pause_s, condition)
 
@@ -159,17 +166,17 @@ def markdown(command: str, outcomes: Sequence[Outcome], repeats: Sequence[Repeat
     parts = [
         BEGIN,
         f"Made by `{command}`.",
-        _paragraph(METHOD),
-        *_joined(by_kind(outcomes)),
-        _paragraph(worst(outcomes)),
-        _paragraph("**An hour of active air, and devices.** " + HOURS),
-        *_joined(by_hour(outcomes)),
-        _paragraph("**A visit of three minutes beside one such device.** " + VISITS),
-        *_joined(by_visit(outcomes, repeats)),
-        _paragraph(repeats_with_alarm(repeats)),
-        *_joined(cameras(outcomes, repeats)),
-        _paragraph("**By collection.** " + IN_SAMPLE),
-        *_joined(by_collection(outcomes, repeats)),
+        paragraph(METHOD),
+        *joined(by_kind(outcomes)),
+        paragraph(worst(outcomes)),
+        paragraph("**An hour of active air, and devices.** " + HOURS),
+        *joined(by_hour(outcomes)),
+        paragraph("**A visit of three minutes beside one such device.** " + VISITS),
+        *joined(by_visit(outcomes, repeats)),
+        paragraph(repeats_with_alarm(repeats)),
+        *joined(cameras(outcomes, repeats)),
+        paragraph("**By collection.** " + IN_SAMPLE),
+        *joined(by_collection(outcomes, repeats)),
         END,
     ]
     return "\n\n".join(parts) + "\n"
@@ -295,7 +302,7 @@ def cameras(outcomes: Iterable[Outcome], repeats: Sequence[Repeat]) -> list[str]
         _found([_within(session.delay_s, limit) for _, session in sessions]) for limit in (NOTICE_S, LATE_NOTICE_S)
     ]
     lines = [
-        _paragraph(
+        paragraph(
             f"**Cameras.** Sessions: {len(sessions)}, models: {len(models)}; in brackets the lower end of the Wilson "
             "95 % interval. A session is 8 s or more with 2 kB/s or more, with gaps of 3 s at most; *repeated* plays "
             f"it again and again for {REPEAT_S} s."
@@ -314,7 +321,7 @@ def cameras(outcomes: Iterable[Outcome], repeats: Sequence[Repeat]) -> list[str]
         last += f" Not within {NOTICE_S} s as recorded: {_names(late)}."
     if quiet:
         last += f" No alarm within {ALARM_S} s, repeated with all pauses: {_names(quiet)}."
-    return [*lines, "", _paragraph(last)]
+    return [*lines, "", paragraph(last)]
 
 
 def by_collection(outcomes: Iterable[Outcome], repeats: Sequence[Repeat]) -> list[str]:
@@ -415,9 +422,9 @@ def _rate(count, hours):
     return f"{count / hours:.1f}" if hours else "-"
 
 
-def _paragraph(text):
+def paragraph(text):
     return textwrap.fill(" ".join(text.split()), 120, break_long_words=False, break_on_hyphens=False)
 
 
-def _joined(lines):
+def joined(lines):
     return ["\n".join(lines)] if lines else []

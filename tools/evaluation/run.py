@@ -5,7 +5,7 @@ Play one recording to the detectors under one condition, and record their findin
 """
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -62,15 +62,20 @@ class Outcome:
     false_alarms: Sequence[float] = ()
 
 
-def play(case: Case, condition: Condition, seed: int = 0) -> Outcome:
+def play(case: Case, condition: Condition, seed: int = 0, make_engine: Callable[[], Any] | None = None) -> Outcome:
     """Return the Outcome of one recording. Raises ToolError if it cannot be read."""
     if case.kind == dataset.CAPTURE:
-        return _play_capture(case, condition, seed)
-    return play_frames(case, streams.frames(case.path), condition, seed)
+        return _play_capture(case, condition, seed, make_engine)
+    return play_frames(case, streams.frames(case.path), condition, seed, make_engine=make_engine)
 
 
 def play_frames(
-    case: Case, frames: Iterable[tuple], condition: Condition, seed: int = 0, is_phone: bool = False
+    case: Case,
+    frames: Iterable[tuple],
+    condition: Condition,
+    seed: int = 0,
+    is_phone: bool = False,
+    make_engine: Callable[[], Any] | None = None,
 ) -> Outcome:
     """
     Return the Outcome for frames (t_s, up, mpdu_len, ...) from any source.
@@ -97,7 +102,7 @@ def play_frames(
     if windows:
         counted = windows.frames(counted)
     traffic = playback.Traffic(emitter.records(counted, seed))
-    outcome = _listen(case, condition, traffic, seed, random_, {mac})
+    outcome = _listen(case, condition, traffic, seed, random_, {mac}, make_engine)
     outcome.summary = counter.summary()
     counting.mark_sessions(outcome.summary.sessions, outcome.spans)
     outcome.false = counting.windows_during(outcome.summary.active, outcome.spans)
@@ -107,29 +112,28 @@ def play_frames(
     return outcome
 
 
-def _play_capture(case, condition, seed):
+def _play_capture(case, condition, seed, make_engine):
     """Play a whole capture: every finding in it is false, and there is no device whose windows could be counted."""
     random_ = random.Random(f"{seed} {case.id} {condition.name}")
     traffic = playback.Traffic(streams.records(case.path))
     if condition.loss:
         traffic = playback.with_loss(traffic, condition.loss, seed, condition.burst_ms)
-    outcome = _listen(case, condition, traffic, seed, random_, None)
+    outcome = _listen(case, condition, traffic, seed, random_, None, make_engine)
     outcome.false = [from_s for from_s, _ in outcome.spans]
     outcome.false_alarms = [from_s for from_s, _ in outcome.alarms]
     return outcome
 
 
-def _listen(case, condition, traffic, seed, random_, addresses):
+def _listen(case, condition, traffic, seed, random_, addresses, make_engine):
     """Play traffic and return an Outcome; `addresses` are those of the device, None if it is unknown."""
     totals = playback.Totals()
     scores = _Scores(addresses)
+    make_engine = make_engine or playback.make_engine
     if condition.hops:
         start_ms = random_.randrange(HOP_MS)
-        findings = playback.play_hopping(
-            traffic, playback.make_engine(), playback.firmware_plan(traffic), totals, start_ms
-        )
+        findings = playback.play_hopping(traffic, make_engine(), playback.firmware_plan(traffic), totals, start_ms)
     else:
-        findings = playback.play_on_channel(traffic, playback.make_engine, totals, scores.watch)
+        findings = playback.play_on_channel(traffic, make_engine, totals, scores.watch)
     events, verdicts = [], []
     standing = Standing(), Standing()  # all findings, alarms alone
     for at_ms, finding in findings:

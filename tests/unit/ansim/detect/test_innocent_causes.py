@@ -51,6 +51,10 @@ def considered(**known):
         ({"GOP": 961, "VARIATION": 827, "FINE_DUTY": 307, "LOSS": 0}, ALARM_MS),
         ({"GOP": 520, "VARIATION": 1660, "MAX_LENGTH_SHARE": 970}, ALARM_MS),
         ({"MEAN_DOWN": UNKNOWN, "HEARD_MS": 9000}, ALARM_DATA_MS),
+        ({"VARIATION": 1681, "MAX_LENGTH_SHARE": 896, "LOSS": 506}, ALARM_DATA_MS),
+        ({"MAX_LENGTH_SHARE": 966, "LOSS": 288}, ALARM_DATA_MS),
+        ({"VARIATION": 1743, "MAX_LENGTH_SHARE": 935, "LOSS": 324}, ALARM_MS),
+        ({"VARIATION": 632, "MAX_LENGTH_SHARE": 856, "LOSS": 499}, ALARM_MS),
     ],
 )
 def test_what_a_call_sound_or_an_upload_may_be_needs_longer_for_an_alarm(known, least):
@@ -71,6 +75,8 @@ def test_at_first_most_is_open():
         ("video_call", {"UPLINK_SHARE": 550}, FOR),
         ("video_call", {"MEAN_DOWN": 600, "UPLINK_SHARE": 850}, FOR),
         ("video_call", {"MEAN_DOWN": 600, "UPLINK_SHARE": 930}, OPEN),
+        ("video_call", {"MEAN_DOWN": 220, "UPLINK_SHARE": 778}, FOR),
+        ("video_call", {"MEAN_DOWN": 124, "UPLINK_SHARE": 787}, OPEN),
         ("video_call", {"GOP": 700}, AGAINST),
         ("video_call", {"PERSISTENCE_S": 4000}, AGAINST),
         ("live_stream_phone", {"LOCAL_ADDRESS": 1, "GOP": 100}, FOR),
