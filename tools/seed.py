@@ -36,7 +36,7 @@ from server.models import (
     Sweep,
     User,
 )
-from server.services.places.restrooms import sort_key
+from server.services.places import names
 from tools.lib import arguments, errors
 from tools.lib.bulk import BulkWriter
 from tools.lib.errors import ToolError
@@ -152,7 +152,17 @@ class RowGenerator:
         yield Organisation, ("id", "public_id", "name", "name_en", "created_s"), self.organisations()
         yield (
             Facility,
-            ("id", "public_id", "organisation_id", "name", "name_en", "address", "created_s"),
+            (
+                "id",
+                "public_id",
+                "organisation_id",
+                "name",
+                "name_en",
+                "address",
+                "sort_key",
+                "sort_key_en",
+                "created_s",
+            ),
             self.facilities(),
         )
         yield Restroom, RESTROOM_COLUMNS, self.restrooms()
@@ -186,7 +196,9 @@ class RowGenerator:
         for number in range(1, self.sizes.facilities + 1):
             owner = self.owner(number)
             name, address = _facility_name(number), f"예시도 제{owner}시 가상로 {number}"
-            yield number, _id(2, number), owner, name, f"Sample Building {number}", address, self.start_s
+            name_en = f"Sample Building {number}"
+            keys = names.sort_text(name), names.sort_text(name_en)
+            yield number, _id(2, number), owner, name, name_en, address, *keys, self.start_s
 
     def owner(self, facility: int) -> int:
         """Return the organisation of a facility."""
@@ -236,7 +248,8 @@ class RowGenerator:
                     block,
                     1 + restroom % 6,
                     search.lower(),
-                    sort_key(building, name),
+                    names.sort_text(building, name),
+                    names.sort_text(f"Sample Building {facility}", name_en),
                 ),
                 *(round(latitude, 6), round(longitude, 6), "09:00~18:00" if facility % 3 else "24시간", self.start_s),
                 *(number, finished_s, result, done_s, done_s, done_s, due_s, "eye"),
@@ -360,9 +373,12 @@ class RowGenerator:
             )
 
 
+FACILITY_COLUMNS = (
+    *("id", "public_id", "organisation_id", "name", "name_en", "address", "sort_key", "sort_key_en", "created_s"),
+)
 RESTROOM_COLUMNS = (
-    *("id", "public_id", "facility_id", "name", "name_en", "block", "stalls", "search", "sort_key", "latitude"),
-    *("longitude", "opening_hours", "created_s", "last_inspection_id", "last_inspected_s", "last_result"),
+    *("id", "public_id", "facility_id", "name", "name_en", "block", "stalls", "search", "sort_key", "sort_key_en"),
+    *("latitude", "longitude", "opening_hours", "created_s", "last_inspection_id", "last_inspected_s", "last_result"),
     *("eye_done_s", "rf_done_s", "lens_done_s", "due_s", "due_method"),
 )
 USER_COLUMNS = (

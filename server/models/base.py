@@ -15,6 +15,7 @@ Count = Annotated[int, mapped_column(BIG, default=0, server_default="0")]
 Word = Annotated[str, mapped_column(String(32))]
 Text = Annotated[str, mapped_column(String(2000), default="", server_default="")]
 Name = Annotated[str, mapped_column(String(200), default="", server_default="")]
+SortKey = Annotated[str, mapped_column(String(420), default="", server_default="")]
 Json = Annotated[list, mapped_column(JSON)]
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import JSON, Float, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from server import ids
-from server.models.base import Base, Count, Id, Name, PublicId, Text, TimeS, Word, key_of
+from server.models.base import Base, Count, Id, Name, PublicId, SortKey, Text, TimeS, Word, key_of
 
 _IN_USE: dict[str, Any] = {name: text("retired_s IS NULL") for name in ("sqlite_where", "postgresql_where")}
 
@@ -53,6 +53,8 @@ class Facility(Base):
     name: Mapped[Name]
     name_en: Mapped[Name]
     address: Mapped[Name]
+    sort_key: Mapped[SortKey]  # the name as lists sort it, see services/places/names.py
+    sort_key_en: Mapped[SortKey]  # the name that English pages show
     created_s: Mapped[TimeS]
     reminded_s: Mapped[int | None]  # current: when the newest reminder of overdue restrooms was sent
 
@@ -70,6 +72,7 @@ class Restroom(Base):
     __tablename__ = "restroom"
     __table_args__ = (
         Index("ix_restroom_list", "sort_key", "id", **_IN_USE),  # the list page after page, and how many there are
+        Index("ix_restroom_list_en", "sort_key_en", "id", **_IN_USE),
         Index("ix_restroom_due_s", "due_s", "id"),  # what is overdue, oldest first
         Index("ix_restroom_latitude", "latitude"),  # what is near
     )
@@ -89,7 +92,8 @@ class Restroom(Base):
     access_notes: Mapped[Text]
     owner: Mapped[Name]
     search: Mapped[Text]  # names, addresses and ids in lower case: what the list's search looks through
-    sort_key: Mapped[str] = mapped_column(String(420), default="", server_default="")  # names as lists sort them
+    sort_key: Mapped[SortKey]  # the names of building and room as lists sort them, see services/places/names.py
+    sort_key_en: Mapped[SortKey]  # the names that English pages show
     source_id: Mapped[int | None] = mapped_column(index=True)  # the FacilitySource it was imported with, if any
     created_s: Mapped[TimeS]
     # Current: in use, and under the facility's organisation, since then; null: since created_s. See RestroomUse.

@@ -20,6 +20,8 @@ from alembic.migration import MigrationContext
 from server import migrations
 from server.models import Base
 
+# Columns that a migration calculates anew.
+DERIVED = {("restroom", "sort_key")}
 _SCRIPTS = Path(migrations.__file__).parent
 
 
@@ -58,6 +60,8 @@ def check(engine: sa.Engine, before: dict[str, dict[str, Any]]) -> None:
             after = connection.execute(sa.select(table)).mappings().first()
             assert after, name
             for column in set(row) & set(after):
+                if (name, column) in DERIVED:
+                    continue
                 assert after[column] == row[column], f"{name}.{column}"
 
 

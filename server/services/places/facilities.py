@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, tuple_
 from sqlalchemy.orm import Session, joinedload
 
 from server import clock, ids
@@ -46,10 +46,12 @@ def list_facilities(
     cursor: str | None = None,
     limit: int = 50,
     by_name: bool = False,
+    language: str = "",
 ) -> paging.Page[Facility]:
     """
     Return facilities with their organisations: in the order in which they were added, or by name.
 
+    language      whose names they are sorted by, names.ENGLISH or another
     organisation  public id of the organisation they belong to
     search        words that all occur in name, English name or address
 
@@ -68,13 +70,14 @@ def list_facilities(
         if after_id is not None:
             query = query.where(Facility.id > after_id)
     else:
-        query = query.order_by(Facility.name, Facility.id)
+        by = names.sort_column(Facility, language)
+        query = query.order_by(by, Facility.id)
         if after_id is not None:
-            row = access.within(select(Facility.name).where(Facility.id == after_id), user, Facility.id)
-            name = session.scalar(row)
-            if name is None:
+            row = access.within(select(by).where(Facility.id == after_id), user, Facility.id)
+            sort_key = session.scalar(row)
+            if sort_key is None:
                 raise paging.BadCursor("cursor")
-            query = query.where((Facility.name > name) | ((Facility.name == name) & (Facility.id > after_id)))
+            query = query.where(tuple_(by, Facility.id) > (sort_key, after_id))
     return paging.cut(session.scalars(query.limit(limit + 1)).all(), limit)
 
 
@@ -87,11 +90,12 @@ def count_restrooms(session: Session, facilities: Sequence[Facility]) -> dict[in
     return dict(session.execute(query).all())
 
 
-def list_restrooms(session: Session, facility: Facility) -> list[Restroom]:
-    """Return the restrooms of a facility by name, the retired ones last; at most MOST_RESTROOMS."""
+def list_restrooms(session: Session, facility: Facility, language: str = "") -> list[Restroom]:
+    """Return the restrooms of a facility by the names of a language, the retired ones last; at most MOST_RESTROOMS."""
+    by = names.sort_column(Restroom, language)
     query = select(Restroom).where(Restroom.facility_id == facility.id)
-    rows = session.scalars(query.order_by(Restroom.retired_s.is_not(None), Restroom.sort_key).limit(MOST_RESTROOMS))
-    return sorted(rows, key=lambda row: (row.retired_s is not None, names.natural_key(row.name), row.id))
+    query = query.order_by(Restroom.retired_s.is_not(None), by, Restroom.id)
+    return list(session.scalars(query.limit(MOST_RESTROOMS)))
 
 
 def list_sources(session: Session, facility: Facility) -> list[FacilitySource]:
@@ -103,6 +107,7 @@ def list_sources(session: Session, facility: Facility) -> list[FacilitySource]:
 def add(session: Session, organisation: Organisation, name: str, name_en: str = "", address: str = "") -> Facility:
     """Add a facility to an organisation."""
     facility = Facility(organisation=organisation, name=name, name_en=name_en, address=address, created_s=clock.now_s())
+    facility.sort_key, facility.sort_key_en = names.sort_text(name), names.sort_text(name_en or name)
     session.add(facility)
     session.flush()
     return facility

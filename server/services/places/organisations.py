@@ -1,5 +1,6 @@
 """Organisations: loading, listing, adding and renaming them."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from sqlalchemy import func, select
@@ -10,6 +11,7 @@ from server.models.places import Facility, Organisation, Restroom
 from server.services.audit import log
 from server.services.errors import NotFound
 from server.services.people import access, accounts
+from server.services.places import names
 
 
 class OrganisationRow(NamedTuple):
@@ -36,8 +38,8 @@ def load(session: Session, user, public_id: str, right: str = accounts.SEE) -> O
     return organisation
 
 
-def list_organisations(session: Session, user) -> list[OrganisationRow]:
-    """Return the organisations in which a user may see something, by name."""
+def list_organisations(session: Session, user, language: str = "") -> list[OrganisationRow]:
+    """Return the organisations in which a user may see something, by the names of a language."""
     query = select(
         Facility.organisation_id,
         func.count(func.distinct(Facility.id)),
@@ -45,18 +47,25 @@ def list_organisations(session: Session, user) -> list[OrganisationRow]:
     ).outerjoin(Restroom, (Restroom.facility_id == Facility.id) & Restroom.retired_s.is_(None))
     query = access.within(query, user, Facility.id).group_by(Facility.organisation_id)
     counts = {organisation_id: (facilities, rooms) for organisation_id, facilities, rooms in session.execute(query)}
-    organisations = session.scalars(select(Organisation).where(Organisation.id.in_(counts)).order_by(Organisation.name))
-    return [OrganisationRow(organisation, *counts[organisation.id]) for organisation in organisations]
+    rows = _by_name(session.scalars(select(Organisation).where(Organisation.id.in_(counts))), language)
+    return [OrganisationRow(organisation, *counts[organisation.id]) for organisation in rows]
 
 
-def list_whole(session: Session, user, right: str) -> list[Organisation]:
-    """Return the organisations in which a user has a right everywhere, by name."""
+def list_whole(session: Session, user, right: str, language: str = "") -> list[Organisation]:
+    """Return the organisations in which a user has a right everywhere, by the names of a language."""
     if not accounts.may(user, right):
         return []
-    query = select(Organisation).order_by(Organisation.name)
+    query = select(Organisation)
     if not access.is_everywhere(user):
         query = query.where(Organisation.id.in_(access.whole_organisations(user)))
-    return list(session.scalars(query))
+    return _by_name(session.scalars(query), language)
+
+
+def _by_name(organisations: Iterable[Organisation], language: str) -> list[Organisation]:
+    def key(organisation: Organisation) -> tuple:
+        return names.natural_key(names.shown(organisation.name, organisation.name_en, language)), organisation.id
+
+    return sorted(organisations, key=key)
 
 
 def add(session: Session, name: str, name_en: str = "") -> Organisation:

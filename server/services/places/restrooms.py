@@ -21,7 +21,7 @@ from server.services import paging
 from server.services.audit import log
 from server.services.errors import NotFound, Refused
 from server.services.people import access, accounts
-from server.services.places import due_dates, periods_of_use
+from server.services.places import due_dates, names, periods_of_use
 
 MOST_FOUND = 1000  # a search with more results is not counted to the end
 _MOST_WORDS = 8  # of a search
@@ -90,10 +90,12 @@ def list_restrooms(
     limit: int = 50,
     by_name: bool = False,
     backwards: bool = False,
+    language: str = "",
 ) -> paging.Page[Restroom]:
     """
     Return restrooms with their facilities and external ids: in the order of adding, or by facility and name.
 
+    language   whose names they are sorted by, names.ENGLISH or another
     search     words that all occur in names, address or ids
     facility   public id
     block      one of models.places.BLOCKS, "" for all
@@ -119,15 +121,16 @@ def list_restrooms(
         if cursor_id is not None:
             query = query.where(Restroom.id > cursor_id)
     else:
-        position = tuple_(Restroom.sort_key, Restroom.id)
+        by = names.sort_column(Restroom, language)
+        position = tuple_(by, Restroom.id)
         if cursor_id is not None:
-            row = access.within(select(Restroom.sort_key).where(Restroom.id == cursor_id), user, Restroom.facility_id)
+            row = access.within(select(by).where(Restroom.id == cursor_id), user, Restroom.facility_id)
             sort_key = session.scalar(row)
             if sort_key is None:
                 raise paging.BadCursor("cursor")
             border = (sort_key, cursor_id)
             query = query.where(position < border if backwards else position > border)
-        columns = Restroom.sort_key, Restroom.id
+        columns = by, Restroom.id
         query = query.order_by(*(column.desc() if backwards else column for column in columns))
     query = query.limit(limit + 1).options(joinedload(Restroom.facility), selectinload(Restroom.external_ids))
     page = paging.cut(session.scalars(query).all(), limit)
@@ -186,7 +189,8 @@ def add(
     """
     restroom = Restroom(facility=facility, name=name, public_id=ids.new(), created_s=clock.now_s(), **fields)
     restroom.external_ids = [ExternalId(source=source, value=value) for source, value in external_ids]
-    restroom.search, restroom.sort_key = search_text(restroom), sort_key(facility.name, name)
+    restroom.search = search_text(restroom)
+    restroom.sort_key, restroom.sort_key_en = sort_keys(facility, restroom)
     session.add(restroom)
     session.flush()
     due_dates.refresh(session, [restroom.id])
@@ -258,9 +262,10 @@ def restore(session: Session, user, restroom: Restroom) -> None:
         log.add(session, "restroom.back", restroom.public_id, {}, user)
 
 
-def sort_key(facility_name: str, restroom_name: str) -> str:
-    """Return the text that lists are sorted by: facilities by name, then their restrooms. A column, for its index."""
-    return f"{facility_name} / {restroom_name}".lower()[:420]
+def sort_keys(facility: Facility, restroom: Restroom) -> tuple[str, str]:
+    """Return (sort_key, sort_key_en): facilities by name, then their restrooms. Columns, for their indexes."""
+    english = (place.name_en or place.name for place in (facility, restroom))
+    return names.sort_text(facility.name, restroom.name), names.sort_text(*english)
 
 
 def search_text(restroom: Restroom, *more: str) -> str:
@@ -272,14 +277,17 @@ def search_text(restroom: Restroom, *more: str) -> str:
 
 
 def refresh_texts(session: Session, facility: Facility, restrooms: Iterable[Restroom]) -> None:
-    """Set the columns of restrooms that repeat names and addresses: `search` and `sort_key`."""
+    """Set the columns that repeat names and addresses: `search` and the sort keys, of the facility, too."""
+    facility.sort_key, facility.sort_key_en = (
+        names.sort_text(name) for name in (facility.name, facility.name_en or facility.name)
+    )
     query = select(FacilitySource).where(FacilitySource.facility_id == facility.id)
     sources = {source.id: source for source in session.scalars(query)}
     for restroom in restrooms:
         source = sources.get(restroom.source_id or 0)
         more = (source.said.get("lot_address", ""), source.key) if source else ()
         restroom.search = search_text(restroom, *more)
-        restroom.sort_key = sort_key(facility.name, restroom.name)
+        restroom.sort_key, restroom.sort_key_en = sort_keys(facility, restroom)
     session.flush()
 
 

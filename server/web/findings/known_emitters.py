@@ -4,7 +4,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from server import clock, security
+from server import clock, i18n, security
 from server.models.findings import KNOWN, NEIGHBOUR
 from server.services import errors
 from server.services.findings import known_emitters
@@ -42,7 +42,9 @@ def _render_list(problem):
         now_s = clock.now_s()
         choices = []
         if page.may(accounts.MANAGE):
-            choices = facilities.list_facilities(session, user, limit=FACILITIES_SHOWN, by_name=True).rows
+            choices = facilities.list_facilities(
+                session, user, limit=FACILITIES_SHOWN, by_name=True, language=i18n.language()
+            ).rows
         return render_template(
             "findings/known_emitters/index.html",
             rows=[(*row, known_emitters.state_of(row.emitter, now_s)) for row in found.rows],

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from server import clock, security
+from server import clock, i18n, security
 from server.models.campaigns import FOOT, PARTNERS, STAFF, WAYS
 from server.models.photos import AFTER, BEFORE
 from server.services import errors
@@ -95,7 +95,9 @@ def plan(campaign: str) -> ResponseReturnValue:
         if row.closed_s is not None:
             return redirect(url_for("campaigns.show", campaign=row.public_id))
         stops = {stop.facility_id for stop in row.stops}
-        found = facilities.list_facilities(session, page.user(), search=search, limit=SITES_SHOWN, by_name=True)
+        found = facilities.list_facilities(
+            session, page.user(), search=search, limit=SITES_SHOWN, by_name=True, language=i18n.language()
+        )
         return render_template(
             "inspecting/campaigns/plan.html",
             campaign=row,

@@ -4,7 +4,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from server import security
+from server import i18n, security
 from server.models.sensors import Sensor
 from server.services import errors
 from server.services.inspecting import button_sweeps, inspections
@@ -101,5 +101,7 @@ def _read_sensors(session: Session) -> list[Sensor]:
 
 def search_restrooms(session: Session, words: str) -> list[restrooms.RestroomSummary]:
     """Return the first restrooms that a search finds, by name."""
-    found = restrooms.list_restrooms(session, page.user(), search=words, limit=FOUND_SHOWN, by_name=True)
+    found = restrooms.list_restrooms(
+        session, page.user(), search=words, limit=FOUND_SHOWN, by_name=True, language=i18n.language()
+    )
     return restrooms.summarise(session, found.rows)

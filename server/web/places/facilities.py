@@ -21,7 +21,7 @@ def show(public_id: str) -> ResponseReturnValue:
         return render_template(
             "places/facility.html",
             facility=facility,
-            rooms=facilities.list_restrooms(session, facility),
+            rooms=facilities.list_restrooms(session, facility, i18n.language()),
             sources=facilities.list_sources(session, facility),
             moves=facilities.list_moves(session, facility),
         )
@@ -51,7 +51,7 @@ def move(public_id: str) -> ResponseReturnValue:
     """Move a building to another organisation."""
     with page.sessions()() as session:
         facility = facilities.load(session, page.user(), public_id, accounts.ADMINISTER)
-        owners = organisations.list_whole(session, page.user(), accounts.ADMINISTER)
+        owners = organisations.list_whole(session, page.user(), accounts.ADMINISTER, i18n.language())
     form = forms.MoveForm()
     form.organisation.choices = [
         (owner.public_id, i18n.local_name(owner)) for owner in owners if owner.id != facility.organisation_id

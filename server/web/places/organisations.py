@@ -4,7 +4,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from server import security
+from server import i18n, security
 from server.services.people import accounts
 from server.services.places import facilities, organisations
 from server.web import page
@@ -17,7 +17,7 @@ bp = Blueprint("organisations", __name__)
 def index() -> ResponseReturnValue:
     """Organisations with the number of their buildings and restrooms."""
     with page.sessions()() as session:
-        rows = organisations.list_organisations(session, page.user())
+        rows = organisations.list_organisations(session, page.user(), i18n.language())
         return render_template("places/organisations.html", rows=rows)
 
 
@@ -35,6 +35,7 @@ def show(public_id: str) -> ResponseReturnValue:
             cursor=request.args.get("after"),
             limit=page.PER_PAGE,
             by_name=True,
+            language=i18n.language(),
         )
         counts = facilities.count_restrooms(session, found.rows)
         return render_template(

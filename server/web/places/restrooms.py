@@ -65,6 +65,7 @@ def index() -> ResponseReturnValue:
             cursor=after or before,
             limit=page.PER_PAGE,
             by_name=True,
+            language=i18n.language(),
             backwards=backwards,
         )
         now_s = clock.now_s()
@@ -134,7 +135,9 @@ def new() -> ResponseReturnValue:
     form = forms.NewRestroomForm()
     search = request.args.get("building", "").strip()[:100]
     with page.sessions()() as session:
-        found = facilities.list_facilities(session, page.user(), search=search, limit=FACILITIES_SHOWN, by_name=True)
+        found = facilities.list_facilities(
+            session, page.user(), search=search, limit=FACILITIES_SHOWN, by_name=True, language=i18n.language()
+        )
         choices = found.rows
         chosen = request.form.get("facility") or request.args.get("facility") or ""
         if chosen and chosen != forms.NEW_FACILITY and chosen not in {site.public_id for site in choices}:

@@ -22,7 +22,7 @@ from server.models.places import (
 )
 from server.services.audit import edit_conflicts, log
 from server.services.errors import Refused
-from server.services.places import due_dates, organisations, periods_of_use, restrooms
+from server.services.places import due_dates, names, organisations, periods_of_use, restrooms
 from server.services.places.imports import layouts
 from server.services.places.imports.fixtures import ACCESSIBLE_MEN, ACCESSIBLE_WOMEN
 from server.services.places.imports.preview import NEW, Preview, file_sha256, read_places
@@ -112,6 +112,8 @@ def _add(session, preview, new, owners, intervals):
             "organisation_id": owners[preview.owner(place)],
             "name": place.name,
             "address": place.address or place.lot_address,
+            "sort_key": names.sort_text(place.name),
+            "sort_key_en": names.sort_text(place.name),
             "created_s": now_s,
         }
         for _, place in new
@@ -173,7 +175,8 @@ def _room(place, key, kind, stalls):
         "access_notes": place.access_notes,
         "owner": place.owner,
         "search": " ".join(part for part in parts if part).lower()[:2000],
-        "sort_key": restrooms.sort_key(place.name, name),
+        "sort_key": names.sort_text(place.name, name),
+        "sort_key_en": names.sort_text(place.name, name_en or name),
     }
 
 
@@ -196,6 +199,8 @@ def _change(session, changed, intervals):
         differs = {difference["field"] for difference in layouts.differences(source.said, place)}
         if "name" in differs:
             facility.name = place.name
+            facility.sort_key = names.sort_text(place.name)
+            facility.sort_key_en = names.sort_text(facility.name_en or place.name)
         if differs & {"address", "lot_address"}:
             facility.address = place.address or place.lot_address
         for field in differs & {"opening_hours", "access_notes", "owner", "latitude", "longitude"}:
@@ -206,7 +211,7 @@ def _change(session, changed, intervals):
             rooms += _change_rooms(session, source, rooms, place, key, now_s, back)
         for room in rooms:
             room.search = restrooms.search_text(room, place.lot_address, key)
-            room.sort_key = restrooms.sort_key(facility.name, room.name)
+            room.sort_key, room.sort_key_en = restrooms.sort_keys(facility, room)
         touched += rooms
         source.key, source.digest, source.match = key, layouts.digest(place), layouts.match(place)
         source.said, source.seen_s, source.gone_s = values, now_s, None

@@ -7,7 +7,7 @@ from server.services import paging
 from server.services.errors import NotFound
 from server.services.people import accounts
 from server.services.people.accounts import SYSTEM
-from server.services.places import facilities, organisations, restrooms
+from server.services.places import facilities, names, organisations, restrooms
 
 
 @pytest.fixture
@@ -84,3 +84,47 @@ def test_a_cursor_of_another_organisation_is_as_bad_as_an_invented_one(session, 
     for number in (hall.facility_id, 9_999):
         with pytest.raises(paging.BadCursor):
             facilities.list_facilities(session, stranger, by_name=True, cursor=paging.encode(number))
+
+
+NAMES = (("여자화장실 2", "Women's 2"), ("여자화장실 10", "Accessible"), ("남자화장실", "Men's"))
+
+
+@pytest.mark.parametrize(
+    ("language", "shown"),
+    [("ko", ["남자화장실", "여자화장실 2", "여자화장실 10"]), ("en", ["Accessible", "Men's", "Women's 2"])],
+)
+def test_lists_are_in_natural_order_of_the_names_that_a_language_shows(session, hall, language, shown):
+    hall.retired_s = hall.created_s
+    for name, name_en in NAMES:
+        restrooms.add(session, hall.facility, name, name_en=name_en)
+
+    pages, cursor = [], None
+    for _ in NAMES:
+        page = restrooms.list_restrooms(session, SYSTEM, by_name=True, limit=1, cursor=cursor, language=language)
+        pages += page.rows
+        cursor = page.next
+    whole = facilities.list_restrooms(session, hall.facility, language)
+
+    assert [names.shown(row.name, row.name_en, language) for row in pages] == shown and cursor is None
+    assert [row.id for row in whole[:-1]] == [row.id for row in pages] and whole[-1] is hall
+
+
+def test_buildings_are_in_natural_order_of_the_names_that_a_language_shows(session, hall):
+    for name, name_en in (("역 10", "B station"), ("역 9", "C station")):
+        facilities.add(session, hall.facility.organisation, name, name_en)
+
+    def listed(language):
+        page = facilities.list_facilities(session, SYSTEM, by_name=True, search="역", limit=1, language=language)
+        second = facilities.list_facilities(
+            session, SYSTEM, by_name=True, search="역", limit=1, language=language, cursor=page.next
+        )
+        return [row.name for row in (*page.rows, *second.rows)]
+
+    assert listed("ko") == ["역 9", "역 10"] and listed("en") == ["역 10", "역 9"]
+
+
+@pytest.mark.parametrize("name", ["화장실 007", "a / b 12 c 3", "x" * 500, "12345678901"])
+def test_the_text_to_sort_by_fits_its_column_and_orders_as_the_natural_key(name):
+    assert len(names.sort_text(name)) <= names.SORT_LENGTH
+    other = name.replace("7", "10").replace("12", "9")
+    assert (names.sort_text(name) < names.sort_text(other)) == (names.natural_key(name) < names.natural_key(other))
