@@ -110,6 +110,8 @@ def test_every_column_that_could_be_secret_has_been_thought_about():
             "user.password_expires_s",
             "access_event.token_id",
             "facility.address",
+            "facility.sort_key_en",
+            "restroom.sort_key_en",
             "restroom.address",
         ),
         "log_head.key",  # the public one
