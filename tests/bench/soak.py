@@ -93,15 +93,15 @@ class _Faults:
         elif name == "broker_killed":
             self._broker.kill()
         elif name == "slow_names":
-            (world / "dns_ms").write_text("10000")
+            self._sensor.write_world("dns_ms", "10000")
         elif name == "no_names":
             (world / "no_dns").touch()
         elif name == "server_silent":
             self._server.away = self._server.silent = True
         elif name == "no_memory_for_tls":
-            (world / "idf_free").write_text(TOO_LITTLE_FOR_TLS)
+            self._sensor.write_world("idf_free", TOO_LITTLE_FOR_TLS)
         elif name == "memory_in_pieces":
-            (world / "idf_largest").write_text(TOO_SMALL_FOR_TLS)
+            self._sensor.write_world("idf_largest", TOO_SMALL_FOR_TLS)
 
     def end(self, name: str) -> None:
         world = self._sensor.world

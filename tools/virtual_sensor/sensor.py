@@ -103,12 +103,12 @@ class VirtualSensor:
         self.world.mkdir(parents=True, exist_ok=True)
         self._write_flash()
         self._write_air()
-        self._write("cause", "PWRON")
+        self.write_world("cause", "PWRON")
         if self._settings is not None:
             chip = CHIPS.get(self._settings.get("board", ""), "esp32")
-            self._write("chip", chip)
+            self.write_world("chip", chip)
             if chip == "esp32c5":
-                self._write("has_5ghz", "")
+                self.write_world("has_5ghz", "")
         self._stopping.clear()
         self._thread = threading.Thread(
             target=self._run, args=(self._command(code_folder), self._environment(code_folder)), daemon=True
@@ -179,8 +179,11 @@ class VirtualSensor:
         scene = self._scene if isinstance(self._scene, scenes.Scene) else scenes.load(self._scene)
         air_file.compile_scene(scene, target, self._seed, networks_of(self._settings))
 
-    def _write(self, name, text):
-        (self.world / name).write_text(text)
+    def write_world(self, name: str, text: str) -> None:
+        """Write a file of /.world in one step: the running stand-ins read it at any moment."""
+        unfinished = self.world / f"{name}.new"
+        unfinished.write_text(text)
+        unfinished.replace(self.world / name)
 
     def _read(self, name, default=""):
         try:
@@ -197,7 +200,7 @@ class VirtualSensor:
             if cause == "DEEPSLEEP":
                 self._stopping.wait(int(self._read("sleep_ms", "0") or 0) / 1000 / self._speed)
             # The cause if the process is killed from outside.
-            self._write("cause", "PWRON")
+            self.write_world("cause", "PWRON")
             has_ended = self._run_once(command, {**environ, "SIM_CAUSE": cause})
             if self._stopping.is_set():
                 return
@@ -254,11 +257,11 @@ class VirtualSensor:
                 self._on_output(line.rstrip("\n"))
             code = process.wait()
         if self._cause:
-            self._write("cause", self._cause)
+            self.write_world("cause", self._cause)
             self._cause = ""
         if code < 0 and code != -signal.SIGKILL:
             self._on_output(f"Guru Meditation Error: signal {-code}")
-            self._write("cause", "PANIC")
+            self.write_world("cause", "PANIC")
         return code == 0
 
 

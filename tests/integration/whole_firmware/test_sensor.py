@@ -186,7 +186,7 @@ def test_a_name_server_that_stalls_for_ten_seconds_delays_reports_and_loses_none
     """A look-up blocks all tasks; the watchdog is fed often enough, and the reports arrive later."""
     chip = sensor(SILENCE, broker="localhost")
     wait_for(lambda: server.infos)
-    (chip.world / "dns_ms").write_text("10000")
+    chip.write_world("dns_ms", "10000")
     (chip.world / "no_dns").touch()
     sessions = len(server.infos)
     wait_for(lambda: [line for line in chip.said if "its name cannot be resolved" in line], 40)
