@@ -73,9 +73,6 @@ STEADY, FULL_STEADY, ANY_RHYTHM, SPEECH = 400, 1300, 10, 380
 # Blocks of a program, paced, with pauses: single pictures come by a clock, and key frames make unequal bursts. Cameras
 # without a rhythm and with as even bursts have no pauses (644); with more loss the pauses are those of the listening.
 BLOCK_DUTY, BLOCK_LOSS = 550, 250
-# Where a quarter of the frames is lost, what is lost makes any flow uneven, and a paced transfer looks like key frames:
-# its full packets vary by up to 1,681, those of cameras that send hardly anything else by 1,743 or more.
-LOSSY_FULL, LOSSY_STEADY = 880, 1700
 SOUND_KBPS = 450  # music of 320 kbit/s and its headers; a camera this slow has key frames that stand out
 # Uploads, pages and most one-way calls are over by the first; sound and uploads that only their evenness tells from
 # cameras have twice the time.
@@ -117,7 +114,7 @@ def least_ms(values: list | array) -> int:
         steady = _below(values, VARIATION, FULL_STEADY)  # with any rhythm: a transfer at a set pace has one, too
     else:
         steady = _below(values, VARIATION, STEADY) and not _at_least(values, GOP, RHYTHM)
-    if _may_be_blocks(values) or _may_be_lossy_data(values):
+    if _may_be_blocks(values):
         return ALARM_DATA_MS
     silence = values[MEAN_DOWN] == UNKNOWN and values[HEARD_MS] >= LISTENED_MS
     if silence or (steady and (full or values[UPLINK_KBPS] < SOUND_KBPS)):
@@ -130,12 +127,6 @@ def least_ms(values: list | array) -> int:
 def _may_be_blocks(values):
     pauses = values[FINE_DUTY] < BLOCK_DUTY and _below(values, LOSS, BLOCK_LOSS)
     return pauses and _below(values, GOP, RHYTHM) and _below(values, VARIATION, FULL_STEADY)
-
-
-def _may_be_lossy_data(values):
-    """Return True for nearly only full packets, many of them lost, that do not vary as key frames do."""
-    lossy = _at_least(values, LOSS, BLOCK_LOSS) and _at_least(values, MAX_LENGTH_SHARE, LOSSY_FULL)
-    return lossy and not _at_least(values, VARIATION, LOSSY_STEADY)
 
 
 def likely(considered: list, rows: list, sent_s: int) -> str:

@@ -51,10 +51,6 @@ def considered(**known):
         ({"GOP": 961, "VARIATION": 827, "FINE_DUTY": 307, "LOSS": 0}, ALARM_MS),
         ({"GOP": 520, "VARIATION": 1660, "MAX_LENGTH_SHARE": 970}, ALARM_MS),
         ({"MEAN_DOWN": UNKNOWN, "HEARD_MS": 9000}, ALARM_DATA_MS),
-        ({"VARIATION": 1681, "MAX_LENGTH_SHARE": 896, "LOSS": 506}, ALARM_DATA_MS),
-        ({"MAX_LENGTH_SHARE": 966, "LOSS": 288}, ALARM_DATA_MS),
-        ({"VARIATION": 1743, "MAX_LENGTH_SHARE": 935, "LOSS": 324}, ALARM_MS),
-        ({"VARIATION": 632, "MAX_LENGTH_SHARE": 856, "LOSS": 499}, ALARM_MS),
     ],
 )
 def test_what_a_call_sound_or_an_upload_may_be_needs_longer_for_an_alarm(known, least):
