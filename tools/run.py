@@ -23,7 +23,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tools.lib import arguments, bootstrap
-from tools.lib.paths import ROOT
+from tools.lib.paths import ROOT, WORK
 from tools.lib.processes import (
     FolderInUse,
     Service,
@@ -115,7 +115,7 @@ def _options():
             " HTTPS in front and set ANSIM_HTTPS=1 and ANSIM_PROXIES=1 (docs/server.md), or say --insecure"
         )
     if options.data is None:
-        options.data = ROOT / "data" / ("demo" if options.demo else "site")
+        options.data = WORK / "data" / ("demo" if options.demo else "site")
     options.data = options.data.absolute()
     return options
 

@@ -31,7 +31,7 @@ from typing import Any
 from ansim.settings import BadSettings, checked
 from tools.lib import arguments, errors
 from tools.lib.errors import ToolError
-from tools.lib.paths import ROOT, SCENES
+from tools.lib.paths import SCENES, WORK
 from tools.virtual_sensor import air_file
 from tools.virtual_sensor.sensor import HEAP, IN_FILES, IN_IMAGE, IN_ROM, VirtualSensor, networks_of
 
@@ -154,7 +154,7 @@ def _parser():
         "--seed", type=int, default=0, metavar="N", help="of everything random in the scenes (default 0)"
     )
     parser.add_argument(
-        "--data", type=Path, default=ROOT / "data", help="folder of the sensors' flash (default ./data)"
+        "--data", type=Path, default=WORK / "data", help="folder of the sensors' flash (default ./data)"
     )
     parser.add_argument("--demo", action="store_true", help="start the sensors of tools/run.py --demo")
     return parser

@@ -15,7 +15,7 @@ import time
 import venv
 from pathlib import Path
 
-from tools.lib.paths import ROOT, TOOLS
+from tools.lib.paths import IS_INSTALLED, ROOT, TOOLS
 
 UNVERIFIED = "ANSIM_INSTALL_UNVERIFIED"  # "1": install the pinned versions without comparing hashes
 VENV = ROOT / ".venv"
@@ -34,6 +34,8 @@ def enter(requirements: str) -> None:
             f"error: Python {sys.version.split()[0]} is too old; Ansim needs 3.11 or newer (try `python3.11 "
             f"{sys.argv[0]}`)"
         )
+    if IS_INSTALLED:
+        return  # pip has installed the requirements
     stamp = VENV / f".installed-{Path(requirements).stem}"
     fingerprint = _fingerprint(ROOT / requirements)
     if not stamp.exists() or stamp.read_text() != fingerprint:

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tools.lib.errors import ToolError
-from tools.lib.paths import ROOT
+from tools.lib.paths import WORK
 
 if TYPE_CHECKING:
     from server.config import Settings
 
-DEFAULT_FOLDER = ROOT / "data" / "site"  # as tools/run.py uses it
+DEFAULT_FOLDER = WORK / "data" / "site"  # as tools/run.py uses it
 
 
 def load_settings(data: Path) -> "Settings":

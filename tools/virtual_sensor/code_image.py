@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tools.lib.errors import ToolError
+from tools.lib.paths import BUILD
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("ansim", "firmware", "tools/virtual_sensor/sim")
@@ -31,7 +32,7 @@ KEEP_S = 24 * 3600
 BUILDS = "sim-"
 
 
-def build(folder: Path = ROOT / "build") -> Path:
+def build(folder: Path = BUILD) -> Path:
     """
     Return the folder with the code of a virtual sensor; compile it if a file has changed.
 
