@@ -50,6 +50,7 @@ RULES = (
     "late_kbps",
     "late_share_permille",
     "late_up_bytes",
+    "common_length_permille",
 )
 (UPLINK_KBPS, UPLINK_SHARE, MEAN_UP, MEAN_DOWN, DUTY, FINE_DUTY, MAX_LENGTH, MAX_LENGTH_SHARE, SMALL_UP) = range(9)
 (HEARD_MS, ACTIVE_ROWS, OWN_SOURCE, SINGLE_CLIENT, LOSS, RETRY, DECODED, ACKED_FRAMES, LOCAL_ADDRESS) = range(9, 18)
@@ -59,9 +60,11 @@ MEASURED = 18  # values that measure() fills in; camera_stream.py adds the other
 LATE_LOCAL, LATE_FULL = 25, 26
 # Rate, share and mean length of its newest rows alone (stations.layout.LATE_MS); measure() fills them in, too.
 LATE_KBPS, LATE_SHARE, LATE_MEAN_UP = 27, 28, 29
+COMMON_LENGTH = 30  # see packet_lengths.py
 INFORMATION = (
     LOSS,
     GOP,
+    COMMON_LENGTH,
     PERSISTENCE_S,
     GOP_PERIOD,
     MAX_LENGTH,

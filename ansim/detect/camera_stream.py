@@ -20,6 +20,7 @@ from ansim.detect import camera_evidence as evidence
 from ansim.detect import innocent_causes, weights
 from ansim.detect.camera_evidence import RSSI_ZERO, UNKNOWN
 from ansim.detect.hysteresis import fingerprint, strongest_first
+from ansim.detect.packet_lengths import common_share
 from ansim.detect.periodicity import MIN_BINS, periodicity
 from ansim.detect.stations.layout import (
     F_BSSID,
@@ -294,6 +295,7 @@ class CameraStream:
         values[evidence.GOP] = suspect.gop
         values[evidence.GOP_PERIOD] = suspect.gop_period_ms
         values[evidence.VARIATION] = suspect.variation
+        values[evidence.COMMON_LENGTH] = suspect.common_length
         suspect.listened_ms += table.spent_ms
         late = now_ms - suspect.made_ms >= SECOND_STAGE_MS and suspect.listened_ms >= LISTENED_MS
         values[evidence.LATE_LOCAL] = values[evidence.LOCAL_ADDRESS] if late and not own else UNKNOWN
@@ -307,6 +309,8 @@ class CameraStream:
         if bins < MIN_BINS:
             return
         suspect.gop_ms = self._now_ms
+        common = common_share(self.table.table, suspect.series)
+        suspect.common_length = common if common >= 0 else suspect.common_length
         # The mean with the previous, overlapping window of 25 s keeps the score steady.
         if suspect.gop != UNKNOWN:
             gop, variation = (suspect.gop + gop) // 2, (suspect.variation + variation) // 2

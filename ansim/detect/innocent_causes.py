@@ -10,6 +10,7 @@ decide it yet. server/wording/causes.py has advice on deciding each cause.
 from array import array
 
 from ansim.detect.camera_evidence import (
+    COMMON_LENGTH,
     DUTY,
     FINE_DUTY,
     GOP,
@@ -62,6 +63,9 @@ BRIEF_S = 15  # pages, photos and logs are sent in less
 TALK_DOWN_BYTES, TALK_SHARE = 240, 790
 # Somebody else's picture or voice comes back; cameras with a share this low receive frames of 128 bytes or less.
 CALL_TALK_BYTES = 200
+# Of the long frames of a camera 279 permille or more have one length, of calls and screens of meetings mostly below 210:
+# they divide each picture into equal packets.
+EQUAL_PACKETS = 240
 UPLOAD_KBPS = 1500  # a transfer takes what the network gives; most cameras send less
 TRANSFER_KBPS = 5000  # more than an encoder in a small camera makes
 NO_PAUSES, PAUSES = 900, 700  # permille of the tenths of seconds: a transfer has no pauses, pictures have
@@ -181,7 +185,8 @@ def _neighbour(values):
 def _call(values):
     long_answers = _at_least(values, MEAN_DOWN, CALL_DOWN_BYTES) and values[UPLINK_SHARE] < ONE_WAY_SHARE
     talks = _at_least(values, MEAN_DOWN, CALL_TALK_BYTES) and values[UPLINK_SHARE] < TALK_SHARE
-    if values[UPLINK_SHARE] <= CALL_SHARE or long_answers or talks:
+    equal_packets = _below(values, COMMON_LENGTH, EQUAL_PACKETS)
+    if values[UPLINK_SHARE] <= CALL_SHARE or long_answers or talks or equal_packets:
         return FOR
     if _at_least(values, GOP, RHYTHM) and values[UPLINK_SHARE] >= CAMERA_SHARE:
         return AGAINST

@@ -23,7 +23,7 @@ class Suspect:
     maker = None  # number of the camera maker whose address it has, None for other addresses
     score = reported_score = reported_ms = 0
     series = gop_ms = 0  # gop_ms: when gop, gop_period_ms and variation were last measured
-    gop = gop_period_ms = variation = UNKNOWN
+    gop = gop_period_ms = variation = common_length = UNKNOWN
     rssi_top = 0  # dBm + RSSI_ZERO, as the table has it
     rssi_low = 2 * RSSI_ZERO
     channel = 0

@@ -198,6 +198,15 @@ STREAM = {
         None,
         "permille",
     ),
+    "common_length_permille": Rule(
+        _("Commonest packet size"),
+        _(
+            "%(value)s of its long packets have the commonest size. Cameras fill packets of one size; calls divide "
+            "each picture into equal packets, whose size changes (mostly below 21%%)."
+        ),
+        None,
+        "permille",
+    ),
     "own_source_permille": Rule(
         _("Where the data comes from"),
         _("%(value)s of what the network's box sends comes from the box itself, as with a camera (%(limit)s or more)."),

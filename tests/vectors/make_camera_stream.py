@@ -47,11 +47,15 @@ def vectors() -> list:
     two_way = [[0, DAY_MS, 20_000, "up", KEY_FRAMES], [4, DAY_MS, 8_000, "down", [210, 150]]]
     tiny = [[0, DAY_MS, 5_000, "up", [1300] * 2 + [290] * 30], [4, DAY_MS, 60_000, "down", [94]]]
     short = [[0, DAY_MS, 10_000, "up", [900] * 18 + [700, 350, 520]], [4, DAY_MS, 60_000, "down", [94]]]
+    # The camera's rhythm, but no length is common.
+    lengths = [length - 40 * (at % 9) if length > 800 else length for at, length in enumerate(KEY_FRAMES)]
+    equal = [[300, DAY_MS, 25_000, "up", lengths], [310, DAY_MS, 60_000, "down", [94, 94, 106]]]
     return [
         _vector("too slow for a picture", False, False, 40, slow),
         _vector("too much comes back", False, False, 40, two_way),
         _vector("frames too small for a picture", False, False, 40, tiny),
         _vector("no packet as long as a picture's", False, False, 40, short),
+        _vector("a call that divides each picture into equal packets stays a notice", True, True, 130, equal),
         _vector("a camera that sends to its access point", True, True, 60, camera),
         _vector("a PPPP camera, no frame longer than 1,114 bytes", True, True, 30, pppp),
         _vector("a camera of which every second frame is lost", True, True, 20, lossy),

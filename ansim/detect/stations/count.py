@@ -17,6 +17,10 @@ _STRIDE = const(112)
 _FIRST = const(80)
 _SERIES_BINS = const(256)
 _SERIES_AT = const(7248)
+_SERIES_LENGTHS = const(56)
+_SERIES_LENGTHS_FROM = const(512)
+_SERIES_LENGTHS_LAST = const(1392)
+_SERIES_LENGTHS_AT = const(8016)
 _NONE = const(255)
 _UNHEARD = const(0xFFFF)
 _S_VISIT = const(64)
@@ -199,6 +203,15 @@ def count_records(table, records, count: int):
                         t[b + _F_MAX_COUNT] = 1
                     elif length + 8 >= k and t[b + _F_MAX_COUNT] < 0xFFFF:
                         t[b + _F_MAX_COUNT] = t[b + _F_MAX_COUNT] + 1
+                    k = t[b + _F_SERIES]
+                    if k and length >= _SERIES_LENGTHS_FROM:
+                        k = _SERIES_LENGTHS_AT + k * _SERIES_LENGTHS
+                        if length < _SERIES_LENGTHS_LAST:
+                            k += ((length - _SERIES_LENGTHS_FROM) >> 4) - _SERIES_LENGTHS
+                        else:
+                            k -= 1
+                        if t[k] < 0xFFFF:
+                            t[k] = t[k] + 1
                 # Bins of 100 ms: the time in steps of 1.024 ms, times 21 / 2048.
                 now = (((r[p + 1] << 6) | (r[p] >> 10)) * 21) >> 11
                 before = t[b + _F_LAST_BIN]

@@ -18,6 +18,10 @@ from ansim.detect.stations.layout import (
     S_VISIT,
     SERIES_AT,
     SERIES_BINS,
+    SERIES_LENGTHS,
+    SERIES_LENGTHS_AT,
+    SERIES_LENGTHS_FROM,
+    SERIES_LENGTHS_LAST,
     STATIONS,
     STRIDE,
     UNHEARD,
@@ -120,6 +124,8 @@ class RecordCounter:
                                     counts[MAX_COUNT] = 1
                                 elif over >= -8:
                                     counts[MAX_COUNT] += 1
+                                if counts[SERIES] and length >= SERIES_LENGTHS_FROM:
+                                    self._count_length(counts[SERIES], length)
                             now = (time_us >> 10) * 21 >> 11
                             ahead = now - counts[LAST_BIN]
                             if is_new:
@@ -240,6 +246,11 @@ class RecordCounter:
             ahead, fill = SERIES_BINS, UNHEARD
         for step in range(1, ahead + 1):
             halves[start + ((counts[LAST_BIN] + step) & 255)] = fill
+
+    def _count_length(self, series, length):
+        step = (min(length, SERIES_LENGTHS_LAST) - SERIES_LENGTHS_FROM) >> 4
+        at = SERIES_LENGTHS_AT + (series - 1) * SERIES_LENGTHS + step
+        self._halves[at] = min(self._halves[at] + 1, 0xFFFF)
 
     def _add(self, counts, now, amount):
         at = SERIES_AT + (counts[SERIES] - 1) * SERIES_BINS + (now & 255)

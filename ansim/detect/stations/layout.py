@@ -5,6 +5,7 @@ Layout of the station table: one bytearray of 16-bit halves, little-endian.
     byte  128  16 halves of state, S_*
     byte  160  STATIONS stations of STRIDE halves, fields F_*
     then       SERIES_COUNT series of SERIES_BINS halves: bytes / 16 in each 100 ms, UNHEARD if not listened
+    then       SERIES_COUNT times SERIES_LENGTHS halves: the station's frames of each length, in steps of 16 bytes
 
 A station's fields COUNTS_FROM..COUNTS_TO count what was heard since the last fold. Folding
 adds them to the newest of ROWS rows (a second of a dwell, or a visit while hopping) and to
@@ -23,7 +24,11 @@ ROW_HALVES = 5
 SERIES_COUNT = 3
 SERIES_BINS = 256
 SERIES_AT = FIRST + STATIONS * STRIDE
-TABLE_BYTES = 2 * (SERIES_AT + SERIES_COUNT * SERIES_BINS)
+SERIES_LENGTHS = 56
+SERIES_LENGTHS_FROM = 512  # bytes: shorter frames are no part of a picture
+SERIES_LENGTHS_LAST = 1392  # this and longer: one count
+SERIES_LENGTHS_AT = SERIES_AT + SERIES_COUNT * SERIES_BINS
+TABLE_BYTES = 2 * (SERIES_LENGTHS_AT + SERIES_COUNT * SERIES_LENGTHS)
 NONE = 255
 UNHEARD = 0xFFFF
 MS_STEP = 16  # a row's time is kept in steps of so many ms

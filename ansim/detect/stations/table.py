@@ -10,7 +10,7 @@ The station table: what each transmitter sends and receives, in bounded memory a
         ...
         number = stations.next(number + 1)
 
-64 stations and 3 byte series take 16,032 bytes. A 65th transmitter replaces the station with
+64 stations and 3 byte series take 16,368 bytes. A 65th transmitter replaces the station with
 the lowest rank.
 """
 
@@ -126,6 +126,8 @@ class StationTable:
         self._series_of[series] = number
         at = 2 * (layout.SERIES_AT + (series - 1) * layout.SERIES_BINS)
         self.table[at : at + 2 * layout.SERIES_BINS] = b"\xff" * (2 * layout.SERIES_BINS)
+        at = 2 * (layout.SERIES_LENGTHS_AT + (series - 1) * layout.SERIES_LENGTHS)
+        self.table[at : at + 2 * layout.SERIES_LENGTHS] = bytes(2 * layout.SERIES_LENGTHS)
         self.set_field(number, layout.F_SERIES, series)
 
     def end_series(self, number: int) -> None:

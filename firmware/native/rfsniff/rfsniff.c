@@ -7,7 +7,7 @@
 //   rfsniff.channel(11)
 //   waiting, pushed, dropped = rfsniff.stats()            # since start()
 //   rfsniff.stop()
-//   table = rfsniff.memory(16032)                         # a bytearray of static memory, always the same
+//   table = rfsniff.memory(16368)                         # a bytearray of static memory, always the same
 //
 // The state is static, because a user module is not notified of a soft reset: the radio continues to
 // listen through one. So start() stops first, and a program that does not listen should call stop() at boot.
@@ -24,7 +24,7 @@
 
 // For the detectors' station table (ansim/detect/stations/layout.py), which lives as long as the program: in the heap it
 // would need 16 kB in one piece and cut the rest in two.
-#define MEMORY_BYTES 16032
+#define MEMORY_BYTES 16368
 
 static bool running;
 static uint32_t memory[MEMORY_BYTES / sizeof(uint32_t)];
@@ -108,7 +108,7 @@ static MP_DEFINE_CONST_FUN_OBJ_0(rfsniff_stats_obj, rfsniff_stats);
 static mp_obj_t rfsniff_memory(mp_obj_t size_in) {
     mp_int_t size = mp_obj_get_int(size_in);
     if (size < 0 || size > MEMORY_BYTES) {
-        mp_raise_ValueError(MP_ERROR_TEXT("size should be 0..16032"));
+        mp_raise_ValueError(MP_ERROR_TEXT("size should be 0..16368"));
     }
     return mp_obj_new_bytearray_by_ref((size_t)size, memory);
 }

@@ -25,7 +25,7 @@ DATA = 4
 UNDECODABLE = 8
 
 _RING = const(512)  # records
-_MEMORY_BYTES = const(16032)
+_MEMORY_BYTES = const(16368)
 _KIND = const(13)
 _EPERM = const(1)
 _ESP_ERR_WIFI_NOT_INIT = const(0x3001)
@@ -115,7 +115,7 @@ def stop():
 def memory(_size):
     global _memory
     if not 0 <= _size <= _MEMORY_BYTES:
-        raise ValueError("size should be 0..16032")
+        raise ValueError("size should be 0..16368")
     if static_memory:
         return static_memory.take(_size)
     if _memory is None:

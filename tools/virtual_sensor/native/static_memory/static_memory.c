@@ -1,6 +1,6 @@
 // The Python module `static_memory`: memory outside the interpreter's heap, for the simulated `rfsniff`.
 //
-//   buffer = static_memory.take(16032)      # a bytearray; each call returns the same memory
+//   buffer = static_memory.take(16368)      # a bytearray; each call returns the same memory
 #include "py/objarray.h"
 #include "py/runtime.h"
 

@@ -297,6 +297,22 @@ def test_a_series_holds_the_bytes_of_each_100_ms():
     assert [half for half in halves if half not in (0, layout.UNHEARD)] == [100] * 5
 
 
+def test_a_series_counts_its_long_frames_by_length():
+    table = heard(record(TO_DS, UP, 640, 0, 0))
+    table.start_series(0, 1)
+    lengths = [511, 512, 527, 528, 1391, 1392, 1500]
+
+    table.take(
+        bytearray(b"".join(record(TO_DS, UP, length, 1 + at, 10_000 * at) for at, length in enumerate(lengths))), 7
+    )
+    table.settle(2000)
+
+    halves = memoryview(table.table).cast("H")[layout.SERIES_LENGTHS_AT :][: layout.SERIES_LENGTHS]
+    assert list(halves) == [2, 1] + [0] * 52 + [1, 2]
+    table.start_series(0, 1)
+    assert not any(table.table[2 * layout.SERIES_LENGTHS_AT :])
+
+
 def test_random_records_of_the_helper_cover_every_role():
     chance, time_us = RandomNumbers(1), [0]
     controls = set()
