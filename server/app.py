@@ -9,7 +9,20 @@ import structlog
 from flask import Flask, current_app
 from sqlalchemy import text
 
-from server import api, cli, clock, db, i18n, metrics, request_ids, response_headers, security, vault, web
+from server import (
+    api,
+    broker_access,
+    cli,
+    clock,
+    db,
+    i18n,
+    metrics,
+    request_ids,
+    response_headers,
+    security,
+    vault,
+    web,
+)
 from server.config import Settings
 from server.services.upkeep import readiness
 from server.web.assets import WebApp
@@ -50,6 +63,7 @@ def create(settings: Settings) -> Flask:
     i18n.init(app)
     response_headers.init(app)
     metrics.init(app)
+    broker_access.init(app)
     cli.init(app)
     app.add_url_rule("/healthz", view_func=health)
     app.add_url_rule("/readyz", view_func=readiness_page)

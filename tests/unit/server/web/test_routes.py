@@ -38,10 +38,10 @@ PUBLIC = {
     "public.restroom",
     "static",
 }
-# Answers this machine, or a token; see server/metrics.py.
-OWN_RULE = {"page"}
-# Takes its own proof instead of a form's token: a code that works once.
-NO_FORM_TOKEN = {"claims.redeem"}
+# Answer this machine, or a token; see server/metrics.py and server/broker_access.py.
+OWN_RULE = {"page", "broker_authenticate", "broker_authorize"}
+# Take their own proof instead of a form's token: a code that works once, or the broker's bearer token.
+NO_FORM_TOKEN = {"broker_authenticate", "broker_authorize", "claims.redeem"}
 # Everybody who is signed in may change these: they are their own.
 OWN = {
     "account.end_session",
@@ -128,7 +128,7 @@ def test_what_is_public_is_told_twice(app):
 
 def test_what_changes_something_says_which_right_it_needs(app, addresses):
     for endpoint, method in addresses:
-        if method in CHANGES and endpoint not in PUBLIC | OWN | RIGHT_INSIDE:
+        if method in CHANGES and endpoint not in PUBLIC | OWN_RULE | OWN | RIGHT_INSIDE:
             assert rights(app, endpoint)[1] in accounts.RIGHTS["admin"], f"{endpoint}: @security.needs(...) is missing"
 
 
@@ -251,7 +251,7 @@ def test_a_post_without_its_token_is_refused_everywhere(app, addresses, sign_in)
 
 def test_nobody_posts_anything_without_signing_in(app, addresses, post):
     for (endpoint, method), address in addresses.items():
-        if method == "POST" and endpoint not in PUBLIC:
+        if method == "POST" and endpoint not in PUBLIC | OWN_RULE:
             answer = post(app.test_client(), address, page="/login", follow=False)
             assert answer.status_code == 302, endpoint
             assert answer.location.startswith("/login"), endpoint
@@ -271,7 +271,7 @@ def test_a_viewer_can_change_nothing_but_what_is_their_own(addresses, sign_in, p
     client = sign_in("viewer")
 
     for (endpoint, method), address in addresses.items():
-        if method == "POST" and endpoint not in OWN | PUBLIC:
+        if method == "POST" and endpoint not in OWN | OWN_RULE | PUBLIC:
             assert post(client, address, page="/me", follow=False).status_code == 403, endpoint
 
 
