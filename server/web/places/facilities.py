@@ -8,7 +8,8 @@ from server import i18n, security
 from server.services.people import accounts
 from server.services.places import facilities, organisations
 from server.web import page
-from server.web.places import forms
+from server.web.places import forms, signs
+from server.web.reporting import documents
 
 bp = Blueprint("facilities", __name__)
 
@@ -25,6 +26,17 @@ def show(public_id: str) -> ResponseReturnValue:
             sources=facilities.list_sources(session, facility),
             moves=facilities.list_moves(session, facility),
         )
+
+
+@bp.get("/buildings/<public_id>/signs")
+def door_signs(public_id: str) -> ResponseReturnValue:
+    """The door signs of a building's restrooms in use; ?as=pdf."""
+    with page.sessions()() as session:
+        facility = facilities.load(session, page.user(), public_id)
+        rooms = [room for room in facilities.list_restrooms(session, facility, i18n.language()) if not room.retired_s]
+        back = url_for("facilities.show", public_id=public_id)
+        pdf = url_for("facilities.door_signs", public_id=public_id, **{"as": documents.PDF})
+        return signs.answer(gettext("Door signs"), rooms, back, i18n.local_name(facility), pdf)
 
 
 @bp.route("/buildings/<public_id>/edit", methods=["GET", "POST"])

@@ -17,7 +17,8 @@ from server.services.places import due_dates, facilities, history, restrooms, vi
 from server.web import page
 from server.web.forms import SelectChoice
 from server.web.inspecting import pictures
-from server.web.places import forms, presenters
+from server.web.places import forms, presenters, signs
+from server.web.reporting import documents
 
 bp = Blueprint("places", __name__)
 
@@ -205,10 +206,12 @@ def retire(public_id: str) -> ResponseReturnValue:
 
 @bp.get("/restrooms/<public_id>/sign")
 def sign(public_id: str) -> ResponseReturnValue:
-    """The sign for the door, to be printed."""
+    """The sign for the door, to be printed; ?as=pdf."""
     with page.sessions()() as session:
         room = restrooms.load(session, page.user(), public_id)
-        return render_template("places/sign.html", room=room, address=_public_address(room))
+        back = url_for("places.show", public_id=room.public_id)
+        pdf = url_for("places.sign", public_id=public_id, **{"as": documents.PDF})
+        return signs.answer(gettext("Door sign"), [room], back, i18n.local_name(room), pdf)
 
 
 @bp.get("/restrooms/<public_id>/code.svg")
@@ -217,11 +220,7 @@ def code(public_id: str) -> ResponseReturnValue:
     import segno
 
     with page.sessions()() as session:
-        address = _public_address(restrooms.load(session, page.user(), public_id))
+        address = signs.public_address(restrooms.load(session, page.user(), public_id))
     image = BytesIO()
     segno.make(address, error="m", micro=False).save(image, kind="svg", scale=8, border=2, xmldecl=False)
     return Response(image.getvalue(), mimetype="image/svg+xml")
-
-
-def _public_address(room):
-    return page.public_address("public.restroom", public_id=room.public_id)

@@ -5,6 +5,7 @@ from io import BytesIO
 
 import pytest
 import segno
+from pypdf import PdfReader
 from sqlalchemy import event, select
 
 from server import clock
@@ -229,6 +230,24 @@ def test_the_code_on_the_door_holds_the_address_of_the_public_page_only(sign_in,
     assert drawn.mimetype == "image/svg+xml"
     assert drawn.data == expected.getvalue()
     assert f"http://localhost/r/{room}" in client.get(f"/restrooms/{room}/sign").text
+
+
+def test_the_signs_of_a_building_are_one_page_each_without_the_rooms_out_of_use(app, sign_in, room, has_fonts):
+    with app.extensions["sessions"].begin() as session:
+        hall = session.scalars(select(Restroom).where(Restroom.public_id == room)).one().facility
+        address = f"/buildings/{hall.public_id}/signs"
+        restrooms.add(session, hall, "닫힌 화장실").retired_s = clock.now_s()
+        used = [one.public_id for one in hall.restrooms if not one.retired_s]
+    client = sign_in("viewer", "ko")
+
+    page, file = client.get(address).text, client.get(f"{address}?as=pdf")
+
+    assert [f"/r/{public_id}" in page for public_id in used] == [True] * len(used)
+    assert page.count('class="door-sign"') == len(used) and "닫힌 화장실" not in page
+    assert file.mimetype == "application/pdf"
+    pages = PdfReader(BytesIO(file.data)).pages
+    assert len(pages) == len(used)
+    assert (round(pages[0].mediabox.width / 72 * 25.4), round(pages[0].mediabox.height / 72 * 25.4)) == (148, 210)
 
 
 def test_the_public_page_says_day_and_methods_and_where_to_get_help(stranger, visited, room):
