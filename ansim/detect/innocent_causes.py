@@ -64,8 +64,8 @@ TALK_DOWN_BYTES, TALK_SHARE = 240, 790
 # Somebody else's picture or voice comes back; cameras with a share this low receive frames of 128 bytes or less.
 CALL_TALK_BYTES = 200
 # Of the long frames of a camera 322 permille or more have one length, of calls and shared screens 46 to 182: their
-# programs divide each picture into equal packets.
-EQUAL_PACKETS = 240
+# programs divide each picture into equal packets. At lower rates most pictures are one packet, of any length.
+EQUAL_PACKETS, EQUAL_PACKETS_KBPS = 240, 250
 UPLOAD_KBPS = 1500  # a transfer takes what the network gives; most cameras send less
 TRANSFER_KBPS = 5000  # more than an encoder in a small camera makes
 NO_PAUSES, PAUSES = 900, 700  # permille of the tenths of seconds: a transfer has no pauses, pictures have
@@ -185,7 +185,7 @@ def _neighbour(values):
 def _call(values):
     long_answers = _at_least(values, MEAN_DOWN, CALL_DOWN_BYTES) and values[UPLINK_SHARE] < ONE_WAY_SHARE
     talks = _at_least(values, MEAN_DOWN, CALL_TALK_BYTES) and values[UPLINK_SHARE] < TALK_SHARE
-    equal_packets = _below(values, COMMON_LENGTH, EQUAL_PACKETS)
+    equal_packets = _below(values, COMMON_LENGTH, EQUAL_PACKETS) and values[UPLINK_KBPS] >= EQUAL_PACKETS_KBPS
     if values[UPLINK_SHARE] <= CALL_SHARE or long_answers or talks or equal_packets:
         return FOR
     if _at_least(values, GOP, RHYTHM) and values[UPLINK_SHARE] >= CAMERA_SHARE:

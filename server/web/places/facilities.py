@@ -35,7 +35,7 @@ def door_signs(public_id: str) -> ResponseReturnValue:
         facility = facilities.load(session, page.user(), public_id)
         rooms = [room for room in facilities.list_restrooms(session, facility, i18n.language()) if not room.retired_s]
         back = url_for("facilities.show", public_id=public_id)
-        pdf = url_for("facilities.door_signs", public_id=public_id, **{"as": documents.PDF})
+        pdf = f"{url_for('facilities.door_signs', public_id=public_id)}?as={documents.PDF}"
         return signs.answer(gettext("Door signs"), rooms, back, i18n.local_name(facility), pdf)
 
 

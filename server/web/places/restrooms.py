@@ -210,7 +210,7 @@ def sign(public_id: str) -> ResponseReturnValue:
     with page.sessions()() as session:
         room = restrooms.load(session, page.user(), public_id)
         back = url_for("places.show", public_id=room.public_id)
-        pdf = url_for("places.sign", public_id=public_id, **{"as": documents.PDF})
+        pdf = f"{url_for('places.sign', public_id=public_id)}?as={documents.PDF}"
         return signs.answer(gettext("Door sign"), [room], back, i18n.local_name(room), pdf)
 
 

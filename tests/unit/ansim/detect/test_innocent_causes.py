@@ -74,6 +74,7 @@ def test_at_first_most_is_open():
         ("video_call", {"MEAN_DOWN": 220, "UPLINK_SHARE": 778}, FOR),
         ("video_call", {"MEAN_DOWN": 124, "UPLINK_SHARE": 787}, OPEN),
         ("video_call", {"COMMON_LENGTH": 190, "GOP": 700}, FOR),
+        ("video_call", {"COMMON_LENGTH": 190, "GOP": 700, "UPLINK_KBPS": 68}, AGAINST),
         ("video_call", {"COMMON_LENGTH": 279, "GOP": 700}, AGAINST),
         ("video_call", {"GOP": 700}, AGAINST),
         ("video_call", {"PERSISTENCE_S": 4000}, AGAINST),
