@@ -49,7 +49,7 @@ def vectors() -> list:
     short = [[0, DAY_MS, 10_000, "up", [900] * 18 + [700, 350, 520]], [4, DAY_MS, 60_000, "down", [94]]]
     # The camera's rhythm, but no length is common.
     lengths = [length - 40 * (at % 9) if length > 800 else length for at, length in enumerate(KEY_FRAMES)]
-    equal = [[300, DAY_MS, 25_000, "up", lengths], [310, DAY_MS, 60_000, "down", [94, 94, 106]]]
+    equal = [[300, DAY_MS, 20_000, "up", lengths], [310, DAY_MS, 60_000, "down", [94, 94, 106]]]
     return [
         _vector("too slow for a picture", False, False, 40, slow),
         _vector("too much comes back", False, False, 40, two_way),
