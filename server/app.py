@@ -11,7 +11,6 @@ from sqlalchemy import text
 
 from server import (
     api,
-    broker_access,
     cli,
     clock,
     db,
@@ -23,6 +22,7 @@ from server import (
     vault,
     web,
 )
+from server.broker import http_access
 from server.config import Settings
 from server.services.upkeep import readiness
 from server.web.assets import WebApp
@@ -63,7 +63,7 @@ def create(settings: Settings) -> Flask:
     i18n.init(app)
     response_headers.init(app)
     metrics.init(app)
-    broker_access.init(app)
+    http_access.init(app)
     cli.init(app)
     app.add_url_rule("/healthz", view_func=health)
     app.add_url_rule("/readyz", view_func=readiness_page)

@@ -75,7 +75,7 @@ class Settings(BaseModel):
     sensor_broker: str = ""  # the broker's host name for sensors, sent to a board that is claimed; "": not sent
     sensor_port: Annotated[int, Field(ge=0, le=65535)] = 0  # its port for sensors; 0: mqtt_port
     mqtt_reader: bool = False  # an account that reads sensors' state and health; `flask broker-reader` prints it
-    broker_token: SecretStr = SecretStr("")  # with it a broker asks this server who may connect: broker_access.py
+    broker_token: SecretStr = SecretStr("")  # with it a broker asks this server who may connect: broker/http_access.py
     home_assistant: bool = False  # announce sensors to Home Assistant on the broker
     mqtt_user: str = ""  # account of ingest on an external broker; "": the embedded broker's service account
     mqtt_password: SecretStr = SecretStr("")

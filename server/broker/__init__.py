@@ -9,6 +9,7 @@ The embedded broker: amqtt behind a listener of our own, for installations witho
     connection.py              an authenticated connection: whole and checked packets, within the sensor's quota
     packets.py                 which packets are allowed
     authentication.py          checks passwords against the database
+    http_access.py             answers another broker that asks by HTTP who may connect, publish and subscribe
     topic_rules.py             which user may write and read which topics
     amqtt_plugin.py            these rules as an amqtt plugin, and amqtt's broker with four corrections
 

@@ -38,7 +38,7 @@ PUBLIC = {
     "public.restroom",
     "static",
 }
-# Answer this machine, or a token; see server/metrics.py and server/broker_access.py.
+# Answer this machine, or a token; see server/metrics.py and server/broker/http_access.py.
 OWN_RULE = {"page", "broker_authenticate", "broker_authorize"}
 # Take their own proof instead of a form's token: a code that works once, or the broker's bearer token.
 NO_FORM_TOKEN = {"broker_authenticate", "broker_authorize", "claims.redeem"}

@@ -27,13 +27,12 @@ _SHARED = "$share/"
 def init(app: Flask) -> None:
     """Add the two addresses."""
     for name, view in (("authenticate", authenticate), ("authorize", authorize)):
-        app.add_url_rule(
-            f"/broker/{name}", endpoint=f"broker_{name}", view_func=security.csrf.exempt(view), methods=["POST"]
-        )
+        security.csrf.exempt(view)
+        app.add_url_rule(f"/broker/{name}", endpoint=f"broker_{name}", view_func=view, methods=["POST"])
 
 
 @security.public
-def authenticate():
+def authenticate() -> dict:
     """Return whether a client may connect: its password is right, and the client id is its own."""
     user, password, client_id = _read_fields("username", "password", "clientid")
     is_right = topic_rules.client_id_fits(user, client_id) and _authenticator().check_all([(user, password)]) == [RIGHT]
@@ -41,7 +40,7 @@ def authenticate():
 
 
 @security.public
-def authorize():
+def authorize() -> dict:
     """Return whether a client that has connected may publish on a topic, or subscribe to a filter."""
     user, action, topic = _read_fields("username", "action", "topic")
     if user == topic_rules.SERVICE and topic.startswith(_SHARED):
@@ -57,7 +56,7 @@ def _authenticator():
     return extensions["broker_authenticator"]
 
 
-def _read_fields(*names):
+def _read_fields(*names: str) -> list[str]:
     """Return fields of the body as texts, "" for those that are missing. Aborts without the token, or with no JSON."""
     token = current_app.extensions["settings"].broker_token.get_secret_value()
     if not token:
@@ -67,9 +66,9 @@ def _read_fields(*names):
     fields = request.get_json()
     if not isinstance(fields, dict):
         abort(400)
-    texts = [fields.get(name) if isinstance(fields.get(name), str) else "" for name in names]
-    return [text if len(text) <= MAX_CHARS else "" for text in texts]
+    values = (fields.get(name) for name in names)
+    return [value if isinstance(value, str) and len(value) <= MAX_CHARS else "" for value in values]
 
 
-def _result(is_allowed):
+def _result(is_allowed: bool) -> dict:
     return {"result": "allow" if is_allowed else "deny"}

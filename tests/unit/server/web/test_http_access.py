@@ -1,4 +1,4 @@
-"""A broker asks who may connect, publish and subscribe: requests as EMQX sends them."""
+"""A broker asks who may connect, publish and subscribe: requests in the format that EMQX documents."""
 
 import pytest
 from pydantic import SecretStr
