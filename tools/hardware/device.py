@@ -45,6 +45,8 @@ BANNER = "Ansim "  # start of the firmware's first line
 BOARD_VENDORS = {0x303A, 0x10C4, 0x1A86, 0x0403, 0x067B}
 
 TRANSPORTS = ("mpremote", "rshell")
+RSHELL_TRIES = 3
+NO_PROMPT = "raw repl"  # in the message of a failure to reach the prompt
 
 
 def ports() -> list[str]:
@@ -230,16 +232,21 @@ class RshellBoard:
             "--port",
             self.port,
         ]
-        process = subprocess.run(
-            [*command, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
-        if process.returncode and not may_fail:
+        for tries_left in reversed(range(RSHELL_TRIES)):
+            process = subprocess.run(
+                [*command, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+            )
             last_line = process.stdout.strip().rpartition("\n")[2]
+            # rshell waits a second for the prompt, which a board that runs its program may need; nothing was sent yet.
+            if not process.returncode or NO_PROMPT not in last_line or not tries_left:
+                break
+            time.sleep(1)
+        if process.returncode and not may_fail:
             raise ToolError(_explain_failure(self.port, last_line or "rshell failed"))
         return process.stdout
 
@@ -310,7 +317,7 @@ def _explain_failure(port, reason):
         return (
             f"cannot open {port}; check that the board is plugged in and no other program (mpremote, an editor) uses it"
         )
-    if "raw repl" in reason:
+    if NO_PROMPT in reason:
         return (
             f"no MicroPython prompt on {port}; press the board's RESET button and try again, or write an interpreter "
             "to it with --image"
