@@ -38,7 +38,7 @@ def board(tmp_path, server):
 
 
 def release(server, folder, version, **changed):
-    """Add this checkout as another version, with some files replaced: {"firmware/network/connection": source}."""
+    """Add this checkout as another version, with some files replaced: {"firmware/network/server_connection": source}."""
     for part in ("ansim", "firmware"):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "ansim" / "__init__.py").write_text(f'VERSION = "{version}"\n')
@@ -82,7 +82,7 @@ def test_old_new_broken_and_rolled_back(server, board, tmp_path):
     assert not stopped and (info["version"], info["slot"]) == ("9.0.0", "a")
 
     broken = release(
-        server, tmp_path / "broken", "9.1.0", **{"firmware/network/connection": "raise ValueError('not good')\n"}
+        server, tmp_path / "broken", "9.1.0", **{"firmware/network/server_connection": "raise ValueError('not good')\n"}
     )
     began = roll_out(server, broken)
     stopped, why, info = end_of(server, began)
