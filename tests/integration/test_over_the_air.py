@@ -38,7 +38,7 @@ def board(tmp_path, server):
 
 
 def release(server, folder, version, **changed):
-    """Add this checkout as another version, with some files replaced: {"firmware/network/server_connection": source}."""
+    """Add this checkout as another version, with some files replaced: {"firmware/network/mqtt": source}."""
     for part in ("ansim", "firmware"):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "ansim" / "__init__.py").write_text(f'VERSION = "{version}"\n')
